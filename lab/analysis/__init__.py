@@ -1,0 +1,1 @@
+"""Pure functions of values: the front, comparisons, picks."""

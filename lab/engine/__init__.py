@@ -1,0 +1,1 @@
+"""Jobs: what runs where, in which process, under which limits."""

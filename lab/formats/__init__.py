@@ -1,0 +1,1 @@
+"""Reading and checking model files: what is in them, without running them."""

@@ -1,0 +1,1 @@
+"""How latency, load time and memory are measured, and on what machine."""

@@ -1,0 +1,119 @@
+"""An option is declared once: validation, the command line, the form and the search space are all made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any, Literal
+
+from lab.errors import InvalidOption
+
+Kind = Literal["bool", "int", "float", "choice"]
+PRESETS = ("quick", "standard", "full")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting of a technique or a runtime.
+
+    Attributes:
+        id: the name in JSON and on the command line, with its unit where it has one.
+        label: the name that a person reads.
+        kind: the type of its value.
+        default: the value when nothing is said.
+        help: one sentence that says what it does.
+        unit: SI unit or "" for a bare number.
+        low, high: inclusive bounds of an int or float.
+        choices: the values of a choice.
+        sweep: preset -> the values that a sweep of that preset tries; a preset that is absent tries the default.
+        affects_output: False for settings that change speed only, so that predictions are evaluated once.
+    """
+
+    id: str
+    label: str
+    kind: Kind
+    default: Any
+    help: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    affects_output: bool = True
+
+    @property
+    def allowed(self) -> str:
+        """What the option accepts, in words."""
+        if self.kind == "bool":
+            return "true or false"
+        if self.kind == "choice":
+            return ", ".join(self.choices)
+        return f"{self.kind} from {self.low} to {self.high}{' ' + self.unit if self.unit else ''}"
+
+    def validate(self, value: Any) -> Any:
+        """Return the value in the option's type.
+
+        Raises:
+            InvalidOption: the value is of another type or out of bounds.
+        """
+        checked = _CHECKS[self.kind](self, value)
+        if checked is None:
+            raise InvalidOption(f"Option {self.id!r} does not accept this value", allowed=self.allowed, given=value)
+        return checked
+
+    def values(self, preset: str) -> tuple[Any, ...]:
+        """The values that a sweep of this preset tries."""
+        return tuple(self.sweep.get(preset, (self.default,)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The declaration as JSON, for `lab techniques --json`."""
+        return {
+            "id": self.id, "label": self.label, "kind": self.kind, "default": self.default, "help": self.help,
+            "unit": self.unit, "low": self.low, "high": self.high, "choices": list(self.choices),
+            "sweep": {k: list(v) for k, v in self.sweep.items()},
+        }  # fmt: skip
+
+
+def _check_bool(_: Option, value: Any) -> bool | None:
+    words = {"true": True, "false": False, "on": True, "off": False, "1": True, "0": False}
+    return value if isinstance(value, bool) else words.get(str(value).lower())
+
+
+def _check_number(option: Option, value: Any) -> float | int | None:
+    try:
+        number = int(str(value)) if option.kind == "int" else float(value)
+    except (TypeError, ValueError):
+        return None
+    low, high = option.low, option.high
+    inside = (low is None or number >= low) and (high is None or number <= high)
+    return number if inside and not isinstance(value, bool) else None
+
+
+def _check_choice(option: Option, value: Any) -> str | None:
+    return value if isinstance(value, str) and value in option.choices else None
+
+
+_CHECKS = {"bool": _check_bool, "int": _check_number, "float": _check_number, "choice": _check_choice}
+
+
+def validate(options: Sequence[Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """Complete the given values with defaults and check each.
+
+    Returns:
+        every declared option's value, in the order of declaration.
+
+    Raises:
+        InvalidOption: an unknown option, or a value outside its declaration.
+    """
+    known = {option.id: option for option in options}
+    for name in given:
+        if name not in known:
+            raise InvalidOption(f"{owner!r} has no such option", allowed=", ".join(known) or "no options", given=name)
+    return {name: option.validate(given.get(name, option.default)) for name, option in known.items()}
+
+
+def grid(options: Sequence[Option], space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Every combination of the values in `space`, options not named there at their default."""
+    axes = [[option.validate(v) for v in space.get(option.id, (option.default,))] for option in options]
+    return [dict(zip([o.id for o in options], values, strict=True)) for values in product(*axes)]

@@ -1,0 +1,1 @@
+"""Plotly figures from analysis results; no Streamlit here."""

@@ -1,0 +1,230 @@
+"""What one file adds: the shape of a technique, a runtime, a metric, a data set and a sample model.
+
+A plug is a value, not a class to inherit from: its file defines one module-level constant (TECHNIQUE, RUNTIME, METRIC,
+DATASET or CARD), and the registry finds it. Importing a plug's file loads no framework: heavy imports live in its functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.errors import MissingPackage
+from lab.options import Option
+from lab.types import Measurement, ModelCard
+
+Array = NDArray[Any]
+Toolchain = Literal["light", "torch", "tensorflow"]
+
+
+def missing_package(requires: tuple[str, ...]) -> str | None:
+    """The first required package (pip name, with `-` for `_`) that is not installed, without importing any."""
+    return next((name for name in requires if find_spec(_MODULES.get(name, name.replace("-", "_"))) is None), None)
+
+
+_MODULES = {"scikit-learn": "sklearn"}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a technique may use besides its source file.
+
+    Attributes:
+        workdir: an empty folder of this job's own.
+        card: the model being compressed.
+        calibration: n -> calibration inputs as the model takes them, shape (n, *card.input.shape); the same n items each time.
+        note: keeps a fact about the job under a name; it is shown on the trial.
+    """
+
+    workdir: Path
+    card: ModelCard
+    calibration: Callable[[int], Array]
+    note: Callable[[str, Any], None] = lambda name, value: None
+
+
+@dataclass(frozen=True)
+class Technique:
+    """Turns a file into a file.
+
+    Attributes:
+        accepts, produces: formats.
+        toolchain: which warm process it runs in: "light" has onnx, onnxruntime and ai-edge-quantizer.
+        apply: (source file, params, context) -> the file it wrote inside context.workdir.
+        name: params -> the speaking name, as decoded in `lab.recipe`; "" for a conversion, which changes no number.
+        conversion: True where the planner may insert it by itself.
+        version: raised when the same params would give another file.
+        valid: params -> False for combinations that a grid skips because they mean the same as another one.
+        tasks: tasks it applies to; empty means all.
+        typical_s: seconds it takes as a rule; a first guess until the store knows better.
+    """
+
+    id: str
+    title: str
+    help: str
+    accepts: tuple[str, ...]
+    produces: str
+    apply: Callable[[Path, Mapping[str, Any], Context], Path]
+    name: Callable[[Mapping[str, Any]], str] = lambda params: ""
+    options: tuple[Option, ...] = ()
+    toolchain: Toolchain = "light"
+    requires: tuple[str, ...] = ()
+    conversion: bool = False
+    needs_calibration: bool = False
+    presets: tuple[str, ...] = ("quick", "standard", "full")
+    valid: Callable[[Mapping[str, Any]], bool] = lambda params: True
+    version: int = 1
+    timeout_s: float = 600.0
+    typical_s: float = 1.0
+
+    @property
+    def missing(self) -> str | None:
+        """The package that must be installed first, or None."""
+        return missing_package(self.requires)
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """A model's input or output: shape with None for free axes, numpy dtype name."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+class Session(Protocol):
+    """A loaded model. Quantized inputs and outputs are hidden: `run` takes and gives real numbers."""
+
+    input: TensorInfo
+    output: TensorInfo
+
+    def prepare(self, x: Array) -> Array:
+        """Cast (and quantize) a batch to the type that the model takes: outside the timed part."""
+        ...
+
+    def run(self, x: Array) -> Array:
+        """One call on a prepared batch, shape (batch, *input) -> (batch, *output)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Runs files of some formats.
+
+    Attributes:
+        preload: import the runtime's package and nothing else: what a bare process costs.
+        load: (file, options) -> Session.
+        fixed_batch: True where the files take exactly the batch that they were converted with.
+    """
+
+    id: str
+    title: str
+    help: str
+    formats: tuple[str, ...]
+    preload: Callable[[], None]
+    load: Callable[[str, Mapping[str, Any]], Session]
+    options: tuple[Option, ...] = ()
+    requires: tuple[str, ...] = ()
+    version_of: str = ""
+
+    @property
+    def missing(self) -> str | None:
+        """The package that must be installed first, or None."""
+        return missing_package(self.requires)
+
+
+EVIDENCE = {
+    "outputs": "float array (items, classes): what the variant answered on the test set",
+    "labels": "int array (items,): the truth",
+    "baseline_outputs": "float array (items, classes): what the float baseline answered in the same runtime",
+    "file": "uint8 array: the artifact's bytes",
+    "baseline_file": "uint8 array: the bytes of the float baseline in the same format",
+    "latency": "list of 1-D float arrays: seconds of each timed run, one array per uncontended round",
+    "cold_load": "1-D float array: seconds from opening the file to the end of the first run, in fresh processes",
+    "peak_rss": "1-D float array: bytes above the bare runtime, in fresh processes",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A pure function of arrays.
+
+    Attributes:
+        needs: names of the evidence it is computed from, see EVIDENCE; passed by keyword.
+        compute: keyword arrays -> Measurement.
+        tasks: tasks it applies to; empty means all.
+    """
+
+    id: str
+    title: str
+    help: str
+    unit: str
+    direction: Literal["maximize", "minimize"]
+    needs: tuple[str, ...]
+    compute: Callable[..., Measurement]
+    tasks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Train, calibration and test items that never overlap.
+
+    x arrays have shape (items, *item shape), y arrays shape (items,) with class numbers.
+    """
+
+    x_train: Array
+    y_train: Array
+    x_calibration: Array
+    y_calibration: Array
+    x_test: Array
+    y_test: Array
+
+    def digest(self) -> str:
+        """SHA-256 over names, dtypes, shapes and bytes of all six arrays."""
+        from hashlib import sha256
+
+        total = sha256()
+        for name in ("x_train", "y_train", "x_calibration", "y_calibration", "x_test", "y_test"):
+            a = np.ascontiguousarray(getattr(self, name))
+            total.update(f"{name} {a.dtype.str} {a.shape}".encode())
+            total.update(a.tobytes())
+        return total.hexdigest()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set, fixed by seed and digest.
+
+    Attributes:
+        load: () -> Splits; the same digest each time, or the lab refuses it.
+        show: how the Models page draws an item: "image", "text" or "none".
+        decode: item array -> text, for data shown as text.
+    """
+
+    id: str
+    title: str
+    task: str
+    load: Callable[[], Splits]
+    digest: str
+    class_names: tuple[str, ...] = ()
+    provenance: str = ""
+    licence: str = ""
+    show: Literal["image", "text", "none"] = "none"
+    decode: Callable[[Array], str] | None = None
+    requires: tuple[str, ...] = ()
+    tags: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def missing(self) -> str | None:
+        """The package that must be installed first, or None."""
+        return missing_package(self.requires)
+
+
+def require(what: str, packages: tuple[str, ...]) -> None:
+    """Raise MissingPackage for the first of the packages that is not installed."""
+    if (absent := missing_package(packages)) is not None:
+        raise MissingPackage.of(what, absent)

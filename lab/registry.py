@@ -1,0 +1,108 @@
+"""Finds the plugs: one file in a folder adds one thing, and no list is kept by hand."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from typing import Any
+
+from lab.errors import LabError, UnknownId
+from lab.plugs import Dataset, Metric, Runtime, Technique
+from lab.types import ModelCard
+
+
+def discover(package_name: str, constant: str) -> dict[str, Any]:
+    """The `constant` of every module of a package, by its id; modules whose name starts with `_` are skipped.
+
+    Raises:
+        LabError: a module defines no such constant, or two define the same id.
+    """
+    package = importlib.import_module(package_name)
+    found: dict[str, Any] = {}
+    for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda i: i.name):
+        if not info.name.startswith("_"):
+            plug = _constant(f"{package_name}.{info.name}", constant)
+            if plug.id in found:
+                raise LabError(f"Two files of {package_name} define the id {plug.id!r}", remedy="Rename one of them")
+            found[plug.id] = plug
+    return found
+
+
+def _constant(module_name: str, constant: str) -> Any:
+    module = importlib.import_module(module_name)
+    if not hasattr(module, constant):
+        raise LabError(f"{module_name} defines no {constant}", remedy="Define it, or start the file's name with '_'")
+    return getattr(module, constant)
+
+
+@cache
+def techniques() -> dict[str, Technique]:
+    """All techniques by id."""
+    return discover("lab.techniques", "TECHNIQUE")
+
+
+@cache
+def runtimes() -> dict[str, Runtime]:
+    """All runtimes by id."""
+    return discover("lab.runtimes", "RUNTIME")
+
+
+@cache
+def metrics() -> dict[str, Metric]:
+    """All metrics by id."""
+    return discover("lab.metrics", "METRIC")
+
+
+@cache
+def datasets() -> dict[str, Dataset]:
+    """All data sets by id."""
+    return discover("lab.datasets", "DATASET")
+
+
+@cache
+def sample_cards() -> dict[str, ModelCard]:
+    """The cards of the sample models by id."""
+    return discover("sample_models", "CARD")
+
+
+def technique(id_: str) -> Technique:
+    """One technique.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    return _one("technique", id_, techniques())
+
+
+def runtime(id_: str) -> Runtime:
+    """One runtime.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    return _one("runtime", id_, runtimes())
+
+
+def metric(id_: str) -> Metric:
+    """One metric.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    return _one("metric", id_, metrics())
+
+
+def dataset(id_: str) -> Dataset:
+    """One data set.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    return _one("data set", id_, datasets())
+
+
+def _one(kind: str, id_: str, known: dict[str, Any]) -> Any:
+    if id_ not in known:
+        raise UnknownId.of(kind, id_, known)
+    return known[id_]

@@ -1,0 +1,1 @@
+"""One file a runtime: everything that runs a file."""

@@ -1,0 +1,1 @@
+"""Studies, trials and artifacts on disk: the source of truth."""

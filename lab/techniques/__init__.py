@@ -1,0 +1,1 @@
+"""One file a technique: everything that turns a file into a file."""

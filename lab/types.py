@@ -1,0 +1,280 @@
+"""The values that flow through the lab: ModelCard -> Artifact -> Recipe -> Variant -> Trial -> Study -> Front.
+
+All are frozen, all convert to JSON and back, none holds a live model: files cross process borders, models never do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self
+
+State = Literal["queued", "running", "complete", "failed", "cancelled"]
+FINISHED: tuple[State, ...] = ("complete", "failed", "cancelled")
+Source = Literal["measured", "emulated", "estimated"]
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a model takes, without the batch axis.
+
+    Attributes:
+        shape: sizes of one item's axes.
+        dtype: numpy name of the type that the model takes.
+        layout: "NHWC", "NCHW", "NT" (token ids) or "N" (features).
+        scale, offset: stored data become model input as `x * scale + offset`.
+        data_layout: layout of the stored data; differs from `layout` where the lab transposes.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    layout: str = "N"
+    scale: float = 1.0
+    offset: float = 0.0
+    data_layout: str = ""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of `dataclasses.asdict`."""
+        return cls(**{**value, "shape": tuple(value["shape"])})
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number, with where it comes from.
+
+    Attributes:
+        low, high: 95 % interval, or None where the number is exact (a size).
+        n: how many samples stand behind it.
+        flags: warnings about it, such as "contended".
+    """
+
+    metric: str
+    value: float
+    unit: str
+    n: int = 1
+    low: float | None = None
+    high: float | None = None
+    source: Source = "measured"
+    flags: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Without the metric's id, which is the key in a trial's measurements."""
+        return {"value": self.value, "unit": self.unit, "n": self.n, "low": self.low, "high": self.high,
+                "source": self.source, "flags": list(self.flags)}  # fmt: skip
+
+    @classmethod
+    def from_json(cls, metric: str, value: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`."""
+        return cls(metric=metric, **{**value, "flags": tuple(value.get("flags", ()))})
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a person picks.
+
+    Attributes:
+        format: format of the source file (`keras`, `torch_export`, `onnx`, `tflite`).
+        path: the source file.
+        dataset: id of its data set.
+        baseline: metric id -> Measurement of the float model, as its author measured it.
+        provenance: where the weights come from.
+    """
+
+    id: str
+    title: str
+    task: str
+    framework: str
+    format: str
+    path: str
+    input: InputSpec
+    dataset: str
+    class_names: tuple[str, ...] = ()
+    licence: str = ""
+    provenance: str = ""
+    description: str = ""
+    parameters: int | None = None
+    macs: int | None = None
+    baseline: Mapping[str, Measurement] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**asdict(self), "baseline": {k: m.to_json() for k, m in self.baseline.items()}}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`."""
+        baseline = {k: Measurement.from_json(k, m) for k, m in value.get("baseline", {}).items()}
+        return cls(**{**value, "input": InputSpec.from_json(value["input"]), "baseline": baseline,
+                      "class_names": tuple(value.get("class_names", ()))})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One file, named by its digest."""
+
+    path: str
+    format: str
+    sha256: str
+    size_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One technique with its complete parameters."""
+
+    technique: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"technique": self.technique, "params": dict(self.params)}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An ordered tuple of steps; its JSON is what a link carries."""
+
+    steps: tuple[Step, ...] = ()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """As JSON."""
+        return [step.to_json() for step in self.steps]
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Inverse of `to_json`."""
+        return cls(tuple(Step(s["technique"], dict(s.get("params", {}))) for s in value))
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a variant runs: a runtime and its options (threads, delegate …)."""
+
+    runtime: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Flat: {"runtime": id, "threads": …}."""
+        return {"runtime": self.runtime, **self.options}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`."""
+        return cls(value["runtime"], {k: v for k, v in value.items() if k != "runtime"})
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A variant on a target, with all that is known about it.
+
+    Attributes:
+        name: the recipe's speaking name.
+        cached: True where all its numbers were taken from the store.
+        float_operators: operators that compute in float though the recipe quantizes, with their counts.
+        details: what jobs recorded: seconds per job, log lines, digest of raw samples and of outputs.
+    """
+
+    id: str
+    study: str
+    position: int
+    name: str
+    recipe: Recipe
+    target: Target
+    state: State = "queued"
+    is_baseline: bool = False
+    cached: bool = False
+    error: Mapping[str, Any] | None = None
+    artifact: Artifact | None = None
+    measurements: Mapping[str, Measurement] = field(default_factory=dict)
+    environment: str | None = None
+    float_operators: Mapping[str, int] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The form that `--json` writes."""
+        return {
+            "id": self.id, "name": self.name, "recipe": self.recipe.to_json(), "target": self.target.to_json(),
+            "state": self.state, "baseline": self.is_baseline, "cached": self.cached, "error": self.error,
+            "artifact": self.artifact.to_json() if self.artifact else None,
+            "measurements": {k: m.to_json() for k, m in self.measurements.items()},
+            "environment": self.environment, "float_operators": dict(self.float_operators),
+            "details": dict(self.details),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric and which way is better."""
+
+    metric: str
+    direction: Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """All that is needed to run a study again.
+
+    Attributes:
+        space: technique id -> option id -> values tried; every combination is a recipe. The float baseline is always added.
+        recipes: further recipes, given one by one.
+        targets: where every variant runs.
+        metrics: ids to measure; empty means all that fit the task.
+        rounds: timing rounds per variant; runs: timed runs in a round at most; turn_s: seconds a turn aims at.
+    """
+
+    model: str
+    space: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
+    recipes: tuple[Recipe, ...] = ()
+    targets: tuple[Target, ...] = ()
+    objectives: tuple[Objective, ...] = (
+        Objective("top1_accuracy", "maximize"), Objective("size_bytes", "minimize"), Objective("latency_s", "minimize"),
+    )  # fmt: skip
+    metrics: tuple[str, ...] = ()
+    preset: str | None = None
+    rounds: int = 10
+    runs: int = 50
+    turn_s: float = 0.015
+    test_samples: int | None = None
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON; the reverse is `lab.recipe.spec_from_json`, which also validates."""
+        return {
+            "model": self.model, "preset": self.preset, "seed": self.seed, "test_samples": self.test_samples,
+            "space": {t: {o: list(v) for o, v in opts.items()} for t, opts in self.space.items()},
+            "recipes": [r.to_json() for r in self.recipes], "targets": [t.to_json() for t in self.targets],
+            "objectives": [asdict(o) for o in self.objectives], "metrics": list(self.metrics),
+            "rounds": self.rounds, "runs": self.runs, "turn_s": self.turn_s,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Study:
+    """A spec, its state and (elsewhere in the store) its trials."""
+
+    id: str
+    model: str
+    state: State
+    spec: StudySpec
+    title: str = ""
+    created_at: str = ""
+    finished_at: str | None = None
+    revision: int = 0
+    error: Mapping[str, Any] | None = None

@@ -1,0 +1,1 @@
+"""One file a model: CARD, architecture and training recipe; weights/ beside it."""
