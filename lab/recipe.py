@@ -1,0 +1,243 @@
+"""Recipes: how they are named, completed with conversions, laid out from a search space, and read from JSON.
+
+Speaking names are decoded in `lab.formats.naming`. A recipe of several techniques joins their names with "+"; one that only
+converts is called "float32".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lab import registry
+from lab.errors import InvalidOption, NoPath, UnknownId, UsageError
+from lab.options import PRESETS, grid, validate
+from lab.plugs import Technique
+from lab.types import ModelCard, Objective, Recipe, Step, StudySpec, Target, digest_of
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A complete recipe on a target."""
+
+    name: str
+    recipe: Recipe
+    target: Target
+    is_baseline: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a spec comes to: the trials, and the combinations that have no path, each with its reason."""
+
+    trials: tuple[PlannedTrial, ...]
+    skipped: tuple[str, ...] = ()
+
+
+def complete_step(step: Step) -> Step:
+    """The step with every option of its technique filled in and checked.
+
+    Raises:
+        UnknownId, InvalidOption: the technique or an option of it does not exist or does not accept the value.
+    """
+    technique = registry.technique(step.technique)
+    return Step(technique.id, validate(technique.options, step.params, technique.id))
+
+
+def complete_target(target: Target) -> Target:
+    """The target with every option of its runtime filled in and checked."""
+    runtime = registry.runtime(target.runtime)
+    return Target(runtime.id, validate(runtime.options, target.options, runtime.id))
+
+
+def name_of(recipe: Recipe) -> str:
+    """The recipe's speaking name; "float32" where it only converts."""
+    names = [registry.technique(s.technique).name(s.params) for s in recipe.steps]
+    return "+".join(n for n in names if n) or "float32"
+
+
+def is_conversion_only(recipe: Recipe) -> bool:
+    """True for the float baseline of a runtime."""
+    return all(registry.technique(step.technique).conversion for step in recipe.steps)
+
+
+def conversion_path(source: str, wanted: Sequence[str]) -> list[Technique] | None:
+    """The shortest chain of installed conversions from a format to any of the wanted ones, or None."""
+    paths: list[tuple[str, list[Technique]]] = [(source, [])]
+    seen = {source}
+    for format_, path in paths:  # grows while it is walked: breadth first
+        if format_ in wanted:
+            return path
+        for technique in _conversions(format_):
+            if technique.produces not in seen:
+                seen.add(technique.produces)
+                paths.append((technique.produces, [*path, technique]))
+    return None
+
+
+def _conversions(format_: str) -> list[Technique]:
+    usable = (t for t in registry.techniques().values() if t.conversion and t.missing is None)
+    return [t for t in usable if format_ in t.accepts]
+
+
+def complete(source: str, recipe: Recipe, target: Target) -> Recipe:
+    """Fill in defaults and insert the conversions that lead from the source format through each step to the runtime.
+
+    Raises:
+        NoPath: no chain of installed conversions does.
+    """
+    format_, steps = source, []
+    for step in map(complete_step, recipe.steps):
+        technique = registry.technique(step.technique)
+        steps += [*_bridge(format_, technique.accepts, technique.id), step]
+        format_ = technique.produces
+    runtime = registry.runtime(target.runtime)
+    return Recipe((*steps, *_bridge(format_, runtime.formats, runtime.id)))
+
+
+def _bridge(format_: str, wanted: tuple[str, ...], consumer: str) -> list[Step]:
+    path = conversion_path(format_, wanted)
+    if path is None:
+        raise NoPath(f"No conversion leads from {format_!r} to what {consumer!r} takes", allowed=" or ".join(wanted),
+                     given=format_, remedy="Choose another runtime, or add the model in another format")  # fmt: skip
+    return [complete_step(Step(t.id)) for t in path]
+
+
+def applicable(card: ModelCard, runtime_ids: Sequence[str]) -> list[Technique]:
+    """The installed techniques, other than conversions, that lead from this model to one of these runtimes."""
+    found = []
+    for technique in registry.techniques().values():
+        if not technique.conversion and technique.missing is None and _reaches(card.format, technique, runtime_ids):
+            found.append(technique)
+    return found
+
+
+def _reaches(format_: str, technique: Technique, runtime_ids: Sequence[str]) -> bool:
+    if conversion_path(format_, technique.accepts) is None:
+        return False
+    return any(conversion_path(technique.produces, registry.runtime(r).formats) is not None for r in runtime_ids)
+
+
+def check_preset(preset: str) -> str:
+    """The preset, if there is one of that name.
+
+    Raises:
+        UnknownId: there is not.
+    """
+    if preset not in PRESETS:
+        raise UnknownId.of("preset", preset, PRESETS)
+    return preset
+
+
+def preset_space(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> dict[str, dict[str, tuple[Any, ...]]]:
+    """The grid that a preset tries: technique -> option -> values."""
+    check_preset(preset)
+    chosen = [t for t in applicable(card, runtime_ids) if preset in t.presets]
+    return {t.id: {o.id: o.values(preset) for o in t.options} for t in chosen}
+
+
+def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tuple[Target, ...]:
+    """Every installed runtime (or the named ones) with the option values that the preset tries."""
+    check_preset(preset)
+    installed = [r.id for r in registry.runtimes().values() if r.missing is None]
+    targets = []
+    for runtime in map(registry.runtime, runtime_ids or installed):
+        values = {o.id: o.values(preset) for o in runtime.options}
+        targets += [Target(runtime.id, params) for params in grid(runtime.options, values)]
+    return tuple(targets)
+
+
+def plan(spec: StudySpec, card: ModelCard) -> Plan:
+    """Lay out a spec's trials: every recipe on every target that it can reach, the float baseline first.
+
+    Raises:
+        UsageError: nothing can be run.
+    """
+    trials: dict[str, PlannedTrial] = {}
+    skipped: list[str] = []
+    for target in map(complete_target, spec.targets):
+        for recipe in (Recipe(), *spec.recipes, *_grid_recipes(spec)):
+            try:
+                trial = _planned(card, recipe, target)
+            except NoPath as error:
+                skipped.append(f"{name_of(recipe)} on {target.runtime}: {error}")
+            else:
+                trials.setdefault(digest_of([trial.recipe.to_json(), target.to_json()]), trial)
+    if not trials:
+        raise UsageError("Nothing can be run", given=skipped[0] if skipped else "no target",
+                         remedy="Name a target that the model can be converted for")  # fmt: skip
+    return Plan(tuple(trials.values()), tuple(skipped))
+
+
+def _planned(card: ModelCard, recipe: Recipe, target: Target) -> PlannedTrial:
+    done = complete(card.format, recipe, target)
+    return PlannedTrial(name_of(done), done, target, is_conversion_only(done))
+
+
+def _grid_recipes(spec: StudySpec) -> list[Recipe]:
+    recipes = []
+    for id_, space in spec.space.items():
+        technique = registry.technique(id_)
+        _check_space(technique, space)
+        recipes += [Recipe((Step(id_, p),)) for p in grid(technique.options, space) if technique.valid(p)]
+    return recipes
+
+
+def _check_space(technique: Technique, space: Mapping[str, Sequence[Any]]) -> None:
+    validate(technique.options, {}, technique.id)
+    known = {option.id for option in technique.options}
+    for id_, values in space.items():
+        if id_ not in known or not values:
+            raise InvalidOption(f"{technique.id!r} cannot sweep this option over these values",
+                                allowed=", ".join(sorted(known)) or "no options", given={id_: list(values)},
+                                remedy="Name an option of the technique and at least one value")  # fmt: skip
+
+
+_SPEC_FIELDS = {f for f in StudySpec.__dataclass_fields__}
+
+
+def spec_from_json(value: Mapping[str, Any]) -> StudySpec:
+    """Read a spec.
+
+    Raises:
+        UsageError: not an object, an unknown field, or a field of the wrong form.
+    """
+    if not isinstance(value, Mapping) or "model" not in value or (unknown := set(value) - _SPEC_FIELDS):
+        raise UsageError("This is not a study's spec", allowed="an object with 'model' and any of " + ", ".join(sorted(_SPEC_FIELDS)),
+                         given=sorted(unknown) if isinstance(value, Mapping) and "model" in value else value)  # fmt: skip
+    try:
+        return _read_spec(value)
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise UsageError("A field of the spec has the wrong form", given=str(error),
+                         remedy="Compare it with the 'study.spec' that sweep --json writes") from error  # fmt: skip
+
+
+def _read_spec(value: Mapping[str, Any]) -> StudySpec:
+    plain = {k: value[k] for k in ("model", "preset", "seed", "rounds", "runs", "turn_s", "test_samples") if k in value}
+    spec = StudySpec(
+        **plain,
+        space={t: {o: tuple(v) for o, v in opts.items()} for t, opts in (value.get("space") or {}).items()},
+        recipes=tuple(Recipe.from_json(r) for r in value.get("recipes") or ()),
+        targets=tuple(Target.from_json(t) for t in value.get("targets") or ()),
+        metrics=tuple(value.get("metrics") or ()),
+    )
+    objectives = tuple(Objective(o["metric"], o["direction"]) for o in value.get("objectives") or ())
+    return replace(spec, objectives=objectives) if objectives else spec
+
+
+def check_spec(spec: StudySpec) -> StudySpec:
+    """The spec, if its numbers are possible and its metrics exist.
+
+    Raises:
+        InvalidOption, UnknownId: they are not.
+    """
+    for name, low, high in (("rounds", 2, 1000), ("runs", 1, 10_000), ("turn_s", 0.0, 60.0)):
+        number = getattr(spec, name)
+        if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
+            raise InvalidOption(f"The spec's {name!r} is not possible", allowed=f"{low} to {high}", given=number)
+    if spec.test_samples is not None and (not isinstance(spec.test_samples, int) or spec.test_samples < 1):
+        raise InvalidOption("The spec's 'test_samples' is not possible", allowed="1 or more, or nothing", given=spec.test_samples)
+    for id_ in (*spec.metrics, *(o.metric for o in spec.objectives)):
+        registry.metric(id_)
+    return spec

@@ -1,0 +1,60 @@
+"""Files named by their SHA-256: written to a temporary file, fsynced, then renamed, so that none is ever half there."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from lab.errors import StoreFull
+from lab.store.home import folder, home
+from lab.types import Artifact
+
+SUFFIXES = {"keras": ".keras", "torch_export": ".pt2", "onnx": ".onnx", "tflite": ".tflite", "npz": ".npz"}
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def keep(path: Path, format_: str) -> Artifact:
+    """Copy a file into the store under its digest; the same content is kept once.
+
+    Raises:
+        StoreFull: no space is left for it.
+    """
+    sha = sha256_of(path)
+    suffix = ".h5" if path.suffix == ".h5" else SUFFIXES.get(format_, path.suffix)
+    final = folder("artifacts") / f"{sha}{suffix}"
+    if not final.exists():
+        _place(path, final)
+    return Artifact(str(final), format_, sha, final.stat().st_size)
+
+
+def _place(source: Path, final: Path) -> None:
+    handle, temporary = tempfile.mkstemp(dir=final.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as out, source.open("rb") as data:
+            shutil.copyfileobj(data, out)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temporary, final)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise full_disk(error) from error
+
+
+def full_disk(error: OSError) -> Exception:
+    """StoreFull where the error says that the disk is full, else the error itself."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return error
+    return StoreFull(
+        "No space is left on the disk that holds LAB_HOME",
+        given=str(home()),
+        remedy="Free some space or set LAB_HOME to a larger disk, then resume the study; finished work is kept",
+    )

@@ -1,0 +1,119 @@
+"""One database: SQLite in LAB_HOME by default, PostgreSQL through LAB_DATABASE_URL.
+
+SQLite is held to one writer at a time, over threads and processes: every write begins with BEGIN IMMEDIATE (a deferred BEGIN
+loses writes to "database is locked") behind a lock file (SQLite before 3.51.3 can corrupt its WAL when writers race).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from lab.errors import StoreFull
+from lab.store.home import home
+
+HEAD = "0001"
+MIGRATIONS = Path(__file__).parent / "migrations"
+_process_lock = threading.RLock()
+
+
+def database_url() -> str:
+    """LAB_DATABASE_URL, or the SQLite file in LAB_HOME."""
+    url = os.environ.get("LAB_DATABASE_URL") or f"sqlite:///{home() / 'lab.db'}"
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def engine() -> Engine:
+    """The engine of the present database, its schema up to date."""
+    return _engine(database_url())
+
+
+@cache
+def _engine(url: str) -> Engine:
+    made = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+    if made.dialect.name == "sqlite":
+        event.listen(made, "connect", _configure_sqlite)
+        event.listen(made, "begin", _begin_sqlite)
+    _upgrade(made)
+    return made
+
+
+def _configure_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by itself
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _upgrade(made: Engine) -> None:
+    with _one_writer(made):
+        if _revision(made) != HEAD:
+            migrate(made)
+
+
+def _revision(made: Engine) -> str | None:
+    with made.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def migrate(made: Engine) -> None:
+    """Bring a database to the newest schema (Alembic is imported only when there is something to do)."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with made.connect().execution_options(write=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _one_writer(made: Engine) -> Iterator[None]:
+    if made.dialect.name != "sqlite":
+        yield
+        return
+    import fcntl
+
+    with _process_lock, (home() / "write.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def read() -> Iterator[Connection]:
+    """A connection for reading: a consistent view, no lock."""
+    with engine().connect() as connection:
+        yield connection
+
+
+@contextmanager
+def write() -> Iterator[Connection]:
+    """A transaction that commits at the end, alone among writers.
+
+    Raises:
+        StoreFull: the disk is full.
+    """
+    made = engine()
+    try:
+        with _one_writer(made), made.connect().execution_options(write=True) as connection, connection.begin():
+            yield connection
+    except DBAPIError as error:
+        if "full" in str(error.orig).lower() or "disk I/O" in str(error.orig):
+            raise StoreFull("The database could not be written: its disk is full", given=str(home()),
+                            remedy="Free some space, then resume the study; finished work is kept") from error  # fmt: skip
+        raise

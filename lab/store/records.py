@@ -1,0 +1,229 @@
+"""Rows in, values out: studies, trials, cached steps and results, models from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, func, insert, select, update
+
+from lab.errors import UnknownId
+from lab.recipe import spec_from_json
+from lab.store import schema
+from lab.store.db import read, write
+from lab.types import Artifact, Measurement, ModelCard, Recipe, Study, Target, Trial, digest_of
+
+
+def now() -> str:
+    """The present time, UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+# --- studies ---------------------------------------------------------------------------------------------------------
+
+
+def add_study(study: Study, card: ModelCard, trials: Sequence[Trial], *, remeasure: bool = False) -> None:
+    """Write a queued study and all of its trials in one transaction."""
+    row = {"id": study.id, "model": study.model, "title": study.title, "state": study.state, "spec": study.spec.to_json(),
+           "card": card.to_json(), "created_at": study.created_at or now(), "remeasure": remeasure,
+           "finished_at": study.finished_at}  # fmt: skip
+    with write() as connection:
+        connection.execute(insert(schema.studies).values(row))
+        if trials:
+            connection.execute(insert(schema.trials), [_trial_row(trial) for trial in trials])
+
+
+def study(id_: str) -> Study:
+    """One study.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    return _study(study_row(id_))
+
+
+def study_row(id_: str) -> Row[Any]:
+    """All columns of a study, for the engine."""
+    with read() as connection:
+        row = connection.execute(select(schema.studies).where(schema.studies.c.id == id_)).one_or_none()
+        if row is None:
+            recent = connection.execute(select(schema.studies.c.id).order_by(schema.studies.c.created_at.desc()).limit(10))
+            raise UnknownId.of("study", id_, recent.scalars().all(), "Look it up with: python -m lab studies")
+    return row
+
+
+def studies(states: Iterable[str] | None = None) -> list[Study]:
+    """All studies, newest first."""
+    query = select(schema.studies).order_by(schema.studies.c.created_at.desc(), schema.studies.c.id)
+    if states is not None:
+        query = query.where(schema.studies.c.state.in_(list(states)))
+    with read() as connection:
+        return [_study(row) for row in connection.execute(query)]
+
+
+def update_study(id_: str, **values: Any) -> None:
+    """Change columns of a study and raise its revision."""
+    with write() as connection:
+        _touch(connection, id_, values)
+
+
+def _touch(connection: Connection, id_: str, values: Mapping[str, Any]) -> None:
+    table = schema.studies
+    connection.execute(update(table).where(table.c.id == id_).values(revision=table.c.revision + 1, **values))
+
+
+def _study(row: Row[Any]) -> Study:
+    spec = spec_from_json(row.spec)
+    return Study(row.id, row.model, row.state, spec, row.title, row.created_at, row.finished_at, row.revision, row.error)
+
+
+# --- trials ----------------------------------------------------------------------------------------------------------
+
+
+def trials(study_id: str) -> list[Trial]:
+    """The trials of a study in the order of its plan."""
+    query = select(schema.trials).where(schema.trials.c.study == study_id).order_by(schema.trials.c.position)
+    with read() as connection:
+        return [_trial(row) for row in connection.execute(query)]
+
+
+def update_trials(study_id: str, changed: Sequence[Trial]) -> None:
+    """Write trials back and raise the study's revision, in one transaction."""
+    with write() as connection:
+        for trial in changed:
+            row = _trial_row(trial)
+            connection.execute(update(schema.trials).where(schema.trials.c.id == trial.id).values(row))
+        _touch(connection, study_id, {})
+
+
+def counts(study_id: str) -> dict[str, int]:
+    """State -> number of trials in it."""
+    query = select(schema.trials.c.state, func.count()).where(schema.trials.c.study == study_id)
+    with read() as connection:
+        return {state: n for state, n in connection.execute(query.group_by(schema.trials.c.state))}
+
+
+def _trial_row(trial: Trial) -> dict[str, Any]:
+    value = trial.to_json()
+    row = {k: value[k] for k in ("id", "name", "recipe", "target", "state", "cached", "error", "artifact",
+                                 "measurements", "environment", "float_operators", "details")}  # fmt: skip
+    return {**row, "study": trial.study, "position": trial.position, "is_baseline": trial.is_baseline}
+
+
+def _trial(row: Row[Any]) -> Trial:
+    return Trial(
+        id=row.id, study=row.study, position=row.position, name=row.name, recipe=Recipe.from_json(row.recipe),
+        target=Target.from_json(row.target), state=row.state, is_baseline=row.is_baseline, cached=row.cached,
+        error=row.error, artifact=Artifact(**row.artifact) if row.artifact else None,
+        measurements={k: Measurement.from_json(k, m) for k, m in row.measurements.items()},
+        environment=row.environment, float_operators=row.float_operators, details=row.details,
+    )  # fmt: skip
+
+
+# --- what is already known ---------------------------------------------------------------------------------------------
+
+
+def known_step(key: str) -> dict[str, Any] | None:
+    """The stored outcome of a step, or None."""
+    return _known(schema.steps, key)
+
+
+def known_result(key: str) -> dict[str, Any] | None:
+    """The stored outcome of an evaluation or a measurement, or None."""
+    return _known(schema.results, key)
+
+
+def _known(table: Table, key: str) -> dict[str, Any] | None:
+    with read() as connection:
+        return connection.execute(select(table.c.outcome).where(table.c.key == key)).scalar()
+
+
+def remember_step(key: str, technique: str, outcome: Mapping[str, Any], seconds: float) -> None:
+    """Keep a step's outcome for every later study."""
+    _remember(schema.steps, key, {"technique": technique, "outcome": dict(outcome), "seconds": seconds})
+
+
+def remember_result(key: str, kind: str, outcome: Mapping[str, Any], seconds: float) -> None:
+    """Keep an evaluation's or a measurement's outcome for every later study."""
+    _remember(schema.results, key, {"kind": kind, "outcome": dict(outcome), "seconds": seconds})
+
+
+def _remember(table: Table, key: str, values: Mapping[str, Any]) -> None:
+    row = {**values, "created_at": now()}
+    with write() as connection:
+        if connection.execute(update(table).where(table.c.key == key).values(row)).rowcount == 0:
+            connection.execute(insert(table).values(key=key, **row))
+
+
+def step_seconds() -> dict[str, float]:
+    """Technique -> mean seconds of its steps so far."""
+    query = select(schema.steps.c.technique, func.avg(schema.steps.c.seconds)).group_by(schema.steps.c.technique)
+    with read() as connection:
+        return {technique: float(seconds) for technique, seconds in connection.execute(query)}
+
+
+def result_seconds() -> dict[str, float]:
+    """Kind of result -> mean seconds of one."""
+    query = select(schema.results.c.kind, func.avg(schema.results.c.seconds)).group_by(schema.results.c.kind)
+    with read() as connection:
+        return {kind: float(seconds) for kind, seconds in connection.execute(query)}
+
+
+# --- environments, jobs, models from disk --------------------------------------------------------------------------------
+
+
+def keep_environment(payload: Mapping[str, Any]) -> str:
+    """Store an environment under the digest of its content; returns that digest."""
+    id_ = digest_of(payload)[:16]
+    table = schema.environments
+    with read() as connection:
+        if connection.execute(select(table.c.id).where(table.c.id == id_)).scalar() is not None:
+            return id_
+    with write() as connection:
+        connection.execute(insert(table).values(id=id_, payload=dict(payload)))
+    return id_
+
+
+def environment(id_: str) -> dict[str, Any]:
+    """The environment of that id.
+
+    Raises:
+        UnknownId: there is none.
+    """
+    with read() as connection:
+        found = connection.execute(select(schema.environments.c.payload).where(schema.environments.c.id == id_)).scalar()
+    if found is None:
+        raise UnknownId("There is no environment of that id", given=id_)
+    return dict(found)
+
+
+def add_job(**values: Any) -> None:
+    """Keep when and where a job ran (columns of `schema.jobs`)."""
+    with write() as connection:
+        connection.execute(insert(schema.jobs).values(values))
+
+
+def jobs(study_id: str | None = None) -> list[dict[str, Any]]:
+    """Every job that ran, in the order of its start, of one study or of all."""
+    query = select(schema.jobs).order_by(schema.jobs.c.started_at)
+    if study_id is not None:
+        query = query.where(schema.jobs.c.study == study_id)
+    with read() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def add_model(card: ModelCard) -> None:
+    """Register (or register again) a model from disk."""
+    table = schema.models
+    row = {"card": card.to_json(), "created_at": now()}
+    with write() as connection:
+        if connection.execute(update(table).where(table.c.id == card.id).values(row)).rowcount == 0:
+            connection.execute(insert(table).values(id=card.id, **row))
+
+
+def added_models() -> dict[str, ModelCard]:
+    """Models that were registered from disk, by id."""
+    with read() as connection:
+        cards = connection.execute(select(schema.models.c.card).order_by(schema.models.c.id)).scalars()
+        return {card["id"]: ModelCard.from_json(card) for card in cards}
