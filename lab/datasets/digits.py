@@ -8,7 +8,8 @@ from lab.datasets._split import stratified
 from lab.plugs import Array, Dataset, Splits
 
 TEST_FROM = 1200
-"""The file holds one writer after another, so its tail is in hands that the model has not seen."""
+"""Neighbours in the file share a hand, as far as can be told, so that its tail is mostly in hands that the model has
+not seen: harder than images drawn at random, and nearer to what happens on a device."""
 
 
 def load() -> Splits:
@@ -38,7 +39,7 @@ DATASET = Dataset(
     provenance=(
         "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning Repository 1998, "
         "doi:10.24432/C50P49, as shipped with scikit-learn (load_digits, 1 797 images of 13 writers). The last 597 "
-        "images in the file's order are the test set: mostly other writers than those of the training set."
+        "images in the file's order are the test set: by all appearance other writers than those of the training set."
     ),
     licence="CC BY 4.0",
     show="image",
