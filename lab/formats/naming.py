@@ -1,0 +1,35 @@
+"""How a technique's speaking name is built; `lab.recipe` joins the names of a recipe's steps.
+
+    <mode>_wi<N>_a<type>[_<what differs from the defaults>…]        fp16
+
+    mode      static      weights and activations are integers, their ranges taken from calibration data
+              dynamic     weights are integers, activations become integers while the model runs
+              weight_only weights are stored as integers and computed as floats
+    wi<N>     weights are N-bit integers
+    a<type>   ai8, ai16: activations are 8- or 16-bit integers; afp32: they stay float in the file
+    fp16      weights are 16-bit floats
+
+Suffixes come in this order, and a default is not named: `u8u8` or `s8s8` (signedness of activations and weights, u8s8
+being the default), `per_channel` or `per_tensor`, `reduced` (7-bit weights), `entropy` or `percentile` (calibration),
+`no_preprocess`, `n<N>` (calibration items). So `static_wi8_ai8_s8s8_per_channel_entropy_n512` is one ONNX variant.
+
+The words follow ai-edge-quantizer's `recipe.py`.
+"""
+
+from __future__ import annotations
+
+CALIBRATION_SAMPLES = 128
+
+
+def speaking_name(base: str, *suffixes: str | None) -> str:
+    """Join a base name with the suffixes that are not empty.
+
+    >>> speaking_name("static_wi8_ai8", None, "per_channel", "")
+    'static_wi8_ai8_per_channel'
+    """
+    return "_".join([base, *(suffix for suffix in suffixes if suffix)])
+
+
+def samples_suffix(samples: int) -> str:
+    """`n<N>` unless it is the default number of calibration items."""
+    return "" if samples == CALIBRATION_SAMPLES else f"n{samples}"

@@ -1,0 +1,45 @@
+"""Reads and writes ONNX files, and finds onnxruntime's quantization package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile
+
+
+def load_onnx(path: Path) -> Any:
+    """The ModelProto of a file.
+
+    Raises:
+        InvalidFile: it is no ONNX file, or a damaged one.
+    """
+    import onnx
+
+    try:
+        model = onnx.load(str(path))
+    except Exception as error:
+        raise InvalidFile(f"This is not a readable ONNX file: {str(error)[:300]}", given=str(path)) from error
+    if not model.graph.node:
+        raise InvalidFile("This ONNX file has no operators", allowed="a complete ONNX model", given=str(path))
+    return model
+
+
+def working_copy(source: Path, workdir: Path) -> Path:
+    """A copy in the job's own folder: onnxruntime's tools write beside the file that they read, maybe into a store.
+
+    Raises:
+        InvalidFile: it is no ONNX file, or a damaged one.
+    """
+    load_onnx(source)
+    return Path(shutil.copyfile(source, workdir / "source.onnx"))
+
+
+def quantization() -> Any:
+    """The package onnxruntime.quantization, without telemetry."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    from onnxruntime import quantization as package
+
+    return package

@@ -1,0 +1,100 @@
+"""Calibration of ONNX models: the range of every activation, collected once for all variants that share it.
+
+Ranges depend on the model, the method and the calibration data, not on the types that a variant stores. A warm process
+therefore keeps the last ones, and hands them to `quantize_static` as its calibration cache file, which makes the same
+model as calibrating afresh.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab.errors import InvalidFile
+from lab.formats.onnx_files import quantization
+from lab.formats.quiet import quiet
+from lab.plugs import Array
+
+METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+_KEPT = 16
+_CHUNK = 256
+_ranges: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
+
+
+def write_ranges(model: Path, method: str, x: Array, target: Path) -> Path:
+    """Write the ranges of a model's activations as a calibration cache file of onnxruntime.
+
+    Args:
+        model: an ONNX file; onnxruntime writes beside it.
+        method: "minmax", "entropy" or "percentile".
+        x: calibration items as the model takes them, shape (n, *item).
+        target: the file to write.
+    """
+    key = (sha256(model.read_bytes()).hexdigest(), method, sha256(x.tobytes()).hexdigest())
+    if key not in _ranges:
+        _collect(model, method, x, target)
+        _remember(key, target.read_bytes())
+    target.write_bytes(_ranges[key])
+    return target
+
+
+def _remember(key: tuple[str, str, str], ranges: bytes) -> None:
+    _ranges[key] = ranges
+    while len(_ranges) > _KEPT:
+        _ranges.popitem(last=False)
+
+
+def _collect(model: Path, method: str, x: Array, target: Path) -> None:
+    from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
+
+    package = quantization()
+    augmented = model.with_name("augmented.onnx")
+    with quiet():
+        calibrator = create_calibrator(
+            model, _operators(), str(augmented), getattr(package.CalibrationMethod, METHODS[method])
+        )
+        for start in range(0, len(x), _CHUNK):
+            calibrator.collect_data(_Reader(calibrator.infer_session, x[start : start + _CHUNK]))
+        save_tensors_data(calibrator.compute_data(), target)
+
+
+def _operators() -> list[str]:
+    """The operator types that `quantize_static` calibrates when it is told none."""
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    return sorted({*QLinearOpsRegistry, *QDQRegistry})
+
+
+class _Reader:
+    """Feeds items as one batch where the batch axis is free, one by one where it is not.
+
+    The methods take minima, maxima and histograms over all items of a chunk, so the batch changes no range.
+    """
+
+    def __init__(self, session: Any, x: Array) -> None:
+        feed = session.get_inputs()[0]
+        size = feed.shape[0] if isinstance(feed.shape[0], int) else len(x)
+        dtype = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}.get(feed.type, np.float32)
+        self._feeds: Iterator[dict[str, Array]] = iter(
+            [{feed.name: x[i : i + size].astype(dtype)} for i in range(0, len(x) - len(x) % size, size)]
+        )
+
+    def get_next(self) -> dict[str, Array] | None:
+        """The next feed, or None after the last."""
+        return next(self._feeds, None)
+
+
+def check_finite(x: Array) -> Array:
+    """The calibration items.
+
+    Raises:
+        InvalidFile: there are none, or some are not finite numbers.
+    """
+    if not len(x) or not np.isfinite(x).all():
+        raise InvalidFile("Calibration needs items of finite numbers", allowed="at least one item", given=x.shape)
+    return x

@@ -1,0 +1,103 @@
+"""Quantizes float TFLite files with ai-edge-quantizer: what its six techniques share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile
+from lab.formats.quiet import quiet
+from lab.options import Option
+from lab.plugs import Array, Context
+
+PER_CHANNEL = Option(
+    id="per_channel",
+    label="Per channel",
+    kind="bool",
+    default=True,
+    help="One scale for each output channel of a weight instead of one for the whole weight: finer, seldom slower.",
+    sweep={"full": (True, False)},
+)
+
+
+def granularity(params: Mapping[str, Any]) -> str:
+    """ai-edge-quantizer's word for the option `per_channel`."""
+    return "CHANNELWISE" if params["per_channel"] else "TENSORWISE"
+
+
+def channel_suffix(params: Mapping[str, Any]) -> str:
+    """The suffix of the speaking name, see `lab.formats.naming`."""
+    return "" if params["per_channel"] else "per_tensor"
+
+
+def weights(params: Mapping[str, Any], bits: int, mode: str, context: Context, source: Path) -> Path:
+    """Quantize the weights only, or the weights now and the activations while the model runs.
+
+    Args:
+        mode: "weight_only" or "dynamic".
+    """
+    quantizer = open_float(source)
+    add = quantizer.add_weight_only_config if mode == "weight_only" else quantizer.add_dynamic_config
+    add(".*", "*", num_bits=bits, granularity=granularity(params))
+    return _write(quantizer, None, context)
+
+
+def half(context: Context, source: Path) -> Path:
+    """Store the weights as 16-bit floats."""
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import QuantGranularity
+
+    quantizer = open_float(source)
+    quantizer.add_weight_only_config(
+        ".*", "*", num_bits=16, granularity=QuantGranularity.TENSORWISE, algorithm_key=AlgorithmName.FLOAT_CASTING
+    )
+    return _write(quantizer, None, context)
+
+
+def static(params: Mapping[str, Any], activation_bits: int, context: Context, source: Path) -> Path:
+    """Quantize weights to 8 bits and activations to 8 or 16, with ranges from calibration data."""
+    quantizer = open_float(source)
+    quantizer.add_static_config(
+        ".*", "*", activation_num_bits=activation_bits, weight_num_bits=8, weight_granularity=granularity(params)
+    )
+    data = calibration_data(source, context.calibration(params["calibration_samples"]))
+    with quiet():
+        ranges = quantizer.calibrate(data, num_threads=1)
+    return _write(quantizer, ranges, context)
+
+
+def calibration_data(source: Path, x: Array) -> dict[str, list[dict[str, Array]]]:
+    """Items as ai-edge-quantizer takes them: signature -> one feed for each item.
+
+    Args:
+        x: shape (n, *item), in the model's units.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(source))
+    (signature, arguments), *_ = interpreter.get_signature_list().items()
+    dtype = interpreter.get_input_details()[0]["dtype"]
+    return {signature: [{arguments["inputs"][0]: item[None].astype(dtype)} for item in x]}
+
+
+def open_float(source: Path) -> Any:
+    """A Quantizer of a float TFLite file.
+
+    Raises:
+        InvalidFile: no TFLite file, or one that is quantized already.
+    """
+    from lab.formats.tflite_files import load_tflite, quantized_weights
+
+    if quantized_weights(load_tflite(source)):
+        raise InvalidFile("This TFLite file is quantized already", allowed="a float TFLite file", given=str(source))
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    return Quantizer(str(source))
+
+
+def _write(quantizer: Any, ranges: Any, context: Context) -> Path:
+    target = context.workdir / "model.tflite"
+    with quiet():
+        target.write_bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
+    return target

@@ -1,0 +1,34 @@
+"""Keras -> float TFLite, once; every TFLite quantization then starts from this file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.keras_files import load_keras, tensorflow
+    from lab.formats.quiet import quiet
+
+    target = context.workdir / "model.tflite"
+    converter = tensorflow().lite.TFLiteConverter.from_keras_model(load_keras(source))
+    with quiet():
+        target.write_bytes(converter.convert())
+    return target
+
+
+TECHNIQUE = Technique(
+    id="keras_to_tflite",
+    title="Keras to TFLite",
+    help="Writes the Keras model as a float TFLite file for batches of one item; no number changes.",
+    accepts=("keras",),
+    produces="tflite",
+    apply=_apply,
+    toolchain="tensorflow",
+    requires=("tensorflow", "keras"),
+    conversion=True,
+    typical_s=6.0,
+)

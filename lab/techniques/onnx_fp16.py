@@ -1,0 +1,41 @@
+"""ONNX weights and activations as 16-bit floats."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    from lab.formats.onnx_files import load_onnx
+    from lab.formats.quiet import quiet
+
+    with quiet():
+        model = convert_float_to_float16(load_onnx(source), keep_io_types=True)
+    target = context.workdir / "model.onnx"
+    onnx.save(model, str(target))
+    return target
+
+
+TECHNIQUE = Technique(
+    id="onnx_fp16",
+    title="16-bit float",
+    help=(
+        "Stores weights as 16-bit floats, half the size. A CPU without 16-bit arithmetic casts back to 32 bits for "
+        "most operators, so it gets smaller rather than faster; input and output stay 32-bit."
+    ),
+    accepts=("onnx",),
+    produces="onnx",
+    apply=_apply,
+    name=lambda params: "fp16",
+    requires=("onnx", "onnxruntime"),
+    typical_s=0.3,
+)

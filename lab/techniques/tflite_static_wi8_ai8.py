@@ -1,0 +1,36 @@
+"""TFLite int8 weights and activations, with ranges from calibration data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.calibrating import SAMPLES
+from lab.formats.naming import samples_suffix, speaking_name
+from lab.formats.tflite import PER_CHANNEL, channel_suffix, static
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    return static(params, 8, context, source)
+
+
+TECHNIQUE = Technique(
+    id="tflite_static_wi8_ai8",
+    title="Static int8",
+    help=(
+        "Stores weights and activations as 8-bit integers; calibration data tell each activation's range beforehand. "
+        "What microcontrollers and NPUs ask for."
+    ),
+    accepts=("tflite",),
+    produces="tflite",
+    apply=_apply,
+    name=lambda params: speaking_name(
+        "static_wi8_ai8", channel_suffix(params), samples_suffix(params["calibration_samples"])
+    ),
+    options=(PER_CHANNEL, SAMPLES),
+    requires=("ai-edge-quantizer", "ai-edge-litert"),
+    needs_calibration=True,
+    typical_s=1.0,
+)

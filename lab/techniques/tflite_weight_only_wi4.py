@@ -1,0 +1,32 @@
+"""TFLite int4 weights, float arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.naming import speaking_name
+from lab.formats.tflite import PER_CHANNEL, channel_suffix, weights
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    return weights(params, 4, "weight_only", context, source)
+
+
+TECHNIQUE = Technique(
+    id="tflite_weight_only_wi4",
+    title="Weights in 4 bits",
+    help=(
+        "Stores weights as 4-bit integers, an eighth of the size, and turns them back into floats before computing: "
+        "coarse weights cost accuracy, unpacking costs time."
+    ),
+    accepts=("tflite",),
+    produces="tflite",
+    apply=_apply,
+    name=lambda params: speaking_name("weight_only_wi4_afp32", channel_suffix(params)),
+    options=(PER_CHANNEL,),
+    requires=("ai-edge-quantizer", "ai-edge-litert"),
+    typical_s=0.1,
+)

@@ -1,0 +1,32 @@
+"""TFLite int8 weights, float arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.naming import speaking_name
+from lab.formats.tflite import PER_CHANNEL, channel_suffix, weights
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    return weights(params, 8, "weight_only", context, source)
+
+
+TECHNIQUE = Technique(
+    id="tflite_weight_only_wi8",
+    title="Weights in 8 bits",
+    help=(
+        "Stores weights as 8-bit integers and turns them back into floats before computing: smaller, activations lose "
+        "nothing, seldom faster."
+    ),
+    accepts=("tflite",),
+    produces="tflite",
+    apply=_apply,
+    name=lambda params: speaking_name("weight_only_wi8_afp32", channel_suffix(params)),
+    options=(PER_CHANNEL,),
+    requires=("ai-edge-quantizer", "ai-edge-litert"),
+    typical_s=0.1,
+)
