@@ -1,0 +1,165 @@
+"""Which trial to ship: limits -> what meets them -> the front of that -> one named trial.
+
+The result is numbers and ids; `lab.plots.words` puts it into a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lab.analysis.front import baseline_of, comparable, front_of, overlap
+from lab.types import Objective, Trial
+
+TOLERANCE = 0.01
+"""How far below its baseline (absolute, in the quality metric) a pick may be where no limit on quality is given."""
+
+LimitKind = Literal["at_most", "at_least", "max_drop"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Something that must hold.
+
+    Attributes:
+        kind: "at_most" and "at_least" bound the metric itself; "max_drop" bounds how far it is below its baseline.
+        value: in the metric's own unit.
+    """
+
+    metric: str
+    kind: LimitKind
+    value: float
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Loosening this one limit to this value would let this trial in."""
+
+    limit: Limit
+    value: float
+    trial: str
+
+
+Rule = Literal["best", "best_within_tolerance", "highest_quality", "none"]
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The named trial and all that led to it.
+
+    Attributes:
+        trial: id of the pick, None where nothing meets the limits.
+        goal: the objective that decided.
+        rule: "best": by the goal among what meets the limits; "best_within_tolerance": also at most TOLERANCE below its
+            baseline; "highest_quality": nothing is within TOLERANCE, so quality decided.
+        baseline: id of the float baseline that the pick is compared with.
+        considered: number of comparable trials.
+        feasible: ids of those that meet all limits; front: ids of the non-dominated ones among them.
+        ties: ids on the front whose 95 % interval of the deciding metric overlaps the pick's.
+        relaxations: where nothing is feasible, the limits that would help if loosened alone.
+    """
+
+    trial: str | None
+    goal: Objective
+    rule: Rule
+    baseline: str | None = None
+    considered: int = 0
+    feasible: tuple[str, ...] = ()
+    front: tuple[str, ...] = ()
+    ties: tuple[str, ...] = ()
+    relaxations: tuple[Relaxation, ...] = ()
+
+
+def amount(limit: Limit, trial: Trial, baseline: Trial | None) -> float | None:
+    """The number that the limit bounds, or None where the trial or its baseline has none."""
+    own = trial.measurements.get(limit.metric)
+    if own is None or limit.kind != "max_drop":
+        return None if own is None else own.value
+    reference = baseline.measurements.get(limit.metric) if baseline else None
+    return None if reference is None else reference.value - own.value
+
+
+def meets(limit: Limit, trial: Trial, baseline: Trial | None) -> bool:
+    """True where the trial keeps within the limit; a number that was not measured does not."""
+    given = amount(limit, trial, baseline)
+    if given is None:
+        return False
+    return given >= limit.value if limit.kind == "at_least" else given <= limit.value + 1e-12
+
+
+def quality_of(objectives: Sequence[Objective]) -> Objective | None:
+    """The first objective that is to be maximized: what compression costs."""
+    return next((o for o in objectives if o.direction == "maximize"), None)
+
+
+def pick(
+    trials: Sequence[Trial],
+    objectives: Sequence[Objective],
+    limits: Sequence[Limit] = (),
+    goal: Objective | None = None,
+) -> Pick:
+    """Name the trial to ship.
+
+    Args:
+        goal: what decides among those that meet the limits; without it the first objective to be minimized.
+    """
+    goal = goal or next((o for o in objectives if o.direction == "minimize"), objectives[0])
+    group = comparable(trials, objectives)
+    baselines = {t.id: baseline_of(t, group) for t in group}
+    feasible = tuple(t for t in group if all(meets(limit, t, baselines[t.id]) for limit in limits))
+    if not feasible:
+        return Pick(None, goal, "none", considered=len(group), relaxations=_relaxations(group, baselines, limits))
+    front = front_of(feasible, objectives)
+    rule, candidates = _candidates(front, baselines, objectives, limits, goal)
+    decider = goal if rule != "highest_quality" else quality_of(objectives) or goal
+    best = min(candidates, key=lambda t: _rank(t, decider, objectives))
+    baseline = baselines[best.id]
+    return Pick(
+        best.id, goal, rule, baseline.id if baseline else None, len(group),
+        tuple(t.id for t in feasible), tuple(t.id for t in front), _ties(best, candidates, decider),
+    )  # fmt: skip
+
+
+def _candidates(
+    front: Sequence[Trial], baselines: dict[str, Trial | None], objectives: Sequence[Objective],
+    limits: Sequence[Limit], goal: Objective,
+) -> tuple[Rule, Sequence[Trial]]:  # fmt: skip
+    quality = quality_of(objectives)
+    if quality is None or quality == goal or any(limit.metric == quality.metric for limit in limits):
+        return "best", front
+    tolerance = Limit(quality.metric, "max_drop", TOLERANCE)
+    close = [t for t in front if meets(tolerance, t, baselines[t.id])]
+    return ("best_within_tolerance", close) if close else ("highest_quality", front)
+
+
+def _rank(trial: Trial, decider: Objective, objectives: Sequence[Objective]) -> tuple[float, ...]:
+    """Sorts the best first: by the deciding objective, then by the others in their order, then by age."""
+    order = [decider, *(o for o in objectives if o != decider)]
+    signed = [(-1 if o.direction == "maximize" else 1, trial.measurements.get(o.metric)) for o in order]
+    return (*(sign * m.value if m else float("inf") for sign, m in signed), trial.position)
+
+
+def _ties(best: Trial, candidates: Sequence[Trial], decider: Objective) -> tuple[str, ...]:
+    mine = best.measurements.get(decider.metric)
+    others = [(t, t.measurements.get(decider.metric)) for t in candidates if t.id != best.id]
+    return tuple(t.id for t, theirs in others if mine and theirs and overlap(mine, theirs))
+
+
+def _relaxations(
+    group: Sequence[Trial], baselines: dict[str, Trial | None], limits: Sequence[Limit]
+) -> tuple[Relaxation, ...]:
+    found = (_relaxation(limit, group, baselines, [x for x in limits if x is not limit]) for limit in limits)
+    return tuple(relaxation for relaxation in found if relaxation)
+
+
+def _relaxation(
+    limit: Limit, group: Sequence[Trial], baselines: dict[str, Trial | None], others: Sequence[Limit]
+) -> Relaxation | None:
+    """The least loosening of a limit that lets a trial in which meets all the others."""
+    rest = [t for t in group if all(meets(o, t, baselines[t.id]) for o in others)]
+    amounts = [(value, t.id) for t in rest if (value := amount(limit, t, baselines[t.id])) is not None]
+    if not amounts:
+        return None
+    value, id_ = max(amounts) if limit.kind == "at_least" else min(amounts)
+    return Relaxation(limit, value, id_)

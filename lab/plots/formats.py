@@ -1,0 +1,159 @@
+"""Numbers as people read them, in one place: 0.41 ms, 96.2 %, 98.5 kB, 3.9× smaller.
+
+Everything is keyed by a measurement's unit: "s", "B" and "1" (a share of one); other units are shown as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lab.types import Measurement, Target
+
+UNKNOWN = "–"
+SECONDS, BYTES, SHARE = "s", "B", "1"
+_SAME_UNIT = {"s": SECONDS, "seconds": SECONDS, "b": BYTES, "byte": BYTES, "bytes": BYTES, "1": SHARE, "": SHARE,
+              "fraction": SHARE, "ratio": SHARE, "share": SHARE}  # fmt: skip
+_SCALES: Mapping[str, Sequence[tuple[float, float, str]]] = {
+    SECONDS: ((60.0, 60.0, "min"), (0.1, 1.0, "s"), (1e-4, 1e-3, "ms"), (1e-7, 1e-6, "µs"), (0.0, 1e-9, "ns")),
+    BYTES: ((1e9, 1e9, "GB"), (1e6, 1e6, "MB"), (1e3, 1e3, "kB"), (0.0, 1.0, "B")),
+    SHARE: ((0.0, 0.01, "%"),),
+}
+"""unit -> (from this value on, divide by this, suffix), largest first."""
+
+
+def kind_of(unit: str) -> str:
+    """The unit in the lab's spelling: "s", "B", "1", or the unit itself."""
+    return _SAME_UNIT.get(unit.lower(), unit)
+
+
+def scale(unit: str, reference: float) -> tuple[float, str]:
+    """Divisor and suffix in which a number of about this size reads well: ("s", 4e-4) -> (1e-3, "ms")."""
+    for from_, divisor, suffix in _SCALES.get(kind_of(unit), ((0.0, 1.0, unit),)):
+        if abs(reference) >= from_:
+            return divisor, suffix
+    return 1.0, unit
+
+
+def axis_scale(unit: str, values: Iterable[float]) -> tuple[float, str]:
+    """One divisor and suffix for a whole axis, chosen by its middle value."""
+    ordered = sorted(values)
+    return scale(unit, ordered[len(ordered) // 2] if ordered else 1.0)
+
+
+def digits(number: float, suffix: str = "") -> str:
+    """Three significant digits, no exponent; one decimal for a percentage, none for single bytes."""
+    if suffix == "%":
+        return f"{number:.1f}"
+    size = abs(number)
+    if suffix in ("B", "ns") or size >= 100:
+        return f"{number:.0f}"
+    return f"{number:.1f}" if size >= 10 else f"{number:.2f}"
+
+
+def value(number: float | None, unit: str) -> str:
+    """A number with its unit: (0.000412, "s") -> "0.41 ms"."""
+    if number is None:
+        return UNKNOWN
+    divisor, suffix = scale(unit, number)
+    return f"{digits(number / divisor, suffix)} {suffix}".rstrip()
+
+
+def interval(m: Measurement) -> str:
+    """The 95 % interval in the unit of its value: "0.40–0.43 ms"; empty for an exact number."""
+    if m.low is None or m.high is None:
+        return ""
+    divisor, suffix = scale(m.unit, m.value)
+    return f"{digits(m.low / divisor, suffix)}–{digits(m.high / divisor, suffix)} {suffix}".rstrip()
+
+
+def measurement(m: Measurement | None) -> str:
+    """A value with its interval: "0.41 ms (0.40–0.43 ms)"."""
+    if m is None:
+        return UNKNOWN
+    between = interval(m)
+    return value(m.value, m.unit) + (f" ({between})" if between else "")
+
+
+def count(number: float | None) -> str:
+    """A large count: 78_330 -> "78.3 k", 12_500_000 -> "12.5 M"."""
+    if number is None:
+        return UNKNOWN
+    for divisor, suffix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(number) >= divisor:
+            return digits(number / divisor) + suffix
+    return f"{number:.0f}"
+
+
+def plural(number: int, noun: str) -> str:
+    """ "1 round", "3 rounds"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def duration(seconds: float | None) -> str:
+    """A span of time in words, roughly: "about 3 minutes"."""
+    if seconds is None:
+        return "an unknown time"
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 90:
+        return f"about {round(seconds / 5) * 5:.0f} seconds"
+    if seconds < 90 * 60:
+        return f"about {seconds / 60:.0f} minutes"
+    return f"about {seconds / 3600:.1f} hours"
+
+
+_MORE_LESS = {SECONDS: ("slower", "faster"), BYTES: ("larger", "smaller"), SHARE: ("higher", "lower")}
+_MORE_LESS_OF = {
+    "top1_accuracy": ("more accurate", "less accurate"),
+    "agreement": ("more agreement", "less agreement"),
+    "cold_load_s": ("slower to load", "faster to load"),
+    "peak_rss_bytes": ("more memory", "less memory"),
+    "download_bytes": ("larger download", "smaller download"),
+    "update_bytes": ("larger update", "smaller update"),
+}
+
+
+def more_less(metric: str, unit: str) -> tuple[str, str]:
+    """The words for a larger and for a smaller number of this metric: ("slower", "faster")."""
+    return _MORE_LESS_OF.get(metric) or _MORE_LESS.get(kind_of(unit), ("more", "less"))
+
+
+def better_word(metric: str, unit: str, direction: str) -> str:
+    """The word for better: ("latency_s", "s", "minimize") -> "faster"."""
+    return more_less(metric, unit)[0 if direction == "maximize" else 1]
+
+
+def change(m: Measurement, base: Measurement) -> str:
+    """How a number compares with the baseline's: "3.9× smaller", "0.6 points less accurate", "same size"."""
+    words = more_less(m.metric, m.unit)
+    if kind_of(m.unit) == SHARE:
+        points = 100 * (m.value - base.value)
+        return "no change" if abs(points) < 0.05 else f"{abs(points):.1f} points {words[points < 0]}"
+    if m.value <= 0 or base.value <= 0:
+        return "no change" if m.value == base.value else value(m.value - base.value, m.unit)
+    ratio = max(m.value / base.value, base.value / m.value)
+    return "no change" if ratio < 1.005 else f"{digits(ratio)}× {words[m.value < base.value]}"
+
+
+def target_text(target: Target, titles: Mapping[str, str], shown: Sequence[str] | None = None) -> str:
+    """A target in words, "LiteRT, 2 threads"; `shown` names the options worth saying, None means all."""
+    options = [_option_text(k, v) for k, v in target.options.items() if shown is None or k in shown]
+    return ", ".join([titles.get(target.runtime, target.runtime), *filter(None, options)])
+
+
+def _option_text(name: str, given: Any) -> str:
+    if name == "threads":
+        return plural(given, "thread")
+    if isinstance(given, bool):
+        return name.replace("_", " ") if given else ""
+    return f"{name.replace('_', ' ')} {given}"
+
+
+def varying_options(targets: Iterable[Target]) -> tuple[str, ...]:
+    """Names of the target options that differ within a runtime: only they are worth a place in a label."""
+    seen: dict[tuple[str, str], set[str]] = {}
+    for target in targets:
+        for name, given in target.options.items():
+            seen.setdefault((target.runtime, name), set()).add(repr(given))
+    return tuple(dict.fromkeys(name for (_, name), values in seen.items() if len(values) > 1))

@@ -1,0 +1,112 @@
+"""The raw timings behind a latency: every run of every round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lab.plots import formats, theme
+from lab.types import Measurement
+
+WEBGL_FROM = 2000
+
+
+@dataclass(frozen=True)
+class LatencyInfo:
+    """Runs in the order in which they ran, in `suffix` units; one entry a run.
+
+    Attributes:
+        calm, contended: (run number, time) of the timed runs of quiet and of disturbed rounds.
+        warmup: (run number, time) of runs that are not counted.
+        starts: run number at which each round starts.
+        note: what the plot shows, in a sentence.
+    """
+
+    calm: tuple[tuple[int, float], ...]
+    contended: tuple[tuple[int, float], ...]
+    warmup: tuple[tuple[int, float], ...]
+    starts: tuple[int, ...]
+    suffix: str
+    median: float | None
+    low: float | None
+    high: float | None
+    note: str
+
+
+def latency_info(rounds: Sequence[Mapping[str, Any]], latency: Measurement | None = None) -> LatencyInfo:
+    """Lay out the rounds, each {"samples": seconds, "warmup": seconds, "contended": bool}, one after another."""
+    divisor, suffix = formats.axis_scale("s", [s for r in rounds for s in r["samples"]])
+    kinds: dict[str, list[tuple[int, float]]] = {"calm": [], "contended": [], "warmup": []}
+    starts, run = [], 0
+    for entry in rounds:
+        starts.append(run)
+        timed = "contended" if entry.get("contended") else "calm"
+        labelled = [*(("warmup", s) for s in entry.get("warmup", ())), *((timed, s) for s in entry["samples"])]
+        for kind, seconds in labelled:
+            kinds[kind].append((run, seconds / divisor))
+            run += 1
+    median, low, high = (None if v is None else v / divisor for v in _median_and_interval(latency))
+    return LatencyInfo(
+        tuple(kinds["calm"]), tuple(kinds["contended"]), tuple(kinds["warmup"]), tuple(starts), suffix,
+        median, low, high, _note(rounds, kinds),
+    )  # fmt: skip
+
+
+def _median_and_interval(latency: Measurement | None) -> tuple[float | None, float | None, float | None]:
+    return (latency.value, latency.low, latency.high) if latency else (None, None, None)
+
+
+def _note(rounds: Sequence[Mapping[str, Any]], kinds: Mapping[str, Sequence[Any]]) -> str:
+    disturbed = sum(bool(r.get("contended")) for r in rounds)
+    timed = formats.plural(len(kinds["calm"]) + len(kinds["contended"]), "timed run")
+    warmup = formats.plural(len(kinds["warmup"]), "warm-up run")
+    text = f"{timed} in {formats.plural(len(rounds), 'round')}, {warmup} not counted"
+    return text + (f"; disturbed by other work and left out: {formats.plural(disturbed, 'round')}" if disturbed else "")
+
+
+def latency_figure(info: LatencyInfo, mode: theme.Mode = "light") -> Any:
+    """Draw every run as a dot, round after round, with the median and its interval."""
+    import plotly.graph_objects as go
+
+    ink = theme.INKS[mode]
+    style = theme.styles(["calm"], mode)["calm"]
+    figure = go.Figure(layout=_layout(info, mode))
+    for name, runs, color, symbol in (
+        ("timed runs", info.calm, style.color, "circle"),
+        ("disturbed, left out", info.contended, theme.OKABE_ITO[1], "x"),
+        ("warm-up, not counted", info.warmup, ink.muted, "circle-open"),
+    ):
+        if runs:
+            figure.add_trace(_dots(name, runs, color, symbol, info.suffix))
+    return figure
+
+
+def _dots(name: str, runs: Sequence[tuple[int, float]], color: str, symbol: str, suffix: str) -> dict[str, Any]:
+    return {
+        "type": "scattergl" if len(runs) >= WEBGL_FROM else "scatter", "mode": "markers", "name": name,
+        "x": [run for run, _ in runs], "y": [time for _, time in runs],
+        "marker": {"color": color, "symbol": symbol, "size": 5, "opacity": 0.75},
+        "hovertemplate": "run %{x}: %{y:.3g} " + suffix + "<extra>" + name + "</extra>",
+    }  # fmt: skip
+
+
+def _layout(info: LatencyInfo, mode: theme.Mode) -> dict[str, Any]:
+    ink = theme.INKS[mode]
+    shapes = [_round_edge(start, ink) for start in info.starts[1:]]
+    if info.low is not None and info.high is not None:
+        shapes.append({"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": info.low, "y1": info.high,
+                       "fillcolor": ink.muted, "opacity": 0.2, "line": {"width": 0}, "layer": "below"})  # fmt: skip
+    if info.median is not None:
+        shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": info.median, "y1": info.median,
+                       "line": {"color": ink.text, "width": 1.2, "dash": "dash"}})  # fmt: skip
+    return {
+        "template": theme.template(mode), "height": 300, "shapes": shapes, "hovermode": "closest",
+        "xaxis": {"title": {"text": "run, in the order of measuring (lines part the rounds)"}, "showgrid": False},
+        "yaxis": {"title": {"text": f"time of one run ({info.suffix})"}, "rangemode": "tozero"},
+    }  # fmt: skip
+
+
+def _round_edge(start: int, ink: theme.Ink) -> dict[str, Any]:
+    return {"type": "line", "yref": "paper", "x0": start - 0.5, "x1": start - 0.5, "y0": 0, "y1": 1, "layer": "below",
+            "line": {"color": ink.grid, "width": 1}}  # fmt: skip

@@ -1,0 +1,302 @@
+"""The trade-off of a study: `pareto_info` computes, `pareto_figure` draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+
+import numpy as np
+
+from lab.analysis.front import comparable, front, non_dominated
+from lab.plots import formats, theme
+from lab.plugs import Metric
+from lab.types import Measurement, Objective, Trial
+
+WEBGL_FROM = 400
+"""Points from which WebGL draws: below it SVG is crisper and exports as vectors."""
+ALL_BARS_UP_TO = 60
+"""Points up to which dominated ones show their intervals too; above it they would hide the front."""
+LOG_FROM = 12.0
+"""Ratio of largest to smallest from which an axis of positive numbers is logarithmic."""
+SMALLEST, LARGEST = 8.0, 26.0
+"""Marker diameters in pixels."""
+
+Role = Literal["front", "dominated", "excluded"]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis or the marker size shows.
+
+    Attributes:
+        divisor: SI values are divided by it to become what the axis shows, in `suffix`.
+        log: True where the values span so much that a linear axis would crowd them.
+    """
+
+    metric: str
+    title: str
+    unit: str
+    direction: Literal["maximize", "minimize"]
+    divisor: float
+    suffix: str
+    log: bool = False
+
+    @property
+    def label(self) -> str:
+        """Title, unit and better direction: "Latency in ms   ← faster"; the arrows turn with a y axis's title."""
+        word = formats.better_word(self.metric, self.unit, self.direction)
+        arrow = f"← {word}" if self.direction == "minimize" else f"{word} →"
+        return f"{self.title}{f' in {self.suffix}' if self.suffix else ''}   {arrow}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial in the plot; numbers in SI units."""
+
+    trial: str
+    name: str
+    runtime: str
+    target: str
+    role: Role
+    is_baseline: bool
+    x: Measurement
+    y: Measurement
+    size: Measurement | None
+    others: tuple[Measurement, ...] = ()
+
+
+@dataclass(frozen=True)
+class ParetoInfo:
+    """All that the figure shows.
+
+    Attributes:
+        points: the comparable trials, in order.
+        line: (x, y) of the trials that nothing beats in the two axes shown, by rising x.
+        left_out: complete trials that were not compared: another environment, or not measured alike.
+        pick: id of the trial to name, if any.
+        limits: (metric, value) to draw as lines.
+    """
+
+    x: Axis
+    y: Axis
+    size: Axis | None
+    points: tuple[Point, ...]
+    line: tuple[tuple[float, float], ...]
+    titles: Mapping[str, str]
+    left_out: int = 0
+    pick: str | None = None
+    limits: tuple[tuple[str, float], ...] = ()
+
+
+def pareto_info(
+    trials: Sequence[Trial], objectives: Sequence[Objective], metrics: Mapping[str, Metric], *,
+    x: str = "latency_s", y: str = "top1_accuracy", size: str | None = "size_bytes",
+    titles: Mapping[str, str] | None = None, feasible: Collection[str] | None = None,
+    pick: str | None = None, limits: Sequence[tuple[str, float]] = (),
+) -> ParetoInfo:  # fmt: skip
+    """Lay out a study's trade-off.
+
+    Args:
+        x, y, size: ids of the metrics shown; objectives say what the front is, whichever two are drawn.
+        titles: runtime id -> name.
+        feasible: ids that meet the limits; the others are drawn as excluded and take no part in the front.
+    """
+    group = [t for t in comparable(trials, objectives) if x in t.measurements and y in t.measurements]
+    allowed = [t for t in group if feasible is None or t.id in feasible]
+    on_front = set(front(allowed, objectives))
+    names = titles or {}
+    shown = formats.varying_options(t.target for t in trials)
+    roles: dict[str, Role] = {t.id: "front" if t.id in on_front else "dominated" for t in allowed}
+    points = tuple(_point(t, roles.get(t.id, "excluded"), x, y, size, objectives, names, shown) for t in group)
+    x_axis, y_axis = _axis(x, [p.x for p in points], metrics), _axis(y, [p.y for p in points], metrics)
+    sizes = [p.size for p in points if p.size]
+    complete = sum(t.state == "complete" for t in trials)
+    return ParetoInfo(
+        x_axis, y_axis, _axis(size, sizes, metrics) if size and sizes else None, points,
+        _line(points, x_axis, y_axis), names, complete - len(group), pick if pick in roles else None,
+        tuple(pair for pair in limits if pair[0] in (x, y)),
+    )  # fmt: skip
+
+
+def _point(
+    trial: Trial, role: Role, x: str, y: str, size: str | None, objectives: Sequence[Objective],
+    titles: Mapping[str, str], shown: Sequence[str],
+) -> Point:  # fmt: skip
+    m = trial.measurements
+    others = tuple(m[o.metric] for o in objectives if o.metric not in (x, y, size))
+    runtime = titles.get(trial.target.runtime, trial.target.runtime)
+    target = formats.target_text(trial.target, titles, shown)
+    return Point(trial.id, trial.name, runtime, target, role, trial.is_baseline, m[x], m[y], m.get(size or ""), others)
+
+
+def _axis(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Metric]) -> Axis:
+    plug = metrics.get(metric)
+    unit = values[0].unit if values else (plug.unit if plug else "")
+    numbers = [m.value for m in values]
+    divisor, suffix = formats.axis_scale(unit, numbers)
+    positive = bool(numbers) and min(numbers) > 0
+    log = positive and formats.kind_of(unit) != formats.SHARE and max(numbers) / min(numbers) > LOG_FROM
+    return Axis(
+        metric, plug.title if plug else metric, unit, plug.direction if plug else "minimize", divisor, suffix, log
+    )
+
+
+def _line(points: Sequence[Point], x: Axis, y: Axis) -> tuple[tuple[float, float], ...]:
+    allowed = [p for p in points if p.role != "excluded"]
+    pairs = np.array([[p.x.value, p.y.value] for p in allowed]).reshape(-1, 2)
+    best = pairs[non_dominated(pairs, [x.direction, y.direction])]
+    return tuple((float(a), float(b)) for a, b in np.unique(best, axis=0))
+
+
+def pareto_figure(info: ParetoInfo, mode: theme.Mode = "light", uirevision: str = "") -> Any:
+    """Draw it.
+
+    Args:
+        mode: "light" or "dark".
+        uirevision: while this stays equal, a redrawn figure keeps the zoom.
+    """
+    import plotly.graph_objects as go
+
+    styles = theme.styles({*info.titles.values(), *(p.runtime for p in info.points)}, mode)
+    figure = go.Figure(layout=_layout(info, mode, uirevision))
+    figure.add_trace(_line_trace(info, mode))
+    for runtime in sorted({p.runtime for p in info.points}):
+        mine = [p for p in info.points if p.runtime == runtime]
+        for trace in _runtime_traces(info, mine, styles[runtime], mode):
+            figure.add_trace(trace)
+    return figure
+
+
+def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, Any]:
+    ink = theme.INKS[mode]
+    return {
+        "template": theme.template(mode), "xaxis": _axis_layout(info.x, [p.x.value for p in info.points]),
+        "yaxis": _axis_layout(info.y, [p.y.value for p in info.points]), "height": 460, "hovermode": "closest",
+        "dragmode": "zoom", "clickmode": "event+select", "uirevision": uirevision, "selectionrevision": uirevision,
+        "shapes": [_limit_line(info, metric, value, ink) for metric, value in info.limits],
+        "annotations": [_pick_label(info, p, ink) for p in info.points if p.trial == info.pick],
+    }  # fmt: skip
+
+
+def _axis_layout(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
+    layout: dict[str, Any] = {"title": {"text": axis.label}, "type": "log" if axis.log else "linear"}
+    if axis.log:
+        decades = math.log10(max(values) / min(values))
+        layout |= {"dtick": "D1" if decades < 1.6 else "D2" if decades < 3 else 1, "minor": {"showgrid": False}}
+    return layout
+
+
+def _limit_line(info: ParetoInfo, metric: str, value: float, ink: theme.Ink) -> dict[str, Any]:
+    line = {"type": "line", "line": {"color": ink.muted, "width": 1, "dash": "dot"}, "layer": "below"}
+    if metric == info.x.metric:
+        at = value / info.x.divisor
+        return {**line, "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1}
+    at = value / info.y.divisor
+    return {**line, "xref": "paper", "yref": "y", "x0": 0, "x1": 1, "y0": at, "y1": at}
+
+
+def _pick_label(info: ParetoInfo, point: Point, ink: theme.Ink) -> dict[str, Any]:
+    x, y = point.x.value / info.x.divisor, point.y.value / info.y.divisor
+    return {"x": math.log10(x) if info.x.log else x, "y": math.log10(y) if info.y.log else y,
+            "text": "<b>best pick</b>", "showarrow": True, "arrowhead": 0, "arrowcolor": ink.muted, "standoff": 10,
+            "ax": 0, "ay": 42,
+            "font": {"size": 12, "color": ink.text}, "bgcolor": ink.ground, "bordercolor": ink.muted,
+            "borderpad": 3}  # fmt: skip
+
+
+def _line_trace(info: ParetoInfo, mode: theme.Mode) -> dict[str, Any]:
+    best = "best" if info.y.direction == "maximize" else "lowest"
+    name = f"front: {best} {info.y.title.lower()} for its {info.x.title.lower()}"
+    line = {"shape": "hv" if info.x.direction == "minimize" else "vh", "width": 1.5, "color": theme.INKS[mode].muted}
+    return {
+        "type": "scatter", "mode": "lines", "name": name, "line": line, "hoverinfo": "skip",
+        "x": [x / info.x.divisor for x, _ in info.line], "y": [y / info.y.divisor for _, y in info.line],
+    }  # fmt: skip
+
+
+_OPACITY: Mapping[Role, float] = {"excluded": 0.1, "dominated": 0.32, "front": 0.95}
+"""From back to front: the dim ones are drawn first."""
+
+
+def _runtime_traces(info: ParetoInfo, points: Sequence[Point], style: theme.Style, mode: theme.Mode) -> list[Any]:
+    traces = [_legend_entry(points[0].runtime, style)]
+    for role, opacity in _OPACITY.items():
+        if of_role := [p for p in points if p.role == role and not p.is_baseline]:
+            traces.append(_trace(info, of_role, style, opacity, theme.INKS[mode].ground))
+    if baselines := [p for p in points if p.is_baseline]:
+        traces.append(_baseline_trace(info, baselines, style, mode))
+    return traces
+
+
+def _legend_entry(runtime: str, style: theme.Style) -> dict[str, Any]:
+    """A trace without points: the legend looks the same whatever is on the front."""
+    marker = {"color": style.color, "symbol": style.symbol, "size": 11}
+    return {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "marker": marker, "name": runtime,
+            "legendgroup": runtime}  # fmt: skip
+
+
+def _trace(info: ParetoInfo, points: Sequence[Point], style: theme.Style, opacity: float, edge: str) -> dict[str, Any]:
+    marker = {"color": style.color, "symbol": style.symbol, "size": [_diameter(info, p) for p in points],
+              "opacity": opacity, "line": {"color": edge, "width": 1}}  # fmt: skip
+    trace = {
+        "type": "scattergl" if len(info.points) >= WEBGL_FROM else "scatter", "mode": "markers",
+        "name": points[0].runtime, "legendgroup": points[0].runtime, "showlegend": False, "marker": marker,
+        "x": [p.x.value / info.x.divisor for p in points], "y": [p.y.value / info.y.divisor for p in points],
+        "customdata": [[p.trial] for p in points], "text": [_hover(info, p) for p in points],
+        "hovertemplate": "%{text}<extra></extra>",
+        "unselected": {"marker": {"opacity": opacity}}, "selected": {"marker": {"opacity": 1.0}},
+    }  # fmt: skip
+    if points[0].role == "front" or len(info.points) <= ALL_BARS_UP_TO:
+        trace |= {"error_x": _bars(info.x, [p.x for p in points], style.color, opacity),
+                  "error_y": _bars(info.y, [p.y for p in points], style.color, opacity)}  # fmt: skip
+    return trace
+
+
+def _baseline_trace(info: ParetoInfo, points: Sequence[Point], style: theme.Style, mode: theme.Mode) -> dict[str, Any]:
+    """Hollow, and named in the plot: what everything else is compared with."""
+    trace = _trace(info, points, style, 1.0, style.color)
+    trace["marker"] |= {"color": theme.INKS[mode].ground, "line": {"color": style.color, "width": 2.5}}
+    trace |= {"type": "scatter", "mode": "markers+text", "textposition": "top center", "hovertext": trace["text"],
+              "text": ["float baseline"] * len(points), "hovertemplate": "%{hovertext}<extra></extra>",
+              "textfont": {"size": 11, "color": theme.INKS[mode].muted}}  # fmt: skip
+    return trace
+
+
+def _diameter(info: ParetoInfo, point: Point) -> float:
+    """Pixels; the area grows with the metric."""
+    if point.size is None or info.size is None:
+        return 12.0
+    largest = max(p.size.value for p in info.points if p.size)
+    share = max(point.size.value, 0.0) / largest if largest > 0 else 0.0
+    return round(SMALLEST + (LARGEST - SMALLEST) * math.sqrt(share), 1)
+
+
+def _bars(axis: Axis, values: Sequence[Measurement], color: str, opacity: float) -> dict[str, Any]:
+    above = [(m.value if m.high is None else m.high) - m.value for m in values]
+    below = [m.value - (m.value if m.low is None else m.low) for m in values]
+    return {"type": "data", "symmetric": False, "array": [a / axis.divisor for a in above], "thickness": 1.2,
+            "width": 0, "arrayminus": [b / axis.divisor for b in below],
+            "color": _with_alpha(color, 0.6 * opacity)}  # fmt: skip
+
+
+def _with_alpha(color: str, alpha: float) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:.2f})"
+
+
+_ROLE_WORDS: Mapping[Role, str] = {
+    "front": "on the front: nothing beats it",
+    "dominated": "beaten by another trial",
+    "excluded": "outside the limits",
+}
+
+
+def _hover(info: ParetoInfo, point: Point) -> str:
+    shown = [(info.x.title, point.x), (info.y.title, point.y)]
+    shown += [(info.size.title, point.size)] if info.size and point.size else []
+    lines = [f"{title}: {formats.measurement(m)}" for title, m in shown]
+    lines += [f"{m.metric}: {formats.measurement(m)}" for m in point.others]
+    return "<br>".join([f"<b>{escape(point.name)}</b> on {escape(point.target)}", *lines, _ROLE_WORDS[point.role]])

@@ -1,0 +1,108 @@
+"""Results put into sentences that need no manual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lab.analysis.front import overlap
+from lab.analysis.pick import TOLERANCE, Limit, Pick, Relaxation, quality_of
+from lab.plots import formats
+from lab.types import Measurement, Objective, Trial
+
+_PLAIN = {
+    "size_bytes": ("size", "smallest"),
+    "download_bytes": ("download", "smallest to download"),
+    "update_bytes": ("update", "smallest to update"),
+    "latency_s": ("latency", "fastest"),
+    "latency_p90_s": ("slow-case latency", "fastest in the slow case"),
+    "cold_load_s": ("loading time", "quickest to load"),
+    "peak_rss_bytes": ("memory", "leanest in memory"),
+    "top1_accuracy": ("accuracy", "most accurate"),
+    "agreement": ("agreement", "closest to the float model"),
+}
+"""metric -> (the word for it in a sentence, the word for the best of it)."""
+
+
+def plain(metric: str) -> str:
+    """The word for a metric in a sentence: "latency"."""
+    return _PLAIN.get(metric, (metric.replace("_", " "),))[0]
+
+
+def superlative(objective: Objective) -> str:
+    """The word for the best of a metric: "smallest", "fastest", "most accurate"."""
+    extreme = "highest" if objective.direction == "maximize" else "lowest"
+    return _PLAIN[objective.metric][1] if objective.metric in _PLAIN else f"{extreme} {plain(objective.metric)}"
+
+
+def trial_text(trial: Trial, titles: Mapping[str, str], shown: Sequence[str] | None = None) -> str:
+    """A trial by recipe and target: "static_wi8_ai8 on LiteRT"."""
+    return f"{trial.name} on {formats.target_text(trial.target, titles, shown)}"
+
+
+def pick_reason(
+    pick: Pick, trials: Mapping[str, Trial], objectives: Sequence[Objective], limits: Sequence[Limit],
+    titles: Mapping[str, str],
+) -> str:  # fmt: skip
+    """Why this trial: the rule; what it gains and costs against the float baseline; its ties."""
+    if pick.trial is None:
+        return _nothing_feasible(pick, trials, titles)
+    best, base = trials[pick.trial], trials.get(pick.baseline or "")
+    parts = [_rule(pick, objectives, limits), against(best, base, objectives), _ties(pick, trials, titles)]
+    text = "; ".join(part for part in parts if part)
+    return text[0].upper() + text[1:] + "."
+
+
+def _rule(pick: Pick, objectives: Sequence[Objective], limits: Sequence[Limit]) -> str:
+    within = f"within {100 * TOLERANCE:.0f} point of the float baseline"
+    if pick.rule == "highest_quality":
+        quality = quality_of(objectives)
+        group = "of those that meet all limits" if limits else "measured"
+        return f"{superlative(quality) if quality else 'best'} {group}, since none stays {within}"
+    close = f" {within}" if pick.rule == "best_within_tolerance" else ""
+    return superlative(pick.goal) + close + (" that meets all limits" if limits else "")
+
+
+def against(trial: Trial, base: Trial | None, objectives: Sequence[Objective]) -> str:
+    """The objectives against the baseline's: "3.9× smaller, 1.2× slower, same accuracy"."""
+    if base is None:
+        return ""
+    if base.id == trial.id:
+        return "it is the float baseline itself"
+    pairs = [(trial.measurements.get(o.metric), base.measurements.get(o.metric)) for o in objectives]
+    return ", ".join(difference(m, b) for m, b in pairs if m and b)
+
+
+def difference(m: Measurement, base: Measurement) -> str:
+    """One number against the baseline's, saying so where the intervals overlap."""
+    change = formats.change(m, base)
+    if change == "no change":
+        return f"same {plain(m.metric)}"
+    known = m.low is not None and base.low is not None
+    return f"{change} (within the noise)" if known and overlap(m, base) else change
+
+
+def _ties(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) -> str:
+    if not pick.ties:
+        return ""
+    names = [trial_text(trials[id_], titles, ()) for id_ in pick.ties]
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    joined = f"{', '.join(names[:2])}{more}" if more else " and ".join(names)
+    return f"a tie with {joined}: intervals overlap"
+
+
+def _nothing_feasible(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) -> str:
+    if not pick.considered:
+        return "No trial has finished yet. The pick appears with the first results."
+    if not pick.relaxations:
+        return "No trial meets all limits. Loosen more than one of them."
+    ways = " or ".join(_way(relaxation, trials, titles) for relaxation in pick.relaxations)
+    return f"No trial meets all limits. Loosen one: {ways}."
+
+
+def _way(relaxation: Relaxation, trials: Mapping[str, Trial], titles: Mapping[str, str]) -> str:
+    limit, trial = relaxation.limit, trials[relaxation.trial]
+    name = trial_text(trial, titles, ())
+    if limit.kind == "max_drop":
+        return f"allow a drop of {100 * relaxation.value:.1f} points in {plain(limit.metric)} ({name})"
+    bound = formats.value(relaxation.value, trial.measurements[limit.metric].unit)
+    return f"{plain(limit.metric)} {limit.kind.replace('_', ' ')} {bound} ({name})"

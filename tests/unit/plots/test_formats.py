@@ -1,0 +1,82 @@
+"""Every number that a person reads is written here."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab.plots import formats
+from lab.types import Measurement, Target
+from tests.fakes import measured
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "text"),
+    [
+        (0.00041, "s", "0.41 ms"), (0.000412, "s", "0.41 ms"), (0.0152, "s", "15.2 ms"), (0.00009, "s", "90.0 µs"),
+        (1.5, "s", "1.50 s"), (75.0, "s", "1.25 min"), (0.0, "s", "0 ns"), (0.962, "1", "96.2 %"),
+        (1.0, "1", "100.0 %"),
+        (98_500, "B", "98.5 kB"), (512, "B", "512 B"), (0, "B", "0 B"), (1_160_000, "B", "1.16 MB"),
+        (2.5e9, "B", "2.50 GB"), (3, "items", "3.00 items"), (None, "s", "–"),
+    ],
+)  # fmt: skip
+def test_value(number, unit, text):
+    assert formats.value(number, unit) == text
+
+
+def test_units_in_other_spellings():
+    assert formats.value(98_500, "bytes") == "98.5 kB"
+    assert formats.value(0.5, "fraction") == "50.0 %"
+
+
+def test_measurement_with_and_without_interval():
+    assert formats.measurement(measured("latency_s", 0.00041, 0.00002)) == "0.41 ms (0.39–0.43 ms)"
+    assert formats.measurement(measured("size_bytes", 98_500)) == "98.5 kB"
+    assert formats.measurement(None) == "–"
+
+
+def test_count():
+    assert [formats.count(n) for n in (None, 950, 78_330, 12_500_000)] == ["–", "950", "78.3 k", "12.5 M"]
+
+
+def test_duration():
+    spans = (None, 2, 44, 130, 7200)
+    words = ["an unknown time", "a few seconds", "about 45 seconds", "about 2 minutes", "about 2.0 hours"]
+    assert [formats.duration(s) for s in spans] == words
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "base", "text"),
+    [
+        ("size_bytes", 100e3, 390e3, "3.90× smaller"), ("size_bytes", 390e3, 100e3, "3.90× larger"),
+        ("latency_s", 6e-4, 5e-4, "1.20× slower"), ("latency_s", 5e-4, 5e-4, "no change"),
+        ("top1_accuracy", 0.956, 0.962, "0.6 points less accurate"),
+        ("top1_accuracy", 0.97, 0.96, "1.0 points more accurate"),
+        ("peak_rss_bytes", 0.0, 0.0, "no change"), ("peak_rss_bytes", 0.0, 5.0, "-5 B"),
+    ],
+)  # fmt: skip
+def test_change(metric, value, base, text):
+    assert formats.change(measured(metric, value), measured(metric, base)) == text
+
+
+@given(st.floats(1e-9, 1e4), st.sampled_from(["s", "B", "1"]))
+def test_no_number_is_longer_than_a_table_cell(number, unit):
+    assert len(formats.value(number, unit)) <= 12
+
+
+def test_targets():
+    titles = {"ort": "ONNX Runtime"}
+    one, two = Target("ort", {"threads": 1, "xnnpack": True}), Target("ort", {"threads": 2, "xnnpack": True})
+    assert formats.target_text(one, titles) == "ONNX Runtime, 1 thread, xnnpack"
+    assert formats.varying_options([one, two]) == ("threads",)
+    assert formats.target_text(two, titles, formats.varying_options([one, two])) == "ONNX Runtime, 2 threads"
+
+
+def test_axis_scale_follows_the_middle_value():
+    assert formats.axis_scale("s", [1e-4, 5e-4, 15.0]) == (1e-3, "ms")
+    assert formats.axis_scale("s", []) == (1.0, "s")
+
+
+def test_an_interval_keeps_the_unit_of_its_value():
+    assert formats.interval(Measurement("latency_s", 1.2e-4, "s", 9, 0.9e-4, 1.5e-4)) == "0.09–0.15 ms"
