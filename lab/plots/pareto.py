@@ -239,7 +239,7 @@ def _legend_entry(runtime: str, style: theme.Style) -> dict[str, Any]:
 
 
 def _trace(info: ParetoInfo, points: Sequence[Point], style: theme.Style, opacity: float, edge: str) -> dict[str, Any]:
-    marker = {"color": style.color, "symbol": style.symbol, "size": [_diameter(info, p) for p in points],
+    marker = {"color": style.color, "symbol": style.symbol, "size": _diameters(info, points),
               "opacity": opacity, "line": {"color": edge, "width": 1}}  # fmt: skip
     trace = {
         "type": "scattergl" if len(info.points) >= WEBGL_FROM else "scatter", "mode": "markers",
@@ -265,13 +265,11 @@ def _baseline_trace(info: ParetoInfo, points: Sequence[Point], style: theme.Styl
     return trace
 
 
-def _diameter(info: ParetoInfo, point: Point) -> float:
-    """Pixels; the area grows with the metric."""
-    if point.size is None or info.size is None:
-        return 12.0
-    largest = max(p.size.value for p in info.points if p.size)
-    share = max(point.size.value, 0.0) / largest if largest > 0 else 0.0
-    return round(SMALLEST + (LARGEST - SMALLEST) * math.sqrt(share), 1)
+def _diameters(info: ParetoInfo, points: Sequence[Point]) -> list[float]:
+    """Pixels; a marker's area grows with the metric."""
+    largest = max((p.size.value for p in info.points if p.size), default=0.0)
+    shares = (max(p.size.value, 0.0) / largest if p.size and largest > 0 else 0.15 for p in points)
+    return [round(SMALLEST + (LARGEST - SMALLEST) * math.sqrt(share), 1) for share in shares]
 
 
 def _bars(axis: Axis, values: Sequence[Measurement], color: str, opacity: float) -> dict[str, Any]:
