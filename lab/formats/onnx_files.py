@@ -9,6 +9,8 @@ from typing import Any
 
 from lab.errors import InvalidFile
 
+QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"}
+
 
 def load_onnx(path: Path) -> Any:
     """The ModelProto of a file.
@@ -27,13 +29,25 @@ def load_onnx(path: Path) -> Any:
     return model
 
 
+def load_float_onnx(path: Path) -> Any:
+    """The ModelProto of a file that still computes in float.
+
+    Raises:
+        InvalidFile: it is no ONNX file, a damaged one, or quantized already.
+    """
+    model = load_onnx(path)
+    if {node.op_type for node in model.graph.node} & QUANTIZED:
+        raise InvalidFile("This ONNX file is quantized already", allowed="a float ONNX file", given=str(path))
+    return model
+
+
 def working_copy(source: Path, workdir: Path) -> Path:
     """A copy in the job's own folder: onnxruntime's tools write beside the file that they read, maybe into a store.
 
     Raises:
-        InvalidFile: it is no ONNX file, or a damaged one.
+        InvalidFile: it is no ONNX file, a damaged one, or quantized already.
     """
-    load_onnx(source)
+    load_float_onnx(source)
     return Path(shutil.copyfile(source, workdir / "source.onnx"))
 
 

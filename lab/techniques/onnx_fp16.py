@@ -15,11 +15,11 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    from lab.formats.onnx_files import load_onnx
+    from lab.formats.onnx_files import load_float_onnx
     from lab.formats.quiet import quiet
 
     with quiet():
-        model = convert_float_to_float16(load_onnx(source), keep_io_types=True)
+        model = convert_float_to_float16(load_float_onnx(source), keep_io_types=True)
     target = context.workdir / "model.onnx"
     onnx.save(model, str(target))
     return target
