@@ -1,1 +1,34 @@
-"""The compression lab."""
+"""The compression lab: how small, how fast and how accurate a model can be on the device that it must run on.
+
+`import lab` loads nothing heavy; each name below is taken from `lab.api` when it is first used. (`lab.techniques`, `lab.runtimes`, `lab.metrics` and `lab.datasets` are packages of plugs: what is in them is
+listed by `lab.available_techniques()` and so on.)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lab.api import *  # noqa: F403
+
+EXPORTED = (
+    "Estimate", "Progress", "add_model", "applicable_techniques", "available_datasets", "available_metrics",
+    "available_runtimes", "available_techniques", "cancel", "dataset_of", "ensure_engine", "environment",
+    "estimate", "example_study", "examples", "export", "front", "import_study", "jobs", "latency_samples", "make_spec", "model",
+    "models", "parse_target", "preset_space", "preset_targets", "progress", "reproduce", "result_json", "resume", "start",
+    "studies", "study", "sweep", "trials", "wait",
+)  # fmt: skip
+
+
+SUBMODULES_WIN = ("metrics", "datasets")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in EXPORTED:
+        raise AttributeError(f"module 'lab' has no attribute {name!r}")
+    return getattr(importlib.import_module("lab.api"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(EXPORTED)

@@ -58,6 +58,7 @@ class Technique:
         apply: (source file, params, context) -> the file it wrote inside context.workdir.
         name: params -> the speaking name, as decoded in `lab.recipe`; "" for a conversion, which changes no number.
         conversion: True where the planner may insert it by itself.
+        only_first: True for a conversion that takes float files only, so that it is inserted before any other technique.
         version: raised when the same params would give another file.
         valid: params -> False for combinations that a grid skips because they mean the same as another one.
         tasks: tasks it applies to; empty means all.
@@ -75,6 +76,7 @@ class Technique:
     toolchain: Toolchain = "light"
     requires: tuple[str, ...] = ()
     conversion: bool = False
+    only_first: bool = False
     needs_calibration: bool = False
     presets: tuple[str, ...] = ("quick", "standard", "full")
     valid: Callable[[Mapping[str, Any]], bool] = lambda params: True

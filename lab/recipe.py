@@ -62,15 +62,19 @@ def is_conversion_only(recipe: Recipe) -> bool:
     return all(registry.technique(step.technique).conversion for step in recipe.steps)
 
 
-def conversion_path(source: str, wanted: Sequence[str]) -> list[Technique] | None:
-    """The shortest chain of installed conversions from a format to any of the wanted ones, or None."""
+def conversion_path(source: str, wanted: Sequence[str], *, untouched: bool = True) -> list[Technique] | None:
+    """The shortest chain of installed conversions from a format to any of the wanted ones, or None.
+
+    Args:
+        untouched: False where another technique came before: conversions of float files only are out.
+    """
     paths: list[tuple[str, list[Technique]]] = [(source, [])]
     seen = {source}
     for format_, path in paths:  # grows while it is walked: breadth first
         if format_ in wanted:
             return path
         for technique in _conversions(format_):
-            if technique.produces not in seen:
+            if technique.produces not in seen and (untouched or not technique.only_first):
                 seen.add(technique.produces)
                 paths.append((technique.produces, [*path, technique]))
     return None
@@ -87,17 +91,17 @@ def complete(source: str, recipe: Recipe, target: Target) -> Recipe:
     Raises:
         NoPath: no chain of installed conversions does.
     """
-    format_, steps = source, []
+    format_, steps = source, list[Step]()
     for step in map(complete_step, recipe.steps):
         technique = registry.technique(step.technique)
-        steps += [*_bridge(format_, technique.accepts, technique.id), step]
+        steps += [*_bridge(format_, technique.accepts, technique.id, steps), step]
         format_ = technique.produces
     runtime = registry.runtime(target.runtime)
-    return Recipe((*steps, *_bridge(format_, runtime.formats, runtime.id)))
+    return Recipe((*steps, *_bridge(format_, runtime.formats, runtime.id, steps)))
 
 
-def _bridge(format_: str, wanted: tuple[str, ...], consumer: str) -> list[Step]:
-    path = conversion_path(format_, wanted)
+def _bridge(format_: str, wanted: tuple[str, ...], consumer: str, before: Sequence[Step]) -> list[Step]:
+    path = conversion_path(format_, wanted, untouched=is_conversion_only(Recipe(tuple(before))))
     if path is None:
         raise NoPath(f"No conversion leads from {format_!r} to what {consumer!r} takes", allowed=" or ".join(wanted),
                      given=format_, remedy="Choose another runtime, or add the model in another format")  # fmt: skip
@@ -116,7 +120,7 @@ def applicable(card: ModelCard, runtime_ids: Sequence[str]) -> list[Technique]:
 def _reaches(format_: str, technique: Technique, runtime_ids: Sequence[str]) -> bool:
     if conversion_path(format_, technique.accepts) is None:
         return False
-    return any(conversion_path(technique.produces, registry.runtime(r).formats) is not None for r in runtime_ids)
+    return any(conversion_path(technique.produces, registry.runtime(r).formats, untouched=False) is not None for r in runtime_ids)
 
 
 def check_preset(preset: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
 
 from lab.errors import UnknownId
 from lab.recipe import spec_from_json
@@ -95,6 +95,19 @@ def update_trials(study_id: str, changed: Sequence[Trial]) -> None:
             row = _trial_row(trial)
             connection.execute(update(schema.trials).where(schema.trials.c.id == trial.id).values(row))
         _touch(connection, study_id, {})
+
+
+def reset_unfinished(study_id: str) -> None:
+    """Queue a study again with its failed and cancelled trials, and forget the failures that were remembered for them."""
+    again = [t for t in trials(study_id) if t.state in ("failed", "cancelled")]
+    forget = [t.error["key"] for t in again if t.error and "key" in t.error]
+    blank = {"state": "queued", "error": None, "artifact": None, "measurements": {}, "details": {}, "cached": False}
+    with write() as connection:
+        for table in (schema.steps, schema.results):
+            connection.execute(delete(table).where(table.c.key.in_(forget)))
+        for trial in again:
+            connection.execute(update(schema.trials).where(schema.trials.c.id == trial.id).values(blank))
+        _touch(connection, study_id, {"state": "queued", "cancel_requested": False, "error": None, "finished_at": None})
 
 
 def counts(study_id: str) -> dict[str, int]:

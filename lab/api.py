@@ -1,0 +1,397 @@
+"""The public API: the same for pages, command line and Jupyter. Import it as `import lab`."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab import recipe as recipes_
+from lab import registry
+from lab.analysis.front import front as front_of
+from lab.engine import keys
+from lab.engine.limits import GUESS_S, slots
+from lab.errors import UnknownId
+from lab.measure.environment import fingerprint
+from lab.plugs import Array, Dataset, Metric, Runtime, Technique
+from lab.store import records
+from lab.store.blobs import keep, sha256_of
+from lab.store.data import FROM_DISK, data_digest, data_folder, load_array
+from lab.types import FINISHED, ModelCard, Recipe, Study, StudySpec, Target, Trial, digest_of
+
+POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a sweep will cost.
+
+    Attributes:
+        trials: how many there are; cached: how many of them need no work at all.
+        builds: files still to be made.
+        seconds: a guess from what such jobs took so far.
+    """
+
+    trials: int
+    cached: int
+    builds: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is; `seconds_left` is None before anything is known, `queue_position` 0 when it runs."""
+
+    done: int
+    total: int
+    failed: int
+    stage: str
+    seconds_left: float | None
+    queue_position: int
+
+
+# --- what there is -----------------------------------------------------------------------------------------------------
+
+
+def models() -> dict[str, ModelCard]:
+    """Every model that can be picked: the samples and those added from disk."""
+    return {**registry.sample_cards(), **records.added_models()}
+
+
+def model(id_: str) -> ModelCard:
+    """One model's card.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    known = models()
+    if id_ not in known:
+        raise UnknownId.of("model", id_, known, "List them with: python -m lab models")
+    return known[id_]
+
+
+def available_techniques() -> dict[str, Technique]:
+    """Every technique by id."""
+    return registry.techniques()
+
+
+def available_runtimes() -> dict[str, Runtime]:
+    """Every runtime by id."""
+    return registry.runtimes()
+
+
+def available_metrics() -> dict[str, Metric]:
+    """Every metric by id."""
+    return registry.metrics()
+
+
+def available_datasets() -> dict[str, Dataset]:
+    """Every data set by id."""
+    return registry.datasets()
+
+
+# --- planning ------------------------------------------------------------------------------------------------------------
+
+
+def parse_target(text: str) -> Target:
+    """`ort`, or with options `litert:threads=2,xnnpack=false`, as a complete target.
+
+    Raises:
+        UsageError: an unknown runtime or option, or a value that it does not accept.
+    """
+    runtime, _, rest = text.partition(":")
+    pairs = [part.partition("=") for part in rest.split(",") if part]
+    return recipes_.complete_target(Target(runtime, {key.strip(): value.strip() for key, _, value in pairs}))
+
+
+def applicable_techniques(model_id: str, runtime_ids: Sequence[str]) -> list[Technique]:
+    """The techniques, other than conversions, that lead from this model to one of these runtimes."""
+    return recipes_.applicable(model(model_id), runtime_ids)
+
+
+def preset_space(model_id: str, preset: str, runtime_ids: Sequence[str]) -> dict[str, dict[str, tuple[Any, ...]]]:
+    """The grid of a preset: technique -> option -> values."""
+    return recipes_.preset_space(model(model_id), preset, runtime_ids)
+
+
+def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tuple[Target, ...]:
+    """The targets of a preset, of all installed runtimes or of the named ones."""
+    return recipes_.preset_targets(preset, runtime_ids)
+
+
+def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | None = None,
+              targets: Sequence[Target | str] | None = None, recipes: Sequence[Recipe] = (), **more: Any) -> StudySpec:  # fmt: skip
+    """A complete spec.
+
+    Args:
+        model_id: id of a card.
+        preset: "quick", "standard" or "full".
+        space: technique -> option -> values; None takes the preset's grid of every technique that has a path.
+        targets: targets, or strings as `parse_target` reads them; None takes the preset's that the model can reach.
+        recipes: further recipes.
+        more: any further field of `StudySpec`, such as `rounds`.
+
+    Raises:
+        UsageError: something in it cannot be.
+    """
+    card = model(model_id)
+    recipes_.check_preset(preset)
+    chosen = _targets(card, preset, targets)
+    runtime_ids = list(dict.fromkeys(t.runtime for t in chosen))
+    grid = recipes_.preset_space(card, preset, runtime_ids) if space is None else space
+    value = {"metrics": _metrics_of(card), **more}
+    spec = recipes_.spec_from_json({**StudySpec(card.id, grid, tuple(recipes), chosen, preset=preset).to_json(), **value})
+    return recipes_.check_spec(spec)
+
+
+def _targets(card: ModelCard, preset: str, targets: Sequence[Target | str] | None) -> tuple[Target, ...]:
+    if targets is not None:
+        return tuple(parse_target(t) if isinstance(t, str) else recipes_.complete_target(t) for t in targets)
+    return tuple(t for t in recipes_.preset_targets(preset) if _reachable(card, t))
+
+
+def _reachable(card: ModelCard, target: Target) -> bool:
+    return recipes_.conversion_path(card.format, registry.runtime(target.runtime).formats) is not None
+
+
+def _metrics_of(card: ModelCard) -> list[str]:
+    return sorted(m.id for m in registry.metrics().values() if not m.tasks or card.task in m.tasks)
+
+
+def estimate(spec: StudySpec) -> Estimate:
+    """How many trials a spec comes to, how many are cached, and about how long the rest takes."""
+    card = model(spec.model)
+    planned = recipes_.plan(spec, card).trials
+    known = _Known(card, spec)
+    states = [known.of(t) for t in planned]
+    builds = known.missing_steps
+    build_s = sum(known.step_seconds.get(s, registry.technique(s).typical_s) for s in builds.values())
+    left = len(planned) - sum(states)
+    seconds = build_s / slots() + left * (known.seconds["evaluate"] / slots() + known.seconds["measure"])
+    return Estimate(len(planned), sum(states), len(builds), seconds + (2.0 if left else 0.3))
+
+
+class _Known:
+    """Asks the store which trials need no work."""
+
+    def __init__(self, card: ModelCard, spec: StudySpec) -> None:
+        self.card, self.spec, self.source = card, spec, sha256_of(Path(card.path))
+        self.digest, self.environment = data_digest(card), digest_of(fingerprint())[:16]
+        self.step_seconds, self.seconds = records.step_seconds(), {**GUESS_S, **records.result_seconds()}
+        self.missing_steps: dict[str, str] = {}
+
+    def of(self, trial: recipes_.PlannedTrial) -> bool:
+        sha = self._built(trial.recipe)
+        if sha is None:
+            return False
+        key = keys.measure_key(sha, trial.target, self.spec, self.digest, self.environment)
+        return records.known_result(key) is not None
+
+    def _built(self, recipe: Recipe) -> str | None:
+        sha: str | None = self.source
+        for n, step in enumerate(recipe.steps, 1):
+            key = keys.step_key(self.source, recipe.steps[:n], self.card, self.digest)
+            known = records.known_step(key)
+            sha = known.get("artifact", {}).get("sha256") if known else None
+            if known is None:
+                self.missing_steps[key] = step.technique
+        return sha
+
+
+# --- running -------------------------------------------------------------------------------------------------------------
+
+
+def ensure_engine() -> None:
+    """Run queued and interrupted studies in the background of this process, unless another one does."""
+    from lab.engine.host import ensure_engine as ensure
+
+    ensure()
+
+
+def start(spec: StudySpec, title: str = "", *, remeasure: bool = False) -> str:
+    """Queue a study and see to it that an engine runs it.
+
+    Returns:
+        the study's id; the work goes on in the background.
+
+    Raises:
+        UsageError: nothing in the spec can be run.
+    """
+    card = model(spec.model)
+    plan = recipes_.plan(spec, card)
+    source = keep(Path(card.path), card.format)
+    id_ = uuid.uuid4().hex[:12]
+    rows = [Trial(f"{id_}-{n:04d}", id_, n, t.name, t.recipe, t.target, is_baseline=t.is_baseline) for n, t in enumerate(plan.trials)]
+    records.add_study(Study(id_, card.id, "queued", spec, title), replace(card, path=source.path), rows, remeasure=remeasure)
+    ensure_engine()
+    return id_
+
+
+def sweep(model_id: str, preset: str = "quick", *, title: str = "", remeasure: bool = False,
+          on_progress: Callable[[Progress], None] | None = None, **spec: Any) -> Study:  # fmt: skip
+    """Run a study to its end.
+
+    Args:
+        model_id, preset, spec: as in `make_spec`.
+        on_progress: called about once a second.
+
+    Returns:
+        the finished study; its trials are `lab.trials(study.id)`.
+    """
+    return wait(start(make_spec(model_id, preset, **spec), title, remeasure=remeasure), on_progress)
+
+
+def wait(study_id: str, on_progress: Callable[[Progress], None] | None = None) -> Study:
+    """Wait until a study has ended."""
+    told, shown = 0.0, -1
+    while (found := records.study(study_id)).state not in FINISHED:
+        if on_progress and found.revision != shown and time.monotonic() - told > 0.5:
+            on_progress(progress(study_id))
+            told, shown = time.monotonic(), found.revision
+        time.sleep(POLL_S)
+    return found
+
+
+def cancel(study_id: str) -> None:
+    """Stop a study: what runs is stopped, what is finished stays."""
+    found = records.study(study_id)
+    if found.state not in FINISHED:
+        records.update_study(study_id, cancel_requested=True)
+
+
+def resume(study_id: str) -> None:
+    """Run again what failed, was cancelled or is missing in a study; what is finished stays."""
+    if records.study(study_id).state in ("queued", "running"):
+        ensure_engine()
+        return
+    records.reset_unfinished(study_id)
+    ensure_engine()
+
+
+# --- reading -------------------------------------------------------------------------------------------------------------
+
+
+def studies() -> list[Study]:
+    """All studies, newest first."""
+    return records.studies()
+
+
+def study(id_: str) -> Study:
+    """One study; its `revision` rises with each change.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    return records.study(id_)
+
+
+def trials(study_id: str) -> list[Trial]:
+    """The trials of a study, in the order of its plan."""
+    return records.trials(study_id)
+
+
+def front(study_id: str) -> tuple[str, ...]:
+    """Ids of the study's non-dominated trials."""
+    return front_of(trials(study_id), study(study_id).spec.objectives)
+
+
+def progress(study_id: str) -> Progress:
+    """How far a study is."""
+    row, counts = records.study_row(study_id), records.counts(study_id)
+    done = sum(counts.get(state, 0) for state in FINISHED)
+    ahead = [s.id for s in reversed(records.studies(("queued", "running")))]
+    position = ahead.index(study_id) if row.state == "queued" and study_id in ahead else 0
+    return Progress(done, sum(counts.values()), counts.get("failed", 0), row.stage, row.seconds_left, position)
+
+
+def environment(id_: str) -> dict[str, Any]:
+    """The machine and versions behind an environment's id."""
+    return records.environment(id_)
+
+
+def jobs(study_id: str | None = None) -> list[dict[str, Any]]:
+    """When and where each job ran, of one study or of all."""
+    return records.jobs(study_id)
+
+
+def latency_samples(trial: Trial) -> list[dict[str, Any]]:
+    """Raw timings, one entry a turn: {"samples" s, "warmup" s, "cpu_ratio", "contended"}; empty where there are none."""
+    kept = trial.details.get("samples")
+    if not kept or not Path(kept["path"]).exists():
+        return []
+    return list(json.loads(Path(kept["path"]).read_text())["rounds"])
+
+
+def examples(model_id: str, n: int = 8) -> tuple[Array, Array]:
+    """The first test items as stored, one of each class as far as they go, and their class numbers."""
+    where = data_folder(model(model_id))
+    labels = np.asarray(load_array(where, "y_test"))
+    _, first = np.unique(labels, return_index=True)
+    chosen = (list(first) + [i for i in range(len(labels)) if i not in set(first)])[:n]
+    return np.asarray(load_array(where, "x_test")[chosen]), labels[chosen]
+
+
+def dataset_of(card: ModelCard) -> Dataset | None:
+    """The registered data set of a card; None for data from disk."""
+    return None if card.dataset.startswith(FROM_DISK) else registry.dataset(card.dataset)
+
+
+def reproduce(trial: Trial) -> dict[str, str]:
+    """The command line and the Python lines that run this one trial again."""
+    from lab.share.reproduce import reproduce as lines
+
+    return lines(trial, study(trial.study).spec)
+
+
+def result_json(study_id: str) -> dict[str, Any]:
+    """What `--json` writes of a study."""
+    found, rows = study(study_id), trials(study_id)
+    ids = sorted({t.environment for t in rows if t.environment})
+    environments = {id_: environment(id_) for id_ in ids}
+    return {
+        "study": {"id": found.id, "model": found.model, "state": found.state, "title": found.title, "created_at": found.created_at,
+                  "finished_at": found.finished_at, "error": found.error, "spec": found.spec.to_json()},
+        "environment": environments[ids[-1]] if ids else fingerprint(),
+        "environments": environments,
+        "trials": [t.to_json() for t in rows],
+        "front": list(front_of(rows, found.spec.objectives)),
+    }  # fmt: skip
+
+
+def export(study_id: str, to: str | Path) -> Path:
+    """Write a study to a file; its ending says the form: .csv, .parquet, .json or .lab (everything, to be imported elsewhere).
+
+    Raises:
+        UsageError: an unknown ending.
+    """
+    from lab.share.files import export as write
+
+    return write(study_id, Path(to))
+
+
+def import_study(path: str | Path) -> str:
+    """Read a `.lab` file into this store; returns the study's id. A study that is here already is left as it is."""
+    from lab.share.files import import_study as read
+
+    return read(Path(path))
+
+
+def example_study() -> str | None:
+    """Id of the finished study that ships with the lab, read into the store when first asked for."""
+    from lab.share.files import EXAMPLE
+
+    return import_study(EXAMPLE) if EXAMPLE.exists() else None
+
+
+def add_model(file: str | Path, data: str | Path, task: str = "classification", **more: Any) -> ModelCard:
+    """Register a trusted model file with its data; see `lab.adding.add_model`."""
+    from lab.adding import add_model as add
+
+    return add(Path(file), Path(data), task, **more)
+

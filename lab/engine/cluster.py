@@ -1,0 +1,80 @@
+"""Where jobs are queued: Dask inside this process, no port opened, or the scheduler that LAB_SCHEDULER names.
+
+Each machine has so many slots: a build or an evaluation takes one, a measurement takes all of them at a higher priority, so
+nothing else of the lab runs on a machine while a latency is measured.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from lab.engine.limits import slots
+from lab.engine.worker import error_json
+
+QUIET = {
+    "distributed.worker.profile.enabled": False, "distributed.scheduler.work-stealing": False, "distributed.admin.tick.interval": "1s",
+    "distributed.worker.memory.terminate": False, "distributed.worker.memory.pause": False, "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False, "distributed.scheduler.worker-saturation": "inf",
+}  # fmt: skip
+MEASURE_PRIORITY, EVALUATE_PRIORITY, BUILD_PRIORITY = 20, 10, 0
+
+
+class Cluster:
+    """A Dask client that is made when the first job needs it: a study that is all cached never imports Dask."""
+
+    def __init__(self) -> None:
+        self._client: Any = None
+        self._lock = threading.Lock()
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = _connect()
+            return self._client
+
+    def submit(self, task: Callable[..., Any], *arguments: Any, resources: Mapping[str, float], priority: int, label: str) -> Any:
+        """Queue a task; arguments may be futures of others (also inside lists)."""
+        from dask.base import tokenize
+
+        key = f"{label}-{tokenize(label, os.urandom(8))}"
+        return self._connected().submit(task, *arguments, resources=dict(resources), priority=priority, key=key, pure=False, retries=0)
+
+    def finished(self, futures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """Each future with its outcome as it ends; an error of the lab's own becomes an outcome, too."""
+        from distributed import as_completed
+
+        for future in as_completed(futures):
+            if future.status == "finished":
+                yield future, future.result()
+            else:
+                error = future.exception() if future.status == "error" else RuntimeError(f"Dask lost the job ({future.status})")
+                yield future, {"error": error_json(error)}
+
+    def close(self) -> None:
+        """Disconnect, and end the cluster if it is ours."""
+        if self._client is not None:
+            self._client.close(timeout=2)
+            if self._client.cluster is not None:
+                self._client.cluster.close(timeout=2)
+            self._client = None
+
+
+def machine_resources() -> dict[str, float]:
+    """What one machine offers: slots, and one warm process of each heavy toolchain."""
+    return {"slot": slots(), "torch": 1, "tensorflow": 1}
+
+
+def _connect() -> Any:
+    import dask
+    from distributed import Client, LocalCluster
+
+    dask.config.set(QUIET)
+    if address := os.environ.get("LAB_SCHEDULER"):
+        return Client(address)
+    cluster = LocalCluster(n_workers=1, threads_per_worker=slots(), processes=False, dashboard_address=None,
+                           resources=machine_resources(), silence_logs=logging.ERROR)  # fmt: skip
+    return Client(cluster)

@@ -1,0 +1,35 @@
+"""Cache keys: equal keys, equal results, so nothing is computed twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lab import registry
+from lab.types import ModelCard, Step, StudySpec, Target, digest_of
+
+
+def step_key(source_sha256: str, steps: Sequence[Step], card: ModelCard, data_digest: str) -> str:
+    """Key of the file that a chain of steps makes of a source file."""
+    techniques = [registry.technique(step.technique) for step in steps]
+    chain = [[t.id, t.version, dict(s.params)] for t, s in zip(techniques, steps, strict=True)]
+    calibrated = any(t.needs_calibration for t in techniques)
+    return digest_of(["step", source_sha256, chain, [data_digest, card.to_json()["input"]] if calibrated else None])
+
+
+def output_options(target: Target) -> dict[str, Any]:
+    """The target's options that change answers, the others at their default: predictions are evaluated once for all."""
+    options = registry.runtime(target.runtime).options
+    return {o.id: target.options[o.id] if o.affects_output else o.default for o in options}
+
+
+def evaluate_key(artifact: str, baseline: str, target: Target, card: ModelCard, spec: StudySpec, data: str, environment: str) -> str:
+    """Key of a file's answers to a test set in a runtime on a machine."""
+    return digest_of(["evaluate", artifact, baseline, target.runtime, output_options(target), card.to_json()["input"], data,
+                      spec.test_samples, sorted(spec.metrics), environment])  # fmt: skip
+
+
+def measure_key(artifact: str, target: Target, spec: StudySpec, data: str, environment: str) -> str:
+    """Key of a file's latency and memory on a target on a machine."""
+    protocol: Mapping[str, Any] = {"rounds": spec.rounds, "runs": spec.runs, "turn_s": spec.turn_s, "seed": spec.seed}
+    return digest_of(["measure", artifact, target.to_json(), protocol, data, sorted(spec.metrics), environment])

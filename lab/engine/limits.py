@@ -1,0 +1,18 @@
+"""How much of a machine the lab uses, and what it guesses before it has measured."""
+
+from __future__ import annotations
+
+import os
+
+GUESS_S = {"evaluate": 1.0, "measure": 0.7}
+
+
+def slots() -> int:
+    """How many jobs this machine runs at once: LAB_SLOTS, or its cores."""
+    return int(os.environ.get("LAB_SLOTS") or os.cpu_count() or 1)
+
+
+def memory_limit_bytes() -> int:
+    """Resident memory a job may use: LAB_JOB_MEMORY_BYTES, or half of the machine's."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(os.environ.get("LAB_JOB_MEMORY_BYTES") or physical // 2)

@@ -1,0 +1,137 @@
+"""One warm Pebble pool per toolchain: TensorFlow is imported once, a crash costs only its own job, and a job can be stopped."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import signal
+import sys
+import threading
+import types
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeout
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.popen_spawn_posix import Popen
+from pathlib import Path
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from lab.engine import worker
+from lab.engine.limits import memory_limit_bytes, slots
+from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut
+from lab.store.home import folder
+
+POLL_S = 0.1
+Body = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+class _HiddenMain(SpawnProcess):
+    """Spawns without importing the parent's `__main__`: under Streamlit that is the app's script, in a notebook a user's cell."""
+
+    _lock = threading.Lock()
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Popen:  # noqa: N802 (multiprocessing's name)
+        blank = types.ModuleType("__main__")
+        with _HiddenMain._lock:
+            real, sys.modules["__main__"] = sys.modules["__main__"], blank
+            try:
+                return Popen(process_obj)
+            finally:
+                if sys.modules["__main__"] is blank:
+                    sys.modules["__main__"] = real
+
+
+class _Context(SpawnContext):
+    Process = _HiddenMain
+
+
+class Pools:
+    """The pools of this process, made when first needed."""
+
+    def __init__(self) -> None:
+        self._pools: dict[str, ProcessPool] = {}
+        self._lock = threading.Lock()
+
+    def warm(self, toolchain: str) -> None:
+        """Start a pool's first worker now, so that its imports overlap with other work."""
+        self._pool(toolchain).schedule(_nothing)
+
+    def run(self, toolchain: str, body: Body, request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        """Run a job to its end in a worker of the toolchain.
+
+        Args:
+            body: module-level function of `lab.engine.jobs`; its request gets a fresh "workdir".
+            cancelled: asked every 0.1 s; True stops the worker.
+
+        Returns:
+            the body's answer, or {"error": {...}}: a crash, a hang and a lack of memory are named; with "workdir", for `discard`.
+        """
+        workdir = folder("work") / uuid.uuid4().hex
+        workdir.mkdir()
+        arguments = (body, {**request, "workdir": str(workdir)}, memory_limit_bytes())
+        future = self._pool(toolchain).schedule(worker.run, args=arguments, timeout=timeout_s)
+        answer: dict[str, Any]
+        try:
+            answer = self._wait(future, cancelled)
+        except JobCancelled as error:
+            answer = {"error": worker.error_json(error)}
+        except FutureTimeout:
+            answer = {"error": worker.error_json(JobTimedOut(f"The job ran longer than its limit of {timeout_s:.0f} s and was stopped"))}
+        except ProcessExpired as error:
+            answer = {"error": worker.error_json(_cause(error, workdir))}
+        return {**answer, "workdir": str(workdir)}
+
+    @staticmethod
+    def _wait(future: Any, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        while True:
+            try:
+                return dict(future.result(timeout=POLL_S))
+            except FutureTimeout:
+                if future.done():
+                    return dict(future.result())
+                if cancelled():
+                    future.cancel()
+                    raise JobCancelled("The study was cancelled") from None
+
+    def _pool(self, toolchain: str) -> ProcessPool:
+        with self._lock:
+            if toolchain not in self._pools or not self._pools[toolchain].active:
+                workers = slots() if toolchain == "light" else 1
+                self._pools[toolchain] = ProcessPool(workers, initializer=worker.start, initargs=(toolchain,), context=_Context())
+            return self._pools[toolchain]
+
+    def stop(self) -> None:
+        """Stop every worker at once."""
+        for pool in self._pools.values():
+            pool.stop()
+            pool.join()
+        self._pools.clear()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _cause(error: ProcessExpired, workdir: Path) -> JobCrashed | JobOutOfMemory:
+    marker = workdir / worker.OUT_OF_MEMORY
+    if marker.exists():
+        limit = int(marker.read_text()) / 2**20
+        return JobOutOfMemory(f"The job grew past its memory limit of {limit:.0f} MiB and was stopped",
+                              remedy="Use fewer calibration samples, or raise LAB_JOB_MEMORY_BYTES")  # fmt: skip
+    code = error.exitcode or 0
+    if code == -signal.SIGKILL:
+        return JobOutOfMemory("The job's process was killed (SIGKILL), most likely by the kernel for lack of memory")
+    cause = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+    return JobCrashed(f"The job's process crashed ({cause})", remedy="The library crashed on this model; choose another technique")
+
+
+POOLS = Pools()
+atexit.register(POOLS.stop)
+
+
+def discard(answer: Mapping[str, Any]) -> None:
+    """Remove a job's work folder, once what it made is in the store."""
+    shutil.rmtree(answer["workdir"], ignore_errors=True)

@@ -1,0 +1,81 @@
+"""The inside of a worker process: what it loads before its first job, and how it is kept from eating the machine's memory."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.errors import JobOutOfMemory, LabError
+
+PRELOAD = {"light": (), "torch": ("torch",), "tensorflow": ("tensorflow",)}
+OUT_OF_MEMORY = "out_of_memory"
+POLL_S = 0.1
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1", "NNCF_DISABLE_TELEMETRY": "1", "KERAS_BACKEND": "tensorflow"}
+
+
+def start(toolchain: str) -> None:
+    """Prepare a fresh worker: die with the parent, send nothing to anybody, load the toolchain."""
+    os.environ.update(QUIET)
+    _die_with_parent()
+    for module in PRELOAD[toolchain]:
+        with contextlib.suppress(ImportError):  # the job itself reports what is missing
+            importlib.import_module(module)
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def run(body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[str, Any], memory_bytes: int) -> dict[str, Any]:
+    """Run a job's body; whatever it raises becomes data.
+
+    Returns:
+        the body's answer, or {"error": {...}}.
+    """
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(memory_bytes, Path(request["workdir"]), done), daemon=True)
+    watcher.start()
+    try:
+        return body(request)
+    except MemoryError:
+        return {"error": error_json(JobOutOfMemory("The job could not get the memory that it asked for"))}
+    except Exception as error:  # a failed trial is data
+        return {"error": error_json(error)}
+    finally:
+        done.set()
+
+
+def _watch(limit: int, workdir: Path, done: threading.Event) -> None:
+    page = os.sysconf("SC_PAGE_SIZE")
+    while not done.wait(POLL_S):
+        if _resident(page) > limit:
+            (workdir / OUT_OF_MEMORY).write_text(f"{limit}")
+            time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _resident(page: int) -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * page
+    except OSError:
+        return 0
+
+
+def error_json(error: BaseException) -> dict[str, Any]:
+    """An exception as the data that a failed trial keeps."""
+    trace = "".join(traceback.format_exception(error))
+    message = str(error) or type(error).__name__
+    remedy = error.remedy if isinstance(error, LabError) else ""
+    return {"type": type(error).__name__, "message": message[:4000], "remedy": remedy, "traceback": trace[-6000:]}

@@ -1,0 +1,66 @@
+"""The measuring process: `python -m lab.measure.child REQUEST.json ANSWER.json`. It loads numpy and one runtime, nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import random
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lab.formats.feeding import fit_items
+from lab.measure.cold import cold_start
+from lab.measure.rounds import time_rounds
+from lab.plugs import Array, Runtime
+
+
+def measure(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Cold load and memory of each variant, then warm latency of all that ran, interleaved.
+
+    Args:
+        request: {"runtime_module", "options", "item" (.npy of one test item with its batch axis), "variants": {id: path},
+            "cold_repeats", "rounds", "runs", "turn_s", "seed"}.
+
+    Returns:
+        {"variants": {id: {"cold": [...], "rounds": [...]} or {"error": {...}}}}.
+    """
+    runtime: Runtime = importlib.import_module(request["runtime_module"]).RUNTIME
+    item = np.load(request["item"])
+    runtime.preload()
+    answer = {id_: {"cold": [], "rounds": []} for id_ in request["variants"]}
+    _measure_cold(runtime, request, item, answer)
+    alive = {id_: path for id_, path in request["variants"].items() if "error" not in answer[id_]}
+    calls = {id_: _call(runtime, request["options"], path, item) for id_, path in alive.items()}
+    threads = int(request["options"].get("threads", 1))
+    timed = time_rounds(calls, request["rounds"], request["runs"], request["turn_s"], threads, request["seed"]) if calls else {}
+    for id_, rounds in timed.items():
+        answer[id_]["rounds"] = rounds
+    return {"variants": answer}
+
+
+def _measure_cold(runtime: Runtime, request: Mapping[str, Any], item: Array, answer: dict[str, Any]) -> None:
+    order = random.Random(request["seed"])
+    for _ in range(request["cold_repeats"]):
+        ids = [id_ for id_ in request["variants"] if "error" not in answer[id_]]
+        order.shuffle(ids)
+        for id_ in ids:
+            found = cold_start(runtime, request["options"], request["variants"][id_], item)
+            if "error" in found:
+                answer[id_]["error"] = found["error"]
+            else:
+                answer[id_]["cold"].append(found)
+
+
+def _call(runtime: Runtime, options: Mapping[str, Any], path: str, item: Array) -> Callable[[], Any]:
+    session = runtime.load(path, options)
+    return partial(session.run, session.prepare(fit_items(item, session.input.shape)))
+
+
+if __name__ == "__main__":
+    source, destination = map(Path, sys.argv[1:])
+    destination.write_text(json.dumps(measure(json.loads(source.read_text()))))

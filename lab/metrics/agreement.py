@@ -1,0 +1,25 @@
+"""Share of test items on which a variant answers as the float baseline does."""
+
+import numpy as np
+
+from lab.plugs import Array, Metric
+from lab.statistics import wilson
+from lab.types import Measurement
+
+
+def agreement(outputs: Array, baseline_outputs: Array) -> Measurement:
+    """Equal top-1 answers, right or wrong, with the Wilson interval.
+
+    Args:
+        outputs, baseline_outputs: float (items, classes).
+    """
+    same, n = int(np.sum(outputs.argmax(axis=1) == baseline_outputs.argmax(axis=1))), len(outputs)
+    low, high = wilson(same, n)
+    return Measurement("agreement", same / n, "1", n, low, high)
+
+
+METRIC = Metric(
+    id="agreement", title="Agreement with float", unit="1", direction="maximize", tasks=("classification",),
+    help="Share of test items on which the variant gives the same answer as the float model in the same runtime, right or wrong.",
+    needs=("outputs", "baseline_outputs"), compute=agreement,
+)  # fmt: skip

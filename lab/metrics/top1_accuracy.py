@@ -1,0 +1,26 @@
+"""Share of test items whose highest-scoring class is the true one."""
+
+import numpy as np
+
+from lab.plugs import Array, Metric
+from lab.statistics import wilson
+from lab.types import Measurement
+
+
+def top1_accuracy(outputs: Array, labels: Array) -> Measurement:
+    """Top-1 accuracy with its Wilson interval.
+
+    Args:
+        outputs: float (items, classes), scores or logits.
+        labels: int (items,), class numbers.
+    """
+    correct, n = int(np.sum(outputs.argmax(axis=1) == labels)), len(labels)
+    low, high = wilson(correct, n)
+    return Measurement("top1_accuracy", correct / n, "1", n, low, high)
+
+
+METRIC = Metric(
+    id="top1_accuracy", title="Top-1 accuracy", unit="1", direction="maximize", tasks=("classification",),
+    help="Share of test items whose highest-scoring class is the true one.",
+    needs=("outputs", "labels"), compute=top1_accuracy,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Study files, exports and the lines that reproduce a trial."""

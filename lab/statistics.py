@@ -1,0 +1,51 @@
+"""Intervals. Small closed forms and one bootstrap, on numpy alone so that a measuring process stays bare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Z95 = 1.959963984540054
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a proportion (Wilson 1927, JASA 22:209).
+
+    Args:
+        successes: 0 … n.
+        n: at least 1.
+
+    Returns:
+        low and high, within 0 … 1.
+    """
+    p, z2 = successes / n, Z95**2
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 / (1 + z2 / n) * float(np.sqrt(p * (1 - p) / n + z2 / (4 * n * n)))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def cluster_bootstrap(
+    rounds: Sequence[NDArray[np.float64]], quantile: float, draws: int = 500, seed: int = 0
+) -> tuple[float, float]:
+    """95 % interval of a quantile, resampling whole rounds: runs of one round are not independent.
+
+    Args:
+        rounds: one 1-D array a round.
+        quantile: 0 … 1.
+        draws: bootstrap resamples.
+
+    Returns:
+        low and high; always around the pooled quantile.
+    """
+    pooled = float(np.quantile(np.concatenate(rounds), quantile))
+    if len(rounds) < 2:
+        return pooled, pooled
+    rng = np.random.default_rng(seed)
+    length = min(len(r) for r in rounds)
+    table = np.stack([np.asarray(r)[:length] for r in rounds])
+    picks = rng.integers(0, len(rounds), (draws, len(rounds)))
+    estimates = np.quantile(table[picks].reshape(draws, -1), quantile, axis=1)
+    low, high = np.quantile(estimates, [0.025, 0.975])
+    return min(float(low), pooled), max(float(high), pooled)

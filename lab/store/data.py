@@ -1,0 +1,106 @@
+"""Data sets as plain arrays in LAB_HOME, made once in a process of their own, so that the web process imports no data library."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from lab import registry
+from lab.errors import InvalidFile, LabError
+from lab.plugs import Array, Splits, require
+from lab.store.blobs import full_disk
+from lab.store.home import CHECKOUT, folder
+from lab.types import InputSpec, ModelCard
+
+ARRAYS = ("x_calibration", "y_calibration", "x_test", "y_test")
+FROM_DISK = "npz-"
+
+
+def data_digest(card: ModelCard) -> str:
+    """The digest that names the card's data."""
+    if card.dataset.startswith(FROM_DISK):
+        return card.dataset.removeprefix(FROM_DISK)
+    return registry.dataset(card.dataset).digest
+
+
+def data_folder(card: ModelCard) -> Path:
+    """Where the card's arrays lie; made first where they are missing.
+
+    Raises:
+        LabError: the data set could not be made, or is not what its digest says.
+    """
+    path = folder("data") / data_digest(card)
+    if not path.exists():
+        command = [sys.executable, "-m", "lab.store.data", card.dataset]
+        made = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
+        if made.returncode or not path.exists():
+            raise LabError(f"The data of {card.id!r} could not be made", given=made.stderr.strip()[-500:] or str(path))
+    return path
+
+
+def save_arrays(arrays: dict[str, Array], digest: str) -> Path:
+    """Keep arrays under a digest; nothing is left behind where the disk is full."""
+    final = folder("data") / digest
+    if final.exists():
+        return final
+    temporary = Path(tempfile.mkdtemp(dir=final.parent, prefix=".part-"))
+    try:
+        for name, array in arrays.items():
+            np.save(temporary / f"{name}.npy", array)
+    except OSError as error:
+        raise full_disk(error) from error
+    try:
+        os.replace(temporary, final)
+    except OSError:  # somebody else made the same data meanwhile
+        if not final.exists():
+            raise
+    return final
+
+
+def materialize(dataset_id: str) -> Path:
+    """Load a registered data set, check its digest and keep its arrays.
+
+    Raises:
+        MissingPackage: its library is not installed.
+        InvalidFile: the data are not those that its digest names.
+    """
+    dataset = registry.dataset(dataset_id)
+    require(f"The data set {dataset_id!r}", dataset.requires)
+    splits: Splits = dataset.load()
+    if (found := splits.digest()) != dataset.digest:
+        raise InvalidFile(f"The data set {dataset_id!r} is not the one that the models were trained on", allowed=dataset.digest,
+                          given=found, remedy="Install the versions in requirements.txt")  # fmt: skip
+    return save_arrays({name: getattr(splits, name) for name in ARRAYS}, dataset.digest)
+
+
+def load_array(where: Path, name: str) -> Array:
+    """One of ARRAYS, mapped, not read."""
+    return np.load(where / f"{name}.npy", mmap_mode="r")
+
+
+def as_input(x: Array, spec: InputSpec) -> Array:
+    """Stored items as the model takes them: transposed, scaled, in its type.
+
+    Args:
+        x: shape (n, *stored item shape).
+
+    Returns:
+        shape (n, *spec.shape).
+    """
+    if spec.data_layout and spec.data_layout != spec.layout:
+        x = np.moveaxis(x, -1, 1) if spec.layout == "NCHW" else np.moveaxis(x, 1, -1)
+    if (spec.scale, spec.offset) == (1.0, 0.0):
+        return np.ascontiguousarray(x, dtype=spec.dtype)
+    return np.ascontiguousarray(x.astype("float32") * np.float32(spec.scale) + np.float32(spec.offset), dtype=spec.dtype)
+
+
+if __name__ == "__main__":
+    try:
+        materialize(sys.argv[1])
+    except LabError as problem:
+        sys.exit(str(problem))
