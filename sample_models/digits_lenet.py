@@ -102,8 +102,8 @@ def _macs(layer: Any) -> int:
     """Multiply-accumulates of one item: each kernel entry is used once at every place of the output."""
     if not hasattr(layer, "kernel"):
         return 0
-    places = prod(layer.output.shape[1:-1])
-    return int(prod(layer.kernel.shape)) * places
+    places = int(prod(layer.output.shape[1:-1]))
+    return int(prod(layer.kernel.shape) * places)
 
 
 if __name__ == "__main__":
