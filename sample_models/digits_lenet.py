@@ -30,7 +30,7 @@ CARD = ModelCard(
     provenance="Trained here by sample_models/digits_lenet.py on the training split of the data set, in seconds.",
     description=(
         "Two convolutions and two dense layers; gives logits. The smallest model of the lab: every technique runs on "
-        "it in seconds. Its test images are by writers that it has not seen, which leaves room to lose accuracy."
+        "it in seconds. Its test images are, by all appearance, by other writers, which leaves room to lose accuracy."
     ),
     parameters=_RECORD.get("parameters"),
     macs=_RECORD.get("macs"),
