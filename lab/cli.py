@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 import lab
 from lab.errors import LabError, UsageError
 
-app = typer.Typer(help="Find out how small, how fast and how accurate a model can be on its device.", no_args_is_help=True,
-                  pretty_exceptions_enable=False, add_completion=False)  # fmt: skip
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-ToJson = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file as JSON ('-' for standard output).")]
+# argparse, not typer: typer brings pydantic, whose import costs as much as a whole sweep that is cached.
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run a command; the lab's own errors become one message and an exit status."""
+    given = vars(_parser().parse_args(arguments))
+    command = given.pop("command")
     try:
-        app()
+        command(**given)
     except UsageError as error:
         _stop(error, 2)
     except LabError as error:
@@ -34,8 +32,18 @@ def _stop(error: LabError, status: int) -> None:
     sys.exit(status)
 
 
-@app.command()
-def models(as_json: AsJson = False) -> None:
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lab", description="Find out how small, how fast and how accurate a model can be on its device.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command, add_arguments in _COMMANDS.items():
+        name = command.__name__.rstrip("_")
+        added = commands.add_parser(name, help=(command.__doc__ or "").splitlines()[0], description=command.__doc__)
+        added.set_defaults(command=command)
+        add_arguments(added)
+    return parser
+
+
+def models(as_json: bool) -> None:
     """List what can be picked."""
     cards = lab.models().values()
     if as_json:
@@ -45,8 +53,7 @@ def models(as_json: AsJson = False) -> None:
     ])  # fmt: skip
 
 
-@app.command()
-def techniques(as_json: AsJson = False) -> None:
+def techniques(as_json: bool) -> None:
     """List every technique with its options."""
     found = lab.available_techniques().values()
     if as_json:
@@ -62,8 +69,7 @@ def _technique_json(t: Any) -> dict[str, Any]:
             "presets": list(t.presets), "options": [o.to_json() for o in t.options]}  # fmt: skip
 
 
-@app.command()
-def runtimes(as_json: AsJson = False) -> None:
+def runtimes(as_json: bool) -> None:
     """List every runtime with its options."""
     found = lab.available_runtimes().values()
     if as_json:
@@ -74,16 +80,8 @@ def runtimes(as_json: AsJson = False) -> None:
     ])  # fmt: skip
 
 
-@app.command()
-def sweep(
-    model: str,
-    preset: Annotated[str, typer.Option(help="quick, standard or full.")] = "quick",
-    spec: Annotated[str | None, typer.Option(help="A spec as JSON; fields that it leaves out come from the preset. '-' reads standard input.")] = None,
-    target: Annotated[list[str] | None, typer.Option(help="Where to run: ort, litert:threads=2,xnnpack=false …; may be repeated.")] = None,
-    title: Annotated[str, typer.Option(help="A name for the study.")] = "",
-    remeasure: Annotated[bool, typer.Option("--remeasure", help="Measure latency and memory again, though they are known.")] = False,
-    json_file: ToJson = None,
-) -> None:
+def sweep(model: str, preset: str, spec: str | None, target: list[str] | None, title: str, remeasure: bool,
+          json_file: Path | None) -> None:  # fmt: skip
     """Sweep a model over techniques and runtimes, and show the front."""
     more = _read_spec(spec, model)
     if target:
@@ -122,61 +120,45 @@ def _with_recipes(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, **({"recipes": checked.recipes} if "recipes" in value else {})}
 
 
-@app.command()
-def show(study: str, json_file: ToJson = None) -> None:
+def show(study: str, json_file: Path | None) -> None:
     """Show a study's trials and front."""
     _report(study, json_file)
 
 
-@app.command()
 def studies() -> None:
     """List the studies, newest first."""
     _table(["id", "model", "state", "created", "title"], [[s.id, s.model, s.state, s.created_at, s.title] for s in lab.studies()])
 
 
-@app.command()
-def resume(study: str, json_file: ToJson = None) -> None:
+def resume(study: str, json_file: Path | None) -> None:
     """Run again what failed, was cancelled or is missing."""
     lab.resume(study)
     lab.wait(study, _show_progress())
     _report(study, json_file)
 
 
-@app.command()
 def cancel(study: str) -> None:
     """Stop a study; what is finished stays."""
     lab.cancel(study)
 
 
-@app.command()
-def export(study: str, to: Annotated[Path, typer.Option(help="FILE.csv, .parquet, .json or .lab")]) -> None:
+def export(study: str, to: Path) -> None:
     """Write a study to a file."""
     print(lab.export(study, to))
 
 
-@app.command("import")
 def import_(file: Path) -> None:
     """Read a .lab file into this lab."""
     print(lab.import_study(file))
 
 
-@app.command()
-def add(
-    file: Path,
-    data: Annotated[Path, typer.Option(help="An .npz with x_calibration, y_calibration, x_test, y_test and perhaps class_names.")],
-    task: str = "classification",
-    name: Annotated[str | None, typer.Option(help="The id to register it under; the file's name by default.")] = None,
-    layout: Annotated[str | None, typer.Option(help="Layout of the images in the data: NHWC or NCHW; inferred by default.")] = None,
-    scale: Annotated[float | None, typer.Option(help="Model input = data × scale + offset; inferred by default.")] = None,
-    offset: Annotated[float | None, typer.Option(help="See --scale.")] = None,
-) -> None:
+def add(file: Path, data: Path, task: str, name: str | None, layout: str | None, scale: float | None, offset: float | None) -> None:
     """Register a trusted model file (.onnx, .tflite, .keras, .h5, .pt2) with its data."""
     card = lab.add_model(file, data, task, name=name, layout=layout, scale=scale, offset=offset, say=print)
     print(f"added {card.id}: {card.description}")
 
 
-@app.command()
-def serve(port: int = 8501, headless: bool = False, address: str = "localhost") -> None:
+def serve(port: int, headless: bool, address: str) -> None:
     """Start the app (and finish studies that were interrupted)."""
     from lab.serving import serve as run
 
@@ -226,3 +208,64 @@ def _table(head: list[str], rows: list[list[str]]) -> None:
     widths = [max(len(str(r[i])) for r in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
         print("  ".join(str(cell).ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+
+
+# --- the arguments of each command -------------------------------------------------------------------------------------
+
+
+def _lists(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--json", dest="as_json", action="store_true", help="print JSON")
+
+
+def _writes_json(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--json", dest="json_file", type=Path, metavar="FILE", help="also write the result as JSON ('-': only that, to standard output)")
+
+
+def _of_study(p: argparse.ArgumentParser) -> None:
+    p.add_argument("study", help="id of a study, as `studies` lists them")
+
+
+def _study_and_json(p: argparse.ArgumentParser) -> None:
+    _of_study(p)
+    _writes_json(p)
+
+
+def _sweep_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("model", help="id of a model, as `models` lists them")
+    p.add_argument("--preset", default="quick", help="quick (default), standard or full")
+    p.add_argument("--spec", metavar="FILE.json", help="a spec; what it leaves out comes from the preset ('-': standard input)")
+    p.add_argument("--target", action="append", metavar="TARGET", help="where to run: ort, litert:threads=2,xnnpack=false …; may be repeated")
+    p.add_argument("--title", default="", help="a name for the study")
+    p.add_argument("--remeasure", action="store_true", help="measure latency and memory again, though they are known")
+    _writes_json(p)
+
+
+def _export_arguments(p: argparse.ArgumentParser) -> None:
+    _of_study(p)
+    p.add_argument("--to", type=Path, required=True, metavar="FILE", help="FILE.csv, .parquet, .json or .lab")
+
+
+def _add_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("file", type=Path, help=".onnx, .tflite, .keras, .h5 or .pt2; trusted")
+    p.add_argument("--data", type=Path, required=True, help=".npz with x_calibration, y_calibration, x_test, y_test, perhaps class_names")
+    p.add_argument("--task", default="classification")
+    p.add_argument("--name", help="the id to register it under (default: the file's name)")
+    p.add_argument("--layout", choices=("NHWC", "NCHW"), help="layout of the images in the data (default: inferred)")
+    p.add_argument("--scale", type=float, help="model input = data × scale + offset (default: inferred)")
+    p.add_argument("--offset", type=float, help="see --scale")
+
+
+def _file(p: argparse.ArgumentParser) -> None:
+    p.add_argument("file", type=Path, help="FILE.lab")
+
+
+def _serve_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--port", type=int, default=8501)
+    p.add_argument("--headless", action="store_true", help="do not open a browser")
+    p.add_argument("--address", default="localhost", help="interface to listen on; 0.0.0.0 for a class room")
+
+
+_COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
+    models: _lists, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, studies: lambda p: None,
+    resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, serve: _serve_arguments,
+}  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -23,6 +24,7 @@ Array = NDArray[Any]
 Toolchain = Literal["light", "torch", "tensorflow"]
 
 
+@cache
 def missing_package(requires: tuple[str, ...]) -> str | None:
     """The first required package (pip name, with `-` for `_`) that is not installed, without importing any."""
     return next((name for name in requires if find_spec(_MODULES.get(name, name.replace("-", "_"))) is None), None)

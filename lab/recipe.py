@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from lab import registry
@@ -62,7 +63,8 @@ def is_conversion_only(recipe: Recipe) -> bool:
     return all(registry.technique(step.technique).conversion for step in recipe.steps)
 
 
-def conversion_path(source: str, wanted: Sequence[str], *, untouched: bool = True) -> list[Technique] | None:
+@cache
+def conversion_path(source: str, wanted: tuple[str, ...], *, untouched: bool = True) -> list[Technique] | None:
     """The shortest chain of installed conversions from a format to any of the wanted ones, or None.
 
     Args:
@@ -81,8 +83,7 @@ def conversion_path(source: str, wanted: Sequence[str], *, untouched: bool = Tru
 
 
 def _conversions(format_: str) -> list[Technique]:
-    usable = (t for t in registry.techniques().values() if t.conversion and t.missing is None)
-    return [t for t in usable if format_ in t.accepts]
+    return [t for t in registry.techniques().values() if t.conversion and format_ in t.accepts and t.missing is None]
 
 
 def complete(source: str, recipe: Recipe, target: Target) -> Recipe:

@@ -14,14 +14,15 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.popen_spawn_posix import Popen
 from pathlib import Path
-from typing import Any
-
-from pebble import ProcessExpired, ProcessPool
+from typing import TYPE_CHECKING, Any
 
 from lab.engine import worker
 from lab.engine.limits import memory_limit_bytes, slots
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut
 from lab.store.home import folder
+
+if TYPE_CHECKING:
+    from pebble import ProcessExpired, ProcessPool
 
 POLL_S = 0.1
 Body = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -69,6 +70,8 @@ class Pools:
         Returns:
             the body's answer, or {"error": {...}}: a crash, a hang and a lack of memory are named; with "workdir", for `discard`.
         """
+        from pebble import ProcessExpired
+
         workdir = folder("work") / uuid.uuid4().hex
         workdir.mkdir()
         arguments = (body, {**request, "workdir": str(workdir)}, memory_limit_bytes())
@@ -97,6 +100,8 @@ class Pools:
                     raise JobCancelled("The study was cancelled") from None
 
     def _pool(self, toolchain: str) -> ProcessPool:
+        from pebble import ProcessPool
+
         with self._lock:
             if toolchain not in self._pools or not self._pools[toolchain].active:
                 workers = slots() if toolchain == "light" else 1

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from lab.errors import InvalidFile
+from lab.formats.feeding import fit_items
 from lab.formats.onnx_files import quantization
 from lab.formats.quiet import quiet
 from lab.plugs import Array
 
 METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+_DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _KEPT = 16
 _CHUNK = 256
 _ranges: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
@@ -78,11 +80,11 @@ class _Reader:
 
     def __init__(self, session: Any, x: Array) -> None:
         feed = session.get_inputs()[0]
-        size = feed.shape[0] if isinstance(feed.shape[0], int) else len(x)
-        dtype = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}.get(feed.type, np.float32)
-        self._feeds: Iterator[dict[str, Array]] = iter(
-            [{feed.name: x[i : i + size].astype(dtype)} for i in range(0, len(x) - len(x) % size, size)]
-        )
+        shape = [size if isinstance(size, int) else None for size in feed.shape]
+        items = fit_items(x, shape).astype(_DTYPES.get(feed.type, np.float32))
+        size = shape[0] or len(items)
+        parts = [items[start : start + size] for start in range(0, len(items) - len(items) % size, size)]
+        self._feeds: Iterator[dict[str, Array]] = iter([{feed.name: part} for part in parts])
 
     def get_next(self) -> dict[str, Array] | None:
         """The next feed, or None after the last."""

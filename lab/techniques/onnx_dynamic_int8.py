@@ -30,7 +30,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 def _name(params: Mapping[str, Any]) -> str:
     return speaking_name(
         "dynamic_wi8_afp32",
-        "u8u8" if params["weight_type"] == "uint8" else "",
+        "u8s8" if params["weight_type"] == "int8" else "",
         "per_channel" if params["per_channel"] else "",
         "reduced" if params["reduce_range"] else "",
     )
@@ -59,9 +59,12 @@ TECHNIQUE = Technique(
             sweep={"full": _BOTH},
         ),
         Option(
-            id="weight_type", label="Weight type", kind="choice", default="int8", choices=("int8", "uint8"),
-            help="Signed weights are centred on zero; unsigned ones use the whole range of lopsided weights.",
-            sweep={"full": ("int8", "uint8")},
+            id="weight_type", label="Weight type", kind="choice", default="uint8", choices=("uint8", "int8"),
+            help=(
+                "Unsigned weights use the whole range of lopsided weights and have the faster convolutions on x86; signed "
+                "ones are centred on zero."
+            ),
+            sweep={"full": ("uint8", "int8")},
         ),
     ),
     requires=("onnx", "onnxruntime"),
