@@ -25,6 +25,8 @@ def load_tflite(path: Path) -> Any:
     try:
         model = ModelT.InitFromPackedBuf(content, 0)
         model.subgraphs[0].operators[0]
+        if any(buffer.offset + buffer.size > len(content) for buffer in model.buffers):
+            raise ValueError("weights are missing at the end")
     except Exception as error:
         raise InvalidFile("This TFLite file is damaged", allowed="a complete TFLite file", given=str(path)) from error
     return model
@@ -53,17 +55,18 @@ def operator_name(model: Any, operator: Any) -> str:
 
 
 def is_constant(model: Any, tensor: Any) -> bool:
-    """Whether the tensor's values are stored in the file."""
-    data = model.buffers[tensor.buffer].data
-    return data is not None and len(data) > 0
+    """Whether the tensor's values are stored in the file: in a buffer, or after the flatbuffer at a buffer's offset."""
+    buffer = model.buffers[tensor.buffer]
+    return buffer.size > 1 or (buffer.data is not None and len(buffer.data) > 0)
+
+
+def is_scaled_integer(tensor: Any) -> bool:
+    """Whether the tensor stands for real numbers by integers and a scale."""
+    details = tensor.quantization
+    return details is not None and details.scale is not None and len(details.scale) > 0
 
 
 def quantized_weights(model: Any) -> int:
     """How many stored tensors are integers with a scale."""
-    return sum(
-        1
-        for graph in model.subgraphs
-        for tensor in graph.tensors
-        if type_name(tensor) in _WEIGHT_TYPES and tensor.quantization is not None
-        and tensor.quantization.scale is not None and len(tensor.quantization.scale) and is_constant(model, tensor)
-    )  # fmt: skip
+    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+    return sum(is_scaled_integer(t) and is_constant(model, t) and type_name(t) in _WEIGHT_TYPES for t in tensors)

@@ -61,8 +61,8 @@ TECHNIQUE = Technique(
         Option(
             id="weight_type", label="Weight type", kind="choice", default="uint8", choices=("uint8", "int8"),
             help=(
-                "Unsigned weights use the whole range of lopsided weights and have the faster convolutions on x86; signed "
-                "ones are centred on zero."
+                "Unsigned weights use the whole range of lopsided weights and have the faster convolutions on x86; "
+                "signed ones are centred on zero."
             ),
             sweep={"full": ("uint8", "int8")},
         ),

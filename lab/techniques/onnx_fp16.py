@@ -16,6 +16,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnx
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
     from lab.formats.onnx_files import load_float_onnx
     from lab.formats.quiet import quiet
@@ -24,6 +25,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
         model = convert_float_to_float16(
             load_float_onnx(source), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *_CRASHING]
         )
+    OnnxModel(model).topological_sort()  # the converter appends its casts at the end, against ONNX's rule
     target = context.workdir / "model.onnx"
     onnx.save(model, str(target))
     return target

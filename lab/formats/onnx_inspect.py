@@ -1,0 +1,111 @@
+"""Looks into ONNX files: shapes, weights, multiplications, and what stayed float."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from lab.formats.onnx_files import load_onnx
+
+Shapes = dict[str, tuple[int, ...]]
+_CONVOLUTIONS = {"Conv", "ConvInteger", "QLinearConv"}
+_PRODUCTS = {"MatMul", "MatMulInteger", "QLinearMatMul", "Gemm"}
+_COMPUTE = {"Conv", "ConvTranspose", "MatMul", "Gemm"}
+_INTEGER_ONLY = {"ConvInteger", "QLinearConv", "MatMulInteger", "QLinearMatMul"}
+_PARAMETERS_OF_SCALING = {
+    "QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "ConvInteger": (2, 3), "MatMulInteger": (2, 3),
+    "QLinearConv": (1, 2, 4, 5, 6, 7), "QLinearMatMul": (1, 2, 4, 5, 6, 7),
+}  # fmt: skip
+
+
+def inspect_onnx(path: Path) -> dict[str, Any]:
+    """See `lab.formats.inspect.inspect`."""
+    model = load_onnx(path)
+    stored = {tensor.name for tensor in model.graph.initializer}
+    return {
+        "inputs": [_info(value) for value in model.graph.input if value.name not in stored],
+        "outputs": [_info(value) for value in model.graph.output],
+        "parameters": _parameters(model),
+        "macs": _macs(model),
+        "operators": dict(Counter(node.op_type for node in model.graph.node)),
+        "float_operators": _float_operators(model),
+    }
+
+
+def _info(value: Any) -> dict[str, Any]:
+    import onnx
+
+    kind = value.type.tensor_type
+    shape = [axis.dim_value if axis.dim_value > 0 else None for axis in kind.shape.dim]
+    return {"name": value.name, "shape": shape, "dtype": onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name}
+
+
+def _parameters(model: Any) -> int:
+    """Numbers in stored tensors, without scales, zero points, and the integers that describe shapes and indices."""
+    import onnx
+
+    scaling = {
+        node.input[index]
+        for node in model.graph.node
+        for index in _PARAMETERS_OF_SCALING.get(node.op_type, ())
+        if index < len(node.input)
+    }
+    return sum(
+        prod(tensor.dims)
+        for tensor in model.graph.initializer
+        if tensor.data_type != onnx.TensorProto.INT64 and tensor.name not in scaling
+    )
+
+
+def _float_operators(model: Any) -> dict[str, int]:
+    """Multiplying operators whose two factors are not both read from integers, in a file that has integer weights."""
+    nodes = list(model.graph.node)
+    dequantized = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
+    if not dequantized and not any(node.op_type in _INTEGER_ONLY for node in nodes):
+        return {}
+    left = [n.op_type for n in nodes if n.op_type in _COMPUTE and not set(n.input[:2]) <= dequantized]
+    return dict(Counter(left))
+
+
+def _macs(model: Any) -> int | None:
+    shapes = _shapes(model)
+    try:
+        return sum(_node_macs(node, shapes) for node in model.graph.node)
+    except KeyError:
+        return None
+
+
+def _node_macs(node: Any, shapes: Shapes) -> int:
+    kind = node.op_type
+    if kind in _CONVOLUTIONS:
+        return prod(shapes[node.output[0]]) * prod(shapes[node.input[3 if kind == "QLinearConv" else 1]][1:])
+    if kind == "ConvTranspose":
+        return prod(shapes[node.input[0]]) * prod(shapes[node.input[1]][1:])
+    if kind in _PRODUCTS:
+        transposed = any(a.name == "transA" and a.i for a in node.attribute)
+        return prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if transposed else -1]
+    return 0
+
+
+def _shapes(model: Any) -> Shapes:
+    """Shapes of all tensors whose every axis is known when the first axis of the inputs is 1."""
+    import onnx
+
+    for value in model.graph.input:
+        for axis in value.type.tensor_type.shape.dim[:1]:
+            if not axis.dim_value:
+                axis.dim_value = 1
+    del model.graph.value_info[:]  # tools leave shapes that contradict the new batch
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    stored = {tensor.name: tuple(tensor.dims) for tensor in inferred.initializer}
+    return stored | dict(_known([*inferred.value_info, *inferred.input, *inferred.output]))
+
+
+def _known(values: list[Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for value in values:
+        axes = value.type.tensor_type.shape.dim
+        if value.type.tensor_type.HasField("shape") and all(axis.HasField("dim_value") for axis in axes):
+            yield value.name, tuple(axis.dim_value for axis in axes)
