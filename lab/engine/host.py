@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import fcntl
 import os
+import shutil
 import threading
 from typing import IO, Any
 
@@ -91,11 +92,9 @@ class Host:
 
 
 def _clear_work() -> None:
-    """Work folders of jobs that died with their process."""
-    import shutil
-
-    for path in folder("work").iterdir():
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove work folders and logs of workers that died with their process."""
+    for path in [*folder("work").iterdir(), *folder("logs").iterdir()]:
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 _hosts: dict[str, Host] = {}

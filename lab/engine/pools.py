@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import signal
 import sys
@@ -11,6 +12,7 @@ import types
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.popen_spawn_posix import Popen
 from pathlib import Path
@@ -104,8 +106,9 @@ class Pools:
 
         with self._lock:
             if toolchain not in self._pools or not self._pools[toolchain].active:
+                _start_quiet_tracker()
                 workers = slots() if toolchain == "light" else 1
-                self._pools[toolchain] = ProcessPool(workers, initializer=worker.start, initargs=(toolchain,), context=_Context())
+                self._pools[toolchain] = ProcessPool(workers, initializer=worker.start, initargs=(toolchain, str(folder("logs"))), context=_Context())
             return self._pools[toolchain]
 
     def stop(self) -> None:
@@ -114,6 +117,16 @@ class Pools:
             pool.stop()
             pool.join()
         self._pools.clear()
+
+
+def _start_quiet_tracker() -> None:
+    """Libraries leave semaphores behind when their worker is stopped; the tracker that removes them need not tell the user."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore::UserWarning:multiprocessing.resource_tracker"
+    resource_tracker.ensure_running()
+    del os.environ["PYTHONWARNINGS"]
+    if before is not None:
+        os.environ["PYTHONWARNINGS"] = before
 
 
 def _nothing() -> None:

@@ -23,13 +23,20 @@ POLL_S = 0.1
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1", "NNCF_DISABLE_TELEMETRY": "1", "KERAS_BACKEND": "tensorflow"}
 
 
-def start(toolchain: str) -> None:
-    """Prepare a fresh worker: die with the parent, send nothing to anybody, load the toolchain."""
+def start(toolchain: str, logs: str) -> None:
+    """Prepare a fresh worker: die with the parent, send nothing to anybody, write to a log of its own, load the toolchain."""
     os.environ.update(QUIET)
+    _write_to(Path(logs) / f"worker-{toolchain}-{os.getpid()}.log")
     _die_with_parent()
     for module in PRELOAD[toolchain]:
         with contextlib.suppress(ImportError):  # the job itself reports what is missing
             importlib.import_module(module)
+
+
+def _write_to(log: Path) -> None:
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
 
 
 def _die_with_parent() -> None:
