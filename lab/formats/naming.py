@@ -10,7 +10,7 @@
     fp16      weights are 16-bit floats
 
 Suffixes come in this order, and a default is not named: `u8s8`, `s8s8` or `u8u8` (signedness of activations and
-weights), `per_channel` or `per_tensor`, `reduced` (7-bit weights), `entropy` or `percentile` (calibration),
+weights), `per_channel` or `per_tensor`, `reduced` (7-bit weights), `entropy`, `percentile` or `average` (calibration),
 `no_preprocess`, `n<N>` (calibration items). So `static_wi8_ai8_s8s8_per_channel_entropy_n512` is one ONNX variant.
 
 The words follow ai-edge-quantizer's `recipe.py`.

@@ -8,12 +8,19 @@ from typing import Any
 
 from lab.formats.calibrating import SAMPLES
 from lab.formats.naming import samples_suffix, speaking_name
-from lab.formats.tflite import PER_CHANNEL, channel_suffix, static
+from lab.formats.tflite import METHOD, PER_CHANNEL, channel_suffix, static
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     return static(params, 16, context, source)
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    method = "" if params["method"] == "minmax" else params["method"]
+    return speaking_name(
+        "static_wi8_ai16", channel_suffix(params), method, samples_suffix(params["calibration_samples"])
+    )
 
 
 TECHNIQUE = Technique(
@@ -26,10 +33,8 @@ TECHNIQUE = Technique(
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
-    name=lambda params: speaking_name(
-        "static_wi8_ai16", channel_suffix(params), samples_suffix(params["calibration_samples"])
-    ),
-    options=(PER_CHANNEL, SAMPLES),
+    name=_name,
+    options=(PER_CHANNEL, METHOD, SAMPLES),
     requires=("ai-edge-quantizer", "ai-edge-litert"),
     needs_calibration=True,
     typical_s=1.0,

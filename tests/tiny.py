@@ -1,0 +1,142 @@
+"""Tiny models made on the spot: the same convolutional classifier as an ONNX and as a TFLite file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SIDE, CHANNELS, FILTERS, CLASSES = 8, 3, 16, 5
+
+
+def weights(seed: int = 0) -> dict[str, Any]:
+    """Convolution (FILTERS, 3, 3, CHANNELS), its bias, dense (CLASSES, FILTERS), its bias."""
+    rng = np.random.default_rng(seed)
+    return {
+        "conv": rng.normal(scale=0.3, size=(FILTERS, 3, 3, CHANNELS)).astype(np.float32),
+        "conv_bias": rng.normal(scale=0.1, size=FILTERS).astype(np.float32),
+        "dense": rng.normal(scale=0.5, size=(CLASSES, FILTERS)).astype(np.float32),
+        "dense_bias": rng.normal(scale=0.1, size=CLASSES).astype(np.float32),
+    }
+
+
+def items(n: int, seed: int = 1, channels_first: bool = False) -> Any:
+    """Random images whose brightness and contrast differ, so that the classifier's answers do too."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, SIDE, SIDE, CHANNELS)) * rng.uniform(0.3, 2, (n, 1, 1, 1)) + rng.normal(size=(n, 1, 1, CHANNELS))
+    x = x.astype(np.float32)
+    return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if channels_first else x
+
+
+def write_onnx(path: Path, batch: int | str = "n") -> Path:
+    """Input (batch, CHANNELS, SIDE, SIDE), output (batch, CLASSES)."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    w = weights()
+    nodes = [
+        helper.make_node("Conv", ["x", "conv", "conv_bias"], ["c"], name="conv0", pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c"], ["r"], name="relu0"),
+        helper.make_node("AveragePool", ["r"], ["p"], name="pool0", kernel_shape=[SIDE, SIDE]),
+        helper.make_node("Flatten", ["p"], ["f"], name="flat0"),
+        helper.make_node("Gemm", ["f", "dense", "dense_bias"], ["y"], name="gemm0", transB=1),
+    ]
+    stored = {**w, "conv": np.ascontiguousarray(w["conv"].transpose(0, 3, 1, 2))}
+    graph = helper.make_graph(
+        nodes, "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, CHANNELS, SIDE, SIDE])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, CLASSES])],
+        [numpy_helper.from_array(value, name) for name, value in stored.items()],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    return path
+
+
+def write_tflite(path: Path, signature: bool = True) -> Path:
+    """Input (1, SIDE, SIDE, CHANNELS), output (1, CLASSES); without a signature like files of older converters."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as s
+
+    w = weights()
+    buffers, tensors = [_buffer(s, None)], []
+
+    def tensor(name: str, shape: tuple[int, ...], value: Any = None) -> int:
+        buffers.append(_buffer(s, value))
+        tensors.append(_tensor(s, name, shape, len(buffers) - 1))
+        return len(tensors) - 1
+
+    x, y = tensor("x", (1, SIDE, SIDE, CHANNELS)), tensor("y", (1, CLASSES))
+    conv, pooled = tensor("relu", (1, SIDE, SIDE, FILTERS)), tensor("pool", (1, 1, 1, FILTERS))
+    stored = {name: tensor(name, value.shape, value) for name, value in w.items()}
+    graph = s.SubGraphT()
+    graph.tensors, graph.inputs, graph.outputs, graph.name = tensors, [x], [y], b"main"
+    graph.operators = [
+        _operator(s, 0, [x, stored["conv"], stored["conv_bias"]], conv, s.BuiltinOptions.Conv2DOptions, _conv_options(s)),
+        _operator(s, 1, [conv], pooled, s.BuiltinOptions.Pool2DOptions, _pool_options(s)),
+        _operator(s, 2, [pooled, stored["dense"], stored["dense_bias"]], y,
+                  s.BuiltinOptions.FullyConnectedOptions, s.FullyConnectedOptionsT()),
+    ]  # fmt: skip
+    model = s.ModelT()
+    model.version, model.subgraphs, model.buffers = 3, [graph], buffers
+    codes = (s.BuiltinOperator.CONV_2D, s.BuiltinOperator.AVERAGE_POOL_2D, s.BuiltinOperator.FULLY_CONNECTED)
+    model.operatorCodes = [_code(s, code) for code in codes]
+    model.signatureDefs = [_signature(s, x, y)] if signature else None
+    builder = flatbuffers.Builder(4096)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(bytes(builder.Output()))
+    return path
+
+
+def _buffer(s: Any, value: Any) -> Any:
+    buffer = s.BufferT()
+    buffer.data = None if value is None else np.frombuffer(value.tobytes(), np.uint8)
+    return buffer
+
+
+def _tensor(s: Any, name: str, shape: tuple[int, ...], buffer: int) -> Any:
+    tensor = s.TensorT()
+    tensor.name, tensor.shape, tensor.buffer, tensor.type = name.encode(), list(shape), buffer, s.TensorType.FLOAT32
+    tensor.quantization = s.QuantizationParametersT()
+    return tensor
+
+
+def _operator(s: Any, code: int, inputs: list[int], output: int, kind: int, options: Any) -> Any:
+    operator = s.OperatorT()
+    operator.opcodeIndex, operator.inputs, operator.outputs = code, inputs, [output]
+    operator.builtinOptionsType, operator.builtinOptions = kind, options
+    return operator
+
+
+def _conv_options(s: Any) -> Any:
+    options = s.Conv2DOptionsT()
+    options.padding, options.strideW, options.strideH = s.Padding.SAME, 1, 1
+    options.dilationWFactor, options.dilationHFactor = 1, 1
+    options.fusedActivationFunction = s.ActivationFunctionType.RELU
+    return options
+
+
+def _pool_options(s: Any) -> Any:
+    options = s.Pool2DOptionsT()
+    options.padding, options.strideW, options.strideH = s.Padding.VALID, 1, 1
+    options.filterWidth, options.filterHeight = SIDE, SIDE
+    return options
+
+
+def _code(s: Any, code: int) -> Any:
+    operator = s.OperatorCodeT()
+    operator.builtinCode, operator.deprecatedBuiltinCode, operator.version = code, code, 1
+    return operator
+
+
+def _signature(s: Any, x: int, y: int) -> Any:
+    signature = s.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
+    signature.inputs, signature.outputs = [_map(s, b"x", x)], [_map(s, b"y", y)]
+    return signature
+
+
+def _map(s: Any, name: bytes, index: int) -> Any:
+    entry = s.TensorMapT()
+    entry.name, entry.tensorIndex = name, index
+    return entry
