@@ -25,7 +25,7 @@ from lab.store.blobs import keep, sha256_of
 from lab.store.data import FROM_DISK, data_digest, data_folder, load_array
 from lab.types import FINISHED, ModelCard, Recipe, Study, StudySpec, Target, Trial, digest_of
 
-POLL_S = 0.05
+LONGEST_PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -249,12 +249,12 @@ def sweep(model_id: str, preset: str = "quick", *, title: str = "", remeasure: b
 
 def wait(study_id: str, on_progress: Callable[[Progress], None] | None = None) -> Study:
     """Wait until a study has ended."""
-    told, shown = 0.0, -1
+    told, shown, pause = 0.0, -1, 0.005
     while (found := records.study(study_id)).state not in FINISHED:
         if on_progress and found.revision != shown and time.monotonic() - told > 0.5:
             on_progress(progress(study_id))
             told, shown = time.monotonic(), found.revision
-        time.sleep(POLL_S)
+        time.sleep(pause := min(LONGEST_PAUSE_S, 1.2 * pause))
     return found
 
 

@@ -24,7 +24,9 @@ def weights(seed: int = 0) -> dict[str, Any]:
 def items(n: int, seed: int = 1, channels_first: bool = False) -> Any:
     """Random images whose brightness and contrast differ, so that the classifier's answers do too."""
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n, SIDE, SIDE, CHANNELS)) * rng.uniform(0.3, 2, (n, 1, 1, 1)) + rng.normal(size=(n, 1, 1, CHANNELS))
+    x = rng.normal(size=(n, SIDE, SIDE, CHANNELS)) * rng.uniform(0.3, 2, (n, 1, 1, 1)) + rng.normal(
+        size=(n, 1, 1, CHANNELS)
+    )
     x = x.astype(np.float32)
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if channels_first else x
 
@@ -140,3 +142,33 @@ def _map(s: Any, name: bytes, index: int) -> Any:
     entry = s.TensorMapT()
     entry.name, entry.tensorIndex = name, index
     return entry
+
+
+def context(workdir: Path, channels_first: bool = False) -> Any:
+    """What a technique gets, with random calibration items."""
+    from lab.plugs import Context
+    from lab.types import InputSpec, ModelCard
+
+    spec = InputSpec((CHANNELS, SIDE, SIDE) if channels_first else (SIDE, SIDE, CHANNELS))
+    card = ModelCard("tiny", "Tiny", "classification", "none", "onnx", "", spec, "none")
+    workdir.mkdir(parents=True, exist_ok=True)
+    return Context(workdir, card, lambda n: items(n, seed=2, channels_first=channels_first))
+
+
+def apply(technique: str, source: Path, workdir: Path, **params: Any) -> Path:
+    """Run a technique of the registry on a tiny model, parameters that are not given at their defaults."""
+    from lab.options import validate
+    from lab.registry import technique as find
+
+    plug = find(technique)
+    return plug.apply(source, validate(plug.options, params, technique), context(workdir))
+
+
+def answers(runtime: str, file: Path, x: Any) -> Any:
+    """Outputs of a file on items, in a runtime of the registry with its default options."""
+    from lab.formats.feeding import run_all
+    from lab.options import validate
+    from lab.registry import runtime as find
+
+    plug = find(runtime)
+    return run_all(plug.load(str(file), validate(plug.options, {}, runtime)), x, 50)

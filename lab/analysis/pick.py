@@ -5,7 +5,7 @@ The result is numbers and ids; `lab.plots.words` puts it into a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -163,3 +163,11 @@ def _relaxation(
         return None
     value, id_ = max(amounts) if limit.kind == "at_least" else min(amounts)
     return Relaxation(limit, value, id_)
+
+
+def stops(values: Iterable[float], most: int = 40) -> list[float]:
+    """Values worth stopping at on a slider: every distinct one, thinned evenly to `most`, both ends kept."""
+    distinct = sorted(set(values))
+    if len(distinct) <= most:
+        return distinct
+    return [distinct[round(i * (len(distinct) - 1) / (most - 1))] for i in range(most)]

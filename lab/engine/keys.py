@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from lab import registry
@@ -14,7 +15,7 @@ def step_key(source_sha256: str, steps: Sequence[Step], card: ModelCard, data_di
     techniques = [registry.technique(step.technique) for step in steps]
     chain = [[t.id, t.version, dict(s.params)] for t, s in zip(techniques, steps, strict=True)]
     calibrated = any(t.needs_calibration for t in techniques)
-    return digest_of(["step", source_sha256, chain, [data_digest, card.to_json()["input"]] if calibrated else None])
+    return digest_of(["step", source_sha256, chain, [data_digest, asdict(card.input)] if calibrated else None])
 
 
 def output_options(target: Target) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def output_options(target: Target) -> dict[str, Any]:
 
 def evaluate_key(artifact: str, baseline: str, target: Target, card: ModelCard, spec: StudySpec, data: str, environment: str) -> str:
     """Key of a file's answers to a test set in a runtime on a machine."""
-    return digest_of(["evaluate", artifact, baseline, target.runtime, output_options(target), card.to_json()["input"], data,
+    return digest_of(["evaluate", artifact, baseline, target.runtime, output_options(target), asdict(card.input), data,
                       spec.test_samples, sorted(spec.metrics), environment])  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class StudyRun:
         row = records.study_row(study_id)
         self.id, self.cluster, self.remeasure = study_id, cluster, row.remeasure
         self.spec = records.study(study_id).spec
-        self.card = ModelCard.from_json(row.card)
+        self.card, self.card_json = ModelCard.from_json(row.card), row.card
         self.trials = {t.id: t for t in records.trials(study_id)}
         self.builds: dict[str, Node] = {}
         self.evaluations: dict[tuple[str, str], Node] = {}
@@ -54,6 +55,7 @@ class StudyRun:
     def _prepare(self) -> None:
         self.source = keep(Path(self.card.path), self.card.format)
         self.digest = data_digest(self.card)
+        self.steps = records.known_steps([self._step_key(s) for t in self.trials.values() for s in _prefixes(t.recipe)])
         self._warm_up()
         self.data = str(data_folder(self.card))
         self.environment = records.keep_environment(fingerprint())
@@ -63,10 +65,8 @@ class StudyRun:
         """Begin the long imports of toolchains that will be needed while other things are got ready."""
         wanted = set()
         for trial in self.trials.values():
-            for n, step in enumerate(trial.recipe.steps, 1):
-                if records.known_step(self._step_key(trial.recipe.steps[:n])) is None:
-                    wanted.add(registry.technique(step.technique).toolchain)
-                    break
+            missing = (s[-1] for s in _prefixes(trial.recipe) if self._step_key(s) not in self.steps)
+            wanted |= {registry.technique(step.technique).toolchain for step in islice(missing, 1)}
         for toolchain in sorted(wanted - {"light"}):
             POOLS.warm(toolchain)
 
@@ -108,9 +108,9 @@ class StudyRun:
         if isinstance(before, dict):
             if "error" in before:
                 return before
-            if (known := records.known_step(key)) is not None:
-                return {**known, "cached": True}
-        request = {"study": self.id, "key": key, "step": steps[-1].to_json(), "card": self.card.to_json(), "data": self.data}
+            if key in self.steps:
+                return {**self.steps[key], "cached": True}
+        request = {"study": self.id, "key": key, "step": steps[-1].to_json(), "card": self.card_json, "data": self.data}
         resources = {"slot": 1, **({technique.toolchain: 1} if technique.toolchain != "light" else {})}
         return self.cluster.submit(tasks.build_task, request, before, resources=resources, priority=BUILD_PRIORITY, label=technique.id)
 
@@ -157,8 +157,8 @@ class StudyRun:
                                    resources={"slot": slots()}, priority=MEASURE_PRIORITY, label="measure")  # fmt: skip
 
     def _request(self, target: Target) -> dict[str, Any]:
-        return {"study": self.id, "target": target.to_json(), "card": self.card.to_json(), "data": self.data, "spec": self.spec.to_json(),
-                "environment": self.environment, "item_digest": digest_of(self.card.to_json()["input"])[:12]}  # fmt: skip
+        return {"study": self.id, "target": target.to_json(), "card": self.card_json, "data": self.data, "spec": self.spec.to_json(),
+                "environment": self.environment, "item_digest": digest_of(self.card_json["input"])[:12]}  # fmt: skip
 
     # --- what each outcome does to its trials ------------------------------------------------------------------------------
 
@@ -251,6 +251,10 @@ class StudyRun:
         left = [t for t in self.trials.values() if t.state not in FINISHED]
         records.update_trials(self.id, [self._change(t.id, state="failed", error=found) for t in left])
         records.update_study(self.id, state="failed", stage="", error=found, seconds_left=0.0, finished_at=records.now())
+
+
+def _prefixes(recipe: Recipe) -> list[tuple[Step, ...]]:
+    return [recipe.steps[:n] for n in range(1, len(recipe.steps) + 1)]
 
 
 def _build_seconds(recipe: Recipe, known: dict[str, float]) -> float:

@@ -5,7 +5,9 @@ Everything is keyed by a measurement's unit: "s", "B" and "1" (a share of one); 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.types import Measurement, Target
@@ -49,6 +51,12 @@ def digits(number: float, suffix: str = "") -> str:
     if suffix in ("B", "ns") or size >= 100:
         return f"{number:.0f}"
     return f"{number:.1f}" if size >= 10 else f"{number:.2f}"
+
+
+def printf(number: float, suffix: str = "") -> str:
+    """The printf format that writes a number of this size as `digits` does, for tables that sort by value."""
+    text = digits(number, suffix)
+    return f"%.{len(text.partition('.')[2])}f"
 
 
 def value(number: float | None, unit: str) -> str:
@@ -124,9 +132,13 @@ def better_word(metric: str, unit: str, direction: str) -> str:
     return more_less(metric, unit)[0 if direction == "maximize" else 1]
 
 
-def change(m: Measurement, base: Measurement) -> str:
-    """How a number compares with the baseline's: "3.9× smaller", "0.6 points less accurate", "same size"."""
-    words = more_less(m.metric, m.unit)
+def change(m: Measurement, base: Measurement, *, plainly: bool = False) -> str:
+    """How a number compares with the baseline's: "3.9× smaller", "0.6 points less accurate", "no change".
+
+    Args:
+        plainly: use the words of the unit only, for places that name the metric already.
+    """
+    words = more_less("" if plainly else m.metric, m.unit)
     if kind_of(m.unit) == SHARE:
         points = 100 * (m.value - base.value)
         return "no change" if abs(points) < 0.05 else f"{abs(points):.1f} points {words[points < 0]}"
@@ -134,6 +146,19 @@ def change(m: Measurement, base: Measurement) -> str:
         return "no change" if m.value == base.value else value(m.value - base.value, m.unit)
     ratio = max(m.value / base.value, base.value / m.value)
     return "no change" if ratio < 1.005 else f"{digits(ratio)}× {words[m.value < base.value]}"
+
+
+def moment(iso: str | None) -> str:
+    """A time as a person reads it: "22 Nov 2026, 10:00 UTC"; empty where there is none."""
+    if not iso:
+        return ""
+    at = datetime.fromisoformat(iso).astimezone(UTC)
+    return f"{at.day} {at:%b %Y, %H:%M} UTC"
+
+
+def markdown(text: str) -> str:
+    """Text that somebody typed, so that Markdown shows it letter by letter."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", text)
 
 
 def target_text(target: Target, titles: Mapping[str, str], shown: Sequence[str] | None = None) -> str:

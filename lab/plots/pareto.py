@@ -11,14 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 from lab.analysis.front import comparable, front, non_dominated
-from lab.plots import formats, theme
+from lab.plots import formats, theme, words
 from lab.plugs import Metric
 from lab.types import Measurement, Objective, Trial
 
 WEBGL_FROM = 400
 """Points from which WebGL draws: below it SVG is crisper and exports as vectors."""
-ALL_BARS_UP_TO = 60
-"""Points up to which dominated ones show their intervals too; above it they would hide the front."""
 LOG_FROM = 12.0
 """Ratio of largest to smallest from which an axis of positive numbers is logarithmic."""
 SMALLEST, LARGEST = 8.0, 26.0
@@ -175,7 +173,7 @@ def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, An
     return {
         "template": theme.template(mode), "xaxis": _axis_layout(info.x, [p.x.value for p in info.points]),
         "yaxis": _axis_layout(info.y, [p.y.value for p in info.points]), "height": 460, "hovermode": "closest",
-        "dragmode": "zoom", "clickmode": "event+select", "uirevision": uirevision, "selectionrevision": uirevision,
+        "dragmode": "zoom", "clickmode": "event", "uirevision": uirevision,
         "shapes": [_limit_line(info, metric, value, ink) for metric, value in info.limits],
         "annotations": [_pick_label(info, p, ink) for p in info.points if p.trial == info.pick],
     }  # fmt: skip
@@ -184,9 +182,16 @@ def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, An
 def _axis_layout(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
     layout: dict[str, Any] = {"title": {"text": axis.label}, "type": "log" if axis.log else "linear"}
     if axis.log:
-        decades = math.log10(max(values) / min(values))
-        layout |= {"dtick": "D1" if decades < 1.6 else "D2" if decades < 3 else 1, "minor": {"showgrid": False}}
+        ticks = _log_ticks(min(values) / axis.divisor, max(values) / axis.divisor)
+        layout |= {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
     return layout
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers from below the lowest value to above the highest, about as many as fit."""
+    steps = (1, 2, 5) if high / low > 50 else (1, 1.5, 2, 3, 5, 7)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [step * 10.0**decade for decade in decades for step in steps]
 
 
 def _limit_line(info: ParetoInfo, metric: str, value: float, ink: theme.Ink) -> dict[str, Any]:
@@ -209,7 +214,7 @@ def _pick_label(info: ParetoInfo, point: Point, ink: theme.Ink) -> dict[str, Any
 
 def _line_trace(info: ParetoInfo, mode: theme.Mode) -> dict[str, Any]:
     best = "best" if info.y.direction == "maximize" else "lowest"
-    name = f"front: {best} {info.y.title.lower()} for its {info.x.title.lower()}"
+    name = f"front: {best} {words.plain(info.y.metric)} for its {words.plain(info.x.metric)}"
     line = {"shape": "hv" if info.x.direction == "minimize" else "vh", "width": 1.5, "color": theme.INKS[mode].muted}
     return {
         "type": "scatter", "mode": "lines", "name": name, "line": line, "hoverinfo": "skip",
@@ -247,9 +252,8 @@ def _trace(info: ParetoInfo, points: Sequence[Point], style: theme.Style, opacit
         "x": [p.x.value / info.x.divisor for p in points], "y": [p.y.value / info.y.divisor for p in points],
         "customdata": [[p.trial] for p in points], "text": [_hover(info, p) for p in points],
         "hovertemplate": "%{text}<extra></extra>",
-        "unselected": {"marker": {"opacity": opacity}}, "selected": {"marker": {"opacity": 1.0}},
     }  # fmt: skip
-    if points[0].role == "front" or len(info.points) <= ALL_BARS_UP_TO:
+    if points[0].role == "front" or points[0].is_baseline:  # the bars of all the others would hide these
         trace |= {"error_x": _bars(info.x, [p.x for p in points], style.color, opacity),
                   "error_y": _bars(info.y, [p.y for p in points], style.color, opacity)}  # fmt: skip
     return trace
@@ -277,7 +281,7 @@ def _bars(axis: Axis, values: Sequence[Measurement], color: str, opacity: float)
     below = [m.value - (m.value if m.low is None else m.low) for m in values]
     return {"type": "data", "symmetric": False, "array": [a / axis.divisor for a in above], "thickness": 1.2,
             "width": 0, "arrayminus": [b / axis.divisor for b in below],
-            "color": _with_alpha(color, 0.6 * opacity)}  # fmt: skip
+            "color": _with_alpha(color, 0.4 * opacity)}  # fmt: skip
 
 
 def _with_alpha(color: str, alpha: float) -> str:

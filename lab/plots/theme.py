@@ -60,6 +60,7 @@ def template(mode: Mode) -> Any:
         "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 13, "color": ink.text},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "xaxis": axis, "yaxis": axis,
         "margin": {"l": 8, "r": 12, "t": 36, "b": 8}, "hoverlabel": {"align": "left"},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ink.muted, "activecolor": ink.text},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
     })  # fmt: skip
 

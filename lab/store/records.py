@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
 
 from lab.errors import UnknownId
 from lab.recipe import spec_from_json
@@ -90,11 +90,16 @@ def trials(study_id: str) -> list[Trial]:
 
 def update_trials(study_id: str, changed: Sequence[Trial]) -> None:
     """Write trials back and raise the study's revision, in one transaction."""
+    rows = [{f"new_{k}": v for k, v in _trial_row(t).items() if k in _CHANGING} | {"this": t.id} for t in changed]
     with write() as connection:
-        for trial in changed:
-            row = _trial_row(trial)
-            connection.execute(update(schema.trials).where(schema.trials.c.id == trial.id).values(row))
+        connection.execute(_UPDATE_TRIAL, rows)
         _touch(connection, study_id, {})
+
+
+_CHANGING = ("state", "cached", "error", "artifact", "measurements", "environment", "float_operators", "details")
+_UPDATE_TRIAL = (
+    update(schema.trials).where(schema.trials.c.id == bindparam("this")).values({k: bindparam(f"new_{k}", type_=schema.trials.c[k].type) for k in _CHANGING})
+)
 
 
 def reset_unfinished(study_id: str) -> None:
@@ -140,6 +145,16 @@ def _trial(row: Row[Any]) -> Trial:
 def known_step(key: str) -> dict[str, Any] | None:
     """The stored outcome of a step, or None."""
     return _known(schema.steps, key)
+
+
+def known_steps(wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Key -> stored outcome, of those of the wanted steps that are known."""
+    table, found = schema.steps, dict[str, dict[str, Any]]()
+    with read() as connection:
+        for start in range(0, len(wanted), 500):  # SQLite bounds the number of parameters
+            part = table.c.key.in_(wanted[start : start + 500])
+            found |= {key: outcome for key, outcome in connection.execute(select(table.c.key, table.c.outcome).where(part))}
+    return found
 
 
 def known_result(key: str) -> dict[str, Any] | None:

@@ -1,0 +1,125 @@
+"""Trials as tables: the same trials, names and numbers as the plot, for the eye and for the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.analysis.front import overlap
+from lab.plots import formats
+from lab.plugs import Metric
+from lab.types import Measurement, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STATE_WORDS = {"complete": "done", "queued": "waiting"}
+_FLAG_WORDS = {"contended": "measured while other work was running"}
+LEADING = ("top1_accuracy", "size_bytes", "latency_s")
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """A table ready to be shown.
+
+    Attributes:
+        frame: one row a trial, numbers in display units.
+        formats: column -> printf format; helps: column -> what it means.
+        ids: trial id of each row.
+    """
+
+    frame: pd.DataFrame
+    formats: Mapping[str, str]
+    helps: Mapping[str, str]
+    ids: tuple[str, ...]
+
+
+def ordered_metrics(trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> list[str]:
+    """Ids of the metrics that any trial has: the usual objectives first, then in the metrics' own order."""
+    present = {id_ for trial in trials for id_ in trial.measurements}
+    order = [*LEADING, *metrics, *sorted(present)]
+    return [id_ for id_ in dict.fromkeys(order) if id_ in present]
+
+
+def trials_info(
+    trials: Sequence[Trial], metrics: Mapping[str, Metric], titles: Mapping[str, str], front: Collection[str]
+) -> TableInfo:
+    """One row a trial, in the given order."""
+    import pandas as pd
+
+    shown = formats.varying_options(t.target for t in trials)
+    columns: dict[str, list[object]] = {
+        "Trial": [t.name for t in trials],
+        "Runs on": [formats.target_text(t.target, titles, shown) for t in trials],
+        "State": [state_words(t) for t in trials],
+        "Front": ["★" if t.id in front else "" for t in trials],
+    }
+    printf: dict[str, str] = {}
+    helps = {"Front": "★: no other trial is at least as good in every objective and better in one.",
+             "Trial": "What was done to the model; float32 is the model as it came."}  # fmt: skip
+    for id_ in ordered_metrics(trials, metrics):
+        label, columns_of, format_ = _metric_column(id_, trials, metrics)
+        columns[label], printf[label] = columns_of, format_
+        helps[label] = metrics[id_].help if id_ in metrics else ""
+    if any(t.error for t in trials):
+        columns["Problem"] = [problem_of(t) for t in trials]
+    return TableInfo(pd.DataFrame(columns), printf, helps, tuple(t.id for t in trials))
+
+
+def _metric_column(id_: str, trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> tuple[str, list[object], str]:
+    found = [t.measurements.get(id_) for t in trials]
+    unit = next(m.unit for m in found if m)
+    divisor, suffix = formats.axis_scale(unit, [m.value for m in found if m])
+    title = metrics[id_].title if id_ in metrics else id_
+    values: list[object] = [m.value / divisor if m else None for m in found]
+    middle = sorted(m.value / divisor for m in found if m)[sum(1 for m in found if m) // 2]
+    return f"{title}, {suffix}" if suffix else title, values, formats.printf(middle, suffix)
+
+
+def state_words(trial: Trial) -> str:
+    """ "done", "done (from cache)", "running", "waiting", "failed", "cancelled"."""
+    return _STATE_WORDS.get(trial.state, trial.state) + (" (from cache)" if trial.cached else "")
+
+
+def problem_of(trial: Trial) -> str:
+    """The first line of what went wrong, or nothing."""
+    return str((trial.error or {}).get("message", "")).strip().split("\n")[0]
+
+
+def numbers_info(trial: Trial, base: Trial | None, metrics: Mapping[str, Metric]) -> pd.DataFrame:
+    """One row a metric of one trial: value, interval, sample count, comparison, and remarks where there are any."""
+    import pandas as pd
+
+    rows = []
+    for id_ in ordered_metrics([trial], metrics):
+        m = trial.measurements[id_]
+        comparable = base and base.id != trial.id and id_ not in _ABOUT_BOTH
+        against = base.measurements.get(id_) if base and comparable else None
+        rows.append({
+            "Metric": metrics[id_].title if id_ in metrics else id_,
+            "Value": formats.value(m.value, m.unit),
+            "95 % interval": formats.interval(m) or "exact",
+            "n": m.n,
+            "Against float": versus(m, against) if against else "",
+            "Remarks": remarks(m),
+        })  # fmt: skip
+    frame = pd.DataFrame(rows)
+    return frame if any(row["Remarks"] for row in rows) else frame.drop(columns="Remarks")
+
+
+_ABOUT_BOTH = ("agreement", "update_bytes")
+"""Metrics that compare with the float model already: comparing them again would say nothing."""
+
+
+def versus(m: Measurement, base: Measurement) -> str:
+    """The change, with a word where the intervals overlap: "0.5 points lower (a tie)"."""
+    change = formats.change(m, base, plainly=True)
+    tie = change != "no change" and m.low is not None and base.low is not None and overlap(m, base)
+    return f"{change} (a tie)" if tie else change
+
+
+def remarks(m: Measurement) -> str:
+    """Warnings about a number: its flags, and how it came about where it was not measured."""
+    said = [_FLAG_WORDS.get(flag, flag.replace("_", " ")) for flag in m.flags]
+    return ", ".join([*said, *([] if m.source == "measured" else [m.source])])
