@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 SIDE, CHANNELS, FILTERS, CLASSES = 8, 3, 16, 5
 
 
-def weights(seed: int = 0) -> dict[str, Any]:
-    """Convolution (FILTERS, 3, 3, CHANNELS), its bias, dense (CLASSES, FILTERS), its bias."""
-    rng = np.random.default_rng(seed)
+def weights(filters: int = FILTERS) -> dict[str, Any]:
+    """Convolution (filters, 3, 3, CHANNELS), its bias, dense (CLASSES, filters), its bias."""
+    rng = np.random.default_rng(0)
     return {
-        "conv": rng.normal(scale=0.3, size=(FILTERS, 3, 3, CHANNELS)).astype(np.float32),
-        "conv_bias": rng.normal(scale=0.1, size=FILTERS).astype(np.float32),
-        "dense": rng.normal(scale=0.5, size=(CLASSES, FILTERS)).astype(np.float32),
+        "conv": rng.normal(scale=0.3, size=(filters, 3, 3, CHANNELS)).astype(np.float32),
+        "conv_bias": rng.normal(scale=0.1, size=filters).astype(np.float32),
+        "dense": rng.normal(scale=0.5, size=(CLASSES, filters)).astype(np.float32),
         "dense_bias": rng.normal(scale=0.1, size=CLASSES).astype(np.float32),
     }
 
@@ -31,12 +32,12 @@ def items(n: int, seed: int = 1, channels_first: bool = False) -> Any:
     return np.ascontiguousarray(x.transpose(0, 3, 1, 2)) if channels_first else x
 
 
-def write_onnx(path: Path, batch: int | str = "n") -> Path:
+def write_onnx(path: Path, batch: int | str = "n", filters: int = FILTERS) -> Path:
     """Input (batch, CHANNELS, SIDE, SIDE), output (batch, CLASSES)."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    w = weights()
+    w = weights(filters)
     nodes = [
         helper.make_node("Conv", ["x", "conv", "conv_bias"], ["c"], name="conv0", pads=[1, 1, 1, 1]),
         helper.make_node("Relu", ["c"], ["r"], name="relu0"),
@@ -55,12 +56,12 @@ def write_onnx(path: Path, batch: int | str = "n") -> Path:
     return path
 
 
-def write_tflite(path: Path, signature: bool = True) -> Path:
+def write_tflite(path: Path, signature: bool = True, filters: int = FILTERS) -> Path:
     """Input (1, SIDE, SIDE, CHANNELS), output (1, CLASSES); without a signature like files of older converters."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as s
 
-    w = weights()
+    w = weights(filters)
     buffers, tensors = [_buffer(s, None)], []
 
     def tensor(name: str, shape: tuple[int, ...], value: Any = None) -> int:
@@ -69,15 +70,16 @@ def write_tflite(path: Path, signature: bool = True) -> Path:
         return len(tensors) - 1
 
     x, y = tensor("x", (1, SIDE, SIDE, CHANNELS)), tensor("y", (1, CLASSES))
-    conv, pooled = tensor("relu", (1, SIDE, SIDE, FILTERS)), tensor("pool", (1, 1, 1, FILTERS))
+    conv, pooled = tensor("relu", (1, SIDE, SIDE, filters)), tensor("pool", (1, 1, 1, filters))
     stored = {name: tensor(name, value.shape, value) for name, value in w.items()}
     graph = s.SubGraphT()
     graph.tensors, graph.inputs, graph.outputs, graph.name = tensors, [x], [y], b"main"
+    kinds = s.BuiltinOptions
     graph.operators = [
-        _operator(s, 0, [x, stored["conv"], stored["conv_bias"]], conv, s.BuiltinOptions.Conv2DOptions, _conv_options(s)),
-        _operator(s, 1, [conv], pooled, s.BuiltinOptions.Pool2DOptions, _pool_options(s)),
-        _operator(s, 2, [pooled, stored["dense"], stored["dense_bias"]], y,
-                  s.BuiltinOptions.FullyConnectedOptions, s.FullyConnectedOptionsT()),
+        _operator(s, 0, [x, stored["conv"], stored["conv_bias"]], conv, kinds.Conv2DOptions, _conv_options(s)),
+        _operator(s, 1, [conv], pooled, kinds.Pool2DOptions, _pool_options(s)),
+        _operator(s, 2, [pooled, stored["dense"], stored["dense_bias"]], y, kinds.FullyConnectedOptions,
+                  s.FullyConnectedOptionsT()),
     ]  # fmt: skip
     model = s.ModelT()
     model.version, model.subgraphs, model.buffers = 3, [graph], buffers
@@ -172,3 +174,13 @@ def answers(runtime: str, file: Path, x: Any) -> Any:
 
     plug = find(runtime)
     return run_all(plug.load(str(file), validate(plug.options, {}, runtime)), x, 50)
+
+
+@pytest.fixture(scope="session")
+def tiny_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_onnx(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
+
+
+@pytest.fixture(scope="session")
+def tiny_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tflite(tmp_path_factory.mktemp("tiny") / "tiny.tflite")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -19,7 +17,7 @@ from lab.errors import JobOutOfMemory, LabError
 
 PRELOAD = {"light": (), "torch": ("torch",), "tensorflow": ("tensorflow",)}
 OUT_OF_MEMORY = "out_of_memory"
-POLL_S = 0.1
+POLL_S, ORPHAN_POLL_S = 0.1, 0.5
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1", "NNCF_DISABLE_TELEMETRY": "1", "KERAS_BACKEND": "tensorflow"}
 
 
@@ -27,7 +25,7 @@ def start(toolchain: str, logs: str) -> None:
     """Prepare a fresh worker: die with the parent, send nothing to anybody, write to a log of its own, load the toolchain."""
     os.environ.update(QUIET)
     _write_to(Path(logs) / f"worker-{toolchain}-{os.getpid()}.log")
-    _die_with_parent()
+    threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
     for module in PRELOAD[toolchain]:
         with contextlib.suppress(ImportError):  # the job itself reports what is missing
             importlib.import_module(module)
@@ -39,10 +37,11 @@ def _write_to(log: Path) -> None:
         os.dup2(handle, stream)
 
 
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+def _die_with_parent(parent: int) -> None:
+    """Not PR_SET_PDEATHSIG: it fires when the thread ends that started the worker, and a study's thread ends with the study."""
+    while os.getppid() == parent:
+        time.sleep(ORPHAN_POLL_S)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run(body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[str, Any], memory_bytes: int) -> dict[str, Any]:
@@ -66,11 +65,12 @@ def run(body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[st
 
 def _watch(limit: int, workdir: Path, done: threading.Event) -> None:
     page = os.sysconf("SC_PAGE_SIZE")
-    while not done.wait(POLL_S):
+    while not done.is_set():
         if _resident(page) > limit:
             (workdir / OUT_OF_MEMORY).write_text(f"{limit}")
             time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
+        done.wait(POLL_S)
 
 
 def _resident(page: int) -> int:
