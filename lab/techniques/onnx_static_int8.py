@@ -73,7 +73,7 @@ TECHNIQUE = Technique(
                 "range of 99.999 % of its values. ONNX Runtime's entropy starts with no more bins than it needs: on up "
                 "to 256 items it keeps the extremes."
             ),
-            sweep={"full": ("minmax", "entropy", "percentile")},
+            sweep={"standard": ("minmax", "percentile"), "full": ("minmax", "entropy", "percentile")},
         ),
         SAMPLES,
         Option(
