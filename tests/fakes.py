@@ -9,7 +9,7 @@ import numpy as np
 from lab.plugs import Metric
 from lab.types import Artifact, Measurement, Objective, Recipe, Step, Study, StudySpec, Target, Trial
 
-OBJECTIVES = StudySpec("digits_cnn").objectives
+OBJECTIVES = StudySpec("digits_lenet").objectives
 TITLES = {"ort": "ONNX Runtime", "litert": "LiteRT"}
 
 
@@ -109,9 +109,9 @@ def broken(position: int, study: str = "study-1") -> Trial:
 def study(id_: str = "study-1", state: str = "complete", **more: object) -> Study:
     """A study of the fake model."""
     spec = StudySpec(
-        "digits_cnn", preset="quick", targets=(Target("ort", {"threads": 1}), Target("litert", {"threads": 1}))
+        "digits_lenet", preset="quick", targets=(Target("ort", {"threads": 1}), Target("litert", {"threads": 1}))
     )
-    made = Study(id_, "digits_cnn", state, spec, "Digits, first try", "2026-11-22T10:00:00+00:00", revision=7)  # type: ignore[arg-type]
+    made = Study(id_, "digits_lenet", state, spec, "Digits, first try", "2026-11-22T10:00:00+00:00", revision=7)  # type: ignore[arg-type]
     return replace(made, **more)  # type: ignore[arg-type]
 
 

@@ -172,7 +172,7 @@ def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, An
     ink = theme.INKS[mode]
     return {
         "template": theme.template(mode), "xaxis": _axis_layout(info.x, [p.x.value for p in info.points]),
-        "yaxis": _axis_layout(info.y, [p.y.value for p in info.points]), "height": 460, "hovermode": "closest",
+        "yaxis": _axis_layout(info.y, [p.y.value for p in info.points]), "height": 430, "hovermode": "closest",
         "dragmode": "zoom", "clickmode": "event", "uirevision": uirevision,
         "shapes": [_limit_line(info, metric, value, ink) for metric, value in info.limits],
         "annotations": [_pick_label(info, p, ink) for p in info.points if p.trial == info.pick],

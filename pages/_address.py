@@ -1,0 +1,50 @@
+"""Choices that the address remembers, so that one link shows the same view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+
+def segments(name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None) -> str:
+    """One of a few, side by side; the first is the default and stays out of the address."""
+    start, key = _start(name, options), f"choice_{name}"
+    said = st.segmented_control(label, options, default=start, required=True, key=key,
+                                format_func=lambda id_: (texts or {}).get(id_, id_),
+                                on_change=remember, args=(name, key, options[0]))  # fmt: skip
+    return said or start
+
+
+def dropdown(name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None) -> str:
+    """One of many; the first is the default and stays out of the address."""
+    start, key = _start(name, options), f"choice_{name}"
+    said = st.selectbox(label, options, list(options).index(start), key=key, on_change=remember,
+                        args=(name, key, options[0]), format_func=lambda id_: (texts or {}).get(id_, id_))  # fmt: skip
+    return said or start
+
+
+def _start(name: str, options: Sequence[str]) -> str:
+    """What the address says, if that is possible; a value kept from another study may not be."""
+    given = st.query_params.get(name, options[0])
+    if st.session_state.get(f"choice_{name}", given) not in options:
+        del st.session_state[f"choice_{name}"]
+    return given if given in options else options[0]
+
+
+def number(name: str, default: float) -> float:
+    """A number from the address."""
+    try:
+        return float(st.query_params.get(name, default))
+    except ValueError:
+        return default
+
+
+def remember(name: str, key: str, default: Any) -> None:
+    """Put a widget's value into the address, or take it out where it is the default."""
+    value = st.session_state[key]
+    if value is None or value == default:
+        st.query_params.pop(name, None)
+    else:
+        st.query_params[name] = repr(value) if isinstance(value, float) else str(value)

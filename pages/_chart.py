@@ -1,0 +1,63 @@
+"""A Plotly chart that stays as a person left it.
+
+`st.plotly_chart` starts anew whenever its figure changes, and so loses zoom and selection with every new result; this
+component redraws in place. Plotly itself is served from its own Python package, so nothing is fetched from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import plotly
+import streamlit as st
+import streamlit.components.v1 as v1
+
+from lab.plots.theme import CONFIG, INKS, Mode
+
+_HERE = Path(__file__).parent
+
+
+@st.cache_resource(show_spinner=False)
+def _parts() -> tuple[Any, str]:
+    """The component, and the path under which Streamlit serves Plotly's script."""
+    package = v1.declare_component("plotlyjs", path=str(Path(plotly.__file__).parent / "package_data"))
+    component = st.components.v2.component(
+        "lab_chart",
+        html='<div class="lab-chart" role="img" style="width: 100%"></div>',
+        js=(_HERE / "_chart.js").read_text(encoding="utf-8"),
+        isolate_styles=False,
+    )
+    return component, f"component/{package.name}/plotly.min.js"
+
+
+def mode() -> Mode:
+    """The theme that the viewer sees."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def chart(
+    figure_json: str, *, key: str, alt: str, chosen: str | None = None, on_choose: Callable[[str], None] | None = None,
+    static: bool = False,
+) -> None:  # fmt: skip
+    """Draw a figure.
+
+    Args:
+        figure_json: `figure.to_json()`; text, so that a cached figure costs nothing to send again.
+        key: while it stays, the chart is redrawn in place.
+        alt: what the chart shows, for those who cannot see it.
+        chosen: id (first entry of a point's customdata) to put a ring around.
+        on_choose: told the id of a clicked point.
+        static: no hover, zoom or buttons.
+    """
+
+    def tell() -> None:
+        if on_choose and (id_ := st.session_state[key].chosen):
+            on_choose(id_)
+
+    component, path = _parts()
+    data = {"figure": figure_json, "plotly": path, "alt": alt, "config": CONFIG | {"staticPlot": static}}
+    if on_choose:
+        data |= {"chosen": chosen, "ring": INKS[mode()].text}
+    component(data=data, key=key, on_chosen_change=tell)

@@ -1,0 +1,72 @@
+"""What must hold: the goal and the limits, as sliders over the values that occur in the study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+import streamlit as st
+
+import lab
+from lab.analysis.pick import Limit, LimitKind, quality_of, stops
+from lab.plots import formats, words
+from lab.plots.table import ordered_metrics
+from lab.types import Measurement, Objective, Trial
+from pages import _address
+
+DROPS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+IN_SIGHT = 3
+"""Sliders beside the goal; the others are one click away."""
+LABELS: dict[LimitKind, str] = {"max_drop": "lost at most", "at_most": "at most", "at_least": "at least"}
+
+
+def goal_and_limits(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[str, tuple[Limit, ...]]:
+    """A row of controls; returns the metric that decides and the limits that are set."""
+    columns = st.columns([5, *[3] * IN_SIGHT, 2], vertical_alignment="bottom", gap="medium")
+    with columns[0]:
+        goal = goal_control(objectives)
+    possible = possible_limits(trials, objectives)
+    limits = []
+    for column, (metric, kind) in zip(columns[1:-1], possible, strict=False):
+        with column:
+            limits.append(slider(trials, metric, kind))
+    with columns[-1], st.popover("More", icon=":material/filter_alt:", width="stretch", help="More limits"):
+        limits += [slider(trials, metric, kind) for metric, kind in possible[IN_SIGHT:]]
+    return goal, tuple(limit for limit in limits if limit)
+
+
+def goal_control(objectives: Sequence[Objective]) -> str:
+    quality = quality_of(objectives)
+    goals = sorted(objectives, key=lambda o: o == quality)
+    texts = {o.metric: words.superlative(o) for o in goals}
+    return _address.segments("goal", "I want the model that is", [o.metric for o in goals], texts)
+
+
+def possible_limits(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[tuple[str, LimitKind]]:
+    """The objectives' limits first, then those of everything else that was measured and should be small."""
+    quality, metrics = quality_of(objectives), lab.available_metrics()
+    small = [o.metric for o in objectives if o.direction == "minimize"]
+    small += [m for m in ordered_metrics(trials, metrics) if m in metrics and metrics[m].direction == "minimize"]
+    found: list[tuple[str, LimitKind]] = [(metric, "at_most") for metric in dict.fromkeys(small)]
+    return [(quality.metric, "max_drop"), *found, (quality.metric, "at_least")] if quality else found
+
+
+def slider(trials: Sequence[Trial], metric: str, kind: LimitKind) -> Limit | None:
+    found = [t.measurements[metric] for t in trials if t.state == "complete" and metric in t.measurements]
+    values = list(DROPS) if kind == "max_drop" else stops(m.value for m in found)
+    if not found or len(values) < 2:
+        return None
+    none = -inf if kind == "at_least" else inf
+    options, name = sorted([*values, none]), f"{metric}_{kind}"
+    texts = {v: stop_text(v, kind, found[0]) for v in values}
+    given = _address.number(name, none)
+    start = none if given == none else min(values, key=lambda v: abs(v - given))
+    key = f"limit_{name}_{len(options)}_{values[0]:.6g}_{values[-1]:.6g}"  # other stops make another slider
+    label = f"{words.plain(metric)} {LABELS[kind]}"
+    chosen = st.select_slider(label[0].upper() + label[1:], options, start, format_func=lambda v: texts.get(v, "any"),
+                              key=key, on_change=_address.remember, args=(name, key, none))  # fmt: skip
+    return None if chosen == none else Limit(metric, kind, float(chosen))
+
+
+def stop_text(value: float, kind: LimitKind, like: Measurement) -> str:
+    return f"{100 * value:.1f} points" if kind == "max_drop" else formats.value(value, like.unit)

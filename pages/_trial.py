@@ -1,0 +1,170 @@
+"""Everything about one trial: numbers, raw timings, recipe, how to make it again, on which machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+import lab
+from lab.analysis.front import baseline_of, overlap
+from lab.errors import LabError, UnknownId
+from lab.plots import formats, words
+from lab.plots.latency import latency_figure, latency_info
+from lab.plots.table import LEADING, numbers_info, problem_of, state_words
+from lab.types import Measurement, Trial
+from pages._chart import chart, mode
+
+
+def runtime_titles() -> dict[str, str]:
+    return {id_: runtime.title for id_, runtime in lab.available_runtimes().items()}
+
+
+def detail(trial: Trial | None, trials: Sequence[Trial], *, is_pick: bool) -> None:
+    if trial is None:
+        st.write("Click a point in the plot or tick a row of the table to read about a trial.")
+        return
+    base = baseline_of(trial, trials)
+    target = formats.target_text(trial.target, runtime_titles(), formats.varying_options(t.target for t in trials))
+    st.markdown(f"##### {formats.markdown(trial.name)}")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"on {formats.markdown(target)} · {state_words(trial)}", width="content")
+        if is_pick:
+            st.badge("best pick", color="green", icon=":material/star:")
+        if trial.is_baseline:
+            st.badge("float baseline", color="blue")
+    if trial.error:
+        problem(trial)
+    if trial.measurements:
+        headline(trial, base)
+    sections = {"Numbers": numbers, "Timing": timing, "Recipe": recipe, "Reproduce": reproduce, "Machine": machine}
+    tabs = st.tabs(list(sections), key="detail", bind="query-params")
+    for tab, section in zip(tabs, sections.values(), strict=True):
+        if tab.open:
+            with tab:
+                section(trial, base)
+
+
+def problem(trial: Trial) -> None:
+    error = trial.error or {}
+    st.error(formats.markdown(problem_of(trial) or "This trial failed."), icon=":material/error:")
+    if error.get("remedy"):
+        st.markdown(f"**What you can do:** {formats.markdown(str(error['remedy']))}")
+    if log := str(error.get("traceback") or error.get("message") or ""):
+        with st.expander("Log"):
+            st.code(log, language=None, wrap_lines=True)
+
+
+def headline(trial: Trial, base: Trial | None) -> None:
+    shown = [id_ for id_ in LEADING if id_ in trial.measurements]
+    for column, id_ in zip(st.columns(max(len(shown), 1)), shown, strict=True):
+        m, against = trial.measurements[id_], base.measurements.get(id_) if base and base.id != trial.id else None
+        change, color = versus(m, against, lab.available_metrics()[id_].direction) if against else (None, "off")
+        name, value = words.plain(id_).capitalize(), formats.value(m.value, m.unit)
+        column.metric(name, value, change, delta_color=color, delta_arrow="off", help=interval_help(m))
+
+
+def interval_help(m: Measurement) -> str:
+    between = formats.interval(m)
+    return (
+        f"95 % interval {between}, {m.n} samples. Below: against the float model, grey where it may be chance."
+        if between
+        else "An exact number."
+    )
+
+
+def versus(m: Measurement, base: Measurement, direction: str) -> tuple[str, str]:
+    """The change in words, green where better, red where worse, grey where the intervals overlap."""
+    text = formats.change(m, base, plainly=True)
+    if text == "no change" or (m.low is not None and base.low is not None and overlap(m, base)):
+        return text, "gray"
+    return text, "green" if (m.value > base.value) == (direction == "maximize") else "red"
+
+
+def numbers(trial: Trial, base: Trial | None) -> None:
+    if not trial.measurements:
+        st.write("Nothing was measured yet.")
+        return
+    frame = numbers_info(trial, base, lab.available_metrics())
+    st.dataframe(frame, hide_index=True, height="content", alt="All numbers of this trial")
+    if any(trial.float_operators.values()):
+        listed = ", ".join(f"{count} × {name}" for name, count in trial.float_operators.items())
+        st.caption(f"Still computed in float: {formats.markdown(listed)}.")
+
+
+def timing(trial: Trial, base: Trial | None) -> None:
+    rounds = lab.latency_samples(trial)
+    if not rounds:
+        st.write("There are no raw timings of this trial: it has not been measured on this lab yet.")
+        return
+    info = latency_info(rounds, trial.measurements.get("latency_s"))
+    chart(latency_figure(info, mode()).to_json(), key="timing", alt=f"Raw timings: {info.note}")
+    st.caption(f"{info.note}. Dashed: median. Band: its 95 % interval.")
+
+
+def recipe(trial: Trial, base: Trial | None) -> None:
+    techniques = lab.available_techniques()
+    for number, step in enumerate(trial.recipe.steps, 1):
+        technique = techniques.get(step.technique)
+        st.markdown(f"**{number}. {technique.title if technique else step.technique}**")
+        labels = {o.id: o.label for o in technique.options} if technique else {}
+        if settings := [f"{labels.get(k, k)}: **{said(v)}**" for k, v in step.params.items()]:
+            st.caption(" · ".join(settings))
+    if not trial.recipe.steps:
+        st.write("The model runs as it came.")
+    download(trial)
+    if notes := trial.details.get("notes"):
+        with st.expander("What the steps recorded"):
+            st.json(notes, expanded=2)
+
+
+def said(value: Any) -> str:
+    return (
+        {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else formats.markdown(str(value))
+    )
+
+
+def download(trial: Trial) -> None:
+    if trial.artifact is None:
+        return
+    path = Path(trial.artifact.path)
+    if not path.is_file():
+        st.caption("The file itself is not in this lab; **Reproduce** says how to make it.")
+        return
+    st.download_button(f"Download the model ({formats.value(trial.artifact.size_bytes, 'B')})", path.read_bytes,
+                       f"{trial.name}{path.suffix}", "application/octet-stream", icon=":material/download:",
+                       key="model_file", on_click="ignore")  # fmt: skip
+    st.caption(f"{trial.artifact.format}, SHA-256 `{trial.artifact.sha256[:16]}…`")
+
+
+def reproduce(trial: Trial, base: Trial | None) -> None:
+    try:
+        lines = lab.reproduce(trial)
+    except LabError as error:
+        st.warning(formats.markdown(str(error)))
+        return
+    st.caption("On the command line")
+    st.code(lines["cli"], language="bash", wrap_lines=True)
+    st.caption("In Python or Jupyter")
+    st.code(lines["python"], language="python", wrap_lines=True)
+
+
+def machine(trial: Trial, base: Trial | None) -> None:
+    if not trial.environment:
+        st.write("Not measured yet.")
+        return
+    try:
+        facts = lab.environment(trial.environment)
+    except UnknownId:
+        st.write("The machine was not recorded.")
+        return
+    memory = formats.value(facts["memory_bytes"], "B") if "memory_bytes" in facts else formats.UNKNOWN
+    st.markdown(
+        f"**{formats.markdown(str(facts.get('cpu', 'unknown CPU')))}**, {facts.get('cores', '?')} cores, {memory}"
+    )
+    st.caption(f"{formats.markdown(str(facts.get('os', '')))} · Python {facts.get('python', '?')}")
+    if features := facts.get("features"):
+        st.caption("Instructions that matter here: " + ", ".join(map(str, features)))
+    st.table({"version": {str(k): str(v) for k, v in (facts.get("versions") or {}).items()}})

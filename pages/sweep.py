@@ -1,0 +1,239 @@
+"""A new sweep: which model, where it must run, what to try. The form is made from the declarations of the options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+import lab
+from lab.errors import InvalidOption, LabError
+from lab.options import PRESETS, Option, grid
+from lab.plots import formats
+from lab.plugs import Runtime, Technique
+from lab.types import StudySpec, Target
+
+Values = Mapping[str, tuple[Any, ...]]
+"""Option id -> the values to try."""
+Space = dict[str, Values]
+"""Technique id -> its values."""
+PRESET_HELP = {
+    "quick": "a first look: the usual settings of each technique",
+    "standard": "the settings that usually matter, and more ways to run",
+    "full": "every setting worth trying; takes longest",
+}
+
+
+def main() -> None:
+    st.title("New sweep", anchor=False)
+    cards = lab.models()
+    if not cards:
+        st.info("There is no model to sweep yet. Add one: `python -m lab add-model MODEL_FILE --data DATA.npz`")
+        return
+    form, summary = st.columns([7, 3], gap="large")
+    with form:
+        model, preset = model_and_preset(list(cards))
+        targets = where_it_runs(model, preset)
+        space = what_to_try(model, preset, list(dict.fromkeys(t.runtime for t in targets)))
+    with summary, st.container(border=True):
+        start_box(model, preset, targets, space)
+
+
+def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
+    left, right = st.columns([3, 4], gap="medium")
+    wanted, wanted_preset = st.query_params.get("model"), st.query_params.get("preset", "quick")
+    with left:
+        if wanted and wanted not in ids:
+            st.warning(f"There is no model {formats.markdown(wanted)} here.")
+        model = st.selectbox("Model", ids, ids.index(wanted) if wanted in ids else 0, key="model_choice",
+                             format_func=lambda id_: lab.model(id_).title)  # fmt: skip
+    with right:
+        start = wanted_preset if wanted_preset in PRESETS else "quick"
+        preset = st.segmented_control("How thorough", PRESETS, default=start, required=True, key="preset_choice",
+                                      format_func=str.capitalize) or start  # fmt: skip
+        st.caption(f"{preset.capitalize()}: {PRESET_HELP[preset]}. You can change everything below.")
+    st.query_params.update({"model": model, "preset": preset})
+    return model, preset
+
+
+# --- where it runs --------------------------------------------------------------------------------------------------
+
+
+def where_it_runs(model: str, preset: str) -> list[Target]:
+    st.subheader("Where it must run", anchor=False)
+    reachable = {t.runtime for t in lab.make_spec(model, preset).targets}
+    targets: list[Target] = []
+    runtimes = list(lab.available_runtimes().values())
+    for column, runtime in zip(st.columns(max(len(runtimes), 2), gap="medium"), runtimes, strict=False):
+        with column, st.container(border=True, height="stretch"):
+            targets += targets_of(runtime, f"{model}.{preset}", preset, runtime.id in reachable)
+    if not targets:
+        st.warning("Choose at least one place where the model must run.")
+    return targets
+
+
+def targets_of(runtime: Runtime, prefix: str, preset: str, reachable: bool) -> list[Target]:
+    usable = reachable and runtime.missing is None
+    chosen = st.checkbox(f"**{runtime.title}**", usable, key=f"{prefix}.{runtime.id}", disabled=not usable)
+    st.caption(formats.markdown(runtime.help))
+    if runtime.missing:
+        st.caption(f"Not installed. Bring it with `pip install {runtime.missing}`")
+    elif not reachable:
+        st.caption("This model cannot be converted for it.")
+    if not (chosen and usable):
+        return []
+    space = option_values(runtime.options, f"{prefix}.{runtime.id}", preset, {})
+    return [Target(runtime.id, params) for params in grid(runtime.options, space)]
+
+
+# --- what to try ----------------------------------------------------------------------------------------------------
+
+
+def what_to_try(model: str, preset: str, runtime_ids: Sequence[str]) -> Space:
+    st.subheader("What to try", anchor=False)
+    if not runtime_ids:
+        return {}
+    techniques, defaults = lab.applicable_techniques(model, runtime_ids), lab.preset_space(model, preset, runtime_ids)
+    families = list(dict.fromkeys(family(t) for t in techniques))
+    space: Space = {}
+    for name, column in zip(families, st.columns(max(len(families), 2), gap="medium"), strict=False):
+        with column:
+            st.caption(f"as {name} files")
+            for technique in (t for t in techniques if family(t) == name):
+                values = technique_form(technique, f"{model}.{preset}", preset, defaults.get(technique.id))
+                space |= {technique.id: values} if values is not None else {}
+    not_offered([t for t in lab.available_techniques().values() if not t.conversion and t not in techniques])
+    return space
+
+
+def technique_form(technique: Technique, prefix: str, preset: str, defaults: Values | None) -> Values | None:
+    """The chosen values of each option, or None where the technique is not to be tried."""
+    key = f"{prefix}.{technique.id}"
+    with st.container(border=True):
+        left, right = st.columns([3, 1], vertical_alignment="center")
+        chosen = left.checkbox(f"**{technique.title}**", defaults is not None, key=key)
+        count = right.empty()
+        st.caption(formats.markdown(technique.help))
+        if not chosen:
+            return None
+        space = dict(defaults or {})
+        if technique.options:
+            with st.expander("Options"):
+                space = option_values(technique.options, key, preset, defaults or {})
+        variants = sum(1 for params in grid(technique.options, space) if technique.valid(params))
+        count.caption(formats.plural(variants, "variant"), text_alignment="right")
+    return space
+
+
+def family(technique: Technique) -> str:
+    return {"onnx": "ONNX", "tflite": "TFLite", "keras": "Keras", "torch_export": "PyTorch"}.get(
+        technique.produces, technique.produces
+    )
+
+
+def not_offered(techniques: Sequence[Technique]) -> None:
+    if not techniques:
+        return
+    with st.expander(f"Not for this model here ({len(techniques)})"):
+        for technique in techniques:
+            why = (
+                f"needs `pip install {technique.missing}`"
+                if technique.missing
+                else "does not lead from this model to a chosen runtime"
+            )
+            st.markdown(f":gray[**{technique.title}** · {family(technique)}] — {why}")
+
+
+# --- an option, whatever it is --------------------------------------------------------------------------------------
+
+
+def option_values(options: Sequence[Option], prefix: str, preset: str, defaults: Values) -> Values:
+    """A field for each option; every combination of the chosen values becomes a variant."""
+    columns = st.columns(2, gap="medium") if len(options) > 1 else [st.container()]
+    found: dict[str, tuple[Any, ...]] = {}
+    for number, option in enumerate(options):
+        with columns[number % len(columns)]:
+            found[option.id] = option_field(
+                option, f"{prefix}.{option.id}", defaults.get(option.id, option.values(preset))
+            )
+    return found
+
+
+def option_field(option: Option, key: str, start: tuple[Any, ...]) -> tuple[Any, ...]:
+    offered = list(dict.fromkeys([*known_values(option), *start]))
+    free = option.kind in ("int", "float")
+    label = f"{option.label} ({option.unit})" if option.unit else option.label
+    help_ = f"{option.help} Accepts {option.allowed}." if free else option.help
+    given = st.multiselect(label, offered, list(start), key=key, help=help_, format_func=value_text,
+                           accept_new_options=free, placeholder="Type a number" if free else "Choose")  # fmt: skip
+    return checked(option, given)
+
+
+def known_values(option: Option) -> list[Any]:
+    if option.kind == "bool":
+        return [False, True]
+    if option.kind == "choice":
+        return list(option.choices)
+    return sorted({option.default, *(v for values in option.sweep.values() for v in values)})
+
+
+def value_text(value: Any) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+
+def checked(option: Option, given: Sequence[Any]) -> tuple[Any, ...]:
+    """The values in the option's type; a wrong one is named and left out, none at all means the default."""
+    values = []
+    for value in given:
+        try:
+            values.append(option.validate(value))
+        except InvalidOption:
+            st.caption(f":red[{formats.markdown(str(value))} is not possible. Accepted: {option.allowed}.]")
+    if not values:
+        st.caption(f"Nothing chosen: {value_text(option.default)} is used.")
+    return tuple(dict.fromkeys(values)) or (option.default,)
+
+
+# --- start ----------------------------------------------------------------------------------------------------------
+
+
+def start_box(model: str, preset: str, targets: Sequence[Target], space: Space) -> None:
+    st.markdown("##### What this comes to")
+    title = st.text_input("Name (optional)", key="sweep_title", placeholder="What you want to find out", max_chars=80)
+    spec = spec_of(model, preset, targets, space)
+    if spec is not None and st.button("Start", type="primary", icon=":material/play_arrow:", width="stretch"):
+        try:
+            study = lab.start(spec, title.strip())
+        except LabError as error:
+            st.error(formats.markdown(str(error)))
+        else:
+            st.switch_page("pages/study.py", query_params={"study": study})
+    st.caption("The float model is always measured too, as the baseline. You can close the page while it runs.")
+
+
+def spec_of(model: str, preset: str, targets: Sequence[Target], space: Space) -> StudySpec | None:
+    """The spec, told about; None where it cannot be run."""
+    if not targets:
+        st.write("Nothing yet: choose where the model must run.")
+        return None
+    try:
+        spec = lab.make_spec(model, preset, space=space, targets=targets)
+        cost = lab.estimate(spec)
+    except LabError as error:
+        st.error(formats.markdown(str(error)))
+        return None
+    trials, cached = st.columns(2)
+    trials.metric("Trials", cost.trials, help="One trial is one compressed model on one runtime setting.")
+    cached.metric(
+        "Known already", cost.cached, help="Measured before on this machine: taken from the store, not repeated."
+    )
+    st.metric(
+        "Takes",
+        formats.duration(cost.seconds),
+        help=f"A guess from earlier jobs; {formats.plural(cost.builds, 'file')} to be made.",
+    )
+    return spec
+
+
+main()

@@ -1,0 +1,105 @@
+"""The form is made from the options' declarations, and says what it comes to before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+
+import lab
+from lab.errors import UsageError
+from lab.types import Target
+from tests.pages.conftest import in_address
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Collects what would be started."""
+    specs = []
+    monkeypatch.setattr(lab, "start", lambda spec, title="": specs.append((spec, title)) or "new-study", raising=False)
+    return specs
+
+
+def trials_shown(app) -> int:
+    return int(next(m.value for m in app.metric if m.label == "Trials"))
+
+
+def test_the_quick_sweep_is_ready_to_start(open_page):
+    app = open_page("sweep")
+    assert not app.exception
+    assert trials_shown(app) > 4
+    assert any(b.label == "Start" for b in app.button)
+
+
+def test_what_is_shown_is_what_the_preset_means(open_page, started):
+    app = open_page("sweep")
+    next(b for b in app.button if b.label == "Start").click().run()
+    (spec, _title) = started[0]
+    preset = lab.make_spec("digits_lenet", "quick")
+    assert spec.to_json() == preset.to_json()
+    assert in_address(app, "study") == "new-study"
+
+
+def test_every_option_of_every_technique_is_on_the_form(open_page):
+    app = open_page("sweep")
+    app.button_group(key="preset_choice").set_value("full").run()
+    keys = {m.key for m in app.multiselect}
+    for technique in lab.applicable_techniques("digits_lenet", ["litert", "ort"]):
+        if "full" in technique.presets:
+            assert {f"digits_lenet.full.{technique.id}.{o.id}" for o in technique.options} <= keys
+
+
+def test_a_technique_can_be_left_out(open_page, started):
+    app = open_page("sweep")
+    before, box = trials_shown(app), app.checkbox(key="digits_lenet.quick.onnx_static_int8")
+    box.uncheck().run()
+    assert trials_shown(app) < before
+    next(b for b in app.button if b.label == "Start").click().run()
+    assert "onnx_static_int8" not in started[0][0].space
+
+
+def test_a_runtime_can_be_left_out(open_page, started):
+    app = open_page("sweep")
+    app.checkbox(key="digits_lenet.quick.ort").uncheck().run()
+    next(b for b in app.button if b.label == "Start").click().run()
+    assert {t.runtime for t in started[0][0].targets} == {"litert"}
+
+
+def test_without_a_runtime_nothing_can_start(open_page):
+    app = open_page("sweep")
+    for runtime in ("ort", "litert"):
+        app.checkbox(key=f"digits_lenet.quick.{runtime}").uncheck().run()
+    assert not app.exception
+    assert not any(b.label == "Start" for b in app.button)
+    assert "at least one place" in app.warning[0].value
+
+
+def test_a_value_outside_an_options_bounds_is_refused_in_words(open_page, started):
+    app = open_page("sweep")
+    app.multiselect(key="digits_lenet.quick.ort.threads").set_value([1, "0"]).run()
+    assert not app.exception
+    assert any("0 is not possible. Accepted: int from 1 to 64" in c.value for c in app.caption)
+    next(b for b in app.button if b.label == "Start").click().run()
+    assert Target("ort", {"threads": 1}) in started[0][0].targets
+
+
+def test_a_typed_number_becomes_a_target(open_page, started):
+    app = open_page("sweep")
+    app.multiselect(key="digits_lenet.quick.ort.threads").set_value([1, "3"]).run()
+    next(b for b in app.button if b.label == "Start").click().run()
+    assert Target("ort", {"threads": 3}) in started[0][0].targets
+
+
+def test_an_unknown_model_in_the_address_is_said(open_page):
+    app = open_page("sweep", model="nope")
+    assert not app.exception
+    assert "There is no model nope here" in app.warning[0].value or app.selectbox(key="model_choice").value
+
+
+def test_what_cannot_start_is_explained_on_the_page(open_page, monkeypatch):
+    def refuse(spec, title=""):
+        raise UsageError("Nothing can be run", remedy="Name a target")
+
+    monkeypatch.setattr(lab, "start", refuse, raising=False)
+    app = open_page("sweep")
+    next(b for b in app.button if b.label == "Start").click().run()
+    assert not app.exception
+    assert "Nothing can be run" in app.error[0].value
