@@ -6,6 +6,7 @@ nothing else of the lab runs on a machine while a latency is measured.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -24,16 +25,22 @@ MEASURE_PRIORITY, EVALUATE_PRIORITY, BUILD_PRIORITY = 20, 10, 0
 
 
 class Cluster:
-    """A Dask client that is made when the first job needs it: a study that is all cached never imports Dask."""
+    """A Dask client that is made when the first job needs it: a study that is all cached never imports Dask.
 
-    def __init__(self) -> None:
+    Args:
+        before_exit: called when the process ends, before Dask by itself cancels what is running.
+    """
+
+    def __init__(self, before_exit: Callable[[], None] = lambda: None) -> None:
         self._client: Any = None
+        self._before_exit = before_exit
         self._lock = threading.Lock()
 
     def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
                 self._client = _connect()
+                atexit.register(self._before_exit)  # last in, first out: ahead of what the import of distributed registered
             return self._client
 
     def submit(self, task: Callable[..., Any], *arguments: Any, resources: Mapping[str, float], priority: int, label: str) -> Any:

@@ -28,9 +28,9 @@ class Host:
     """Runs the queued and interrupted studies of a store while it holds the store's lock."""
 
     def __init__(self, at_once: int = 2) -> None:
-        self.at_once, self.cluster = at_once, Cluster()
-        self.active: dict[str, threading.Thread] = {}
+        self.at_once, self.active = at_once, dict[str, threading.Thread]()
         self.wake, self.stopping = threading.Event(), threading.Event()
+        self.cluster = Cluster(before_exit=self.stopping.set)
         self._file: IO[str] | None = None
         self._session: Connection | None = None
         self.thread = threading.Thread(target=self._serve, name="lab-engine", daemon=True)
@@ -75,7 +75,7 @@ class Host:
             return
         for study in reversed(records.studies(("queued", "running"))):
             if study.id not in self.active and len(self.active) < self.at_once:
-                run = StudyRun(study.id, self.cluster)
+                run = StudyRun(study.id, self.cluster, self.stopping.is_set)
                 self.active[study.id] = threading.Thread(target=run.run, name=f"study-{study.id}", daemon=True)
                 self.active[study.id].start()
 

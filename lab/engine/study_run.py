@@ -25,12 +25,16 @@ from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, Step, 
 Node = Any  # an outcome that is known, or the Dask future of one
 
 
-class StudyRun:
-    """One study from its rows to its end."""
+class EngineStopped(Exception):
+    """The process is ending: what is unfinished is left as it is, for the engine that comes next."""
 
-    def __init__(self, study_id: str, cluster: Cluster) -> None:
+
+class StudyRun:
+    """One study from its rows to its end, or to where its engine is `stopped`."""
+
+    def __init__(self, study_id: str, cluster: Cluster, stopped: Callable[[], bool] = lambda: False) -> None:
         row = records.study_row(study_id)
-        self.id, self.cluster, self.remeasure = study_id, cluster, row.remeasure
+        self.id, self.cluster, self.remeasure, self.stopped = study_id, cluster, row.remeasure, stopped
         self.spec = records.study(study_id).spec
         self.card, self.card_json = ModelCard.from_json(row.card), row.card
         self.trials = {t.id: t for t in records.trials(study_id)}
@@ -48,7 +52,8 @@ class StudyRun:
             self._follow()
             self._finish()
         except Exception as error:  # the study must not stay "running" for ever
-            self._fail(error)
+            if not self.stopped():
+                self._fail(error)
 
     # --- before the first job -------------------------------------------------------------------------------------------
 
@@ -215,6 +220,8 @@ class StudyRun:
 
     def _follow(self) -> None:
         for future, outcome in self.cluster.finished(list(self.pending)) if self.pending else ():
+            if self.stopped():
+                raise EngineStopped
             self.waiting[future.key.split("-")[0]] -= 1
             self._write(self.pending.pop(future)(outcome))
 
@@ -238,6 +245,8 @@ class StudyRun:
         return (build + evaluate) / slots() + measure
 
     def _finish(self) -> None:
+        if self.stopped():
+            raise EngineStopped
         cancelled = records.study_row(self.id).cancel_requested
         left = [t for t in self.trials.values() if t.state not in FINISHED]
         error = {"type": "JobCancelled", "message": "The study was cancelled."} if cancelled else {"type": "JobError", "message": "It was never run."}
