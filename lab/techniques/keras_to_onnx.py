@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.errors import InvalidFile
 from lab.plugs import Context, Technique
 
 OPSET = 17
@@ -18,15 +19,23 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     tf, model = tensorflow(), load_keras(source)
     import tf2onnx
 
-    target = context.workdir / "model.onnx"
+    items, target = _free_batch(tf, model), context.workdir / "model.onnx"
+    call = tf.function(lambda x: model(x, training=False), input_signature=items)
     with quiet():
-        tf2onnx.convert.from_keras(model, input_signature=_signature(tf, model), opset=OPSET, output_path=str(target))
+        tf2onnx.convert.from_function(call, input_signature=items, opset=OPSET, output_path=str(target))
     return target
 
 
-def _signature(tf: Any, model: Any) -> list[Any]:
-    """The model's inputs with the batch axis left free."""
-    return [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=tensor.name) for tensor in model.inputs]
+def _free_batch(tf: Any, model: Any) -> list[Any]:
+    """The model's input with the batch axis left free.
+
+    Raises:
+        InvalidFile: the model has several inputs.
+    """
+    if len(model.inputs) != 1:
+        raise InvalidFile("The model must have one input", allowed="1", given=len(model.inputs))
+    tensor = model.inputs[0]
+    return [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name="x")]
 
 
 TECHNIQUE = Technique(

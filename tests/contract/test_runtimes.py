@@ -1,0 +1,71 @@
+"""What every runtime promises, held against each one that the registry finds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lab.errors import InvalidFile
+from lab.formats.feeding import fit_items, run_all
+from lab.options import PRESETS, grid, validate
+from lab.plugs import Runtime
+from lab.registry import runtimes
+from tests import tiny
+
+every = pytest.mark.parametrize("runtime", runtimes().values(), ids=runtimes().keys())
+
+
+@pytest.fixture(scope="module")
+def files(tiny_onnx: Path, tiny_tflite: Path) -> dict[str, Path]:
+    return {"onnx": tiny_onnx, "tflite": tiny_tflite}
+
+
+@every
+def test_it_says_what_it_is(runtime: Runtime) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]+", runtime.id)
+    assert runtime.title
+    assert runtime.help.endswith(".")
+    assert set(runtime.formats) <= {"onnx", "tflite"}
+    assert runtime.version_of
+    assert runtime.missing is None
+    runtime.preload()
+
+
+@every
+def test_its_options_obey_themselves(runtime: Runtime) -> None:
+    for option in runtime.options:
+        assert option.label
+        assert option.help.endswith(".")
+        for value in (option.default, *(v for preset in PRESETS for v in option.values(preset))):
+            assert option.validate(value) == value
+
+
+@every
+def test_every_target_of_the_full_preset_answers_alike(runtime: Runtime, files: dict[str, Path]) -> None:
+    x, file = tiny.items(10), files[runtime.formats[0]]
+    targets = grid(runtime.options, {o.id: o.values("full") for o in runtime.options})
+    answers = [run_all(runtime.load(str(file), options), x, 4) for options in targets]
+    for outputs in answers:
+        assert outputs.shape == (10, tiny.CLASSES)
+        np.testing.assert_allclose(outputs, answers[0], atol=1e-5)
+
+
+@every
+def test_a_session_takes_stored_items_of_any_number_type(runtime: Runtime, files: dict[str, Path]) -> None:
+    session = runtime.load(str(files[runtime.formats[0]]), validate(runtime.options, {}, runtime.id))
+    pixels = np.random.default_rng(0).integers(0, 255, (3, tiny.SIDE, tiny.SIDE, tiny.CHANNELS), dtype=np.uint8)
+    prepared = session.prepare(fit_items(pixels, session.input.shape)[:1])
+    assert prepared.dtype.name == session.input.dtype
+    assert session.run(prepared).shape == (1, tiny.CLASSES)
+    assert len(session.output.shape) == 2
+
+
+@every
+@pytest.mark.parametrize("content", [b"", b"this is no model at all"])
+def test_a_broken_file_is_refused_with_words(runtime: Runtime, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "broken").write_bytes(content)
+    with pytest.raises(InvalidFile, match="broken"):
+        runtime.load(str(tmp_path / "broken"), {})
