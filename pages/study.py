@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +16,7 @@ from lab.analysis.front import comparable
 from lab.analysis.pick import Limit, Pick, pick
 from lab.errors import UnknownId
 from lab.plots import formats, words
-from lab.plots.pareto import pareto_figure, pareto_info
+from lab.plots.pareto import pareto_info, pareto_spec
 from lab.plots.table import TableInfo, ordered_metrics, trials_info
 from lab.types import FINISHED, Study, Trial
 from pages import _address
@@ -23,6 +25,8 @@ from pages._limits import goal_and_limits
 from pages._trial import detail, runtime_titles
 
 POLL_S = 2.0
+REST_S = 0.005
+"""Pause between redraws for each trial of a running study, so that a large one does not keep the server busy."""
 LOOKS = {
     "complete": ("finished", "green", ":material/check_circle:"),
     "running": ("running", "blue", ":material/autorenew:"),
@@ -41,6 +45,7 @@ def main() -> None:
     header(study)
     progress(study)
     results(study)
+    st.session_state.drawn_at = time.monotonic()
     st.session_state.last_view = st.query_params.to_dict()
 
 
@@ -127,8 +132,7 @@ def figure_of(
     x, y, size = axes
     info = pareto_info(trials, lab.study(study_id).spec.objectives, lab.available_metrics(), x=x, y=y, size=size,
                        titles=runtime_titles(), feasible=found.feasible, pick=found.trial, limits=lines)  # fmt: skip
-    figure = pareto_figure(info, theme, uirevision=f"{study_id} {axes}")
-    return figure.to_json(), len(info.points), info.left_out
+    return json.dumps(pareto_spec(info, theme, f"{study_id} {axes}")), len(info.points), info.left_out
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -213,7 +217,8 @@ def progress(study: Study) -> None:
 
 def live_progress(study_id: str, state: str, shown: int) -> None:
     now = lab.progress(study_id)
-    if lab.study(study_id).state != state or now.done != shown:
+    rested = time.monotonic() - st.session_state.get("drawn_at", 0.0) > max(POLL_S, now.total * REST_S)
+    if lab.study(study_id).state != state or (now.done != shown and rested):
         st.rerun()
     st.progress(now.done / now.total if now.total else 0.0, text=progress_text(now, state))
 

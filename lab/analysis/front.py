@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from lab.lazy import np
 from lab.types import Measurement, Objective, Trial
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEW = 100
+"""Up to so many trials, plain Python is quicker than the import of numpy."""
 
 BLOCK = 128
 """Points compared at once: large enough that numpy's overhead is small, small enough to stay in the cache."""
@@ -84,9 +88,16 @@ def _group(trial: Trial, objectives: Sequence[Objective]) -> tuple[object, ...]:
 
 def front_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:
     """The non-dominated ones among trials that are known to be comparable, in their order."""
-    points = np.array([[t.measurements[o.metric].value for o in objectives] for t in trials])
-    mask = non_dominated(points.reshape(len(trials), len(objectives)), [o.direction for o in objectives])
+    points = [[t.measurements[o.metric].value for o in objectives] for t in trials]
+    directions = [o.direction for o in objectives]
+    mask = _few(points, directions) if len(points) <= FEW else non_dominated(np.array(points), directions)
     return tuple(trial for trial, on_front in zip(trials, mask, strict=True) if on_front)
+
+
+def _few(points: Sequence[Sequence[float]], directions: Sequence[str]) -> list[bool]:
+    """The same mask as `non_dominated` gives, by definition rather than by blocks."""
+    costs = [tuple(_SIGNS[d] * value for d, value in zip(directions, point, strict=True)) for point in points]
+    return [not any(b != a and all(x <= y for x, y in zip(b, a, strict=True)) for b in costs) for a in costs]
 
 
 def front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tuple[str, ...]:

@@ -106,7 +106,8 @@ def pick(
     """
     goal = goal or next((o for o in objectives if o.direction == "minimize"), objectives[0])
     group = comparable(trials, objectives)
-    baselines = {t.id: baseline_of(t, group) for t in group}
+    floats = [t for t in group if t.is_baseline]
+    baselines = {t.id: baseline_of(t, floats) for t in group}
     feasible = tuple(t for t in group if all(meets(limit, t, baselines[t.id]) for limit in limits))
     if not feasible:
         return Pick(None, goal, "none", considered=len(group), relaxations=_relaxations(group, baselines, limits))

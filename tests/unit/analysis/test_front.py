@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from lab.analysis import front as front_module
 from lab.analysis.front import baseline_of, comparable, front, non_dominated, overlap
 from lab.types import Objective
 from tests import fakes
@@ -109,3 +110,9 @@ def test_the_nearest_baseline_is_found():
 def test_intervals_that_touch_overlap():
     assert overlap(fakes.measured("latency_s", 1.0, 0.1), fakes.measured("latency_s", 1.2, 0.1 + 1e-12))
     assert not overlap(fakes.measured("size_bytes", 1.0), fakes.measured("size_bytes", 2.0))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60))
+def test_few_points_take_the_same_way_out(points):
+    directions = ("maximize", "minimize", "minimize")
+    assert front_module._few(points, directions) == non_dominated(np.array(points, dtype=float), directions).tolist()
