@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lab import recipe as recipes_
 from lab import registry
 from lab.analysis.front import front as front_of
 from lab.engine import keys
 from lab.engine.limits import GUESS_S, slots
 from lab.errors import UnknownId
+from lab.lazy import np
 from lab.measure.environment import fingerprint
 from lab.plugs import Array, Dataset, Metric, Runtime, Technique
 from lab.store import records
@@ -351,17 +350,9 @@ def reproduce(trial: Trial) -> dict[str, str]:
 
 def result_json(study_id: str) -> dict[str, Any]:
     """What `--json` writes of a study."""
-    found, rows = study(study_id), trials(study_id)
-    ids = sorted({t.environment for t in rows if t.environment})
-    environments = {id_: environment(id_) for id_ in ids}
-    return {
-        "study": {"id": found.id, "model": found.model, "state": found.state, "title": found.title, "created_at": found.created_at,
-                  "finished_at": found.finished_at, "error": found.error, "spec": found.spec.to_json()},
-        "environment": environments[ids[-1]] if ids else fingerprint(),
-        "environments": environments,
-        "trials": [t.to_json() for t in rows],
-        "front": list(front_of(rows, found.spec.objectives)),
-    }  # fmt: skip
+    from lab.share.result import result_json as result
+
+    return result(study_id)
 
 
 def export(study_id: str, to: str | Path) -> Path:

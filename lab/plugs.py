@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lab.errors import MissingPackage
+from lab.lazy import np
 from lab.options import Option
 from lab.types import Measurement, ModelCard
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+else:
+    Array = Any
 Toolchain = Literal["light", "torch", "tensorflow"]
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from lab.lazy import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Z95 = 1.959963984540054
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from lab.datasets._split import stratified
+from lab.lazy import np
 from lab.plugs import Array, Dataset, Splits
 
 TEST_FROM = 1200

@@ -9,9 +9,8 @@ import unicodedata
 from collections import Counter
 from functools import cache
 
-import numpy as np
-
 from lab.datasets._split import stratified
+from lab.lazy import np
 from lab.plugs import Array, Dataset, Splits
 
 LANGUAGES = {

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lab import registry
 from lab.errors import InvalidFile
 from lab.formats.feeding import run_all
+from lab.lazy import np
 from lab.plugs import Array, Context, Technique, require
 from lab.store.data import as_input, load_array
 from lab.types import InputSpec, ModelCard

@@ -15,14 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lab import registry
 from lab.engine import jobs, keys
 from lab.engine.measuring import measure
 from lab.engine.pools import POOLS, discard
 from lab.engine.worker import error_json
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut, LabError, MissingPackage, StoreFull
+from lab.lazy import np
 from lab.recipe import spec_from_json
 from lab.store import records
 from lab.store.blobs import keep

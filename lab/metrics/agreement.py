@@ -1,7 +1,6 @@
 """Share of test items on which a variant answers as the float baseline does."""
 
-import numpy as np
-
+from lab.lazy import np
 from lab.plugs import Array, Metric
 from lab.statistics import wilson
 from lab.types import Measurement

@@ -1,7 +1,6 @@
 """How long a fresh process waits for its first answer."""
 
-import numpy as np
-
+from lab.lazy import np
 from lab.plugs import Array, Metric
 from lab.types import Measurement
 

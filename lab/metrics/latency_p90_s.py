@@ -1,7 +1,6 @@
 """The 90th percentile time of one warm call."""
 
-import numpy as np
-
+from lab.lazy import np
 from lab.plugs import Array, Metric
 from lab.statistics import cluster_bootstrap
 from lab.types import Measurement

@@ -1,7 +1,6 @@
 """The median time of one warm call."""
 
-import numpy as np
-
+from lab.lazy import np
 from lab.plugs import Array, Metric
 from lab.statistics import cluster_bootstrap
 from lab.types import Measurement

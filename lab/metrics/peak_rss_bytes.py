@@ -1,7 +1,6 @@
 """Memory that a variant adds to the bare runtime."""
 
-import numpy as np
-
+from lab.lazy import np
 from lab.plugs import Array, Metric
 from lab.types import Measurement
 

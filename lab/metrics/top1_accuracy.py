@@ -1,7 +1,6 @@
 """Share of test items whose highest-scoring class is the true one."""
 
-import numpy as np
-
+from lab.lazy import np
 from lab.plugs import Array, Metric
 from lab.statistics import wilson
 from lab.types import Measurement

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from lab.errors import InvalidFile
+from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
 

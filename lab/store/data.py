@@ -8,10 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from lab import registry
 from lab.errors import InvalidFile, LabError
+from lab.lazy import np
 from lab.plugs import Array, Splits, require
 from lab.store.blobs import full_disk
 from lab.store.home import CHECKOUT, folder

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lab.errors import InvalidFile
+from lab.lazy import np
 from lab.plugs import Array, Context, Technique
 
 OPSET, ITEMS = 17, 8
