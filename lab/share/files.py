@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import InvalidFile, UnknownId, UsageError
 from lab.recipe import spec_from_json
+from lab.share.result import result_json
 from lab.store import records
 from lab.store.blobs import keep
 from lab.types import Artifact, Measurement, ModelCard, Recipe, Study, Target, Trial
@@ -60,8 +61,6 @@ def _write_parquet(study_id: str, to: Path) -> None:
 
 
 def _write_json(study_id: str, to: Path) -> None:
-    from lab.api import result_json
-
     to.write_text(json.dumps(result_json(study_id), indent=1))
 
 

@@ -82,8 +82,10 @@ class Checkout:
 
     def python(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """Python in the copy, in the background."""
-        return subprocess.Popen([sys.executable, *arguments], cwd=self.root, env={**self.environment, **environment}, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+        command, env = [sys.executable, *arguments], {**self.environment, **environment}
+        return subprocess.Popen(
+            command, cwd=self.root, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     def lab(self, *arguments: str, check: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
         """`python -m lab …` to its end."""

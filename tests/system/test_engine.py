@@ -1,4 +1,4 @@
-"""Whatever a technique does, a study ends with every other trial complete; whatever kills a process, the study goes on."""
+"""Whatever a technique does, every other trial is completed; whatever kills a process, the study goes on."""
 
 from __future__ import annotations
 
@@ -179,11 +179,11 @@ def test_cancel_stops_a_hanging_job_at_once(checkout: Checkout, started: list[su
     process.communicate(timeout=20)
 
 
-def overlaps(jobs: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def overlaps(jobs: list[dict[str, Any]]) -> list[Any]:
     """Pairs of a measurement and another job of the lab that ran at the same time."""
     measured = [j for j in jobs if j["kind"] == "measure"]
-    return [(m["label"], o["label"]) for m in measured for o in jobs
-            if o["id"] != m["id"] and o["started_at"] < m["finished_at"] and m["started_at"] < o["finished_at"]]  # fmt: skip
+    pairs = [(m, o) for m in measured for o in jobs if o["id"] != m["id"]]
+    return [(m, o) for m, o in pairs if o["started_at"] < m["finished_at"] and m["started_at"] < o["finished_at"]]
 
 
 def test_two_sweeps_in_two_processes(checkout: Checkout, started: list[subprocess.Popen[str]]) -> None:
@@ -200,8 +200,8 @@ def test_two_sweeps_in_two_processes(checkout: Checkout, started: list[subproces
 
 TWO = """
 import lab
-specs = [lab.make_spec("small", space={"onnx_fp16": {}, "onnx_dynamic_int8": {"per_channel": [False, True]}}, targets=["ort"],
-                       seed=seed, rounds=5, runs=20) for seed in (201, 202)]
+space = {"onnx_fp16": {}, "onnx_dynamic_int8": {"per_channel": [False, True]}}
+specs = [lab.make_spec("small", space=space, targets=["ort"], seed=seed, rounds=5, runs=20) for seed in (201, 202)]
 ids = [lab.start(spec) for spec in specs]
 print(*[lab.wait(i).id for i in ids])
 """

@@ -1,0 +1,28 @@
+"""A study as one JSON value: what `--json` writes and what other programs read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.analysis.front import front
+from lab.measure.environment import fingerprint
+from lab.store import records
+
+
+def result_json(study_id: str) -> dict[str, Any]:
+    """Study, environments, trials and front.
+
+    Raises:
+        UnknownId: there is no such study.
+    """
+    study, trials = records.study(study_id), records.trials(study_id)
+    ids = sorted({t.environment for t in trials if t.environment})
+    environments = {id_: records.environment(id_) for id_ in ids}
+    return {
+        "study": {"id": study.id, "model": study.model, "state": study.state, "title": study.title, "created_at": study.created_at,
+                  "finished_at": study.finished_at, "error": study.error, "spec": study.spec.to_json()},
+        "environment": environments[ids[-1]] if ids else fingerprint(),
+        "environments": environments,
+        "trials": [t.to_json() for t in trials],
+        "front": list(front(trials, study.spec.objectives)),
+    }  # fmt: skip

@@ -1,0 +1,67 @@
+"""What may import what, what `import lab` costs, and which names users rely on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lab
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("torch", "tensorflow", "keras", "onnx", "onnxruntime", "openvino", "nncf", "ai_edge_litert", "distributed",
+         "dask", "pandas", "plotly", "streamlit", "sklearn", "babel")  # fmt: skip
+PUBLIC = [
+    "Estimate", "Progress", "add_model", "applicable_techniques", "available_datasets", "available_metrics",
+    "available_runtimes", "available_techniques", "cancel", "dataset_of", "ensure_engine", "environment",
+    "estimate", "example_study", "examples", "export", "front", "import_study", "jobs", "latency_samples",
+    "make_spec", "model", "models", "parse_target", "preset_space", "preset_targets", "progress", "reproduce",
+    "result_json", "resume", "start", "studies", "study", "sweep", "trials", "wait",
+]  # fmt: skip
+
+
+def loaded_by(code: str) -> set[str]:
+    """Heavy packages in a fresh process after some lines."""
+    report = f"import sys; print(*[m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_imports_go_one_way() -> None:
+    """The contracts are in pyproject.toml."""
+    linter = str(Path(sys.executable).with_name("lint-imports"))
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("code", ["import lab", "import lab.api", "import lab.cli, lab.serving, lab.adding"])
+def test_importing_loads_nothing_heavy(code: str) -> None:
+    assert loaded_by(code) == set()
+
+
+def test_looking_at_every_plug_loads_nothing_heavy() -> None:
+    found = "lab.models(), lab.available_techniques(), lab.available_runtimes(), lab.available_metrics()"
+    assert loaded_by(f"import lab; {found}, lab.available_datasets()") == set()
+
+
+def test_an_engine_that_waits_loads_nothing_heavy(lab_home: Path) -> None:
+    assert loaded_by("import lab; lab.ensure_engine(); lab.studies()") == set()
+
+
+def test_public_names() -> None:
+    assert sorted(lab.EXPORTED) == sorted(PUBLIC)
+    assert dir(lab) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_exist_and_are_explained(name: str) -> None:
+    assert getattr(lab, name).__doc__
+
+
+def test_other_names_do_not_exist() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'records'"):
+        lab.records  # noqa: B018

@@ -1,0 +1,145 @@
+"""One file adds one thing: nothing else is touched, and it is everywhere at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import small
+from tests.system.checkout import ROOT, TAGGED, Checkout
+
+pytestmark = pytest.mark.slow
+LEVEL = "Option(id='level', label='L', kind='int', default=1, low=0, high=9, help='H.', sweep={'quick': (1, 2)}),"
+ALIAS = '''"""{what}, dropped in by a test."""
+from dataclasses import replace
+from lab.{folder}.{module} import {constant} as given
+{constant} = replace(given, id="dropped", title="Dropped", {changes})
+'''
+METRIC = '''"""Dropped in by a test."""
+import numpy as np
+from lab.plugs import Metric
+from lab.types import Measurement
+
+def spread(outputs):
+    """Standard deviation of the answers."""
+    return Measurement("spread", float(np.std(outputs)), "1")
+
+METRIC = Metric(id="spread", title="Spread", help="A number.", unit="1", direction="minimize", needs=("outputs",),
+                compute=spread)
+'''
+DATASET = '''"""Dropped in by a test."""
+import numpy as np
+from lab.plugs import Dataset, Splits
+
+def load():
+    """Items around one point a class."""
+    rng = np.random.default_rng(5)
+    centres = np.random.default_rng(0).normal(size=(4, 64)).astype("float32")
+    made = []
+    for n in (40, 40, 80):
+        y = rng.integers(0, 4, n)
+        made += [(centres[y] + 2 * rng.normal(size=(n, 64))).astype("float32"), y]
+    return Splits(*made)
+
+DATASET = Dataset(id="dropped", title="Dropped", task="classification", load=load, digest="{digest}",
+                  class_names=tuple("abcd"), provenance="Made up by a test.", licence="MIT")
+'''
+MODEL = '''"""Dropped in by a test."""
+from pathlib import Path
+from lab.types import InputSpec, ModelCard
+
+CARD = ModelCard(id="dropped", title="Dropped", task="classification", framework="ONNX", format="onnx",
+                 path=str(Path(__file__).parent / "weights" / "dropped.onnx"), input=InputSpec((64,)),
+                 dataset="dropped", class_names=tuple("abcd"), licence="MIT", provenance="A test.", description="L.",
+                 parameters=260, macs=256)
+'''
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def digest(checkout: Checkout) -> str:
+    code = "from lab.datasets.dropped import load; print(load().digest())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=checkout.root, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def collected(checkout: Checkout) -> str:
+    """The contract tests as pytest finds them in the copy."""
+    command = [sys.executable, "-m", "pytest", "tests/contract", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    return subprocess.run(command, cwd=checkout.root, capture_output=True, text=True, check=False).stdout
+
+
+def test_technique(checkout: Checkout) -> None:
+    checkout.technique("dropped", TAGGED, LEVEL)
+    checkout.add_small()
+    listed = {t["id"]: t for t in checkout.json("techniques", "--json")}
+    assert listed["dropped"]["options"][0]["sweep"] == {"quick": [1, 2]}
+    _, result = checkout.sweep({})
+    assert {"dropped_1", "dropped_2"} <= {t["name"] for t in result["trials"] if t["state"] == "complete"}
+    assert "dropped" in collected(checkout)
+
+
+def test_runtime(checkout: Checkout) -> None:
+    text = ALIAS.format(what="A runtime", folder="runtimes", module="ort", constant="RUNTIME", changes="")
+    checkout.drop("lab/runtimes/dropped.py", text)
+    checkout.add_small()
+    assert "dropped" in {r["id"] for r in checkout.json("runtimes", "--json")}
+    _, result = checkout.sweep({"space": {}, "targets": [{"runtime": "dropped"}, {"runtime": "ort"}]})
+    assert {t["target"]["runtime"]: t["state"] for t in result["trials"]} == {"dropped": "complete", "ort": "complete"}
+    assert "dropped" in collected(checkout)
+
+
+def test_metric(checkout: Checkout) -> None:
+    checkout.drop("lab/metrics/spread.py", METRIC)
+    checkout.add_small()
+    _, result = checkout.sweep({"space": {}})
+    assert result["trials"][0]["measurements"]["spread"]["value"] > 0
+
+
+def test_data_set_and_sample_model(checkout: Checkout) -> None:
+    checkout.drop("lab/datasets/dropped.py", DATASET.format(digest=""))
+    checkout.drop("lab/datasets/dropped.py", DATASET.format(digest=digest(checkout)))
+    checkout.drop("sample_models/dropped.py", MODEL)
+    (checkout.root / "sample_models" / "weights").mkdir(exist_ok=True)
+    small.write_onnx(checkout.root / "sample_models" / "weights" / "dropped.onnx")
+    assert "dropped" in {m["id"] for m in checkout.json("models", "--json")}
+    spec = checkout.spec({"space": {"onnx_fp16": {}}})
+    done = checkout.lab("sweep", "dropped", "--spec", spec, check=True)
+    assert done.stdout.count("complete") == 3
+    assert "[dropped]" in collected(checkout)
+
+
+def test_two_files_of_one_id(checkout: Checkout) -> None:
+    text = ALIAS.format(what="A runtime", folder="runtimes", module="ort", constant="RUNTIME", changes="")
+    checkout.drop("lab/runtimes/dropped.py", text)
+    checkout.drop("lab/runtimes/dropped_too.py", text)
+    done = checkout.lab("runtimes")
+    assert done.returncode == 1
+    assert "define the id 'dropped'" in done.stderr
+
+
+def test_a_missing_package_greys_out(checkout: Checkout) -> None:
+    """What needs it is listed with the line that brings it, and left out of every grid."""
+    text = ALIAS.format(what="A technique", folder="techniques", module="onnx_fp16", constant="TECHNIQUE",
+                        changes='requires=("not-there",), name=lambda p: "dropped"')  # fmt: skip
+    checkout.drop("lab/techniques/dropped.py", text)
+    checkout.add_small()
+    assert "pip install not-there" in checkout.lab("techniques").stdout
+    assert {t["id"]: t["missing"] for t in checkout.json("techniques", "--json")}["dropped"] == "not-there"
+    _, whole = checkout.sweep({"targets": [{"runtime": "ort"}]})
+    assert "dropped" not in {t["name"] for t in whole["trials"]}
+    done, asked = checkout.sweep({"space": {"dropped": {}}})
+    (failed,) = (t for t in asked["trials"] if t["name"] == "dropped")
+    assert done.returncode == 0
+    assert failed["error"]["type"] == "MissingPackage"
+    assert "pip install not-there" in failed["error"]["message"]
+
+
+def test_the_checkout_is_as_it_was() -> None:
+    assert not [path for folder in ("lab", "sample_models") for path in (ROOT / folder).glob("**/dropped*.py")]
