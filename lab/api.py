@@ -13,34 +13,17 @@ from typing import Any
 from lab import recipe as recipes_
 from lab import registry
 from lab.analysis.front import front as front_of
-from lab.engine import keys
-from lab.engine.limits import GUESS_S, slots
+from lab.engine import estimating
+from lab.engine.estimating import Estimate
 from lab.errors import UnknownId
 from lab.lazy import np
-from lab.measure.environment import fingerprint
 from lab.plugs import Array, Dataset, Metric, Runtime, Technique
 from lab.store import records
-from lab.store.blobs import keep, sha256_of
-from lab.store.data import FROM_DISK, data_digest, data_folder, load_array
-from lab.types import FINISHED, ModelCard, Recipe, Study, StudySpec, Target, Trial, digest_of
+from lab.store.blobs import keep
+from lab.store.data import FROM_DISK, data_folder, load_array
+from lab.types import FINISHED, ModelCard, Recipe, Study, StudySpec, Target, Trial
 
 LONGEST_PAUSE_S = 0.2
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a sweep will cost.
-
-    Attributes:
-        trials: how many there are; cached: how many of them need no work at all.
-        builds: files still to be made.
-        seconds: a guess from what such jobs took so far.
-    """
-
-    trials: int
-    cached: int
-    builds: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -165,42 +148,7 @@ def _metrics_of(card: ModelCard) -> list[str]:
 
 def estimate(spec: StudySpec) -> Estimate:
     """How many trials a spec comes to, how many are cached, and about how long the rest takes."""
-    card = model(spec.model)
-    planned = recipes_.plan(spec, card).trials
-    known = _Known(card, spec)
-    states = [known.of(t) for t in planned]
-    builds = known.missing_steps
-    build_s = sum(known.step_seconds.get(s, registry.technique(s).typical_s) for s in builds.values())
-    left = len(planned) - sum(states)
-    seconds = build_s / slots() + left * (known.seconds["evaluate"] / slots() + known.seconds["measure"])
-    return Estimate(len(planned), sum(states), len(builds), seconds + (2.0 if left else 0.3))
-
-
-class _Known:
-    """Asks the store which trials need no work."""
-
-    def __init__(self, card: ModelCard, spec: StudySpec) -> None:
-        self.card, self.spec, self.source = card, spec, sha256_of(Path(card.path))
-        self.digest, self.environment = data_digest(card), digest_of(fingerprint())[:16]
-        self.step_seconds, self.seconds = records.step_seconds(), {**GUESS_S, **records.result_seconds()}
-        self.missing_steps: dict[str, str] = {}
-
-    def of(self, trial: recipes_.PlannedTrial) -> bool:
-        sha = self._built(trial.recipe)
-        if sha is None:
-            return False
-        key = keys.measure_key(sha, trial.target, self.spec, self.digest, self.environment)
-        return records.known_result(key) is not None
-
-    def _built(self, recipe: Recipe) -> str | None:
-        sha: str | None = self.source
-        for n, step in enumerate(recipe.steps, 1):
-            key = keys.step_key(self.source, recipe.steps[:n], self.card, self.digest)
-            known = records.known_step(key)
-            sha = known.get("artifact", {}).get("sha256") if known else None
-            if known is None:
-                self.missing_steps[key] = step.technique
-        return sha
+    return estimating.estimate(spec, model(spec.model))
 
 
 # --- running -------------------------------------------------------------------------------------------------------------

@@ -58,6 +58,11 @@ def name_of(recipe: Recipe) -> str:
     return "+".join(n for n in names if n) or "float32"
 
 
+def prefixes(recipe: Recipe) -> list[tuple[Step, ...]]:
+    """The chains of steps that lead to the recipe, the shortest first: each makes a file that others may share."""
+    return [recipe.steps[:n] for n in range(1, len(recipe.steps) + 1)]
+
+
 def is_conversion_only(recipe: Recipe) -> bool:
     """True for the float baseline of a runtime."""
     return all(registry.technique(step.technique).conversion for step in recipe.steps)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 GUESS_S = {"evaluate": 1.0, "measure": 0.7}
+START_S = {"light": 0.0, "torch": 5.0, "tensorflow": 9.0}
+"""Seconds that a toolchain takes to import."""
 
 
 def slots() -> int:

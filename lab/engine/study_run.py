@@ -17,6 +17,7 @@ from lab.engine.limits import GUESS_S, slots
 from lab.engine.pools import POOLS
 from lab.engine.worker import error_json
 from lab.measure.environment import fingerprint
+from lab.recipe import prefixes
 from lab.store import records
 from lab.store.blobs import keep
 from lab.store.data import data_digest, data_folder
@@ -60,7 +61,8 @@ class StudyRun:
     def _prepare(self) -> None:
         self.source = keep(Path(self.card.path), self.card.format)
         self.digest = data_digest(self.card)
-        self.steps = records.known_steps([self._step_key(s) for t in self.trials.values() for s in _prefixes(t.recipe)])
+        self.steps = records.known_steps([self._step_key(s) for t in self.trials.values() for s in prefixes(t.recipe)])
+        self.known_seconds = {**GUESS_S, **records.result_seconds()}, records.step_seconds()
         self._warm_up()
         self.data = str(data_folder(self.card))
         self.environment = records.keep_environment(fingerprint())
@@ -70,7 +72,7 @@ class StudyRun:
         """Begin the long imports of toolchains that will be needed while other things are got ready."""
         wanted = set()
         for trial in self.trials.values():
-            missing = (s[-1] for s in _prefixes(trial.recipe) if self._step_key(s) not in self.steps)
+            missing = (s[-1] for s in prefixes(trial.recipe) if self._step_key(s) not in self.steps)
             wanted |= {registry.technique(step.technique).toolchain for step in islice(missing, 1)}
         for toolchain in sorted(wanted - {"light"}):
             POOLS.warm(toolchain)
@@ -237,7 +239,7 @@ class StudyRun:
         return f"{ready} built, {judged} evaluated, {done} of {len(self.trials)} finished"
 
     def _seconds_left(self) -> float:
-        known, techniques = {**GUESS_S, **records.result_seconds()}, records.step_seconds()
+        known, techniques = self.known_seconds
         unbuilt = [t for t in self.unfinished if t.state not in FINISHED and self.trials[t.id].artifact is None]
         build = sum(_build_seconds(t.recipe, techniques) for t in unbuilt)
         evaluate = known["evaluate"] * sum(not self.trials[t.id].measurements for t in self.unfinished)
@@ -260,10 +262,6 @@ class StudyRun:
         left = [t for t in self.trials.values() if t.state not in FINISHED]
         records.update_trials(self.id, [self._change(t.id, state="failed", error=found) for t in left])
         records.update_study(self.id, state="failed", stage="", error=found, seconds_left=0.0, finished_at=records.now())
-
-
-def _prefixes(recipe: Recipe) -> list[tuple[Step, ...]]:
-    return [recipe.steps[:n] for n in range(1, len(recipe.steps) + 1)]
 
 
 def _build_seconds(recipe: Recipe, known: dict[str, float]) -> float:

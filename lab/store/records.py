@@ -149,7 +149,16 @@ def known_step(key: str) -> dict[str, Any] | None:
 
 def known_steps(wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Key -> stored outcome, of those of the wanted steps that are known."""
-    table, found = schema.steps, dict[str, dict[str, Any]]()
+    return _known_of(schema.steps, wanted)
+
+
+def known_results(wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Key -> stored outcome, of those of the wanted evaluations and measurements that are known."""
+    return _known_of(schema.results, wanted)
+
+
+def _known_of(table: Table, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
     with read() as connection:
         for start in range(0, len(wanted), 500):  # SQLite bounds the number of parameters
             part = table.c.key.in_(wanted[start : start + 500])
