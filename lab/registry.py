@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from lab.errors import LabError, UnknownId
 from lab.plugs import Dataset, Metric, Runtime, Technique
 from lab.types import ModelCard
+
+Plug = TypeVar("Plug")
 
 
 def discover(package_name: str, constant: str) -> dict[str, Any]:
@@ -102,7 +104,7 @@ def dataset(id_: str) -> Dataset:
     return _one("data set", id_, datasets())
 
 
-def _one(kind: str, id_: str, known: dict[str, Any]) -> Any:
+def _one(kind: str, id_: str, known: dict[str, Plug]) -> Plug:
     if id_ not in known:
         raise UnknownId.of(kind, id_, known)
     return known[id_]

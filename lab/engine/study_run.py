@@ -118,7 +118,7 @@ class StudyRun:
             if key in self.steps:
                 return {**self.steps[key], "cached": True}
         request = {"study": self.id, "key": key, "step": steps[-1].to_json(), "card": self.card_json, "data": self.data}
-        resources = {"slot": 1, **({technique.toolchain: 1} if technique.toolchain != "light" else {})}
+        resources = {"slot": 1} | ({technique.toolchain: 1} if technique.toolchain != "light" else {})
         return self.cluster.submit(tasks.build_task, request, before, resources=resources, priority=BUILD_PRIORITY, label=technique.id)
 
     def _evaluate(self, trial: Trial) -> Node:

@@ -36,7 +36,7 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     runtime: Runtime = importlib.import_module(request["runtime_module"]).RUNTIME
     item = np.load(request["item"])
     runtime.preload()
-    answer = {id_: {"cold": [], "rounds": []} for id_ in request["variants"]}
+    answer: dict[str, Any] = {id_: {"cold": [], "rounds": []} for id_ in request["variants"]}
     _measure_cold(runtime, request, item, answer)
     alive = {id_: path for id_, path in request["variants"].items() if "error" not in answer[id_]}
     calls = {id_: _call(runtime, request["options"], path, item) for id_, path in alive.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab import registry
 from lab.options import PRESETS
+from lab.plugs import Runtime, Technique
 from lab.store.home import CHECKOUT
 
 DOCUMENTS = ("README.md", "ARCHITECTURE.md")
@@ -43,7 +44,7 @@ def _metrics() -> str:
 
 
 def _options() -> str:
-    plugs = [*registry.techniques().values(), *registry.runtimes().values()]
+    plugs: list[Technique | Runtime] = [*registry.techniques().values(), *registry.runtimes().values()]
     rows = [[f"`{p.id}`", f"`{o.id}`", o.allowed, f"{o.default}", *(", ".join(map(str, o.values(preset))) for preset in PRESETS), o.help]
             for p in plugs for o in p.options]  # fmt: skip
     return _table(["of", "option", "allowed", "default", *PRESETS, "what it does"], rows)

@@ -79,7 +79,8 @@ def materialize(dataset_id: str) -> Path:
 
 def load_array(where: Path, name: str) -> Array:
     """One of ARRAYS, mapped, not read."""
-    return np.load(where / f"{name}.npy", mmap_mode="r")
+    array: Array = np.load(where / f"{name}.npy", mmap_mode="r")
+    return array
 
 
 def as_input(x: Array, spec: InputSpec) -> Array:

@@ -106,7 +106,7 @@ def reset_unfinished(study_id: str) -> None:
     """Queue a study again with its failed and cancelled trials, and forget the failures that were remembered for them."""
     again = [t for t in trials(study_id) if t.state in ("failed", "cancelled")]
     forget = [t.error["key"] for t in again if t.error and "key" in t.error]
-    blank = {"state": "queued", "error": None, "artifact": None, "measurements": {}, "details": {}, "cached": False}
+    blank: dict[str, Any] = {"state": "queued", "error": None, "artifact": None, "measurements": {}, "details": {}, "cached": False}
     with write() as connection:
         for table in (schema.steps, schema.results):
             connection.execute(delete(table).where(table.c.key.in_(forget)))
@@ -119,7 +119,7 @@ def counts(study_id: str) -> dict[str, int]:
     """State -> number of trials in it."""
     query = select(schema.trials.c.state, func.count()).where(schema.trials.c.study == study_id)
     with read() as connection:
-        return {state: n for state, n in connection.execute(query.group_by(schema.trials.c.state))}
+        return dict(connection.execute(query.group_by(schema.trials.c.state)).tuples().all())
 
 
 def _trial_row(trial: Trial) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _known_of(table: Table, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
     with read() as connection:
         for start in range(0, len(wanted), 500):  # SQLite bounds the number of parameters
             part = table.c.key.in_(wanted[start : start + 500])
-            found |= {key: outcome for key, outcome in connection.execute(select(table.c.key, table.c.outcome).where(part))}
+            found |= dict(connection.execute(select(table.c.key, table.c.outcome).where(part)).tuples().all())
     return found
 
 
