@@ -204,7 +204,7 @@ def _check_space(technique: Technique, space: Mapping[str, Sequence[Any]]) -> No
                                 remedy="Name an option of the technique and at least one value")  # fmt: skip
 
 
-_SPEC_FIELDS = {f for f in StudySpec.__dataclass_fields__}
+_SPEC_FIELDS = set(StudySpec.__dataclass_fields__)
 
 
 def spec_from_json(value: Mapping[str, Any]) -> StudySpec:
