@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -74,7 +75,7 @@ class StudyRun:
         for trial in self.trials.values():
             missing = (s[-1] for s in prefixes(trial.recipe) if self._step_key(s) not in self.steps)
             wanted |= {registry.technique(step.technique).toolchain for step in islice(missing, 1)}
-        for toolchain in sorted(wanted - {"light"}):
+        for toolchain in sorted(wanted - {"light"}) if "LAB_SCHEDULER" not in os.environ else ():
             POOLS.warm(toolchain)
 
     def _step_key(self, steps: tuple[Step, ...]) -> str:
@@ -208,6 +209,7 @@ class StudyRun:
         trial = self.trials[id_]
         found = {k: Measurement.from_json(k, m) for k, m in outcome["measurements"].items()}
         return self._change(id_, measurements={**trial.measurements, **found}, details={**trial.details, **details},
+                            environment=outcome.get("environment", self.environment),
                             cached=trial.cached and bool(outcome.get("cached")))  # fmt: skip
 
     def _failed(self, id_: str, error: dict[str, Any]) -> Trial:

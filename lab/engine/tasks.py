@@ -22,6 +22,7 @@ from lab.engine.pools import POOLS, discard
 from lab.engine.worker import error_json
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut, LabError, MissingPackage, StoreFull
 from lab.lazy import np
+from lab.measure.environment import fingerprint
 from lab.recipe import spec_from_json
 from lab.store import records
 from lab.store.blobs import keep
@@ -67,6 +68,7 @@ def evaluate_task(request: Mapping[str, Any], built: Outcome, baseline_built: Ou
     """
     if "error" in built:
         return built
+    request = _here(request)
     target, spec = Target.from_json(request["target"]), spec_from_json(request["spec"])
     usable = baseline if baseline and "error" not in baseline else None
     base_path = baseline_built["artifact"]["path"] if usable and baseline_built else None
@@ -77,7 +79,8 @@ def evaluate_task(request: Mapping[str, Any], built: Outcome, baseline_built: Ou
 
     def work() -> Outcome:
         answer = POOLS.run("light", jobs.evaluate, body, 3600.0, _cancelled(request["study"]))
-        return _kept(answer, lambda a: {"outputs": keep(Path(a["outputs"]), "npz").to_json(), "measurements": a["measurements"]})
+        return _kept(answer, lambda a: {"outputs": keep(Path(a["outputs"]), "npz").to_json(), "measurements": a["measurements"],
+                                        "environment": request["environment"]})  # fmt: skip
 
     def remember(outcome: Outcome, seconds: float) -> None:
         records.remember_result(key, "evaluate", outcome, seconds)
@@ -103,6 +106,7 @@ def measure_task(request: Mapping[str, Any], built: Sequence[Outcome], evaluated
     Returns:
         SHA-256 of the artifact -> outcome.
     """
+    request = _here(request)
     good = [b["artifact"] for b, e in zip(built, evaluated, strict=True) if "error" not in b and "error" not in e]
     paths = {a["sha256"]: a["path"] for a in good}
     known = {} if request["remeasure"] else {s: o for s in paths if (o := known_measurement(request, s)) is not None}
@@ -128,7 +132,7 @@ def _measure_fresh(request: Mapping[str, Any], paths: Mapping[str, str]) -> dict
     body = _measuring_request(request, paths, spec, target)
     answer = measure(body, timeout_s=120.0 + 60.0 * len(paths), cancelled=_cancelled(request["study"]))
     try:
-        outcomes = {sha: _measured(sha, answer, spec) for sha in paths}
+        outcomes = {sha: _measured(sha, answer, spec) | {"environment": request["environment"]} for sha in paths}
     finally:
         discard(answer)
     finish = time.time()
@@ -196,6 +200,11 @@ def _once(request: Mapping[str, Any], kind: str, label: str, known: Callable[[],
             remember(outcome, finish - start)
         _log(request["study"], kind, request["key"], label, start, finish, "failed" if "error" in outcome else "complete")
         return {**outcome, "seconds": finish - start}
+
+
+def _here(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The request with the environment of the machine that works on it, which need not be the one that asked."""
+    return {**request, "environment": records.keep_environment(fingerprint())}
 
 
 def _kept(answer: Mapping[str, Any], keep_files: Callable[[Mapping[str, Any]], Outcome]) -> Outcome:
