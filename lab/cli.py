@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,7 @@ def runtimes(as_json: bool) -> None:
 def sweep(model: str, preset: str, spec: str | None, target: list[str] | None, title: str, remeasure: bool,
           json_file: Path | None) -> None:  # fmt: skip
     """Sweep a model over techniques and runtimes, and show the front."""
+    _check_writable(json_file)
     more = _read_spec(spec, model)
     if target:
         more["targets"] = list(target)
@@ -90,6 +92,16 @@ def sweep(model: str, preset: str, spec: str | None, target: list[str] | None, t
     found = lab.make_spec(model, more.pop("preset", None) or preset, targets=_targets(given), **more)
     study = lab.wait(lab.start(found, title, remeasure=remeasure), _show_progress())
     _report(study.id, json_file)
+
+
+def _check_writable(file: Path | None) -> None:
+    """Before the work, not after it.
+
+    Raises:
+        UsageError: nothing can be written there.
+    """
+    if file is not None and str(file) != "-" and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK)):
+        raise UsageError("This file cannot be written", given=str(file), remedy="Name a file in a folder that exists and is yours")
 
 
 def _targets(given: list[Any] | None) -> list[Any] | None:
@@ -122,6 +134,7 @@ def _with_recipes(value: dict[str, Any]) -> dict[str, Any]:
 
 def show(study: str, json_file: Path | None) -> None:
     """Show a study's trials and front."""
+    _check_writable(json_file)
     _report(study, json_file)
 
 
@@ -132,6 +145,7 @@ def studies() -> None:
 
 def resume(study: str, json_file: Path | None) -> None:
     """Run again what failed, was cancelled or is missing."""
+    _check_writable(json_file)
     lab.resume(study)
     lab.wait(study, _show_progress())
     _report(study, json_file)
@@ -144,6 +158,7 @@ def cancel(study: str) -> None:
 
 def export(study: str, to: Path) -> None:
     """Write a study to a file."""
+    _check_writable(to)
     print(lab.export(study, to))
 
 

@@ -10,8 +10,9 @@ import sys
 import threading
 import types
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.popen_spawn_posix import Popen
@@ -38,7 +39,8 @@ class _HiddenMain(SpawnProcess):
     @staticmethod
     def _Popen(process_obj: Any) -> Popen:  # noqa: N802 (multiprocessing's name)
         blank = types.ModuleType("__main__")
-        with _HiddenMain._lock:
+        # a set's order is a matter of the hash seed, and converters walk over sets: one seed, one file
+        with _HiddenMain._lock, _environment(PYTHONHASHSEED="0"):
             real, sys.modules["__main__"] = sys.modules["__main__"], blank
             try:
                 return Popen(process_obj)
@@ -121,12 +123,20 @@ class Pools:
 
 def _start_quiet_tracker() -> None:
     """Libraries leave semaphores behind when their worker is stopped; the tracker that removes them need not tell the user."""
-    before = os.environ.get("PYTHONWARNINGS")
-    os.environ["PYTHONWARNINGS"] = "ignore::UserWarning:multiprocessing.resource_tracker"
-    resource_tracker.ensure_running()
-    del os.environ["PYTHONWARNINGS"]
-    if before is not None:
-        os.environ["PYTHONWARNINGS"] = before
+    with _environment(PYTHONWARNINGS="ignore::UserWarning:multiprocessing.resource_tracker"):
+        resource_tracker.ensure_running()
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Environment variables for the processes that are started within."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
 def _nothing() -> None:

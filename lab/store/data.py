@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -51,13 +52,11 @@ def save_arrays(arrays: dict[str, Array], digest: str) -> Path:
     try:
         for name, array in arrays.items():
             np.save(temporary / f"{name}.npy", array)
-    except OSError as error:
-        raise full_disk(error) from error
-    try:
         os.replace(temporary, final)
-    except OSError:  # somebody else made the same data meanwhile
-        if not final.exists():
-            raise
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not final.exists():  # else somebody made the same data meanwhile
+            raise full_disk(error) from error
     return final
 
 
