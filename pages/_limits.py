@@ -15,8 +15,7 @@ from lab.types import Measurement, Objective, Trial
 from pages import _address
 
 DROPS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
-IN_SIGHT = 3
-"""Sliders beside the goal; the others are one click away."""
+IN_SIGHT = 3  # sliders beside the goal; the others are one click away
 LABELS: dict[LimitKind, str] = {"max_drop": "lost at most", "at_most": "at most", "at_least": "at least"}
 
 

@@ -22,7 +22,7 @@ def runtime_titles() -> dict[str, str]:
     return {id_: runtime.title for id_, runtime in lab.available_runtimes().items()}
 
 
-def detail(trial: Trial | None, trials: Sequence[Trial], *, is_pick: bool) -> None:
+def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None) -> None:
     if trial is None:
         st.write("Click a point in the plot or tick a row of the table to read about a trial.")
         return
@@ -31,10 +31,12 @@ def detail(trial: Trial | None, trials: Sequence[Trial], *, is_pick: bool) -> No
     st.markdown(f"##### {formats.markdown(trial.name)}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"on {formats.markdown(target)} · {state_words(trial)}", width="content")
-        if is_pick:
+        if trial.id == pick:
             st.badge("best pick", color="green", icon=":material/star:")
         if trial.is_baseline:
             st.badge("float baseline", color="blue")
+        if pick and trial.id != pick:
+            st.button("Show the best pick", icon=":material/star:", type="tertiary", on_click=back_to_pick)
     if trial.error:
         problem(trial)
     if trial.measurements:
@@ -45,6 +47,11 @@ def detail(trial: Trial | None, trials: Sequence[Trial], *, is_pick: bool) -> No
         if tab.open:
             with tab:
                 section(trial, base)
+
+
+def back_to_pick() -> None:
+    """Without a chosen trial in the address the best pick is shown, whichever that becomes."""
+    st.query_params.pop("trial", None)
 
 
 def problem(trial: Trial) -> None:

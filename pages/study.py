@@ -25,8 +25,7 @@ from pages._limits import goal_and_limits
 from pages._trial import detail, runtime_titles
 
 POLL_S = 2.0
-REST_S = 0.005
-"""Pause between redraws for each trial of a running study, so that a large one does not keep the server busy."""
+REST_S = 0.005  # pause between redraws for each trial of a running study: a large one must not keep the server busy
 LOOKS = {
     "complete": ("finished", "green", ":material/check_circle:"),
     "running": ("running", "blue", ":material/autorenew:"),
@@ -144,18 +143,20 @@ def table_of(study_id: str, revision: int, limits: tuple[Limit, ...], goal: str,
         "Failed": lambda t: t.state == "failed",
     }
     rows = [t for t in everything if keep.get(view, lambda _: True)(t)]
-    return trials_info(rows, lab.available_metrics(), runtime_titles(), set(found.front))
+    shown = formats.varying_options(t.target for t in everything)
+    return trials_info(rows, lab.available_metrics(), runtime_titles(), set(found.front), shown)
 
 
 # --- header and progress ---------------------------------------------------------------------------------------------
 
 
 def header(study: Study) -> None:
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns([62, 36, 28], vertical_alignment="bottom")
     with left:
         title(study)
-    with right, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom"):
+    with middle:
         other_studies(study)
+    with right, st.container(horizontal=True, horizontal_alignment="right"):
         actions(study)
     if study.id == lab.example_study():
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -180,14 +181,15 @@ def title(study: Study) -> None:
 def other_studies(study: Study) -> None:
     texts = {s.id: study_text(s) for s in lab.studies()}
     st.session_state.open_study = study.id
-    st.selectbox("Open another study", list(texts), format_func=texts.get, key="open_study", width=340,
+    st.selectbox("Open another study", list(texts), format_func=texts.get, key="open_study",
                  label_visibility="collapsed", on_change=go_to, args=("open_study",))  # fmt: skip
 
 
 def actions(study: Study) -> None:
     if study.state not in FINISHED:
-        st.button("Cancel", icon=":material/cancel:", on_click=lab.cancel, args=(study.id,),
-                  help="Stops what is running. What is finished stays.")  # fmt: skip
+        if st.button("Cancel", icon=":material/cancel:", help="Stops what is running. What is finished stays."):
+            lab.cancel(study.id)
+            st.toast("Stopping. What is finished stays.", icon=":material/cancel:")
     elif any(t.state in ("failed", "cancelled") for t in trials_of(study.id, study.revision)):
         st.button("Run again", icon=":material/replay:", on_click=lab.resume, args=(study.id,),
                   help="Runs only what failed or was cancelled. What is finished stays.")  # fmt: skip
@@ -248,7 +250,7 @@ def results(study: Study) -> None:
         banner(study, found, by_id, limits)
         plot(study, trials, limits, goal, trial)
     with right, st.container(border=True):
-        detail(trial, trials, is_pick=trial is not None and trial.id == found.trial)
+        detail(trial, trials, found.trial)
     table(study, limits, goal, trial)
 
 
@@ -262,7 +264,7 @@ def without_results(study: Study, trials: Sequence[Trial]) -> None:
     table(study, (), "", chosen)
     if chosen:
         with st.container(border=True):
-            detail(chosen, trials, is_pick=False)
+            detail(chosen, trials)
 
 
 def banner(study: Study, found: Pick, by_id: Mapping[str, Trial], limits: Sequence[Limit]) -> None:
@@ -312,9 +314,9 @@ def choose(trial_id: str) -> None:
 
 def table(study: Study, limits: tuple[Limit, ...], goal: str, trial: Trial | None) -> None:
     failed = sum(t.state == "failed" for t in trials_of(study.id, study.revision))
-    views = ["All trials", *(["On the front", "Within the limits"] if goal else []), *(["Failed"] if failed else [])]
+    views = ["All", *(["On the front", "Within the limits"] if goal else []), *(["Failed"] if failed else [])]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        view = _address.segments("rows", "Rows", views, {"Failed": f"Failed ({failed})"})
+        view = _address.segments("rows", "Trials", views, {"Failed": f"Failed ({failed})"}) if views[1:] else views[0]
         st.caption("Tick a row to read about its trial. Click a column's name to sort.", width="content")
     info = table_of(study.id, study.revision, limits, goal, view)
     if not info.ids:

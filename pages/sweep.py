@@ -14,10 +14,8 @@ from lab.plots import formats
 from lab.plugs import Runtime, Technique
 from lab.types import StudySpec, Target
 
-Values = Mapping[str, tuple[Any, ...]]
-"""Option id -> the values to try."""
-Space = dict[str, Values]
-"""Technique id -> its values."""
+Values = Mapping[str, tuple[Any, ...]]  # option id -> the values to try
+Space = dict[str, Values]  # technique id -> its values
 PRESET_HELP = {
     "quick": "a first look: the usual settings of each technique",
     "standard": "the settings that usually matter, and more ways to run",

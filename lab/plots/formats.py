@@ -171,7 +171,7 @@ def _option_text(name: str, given: Any) -> str:
     if name == "threads":
         return plural(given, "thread")
     if isinstance(given, bool):
-        return name.replace("_", " ") if given else ""
+        return f"{name.replace('_', ' ')} {'on' if given else 'off'}"
     return f"{name.replace('_', ' ')} {given}"
 
 

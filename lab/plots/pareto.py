@@ -164,11 +164,7 @@ def pareto_spec(info: ParetoInfo, mode: theme.Mode = "light", uirevision: str = 
         uirevision: while this stays equal, a redrawn figure keeps the zoom.
     """
     styles = theme.styles({*info.titles.values(), *(p.runtime for p in info.points)}, mode)
-    traces = [_line_trace(info, mode)]
-    for runtime in sorted({p.runtime for p in info.points}):
-        mine = [p for p in info.points if p.runtime == runtime]
-        traces += _runtime_traces(info, mine, styles[runtime], mode)
-    return {"data": traces, "layout": _layout(info, mode, uirevision)}
+    return {"data": _traces(info, styles, mode), "layout": _layout(info, mode, uirevision)}
 
 
 def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, Any]:
@@ -230,13 +226,16 @@ _OPACITY: Mapping[Role, float] = {"excluded": 0.1, "dominated": 0.32, "front": 0
 """From back to front: the dim ones are drawn first."""
 
 
-def _runtime_traces(info: ParetoInfo, points: Sequence[Point], style: theme.Style, mode: theme.Mode) -> list[Any]:
-    traces = [_legend_entry(points[0].runtime, style)]
+def _traces(info: ParetoInfo, styles: Mapping[str, theme.Style], mode: theme.Mode) -> list[dict[str, Any]]:
+    runtimes = sorted({p.runtime for p in info.points})
+    traces = [_line_trace(info, mode), *(_legend_entry(name, styles[name]) for name in runtimes)]
     for role, opacity in _OPACITY.items():
-        if of_role := [p for p in points if p.role == role and not p.is_baseline]:
-            traces.append(_trace(info, of_role, style, opacity, theme.INKS[mode].ground))
-    if baselines := [p for p in points if p.is_baseline]:
-        traces.append(_baseline_trace(info, baselines, style, mode))
+        for name in runtimes:
+            if mine := [p for p in info.points if p.runtime == name and p.role == role and not p.is_baseline]:
+                traces.append(_trace(info, mine, styles[name], opacity, theme.INKS[mode].ground))
+    for name in runtimes:
+        if baselines := [p for p in info.points if p.runtime == name and p.is_baseline]:
+            traces.append(_baseline_trace(info, baselines, styles[name], mode))
     return traces
 
 
@@ -268,7 +267,7 @@ def _baseline_trace(info: ParetoInfo, points: Sequence[Point], style: theme.Styl
     trace = _trace(info, points, style, 1.0, style.color)
     trace["marker"] |= {"color": theme.INKS[mode].ground, "line": {"color": style.color, "width": 2.5}}
     trace |= {"type": "scatter", "mode": "markers+text", "textposition": "top center", "hovertext": trace["text"],
-              "text": ["float baseline"] * len(points), "hovertemplate": "%{hovertext}<extra></extra>",
+              "text": ["float"] * len(points), "hovertemplate": "%{hovertext}<extra></extra>",
               "textfont": {"size": 11, "color": theme.INKS[mode].muted}}  # fmt: skip
     return trace
 

@@ -43,12 +43,12 @@ def ordered_metrics(trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> l
 
 
 def trials_info(
-    trials: Sequence[Trial], metrics: Mapping[str, Metric], titles: Mapping[str, str], front: Collection[str]
-) -> TableInfo:
-    """One row a trial, in the given order."""
+    trials: Sequence[Trial], metrics: Mapping[str, Metric], titles: Mapping[str, str], front: Collection[str],
+    shown: Sequence[str] | None = None,
+) -> TableInfo:  # fmt: skip
+    """One row a trial, in the given order; `shown` names the target options worth saying, None means all."""
     import pandas as pd
 
-    shown = formats.varying_options(t.target for t in trials)
     columns: dict[str, list[object]] = {
         "Trial": [t.name for t in trials],
         "Runs on": [formats.target_text(t.target, titles, shown) for t in trials],
@@ -104,8 +104,8 @@ def numbers_info(trial: Trial, base: Trial | None, metrics: Mapping[str, Metric]
             "Against float": versus(m, against) if against else "",
             "Remarks": remarks(m),
         })  # fmt: skip
-    frame = pd.DataFrame(rows)
-    return frame if any(row["Remarks"] for row in rows) else frame.drop(columns="Remarks")
+    empty = [name for name in ("Against float", "Remarks") if not any(row[name] for row in rows)]
+    return pd.DataFrame(rows).drop(columns=empty)
 
 
 _ABOUT_BOTH = ("agreement", "update_bytes")

@@ -68,7 +68,7 @@ def test_no_number_is_longer_than_a_table_cell(number, unit):
 def test_targets():
     titles = {"ort": "ONNX Runtime"}
     one, two = Target("ort", {"threads": 1, "xnnpack": True}), Target("ort", {"threads": 2, "xnnpack": True})
-    assert formats.target_text(one, titles) == "ONNX Runtime, 1 thread, xnnpack"
+    assert formats.target_text(one, titles) == "ONNX Runtime, 1 thread, xnnpack on"
     assert formats.varying_options([one, two]) == ("threads",)
     assert formats.target_text(two, titles, formats.varying_options([one, two])) == "ONNX Runtime, 2 threads"
 
