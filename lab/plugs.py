@@ -30,7 +30,12 @@ Toolchain = Literal["light", "torch", "tensorflow"]
 @cache
 def missing_package(requires: tuple[str, ...]) -> str | None:
     """The first required package (pip name, with `-` for `_`) that is not installed, without importing any."""
-    return next((name for name in requires if find_spec(_MODULES.get(name, name.replace("-", "_"))) is None), None)
+    return next((name for name in requires if find_spec(module_of(name)) is None), None)
+
+
+def module_of(package: str) -> str:
+    """The module that a pip package brings."""
+    return _MODULES.get(package, package.replace("-", "_"))
 
 
 _MODULES = {"scikit-learn": "sklearn"}

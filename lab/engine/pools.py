@@ -10,7 +10,7 @@ import sys
 import threading
 import types
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -60,9 +60,10 @@ class Pools:
         self._pools: dict[str, ProcessPool] = {}
         self._lock = threading.Lock()
 
-    def warm(self, toolchain: str) -> None:
-        """Start a pool's first worker now, so that its imports overlap with other work."""
-        self._pool(toolchain).schedule(_nothing)
+    def warm(self, toolchain: str, packages: Sequence[str] = ()) -> None:
+        """Start a pool's workers now and have them import these packages, so that this overlaps with other work."""
+        for _ in range(workers_of(toolchain)):
+            self._pool(toolchain).schedule(worker.preload, args=(tuple(packages),))
 
     def run(self, toolchain: str, body: Body, request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[], bool]) -> dict[str, Any]:
         """Run a job to its end in a worker of the toolchain.
@@ -109,8 +110,7 @@ class Pools:
         with self._lock:
             if toolchain not in self._pools or not self._pools[toolchain].active:
                 _start_quiet_tracker()
-                workers = slots() if toolchain == "light" else 1
-                self._pools[toolchain] = ProcessPool(workers, initializer=worker.start, initargs=(toolchain, str(folder("logs"))), context=_Context())
+                self._pools[toolchain] = ProcessPool(workers_of(toolchain), initializer=worker.start, initargs=(toolchain, str(folder("logs"))), context=_Context())
             return self._pools[toolchain]
 
     def stop(self) -> None:
@@ -139,8 +139,9 @@ def _environment(**values: str) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-def _nothing() -> None:
-    pass
+def workers_of(toolchain: str) -> int:
+    """One process for each slot; of a heavy toolchain only one, since a second import costs more than it brings."""
+    return slots() if toolchain == "light" else 1
 
 
 def _cause(error: ProcessExpired, workdir: Path) -> JobCrashed | JobOutOfMemory:

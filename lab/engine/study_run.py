@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +70,12 @@ class StudyRun:
 
     def _warm_up(self) -> None:
         """Begin the long imports of toolchains that will be needed while other things are got ready."""
-        wanted = set()
-        for trial in self.trials.values():
-            missing = (s[-1] for s in prefixes(trial.recipe) if self._step_key(s) not in self.steps)
-            wanted |= {registry.technique(step.technique).toolchain for step in islice(missing, 1)}
-        for toolchain in sorted(wanted - {"light"}) if "LAB_SCHEDULER" not in os.environ else ():
-            POOLS.warm(toolchain)
+        missing = {s[-1].technique for t in self.trials.values() for s in prefixes(t.recipe) if self._step_key(s) not in self.steps}
+        packages: dict[str, dict[str, None]] = {}
+        for technique in map(registry.technique, sorted(missing) if "LAB_SCHEDULER" not in os.environ else ()):
+            packages.setdefault(technique.toolchain, {}).update(dict.fromkeys(technique.requires))
+        for toolchain in sorted(packages, key=lambda t: t == "light"):  # the longest import first
+            POOLS.warm(toolchain, tuple(packages[toolchain]))
 
     def _step_key(self, steps: tuple[Step, ...]) -> str:
         return keys.step_key(self.source.sha256, steps, self.card, self.digest)
@@ -132,7 +131,7 @@ class StudyRun:
         built, base = self._build(trial.recipe.steps), self._baseline_of(trial)
         base_built = self._build(base.recipe.steps) if base else None
         base_evaluated = self._evaluate(base) if base else None
-        request = {**self._request(trial.target), "label": f"{trial.name} on {trial.target.runtime}"}
+        request = {**self._request(trial.target), "label": f"{trial.name} on {trial.target.runtime}", "is_baseline": trial.is_baseline}
         if all(d is None or isinstance(d, dict) for d in (built, base_built, base_evaluated)):
             if "error" in built:
                 return built
@@ -153,7 +152,7 @@ class StudyRun:
 
     def _measure(self, target: Target) -> Node:
         """One job for all variants of a target: they take turns, or their differences would not be paired."""
-        mine = [t for t in self.trials.values() if t.target == target]
+        mine = [t for t in self.trials.values() if t.target == target and t.state not in ("failed", "cancelled")]
         built, evaluated = [self._build(t.recipe.steps) for t in mine], [self._evaluate(t) for t in mine]
         request = {**self._request(target), "remeasure": self.remeasure}
         if not self.remeasure and all(isinstance(n, dict) for n in (*built, *evaluated)):

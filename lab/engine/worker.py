@@ -9,13 +9,14 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lab.errors import JobOutOfMemory, LabError
+from lab.plugs import module_of
 
-PRELOAD = {"light": (), "torch": ("torch",), "tensorflow": ("tensorflow",)}
+PRELOAD: dict[str, tuple[str, ...]] = {"light": ("numpy",), "torch": ("torch",), "tensorflow": ("tensorflow",)}
 OUT_OF_MEMORY = "out_of_memory"
 POLL_S, ORPHAN_POLL_S = 0.1, 0.5
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1", "NNCF_DISABLE_TELEMETRY": "1", "KERAS_BACKEND": "tensorflow"}
@@ -26,9 +27,14 @@ def start(toolchain: str, logs: str) -> None:
     os.environ.update(QUIET)
     _write_to(Path(logs) / f"worker-{toolchain}-{os.getpid()}.log")
     threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
-    for module in PRELOAD[toolchain]:
+    preload(PRELOAD[toolchain])
+
+
+def preload(packages: Sequence[str]) -> None:
+    """Import what later jobs will need."""
+    for package in packages:
         with contextlib.suppress(ImportError):  # the job itself reports what is missing
-            importlib.import_module(module)
+            importlib.import_module(module_of(package))
 
 
 def _write_to(log: Path) -> None:
