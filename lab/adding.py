@@ -99,7 +99,7 @@ def read_data(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in (*ARRAYS, "class_names") if name in file.files}
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         remedy = "Save plain arrays: np.savez(file, x_test=np.asarray(images, dtype='uint8'), …)"
         raise InvalidFile("The data file holds pickled objects, which could run code, or is no .npz", given=str(path), remedy=remedy) from error
     except (OSError, zipfile.BadZipFile, EOFError) as error:

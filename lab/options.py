@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from math import isfinite
 from typing import Any, Literal
 
 from lab.errors import InvalidOption
@@ -49,7 +50,9 @@ class Option:
             return "true or false"
         if self.kind == "choice":
             return ", ".join(self.choices)
-        return f"{self.kind} from {self.low} to {self.high}{' ' + self.unit if self.unit else ''}"
+        low = "" if self.low is None else f" from {self.low}"
+        high = "" if self.high is None else f" to {self.high}"
+        return f"{self.kind}{low}{high}{' ' + self.unit if self.unit else ''}"
 
     def validate(self, value: Any) -> Any:
         """Return the value in the option's type.
@@ -87,7 +90,7 @@ def _check_number(option: Option, value: Any) -> float | int | None:
         return None
     low, high = option.low, option.high
     inside = (low is None or number >= low) and (high is None or number <= high)
-    return number if inside and not isinstance(value, bool) else None
+    return number if inside and isfinite(number) and not isinstance(value, bool) else None
 
 
 def _check_choice(option: Option, value: Any) -> str | None:

@@ -6,7 +6,7 @@ converts is called "float32".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -237,17 +237,38 @@ def _read_spec(value: Mapping[str, Any]) -> StudySpec:
 
 
 def check_spec(spec: StudySpec) -> StudySpec:
-    """The spec, if its numbers are possible and its metrics exist.
+    """The spec, if its numbers are possible and all that it names exists.
 
     Raises:
-        InvalidOption, UnknownId: they are not.
+        InvalidOption, UnknownId: they are not, or it does not.
     """
-    for name, low, high in (("rounds", 2, 1000), ("runs", 1, 10_000), ("turn_s", 0.0, 60.0)):
-        number = getattr(spec, name)
-        if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
-            raise InvalidOption(f"The spec's {name!r} is not possible", allowed=f"{low} to {high}", given=number)
-    if spec.test_samples is not None and (not isinstance(spec.test_samples, int) or spec.test_samples < 1):
-        raise InvalidOption("The spec's 'test_samples' is not possible", allowed="1 or more, or nothing", given=spec.test_samples)
+    for name, allowed, possible in _NUMBERS:
+        if not possible(getattr(spec, name)):
+            raise InvalidOption(f"The spec's {name!r} is not possible", allowed=allowed, given=repr(getattr(spec, name)))
     for id_ in (*spec.metrics, *(o.metric for o in spec.objectives)):
         registry.metric(id_)
+    for id_, space in spec.space.items():
+        _check_space(registry.technique(id_), space)
+    for recipe in spec.recipes:
+        tuple(map(complete_step, recipe.steps))
     return spec
+
+
+def _is_int(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_turn(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 60.0
+
+
+_LARGE = 2**31
+_NUMBERS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("rounds", "a whole number from 2 to 1000", lambda v: _is_int(v, 2, 1000)),
+    ("runs", "a whole number from 1 to 10000", lambda v: _is_int(v, 1, 10_000)),
+    ("turn_s", "0 to 60 s", _is_turn),
+    ("seed", "a whole number from 0", lambda v: _is_int(v, 0, _LARGE)),
+    ("test_samples", "a whole number from 1, or nothing", lambda v: v is None or _is_int(v, 1, _LARGE)),
+    ("preset", ", ".join(PRESETS) + ", or nothing", lambda v: v is None or v in PRESETS),
+    ("objectives", "maximize or minimize", lambda v: all(o.direction in ("maximize", "minimize") for o in v)),
+)

@@ -21,12 +21,12 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
         n: at least 1.
 
     Returns:
-        low and high, within 0 … 1.
+        low and high, within 0 … 1 and around the proportion, to the last bit.
     """
     p, z2 = successes / n, Z95**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 / (1 + z2 / n) * float(np.sqrt(p * (1 - p) / n + z2 / (4 * n * n)))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
 
 
 def cluster_bootstrap(

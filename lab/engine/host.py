@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import atexit
 import fcntl
+import logging
 import os
 import shutil
 import threading
 from typing import IO, Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from lab.engine.cluster import Cluster
 from lab.engine.study_run import StudyRun
+from lab.errors import LabError, StoreFull
 from lab.store import db, records
 from lab.store.home import folder, home
 
-POLL_S = 0.3
+POLL_S, RETRY_S = 0.3, 5.0
 ADVISORY_LOCK = 0x1AB
+log = logging.getLogger(__name__)
 
 
 class Host:
@@ -37,8 +41,12 @@ class Host:
 
     def _serve(self) -> None:
         while not self.stopping.is_set():
-            if self._file is not None or self._take_lock():
-                self._start_waiting()
+            try:
+                if self._file is not None or self._take_lock():
+                    self._start_waiting()
+            except (LabError, OSError, SQLAlchemyError) as error:  # a full disk, say: the thread must outlive it, or every wait is for ever
+                log.error("The engine tries again in %.0f s: %s", RETRY_S, error)
+                self.stopping.wait(RETRY_S)
             self.wake.wait(POLL_S)
             self.wake.clear()
 
@@ -76,8 +84,16 @@ class Host:
         for study in reversed(records.studies(("queued", "running"))):
             if study.id not in self.active and len(self.active) < self.at_once:
                 run = StudyRun(study.id, self.cluster, self.stopping.is_set)
-                self.active[study.id] = threading.Thread(target=run.run, name=f"study-{study.id}", daemon=True)
+                self.active[study.id] = threading.Thread(target=self._run, args=(run,), name=f"study-{study.id}", daemon=True)
                 self.active[study.id].start()
+
+    def _run(self, study: StudyRun) -> None:
+        """Run a study; where not even its failure can be written down, the study is taken up again a little later."""
+        try:
+            study.run()
+        except StoreFull as error:
+            log.error("Study %s waits for space: %s", study.id, error)
+            self.stopping.wait(RETRY_S)
 
     def stop(self) -> None:
         """Stop taking studies and let the lock go; what is running is resumed by the next host."""
@@ -85,9 +101,11 @@ class Host:
         self.wake.set()
         self.thread.join(timeout=2)
         self.cluster.close()
-        for held in (self._session, self._file):
-            if held is not None:
-                held.close()
+        if self._session is not None:
+            self._session.invalidate()  # closed alone it would go back to its pool, with the lock
+            self._session.close()
+        if self._file is not None:
+            self._file.close()
         self._file = self._session = None
 
 

@@ -55,7 +55,8 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         request: {"runtime", "options", "path", "card", "data", "test_samples", "baseline_path", "baseline_outputs",
-            "metrics", "workdir"}; the baseline's entries are None for the baseline itself.
+            "metrics", "is_baseline", "workdir"}; the baseline's entries are None for the baseline itself, and where it
+            could not be evaluated: what compares with it is left out then.
 
     Returns:
         {"outputs": path of an .npz, "measurements": {metric: JSON}}.
@@ -65,14 +66,14 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
     labels = np.asarray(load_array(where, "y_test")[:n])
     session = registry.runtime(request["runtime"]).load(request["path"], request["options"])
     outputs = run_all(session, as_input(load_array(where, "x_test")[:n], card.input), BATCH)
-    _check_outputs(outputs, labels, card)
+    _check_outputs(outputs, labels)
     saved = Path(request["workdir"]) / "outputs.npz"
     np.savez_compressed(saved, outputs=outputs)
-    evidence = {"outputs": outputs, "labels": labels, **_baseline(request, outputs), **_files(request)}
+    evidence = {"outputs": outputs, "labels": labels, **_files(request, outputs)}
     return {"outputs": str(saved), "measurements": compute(request["metrics"], evidence)}
 
 
-def _check_outputs(outputs: Array, labels: Array, card: ModelCard) -> None:
+def _check_outputs(outputs: Array, labels: Array) -> None:
     if outputs.ndim != 2 or len(outputs) != len(labels) or outputs.shape[1] <= labels.max():
         raise InvalidFile("The model's outputs do not fit the labels", given=f"outputs of shape {outputs.shape}, labels up to {labels.max()}",
                           allowed=f"({len(labels)}, at least {int(labels.max()) + 1} classes)")  # fmt: skip
@@ -81,16 +82,14 @@ def _check_outputs(outputs: Array, labels: Array, card: ModelCard) -> None:
                           remedy="The recipe overflows the number format; choose a wider one")  # fmt: skip
 
 
-def _baseline(request: Mapping[str, Any], outputs: Array) -> dict[str, Array]:
-    path = request["baseline_outputs"]
-    return {"baseline_outputs": np.load(path)["outputs"] if path else outputs}
-
-
-def _files(request: Mapping[str, Any]) -> dict[str, Array]:
-    return {
-        "file": np.fromfile(request["path"], dtype=np.uint8),
-        "baseline_file": np.fromfile(request["baseline_path"] or request["path"], dtype=np.uint8),
-    }
+def _files(request: Mapping[str, Any], outputs: Array) -> dict[str, Array]:
+    file = np.fromfile(request["path"], dtype=np.uint8)
+    if request["is_baseline"]:
+        return {"file": file, "baseline_file": file, "baseline_outputs": outputs}
+    if request["baseline_path"] is None:
+        return {"file": file}
+    return {"file": file, "baseline_file": np.fromfile(request["baseline_path"], dtype=np.uint8),
+            "baseline_outputs": np.load(request["baseline_outputs"])["outputs"]}  # fmt: skip
 
 
 def compute(metric_ids: list[str], evidence: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,5 +112,7 @@ def probe(request: Mapping[str, Any]) -> dict[str, Any]:
     runtime = registry.runtime(request["runtime"])
     session = runtime.load(request["path"], {o.id: o.default for o in runtime.options})
     specs = [InputSpec.from_json(c) for c in request["candidates"]]
-    answers = [run_all(session, as_input(x, spec), BATCH).argmax(axis=1) for spec in specs]
-    return {"accuracies": [float(np.mean(a == labels)) for a in answers]}
+    answers = [run_all(session, as_input(x, spec), BATCH) for spec in specs]
+    if request["n"] is None:  # the way is chosen: now the model must answer for all of them
+        _check_outputs(answers[0], labels)
+    return {"accuracies": [float(np.mean(a.argmax(axis=-1) == labels)) for a in answers]}

@@ -7,6 +7,7 @@ are remembered like any other; crashes, time-outs and lack of memory are not, so
 from __future__ import annotations
 
 import json
+import os
 import platform
 import threading
 import time
@@ -62,7 +63,7 @@ def evaluate_task(request: Mapping[str, Any], built: Outcome, baseline_built: Ou
     """Evaluate a variant's answers against the truth and the float baseline's answers.
 
     Args:
-        request: {"study", "target", "card", "data", "spec", "environment", "label"}.
+        request: {"study", "target", "card", "data", "spec", "environment", "label", "is_baseline"}.
         built: the variant's file.
         baseline_built, baseline: the float baseline's file and evaluation; None for the baseline itself.
     """
@@ -75,7 +76,7 @@ def evaluate_task(request: Mapping[str, Any], built: Outcome, baseline_built: Ou
     key = evaluation_key(request, built, baseline_built if usable else None)
     body = {"runtime": target.runtime, "options": keys.output_options(target), "path": built["artifact"]["path"], "card": request["card"],
             "data": request["data"], "test_samples": spec.test_samples, "metrics": list(spec.metrics), "baseline_path": base_path,
-            "baseline_outputs": usable["outputs"]["path"] if usable else None}  # fmt: skip
+            "baseline_outputs": usable["outputs"]["path"] if usable else None, "is_baseline": request["is_baseline"]}  # fmt: skip
 
     def work() -> Outcome:
         answer = POOLS.run("light", jobs.evaluate, body, 3600.0, _cancelled(request["study"]))
@@ -91,7 +92,7 @@ def evaluate_task(request: Mapping[str, Any], built: Outcome, baseline_built: Ou
 def evaluation_key(request: Mapping[str, Any], built: Outcome, baseline_built: Outcome | None) -> str:
     """The key under which a variant's evaluation is kept."""
     sha = built["artifact"]["sha256"]
-    base = baseline_built["artifact"]["sha256"] if baseline_built else sha
+    base = baseline_built["artifact"]["sha256"] if baseline_built else sha if request["is_baseline"] else ""
     card, spec = ModelCard.from_json(request["card"]), spec_from_json(request["spec"])
     return keys.evaluate_key(sha, base, Target.from_json(request["target"]), card, spec, Path(request["data"]).name, request["environment"])
 
@@ -137,8 +138,11 @@ def _measure_fresh(request: Mapping[str, Any], paths: Mapping[str, str]) -> dict
         discard(answer)
     finish = time.time()
     for sha, outcome in outcomes.items():
+        key = measurement_key(request, sha)
+        if "error" in outcome:
+            outcome["error"] = {**outcome["error"], "job": "measure", "key": key}
         if outcome.get("error", {}).get("type") not in PASSING:
-            records.remember_result(measurement_key(request, sha), "measure", outcome, (finish - start) / len(paths))
+            records.remember_result(key, "measure", outcome, (finish - start) / len(paths))
     _log(request["study"], "measure", target.runtime, f"{target.to_json()}", start, finish, "failed" if "error" in answer else "complete")
     return outcomes
 
@@ -147,9 +151,10 @@ def _measuring_request(request: Mapping[str, Any], paths: Mapping[str, str], spe
     item = Path(request["data"]) / f"item-{request['item_digest']}.npy"
     if not item.exists():
         stored = load_array(Path(request["data"]), "x_test")[:1]
-        np.save(item, as_input(stored, InputSpec.from_json(request["card"]["input"])))
-    runtime_module = registry.runtime(target.runtime).load.__module__
-    return {"runtime_module": runtime_module, "options": dict(target.options), "item": str(item), "variants": dict(paths),
+        temporary = item.with_name(f".part-{os.getpid()}-{threading.get_ident()}.npy")
+        np.save(temporary, as_input(stored, InputSpec.from_json(request["card"]["input"])))
+        os.replace(temporary, item)
+    return {"runtime": target.runtime, "options": dict(target.options), "item": str(item), "variants": dict(paths),
             "cold_repeats": COLD_REPEATS, "rounds": spec.rounds, "runs": spec.runs, "turn_s": spec.turn_s, "seed": spec.seed}  # fmt: skip
 
 

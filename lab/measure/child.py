@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import importlib
 import json
 import random
 import signal
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lab import registry
 from lab.formats.feeding import fit_items
 from lab.measure.cold import cold_start
 from lab.measure.rounds import time_rounds
@@ -27,13 +27,13 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     """Cold load and memory of each variant, then warm latency of all that ran, interleaved.
 
     Args:
-        request: {"runtime_module", "options", "item" (.npy of one test item with its batch axis), "variants": {id: path},
+        request: {"runtime", "options", "item" (.npy of one test item with its batch axis), "variants": {id: path},
             "cold_repeats", "rounds", "runs", "turn_s", "seed"}.
 
     Returns:
         {"variants": {id: {"cold": [...], "rounds": [...]} or {"error": {...}}}}.
     """
-    runtime: Runtime = importlib.import_module(request["runtime_module"]).RUNTIME
+    runtime = registry.runtime(request["runtime"])
     item = np.load(request["item"])
     runtime.preload()
     answer: dict[str, Any] = {id_: {"cold": [], "rounds": []} for id_ in request["variants"]}

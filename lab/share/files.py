@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import IntegrityError
 
 from lab.errors import InvalidFile, UnknownId, UsageError
 from lab.recipe import spec_from_json
 from lab.share.result import result_json
 from lab.store import records
-from lab.store.blobs import keep
-from lab.types import Artifact, Measurement, ModelCard, Recipe, Study, Target, Trial
+from lab.store.blobs import keep, sha256_of
+from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, State, Study, Target, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 EXAMPLE = Path(__file__).with_name("example.lab")
 FORMAT_VERSION = 1
 LARGEST_ENTRY_BYTES = 512 * 2**20
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, LookupError, TypeError, ValueError, AttributeError, NotImplementedError, IntegrityError)
+"""What reading a damaged or made-up file may raise."""
 
 
 def export(study_id: str, to: Path) -> Path:
@@ -108,7 +113,7 @@ def import_study(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             return _import(archive)
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, OSError) as error:
+    except (*DAMAGE, OSError) as error:
         raise InvalidFile("This is not a readable .lab file", given=str(path), remedy=f"Export it again ({error})") from error
 
 
@@ -123,7 +128,8 @@ def _import(archive: zipfile.ZipFile) -> str:
         pass
     kept = _keep_files(archive)
     ids = {old: records.keep_environment(payload) for old, payload in value["environments"].items()}
-    study = Study(head["id"], head["model"], head["state"], spec_from_json(head["spec"]), head["title"], head["created_at"], head["finished_at"])
+    study = Study(head["id"], head["model"], _ended(head["state"]), spec_from_json(head["spec"]), head["title"], head["created_at"],
+                  head["finished_at"])  # fmt: skip
     trials = [_read_trial(t, study.id, kept, ids) for t in value["trials"]]
     records.add_study(study, ModelCard.from_json(value["card"]), trials)
     return study.id
@@ -139,10 +145,15 @@ def _keep_files(archive: zipfile.ZipFile) -> dict[str, Artifact]:
         with TemporaryDirectory() as folder:
             file = Path(folder) / name
             file.write_bytes(archive.read(info))
+            if sha256_of(file) != name.split(".")[0]:
+                raise InvalidFile("A file in the .lab file is not what its name says", given=name)
             kept[name] = keep(file, file.suffix.lstrip("."))
-        if kept[name].sha256 != name.split(".")[0]:
-            raise InvalidFile("A file in the .lab file is not what its name says", given=name)
     return kept
+
+
+def _ended(state: State) -> State:
+    """What was not finished when the file was written never will be: no engine here shall take it up."""
+    return state if state in FINISHED else "cancelled"
 
 
 def _read_trial(value: dict[str, Any], study: str, kept: dict[str, Artifact], environments: dict[str, str]) -> Trial:
@@ -152,10 +163,12 @@ def _read_trial(value: dict[str, Any], study: str, kept: dict[str, Artifact], en
     artifact = value["artifact"]
     if artifact:
         found = kept.get(artifact["path"])
+        if found and found.sha256 != artifact["sha256"]:
+            raise InvalidFile("A file in the .lab file is not its trial's", allowed=artifact["sha256"], given=found.sha256)
         artifact = Artifact(**{**artifact, "path": found.path if found else ""})
     return Trial(
         id=value["id"], study=study, position=value["position"], name=value["name"], recipe=Recipe.from_json(value["recipe"]),
-        target=Target.from_json(value["target"]), state=value["state"], is_baseline=value["baseline"], cached=value["cached"],
+        target=Target.from_json(value["target"]), state=_ended(value["state"]), is_baseline=value["baseline"], cached=value["cached"],
         error=value["error"], artifact=artifact, environment=environments.get(value["environment"] or ""),
         measurements={k: Measurement.from_json(k, m) for k, m in value["measurements"].items()},
         float_operators=value["float_operators"], details=details,

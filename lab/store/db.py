@@ -21,7 +21,9 @@ from lab.errors import StoreFull
 from lab.store.home import home
 
 HEAD = "0001"
+MIGRATION_LOCK = 0x1AC
 MIGRATIONS = Path(__file__).parent / "migrations"
+FULL = ("disk is full", "disk i/o", "no space left")  # SQLite's two ways to say it, and PostgreSQL's
 _process_lock = threading.RLock()
 
 
@@ -58,8 +60,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _upgrade(made: Engine) -> None:
-    with _one_writer(made):
-        if _revision(made) != HEAD:
+    if _revision(made) != HEAD:
+        with _one_writer(made):
             migrate(made)
 
 
@@ -78,6 +80,8 @@ def migrate(made: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with made.connect().execution_options(write=True) as connection, connection.begin():
+        if made.dialect.name == "postgresql":  # two machines that start together: the second finds nothing left to do
+            connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -108,12 +112,12 @@ def write() -> Iterator[Connection]:
     Raises:
         StoreFull: the disk is full.
     """
-    made = engine()
     try:
+        made = engine()
         with _one_writer(made), made.connect().execution_options(write=True) as connection, connection.begin():
             yield connection
     except DBAPIError as error:
-        if "full" in str(error.orig).lower() or "disk I/O" in str(error.orig):
+        if any(words in str(error.orig).lower() for words in FULL):
             raise StoreFull("The database could not be written: its disk is full", given=str(home()),
                             remedy="Free some space, then resume the study; finished work is kept") from error  # fmt: skip
         raise
