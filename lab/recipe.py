@@ -171,7 +171,8 @@ def plan(spec: StudySpec, card: ModelCard) -> Plan:
             try:
                 trial = _planned(card, recipe, target)
             except NoPath as error:
-                skipped.append(f"{name_of(recipe)} on {target.runtime}: {error}")
+                whole = Recipe(tuple(map(complete_step, recipe.steps)))
+                skipped.append(f"{name_of(whole)} on {target.runtime}: {error}")
             else:
                 trials.setdefault(digest_of([trial.recipe.to_json(), target.to_json()]), trial)
     if not trials:

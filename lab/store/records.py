@@ -119,7 +119,7 @@ def counts(study_id: str) -> dict[str, int]:
     """State -> number of trials in it."""
     query = select(schema.trials.c.state, func.count()).where(schema.trials.c.study == study_id)
     with read() as connection:
-        return dict(connection.execute(query.group_by(schema.trials.c.state)).tuples().all())
+        return {row.state: row[1] for row in connection.execute(query.group_by(schema.trials.c.state))}
 
 
 def _trial_row(trial: Trial) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _known_of(table: Table, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
     with read() as connection:
         for start in range(0, len(wanted), 500):  # SQLite bounds the number of parameters
             part = table.c.key.in_(wanted[start : start + 500])
-            found |= dict(connection.execute(select(table.c.key, table.c.outcome).where(part)).tuples().all())
+            found |= {row.key: row.outcome for row in connection.execute(select(table.c.key, table.c.outcome).where(part))}
     return found
 
 
