@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,20 @@ def tensorflow() -> Any:
 
     tensorflow.get_logger().setLevel("ERROR")
     return tensorflow
+
+
+def tf2onnx() -> Any:
+    """tf2onnx, made to write the same bytes each time.
+
+    It numbers names through a process, and walks over sets of nodes, which are ordered by address: here names count
+    from one again, and nodes hash in the order in which they are first asked.
+    """
+    import tf2onnx as package
+
+    numbers = count()
+    package.utils.INTERNAL_NAME = 1
+    package.graph.Node.__hash__ = lambda node: node.__dict__.setdefault("_number", next(numbers))
+    return package
 
 
 def load_keras(path: Path) -> Any:

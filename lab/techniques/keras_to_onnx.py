@@ -13,16 +13,18 @@ OPSET = 17
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.keras_files import load_keras, tensorflow
+    import onnx
+
+    from lab.formats.keras_files import load_keras, tensorflow, tf2onnx
     from lab.formats.quiet import quiet
 
     tf, model = tensorflow(), load_keras(source)
-    import tf2onnx
-
     items, target = _free_batch(tf, model), context.workdir / "model.onnx"
     call = tf.function(lambda x: model(x, training=False), input_signature=items)
     with quiet():
-        tf2onnx.convert.from_function(call, input_signature=items, opset=OPSET, output_path=str(target))
+        converted, _ = tf2onnx().convert.from_function(call, input_signature=items, opset=OPSET)
+    converted.graph.doc_string = ""  # names TensorFlow's function with a number that depends on what ran before
+    onnx.save(converted, str(target))
     return target
 
 

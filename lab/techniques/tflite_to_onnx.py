@@ -16,17 +16,15 @@ TOLERANCE, QUANTIZED_TOLERANCE = 1e-3, 0.05
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.keras_files import tensorflow
+    from lab.formats.keras_files import tensorflow, tf2onnx
     from lab.formats.quiet import quiet
     from lab.formats.tflite_files import load_tflite, quantized_weights
 
     coarse = quantized_weights(load_tflite(source)) > 0
     tensorflow()
-    import tf2onnx
-
     target = context.workdir / "model.onnx"
     with quiet():
-        model, _ = tf2onnx.convert.from_tflite(str(source), opset=OPSET, output_path=str(target))
+        model, _ = tf2onnx().convert.from_tflite(str(source), opset=OPSET, output_path=str(target))
     _check_operators(model)
     _check_answers(source, target, QUANTIZED_TOLERANCE if coarse else TOLERANCE)
     return target
