@@ -15,6 +15,8 @@ from lab.measure.memory import peak_bytes, start_watching
 from lab.plugs import Array, Runtime
 
 LIMIT_S = 120.0
+LONGEST_MESSAGE = 4000
+"""Well below what a pipe holds: the child must never wait for its reader, who waits for its end."""
 
 
 def cold_start(runtime: Runtime, options: Mapping[str, Any], path: str, item: Array) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def _report(writer: int, runtime: Runtime, options: Mapping[str, Any], path: str
     try:
         answer = _load_and_run(runtime, options, path, item)
     except BaseException as error:  # the parent must hear of anything, and the child must never return
-        answer = {"error": {"type": type(error).__name__, "message": str(error)}}
+        answer = {"error": {"type": type(error).__name__, "message": str(error)[:LONGEST_MESSAGE]}}
     os.write(writer, json.dumps(answer).encode())
     os._exit(0)
 
