@@ -63,7 +63,11 @@ def add_model(file: Path, data: Path, task: str = "classification", *, name: str
     say(f"{file.name}: {format_}, takes {found['inputs'][0]}, answers {found['outputs'][0]}")
     spec, accuracy = _infer_input(arrays, found, layout, scale, offset, runtime, ready, where, say)
     card = replace(card, input=spec, parameters=found.get("parameters"), macs=found.get("macs"))
-    card = replace(card, baseline={"top1_accuracy": _baseline(accuracy, len(arrays["y_test"]))}, description=_describe(card, accuracy, runtime))
+    card = replace(
+        card,
+        baseline={"top1_accuracy": _baseline(accuracy, len(arrays["y_test"]))},
+        description=_describe(card, accuracy, runtime),
+    )
     records.add_model(card)
     return card
 
@@ -101,9 +105,16 @@ def read_data(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
             arrays = {name: file[name] for name in (*ARRAYS, "class_names") if name in file.files}
     except (ValueError, TypeError) as error:
         remedy = "Save plain arrays: np.savez(file, x_test=np.asarray(images, dtype='uint8'), …)"
-        raise InvalidFile("The data file holds pickled objects, which could run code, or is no .npz", given=str(path), remedy=remedy) from error
+        raise InvalidFile(
+            "The data file holds pickled objects, which could run code, or is no .npz", given=str(path), remedy=remedy
+        ) from error
     except (OSError, zipfile.BadZipFile, EOFError) as error:
-        raise InvalidFile("The data file could not be read", allowed="an .npz written by numpy.savez", given=str(path), remedy=str(error)) from error
+        raise InvalidFile(
+            "The data file could not be read",
+            allowed="an .npz written by numpy.savez",
+            given=str(path),
+            remedy=str(error),
+        ) from error
     names = arrays.pop("class_names", None)
     _check_present(arrays)
     for split in ("calibration", "test"):
@@ -113,14 +124,25 @@ def read_data(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
 
 def _check_present(arrays: Mapping[str, Array]) -> None:
     if absent := [name for name in ARRAYS if name not in arrays]:
-        raise InvalidFile(f"The data file lacks {', '.join(absent)}", allowed=", ".join(ARRAYS) + ", and perhaps class_names", given=sorted(arrays))
+        raise InvalidFile(
+            f"The data file lacks {', '.join(absent)}",
+            allowed=", ".join(ARRAYS) + ", and perhaps class_names",
+            given=sorted(arrays),
+        )
     if arrays["x_test"].shape[1:] != arrays["x_calibration"].shape[1:]:
-        raise InvalidFile("Calibration and test items differ in shape", given=[arrays[f"x_{s}"].shape for s in ("calibration", "test")])
+        raise InvalidFile(
+            "Calibration and test items differ in shape",
+            given=[arrays[f"x_{s}"].shape for s in ("calibration", "test")],
+        )
 
 
 def _check_split(x: Array, y: Array, split: str) -> None:
     if x.dtype.kind not in "fiu" or y.dtype.kind not in "iuf":
-        raise InvalidFile(f"x_{split} and y_{split} must be numbers", allowed="uint8 or float items, integer labels", given=(str(x.dtype), str(y.dtype)))
+        raise InvalidFile(
+            f"x_{split} and y_{split} must be numbers",
+            allowed="uint8 or float items, integer labels",
+            given=(str(x.dtype), str(y.dtype)),
+        )
     if y.ndim != 1 or len(x) != len(y) or not len(y):
         raise InvalidFile(f"The labels do not fit the items of the {split} split", allowed=f"y_{split} of shape ({len(x)},) with at least one item",
                           given=y.shape)  # fmt: skip
@@ -139,7 +161,9 @@ def _class_names(names: Array | None, arrays: Mapping[str, Array]) -> tuple[str,
     if names is None:
         return ()
     if names.ndim != 1 or len(names) <= highest:
-        raise InvalidFile("There are fewer class names than classes", allowed=f"at least {highest + 1}", given=names.tolist())
+        raise InvalidFile(
+            "There are fewer class names than classes", allowed=f"at least {highest + 1}", given=names.tolist()
+        )
     return tuple(str(n) for n in names)
 
 
@@ -158,21 +182,35 @@ def _make_ready(card: ModelCard, artifact: Artifact, data: str) -> tuple[Runtime
 
 
 def _nearest_runtime(format_: str) -> Runtime:
-    paths = {r.id: p for r in registry.runtimes().values() if r.missing is None and (p := conversion_path(format_, r.formats)) is not None}
+    paths = {
+        r.id: p
+        for r in registry.runtimes().values()
+        if r.missing is None and (p := conversion_path(format_, r.formats)) is not None
+    }
     if not paths:
         raise NoPath("No installed runtime can be reached from this format", given=format_)
     return registry.runtime(min(paths, key=lambda id_: len(paths[id_])))
 
 
-def _convert(card: ModelCard, source: Artifact, steps: tuple[Step, ...], path: str, data: str, technique: Technique) -> dict[str, Any]:
+def _convert(
+    card: ModelCard, source: Artifact, steps: tuple[Step, ...], path: str, data: str, technique: Technique
+) -> dict[str, Any]:
     key = keys.step_key(source.sha256, steps, card, Path(data).name)
     if (known := records.known_step(key)) is not None and "error" not in known:
         return known
-    request = {"technique": technique.id, "params": dict(steps[-1].params), "source": path, "card": card.to_json(), "data": data}
+    request = {
+        "technique": technique.id,
+        "params": dict(steps[-1].params),
+        "source": path,
+        "card": card.to_json(),
+        "data": data,
+    }
     answer = POOLS.run(technique.toolchain, jobs.build, request, technique.timeout_s, lambda: False)
     try:
         if "error" in answer:
-            raise InvalidFile("The model could not be converted", given=Path(path).name, remedy=answer["error"]["message"])
+            raise InvalidFile(
+                "The model could not be converted", given=Path(path).name, remedy=answer["error"]["message"]
+            )
         kept = keep(Path(answer["file"]), answer["format"])
     finally:
         discard(answer)
@@ -188,12 +226,22 @@ def _infer_input(arrays: Mapping[str, Array], found: Mapping[str, Any], layout: 
                  runtime: Runtime, path: str, where: Path, say: Callable[[str], None]) -> tuple[InputSpec, float]:  # fmt: skip
     takes = found["inputs"][0]
     specs = _candidates(arrays["x_test"], tuple(takes["shape"])[1:], takes["dtype"], layout, scale, offset)
-    request = {"runtime": runtime.id, "path": path, "data": str(where), "candidates": [asdict(s) for s in specs], "n": PROBED_ITEMS}
+    request = {
+        "runtime": runtime.id,
+        "path": path,
+        "data": str(where),
+        "candidates": [asdict(s) for s in specs],
+        "n": PROBED_ITEMS,
+    }
     accuracies = _ask(jobs.probe, request)["accuracies"]
     for spec, accuracy in zip(specs, accuracies, strict=True):
-        say(f"  layout {spec.data_layout} → {spec.layout}, × {spec.scale:.5g} {spec.offset:+.5g}: {accuracy:.1%} of {PROBED_ITEMS} calibration items right")
+        say(
+            f"  layout {spec.data_layout} → {spec.layout}, × {spec.scale:.5g} {spec.offset:+.5g}: {accuracy:.1%} of {PROBED_ITEMS} calibration items right"
+        )
     best = specs[int(np.argmax(accuracies))]
-    say(f"taken: layout {best.data_layout} → {best.layout}, × {best.scale:.5g} {best.offset:+.5g} (override with --layout, --scale, --offset)")
+    say(
+        f"taken: layout {best.data_layout} → {best.layout}, × {best.scale:.5g} {best.offset:+.5g} (override with --layout, --scale, --offset)"
+    )
     whole = {**request, "candidates": [asdict(best)], "n": None}
     return best, float(_ask(jobs.probe, whole)["accuracies"][0])
 
@@ -206,14 +254,27 @@ def _ask(body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[s
     return answer
 
 
-def _candidates(x: Array, shape: tuple[int | None, ...], dtype: str, layout: str | None, scale: float | None, offset: float | None) -> list[InputSpec]:
+def _candidates(
+    x: Array, shape: tuple[int | None, ...], dtype: str, layout: str | None, scale: float | None, offset: float | None
+) -> list[InputSpec]:
     layouts = [pair for pair in _layouts(x.shape[1:], shape) if layout in (None, pair[0])]
     if not layouts:
-        raise InvalidFile("The data do not fit the model's input", allowed=f"items of shape {shape}", given=f"items of shape {x.shape[1:]}, layout {layout or 'inferred'}")
+        raise InvalidFile(
+            "The data do not fit the model's input",
+            allowed=f"items of shape {shape}",
+            given=f"items of shape {x.shape[1:]}, layout {layout or 'inferred'}",
+        )
     integer = np.dtype(dtype).kind in "iu" and x.dtype.kind in "iu" and x.ndim == 2
-    scales = [(scale if scale is not None else 1.0, offset or 0.0)] if scale is not None or offset is not None or integer else _scales(x)
+    scales = (
+        [(scale if scale is not None else 1.0, offset or 0.0)]
+        if scale is not None or offset is not None or integer
+        else _scales(x)
+    )
     takes = dtype if integer else "float32"
-    return [InputSpec(_item_shape(x.shape[1:], stored, takes_), takes, takes_, s, o, stored) for (stored, takes_), (s, o) in product(layouts, scales)]
+    return [
+        InputSpec(_item_shape(x.shape[1:], stored, takes_), takes, takes_, s, o, stored)
+        for (stored, takes_), (s, o) in product(layouts, scales)
+    ]
 
 
 def _layouts(item: tuple[int, ...], shape: tuple[int | None, ...]) -> list[tuple[str, str]]:
@@ -231,7 +292,9 @@ def _item_shape(item: tuple[int, ...], stored: str, taken: str) -> tuple[int, ..
 
 
 def _fits(item: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
-    return len(item) == len(shape) and all(b is None or not isinstance(b, int) or b < 0 or a == b for a, b in zip(item, shape, strict=True))
+    return len(item) == len(shape) and all(
+        b is None or not isinstance(b, int) or b < 0 or a == b for a, b in zip(item, shape, strict=True)
+    )
 
 
 def _scales(x: Array) -> list[tuple[float, float]]:

@@ -128,7 +128,9 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
     runtime_ids = list(dict.fromkeys(t.runtime for t in chosen))
     grid = recipes_.preset_space(card, preset, runtime_ids) if space is None else space
     value = {"metrics": _metrics_of(card), **more}
-    spec = recipes_.spec_from_json({**StudySpec(card.id, grid, tuple(recipes), chosen, preset=preset).to_json(), **value})
+    spec = recipes_.spec_from_json(
+        {**StudySpec(card.id, grid, tuple(recipes), chosen, preset=preset).to_json(), **value}
+    )
     return recipes_.check_spec(spec)
 
 
@@ -174,8 +176,13 @@ def start(spec: StudySpec, title: str = "", *, remeasure: bool = False) -> str:
     plan = recipes_.plan(spec, card)
     source = keep(Path(card.path), card.format)
     id_ = uuid.uuid4().hex[:12]
-    rows = [Trial(f"{id_}-{n:04d}", id_, n, t.name, t.recipe, t.target, is_baseline=t.is_baseline) for n, t in enumerate(plan.trials)]
-    records.add_study(Study(id_, card.id, "queued", spec, title), replace(card, path=source.path), rows, remeasure=remeasure)
+    rows = [
+        Trial(f"{id_}-{n:04d}", id_, n, t.name, t.recipe, t.target, is_baseline=t.is_baseline)
+        for n, t in enumerate(plan.trials)
+    ]
+    records.add_study(
+        Study(id_, card.id, "queued", spec, title), replace(card, path=source.path), rows, remeasure=remeasure
+    )
     ensure_engine()
     return id_
 
@@ -333,4 +340,3 @@ def add_model(file: str | Path, data: str | Path, task: str = "classification", 
     from lab.adding import add_model as add
 
     return add(Path(file), Path(data), task, **more)
-

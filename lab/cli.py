@@ -34,7 +34,9 @@ def _stop(error: LabError, status: int) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m lab", description="Find out how small, how fast and how accurate a model can be on its device.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lab", description="Find out how small, how fast and how accurate a model can be on its device."
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command, add_arguments in _COMMANDS.items():
         name = command.__name__.rstrip("_")
@@ -100,8 +102,14 @@ def _check_writable(file: Path | None) -> None:
     Raises:
         UsageError: nothing can be written there.
     """
-    if file is not None and str(file) != "-" and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK)):
-        raise UsageError("This file cannot be written", given=str(file), remedy="Name a file in a folder that exists and is yours")
+    if (
+        file is not None
+        and str(file) != "-"
+        and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK))
+    ):
+        raise UsageError(
+            "This file cannot be written", given=str(file), remedy="Name a file in a folder that exists and is yours"
+        )
 
 
 def _targets(given: list[Any] | None) -> list[Any] | None:
@@ -140,7 +148,10 @@ def show(study: str, json_file: Path | None) -> None:
 
 def studies() -> None:
     """List the studies, newest first."""
-    _table(["id", "model", "state", "created", "title"], [[s.id, s.model, s.state, s.created_at, s.title] for s in lab.studies()])
+    _table(
+        ["id", "model", "state", "created", "title"],
+        [[s.id, s.model, s.state, s.created_at, s.title] for s in lab.studies()],
+    )
 
 
 def resume(study: str, json_file: Path | None) -> None:
@@ -167,7 +178,9 @@ def import_(file: Path) -> None:
     print(lab.import_study(file))
 
 
-def add(file: Path, data: Path, task: str, name: str | None, layout: str | None, scale: float | None, offset: float | None) -> None:
+def add(
+    file: Path, data: Path, task: str, name: str | None, layout: str | None, scale: float | None, offset: float | None
+) -> None:
     """Register a trusted model file (.onnx, .tflite, .keras, .h5, .pt2) with its data."""
     card = lab.add_model(file, data, task, name=name, layout=layout, scale=scale, offset=offset, say=print)
     print(f"added {card.id}: {card.description}")
@@ -195,7 +208,9 @@ def _report(study_id: str, json_file: Path | None) -> None:
         json_file.write_text(text)
     print(text) if str(json_file) == "-" else _print_study(value)
     if value["study"]["error"] or not any(t["state"] == "complete" for t in value["trials"]):
-        reason = value["study"]["error"] or next((t["error"] for t in value["trials"] if t["error"]), {"message": "no trial ran"})
+        reason = value["study"]["error"] or next(
+            (t["error"] for t in value["trials"] if t["error"]), {"message": "no trial ran"}
+        )
         raise LabError(f"Nothing could be run in study {study_id}", given=reason["message"])
 
 
@@ -203,7 +218,10 @@ def _print_study(value: dict[str, Any]) -> None:
     print(f"study {value['study']['id']}  {value['study']['model']}  {value['study']['state']}")
     rows = []
     for t in value["trials"]:
-        numbers = [_value(t["measurements"], m) for m in ("top1_accuracy", "size_bytes", "download_bytes", "latency_s", "peak_rss_bytes")]
+        numbers = [
+            _value(t["measurements"], m)
+            for m in ("top1_accuracy", "size_bytes", "download_bytes", "latency_s", "peak_rss_bytes")
+        ]
         target = t["target"]["runtime"] + "".join(f" {k}={v}" for k, v in t["target"].items() if k != "runtime")
         note = t["error"]["message"][:60] if t["error"] else "cached" if t["cached"] else ""
         rows.append(["*" if t["id"] in value["front"] else "", t["name"], target, t["state"], *numbers, note])
@@ -233,7 +251,13 @@ def _lists(p: argparse.ArgumentParser) -> None:
 
 
 def _writes_json(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--json", dest="json_file", type=Path, metavar="FILE", help="also write the result as JSON ('-': only that, to standard output)")
+    p.add_argument(
+        "--json",
+        dest="json_file",
+        type=Path,
+        metavar="FILE",
+        help="also write the result as JSON ('-': only that, to standard output)",
+    )
 
 
 def _of_study(p: argparse.ArgumentParser) -> None:
@@ -248,8 +272,15 @@ def _study_and_json(p: argparse.ArgumentParser) -> None:
 def _sweep_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", help="id of a model, as `models` lists them")
     p.add_argument("--preset", default="quick", help="quick (default), standard or full")
-    p.add_argument("--spec", metavar="FILE.json", help="a spec; what it leaves out comes from the preset ('-': standard input)")
-    p.add_argument("--target", action="append", metavar="TARGET", help="where to run: ort, litert:threads=2,xnnpack=false …; may be repeated")
+    p.add_argument(
+        "--spec", metavar="FILE.json", help="a spec; what it leaves out comes from the preset ('-': standard input)"
+    )
+    p.add_argument(
+        "--target",
+        action="append",
+        metavar="TARGET",
+        help="where to run: ort, litert:threads=2,xnnpack=false …; may be repeated",
+    )
     p.add_argument("--title", default="", help="a name for the study")
     p.add_argument("--remeasure", action="store_true", help="measure latency and memory again, though they are known")
     _writes_json(p)
@@ -262,7 +293,12 @@ def _export_arguments(p: argparse.ArgumentParser) -> None:
 
 def _add_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("file", type=Path, help=".onnx, .tflite, .keras, .h5 or .pt2; trusted")
-    p.add_argument("--data", type=Path, required=True, help=".npz with x_calibration, y_calibration, x_test, y_test, perhaps class_names")
+    p.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help=".npz with x_calibration, y_calibration, x_test, y_test, perhaps class_names",
+    )
     p.add_argument("--task", default="classification")
     p.add_argument("--name", help="the id to register it under (default: the file's name)")
     p.add_argument("--layout", choices=("NHWC", "NCHW"), help="layout of the images in the data (default: inferred)")

@@ -1,18 +1,18 @@
 """One exception tree. Every message says what was wrong, what is allowed, what was given and how to mend it.
 
-    LabError
-    ├── UsageError           what was asked for cannot be: the command line ends with status 2
-    │   ├── UnknownId        no such model, technique, runtime, metric, data set or study
-    │   ├── InvalidOption    an option's value is outside its declaration
-    │   ├── InvalidFile      a model file or a data file cannot be used
-    │   └── NoPath           no chain of conversions leads from the model's format to the runtime's
-    ├── MissingPackage       an optional package is not installed
-    └── JobError             a job failed; the trial keeps it as data
-        ├── JobCrashed       its process died (signal or exit status)
-        ├── JobTimedOut      it ran longer than its limit
-        ├── JobOutOfMemory   it grew past its memory limit
-        ├── JobCancelled     somebody cancelled it
-        └── StoreFull        the disk that holds LAB_HOME is full
+LabError
+├── UsageError           what was asked for cannot be: the command line ends with status 2
+│   ├── UnknownId        no such model, technique, runtime, metric, data set or study
+│   ├── InvalidOption    an option's value is outside its declaration
+│   ├── InvalidFile      a model file or a data file cannot be used
+│   └── NoPath           no chain of conversions leads from the model's format to the runtime's
+├── MissingPackage       an optional package is not installed
+└── JobError             a job failed; the trial keeps it as data
+    ├── JobCrashed       its process died (signal or exit status)
+    ├── JobTimedOut      it ran longer than its limit
+    ├── JobOutOfMemory   it grew past its memory limit
+    ├── JobCancelled     somebody cancelled it
+    └── StoreFull        the disk that holds LAB_HOME is full
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class MissingPackage(LabError):
     @classmethod
     def of(cls, what: str, package: str) -> MissingPackage:
         """Names the plug that needs the package and the line that brings it."""
-        return cls(f"{what} needs the package {package!r}, which is not installed", remedy=f"Run: pip install {package}")
+        return cls(
+            f"{what} needs the package {package!r}, which is not installed", remedy=f"Run: pip install {package}"
+        )
 
 
 class JobError(LabError):

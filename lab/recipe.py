@@ -126,7 +126,10 @@ def applicable(card: ModelCard, runtime_ids: Sequence[str]) -> list[Technique]:
 def _reaches(format_: str, technique: Technique, runtime_ids: Sequence[str]) -> bool:
     if conversion_path(format_, technique.accepts) is None:
         return False
-    return any(conversion_path(technique.produces, registry.runtime(r).formats, untouched=False) is not None for r in runtime_ids)
+    return any(
+        conversion_path(technique.produces, registry.runtime(r).formats, untouched=False) is not None
+        for r in runtime_ids
+    )
 
 
 def check_preset(preset: str) -> str:
@@ -245,7 +248,9 @@ def check_spec(spec: StudySpec) -> StudySpec:
     """
     for name, allowed, possible in _NUMBERS:
         if not possible(getattr(spec, name)):
-            raise InvalidOption(f"The spec's {name!r} is not possible", allowed=allowed, given=repr(getattr(spec, name)))
+            raise InvalidOption(
+                f"The spec's {name!r} is not possible", allowed=allowed, given=repr(getattr(spec, name))
+            )
     for id_ in (*spec.metrics, *(o.metric for o in spec.objectives)):
         registry.metric(id_)
     for id_, space in spec.space.items():

@@ -40,15 +40,21 @@ class Cluster:
         with self._lock:
             if self._client is None:
                 self._client = _connect()
-                atexit.register(self._before_exit)  # last in, first out: ahead of what the import of distributed registered
+                atexit.register(
+                    self._before_exit
+                )  # last in, first out: ahead of what the import of distributed registered
             return self._client
 
-    def submit(self, task: Callable[..., Any], *arguments: Any, resources: Mapping[str, float], priority: int, label: str) -> Any:
+    def submit(
+        self, task: Callable[..., Any], *arguments: Any, resources: Mapping[str, float], priority: int, label: str
+    ) -> Any:
         """Queue a task; arguments may be futures of others (also inside lists)."""
         from dask.base import tokenize
 
         key = f"{label}-{tokenize(label, os.urandom(8))}"
-        return self._connected().submit(task, *arguments, resources=dict(resources), priority=priority, key=key, pure=False, retries=0)
+        return self._connected().submit(
+            task, *arguments, resources=dict(resources), priority=priority, key=key, pure=False, retries=0
+        )
 
     def finished(self, futures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """Each future with its outcome as it ends; an error of the lab's own becomes an outcome, too."""
@@ -58,7 +64,11 @@ class Cluster:
             if future.status == "finished":
                 yield future, future.result()
             else:
-                error = future.exception() if future.status == "error" else RuntimeError(f"Dask lost the job ({future.status})")
+                error = (
+                    future.exception()
+                    if future.status == "error"
+                    else RuntimeError(f"Dask lost the job ({future.status})")
+                )
                 yield future, {"error": error_json(error)}
 
     def close(self) -> None:

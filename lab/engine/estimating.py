@@ -37,7 +37,12 @@ def estimate(spec: StudySpec, card: ModelCard) -> Estimate:
     planned, source, data = plan(spec, card).trials, sha256_of(Path(card.path)), data_digest(card)
     chains = [[keys.step_key(source, steps, card, data) for steps in prefixes(t.recipe)] for t in planned]
     steps = records.known_steps(list(dict.fromkeys(key for chain in chains for key in chain)))
-    missing = {k: s.technique for t, chain in zip(planned, chains, strict=True) for k, s in zip(chain, t.recipe.steps, strict=True) if k not in steps}
+    missing = {
+        k: s.technique
+        for t, chain in zip(planned, chains, strict=True)
+        for k, s in zip(chain, t.recipe.steps, strict=True)
+        if k not in steps
+    }
     environment, wanted, failed = digest_of(fingerprint())[:16], [], 0
     for trial, chain in zip(planned, chains, strict=True):
         outcomes = [steps.get(key) for key in chain]

@@ -44,7 +44,11 @@ class Host:
             try:
                 if self._file is not None or self._take_lock():
                     self._start_waiting()
-            except (LabError, OSError, SQLAlchemyError) as error:  # a full disk, say: the thread must outlive it, or every wait is for ever
+            except (
+                LabError,
+                OSError,
+                SQLAlchemyError,
+            ) as error:  # a full disk, say: the thread must outlive it, or every wait is for ever
                 log.error("The engine tries again in %.0f s: %s", RETRY_S, error)
                 self.stopping.wait(RETRY_S)
             self.wake.wait(POLL_S)
@@ -84,7 +88,9 @@ class Host:
         for study in reversed(records.studies(("queued", "running"))):
             if study.id not in self.active and len(self.active) < self.at_once:
                 run = StudyRun(study.id, self.cluster, self.stopping.is_set)
-                self.active[study.id] = threading.Thread(target=self._run, args=(run,), name=f"study-{study.id}", daemon=True)
+                self.active[study.id] = threading.Thread(
+                    target=self._run, args=(run,), name=f"study-{study.id}", daemon=True
+                )
                 self.active[study.id].start()
 
     def _run(self, study: StudyRun) -> None:

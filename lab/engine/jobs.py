@@ -108,7 +108,10 @@ def probe(request: Mapping[str, Any]) -> dict[str, Any]:
         {"accuracies": one a candidate}.
     """
     split, where = ("test" if request["n"] is None else "calibration"), Path(request["data"])
-    x, labels = load_array(where, f"x_{split}")[: request["n"]], np.asarray(load_array(where, f"y_{split}")[: request["n"]])
+    x, labels = (
+        load_array(where, f"x_{split}")[: request["n"]],
+        np.asarray(load_array(where, f"y_{split}")[: request["n"]]),
+    )
     runtime = registry.runtime(request["runtime"])
     session = runtime.load(request["path"], {o.id: o.default for o in runtime.options})
     specs = [InputSpec.from_json(c) for c in request["candidates"]]

@@ -24,7 +24,9 @@ def output_options(target: Target) -> dict[str, Any]:
     return {o.id: target.options[o.id] if o.affects_output else o.default for o in options}
 
 
-def evaluate_key(artifact: str, baseline: str, target: Target, card: ModelCard, spec: StudySpec, data: str, environment: str) -> str:
+def evaluate_key(
+    artifact: str, baseline: str, target: Target, card: ModelCard, spec: StudySpec, data: str, environment: str
+) -> str:
     """Key of a file's answers to a test set in a runtime on a machine."""
     return digest_of(["evaluate", artifact, baseline, target.runtime, output_options(target), asdict(card.input), data,
                       spec.test_samples, sorted(spec.metrics), environment])  # fmt: skip

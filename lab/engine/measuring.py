@@ -33,7 +33,9 @@ def measure(request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[]
     source.write_text(json.dumps(request))
     command = [sys.executable, "-m", "lab.measure.child", str(source), str(answer)]
     with (workdir / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=CHECKOUT, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **QUIET, **SINGLE})
+        process = subprocess.Popen(
+            command, cwd=CHECKOUT, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **QUIET, **SINGLE}
+        )
     try:
         _wait(process, timeout_s, cancelled)
         found = _read(process, answer, workdir / "log")
@@ -48,7 +50,11 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float, cancelled: Callabl
         if (stop := cancelled()) or time.monotonic() > deadline:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            raise JobCancelled("The study was cancelled") if stop else JobTimedOut(f"Measuring took more than {timeout_s:.0f} s and was stopped")
+            raise (
+                JobCancelled("The study was cancelled")
+                if stop
+                else JobTimedOut(f"Measuring took more than {timeout_s:.0f} s and was stopped")
+            )
         time.sleep(POLL_S)
 
 

@@ -65,7 +65,9 @@ class Pools:
         for _ in range(workers_of(toolchain)):
             self._pool(toolchain).schedule(worker.preload, args=(tuple(packages),))
 
-    def run(self, toolchain: str, body: Body, request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    def run(
+        self, toolchain: str, body: Body, request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[], bool]
+    ) -> dict[str, Any]:
         """Run a job to its end in a worker of the toolchain.
 
         Args:
@@ -87,7 +89,11 @@ class Pools:
         except JobCancelled as error:
             answer = {"error": worker.error_json(error)}
         except FutureTimeout:
-            answer = {"error": worker.error_json(JobTimedOut(f"The job ran longer than its limit of {timeout_s:.0f} s and was stopped"))}
+            answer = {
+                "error": worker.error_json(
+                    JobTimedOut(f"The job ran longer than its limit of {timeout_s:.0f} s and was stopped")
+                )
+            }
         except ProcessExpired as error:
             answer = {"error": worker.error_json(_cause(error, workdir))}
         return {**answer, "workdir": str(workdir)}
@@ -110,7 +116,12 @@ class Pools:
         with self._lock:
             if toolchain not in self._pools or not self._pools[toolchain].active:
                 _start_quiet_tracker()
-                self._pools[toolchain] = ProcessPool(workers_of(toolchain), initializer=worker.start, initargs=(toolchain, str(folder("logs"))), context=_Context())
+                self._pools[toolchain] = ProcessPool(
+                    workers_of(toolchain),
+                    initializer=worker.start,
+                    initargs=(toolchain, str(folder("logs"))),
+                    context=_Context(),
+                )
             return self._pools[toolchain]
 
     def stop(self) -> None:
@@ -154,7 +165,9 @@ def _cause(error: ProcessExpired, workdir: Path) -> JobCrashed | JobOutOfMemory:
     if code == -signal.SIGKILL:
         return JobOutOfMemory("The job's process was killed (SIGKILL), most likely by the kernel for lack of memory")
     cause = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-    return JobCrashed(f"The job's process crashed ({cause})", remedy="The library crashed on this model; choose another technique")
+    return JobCrashed(
+        f"The job's process crashed ({cause})", remedy="The library crashed on this model; choose another technique"
+    )
 
 
 POOLS = Pools()

@@ -70,7 +70,12 @@ class StudyRun:
 
     def _warm_up(self) -> None:
         """Begin the long imports of toolchains that will be needed while other things are got ready."""
-        missing = {s[-1].technique for t in self.trials.values() for s in prefixes(t.recipe) if self._step_key(s) not in self.steps}
+        missing = {
+            s[-1].technique
+            for t in self.trials.values()
+            for s in prefixes(t.recipe)
+            if self._step_key(s) not in self.steps
+        }
         packages: dict[str, dict[str, None]] = {}
         for technique in map(registry.technique, sorted(missing) if "LAB_SCHEDULER" not in os.environ else ()):
             packages.setdefault(technique.toolchain, {}).update(dict.fromkeys(technique.requires))
@@ -119,7 +124,9 @@ class StudyRun:
                 return {**self.steps[key], "cached": True}
         request = {"study": self.id, "key": key, "step": steps[-1].to_json(), "card": self.card_json, "data": self.data}
         resources = {"slot": 1} | ({technique.toolchain: 1} if technique.toolchain != "light" else {})
-        return self.cluster.submit(tasks.build_task, request, before, resources=resources, priority=BUILD_PRIORITY, label=technique.id)
+        return self.cluster.submit(
+            tasks.build_task, request, before, resources=resources, priority=BUILD_PRIORITY, label=technique.id
+        )
 
     def _evaluate(self, trial: Trial) -> Node:
         key = (digest_of(trial.recipe.to_json()), digest_of([trial.target.runtime, keys.output_options(trial.target)]))
@@ -131,7 +138,11 @@ class StudyRun:
         built, base = self._build(trial.recipe.steps), self._baseline_of(trial)
         base_built = self._build(base.recipe.steps) if base else None
         base_evaluated = self._evaluate(base) if base else None
-        request = {**self._request(trial.target), "label": f"{trial.name} on {trial.target.runtime}", "is_baseline": trial.is_baseline}
+        request = {
+            **self._request(trial.target),
+            "label": f"{trial.name} on {trial.target.runtime}",
+            "is_baseline": trial.is_baseline,
+        }
         if all(d is None or isinstance(d, dict) for d in (built, base_built, base_evaluated)):
             if "error" in built:
                 return built
@@ -156,7 +167,11 @@ class StudyRun:
         built, evaluated = [self._build(t.recipe.steps) for t in mine], [self._evaluate(t) for t in mine]
         request = {**self._request(target), "remeasure": self.remeasure}
         if not self.remeasure and all(isinstance(n, dict) for n in (*built, *evaluated)):
-            shas = [b["artifact"]["sha256"] for b, e in zip(built, evaluated, strict=True) if "error" not in b and "error" not in e]
+            shas = [
+                b["artifact"]["sha256"]
+                for b, e in zip(built, evaluated, strict=True)
+                if "error" not in b and "error" not in e
+            ]
             known = {sha: tasks.known_measurement(request, sha) for sha in shas}
             if all(outcome is not None for outcome in known.values()):
                 return known
@@ -173,7 +188,11 @@ class StudyRun:
         def apply(outcome: Any) -> list[Trial]:
             if "error" in outcome:
                 return [self._failed(id_, outcome["error"])]
-            details = {"notes": outcome.get("notes", {}), "build_s": outcome.get("seconds"), "build_cached": bool(outcome.get("cached"))}
+            details = {
+                "notes": outcome.get("notes", {}),
+                "build_s": outcome.get("seconds"),
+                "build_cached": bool(outcome.get("cached")),
+            }
             inspection = outcome.get("inspection", {})
             return [self._change(id_, state="running", artifact=Artifact(**outcome["artifact"]), environment=self.environment, details=details,
                                  float_operators=inspection.get("float_operators", {}), cached=bool(outcome.get("cached")))]  # fmt: skip
@@ -200,7 +219,9 @@ class StudyRun:
         artifact = self.trials[id_].artifact
         outcome = outcomes if "error" in outcomes else outcomes.get(artifact.sha256 if artifact else "")
         if outcome is None or "error" in outcome:
-            return self._failed(id_, (outcome or {}).get("error") or {"type": "JobError", "message": "It was never measured."})
+            return self._failed(
+                id_, (outcome or {}).get("error") or {"type": "JobError", "message": "It was never measured."}
+            )
         trial = self._measured(id_, outcome, samples=outcome["samples"])
         return self._change(id_, state="complete", measurements=trial.measurements)
 
@@ -252,7 +273,11 @@ class StudyRun:
             raise EngineStopped
         cancelled = records.study_row(self.id).cancel_requested
         left = [t for t in self.trials.values() if t.state not in FINISHED]
-        error = {"type": "JobCancelled", "message": "The study was cancelled."} if cancelled else {"type": "JobError", "message": "It was never run."}
+        error = (
+            {"type": "JobCancelled", "message": "The study was cancelled."}
+            if cancelled
+            else {"type": "JobError", "message": "It was never run."}
+        )
         if left:
             records.update_trials(self.id, [self._failed(t.id, error) for t in left])
         state = "cancelled" if cancelled else "complete"
@@ -262,7 +287,9 @@ class StudyRun:
         found = error_json(error)
         left = [t for t in self.trials.values() if t.state not in FINISHED]
         records.update_trials(self.id, [self._change(t.id, state="failed", error=found) for t in left])
-        records.update_study(self.id, state="failed", stage="", error=found, seconds_left=0.0, finished_at=records.now())
+        records.update_study(
+            self.id, state="failed", stage="", error=found, seconds_left=0.0, finished_at=records.now()
+        )
 
 
 def _build_seconds(recipe: Recipe, known: dict[str, float]) -> float:

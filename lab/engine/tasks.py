@@ -51,7 +51,14 @@ def build_task(request: Mapping[str, Any], before: Outcome) -> Outcome:
         body = {"technique": technique.id, "params": request["step"]["params"], "source": before["artifact"]["path"],
                 "card": request["card"], "data": request["data"]}  # fmt: skip
         answer = POOLS.run(technique.toolchain, jobs.build, body, technique.timeout_s, _cancelled(request["study"]))
-        return _kept(answer, lambda a: {"artifact": keep(Path(a["file"]), a["format"]).to_json(), "notes": a["notes"], "inspection": a["inspection"]})
+        return _kept(
+            answer,
+            lambda a: {
+                "artifact": keep(Path(a["file"]), a["format"]).to_json(),
+                "notes": a["notes"],
+                "inspection": a["inspection"],
+            },
+        )
 
     def remember(outcome: Outcome, seconds: float) -> None:
         records.remember_step(request["key"], technique.id, outcome, seconds)
@@ -59,7 +66,9 @@ def build_task(request: Mapping[str, Any], before: Outcome) -> Outcome:
     return _once(request, "build", technique.id, lambda: records.known_step(request["key"]), work, remember)
 
 
-def evaluate_task(request: Mapping[str, Any], built: Outcome, baseline_built: Outcome | None, baseline: Outcome | None) -> Outcome:
+def evaluate_task(
+    request: Mapping[str, Any], built: Outcome, baseline_built: Outcome | None, baseline: Outcome | None
+) -> Outcome:
     """Evaluate a variant's answers against the truth and the float baseline's answers.
 
     Args:
@@ -86,7 +95,9 @@ def evaluate_task(request: Mapping[str, Any], built: Outcome, baseline_built: Ou
     def remember(outcome: Outcome, seconds: float) -> None:
         records.remember_result(key, "evaluate", outcome, seconds)
 
-    return _once({**request, "key": key}, "evaluate", request["label"], lambda: records.known_result(key), work, remember)
+    return _once(
+        {**request, "key": key}, "evaluate", request["label"], lambda: records.known_result(key), work, remember
+    )
 
 
 def evaluation_key(request: Mapping[str, Any], built: Outcome, baseline_built: Outcome | None) -> str:
@@ -94,10 +105,14 @@ def evaluation_key(request: Mapping[str, Any], built: Outcome, baseline_built: O
     sha = built["artifact"]["sha256"]
     base = baseline_built["artifact"]["sha256"] if baseline_built else sha if request["is_baseline"] else ""
     card, spec = ModelCard.from_json(request["card"]), spec_from_json(request["spec"])
-    return keys.evaluate_key(sha, base, Target.from_json(request["target"]), card, spec, Path(request["data"]).name, request["environment"])
+    return keys.evaluate_key(
+        sha, base, Target.from_json(request["target"]), card, spec, Path(request["data"]).name, request["environment"]
+    )
 
 
-def measure_task(request: Mapping[str, Any], built: Sequence[Outcome], evaluated: Sequence[Outcome]) -> dict[str, Outcome]:
+def measure_task(
+    request: Mapping[str, Any], built: Sequence[Outcome], evaluated: Sequence[Outcome]
+) -> dict[str, Outcome]:
     """Measure, interleaved and alone on the machine, every variant of a target that ran and is not known yet.
 
     Args:
@@ -143,11 +158,21 @@ def _measure_fresh(request: Mapping[str, Any], paths: Mapping[str, str]) -> dict
             outcome["error"] = {**outcome["error"], "job": "measure", "key": key}
         if outcome.get("error", {}).get("type") not in PASSING:
             records.remember_result(key, "measure", outcome, (finish - start) / len(paths))
-    _log(request["study"], "measure", target.runtime, f"{target.to_json()}", start, finish, "failed" if "error" in answer else "complete")
+    _log(
+        request["study"],
+        "measure",
+        target.runtime,
+        f"{target.to_json()}",
+        start,
+        finish,
+        "failed" if "error" in answer else "complete",
+    )
     return outcomes
 
 
-def _measuring_request(request: Mapping[str, Any], paths: Mapping[str, str], spec: StudySpec, target: Target) -> dict[str, Any]:
+def _measuring_request(
+    request: Mapping[str, Any], paths: Mapping[str, str], spec: StudySpec, target: Target
+) -> dict[str, Any]:
     item = Path(request["data"]) / f"item-{request['item_digest']}.npy"
     if not item.exists():
         stored = load_array(Path(request["data"]), "x_test")[:1]
@@ -203,7 +228,9 @@ def _once(request: Mapping[str, Any], kind: str, label: str, known: Callable[[],
             outcome["error"] |= {"job": kind, "key": request["key"]}
         if outcome.get("error", {}).get("type") not in PASSING:
             remember(outcome, finish - start)
-        _log(request["study"], kind, request["key"], label, start, finish, "failed" if "error" in outcome else "complete")
+        _log(
+            request["study"], kind, request["key"], label, start, finish, "failed" if "error" in outcome else "complete"
+        )
         return {**outcome, "seconds": finish - start}
 
 
@@ -231,5 +258,13 @@ def _cancelled(study_id: str) -> Callable[[], bool]:
 
 
 def _log(study: str, kind: str, key: str, label: str, start: float, finish: float, outcome: str) -> None:
-    records.add_job(study=study, kind=kind, key=key, label=label[:300], machine=platform.node(), started_at=start, finished_at=finish, outcome=outcome)
-
+    records.add_job(
+        study=study,
+        kind=kind,
+        key=key,
+        label=label[:300],
+        machine=platform.node(),
+        started_at=start,
+        finished_at=finish,
+        outcome=outcome,
+    )

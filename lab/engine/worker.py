@@ -19,7 +19,12 @@ from lab.plugs import module_of
 PRELOAD: dict[str, tuple[str, ...]] = {"light": ("numpy",), "torch": ("torch",), "tensorflow": ("tensorflow",)}
 OUT_OF_MEMORY = "out_of_memory"
 POLL_S, ORPHAN_POLL_S = 0.1, 0.5
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1", "NNCF_DISABLE_TELEMETRY": "1", "KERAS_BACKEND": "tensorflow"}
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "NNCF_DISABLE_TELEMETRY": "1",
+    "KERAS_BACKEND": "tensorflow",
+}
 
 
 def start(toolchain: str, logs: str) -> None:
@@ -50,7 +55,9 @@ def _die_with_parent(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run(body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[str, Any], memory_bytes: int) -> dict[str, Any]:
+def run(
+    body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[str, Any], memory_bytes: int
+) -> dict[str, Any]:
     """Run a job's body; whatever it raises becomes data.
 
     Returns:

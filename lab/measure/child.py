@@ -41,7 +41,11 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     alive = {id_: path for id_, path in request["variants"].items() if "error" not in answer[id_]}
     calls = {id_: _call(runtime, request["options"], path, item) for id_, path in alive.items()}
     threads = int(request["options"].get("threads", 1))
-    timed = time_rounds(calls, request["rounds"], request["runs"], request["turn_s"], threads, request["seed"]) if calls else {}
+    timed = (
+        time_rounds(calls, request["rounds"], request["runs"], request["turn_s"], threads, request["seed"])
+        if calls
+        else {}
+    )
     for id_, rounds in timed.items():
         answer[id_]["rounds"] = rounds
     return {"variants": answer}

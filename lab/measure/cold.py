@@ -67,4 +67,6 @@ def _wait(child: int, reader: int) -> dict[str, Any]:
         return dict(json.loads(text))
     code = os.waitstatus_to_exitcode(status)
     cause = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-    return {"error": {"type": "JobCrashed", "message": f"The runtime crashed while it loaded or ran the file ({cause})."}}
+    return {
+        "error": {"type": "JobCrashed", "message": f"The runtime crashed while it loaded or ran the file ({cause})."}
+    }

@@ -9,8 +9,32 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "asimddp", "i8mm", "fphp", "bf16", "sve")
-PACKAGES = ("onnxruntime", "ai-edge-litert", "ai-edge-quantizer", "onnx", "tensorflow", "keras", "torch", "litert-torch", "tf2onnx", "numpy")
+FEATURES = (
+    "avx2",
+    "avx512f",
+    "avx_vnni",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_int8",
+    "asimddp",
+    "i8mm",
+    "fphp",
+    "bf16",
+    "sve",
+)
+PACKAGES = (
+    "onnxruntime",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "onnx",
+    "tensorflow",
+    "keras",
+    "torch",
+    "litert-torch",
+    "tf2onnx",
+    "numpy",
+)
 
 
 @cache
@@ -30,7 +54,10 @@ def _cpu() -> dict[str, Any]:
     text = info.read_text() if info.exists() else ""
     lines = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in text.splitlines())}
     flags = (lines.get("flags") or lines.get("Features") or "").split()
-    return {"model": lines.get("model name") or platform.processor() or "unknown", "features": [f for f in FEATURES if f in flags]}
+    return {
+        "model": lines.get("model name") or platform.processor() or "unknown",
+        "features": [f for f in FEATURES if f in flags],
+    }
 
 
 def _governor() -> str | None:

@@ -23,7 +23,9 @@ class Turns:
     rounds: list[dict[str, Any]] = field(default_factory=list)
 
 
-def time_rounds(calls: Mapping[str, Callable[[], Any]], rounds: int, runs: int, turn_s: float, threads: int, seed: int) -> dict[str, Any]:
+def time_rounds(
+    calls: Mapping[str, Callable[[], Any]], rounds: int, runs: int, turn_s: float, threads: int, seed: int
+) -> dict[str, Any]:
     """Time every call in `rounds` shuffled rounds and repeat the contended turns.
 
     Args:

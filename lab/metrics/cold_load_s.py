@@ -7,7 +7,9 @@ from lab.types import Measurement
 
 def cold_load_s(cold_load: Array) -> Measurement:
     """Median seconds from opening the file to the end of the first run, with the range seen."""
-    return Measurement("cold_load_s", float(np.median(cold_load)), "s", len(cold_load), float(cold_load.min()), float(cold_load.max()))
+    return Measurement(
+        "cold_load_s", float(np.median(cold_load)), "s", len(cold_load), float(cold_load.min()), float(cold_load.max())
+    )
 
 
 METRIC = Metric(

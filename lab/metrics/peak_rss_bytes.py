@@ -7,7 +7,9 @@ from lab.types import Measurement
 
 def peak_rss_bytes(peak_rss: Array) -> Measurement:
     """Median peak resident set above the bare runtime, with the range seen."""
-    return Measurement("peak_rss_bytes", float(np.median(peak_rss)), "B", len(peak_rss), float(peak_rss.min()), float(peak_rss.max()))
+    return Measurement(
+        "peak_rss_bytes", float(np.median(peak_rss)), "B", len(peak_rss), float(peak_rss.min()), float(peak_rss.max())
+    )
 
 
 METRIC = Metric(

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 EXAMPLE = Path(__file__).with_name("example.lab")
 FORMAT_VERSION = 1
 LARGEST_ENTRY_BYTES = 512 * 2**20
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, LookupError, TypeError, ValueError, AttributeError, NotImplementedError, IntegrityError)
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    NotImplementedError,
+    IntegrityError,
+)
 """What reading a damaged or made-up file may raise."""
 
 
@@ -50,11 +60,27 @@ def table(trials: list[Trial]) -> pd.DataFrame:
 
 
 def _row(trial: Trial) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": trial.id, "name": trial.name, **trial.target.to_json(), "state": trial.state, "cached": trial.cached}
+    row: dict[str, Any] = {
+        "id": trial.id,
+        "name": trial.name,
+        **trial.target.to_json(),
+        "state": trial.state,
+        "cached": trial.cached,
+    }
     for id_, m in trial.measurements.items():
-        row |= {id_: m.value, f"{id_}_low": m.low, f"{id_}_high": m.high, f"{id_}_n": m.n, f"{id_}_flags": " ".join(m.flags)}
+        row |= {
+            id_: m.value,
+            f"{id_}_low": m.low,
+            f"{id_}_high": m.high,
+            f"{id_}_n": m.n,
+            f"{id_}_flags": " ".join(m.flags),
+        }
     row |= {"sha256": trial.artifact.sha256 if trial.artifact else None, "environment": trial.environment}
-    return {**row, "recipe": json.dumps(trial.recipe.to_json()), "error": trial.error["message"] if trial.error else None}
+    return {
+        **row,
+        "recipe": json.dumps(trial.recipe.to_json()),
+        "error": trial.error["message"] if trial.error else None,
+    }
 
 
 def _write_csv(study_id: str, to: Path) -> None:
@@ -114,13 +140,17 @@ def import_study(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             return _import(archive)
     except (*DAMAGE, OSError) as error:
-        raise InvalidFile("This is not a readable .lab file", given=str(path), remedy=f"Export it again ({error})") from error
+        raise InvalidFile(
+            "This is not a readable .lab file", given=str(path), remedy=f"Export it again ({error})"
+        ) from error
 
 
 def _import(archive: zipfile.ZipFile) -> str:
     value = json.loads(archive.read("study.json"))
     if value.get("format") != FORMAT_VERSION:
-        raise InvalidFile("This .lab file is of another version", allowed=str(FORMAT_VERSION), given=value.get("format"))
+        raise InvalidFile(
+            "This .lab file is of another version", allowed=str(FORMAT_VERSION), given=value.get("format")
+        )
     head = value["study"]
     try:
         return records.study(head["id"]).id
@@ -164,7 +194,9 @@ def _read_trial(value: dict[str, Any], study: str, kept: dict[str, Artifact], en
     if artifact:
         found = kept.get(artifact["path"])
         if found and found.sha256 != artifact["sha256"]:
-            raise InvalidFile("A file in the .lab file is not its trial's", allowed=artifact["sha256"], given=found.sha256)
+            raise InvalidFile(
+                "A file in the .lab file is not its trial's", allowed=artifact["sha256"], given=found.sha256
+            )
         artifact = Artifact(**{**artifact, "path": found.path if found else ""})
     return Trial(
         id=value["id"], study=study, position=value["position"], name=value["name"], recipe=Recipe.from_json(value["recipe"]),

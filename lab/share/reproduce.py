@@ -20,7 +20,10 @@ def trial_spec(trial: Trial, spec: StudySpec) -> dict[str, Any]:
 def reproduce(trial: Trial, spec: StudySpec) -> dict[str, str]:
     """{"cli", "python"}: each runs the trial and the float baseline beside it."""
     value = trial_spec(trial, spec)
-    return {"cli": f"python -m lab sweep {spec.model} --spec - <<'JSON'\n{json.dumps(value)}\nJSON", "python": _python(value)}
+    return {
+        "cli": f"python -m lab sweep {spec.model} --spec - <<'JSON'\n{json.dumps(value)}\nJSON",
+        "python": _python(value),
+    }
 
 
 def _python(value: dict[str, Any]) -> str:

@@ -34,12 +34,18 @@ def _techniques() -> str:
 
 
 def _runtimes() -> str:
-    rows = [[f"`{r.id}`", r.title, ", ".join(r.formats), ", ".join(f"`{o.id}`" for o in r.options)] for r in registry.runtimes().values()]
+    rows = [
+        [f"`{r.id}`", r.title, ", ".join(r.formats), ", ".join(f"`{o.id}`" for o in r.options)]
+        for r in registry.runtimes().values()
+    ]
     return _table(["runtime", "is", "runs", "options"], rows)
 
 
 def _metrics() -> str:
-    rows = [[f"`{m.id}`", m.unit, {"maximize": "more", "minimize": "less"}[m.direction], m.help] for m in registry.metrics().values()]
+    rows = [
+        [f"`{m.id}`", m.unit, {"maximize": "more", "minimize": "less"}[m.direction], m.help]
+        for m in registry.metrics().values()
+    ]
     return _table(["metric", "unit", "better is", "what it is"], rows)
 
 
@@ -50,7 +56,13 @@ def _options() -> str:
     return _table(["of", "option", "allowed", "default", *PRESETS, "what it does"], rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {"models": _models, "techniques": _techniques, "runtimes": _runtimes, "metrics": _metrics, "options": _options}
+TABLES: dict[str, Callable[[], str]] = {
+    "models": _models,
+    "techniques": _techniques,
+    "runtimes": _runtimes,
+    "metrics": _metrics,
+    "options": _options,
+}
 
 
 def refreshed(text: str) -> str:

@@ -95,7 +95,9 @@ def as_input(x: Array, spec: InputSpec) -> Array:
         x = np.moveaxis(x, -1, 1) if spec.layout == "NCHW" else np.moveaxis(x, 1, -1)
     if (spec.scale, spec.offset) == (1.0, 0.0):
         return np.ascontiguousarray(x, dtype=spec.dtype)
-    return np.ascontiguousarray(x.astype("float32") * np.float32(spec.scale) + np.float32(spec.offset), dtype=spec.dtype)
+    return np.ascontiguousarray(
+        x.astype("float32") * np.float32(spec.scale) + np.float32(spec.offset), dtype=spec.dtype
+    )
 
 
 if __name__ == "__main__":

@@ -48,7 +48,9 @@ def study_row(id_: str) -> Row[Any]:
     with read() as connection:
         row = connection.execute(select(schema.studies).where(schema.studies.c.id == id_)).one_or_none()
         if row is None:
-            recent = connection.execute(select(schema.studies.c.id).order_by(schema.studies.c.created_at.desc()).limit(10))
+            recent = connection.execute(
+                select(schema.studies.c.id).order_by(schema.studies.c.created_at.desc()).limit(10)
+            )
             raise UnknownId.of("study", id_, recent.scalars().all(), "Look it up with: python -m lab studies")
     return row
 
@@ -75,7 +77,9 @@ def _touch(connection: Connection, id_: str, values: Mapping[str, Any]) -> None:
 
 def _study(row: Row[Any]) -> Study:
     spec = spec_from_json(row.spec)
-    return Study(row.id, row.model, row.state, spec, row.title, row.created_at, row.finished_at, row.revision, row.error)
+    return Study(
+        row.id, row.model, row.state, spec, row.title, row.created_at, row.finished_at, row.revision, row.error
+    )
 
 
 # --- trials ----------------------------------------------------------------------------------------------------------
@@ -98,7 +102,9 @@ def update_trials(study_id: str, changed: Sequence[Trial]) -> None:
 
 _CHANGING = ("state", "cached", "error", "artifact", "measurements", "environment", "float_operators", "details")
 _UPDATE_TRIAL = (
-    update(schema.trials).where(schema.trials.c.id == bindparam("this")).values({k: bindparam(f"new_{k}", type_=schema.trials.c[k].type) for k in _CHANGING})
+    update(schema.trials)
+    .where(schema.trials.c.id == bindparam("this"))
+    .values({k: bindparam(f"new_{k}", type_=schema.trials.c[k].type) for k in _CHANGING})
 )
 
 
@@ -106,7 +112,14 @@ def reset_unfinished(study_id: str) -> None:
     """Queue a study again with its failed and cancelled trials, and forget the failures that were remembered for them."""
     again = [t for t in trials(study_id) if t.state in ("failed", "cancelled")]
     forget = [t.error["key"] for t in again if t.error and "key" in t.error]
-    blank: dict[str, Any] = {"state": "queued", "error": None, "artifact": None, "measurements": {}, "details": {}, "cached": False}
+    blank: dict[str, Any] = {
+        "state": "queued",
+        "error": None,
+        "artifact": None,
+        "measurements": {},
+        "details": {},
+        "cached": False,
+    }
     with write() as connection:
         for table in (schema.steps, schema.results):
             connection.execute(delete(table).where(table.c.key.in_(forget)))
@@ -162,7 +175,9 @@ def _known_of(table: Table, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
     with read() as connection:
         for start in range(0, len(wanted), 500):  # SQLite bounds the number of parameters
             part = table.c.key.in_(wanted[start : start + 500])
-            found |= {row.key: row.outcome for row in connection.execute(select(table.c.key, table.c.outcome).where(part))}
+            found |= {
+                row.key: row.outcome for row in connection.execute(select(table.c.key, table.c.outcome).where(part))
+            }
     return found
 
 
@@ -229,7 +244,9 @@ def environment(id_: str) -> dict[str, Any]:
         UnknownId: there is none.
     """
     with read() as connection:
-        found = connection.execute(select(schema.environments.c.payload).where(schema.environments.c.id == id_)).scalar()
+        found = connection.execute(
+            select(schema.environments.c.payload).where(schema.environments.c.id == id_)
+        ).scalar()
     if found is None:
         raise UnknownId("There is no environment of that id", given=id_)
     return dict(found)

@@ -114,7 +114,7 @@ def test_impossible_spaces(card: ModelCard, space: dict[str, Any], says: str) ->
 
 
 def test_a_runtime_that_the_model_cannot_reach(card: ModelCard) -> None:
-    with pytest.raises(UsageError, match="Nothing can be run.*'onnx'.*tflite"):
+    with pytest.raises(UsageError, match=r"Nothing can be run.*'onnx'.*tflite"):
         lab.start(lab.make_spec("small", targets=["litert"]))
     assert lab.studies() == []
 
@@ -122,14 +122,14 @@ def test_a_runtime_that_the_model_cannot_reach(card: ModelCard) -> None:
 def test_no_path_names_both_ends(card: ModelCard) -> None:
     from lab.recipe import complete
 
-    with pytest.raises(NoPath, match="from 'onnx' to what 'litert' takes.*tflite"):
+    with pytest.raises(NoPath, match=r"from 'onnx' to what 'litert' takes.*tflite"):
         complete("onnx", Recipe(), Target("litert"))
 
 
 def test_a_missing_package_names_the_line_that_brings_it() -> None:
     from lab.plugs import require
 
-    with pytest.raises(MissingPackage, match="'not-there', which is not installed.*pip install not-there"):
+    with pytest.raises(MissingPackage, match=r"'not-there', which is not installed.*pip install not-there"):
         require("The technique 'x'", ("numpy", "not-there"))
 
 
@@ -142,7 +142,7 @@ def test_a_missing_package_names_the_line_that_brings_it() -> None:
 )
 def test_corrupt_model_files(lab_home: Path, tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(InvalidFile, match="Given"):
+    with pytest.raises(InvalidFile, match=r"Given"):
         lab.add_model(tmp_path / name, small.write_data(tmp_path / "data.npz"))
     assert "x" not in lab.models()
 
@@ -151,15 +151,15 @@ def test_corrupt_model_files(lab_home: Path, tmp_path: Path, name: str, content:
 def test_names_that_a_model_cannot_have(lab_home: Path, tmp_path: Path, name: str) -> None:
     model, data = small.write_onnx(tmp_path / "x.onnx"), small.write_data(tmp_path / "x.npz")
     if name:
-        with pytest.raises(UsageError, match="cannot be registered under this name.*--name"):
+        with pytest.raises(UsageError, match=r"cannot be registered under this name.*--name"):
             lab.add_model(model, data, name=name)
     else:
-        with pytest.raises(UsageError, match="cannot be registered under this name"):
+        with pytest.raises(UsageError, match=r"cannot be registered under this name"):
             lab.add_model(model.rename(tmp_path / "….onnx"), data)
 
 
 def test_a_task_that_cannot_be_added(lab_home: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="Allowed: classification. Given: 'detection'"):
+    with pytest.raises(UsageError, match=r"Allowed: classification. Given: 'detection'"):
         lab.add_model(tmp_path / "x.onnx", tmp_path / "x.npz", "detection")
 
 
@@ -209,7 +209,7 @@ def test_data_that_cannot_be(tmp_path: Path, changed: dict[str, Any], says: str)
 def test_files_that_are_no_data(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "x.npz").write_bytes(content)
-    with pytest.raises(InvalidFile, match="Given"):
+    with pytest.raises(InvalidFile, match=r"Given"):
         read_data(tmp_path / "x.npz")
 
 
@@ -272,7 +272,7 @@ def test_damaged_values(card: ModelCard, tmp_path: Path, change: Callable[[dict[
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04"])
 def test_damaged_files(lab_home: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.lab").write_bytes(content)
-    with pytest.raises(InvalidFile, match="not a readable .lab file"):
+    with pytest.raises(InvalidFile, match=r"not a readable .lab file"):
         lab.import_study(tmp_path / "x.lab")
 
 
@@ -281,13 +281,13 @@ def test_a_flipped_byte_is_noticed(card: ModelCard, tmp_path: Path) -> None:
     damaged = bytearray(file.read_bytes())
     damaged[200] ^= 0xFF
     file.write_bytes(damaged)
-    with pytest.raises(InvalidFile, match="not a readable .lab file"):
+    with pytest.raises(InvalidFile, match=r"not a readable .lab file"):
         lab.import_study(file)
 
 
 def test_a_file_that_is_not_what_its_name_says(card: ModelCard, tmp_path: Path, lab_home: Path) -> None:
     file = exported(card, tmp_path / "x.lab", files={f"files/{'0' * 64}.onnx": b"other"})
-    with pytest.raises(InvalidFile, match="not what its name says"):
+    with pytest.raises(InvalidFile, match=r"not what its name says"):
         lab.import_study(file)
     assert list((lab_home / "artifacts").glob("*")) == []
     assert lab.studies() == []
