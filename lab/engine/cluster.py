@@ -40,9 +40,7 @@ class Cluster:
         with self._lock:
             if self._client is None:
                 self._client = _connect()
-                atexit.register(
-                    self._before_exit
-                )  # last in, first out: ahead of what the import of distributed registered
+                atexit.register(self._before_exit)  # last in, first out: ahead of what distributed registered
             return self._client
 
     def submit(
@@ -88,10 +86,13 @@ def machine_resources() -> dict[str, float]:
 def _connect() -> Any:
     import dask
     from distributed import Client, LocalCluster
+    from distributed.node import ServerNode
 
     dask.config.set(QUIET)
     if address := os.environ.get("LAB_SCHEDULER"):
         return Client(address)
+    # even without a dashboard, Dask serves its state over HTTP, unasked and to the whole network
+    ServerNode.start_http_server = lambda *_, **__: None
     cluster = LocalCluster(n_workers=1, threads_per_worker=slots(), processes=False, dashboard_address=None,
                            resources=machine_resources(), silence_logs=logging.ERROR)  # fmt: skip
     return Client(cluster)

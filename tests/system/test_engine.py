@@ -207,6 +207,22 @@ print(*[lab.wait(i).id for i in ids])
 """
 
 
+LISTENING = """
+import lab, psutil
+lab.wait(lab.start(lab.make_spec("small", space={}, targets=["ort"], seed=401, rounds=2, runs=5)))
+processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+print([c.laddr for p in processes for c in p.net_connections() if c.status == psutil.CONN_LISTEN])
+"""
+
+
+def test_an_engine_opens_no_port(checkout: Checkout, started: list[subprocess.Popen[str]]) -> None:
+    process = checkout.python("-c", LISTENING)
+    started.append(process)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out.strip() == "[]"
+
+
 def test_two_sweeps_in_one_process(checkout: Checkout, started: list[subprocess.Popen[str]]) -> None:
     process = checkout.python("-c", TWO)
     started.append(process)
