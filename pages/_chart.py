@@ -14,7 +14,7 @@ import plotly
 import streamlit as st
 import streamlit.components.v1 as v1
 
-from lab.plots.theme import CONFIG, INKS, Mode
+from lab.plots.theme import CONFIG, INKS, dark_for_light
 
 _HERE = Path(__file__).parent
 
@@ -32,20 +32,17 @@ def _parts() -> tuple[Any, str]:
     return component, f"component/{package.name}/plotly.min.js"
 
 
-def mode() -> Mode:
-    """The theme that the viewer sees."""
-    return "dark" if st.context.theme.type == "dark" else "light"
-
-
 def chart(
-    figure_json: str, *, key: str, alt: str, chosen: str | None = None, on_choose: Callable[[str], None] | None = None,
-    static: bool = False,
+    figure_json: str, *, key: str, height: int, alt: str, chosen: str | None = None,
+    on_choose: Callable[[str], None] | None = None, static: bool = False,
 ) -> None:  # fmt: skip
     """Draw a figure.
 
     Args:
-        figure_json: `figure.to_json()`; text, so that a cached figure costs nothing to send again.
+        figure_json: a light figure's JSON, which the browser turns dark where the viewer's theme is; text, so that a
+            cached figure costs nothing to send again.
         key: while it stays, the chart is redrawn in place.
+        height: pixels kept free until it is drawn, so that nothing jumps.
         alt: what the chart shows, for those who cannot see it.
         chosen: id (first entry of a point's customdata) to put a ring around.
         on_choose: told the id of a clicked point.
@@ -57,7 +54,8 @@ def chart(
             on_choose(id_)
 
     component, path = _parts()
-    data = {"figure": figure_json, "plotly": path, "alt": alt, "config": CONFIG | {"staticPlot": static}}
+    data = {"figure": figure_json, "plotly": path, "alt": alt, "height": height, "dark": dark_for_light(),
+            "config": CONFIG | {"staticPlot": static}}  # fmt: skip
     if on_choose:
-        data |= {"chosen": chosen, "ring": INKS[mode()].text}
+        data |= {"chosen": chosen, "ring": INKS["light"].text}
     component(data=data, key=key, on_chosen_change=tell)

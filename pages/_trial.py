@@ -12,10 +12,10 @@ import lab
 from lab.analysis.front import baseline_of, overlap
 from lab.errors import LabError, UnknownId
 from lab.plots import formats, words
-from lab.plots.latency import latency_figure, latency_info
+from lab.plots.latency import HEIGHT, latency_figure, latency_info
 from lab.plots.table import LEADING, numbers_info, problem_of, state_words
 from lab.types import Measurement, Trial
-from pages._chart import chart, mode
+from pages._chart import chart
 
 
 def runtime_titles() -> dict[str, str]:
@@ -56,9 +56,11 @@ def back_to_pick() -> None:
 
 def problem(trial: Trial) -> None:
     error = trial.error or {}
-    st.error(formats.markdown(problem_of(trial) or "This trial failed."), icon=":material/error:")
-    if error.get("remedy"):
-        st.markdown(f"**What you can do:** {formats.markdown(str(error['remedy']))}")
+    remedy = str(error.get("remedy") or "").rstrip(".")
+    cause = problem_of(trial).removesuffix(f"{remedy}.").strip() or "This trial failed."
+    st.error(formats.markdown(cause), icon=":material/error:")
+    if remedy:
+        st.markdown(f"**What you can do:** {formats.markdown(remedy)}.")
     if log := str(error.get("traceback") or error.get("message") or ""):
         with st.expander("Log"):
             st.code(log, language=None, wrap_lines=True)
@@ -92,7 +94,7 @@ def versus(m: Measurement, base: Measurement, direction: str) -> tuple[str, str]
 
 def numbers(trial: Trial, base: Trial | None) -> None:
     if not trial.measurements:
-        st.write("Nothing was measured yet.")
+        st.write("Nothing was measured, since the trial failed." if trial.error else "Nothing was measured yet.")
         return
     frame = numbers_info(trial, base, lab.available_metrics())
     st.dataframe(frame, hide_index=True, height="content", alt="All numbers of this trial")
@@ -107,7 +109,7 @@ def timing(trial: Trial, base: Trial | None) -> None:
         st.write("There are no raw timings of this trial: it has not been measured on this lab yet.")
         return
     info = latency_info(rounds, trial.measurements.get("latency_s"))
-    chart(latency_figure(info, mode()).to_json(), key="timing", alt=f"Raw timings: {info.note}")
+    chart(latency_figure(info).to_json(), key="timing", height=HEIGHT, alt=f"Raw timings: {info.note}")
     st.caption(f"{info.note}. Dashed: median. Band: its 95 % interval.")
 
 

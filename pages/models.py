@@ -11,10 +11,11 @@ import streamlit as st
 import lab
 from lab.errors import LabError
 from lab.plots import formats
-from lab.plots.examples import examples_figure, examples_info
+from lab.plots.examples import HEIGHT, examples_figure, examples_info
 from lab.plugs import Dataset
 from lab.types import ModelCard, Study
-from pages._chart import chart, mode
+from pages import _entry
+from pages._chart import chart
 
 COLUMNS = 2
 SHOWN_ITEMS = 8
@@ -100,7 +101,7 @@ def data(card: ModelCard) -> None:
         texts(dataset, items, labels, names)
     elif is_image(items, dataset):
         info = examples_info(items, labels, names)
-        chart(examples_figure(info, mode()).to_json(), key=f"items_{card.id}", static=True,
+        chart(examples_figure(info).to_json(), key=f"items_{card.id}", height=HEIGHT, static=True,
               alt=f"Test images of the classes {', '.join(info.captions)}")  # fmt: skip
 
 
@@ -135,4 +136,5 @@ def said(what: str, provenance: str, licence: str) -> str:
     )
 
 
+_entry.require()
 main()

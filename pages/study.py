@@ -16,11 +16,11 @@ from lab.analysis.front import comparable
 from lab.analysis.pick import Limit, Pick, pick
 from lab.errors import UnknownId
 from lab.plots import formats, words
-from lab.plots.pareto import pareto_info, pareto_spec
+from lab.plots.pareto import HEIGHT, pareto_info, pareto_spec
 from lab.plots.table import TableInfo, ordered_metrics, trials_info
 from lab.types import FINISHED, Study, Trial
-from pages import _address
-from pages._chart import chart, mode
+from pages import _address, _entry
+from pages._chart import chart
 from pages._limits import goal_and_limits
 from pages._trial import detail, runtime_titles
 
@@ -74,6 +74,7 @@ def open_study(id_: str) -> Study:
 
 def not_here(id_: str) -> None:
     st.session_state.pop("last_view", None)
+    st.title("Study not found", anchor=False)
     st.error(
         f"There is no study **{formats.markdown(id_)}** in this lab. The link may be cut off, or it comes from another "
         "lab: ask its owner to export the study as a .lab file.",
@@ -123,7 +124,7 @@ def pick_of(study_id: str, revision: int, limits: tuple[Limit, ...], goal: str) 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def figure_of(
-    study_id: str, revision: int, limits: tuple[Limit, ...], goal: str, axes: tuple[str, str, str], theme: Any
+    study_id: str, revision: int, limits: tuple[Limit, ...], goal: str, axes: tuple[str, str, str]
 ) -> tuple[str, int, int]:
     """The figure as JSON, how many trials it shows and how many it leaves out."""
     found, trials = pick_of(study_id, revision, limits, goal), trials_of(study_id, revision)
@@ -131,7 +132,7 @@ def figure_of(
     x, y, size = axes
     info = pareto_info(trials, lab.study(study_id).spec.objectives, lab.available_metrics(), x=x, y=y, size=size,
                        titles=runtime_titles(), feasible=found.feasible, pick=found.trial, limits=lines)  # fmt: skip
-    return json.dumps(pareto_spec(info, theme, f"{study_id} {axes}")), len(info.points), info.left_out
+    return json.dumps(pareto_spec(info, uirevision=f"{study_id} {axes}")), len(info.points), info.left_out
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -282,10 +283,10 @@ def plot(study: Study, trials: Sequence[Trial], limits: tuple[Limit, ...], goal:
     with st.container(horizontal=True, vertical_alignment="center"):
         note = st.empty()
         titles, axes = axes_control(trials)
-    figure, shown, left_out = figure_of(study.id, study.revision, limits, goal, axes, mode())
+    figure, shown, left_out = figure_of(study.id, study.revision, limits, goal, axes)
     x, y, size = (titles[id_] for id_ in axes)
     with place:
-        chart(figure, key=f"plot_{study.id}", chosen=trial.id if trial else None, on_choose=choose,
+        chart(figure, key=f"plot_{study.id}", height=HEIGHT, chosen=trial.id if trial else None, on_choose=choose,
               alt=f"{y} against {x} of {shown} trials; the table below has the same numbers.")  # fmt: skip
     text = (
         f"Click a point to read about it. Marker area: {size.lower()}. Bars: 95 % intervals. Faint: beaten by another."
@@ -339,4 +340,5 @@ def choose_row_of(key: str, ids: Sequence[str]) -> Callable[[], None]:
     return tell
 
 
+_entry.require()
 main()

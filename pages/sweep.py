@@ -13,6 +13,7 @@ from lab.options import PRESETS, Option, grid
 from lab.plots import formats
 from lab.plugs import Runtime, Technique
 from lab.types import StudySpec, Target
+from pages import _entry
 
 Values = Mapping[str, tuple[Any, ...]]  # option id -> the values to try
 Space = dict[str, Values]  # technique id -> its values
@@ -34,7 +35,7 @@ def main() -> None:
         model, preset = model_and_preset(list(cards))
         targets = where_it_runs(model, preset)
         space = what_to_try(model, preset, list(dict.fromkeys(t.runtime for t in targets)))
-    with summary, st.container(border=True):
+    with summary, st.container(border=True, key="sweep_summary"):
         start_box(model, preset, targets, space)
 
 
@@ -234,4 +235,5 @@ def spec_of(model: str, preset: str, targets: Sequence[Target], space: Space) ->
     return spec
 
 
+_entry.require()
 main()

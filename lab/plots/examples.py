@@ -11,6 +11,8 @@ import numpy as np
 from lab.plots import theme
 from lab.plugs import Array
 
+HEIGHT = 110
+
 
 @dataclass(frozen=True)
 class ExamplesInfo:
@@ -65,7 +67,14 @@ def examples_figure(info: ExamplesInfo, mode: theme.Mode = "light") -> Any:
     count, _, width, _ = info.images.shape
     figure = go.Figure(go.Image(z=montage(info), colormodel="rgba256", hoverinfo="skip"))
     ticks = [index * (width + 1) + (width - 1) / 2 for index in range(count)]
-    axis = {"tickvals": ticks, "ticktext": list(info.captions), "ticks": "", "showgrid": False, "constrain": "domain"}
-    figure.update_layout(template=theme.template(mode), height=110, margin={"l": 0, "r": 0, "t": 0, "b": 24})
+    axis = {
+        "tickvals": ticks,
+        "ticktext": list(info.captions),
+        "ticks": "",
+        "showgrid": False,
+        "constrain": "domain",
+        "constraintoward": "left",
+    }
+    figure.update_layout(template=theme.template(mode), height=HEIGHT, margin={"l": 0, "r": 0, "t": 0, "b": 24})
     figure.update_layout(xaxis=axis, yaxis={"visible": False, "scaleanchor": "x"})
     return figure

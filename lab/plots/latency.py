@@ -9,6 +9,7 @@ from typing import Any
 from lab.plots import formats, theme
 from lab.types import Measurement
 
+HEIGHT = 300
 WEBGL_FROM = 2000
 
 
@@ -101,7 +102,7 @@ def _layout(info: LatencyInfo, mode: theme.Mode) -> dict[str, Any]:
         shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": info.median, "y1": info.median,
                        "line": {"color": ink.text, "width": 1.2, "dash": "dash"}})  # fmt: skip
     return {
-        "template": theme.template(mode), "height": 300, "shapes": shapes, "hovermode": "closest",
+        "template": theme.template(mode), "height": HEIGHT, "shapes": shapes, "hovermode": "closest",
         "xaxis": {"title": {"text": "run, in the order of measuring (lines part the rounds)"}, "showgrid": False},
         "yaxis": {"title": {"text": f"time of one run ({info.suffix})"}, "rangemode": "tozero"},
     }  # fmt: skip

@@ -16,9 +16,10 @@ from lab.plugs import Metric
 from lab.types import Measurement, Objective, Trial
 
 WEBGL_FROM = 400
-"""Points from which WebGL draws: below it SVG is crisper and exports as vectors."""
+"""Points from which WebGL draws, in smaller and fainter markers: below it SVG is crisper and exports as vectors."""
 LOG_FROM = 12.0
 """Ratio of largest to smallest from which an axis of positive numbers is logarithmic."""
+HEIGHT = 430
 SMALLEST, LARGEST = 8.0, 26.0
 """Marker diameters in pixels."""
 
@@ -172,7 +173,7 @@ def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, An
     return {
         "template": theme.template(mode).to_plotly_json(),
         "xaxis": _axis_layout(info.x, [p.x.value for p in info.points]),
-        "yaxis": _axis_layout(info.y, [p.y.value for p in info.points]), "height": 430, "hovermode": "closest",
+        "yaxis": _axis_layout(info.y, [p.y.value for p in info.points]), "height": HEIGHT, "hovermode": "closest",
         "dragmode": "zoom", "clickmode": "event", "uirevision": uirevision,
         "shapes": [_limit_line(info, metric, value, ink) for metric, value in info.limits],
         "annotations": [_pick_label(info, p, ink) for p in info.points if p.trial == info.pick],
@@ -212,12 +213,17 @@ def _pick_label(info: ParetoInfo, point: Point, ink: theme.Ink) -> dict[str, Any
             "borderpad": 3}  # fmt: skip
 
 
+def _kind(info: ParetoInfo) -> str:
+    """All traces are of one kind: what WebGL draws would cover what SVG draws."""
+    return "scattergl" if len(info.points) >= WEBGL_FROM else "scatter"
+
+
 def _line_trace(info: ParetoInfo, mode: theme.Mode) -> dict[str, Any]:
     best = "best" if info.y.direction == "maximize" else "lowest"
     name = f"front: {best} {words.plain(info.y.metric)} for its {words.plain(info.x.metric)}"
     line = {"shape": "hv" if info.x.direction == "minimize" else "vh", "width": 1.5, "color": theme.INKS[mode].muted}
     return {
-        "type": "scatter", "mode": "lines", "name": name, "line": line, "hoverinfo": "skip",
+        "type": _kind(info), "mode": "lines", "name": name, "line": line, "hoverinfo": "skip",
         "x": [x / info.x.divisor for x, _ in info.line], "y": [y / info.y.divisor for _, y in info.line],
     }  # fmt: skip
 
@@ -250,7 +256,7 @@ def _trace(info: ParetoInfo, points: Sequence[Point], style: theme.Style, opacit
     marker = {"color": style.color, "symbol": style.symbol, "size": _diameters(info, points),
               "opacity": opacity, "line": {"color": edge, "width": 1}}  # fmt: skip
     trace = {
-        "type": "scattergl" if len(info.points) >= WEBGL_FROM else "scatter", "mode": "markers",
+        "type": _kind(info), "mode": "markers",
         "name": points[0].runtime, "legendgroup": points[0].runtime, "showlegend": False, "marker": marker,
         "x": [p.x.value / info.x.divisor for p in points], "y": [p.y.value / info.y.divisor for p in points],
         "customdata": [[p.trial] for p in points], "text": [_hover(info, p) for p in points],
@@ -266,7 +272,7 @@ def _baseline_trace(info: ParetoInfo, points: Sequence[Point], style: theme.Styl
     """Hollow, and named in the plot: what everything else is compared with."""
     trace = _trace(info, points, style, 1.0, style.color)
     trace["marker"] |= {"color": theme.INKS[mode].ground, "line": {"color": style.color, "width": 2.5}}
-    trace |= {"type": "scatter", "mode": "markers+text", "textposition": "top center", "hovertext": trace["text"],
+    trace |= {"mode": "markers+text", "textposition": "top center", "hovertext": trace["text"],
               "text": ["float"] * len(points), "hovertemplate": "%{hovertext}<extra></extra>",
               "textfont": {"size": 11, "color": theme.INKS[mode].muted}}  # fmt: skip
     return trace
@@ -276,7 +282,8 @@ def _diameters(info: ParetoInfo, points: Sequence[Point]) -> list[float]:
     """Pixels; a marker's area grows with the metric."""
     largest = max((p.size.value for p in info.points if p.size), default=0.0)
     shares = (max(p.size.value, 0.0) / largest if p.size and largest > 0 else 0.15 for p in points)
-    return [round(SMALLEST + (LARGEST - SMALLEST) * math.sqrt(share), 1) for share in shares]
+    shrink = 1.0 if len(info.points) < WEBGL_FROM or any(p.role == "front" or p.is_baseline for p in points) else 0.5
+    return [round(shrink * (SMALLEST + (LARGEST - SMALLEST) * math.sqrt(share)), 1) for share in shares]
 
 
 def _bars(axis: Axis, values: Sequence[Measurement], color: str, opacity: float) -> dict[str, Any]:
@@ -284,12 +291,7 @@ def _bars(axis: Axis, values: Sequence[Measurement], color: str, opacity: float)
     below = [m.value - (m.value if m.low is None else m.low) for m in values]
     return {"type": "data", "symmetric": False, "array": [a / axis.divisor for a in above], "thickness": 1.2,
             "width": 0, "arrayminus": [b / axis.divisor for b in below],
-            "color": _with_alpha(color, 0.4 * opacity)}  # fmt: skip
-
-
-def _with_alpha(color: str, alpha: float) -> str:
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{alpha:.2f})"
+            "color": f"rgba({theme.rgb(color)},{0.4 * opacity:.2f})"}  # fmt: skip
 
 
 _ROLE_WORDS: Mapping[Role, str] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Literal
 
@@ -32,6 +32,21 @@ INKS: Mapping[Mode, Ink] = {
     "light": Ink("#1F2933", "#5B6770", "#E4E7EB", "#FFFFFF"),
     "dark": Ink("#E6EAF0", "#A3AEBB", "#2C3440", "#12161C"),
 }
+
+
+def dark_for_light() -> dict[str, str]:
+    """What each colour of a light figure becomes in a dark one: replaced in its JSON, it is the dark figure's JSON.
+
+    A page may so follow a change of theme without asking for the figure again.
+    """
+    light, dark = (INKS[mode] for mode in ("light", "dark"))
+    inks = {getattr(light, f.name): getattr(dark, f.name) for f in fields(Ink)}
+    return {**inks, OKABE_ITO[0]: DARK_BLUE_FOR_DARK, rgb(OKABE_ITO[0]): rgb(DARK_BLUE_FOR_DARK)}
+
+
+def rgb(color: str) -> str:
+    """The numbers of a colour, as `rgba()` takes them: "#0072B2" -> "0,114,178"."""
+    return ",".join(str(int(color[i : i + 2], 16)) for i in (1, 3, 5))
 
 
 @dataclass(frozen=True)

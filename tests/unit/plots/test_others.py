@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from lab.analysis.pick import Limit, pick
 from lab.plots import theme, words
 from lab.plots.examples import examples_figure, examples_info, montage
 from lab.plots.latency import LatencyInfo, latency_figure, latency_info
+from lab.plots.pareto import pareto_info, pareto_spec
 from tests import fakes
 
 ROUNDS = [
@@ -135,3 +137,12 @@ def test_importing_plots_and_analysis_loads_no_plotly_and_no_streamlit():
     code = f"import sys, {ours}; print([m for m in {heavy} if m in sys.modules])"
     root = Path(__file__).parents[3]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("count", [30, 500])
+def test_recoloured_light_figures_are_the_dark_ones(count):
+    info = pareto_info(fakes.trials(count), fakes.OBJECTIVES, fakes.METRICS, titles=fakes.TITLES)
+    light, dark = (json.dumps(pareto_spec(info, mode)) for mode in ("light", "dark"))
+    for old, new in theme.dark_for_light().items():
+        light = light.replace(old, new)
+    assert light == dark
