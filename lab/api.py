@@ -15,11 +15,11 @@ from lab import registry
 from lab.analysis.front import front as front_of
 from lab.engine import estimating
 from lab.engine.estimating import Estimate
-from lab.errors import UnknownId
+from lab.errors import UnknownId, UsageError
 from lab.lazy import np
 from lab.plugs import Array, Dataset, Metric, Runtime, Technique
 from lab.store import records
-from lab.store.blobs import keep
+from lab.store.blobs import keep, locate_card
 from lab.store.data import FROM_DISK, data_folder, load_array
 from lab.types import FINISHED, ModelCard, Recipe, Study, StudySpec, Target, Trial
 
@@ -181,7 +181,7 @@ def start(spec: StudySpec, title: str = "", *, remeasure: bool = False) -> str:
         for n, t in enumerate(plan.trials)
     ]
     records.add_study(
-        Study(id_, card.id, "queued", spec, title), replace(card, path=source.path), rows, remeasure=remeasure
+        Study(id_, card.id, "queued", spec, title[:200]), replace(card, path=source.path), rows, remeasure=remeasure
     )
     ensure_engine()
     return id_
@@ -224,6 +224,10 @@ def resume(study_id: str) -> None:
     if records.study(study_id).state in ("queued", "running"):
         ensure_engine()
         return
+    card = locate_card(records.study_row(study_id).card)
+    if not Path(card["path"]).is_file():
+        raise UsageError("This study's model file is not in this lab", given=card["id"],
+                         remedy="It was imported: add the model with `python -m lab add` and sweep it here")  # fmt: skip
     records.reset_unfinished(study_id)
     ensure_engine()
 

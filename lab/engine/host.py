@@ -83,6 +83,7 @@ class Host:
 
     def _start_waiting(self) -> None:
         self.active = {id_: thread for id_, thread in self.active.items() if thread.is_alive()}
+        records.cancel_queued()
         if len(self.active) >= self.at_once:
             return
         for study in reversed(records.studies(("queued", "running"))):
@@ -117,8 +118,22 @@ class Host:
 
 def _clear_work() -> None:
     """Remove work folders and logs of workers that died with their process."""
-    for path in [*folder("work").iterdir(), *folder("logs").iterdir()]:
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    for path in folder("work").iterdir():
+        if not _alive(path.name.partition("-")[0]):
+            shutil.rmtree(path, ignore_errors=True)
+    for path in folder("logs").iterdir():
+        if not _alive(path.stem.rpartition("-")[2]):
+            path.unlink(missing_ok=True)
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:  # somebody else's, but alive
+        return True
+    return True
 
 
 _hosts: dict[str, Host] = {}

@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lab.engine.worker import QUIET, error_json
 from lab.errors import JobCancelled, JobCrashed, JobTimedOut
-from lab.store.home import CHECKOUT, folder
+from lab.store.home import CHECKOUT, new_workdir
 
 POLL_S = 0.05
 SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -27,8 +26,7 @@ def measure(request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[]
     Returns:
         its answer with "workdir", or {"error": {...}, "workdir"} where the process as a whole failed.
     """
-    workdir = folder("work") / uuid.uuid4().hex
-    workdir.mkdir()
+    workdir = new_workdir()
     source, answer = workdir / "request.json", workdir / "answer.json"
     source.write_text(json.dumps(request))
     command = [sys.executable, "-m", "lab.measure.child", str(source), str(answer)]

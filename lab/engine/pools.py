@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 import types
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from lab.engine import worker
 from lab.engine.limits import memory_limit_bytes, slots
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut
-from lab.store.home import folder
+from lab.store.home import folder, new_workdir
 
 if TYPE_CHECKING:
     from pebble import ProcessExpired, ProcessPool
@@ -79,8 +78,7 @@ class Pools:
         """
         from pebble import ProcessExpired
 
-        workdir = folder("work") / uuid.uuid4().hex
-        workdir.mkdir()
+        workdir = new_workdir()
         arguments = (body, {**request, "workdir": str(workdir)}, memory_limit_bytes())
         future = self._pool(toolchain).schedule(worker.run, args=arguments, timeout=timeout_s)
         answer: dict[str, Any]

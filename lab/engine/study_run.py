@@ -19,7 +19,7 @@ from lab.engine.worker import error_json
 from lab.measure.environment import fingerprint
 from lab.recipe import prefixes
 from lab.store import records
-from lab.store.blobs import keep
+from lab.store.blobs import keep, locate_card
 from lab.store.data import data_digest, data_folder
 from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, Step, Target, Trial, canonical_json, digest_of
 
@@ -37,7 +37,7 @@ class StudyRun:
         row = records.study_row(study_id)
         self.id, self.cluster, self.remeasure, self.stopped = study_id, cluster, row.remeasure, stopped
         self.spec = records.study(study_id).spec
-        self.card, self.card_json = ModelCard.from_json(row.card), row.card
+        self.card, self.card_json = ModelCard.from_json(locate_card(row.card)), locate_card(row.card)
         self.trials = {t.id: t for t in records.trials(study_id)}
         self.builds: dict[str, Node] = {}
         self.evaluations: dict[tuple[str, str], Node] = {}

@@ -7,7 +7,9 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lab.errors import StoreFull
 from lab.store.home import folder, home
@@ -34,6 +36,29 @@ def keep(path: Path, format_: str) -> Artifact:
     if not final.exists():
         _place(path, final)
     return Artifact(str(final), format_, sha, final.stat().st_size)
+
+
+FILES = ("artifact", "outputs", "samples")
+
+
+def locate(values: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Values with the files under FILES as they lie now: the store may have moved, or another machine have written the rows."""
+    artifacts = folder("artifacts")
+    return [{**value, **{n: _here(value[n], artifacts) for n in FILES if value.get(n)}} for value in values]
+
+
+def _here(file: Mapping[str, Any], artifacts: Path) -> dict[str, Any]:
+    return {**file, "path": f"{artifacts}/{os.path.basename(file['path'])}" if file["path"] else ""}
+
+
+def locate_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored card with its model file as it lies now."""
+    return _here(card, folder("artifacts"))
+
+
+def is_whole(outcome: Mapping[str, Any]) -> bool:
+    """False where a file of it is gone, so that it must be made again."""
+    return all(os.path.exists(outcome[name]["path"]) for name in FILES if outcome.get(name))
 
 
 def _place(source: Path, final: Path) -> None:

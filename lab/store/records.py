@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, 
 from lab.errors import UnknownId
 from lab.recipe import spec_from_json
 from lab.store import schema
+from lab.store.blobs import is_whole, locate, locate_card
 from lab.store.db import read, write
 from lab.types import Artifact, Measurement, ModelCard, Recipe, Study, Target, Trial, digest_of
 
@@ -89,7 +90,13 @@ def trials(study_id: str) -> list[Trial]:
     """The trials of a study in the order of its plan."""
     query = select(schema.trials).where(schema.trials.c.study == study_id).order_by(schema.trials.c.position)
     with read() as connection:
-        return [_trial(row) for row in connection.execute(query)]
+        rows = connection.execute(query).all()
+    files = locate([{"artifact": row.artifact} for row in rows])
+    details = locate([row.details for row in rows])
+    return [
+        _trial(r, Artifact(**f["artifact"]) if r.artifact else None, d)
+        for r, f, d in zip(rows, files, details, strict=True)
+    ]
 
 
 def update_trials(study_id: str, changed: Sequence[Trial]) -> None:
@@ -128,6 +135,20 @@ def reset_unfinished(study_id: str) -> None:
         _touch(connection, study_id, {"state": "queued", "cancel_requested": False, "error": None, "finished_at": None})
 
 
+def cancel_queued() -> None:
+    """End the studies that were cancelled before their turn came."""
+    studies_, trials_ = schema.studies, schema.trials
+    with read() as connection:
+        query = select(studies_.c.id).where(studies_.c.state == "queued", studies_.c.cancel_requested)
+        ids = list(connection.execute(query).scalars())
+    for id_ in ids:
+        with write() as connection:
+            error = {"type": "JobCancelled", "message": "The study was cancelled before it began."}
+            waiting = (trials_.c.study == id_) & trials_.c.state.in_(("queued", "running"))
+            connection.execute(update(trials_).where(waiting).values(state="cancelled", error=error))
+            _touch(connection, id_, {"state": "cancelled", "stage": "", "finished_at": now()})
+
+
 def counts(study_id: str) -> dict[str, int]:
     """State -> number of trials in it."""
     query = select(schema.trials.c.state, func.count()).where(schema.trials.c.study == study_id)
@@ -142,13 +163,13 @@ def _trial_row(trial: Trial) -> dict[str, Any]:
     return {**row, "study": trial.study, "position": trial.position, "is_baseline": trial.is_baseline}
 
 
-def _trial(row: Row[Any]) -> Trial:
+def _trial(row: Row[Any], artifact: Artifact | None, details: dict[str, Any]) -> Trial:
     return Trial(
         id=row.id, study=row.study, position=row.position, name=row.name, recipe=Recipe.from_json(row.recipe),
         target=Target.from_json(row.target), state=row.state, is_baseline=row.is_baseline, cached=row.cached,
-        error=row.error, artifact=Artifact(**row.artifact) if row.artifact else None,
+        error=row.error, artifact=artifact,
         measurements={k: Measurement.from_json(k, m) for k, m in row.measurements.items()},
-        environment=row.environment, float_operators=row.float_operators, details=row.details,
+        environment=row.environment, float_operators=row.float_operators, details=details,
     )  # fmt: skip
 
 
@@ -157,7 +178,7 @@ def _trial(row: Row[Any]) -> Trial:
 
 def known_step(key: str) -> dict[str, Any] | None:
     """The stored outcome of a step, or None."""
-    return _known(schema.steps, key)
+    return known_steps([key]).get(key)
 
 
 def known_steps(wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -175,20 +196,14 @@ def _known_of(table: Table, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
     with read() as connection:
         for start in range(0, len(wanted), 500):  # SQLite bounds the number of parameters
             part = table.c.key.in_(wanted[start : start + 500])
-            found |= {
-                row.key: row.outcome for row in connection.execute(select(table.c.key, table.c.outcome).where(part))
-            }
-    return found
+            rows = connection.execute(select(table.c.key, table.c.outcome).where(part)).all()
+            found |= zip([row.key for row in rows], locate([row.outcome for row in rows]), strict=True)
+    return {key: outcome for key, outcome in found.items() if is_whole(outcome)}
 
 
 def known_result(key: str) -> dict[str, Any] | None:
     """The stored outcome of an evaluation or a measurement, or None."""
-    return _known(schema.results, key)
-
-
-def _known(table: Table, key: str) -> dict[str, Any] | None:
-    with read() as connection:
-        return connection.execute(select(table.c.outcome).where(table.c.key == key)).scalar()
+    return known_results([key]).get(key)
 
 
 def remember_step(key: str, technique: str, outcome: Mapping[str, Any], seconds: float) -> None:
@@ -280,4 +295,4 @@ def added_models() -> dict[str, ModelCard]:
     """Models that were registered from disk, by id."""
     with read() as connection:
         cards = connection.execute(select(schema.models.c.card).order_by(schema.models.c.id)).scalars()
-        return {card["id"]: ModelCard.from_json(card) for card in cards}
+        return {card["id"]: ModelCard.from_json(locate_card(card)) for card in cards}
