@@ -1,8 +1,13 @@
 """The app: its pages, nothing else. Start it with `python -m lab serve`."""
 
+import ast
+from pathlib import Path
+
 import streamlit as st
 
 import lab
+
+PAGES = Path(__file__).parent / "pages"
 
 ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M5 27V17h9V9h13" fill="none"
 stroke="#8a97a5" stroke-width="2.5"/><g fill="#0072B2"><circle cx="5" cy="27" r="3.5"/><circle cx="14" cy="17" r="4.5"/>
@@ -17,14 +22,25 @@ def _engine() -> None:
     lab.ensure_engine()
 
 
+def pages() -> list:
+    """Every file of the folder that does not begin with "_", in the order that they give themselves."""
+    found = [(described(path), path) for path in PAGES.glob("[!_]*.py")]
+    first = min(order for (_, _, order), _ in found)
+    return [
+        st.Page(path, title=title, icon=icon, default=order == first)
+        for (title, icon, order), path in sorted(found, key=lambda page: page[0][2])
+    ]
+
+
+def described(path: Path) -> tuple[str, str, int]:
+    """A page's `TITLE, ICON, ORDER = …`, read without running it."""
+    for statement in ast.parse(path.read_text()).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "(TITLE, ICON, ORDER)":
+            return ast.literal_eval(statement.value)
+    raise SyntaxError(f"{path.name} needs a line: TITLE, ICON, ORDER = 'Title', ':material/icon:', 9")
+
+
 st.set_page_config("Compression lab", ICON, layout="wide", menu_items={"About": ABOUT})
 st.html(STYLE)
 _engine()
-st.navigation(
-    [
-        st.Page("pages/study.py", title="Results", icon=":material/scatter_plot:", default=True),
-        st.Page("pages/models.py", title="Models", icon=":material/deployed_code:"),
-        st.Page("pages/sweep.py", title="New sweep", icon=":material/tune:"),
-    ],
-    position="top",
-).run()
+st.navigation(pages(), position="top").run()

@@ -17,6 +17,7 @@ from lab.types import ModelCard, Study
 from pages import _entry
 from pages._chart import chart
 
+TITLE, ICON, ORDER = "Models", ":material/deployed_code:", 1
 COLUMNS = 2
 SHOWN_ITEMS = 8
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch", "torch_export": "PyTorch", "onnx": "ONNX", "tflite": "TFLite"}

@@ -24,6 +24,7 @@ from pages._chart import chart
 from pages._limits import goal_and_limits
 from pages._trial import detail, runtime_titles
 
+TITLE, ICON, ORDER = "Results", ":material/scatter_plot:", 0
 POLL_S = 2.0
 REST_S = 0.005  # pause between redraws for each trial of a running study: a large one must not keep the server busy
 LOOKS = {

@@ -15,6 +15,7 @@ from lab.plugs import Runtime, Technique
 from lab.types import StudySpec, Target
 from pages import _entry
 
+TITLE, ICON, ORDER = "New sweep", ":material/tune:", 2
 Values = Mapping[str, tuple[Any, ...]]  # option id -> the values to try
 Space = dict[str, Values]  # technique id -> its values
 PRESET_HELP = {
