@@ -1,6 +1,7 @@
 """The app: its pages, nothing else. Start it with `python -m lab serve`."""
 
 import ast
+import gc
 from pathlib import Path
 
 import streamlit as st
@@ -20,16 +21,21 @@ ABOUT = "**Compression lab**: how small, how fast and how accurate a model can b
 @st.cache_resource(show_spinner=False)
 def _engine() -> None:
     lab.ensure_engine()
+    import pandas  # noqa: F401 (what every page needs, so that it is frozen with the rest)
+
+    gc.freeze()  # Streamlit collects garbage after every rerun: what was imported need not be looked at each time
+
+
+@st.cache_resource(show_spinner=False)
+def found(folder: Path) -> list[tuple[Path, tuple[str, str, int]]]:
+    """Every file of the folder that does not begin with "_", in the order that they give themselves."""
+    return sorted(((path, described(path)) for path in folder.glob("[!_]*.py")), key=lambda page: page[1][2])
 
 
 def pages() -> list:
-    """Every file of the folder that does not begin with "_", in the order that they give themselves."""
-    found = [(described(path), path) for path in PAGES.glob("[!_]*.py")]
-    first = min(order for (_, _, order), _ in found)
-    return [
-        st.Page(path, title=title, icon=icon, default=order == first)
-        for (title, icon, order), path in sorted(found, key=lambda page: page[0][2])
-    ]
+    """The navigation's entries; the first is the one that opens."""
+    ordered = found(PAGES)
+    return [st.Page(path, title=title, icon=icon, default=path == ordered[0][0]) for path, (title, icon, _) in ordered]
 
 
 def described(path: Path) -> tuple[str, str, int]:

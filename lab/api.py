@@ -21,6 +21,8 @@ from lab.plugs import Array, Dataset, Metric, Runtime, Technique
 from lab.store import records
 from lab.store.blobs import keep, locate_card
 from lab.store.data import FROM_DISK, data_folder, load_array
+from lab.store.db import database_url
+from lab.store.home import home
 from lab.types import FINISHED, ModelCard, Recipe, Study, StudySpec, Target, Trial
 
 LONGEST_PAUSE_S = 0.2
@@ -336,7 +338,13 @@ def example_study() -> str | None:
     """Id of the finished study that ships with the lab, read into the store when first asked for."""
     from lab.share.files import EXAMPLE
 
-    return import_study(EXAMPLE) if EXAMPLE.exists() else None
+    where = f"{home()} {database_url()}"
+    if where not in _examples and EXAMPLE.exists():
+        _examples[where] = import_study(EXAMPLE)
+    return _examples.get(where)
+
+
+_examples: dict[str, str] = {}  # store -> the example's id there: pages ask for it on every rerun
 
 
 def add_model(file: str | Path, data: str | Path, task: str = "classification", **more: Any) -> ModelCard:
