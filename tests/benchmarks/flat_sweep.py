@@ -69,7 +69,10 @@ for target in {canonical_json(t.target.to_json()): t.target for t in trials}.val
     for trial in (t for t in trials if t.target == target):
         session = registry.runtime(target.runtime).load(str(build(trial.recipe.steps)), target.options)
         calls[trial.name] = partial(session.run, session.prepare(fit_items(x[:1], session.input.shape)))
-    clock("measure", partial(time_rounds, calls, spec.rounds, spec.runs, spec.turn_s, int(target.options.get("threads", 1)), 0))
+    clock(
+        "measure",
+        partial(time_rounds, calls, spec.rounds, spec.runs, spec.turn_s, int(target.options.get("threads", 1)), 0),
+    )
 
 wall_s = time.perf_counter() - start
 Path(out).write_text(json.dumps({"wall_s": wall_s, "parts_s": parts, "trials": len(trials), "accuracy": accuracy}))

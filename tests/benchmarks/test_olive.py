@@ -16,13 +16,25 @@ import pytest
 import lab
 
 NEEDED = ("OLIVE_DIR", "OLIVE_PYTHON", "RESNET8_FILE", "RESNET8_DATA")
-AXES = {"method": ("minmax", "entropy", "percentile"), "per_channel": (False, True), "reduce_range": (False, True), "preprocess": (False, True)}
+AXES = {
+    "method": ("minmax", "entropy", "percentile"),
+    "per_channel": (False, True),
+    "reduce_range": (False, True),
+    "preprocess": (False, True),
+}
 
 
 def _olive(model, work):
     shutil.rmtree(work, ignore_errors=True)
     command = [os.environ["OLIVE_PYTHON"], "run.py", str(model)]
-    done = subprocess.run(command, cwd=os.environ["OLIVE_DIR"], env={**os.environ, "OLIVE_WORK": str(work)}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command,
+        cwd=os.environ["OLIVE_DIR"],
+        env={**os.environ, "OLIVE_WORK": str(work)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return float(re.search(r"wall ([\d.]+) s", done.stdout)[1])
 
 
@@ -46,7 +58,9 @@ def test_lab_over_olive(tmp_path, monkeypatch):
         lab.add_model(model, os.environ["RESNET8_DATA"], name="resnet8")
         lab_s.append(_lab("resnet8"))
         olive_s.append(_olive(model, tmp_path / "work"))
-    print(f"\n24 static int8 variants: lab {min(lab_s):.1f} s, Olive {min(olive_s):.1f} s, ratio {min(lab_s) / min(olive_s):.2f} (best of 2 each)")
+    print(
+        f"\n24 static int8 variants: lab {min(lab_s):.1f} s, Olive {min(olive_s):.1f} s, ratio {min(lab_s) / min(olive_s):.2f} (best of 2 each)"
+    )
     assert min(lab_s) <= min(olive_s)
 
 

@@ -28,7 +28,9 @@ def test_lab_over_flat(model, tmp_path, monkeypatch):
         home, flat = tmp_path / f"lab{n}", tmp_path / f"flat{n}"
         monkeypatch.setenv("LAB_HOME", str(flat))
         data_folder(lab.model(model))
-        flat_s.append(_wall([sys.executable, "-m", "tests.benchmarks.flat_sweep", model, str(tmp_path / "flat.json")], flat))
+        flat_s.append(
+            _wall([sys.executable, "-m", "tests.benchmarks.flat_sweep", model, str(tmp_path / "flat.json")], flat)
+        )
         lab_s.append(_wall([sys.executable, "-m", "lab", "sweep", model, "--json", str(tmp_path / "lab.json")], home))
     ratio = min(lab_s) / min(flat_s)
     monkeypatch.setenv("LAB_HOME", str(home))
@@ -40,12 +42,21 @@ def _print_parts(model, lab_s, flat_s, ratio, flat):
     study = lab.studies()[0]
     jobs = lab.jobs(study.id)
     first, last = min(j["started_at"] for j in jobs), max(j["finished_at"] for j in jobs)
-    sums = {kind: sum(j["finished_at"] - j["started_at"] for j in jobs if j["kind"] == kind) for kind in ("build", "evaluate", "measure")}
+    sums = {
+        kind: sum(j["finished_at"] - j["started_at"] for j in jobs if j["kind"] == kind)
+        for kind in ("build", "evaluate", "measure")
+    }
     busy = _union([(j["started_at"], j["finished_at"]) for j in jobs])
     print(f"\n{model}: lab {lab_s:.1f} s / flat {flat_s:.1f} s = {ratio:.2f}")
-    print(f"  flat: {', '.join(f'{k} {v:.1f} s' for k, v in flat['parts_s'].items())}, the rest (imports) {flat_s - sum(flat['parts_s'].values()):.1f} s")
-    print(f"  lab: {', '.join(f'{k} {v:.1f} s' for k, v in sums.items())} (overlapping); {busy:.1f} s with a job running,")
-    print(f"       {last - first - busy:.1f} s between jobs, {lab_s - (last - first):.1f} s before the first and after the last (start, data, report)")
+    print(
+        f"  flat: {', '.join(f'{k} {v:.1f} s' for k, v in flat['parts_s'].items())}, the rest (imports) {flat_s - sum(flat['parts_s'].values()):.1f} s"
+    )
+    print(
+        f"  lab: {', '.join(f'{k} {v:.1f} s' for k, v in sums.items())} (overlapping); {busy:.1f} s with a job running,"
+    )
+    print(
+        f"       {last - first - busy:.1f} s between jobs, {lab_s - (last - first):.1f} s before the first and after the last (start, data, report)"
+    )
 
 
 def _union(spans):
