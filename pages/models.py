@@ -30,7 +30,7 @@ def main() -> None:
     cards = list(lab.models().values())
     if not cards:
         st.info(
-            "There is no model yet. Add your own: `python -m lab add-model MODEL_FILE --data DATA.npz`",
+            "There is no model yet. Add your own: `python -m lab add MODEL_FILE --data DATA.npz`",
             icon=":material/add:",
         )
         return
@@ -39,7 +39,7 @@ def main() -> None:
         for column, card in zip(st.columns(COLUMNS, gap="medium"), cards[start : start + COLUMNS], strict=False):
             with column, st.container(border=True, height="stretch"):
                 show(card, [s for s in studies if s.model == card.id])
-    st.caption("Your own model: `python -m lab add-model MODEL_FILE --data DATA.npz`, then reload this page.")
+    st.caption("Your own model: `python -m lab add MODEL_FILE --data DATA.npz`, then reload this page.")
 
 
 def show(card: ModelCard, studies: list[Study]) -> None:

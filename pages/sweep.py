@@ -29,7 +29,7 @@ def main() -> None:
     st.title("New sweep", anchor=False)
     cards = lab.models()
     if not cards:
-        st.info("There is no model to sweep yet. Add one: `python -m lab add-model MODEL_FILE --data DATA.npz`")
+        st.info("There is no model to sweep yet. Add one: `python -m lab add MODEL_FILE --data DATA.npz`")
         return
     form, summary = st.columns([7, 3], gap="large")
     with form:
