@@ -22,5 +22,7 @@ def serve(port: int, headless: bool, address: str) -> None:
     lab.ensure_engine()
     script = str(CHECKOUT / "streamlit_app.py")
     settings = [f"--server.port={port}", f"--server.headless={str(headless).lower()}", f"--server.address={address}"]
+    if address not in ("localhost", "127.0.0.1"):
+        settings.append("--server.allowedHosts=*")  # .streamlit/config.toml allows this machine's own names only
     sys.argv = ["streamlit", "run", script, *settings]
     sys.exit(cli.main())
