@@ -8,7 +8,7 @@ env: .venv/ready
 
 .venv/ready: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
 run: env
