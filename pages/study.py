@@ -43,7 +43,8 @@ def main() -> None:
         nothing_yet()
         return
     header(study)
-    progress(study)
+    with st.container():  # stays when the bar goes: what moves in the page's tree would be drawn anew and lose its zoom
+        progress(study)
     results(study)
     st.session_state.drawn_at = time.monotonic()
     st.session_state.last_view = st.query_params.to_dict()

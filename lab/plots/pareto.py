@@ -17,8 +17,6 @@ from lab.types import Measurement, Objective, Trial
 
 WEBGL_FROM = 400
 """Points from which WebGL draws, in smaller and fainter markers: below it SVG is crisper and exports as vectors."""
-LOG_FROM = 12.0
-"""Ratio of largest to smallest from which an axis of positive numbers is logarithmic."""
 HEIGHT = 430
 SMALLEST, LARGEST = 8.0, 26.0
 """Marker diameters in pixels."""
@@ -32,7 +30,8 @@ class Axis:
 
     Attributes:
         divisor: SI values are divided by it to become what the axis shows, in `suffix`.
-        log: True where the values span so much that a linear axis would crowd them.
+        log: True for times and sizes: equal ratios lie equally far apart, and no outlier crowds the rest. It does not
+            depend on the values, so that a study's zoom survives its next result.
     """
 
     metric: str
@@ -45,10 +44,11 @@ class Axis:
 
     @property
     def label(self) -> str:
-        """Title, unit and better direction: "Latency in ms   ← faster"; the arrows turn with a y axis's title."""
+        """Title, unit and better direction: "Latency in ms, log scale   ← faster"; the arrows turn with a y axis's title."""
         word = formats.better_word(self.metric, self.unit, self.direction)
         arrow = f"← {word}" if self.direction == "minimize" else f"{word} →"
-        return f"{self.title}{f' in {self.suffix}' if self.suffix else ''}   {arrow}"
+        unit = f" in {self.suffix}" if self.suffix else ""
+        return f"{self.title}{unit}{', log scale' if self.log else ''}   {arrow}"
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,11 @@ def pareto_info(
     shown = formats.varying_options(t.target for t in trials)
     roles: dict[str, Role] = {t.id: "front" if t.id in on_front else "dominated" for t in allowed}
     points = tuple(_point(t, roles.get(t.id, "excluded"), x, y, size, objectives, names, shown) for t in group)
-    x_axis, y_axis = _axis(x, [p.x for p in points], metrics), _axis(y, [p.y for p in points], metrics)
-    sizes = [p.size for p in points if p.size]
+    x_axis, y_axis = _axis(x, points, "x", metrics), _axis(y, points, "y", metrics)
+    size_axis = _axis(size, points, "size", metrics) if size and any(p.size for p in points) else None
     complete = sum(t.state == "complete" for t in trials)
     return ParetoInfo(
-        x_axis, y_axis, _axis(size, sizes, metrics) if size and sizes else None, points,
+        x_axis, y_axis, size_axis, points,
         _line(points, x_axis, y_axis), names, complete - len(group), pick if pick in roles else None,
         tuple(pair for pair in limits if pair[0] in (x, y)),
     )  # fmt: skip
@@ -131,16 +131,14 @@ def _point(
     return Point(trial.id, trial.name, runtime, target, role, trial.is_baseline, m[x], m[y], m.get(size or ""), others)
 
 
-def _axis(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Metric]) -> Axis:
-    plug = metrics.get(metric)
-    unit = values[0].unit if values else (plug.unit if plug else "")
-    numbers = [m.value for m in values]
-    divisor, suffix = formats.axis_scale(unit, numbers)
-    positive = bool(numbers) and min(numbers) > 0
-    log = positive and formats.kind_of(unit) != formats.SHARE and max(numbers) / min(numbers) > LOG_FROM
-    return Axis(
-        metric, plug.title if plug else metric, unit, plug.direction if plug else "minimize", divisor, suffix, log
-    )
+def _axis(metric: str, points: Sequence[Point], role: str, metrics: Mapping[str, Metric]) -> Axis:
+    plug, found = metrics.get(metric), [(p, m) for p in points if (m := getattr(p, role))]
+    unit = found[0][1].unit if found else (plug.unit if plug else "")
+    baseline = [m.value for p, m in found if p.is_baseline][:1]  # measured first: the unit stays as results come in
+    divisor, suffix = formats.axis_scale(unit, baseline or [m.value for _, m in found])
+    ratio = formats.kind_of(unit) in (formats.SECONDS, formats.BYTES) and all(m.value > 0 for _, m in found)
+    title, direction = (plug.title, plug.direction) if plug else (metric, "minimize")
+    return Axis(metric, title, unit, direction, divisor, suffix, ratio and role != "size")
 
 
 def _line(points: Sequence[Point], x: Axis, y: Axis) -> tuple[tuple[float, float], ...]:
@@ -172,27 +170,18 @@ def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, An
     ink = theme.INKS[mode]
     return {
         "template": theme.template(mode).to_plotly_json(),
-        "xaxis": _axis_layout(info.x, [p.x.value for p in info.points]),
-        "yaxis": _axis_layout(info.y, [p.y.value for p in info.points]), "height": HEIGHT, "hovermode": "closest",
-        "dragmode": "zoom", "clickmode": "event", "uirevision": uirevision,
+        "xaxis": _axis_layout(info.x),
+        "yaxis": _axis_layout(info.y), "height": HEIGHT, "hovermode": "closest",
+        "dragmode": "zoom", "clickmode": "event", "uirevision": f"{uirevision} {info.x.label} {info.y.label}",
         "shapes": [_limit_line(info, metric, value, ink) for metric, value in info.limits],
         "annotations": [_pick_label(info, p, ink) for p in info.points if p.trial == info.pick],
     }  # fmt: skip
 
 
-def _axis_layout(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
-    layout: dict[str, Any] = {"title": {"text": axis.label}, "type": "log" if axis.log else "linear"}
-    if axis.log:
-        ticks = _log_ticks(min(values) / axis.divisor, max(values) / axis.divisor)
-        layout |= {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
-    return layout
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers from below the lowest value to above the highest, about as many as fit."""
-    steps = (1, 2, 5) if high / low > 50 else (1, 1.5, 2, 3, 5, 7)
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [step * 10.0**decade for decade in decades for step in steps]
+def _axis_layout(axis: Axis) -> dict[str, Any]:
+    """On a log axis a tick format makes Plotly write 0.2 and 0.5 where it would write the digits 2 and 5."""
+    scale = {"type": "log", "tickformat": ".3~r", "nticks": 12} if axis.log else {"type": "linear"}
+    return {"title": {"text": axis.label}, **scale}
 
 
 def _limit_line(info: ParetoInfo, metric: str, value: float, ink: theme.Ink) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from math import dist
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -105,6 +106,17 @@ def settled(page) -> None:
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_timeout(300)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def lonely(page) -> tuple[str, float, float]:
+    """The trial whose marker is farthest from any other, so that a click cannot mean another one, and where it is."""
+    at = points(page)
+
+    def room(id_: str) -> float:
+        return min((dist(at[id_], other) for name, other in at.items() if name != id_), default=0.0)
+
+    id_ = max(at, key=room)
+    return (id_, *at[id_])
 
 
 def points(page) -> dict[str, tuple[float, float]]:

@@ -26,7 +26,7 @@ def info_of(trials, **more):
 
 def test_info_whole():
     assert info_of([BASE, SMALL, WORSE, fakes.broken(3)]) == ParetoInfo(
-        x=Axis("latency_s", "Latency (median)", "s", "minimize", 1e-3, "ms"),
+        x=Axis("latency_s", "Latency (median)", "s", "minimize", 1e-3, "ms", log=True),
         y=Axis("top1_accuracy", "Top-1 accuracy", "1", "maximize", 0.01, "%"),
         size=Axis("size_bytes", "File size", "B", "minimize", 1e3, "kB"),
         points=(
@@ -41,7 +41,7 @@ def test_info_whole():
 
 def test_axis_labels_name_unit_and_better_direction():
     info = info_of([BASE])
-    assert info.x.label == "Latency (median) in ms   ← faster"
+    assert info.x.label == "Latency (median) in ms, log scale   ← faster"
     assert info.y.label == "Top-1 accuracy in %   more accurate →"
 
 
@@ -65,10 +65,13 @@ def test_axes_can_be_chosen():
     assert [m.metric for m in info.points[0].others] == ["latency_s"]
 
 
-def test_a_wide_axis_is_logarithmic():
-    slow = fakes.trial("reference", 0.9, 1e5, 15e-3, position=5)
-    assert info_of([BASE, SMALL, slow]).x.log
-    assert not info_of([BASE, SMALL]).x.log
+def test_axes_stay_as_results_come_in_so_that_a_zoom_keeps_its_meaning():
+    slow = [fakes.trial(f"reference{i}", 0.9, 1e5, 15.0, position=5 + i) for i in range(5)]
+    assert info_of([BASE, *slow]).x == info_of([BASE]).x
+
+
+def test_an_axis_with_a_zero_cannot_be_logarithmic():
+    assert not info_of([BASE, fakes.trial("x", 0.9, 1e5, 0.0, position=5)]).x.log
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
