@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-START_S, STOP_S = 60, 20
+START_S, STOP_S, TRIES = 60, 20, 4
 
 POINTS = """() => {
   const g = document.querySelector(".lab-chart.js-plotly-plot"), r = g.getBoundingClientRect(), l = g._fullLayout;
@@ -106,6 +107,20 @@ def settled(page) -> None:
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_timeout(300)
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def click_until(page, place: Callable[[], tuple[float, float]], address: str) -> None:
+    """Click there until the address shows it: a live page may move things between looking and clicking."""
+    for _ in range(TRIES):
+        x, y = place()
+        page.mouse.move(x, y)
+        page.mouse.click(x, y)
+        try:
+            page.wait_for_url(re.compile(address), timeout=5_000)
+        except playwright.TimeoutError:
+            continue
+        return
+    raise AssertionError(f"{TRIES} clicks did not lead to {address}; the address is {page.url}")
 
 
 def lonely(page) -> tuple[str, float, float]:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.browser.conftest import RANGES, lonely, points, settled
+from tests.browser.conftest import RANGES, click_until, lonely, points, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -51,10 +51,8 @@ def test_the_front_is_there_and_a_pick_is_named(open_at, finished_study):
 def test_a_clicked_point_is_described_and_its_link_shows_it_elsewhere(open_at, finished_study):
     page = open_at(finished_study)
     settled(page)
-    id_, x, y = lonely(page)
-    page.mouse.move(x, y)
-    page.mouse.click(x, y)
-    page.wait_for_url(re.compile(f"trial={id_}"))
+    id_ = lonely(page)[0]
+    click_until(page, lambda: lonely(page)[1:], f"trial={id_}")
     settled(page)
     page.get_by_role("tab", name="Timing").click()
     page.get_by_text(re.compile("timed runs in .* rounds")).wait_for()
@@ -73,9 +71,12 @@ def test_a_ticked_row_is_chosen_in_the_plot_too(open_at, finished_study):
     table = page.locator("[data-testid=stDataFrame]").last
     table.scroll_into_view_if_needed()
     page.wait_for_timeout(500)
-    box = table.bounding_box()
-    page.mouse.click(box["x"] + 16, box["y"] + 52)
-    page.wait_for_url(re.compile("trial=.*-0000"))
+
+    def first_box() -> tuple[float, float]:
+        box = table.bounding_box()
+        return box["x"] + 16, box["y"] + 52
+
+    click_until(page, first_box, "trial=.*-0000")
     settled(page)
     chosen = page.evaluate(
         """() => { const g = document.querySelector(".lab-chart.js-plotly-plot"), ring = g.data.at(-1);
@@ -132,14 +133,13 @@ def zoom_in(page) -> None:
 
 def click_inside(page) -> None:
     """Click a marker that the zoom shows."""
-    box = page.locator(".lab-chart .nsewdrag").bounding_box()
-    for x, y in points(page).values():
-        if 20 < x - box["x"] < box["width"] - 20 and 20 < y - box["y"] < box["height"] - 20:
-            page.mouse.move(x, y)
-            page.mouse.click(x, y)
-            page.wait_for_url(re.compile("trial="))
-            return
-    raise AssertionError("no marker is in sight")
+
+    def first_in_sight() -> tuple[float, float]:
+        box = page.locator(".lab-chart .nsewdrag").bounding_box()
+        inside = lambda x, y: 20 < x - box["x"] < box["width"] - 20 and 20 < y - box["y"] < box["height"] - 20  # noqa: E731
+        return next((x, y) for x, y in points(page).values() if inside(x, y))
+
+    click_until(page, first_in_sight, "trial=")
 
 
 def test_a_goal_and_a_limit_are_in_the_link(open_at, finished_study):
