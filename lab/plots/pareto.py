@@ -180,7 +180,7 @@ def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, An
 
 def _axis_layout(axis: Axis) -> dict[str, Any]:
     """On a log axis a tick format makes Plotly write 0.2 and 0.5 where it would write the digits 2 and 5."""
-    scale = {"type": "log", "tickformat": ".3~r", "nticks": 12} if axis.log else {"type": "linear"}
+    scale = {"type": "log", "tickformat": ".3~r", "nticks": 8} if axis.log else {"type": "linear"}
     return {"title": {"text": axis.label}, **scale}
 
 
