@@ -1,7 +1,7 @@
-"""What one file adds: the shape of a technique, a runtime, a metric, a data set and a sample model.
+"""What one file adds: the shape of a technique, a runtime, a metric, a task, a data set and a sample model.
 
 A plug is a value, not a class to inherit from: its file defines one module-level constant (TECHNIQUE, RUNTIME, METRIC,
-DATASET or CARD), and the registry finds it. Importing a plug's file loads no framework: heavy imports live in its functions.
+TASK, DATASET or CARD), and the registry finds it. Importing a plug's file loads no framework: heavy imports live in its functions.
 """
 
 from __future__ import annotations
@@ -150,9 +150,10 @@ class Runtime:
 
 
 EVIDENCE = {
-    "outputs": "float array (items, classes): what the variant answered on the test set",
-    "labels": "int array (items,): the truth",
-    "baseline_outputs": "float array (items, classes): what the float baseline answered in the same runtime",
+    "outputs": "float array (items, *output): what the variant answered on the test set; (items, classes) for classification",
+    "labels": "array (items, …): the truth; class numbers for classification, 0 or 1 for anomaly detection",
+    "inputs": "float array (items, *input): what the model was given",
+    "baseline_outputs": "float array (items, *output): what the float baseline answered in the same runtime",
     "file": "uint8 array: the artifact's bytes",
     "baseline_file": "uint8 array: the bytes of the float baseline in the same format",
     "latency": "list of 1-D float arrays: seconds of each timed run, one array per uncontended round",
@@ -182,29 +183,56 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Splits:
-    """Train, calibration and test items that never overlap.
+class Task:
+    """What a model is for: how its answers are judged.
 
-    x arrays have shape (items, *item shape), y arrays shape (items,) with class numbers.
+    Attributes:
+        primary: id of the metric that is the accuracy axis of its studies.
+        agreement: id of the metric that says how far a variant answers as the float model does.
+        noun: the primary metric in a sentence, such as "accuracy".
+        answers: (outputs, inputs) -> what is compared with the truth: class numbers, scores, values; shape (items, …).
     """
 
-    x_train: Array
-    y_train: Array
+    id: str
+    title: str
+    help: str
+    primary: str
+    agreement: str
+    noun: str
+    answers: Callable[[Array, Array], Array]
+
+
+def arrays_digest(arrays: Mapping[str, Array]) -> str:
+    """SHA-256 over names, dtypes, shapes and bytes, in the order given."""
+    from hashlib import sha256
+
+    total = sha256()
+    for name, array in arrays.items():
+        a = np.ascontiguousarray(array)
+        total.update(f"{name} {a.dtype.str} {a.shape}".encode())
+        total.update(a.tobytes())
+    return total.hexdigest()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What variants are calibrated and judged on: items that never overlap, nor occur in the training set.
+
+    x arrays have shape (items, *item shape); y arrays hold the truth of each item: for classification class numbers,
+    shape (items,), int64; for anomaly detection 0 for normal and 1 for anomalous; for other tasks what the task says.
+    """
+
     x_calibration: Array
     y_calibration: Array
     x_test: Array
     y_test: Array
 
     def digest(self) -> str:
-        """SHA-256 over names, dtypes, shapes and bytes of all six arrays."""
-        from hashlib import sha256
+        """SHA-256 over names, dtypes, shapes and bytes of all four arrays."""
+        return arrays_digest({name: getattr(self, name) for name in ARRAYS})
 
-        total = sha256()
-        for name in ("x_train", "y_train", "x_calibration", "y_calibration", "x_test", "y_test"):
-            a = np.ascontiguousarray(getattr(self, name))
-            total.update(f"{name} {a.dtype.str} {a.shape}".encode())
-            total.update(a.tobytes())
-        return total.hexdigest()
+
+ARRAYS = ("x_calibration", "y_calibration", "x_test", "y_test")
 
 
 @dataclass(frozen=True)
@@ -212,8 +240,13 @@ class Dataset:
     """A data set, fixed by seed and digest.
 
     Attributes:
-        load: () -> Splits; the same digest each time, or the lab refuses it.
-        show: how the Models page draws an item: "image", "text" or "none".
+        load: () -> Splits; the same digest each time, or the lab refuses it. Takes seconds at most.
+        digest: of the splits.
+        training: () -> (x, y) of the training set, made only when something trains.
+        training_digest: `arrays_digest` of {"x": x, "y": y}.
+        preview: n -> (x, y), the first n test items, in milliseconds; None where loading is as quick.
+        show: how the Models page draws an item: "image", "spectrogram", "waveform", "text" or "none".
+        show_shape: (time, frequency) of a spectrogram that is stored flat; empty where items have the shape they are drawn in.
         decode: item array -> text, for data shown as text.
     """
 
@@ -222,10 +255,14 @@ class Dataset:
     task: str
     load: Callable[[], Splits]
     digest: str
+    training: Callable[[], tuple[Array, Array]] | None = None
+    training_digest: str = ""
+    preview: Callable[[int], tuple[Array, Array]] | None = None
     class_names: tuple[str, ...] = ()
     provenance: str = ""
     licence: str = ""
-    show: Literal["image", "text", "none"] = "none"
+    show: Literal["image", "spectrogram", "waveform", "text", "none"] = "none"
+    show_shape: tuple[int, ...] = ()
     decode: Callable[[Array], str] | None = None
     requires: tuple[str, ...] = ()
     tags: tuple[str, ...] = field(default_factory=tuple)

@@ -13,19 +13,30 @@ not seen: harder than images drawn at random, and nearer to what happens on a de
 
 def load() -> Splits:
     """Read, scale to 0..1 and split; x has shape (items, 8, 8, 1), float32."""
+    x, y = _read()
+    _, calibration = _deal(x, y)
+    return Splits(x[calibration], y[calibration], x[TEST_FROM:], y[TEST_FROM:])
+
+
+def training() -> tuple[Array, Array]:
+    """The training set, shaped as the others."""
+    x, y = _read()
+    train, _ = _deal(x, y)
+    return x[train], y[train]
+
+
+def _read() -> tuple[Array, Array]:
     from sklearn.datasets import load_digits
 
     data = load_digits()
-    x = (data.images / 16.0).astype(np.float32)[..., np.newaxis]
-    y = data.target.astype(np.int64)
-    test = np.arange(TEST_FROM, len(y))
+    return (data.images / 16.0).astype(np.float32)[..., np.newaxis], data.target.astype(np.int64)
+
+
+def _deal(x: Array, y: Array) -> tuple[list[int], list[int]]:
+    """Rows of the training and of the calibration set."""
     keys = [image.tobytes() for image in x[:TEST_FROM]]
     calibration, train = stratified(keys, y[:TEST_FROM], [1 / 6], seed="digits")
-    return Splits(*_take(x, y, train), *_take(x, y, calibration), *_take(x, y, test))
-
-
-def _take(x: Array, y: Array, rows: list[int] | Array) -> tuple[Array, Array]:
-    return x[rows], y[rows]
+    return train, calibration
 
 
 DATASET = Dataset(
@@ -33,7 +44,9 @@ DATASET = Dataset(
     title="Handwritten digits, 8×8",
     task="classification",
     load=load,
-    digest="ae9d7a6297ccd924a532435bcc3a67b8a05f3ab3decb01884f6124f4624e0cb5",
+    training=training,
+    digest="d2dda68cf13c9ded4e4b6537cd57aa817059ad14156de6cb715b8c179a749047",
+    training_digest="bdee3339bf2905574730ff9bde93462630817c0d079f9e191ed80a2b3cec1922",
     class_names=tuple("0123456789"),
     provenance=(
         "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning Repository 1998, "

@@ -31,9 +31,13 @@ SEEN_TWICE = 2
 
 def load() -> Splits:
     """Collect, split and encode; x has shape (items, LENGTH), int32 character numbers, PADDING at the end."""
-    train, calibration, test = _split_names()
-    seen: set[bytes] = set()
-    return Splits(*_encode_all(train, seen), *_encode_all(calibration, seen), *_encode_all(test, seen))
+    _, calibration, test = _encoded()
+    return Splits(*calibration, *test)
+
+
+def training() -> tuple[Array, Array]:
+    """The training set, encoded as the others."""
+    return _encoded()[0]
 
 
 def encode(text: str) -> Array:
@@ -64,6 +68,13 @@ def normalise(text: str) -> str:
 @cache
 def _numbers() -> dict[str, int]:
     return {character: number for number, character in enumerate(characters(), FIRST_CHARACTER)}
+
+
+@cache
+def _encoded() -> tuple[tuple[Array, Array], ...]:
+    """Items and labels of the training, calibration and test names; an item that the splits share stays with the first."""
+    seen: set[bytes] = set()
+    return tuple(_encode_all(names, seen) for names in _split_names())
 
 
 def _encode_all(names: list[tuple[str, int]], seen: set[bytes]) -> tuple[Array, Array]:
@@ -118,7 +129,9 @@ DATASET = Dataset(
     title="Names in 24 languages",
     task="classification",
     load=load,
-    digest="82d5cffdc33eb9d0cbbd4103a9257741e5077f7b55467fa9fa32f48c4e0f50a8",
+    training=training,
+    digest="367b22d3265ce6f492adee54950fe76f824a4f92c50b634d7bad7a8cd7b96a42",
+    training_digest="5792c8123ebb127c447d1a6e7214a509c644fa66469a8735d4843ba59ab9aa76",
     class_names=tuple(LANGUAGES.values()),
     provenance=(
         "Names of territories, languages and currencies from the Unicode Common Locale Data Repository, as shipped "

@@ -12,12 +12,11 @@ from pathlib import Path
 from lab import registry
 from lab.errors import InvalidFile, LabError
 from lab.lazy import np
-from lab.plugs import Array, Splits, require
+from lab.plugs import ARRAYS, Array, Splits, require
 from lab.store.blobs import full_disk
 from lab.store.home import CHECKOUT, folder
 from lab.types import InputSpec, ModelCard
 
-ARRAYS = ("x_calibration", "y_calibration", "x_test", "y_test")
 FROM_DISK = "npz-"
 
 
