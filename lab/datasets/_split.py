@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 
@@ -18,7 +18,7 @@ def stratified(
     """Deal items into groups so that each class falls into each group in the same proportion.
 
     Args:
-        keys: what identifies each item; different for each.
+        keys: what identifies each item; items of one key stay together, dealt as the class of the first of them.
         labels: the class of each item.
         parts: fraction of each class for every group but the last, which takes what remains.
         seed: another seed gives another deal.
@@ -26,20 +26,26 @@ def stratified(
     Returns:
         len(parts) + 1 groups of indices into `keys`, each in pseudo-random order.
     """
-    classes: dict[int, list[int]] = defaultdict(list)
-    for index, label in enumerate(labels):
-        classes[int(label)].append(index)
-    groups: tuple[list[int], ...] = tuple([] for _ in range(len(parts) + 1))
-    for label in sorted(classes):
-        members = sorted(classes[label], key=lambda i: rank(keys[i], seed))
-        for group, chosen in zip(groups, _cut(members, parts), strict=True):
+    items: dict[bytes, list[int]] = defaultdict(list)
+    for index, key in enumerate(keys):
+        items[key].append(index)
+    class_of = list(labels)
+    dealt = _deal({key: int(class_of[members[0]]) for key, members in items.items()}, parts, seed)
+    return tuple([index for key in group for index in items[key]] for group in dealt)
+
+
+def _deal(classes: Mapping[bytes, int], parts: Sequence[float], seed: str) -> list[list[bytes]]:
+    members: dict[int, list[bytes]] = defaultdict(list)
+    for key in sorted(classes, key=lambda key: rank(key, seed)):
+        members[classes[key]].append(key)
+    groups: list[list[bytes]] = [[] for _ in range(len(parts) + 1)]
+    for label in sorted(members):
+        for group, chosen in zip(groups, _cut(members[label], parts), strict=True):
             group.extend(chosen)
-    for group in groups:
-        group.sort(key=lambda i: rank(keys[i], seed))
-    return groups
+    return [sorted(group, key=lambda key: rank(key, seed)) for group in groups]
 
 
-def _cut(members: list[int], parts: Sequence[float]) -> list[list[int]]:
+def _cut(members: list[bytes], parts: Sequence[float]) -> list[list[bytes]]:
     cuts, start = [], 0
     for part in parts:
         stop = start + round(part * len(members))

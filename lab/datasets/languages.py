@@ -91,9 +91,9 @@ def _encode_all(names: list[tuple[str, int]], seen: set[bytes]) -> tuple[Array, 
 
 @cache
 def _split_names() -> tuple[list[tuple[str, int]], ...]:
-    """(name, class) of the training, calibration and test names."""
+    """(name, class) of the training, calibration and test names; names of the same letters stay together."""
     names = _names()
-    keys = [_key(name).encode() for name, _ in names]
+    keys = [letters(name).encode() for name, _ in names]
     calibration, test, train = stratified(keys, (label for _, label in names), [0.03, 0.16], seed="languages")
     return tuple([names[i] for i in group] for group in (train, calibration, test))
 
@@ -124,18 +124,37 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
+def letters(name: str) -> str:
+    """The bare letters of a name: no case, accents, strokes, spaces, digits or punctuation.
+
+    "Åland-øerne" and "ålandøerne" are one name to whoever asks what a model has seen before, and so are a currency of
+    1942 and its namesake of 1990. A name without letters is itself.
+    """
+    plain = unicodedata.normalize("NFKD", _key(name))
+    return "".join(_bare(character) for character in plain if character.isalpha()) or name
+
+
+def _bare(character: str) -> str:
+    """Strokes and hooks that Unicode does not take apart: ø is named LATIN SMALL LETTER O WITH STROKE."""
+    if character == "\N{LATIN SMALL LETTER DOTLESS I}":
+        return "i"
+    base, separator, _ = unicodedata.name(character, "").partition(" WITH ")
+    return unicodedata.lookup(base) if separator else character
+
+
 DATASET = Dataset(
     id="languages",
     title="Names in 24 languages",
     task="classification",
     load=load,
     training=training,
-    digest="367b22d3265ce6f492adee54950fe76f824a4f92c50b634d7bad7a8cd7b96a42",
-    training_digest="5792c8123ebb127c447d1a6e7214a509c644fa66469a8735d4843ba59ab9aa76",
+    digest="c9a553ba03bb51f1903be46ef53ee706f4d83582fff06b13687a80ca381f0791",
+    training_digest="2fc7de53afd4cce013ffb8bc4fb50ca02eb6c5a648c5beea58d336ee280245c0",
     class_names=tuple(LANGUAGES.values()),
     provenance=(
         "Names of territories, languages and currencies from the Unicode Common Locale Data Repository, as shipped "
-        "with Babel 2.18. A name that two of the 24 languages share, case aside, belongs to neither and is left out."
+        "with Babel 2.18. A name that two of the 24 languages share, case aside, belongs to neither and is left out. "
+        "Names that differ only in case, accents, digits, spaces or punctuation are always in the same split."
     ),
     licence="Unicode-3.0",
     show="text",
