@@ -5,10 +5,9 @@ How stored data become model input (layout, scale, offset) is given, or found by
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
@@ -21,16 +20,14 @@ from lab.engine import jobs, keys
 from lab.engine.pools import POOLS, discard
 from lab.errors import InvalidFile, NoPath, UsageError
 from lab.formats.inspect import detect_format, inspect
-from lab.plugs import Array, Runtime, Technique
+from lab.plugs import ARRAYS, Array, Runtime, Technique, arrays_digest
 from lab.recipe import complete, conversion_path
-from lab.statistics import wilson
 from lab.store import records
 from lab.store.blobs import keep
-from lab.store.data import ARRAYS, FROM_DISK, save_arrays
+from lab.store.data import FROM_DISK, save_arrays
 from lab.types import Artifact, InputSpec, Measurement, ModelCard, Recipe, Step, Target
 
 PROBED_ITEMS = 300
-TASKS = ("classification",)
 SCALES = ((1.0, 0.0), (1 / 255, 0.0), (1 / 127.5, -1.0), (255.0, 0.0), (2.0, -1.0))
 
 
@@ -41,7 +38,7 @@ def add_model(file: Path, data: Path, task: str = "classification", *, name: str
     Args:
         file: .onnx, .tflite, .keras, .h5 or .pt2; it is trusted.
         data: .npz with x_calibration, y_calibration, x_test, y_test and perhaps class_names; no pickled objects.
-        task: "classification".
+        task: id of a task. How data become input is found by trying for classification only.
         name: the id; by default the file's name.
         layout: "NHWC" or "NCHW", of the images in the data.
         scale, offset: model input = data × scale + offset.
@@ -50,23 +47,22 @@ def add_model(file: Path, data: Path, task: str = "classification", *, name: str
     Raises:
         UsageError: something does not fit; nothing is registered.
     """
-    if task not in TASKS:
-        raise UsageError("This task cannot be added from disk", allowed=", ".join(TASKS), given=task)
+    registry.task(task)
     id_ = _id(name or file.stem)
     format_ = detect_format(file)
     arrays, class_names = read_data(data)
     artifact = keep(file, format_)
-    where = save_arrays(arrays, _digest(arrays))
+    where = save_arrays(arrays, arrays_digest({name: arrays[name] for name in ARRAYS}))
     card = ModelCard(id_, id_, task, format_, format_, artifact.path, InputSpec(arrays["x_test"].shape[1:]), FROM_DISK + where.name,
                      class_names, licence="its owner's", provenance=f"added from {file.name}")  # fmt: skip
     runtime, ready, found = _make_ready(card, artifact, str(where))
     say(f"{file.name}: {format_}, takes {found['inputs'][0]}, answers {found['outputs'][0]}")
-    spec, accuracy = _infer_input(arrays, found, layout, scale, offset, runtime, ready, where, say)
+    spec, baseline = _infer_input(card, arrays, found, layout, scale, offset, runtime, ready, where, say)
     card = replace(card, input=spec, parameters=found.get("parameters"), macs=found.get("macs"))
     card = replace(
         card,
-        baseline={"top1_accuracy": _baseline(accuracy, len(arrays["y_test"]))},
-        description=_describe(card, accuracy, runtime),
+        baseline={baseline.metric: baseline},
+        description=_describe(card, baseline, runtime),
     )
     records.add_model(card)
     return card
@@ -80,14 +76,6 @@ def _id(name: str) -> str:
     return id_
 
 
-def _digest(arrays: Mapping[str, Array]) -> str:
-    total = hashlib.sha256()
-    for name in ARRAYS:
-        total.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}".encode())
-        total.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return total.hexdigest()
-
-
 # --- the data --------------------------------------------------------------------------------------------------------------
 
 
@@ -95,7 +83,7 @@ def read_data(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Read and check an .npz.
 
     Returns:
-        the four arrays of `lab.store.data.ARRAYS`, and the class names.
+        the four arrays of `lab.plugs.ARRAYS`, and the class names.
 
     Raises:
         InvalidFile: not an .npz, pickled objects, a missing array, or arrays that do not fit each other.
@@ -222,28 +210,34 @@ def _convert(
 # --- how the data become its input ---------------------------------------------------------------------------------------------
 
 
-def _infer_input(arrays: Mapping[str, Array], found: Mapping[str, Any], layout: str | None, scale: float | None, offset: float | None,
-                 runtime: Runtime, path: str, where: Path, say: Callable[[str], None]) -> tuple[InputSpec, float]:  # fmt: skip
+def _infer_input(card: ModelCard, arrays: Mapping[str, Array], found: Mapping[str, Any], layout: str | None, scale: float | None,
+                 offset: float | None, runtime: Runtime, path: str, where: Path, say: Callable[[str], None]) -> tuple[InputSpec, Measurement]:  # fmt: skip
     takes = found["inputs"][0]
-    specs = _candidates(arrays["x_test"], tuple(takes["shape"])[1:], takes["dtype"], layout, scale, offset)
-    request = {
-        "runtime": runtime.id,
-        "path": path,
-        "data": str(where),
-        "candidates": [asdict(s) for s in specs],
-        "n": PROBED_ITEMS,
-    }
-    accuracies = _ask(jobs.probe, request)["accuracies"]
+    given = (scale, offset) if card.task == "classification" else (scale or 1.0, offset or 0.0)
+    specs = _candidates(arrays["x_test"], tuple(takes["shape"])[1:], takes["dtype"], layout, *given)
+    request = {"runtime": runtime.id, "path": path, "data": str(where), "task": card.task}
+    best = specs[0] if len(specs) == 1 else _best(specs, request, say)
+    say(f"taken: {_way(best)} (override with --layout, --scale, --offset)")
+    return best, _judged([best], request, None)[0]
+
+
+def _best(specs: Sequence[InputSpec], request: Mapping[str, Any], say: Callable[[str], None]) -> InputSpec:
+    """The way under which most calibration items are answered rightly."""
+    accuracies = [m.value for m in _judged(specs, request, PROBED_ITEMS)]
     for spec, accuracy in zip(specs, accuracies, strict=True):
-        say(
-            f"  layout {spec.data_layout} → {spec.layout}, × {spec.scale:.5g} {spec.offset:+.5g}: {accuracy:.1%} of {PROBED_ITEMS} calibration items right"
-        )
-    best = specs[int(np.argmax(accuracies))]
-    say(
-        f"taken: layout {best.data_layout} → {best.layout}, × {best.scale:.5g} {best.offset:+.5g} (override with --layout, --scale, --offset)"
-    )
-    whole = {**request, "candidates": [asdict(best)], "n": None}
-    return best, float(_ask(jobs.probe, whole)["accuracies"][0])
+        say(f"  {_way(spec)}: {accuracy:.1%} of {PROBED_ITEMS} calibration items right")
+    return specs[int(np.argmax(accuracies))]
+
+
+def _way(spec: InputSpec) -> str:
+    return f"layout {spec.data_layout} → {spec.layout}, × {spec.scale:.5g} {spec.offset:+.5g}"
+
+
+def _judged(specs: Sequence[InputSpec], request: Mapping[str, Any], n: int | None) -> list[Measurement]:
+    """The task's own metric under each way; n calibration items, or None for the whole test set."""
+    found = _ask(jobs.probe, {**request, "candidates": [asdict(s) for s in specs], "n": n})["found"]
+    metric = registry.task(request["task"]).primary
+    return [Measurement.from_json(metric, value) for value in found]
 
 
 def _ask(body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
@@ -302,10 +296,6 @@ def _scales(x: Array) -> list[tuple[float, float]]:
     return list(SCALES[:3]) if highest > 1.5 else [SCALES[0], *SCALES[3:]]
 
 
-def _baseline(accuracy: float, n: int) -> Measurement:
-    return Measurement("top1_accuracy", accuracy, "1", n, *wilson(round(accuracy * n), n))
-
-
-def _describe(card: ModelCard, accuracy: float, runtime: Runtime) -> str:
+def _describe(card: ModelCard, baseline: Measurement, runtime: Runtime) -> str:
     how = f"data × {card.input.scale:.5g} {card.input.offset:+.5g}, {card.input.data_layout} → {card.input.layout}"
-    return f"{accuracy:.2%} top-1 in {runtime.title}; input is {how}."
+    return f"{registry.task(card.task).noun} {baseline.value:.2%} in {runtime.title}; input is {how}."

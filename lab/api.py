@@ -17,13 +17,15 @@ from lab.engine import estimating
 from lab.engine.estimating import Estimate
 from lab.errors import UnknownId, UsageError
 from lab.lazy import np
-from lab.plugs import Array, Dataset, Metric, Runtime, Technique
+from lab.plugs import Array, Dataset, Metric, Runtime, Task, Technique, Training
 from lab.store import records
 from lab.store.blobs import keep, locate_card
 from lab.store.data import FROM_DISK, data_folder, load_array
 from lab.store.db import database_url
+from lab.store.home import folder as home_folder
 from lab.store.home import home
-from lab.types import FINISHED, ModelCard, Recipe, Study, StudySpec, Target, Trial
+from lab.training import Trained
+from lab.types import FINISHED, Measurement, ModelCard, Recipe, Study, StudySpec, Target, Trial
 
 LONGEST_PAUSE_S = 0.2
 
@@ -73,6 +75,16 @@ def available_runtimes() -> dict[str, Runtime]:
 def available_metrics() -> dict[str, Metric]:
     """Every metric by id."""
     return registry.metrics()
+
+
+def available_tasks() -> dict[str, Task]:
+    """Every task by id."""
+    return registry.tasks()
+
+
+def primary(card: ModelCard) -> Measurement | None:
+    """What a card says of its model in its task's own metric, such as accuracy or AUC; None where nobody measured it."""
+    return card.baseline.get(registry.task(card.task).primary)
 
 
 def available_datasets() -> dict[str, Dataset]:
@@ -129,7 +141,7 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
     chosen = _targets(card, preset, targets)
     runtime_ids = list(dict.fromkeys(t.runtime for t in chosen))
     grid = recipes_.preset_space(card, preset, runtime_ids) if space is None else space
-    value = {"metrics": _metrics_of(card), **more}
+    value = {"metrics": _metrics_of(card), "objectives": _objectives_of(card), **more}
     spec = recipes_.spec_from_json(
         {**StudySpec(card.id, grid, tuple(recipes), chosen, preset=preset).to_json(), **value}
     )
@@ -144,6 +156,12 @@ def _targets(card: ModelCard, preset: str, targets: Sequence[Target | str] | Non
 
 def _reachable(card: ModelCard, target: Target) -> bool:
     return recipes_.conversion_path(card.format, registry.runtime(target.runtime).formats) is not None
+
+
+def _objectives_of(card: ModelCard) -> list[dict[str, str]]:
+    """The task's own metric against size and latency."""
+    wanted = (registry.task(card.task).primary, "size_bytes", "latency_s")
+    return [{"metric": id_, "direction": registry.metric(id_).direction} for id_ in wanted]
 
 
 def _metrics_of(card: ModelCard) -> list[str]:
@@ -297,6 +315,11 @@ def examples(model_id: str, n: int = 8) -> tuple[Array, Array]:
     return np.asarray(load_array(where, "x_test")[chosen]), labels[chosen]
 
 
+def card_of(study_id: str) -> ModelCard:
+    """The card that a study was made with; the model itself may be gone from this lab."""
+    return ModelCard.from_json(locate_card(records.study_row(study_id).card))
+
+
 def dataset_of(card: ModelCard) -> Dataset | None:
     """The registered data set of a card; None for data from disk."""
     return None if card.dataset.startswith(FROM_DISK) else registry.dataset(card.dataset)
@@ -345,6 +368,18 @@ def example_study() -> str | None:
 
 
 _examples: dict[str, str] = {}  # store -> the example's id there: pages ask for it on every rerun
+
+
+def train(model_id: str, folder: str | Path | None = None, **settings: Any) -> Trained:
+    """Run a sample model's training recipe again, in this process.
+
+    Args:
+        folder: where weights and record are written, by default `LAB_HOME/trained`.
+        settings: further fields of `lab.plugs.Training`: seed, bf16, epochs, progress.
+    """
+    from lab.training import train as run
+
+    return run(model_id, Training(Path(folder) if folder else home_folder("trained"), **settings))
 
 
 def add_model(file: str | Path, data: str | Path, task: str = "classification", **more: Any) -> ModelCard:

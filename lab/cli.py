@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,15 @@ def models(as_json: bool) -> None:
     cards = lab.models().values()
     if as_json:
         return print(json.dumps([c.to_json() for c in cards], indent=1))
-    _table(["id", "task", "framework", "parameters", "data", "top-1"], [
-        [c.id, c.task, c.framework, f"{c.parameters or 0:,}", c.dataset, _value(c.baseline, "top1_accuracy")] for c in cards
+    _table(["id", "task", "framework", "parameters", "data", "float baseline"], [
+        [c.id, c.task, c.framework, f"{c.parameters or 0:,}", c.dataset, _baseline(c)] for c in cards
     ])  # fmt: skip
+
+
+def _baseline(card: Any) -> str:
+    from lab.plots.formats import measurement
+
+    return f"{lab.available_tasks()[card.task].noun} {measurement(lab.primary(card))}"
 
 
 def techniques(as_json: bool) -> None:
@@ -94,6 +101,32 @@ def sweep(model: str, preset: str, spec: str | None, target: list[str] | None, t
     found = lab.make_spec(model, more.pop("preset", None) or preset, targets=_targets(given), **more)
     study = lab.wait(lab.start(found, title, remeasure=remeasure), _show_progress())
     _report(study.id, json_file)
+
+
+def train(model: str, to: Path | None, replace: bool, seed: int | None, bf16: bool, epochs: int | None) -> None:
+    """Train a sample model again from its recipe, and compare with the shipped weights."""
+    shipped = Path(lab.model(model).path).parent if replace else None
+    made = lab.train(model, to or shipped, seed=seed, bf16=bf16, epochs=epochs, progress=_show_epochs())
+    from lab.plots.formats import measurement
+
+    place = "inside" if made.within else "outside"
+    print(f"trained  {made.file}  in {made.seconds:.0f} s")
+    print(f"reached  {made.found.metric} {measurement(made.found)}")
+    print(f"shipped  {measurement(made.shipped)}: what was reached lies {place} its 95 % interval")
+
+
+def _show_epochs() -> Callable[[int, int, str], None]:
+    start = time.monotonic()
+
+    def say(done: int, total: int, text: str) -> None:
+        left = (time.monotonic() - start) * (total - done) / max(done, 1)
+        print(
+            f"  epoch {done}/{total}, {text}" + (f", about {left:.0f} s left" if done < total else ""),
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return say
 
 
 def _check_writable(file: Path | None) -> None:
@@ -216,16 +249,16 @@ def _report(study_id: str, json_file: Path | None) -> None:
 
 def _print_study(value: dict[str, Any]) -> None:
     print(f"study {value['study']['id']}  {value['study']['model']}  {value['study']['state']}")
-    rows = []
+    rows, primary = [], value["study"]["spec"]["objectives"][0]["metric"]
     for t in value["trials"]:
         numbers = [
             _value(t["measurements"], m)
-            for m in ("top1_accuracy", "size_bytes", "download_bytes", "latency_s", "peak_rss_bytes")
+            for m in (primary, "size_bytes", "download_bytes", "latency_s", "peak_rss_bytes")
         ]
         target = t["target"]["runtime"] + "".join(f" {k}={v}" for k, v in t["target"].items() if k != "runtime")
         note = t["error"]["message"][:60] if t["error"] else "cached" if t["cached"] else ""
         rows.append(["*" if t["id"] in value["front"] else "", t["name"], target, t["state"], *numbers, note])
-    _table(["front", "recipe", "target", "state", "top-1", "size", "download", "latency", "memory", ""], rows)
+    _table(["front", "recipe", "target", "state", primary, "size", "download", "latency", "memory", ""], rows)
 
 
 def _value(measurements: Any, metric: str) -> str:
@@ -306,6 +339,16 @@ def _add_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--offset", type=float, help="see --scale")
 
 
+def _train_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("model", help="id of a sample model")
+    where = p.add_mutually_exclusive_group()
+    where.add_argument("--to", type=Path, metavar="FOLDER", help="where the weights go (default: LAB_HOME/trained)")
+    where.add_argument("--replace", action="store_true", help="write over the weights that come with the lab")
+    p.add_argument("--seed", type=int, help="another seed than the recipe's")
+    p.add_argument("--bf16", action="store_true", help="compute in bfloat16: quicker where the processor has it")
+    p.add_argument("--epochs", type=int, help="fewer epochs than the recipe's, for a quick look")
+
+
 def _file(p: argparse.ArgumentParser) -> None:
     p.add_argument("file", type=Path, help="FILE.lab")
 
@@ -318,5 +361,5 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
     models: _lists, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, studies: lambda p: None,
-    resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, serve: _serve_arguments,
+    resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, serve: _serve_arguments,
 }  # fmt: skip

@@ -6,7 +6,7 @@ TASK, DATASET or CARD), and the registry finds it. Importing a plug's file loads
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -168,8 +168,12 @@ class Metric:
 
     Attributes:
         needs: names of the evidence it is computed from, see EVIDENCE; passed by keyword.
-        compute: keyword arrays -> Measurement.
+        compute: keyword arrays -> Measurement, or None where the number would say nothing.
         tasks: tasks it applies to; empty means all.
+        noun: the word for it in a sentence, such as "latency"; the id's words by default.
+        best: the word for the best of it, such as "fastest".
+        more_less: the words for a larger and a smaller number, such as ("slower", "faster"); the unit's by default.
+        about_both: True where it compares with the float model already, so that comparing it again says nothing.
     """
 
     id: str
@@ -178,8 +182,12 @@ class Metric:
     unit: str
     direction: Literal["maximize", "minimize"]
     needs: tuple[str, ...]
-    compute: Callable[..., Measurement]
+    compute: Callable[..., Measurement | None]
     tasks: tuple[str, ...] = ()
+    noun: str = ""
+    best: str = ""
+    more_less: tuple[str, str] | None = None
+    about_both: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,6 +199,7 @@ class Task:
         agreement: id of the metric that says how far a variant answers as the float model does.
         noun: the primary metric in a sentence, such as "accuracy".
         answers: (outputs, inputs) -> what is compared with the truth: class numbers, scores, values; shape (items, …).
+        misfit: (outputs, labels, inputs) -> what outputs must be like, where they are not; "" where they fit.
     """
 
     id: str
@@ -200,6 +209,7 @@ class Task:
     agreement: str
     noun: str
     answers: Callable[[Array, Array], Array]
+    misfit: Callable[[Array, Array, Array], str] = lambda outputs, labels, inputs: ""
 
 
 def arrays_digest(arrays: Mapping[str, Array]) -> str:
@@ -236,18 +246,45 @@ ARRAYS = ("x_calibration", "y_calibration", "x_test", "y_test")
 
 
 @dataclass(frozen=True)
+class SourceFile:
+    """A file that a data set's publisher offers for download."""
+
+    url: str
+    sha256: str
+    size_bytes: int
+
+    @property
+    def name(self) -> str:
+        """The last part of its address."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+def sources_digest(sources: Sequence[SourceFile], version: int) -> str:
+    """What stands for the digest of splits that are made of published files.
+
+    Args:
+        version: of the code that makes the splits; raised when it would make others.
+    """
+    from hashlib import sha256
+
+    return sha256(" ".join([str(version), *(source.sha256 for source in sources)]).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A data set, fixed by seed and digest.
 
     Attributes:
         load: () -> Splits; the same digest each time, or the lab refuses it. Takes seconds at most.
-        digest: of the splits.
+        digest: of the splits; for data from the net, `sources_digest` of the files that they are made of.
         training: () -> (x, y) of the training set, made only when something trains.
-        training_digest: `arrays_digest` of {"x": x, "y": y}.
+        training_digest: `arrays_digest` of {"x": x, "y": y}; for data from the net, as `digest`.
         preview: n -> (x, y), the first n test items, in milliseconds; None where loading is as quick.
         show: how the Models page draws an item: "image", "spectrogram", "waveform", "text" or "none".
         show_shape: (time, frequency) of a spectrogram that is stored flat; empty where items have the shape they are drawn in.
         decode: item array -> text, for data shown as text.
+        test_items: how many items the test set has, for lists that must not load it.
+        sources: the published files, for data that is fetched from the net when it is first loaded; their digests are checked.
     """
 
     id: str
@@ -264,6 +301,8 @@ class Dataset:
     show: Literal["image", "spectrogram", "waveform", "text", "none"] = "none"
     show_shape: tuple[int, ...] = ()
     decode: Callable[[Array], str] | None = None
+    test_items: int = 0
+    sources: tuple[SourceFile, ...] = ()
     requires: tuple[str, ...] = ()
     tags: tuple[str, ...] = field(default_factory=tuple)
 
@@ -271,6 +310,28 @@ class Dataset:
     def missing(self) -> str | None:
         """The package that must be installed first, or None."""
         return missing_package(self.requires)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a sample model's recipe is run this time; what makes the model what it is stays in the recipe.
+
+    The recipe is `train(training)` in the model's file. It writes the weights, named as the card's file, and the record
+    {"baseline": {metric: JSON}, "seconds", "dataset_digest", "training_digest", …} as ID.json into the folder.
+
+    Attributes:
+        folder: where both are written.
+        seed: instead of the recipe's own.
+        bf16: compute in bfloat16 where the framework thinks it safe; weights stay float32.
+        epochs: instead of the recipe's own, for a quick look.
+        progress: (epochs done, epochs in all, what was seen), after each epoch.
+    """
+
+    folder: Path
+    seed: int | None = None
+    bf16: bool = False
+    epochs: int | None = None
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None
 
 
 def require(what: str, packages: tuple[str, ...]) -> None:

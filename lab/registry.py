@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from lab.errors import LabError, UnknownId
-from lab.plugs import Dataset, Metric, Runtime, Technique
+from lab.plugs import Dataset, Metric, Runtime, Task, Technique
 from lab.types import ModelCard
 
 Plug = TypeVar("Plug")
@@ -57,6 +57,12 @@ def metrics() -> dict[str, Metric]:
 
 
 @cache
+def tasks() -> dict[str, Task]:
+    """All tasks by id."""
+    return discover("lab.tasks", "TASK")
+
+
+@cache
 def datasets() -> dict[str, Dataset]:
     """All data sets by id."""
     return discover("lab.datasets", "DATASET")
@@ -66,6 +72,17 @@ def datasets() -> dict[str, Dataset]:
 def sample_cards() -> dict[str, ModelCard]:
     """The cards of the sample models by id."""
     return discover("sample_models", "CARD")
+
+
+def training_recipe(model_id: str) -> Any:
+    """The module of a sample model's recipe: `train` takes a `Training`.
+
+    Raises:
+        UnknownId: no sample model of that id.
+    """
+    if model_id not in sample_cards():
+        raise UnknownId.of("training recipe", model_id, sample_cards())
+    return importlib.import_module(f"sample_models.{model_id}")
 
 
 def technique(id_: str) -> Technique:
@@ -93,6 +110,15 @@ def metric(id_: str) -> Metric:
         UnknownId: there is none of that id.
     """
     return _one("metric", id_, metrics())
+
+
+def task(id_: str) -> Task:
+    """One task.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    return _one("task", id_, tasks())
 
 
 def dataset(id_: str) -> Dataset:

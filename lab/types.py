@@ -59,6 +59,7 @@ class Measurement:
         low, high: 95 % interval, or None where the number is exact (a size).
         n: how many samples stand behind it.
         flags: warnings about it, such as "contended".
+        parts: what it is made of, such as one number a class; a part's `metric` is its name, such as the class number.
     """
 
     metric: str
@@ -69,16 +70,19 @@ class Measurement:
     high: float | None = None
     source: Source = "measured"
     flags: tuple[str, ...] = ()
+    parts: tuple[Measurement, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Without the metric's id, which is the key in a trial's measurements."""
+        parts = {"parts": {part.metric: part.to_json() for part in self.parts}} if self.parts else {}
         return {"value": self.value, "unit": self.unit, "n": self.n, "low": self.low, "high": self.high,
-                "source": self.source, "flags": list(self.flags)}  # fmt: skip
+                "source": self.source, "flags": list(self.flags), **parts}  # fmt: skip
 
     @classmethod
     def from_json(cls, metric: str, value: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`."""
-        return cls(metric=metric, **{**value, "flags": tuple(value.get("flags", ()))})
+        parts = tuple(cls.from_json(name, part) for name, part in value.get("parts", {}).items())
+        return cls(metric=metric, **{**value, "flags": tuple(value.get("flags", ())), "parts": parts})
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,33 @@ class ModelCard:
         baseline = {k: Measurement.from_json(k, m) for k, m in value.get("baseline", {}).items()}
         return cls(**{**value, "input": InputSpec.from_json(value["input"]), "baseline": baseline,
                       "class_names": tuple(value.get("class_names", ()))})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One line of a model's layer table.
+
+    Attributes:
+        output_shape: of one item, without the batch axis.
+        parameters: numbers stored for it; what several layers share counts for the first.
+        macs: multiply-accumulate operations for one item; None where the shapes do not tell.
+        activation_bytes: what its output takes in memory for one item.
+        inputs: names of the layers that it reads.
+    """
+
+    name: str
+    type: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    macs: int | None
+    activation_bytes: int
+    inputs: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of `dataclasses.asdict`."""
+        lists = {name: tuple(value.get(name, ())) for name in ("output_shape", "inputs")}
+        return cls(**{**value, **lists})
 
 
 @dataclass(frozen=True)

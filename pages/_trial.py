@@ -13,7 +13,7 @@ from lab.analysis.front import baseline_of, overlap
 from lab.errors import LabError, UnknownId
 from lab.plots import formats, words
 from lab.plots.latency import HEIGHT, latency_figure, latency_info
-from lab.plots.table import LEADING, numbers_info, problem_of, state_words
+from lab.plots.table import leading, numbers_info, parts_info, problem_of, state_words
 from lab.types import Measurement, Trial
 from pages._chart import chart
 
@@ -67,11 +67,11 @@ def problem(trial: Trial) -> None:
 
 
 def headline(trial: Trial, base: Trial | None) -> None:
-    shown = [id_ for id_ in LEADING if id_ in trial.measurements]
+    shown = [id_ for id_ in leading() if id_ in trial.measurements]
     for column, id_ in zip(st.columns(max(len(shown), 1)), shown, strict=True):
         m, against = trial.measurements[id_], base.measurements.get(id_) if base and base.id != trial.id else None
         change, color = versus(m, against, lab.available_metrics()[id_].direction) if against else (None, "off")
-        name, value = words.plain(id_).capitalize(), formats.value(m.value, m.unit)
+        name, value = formats.capital(words.plain(id_)), formats.value(m.value, m.unit)
         column.metric(name, value, change, delta_color=color, delta_arrow="off", help=interval_help(m))
 
 
@@ -98,9 +98,17 @@ def numbers(trial: Trial, base: Trial | None) -> None:
         return
     frame = numbers_info(trial, base, lab.available_metrics())
     st.dataframe(frame, hide_index=True, height="content", alt="All numbers of this trial")
+    classes(trial, base)
     if any(trial.float_operators.values()):
         listed = ", ".join(f"{count} × {name}" for name, count in trial.float_operators.items())
         st.caption(f"Still computed in float: {formats.markdown(listed)}.")
+
+
+def classes(trial: Trial, base: Trial | None) -> None:
+    card = lab.card_of(trial.study)
+    for id_, frame in parts_info(trial, base, card.class_names).items():
+        with st.expander(f"Every class ({len(frame)})"):
+            st.dataframe(frame, hide_index=True, alt=f"{lab.available_metrics()[id_].title}, class by class")
 
 
 def timing(trial: Trial, base: Trial | None) -> None:

@@ -302,7 +302,7 @@ def axes_control(trials: Sequence[Trial]) -> tuple[dict[str, str], tuple[str, st
     titles = {id_: metrics[id_].title for id_ in ids}
     with st.popover("Axes", icon=":material/straighten:"):
         x = _address.dropdown("x", "Across", first("latency_s", ids), titles)
-        y = _address.dropdown("y", "Up", first("top1_accuracy", ids), titles)
+        y = _address.dropdown("y", "Up", ids, titles)
         size = _address.dropdown("size", "Marker area", first("size_bytes", ids), titles)
     return titles, (x, y, size)
 

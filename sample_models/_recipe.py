@@ -1,18 +1,51 @@
-"""What every training recipe shares: where the weights lie, what is written down about them, how accuracy is stated."""
+"""What every training recipe shares: its settings, where the weights lie, and what is written down about them."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
-from lab.statistics import wilson
-from lab.types import Measurement
+from lab import registry
+from lab.errors import InvalidFile
+from lab.lazy import np
+from lab.plugs import Array, Dataset, Training, arrays_digest
+from lab.types import Measurement, ModelCard
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"
+SUFFIX = {"keras": ".keras", "torch_export": ".pt2"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a recipe fixes.
+
+    Attributes:
+        rate: the highest learning rate, which rises to it and falls to zero along half a cosine.
+        smoothing: share of the target that is spread over all classes.
+        augment: batch of items -> batch of items, as the framework's tensors.
+        restore: True where the model gives its input back, so that the input is the target.
+    """
+
+    epochs: int
+    batch: int
+    rate: float
+    seed: int = 0
+    weight_decay: float = 0.05
+    smoothing: float = 0.0
+    augment: Callable[[Any], Any] | None = None
+    restore: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """What the record keeps."""
+        return {k: v for k, v in asdict(self).items() if k not in ("augment", "restore")}
 
 
 def weights_path(name: str) -> Path:
@@ -20,36 +53,116 @@ def weights_path(name: str) -> Path:
     return WEIGHTS / name
 
 
-def read_record(model_id: str) -> dict[str, Any]:
+def read_record(model_id: str, folder: Path = WEIGHTS) -> dict[str, Any]:
     """What the last training wrote down, or nothing before the first."""
-    file = WEIGHTS / f"{model_id}.json"
+    file = folder / f"{model_id}.json"
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
 
-def write_record(
-    model_id: str, *, packages: tuple[str, ...], baseline: Iterable[Measurement], dataset_digest: str, **facts: Any
-) -> None:
-    """Write the facts about a training beside its weights, with the versions that it ran on."""
-    record = {
-        **facts,
-        "baseline": {measurement.metric: measurement.to_json() for measurement in baseline},
-        "dataset_digest": dataset_digest,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-    }
-    text = json.dumps(record, indent=2, ensure_ascii=False)
-    (WEIGHTS / f"{model_id}.json").write_text(text + "\n", encoding="utf-8")
-
-
-def baseline(record: dict[str, Any]) -> dict[str, Measurement]:
+def baseline(record: Mapping[str, Any]) -> dict[str, Measurement]:
     """The measurements of a record, by metric id."""
     return {metric: Measurement.from_json(metric, value) for metric, value in record.get("baseline", {}).items()}
-
-
-def accuracy(correct: int, n: int) -> Measurement:
-    """Top-1 accuracy with its 95 % interval."""
-    return Measurement("top1_accuracy", correct / n, "1", n, *wilson(correct, n))
 
 
 def percent(share: float | None) -> str:
     """A share as text, or a dash where it was not measured yet."""
     return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def training_data(card: ModelCard) -> tuple[Dataset, Array, Array]:
+    """The declared training set, stored items as the model takes them.
+
+    Raises:
+        InvalidFile: it is not the one that the data set's file declares.
+    """
+    dataset = registry.dataset(card.dataset)
+    if dataset.training is None:
+        raise InvalidFile(f"The data set {dataset.id!r} has no training set", remedy="Train on another one")
+    x, y = dataset.training()
+    if (found := arrays_digest({"x": x, "y": y})) != dataset.training_digest:
+        raise InvalidFile(f"The training set of {dataset.id!r} is not the declared one", allowed=dataset.training_digest,
+                          given=found, remedy="Install the versions in requirements.txt")  # fmt: skip
+    return dataset, as_input(card, x), y
+
+
+def as_input(card: ModelCard, x: Array) -> Array:
+    """Stored items as the model takes them."""
+    spec = card.input
+    if spec.data_layout != spec.layout:
+        x = np.moveaxis(x, -1, 1) if spec.layout == "NCHW" else np.moveaxis(x, 1, -1)
+    return np.ascontiguousarray(
+        x if spec.scale == 1 and spec.offset == 0 else x * spec.scale + spec.offset, dtype=spec.dtype
+    )
+
+
+def judge(card: ModelCard, outputs: Array, labels: Array, inputs: Array) -> dict[str, Measurement]:
+    """Every metric of the card's task that answers and truth give."""
+    evidence = {"outputs": outputs, "labels": labels, "inputs": inputs}
+    fitting = [m for m in registry.metrics().values() if card.task in m.tasks and set(m.needs) <= set(evidence)]
+    found = {m.id: m.compute(**{name: evidence[name] for name in m.needs}) for m in fitting}
+    return {id_: measurement for id_, measurement in found.items() if measurement is not None}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a recipe made: the file, its answers to the test set, and its size."""
+
+    file: Path
+    answer: Callable[[Array], Array]
+    parameters: int
+    macs: int
+
+
+def write_record(card: ModelCard, plan: Plan, training: Training, made: Trained, started: float,
+                 packages: Sequence[str], **facts: Any) -> None:  # fmt: skip
+    """Judge what was trained, and write the facts beside its weights.
+
+    Args:
+        started: `time.perf_counter()` when the recipe began.
+        packages: whose versions matter.
+        facts: more to keep.
+    """
+    seconds = perf_counter() - started
+    dataset = registry.dataset(card.dataset)
+    splits = dataset.load()
+    inputs = as_input(card, splits.x_test)
+    found = judge(card, made.answer(inputs), splits.y_test, inputs)
+    used = {**plan.facts(), **({"seed": training.seed} if training.seed is not None else {}),
+            **({"epochs": training.epochs} if training.epochs else {}), "bf16": training.bf16}  # fmt: skip
+    record = {
+        "parameters": made.parameters, "macs": made.macs, "seconds": round(seconds, 1),
+        "cpu": _cpu(), "threads": os.environ.get("OMP_NUM_THREADS") or os.cpu_count(), "plan": used,
+        "baseline": {id_: m.to_json() for id_, m in found.items()},
+        "dataset_digest": splits.digest(), "training_digest": dataset.training_digest,
+        "weights_sha256": sha256(made.file.read_bytes()).hexdigest(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in (*packages, "numpy")}},
+        **facts,
+        "layers": _layers(made.file, card.format),
+    }  # fmt: skip
+    text = json.dumps(record, indent=1, ensure_ascii=False)
+    (training.folder / f"{card.id}.json").write_text(text + "\n", encoding="utf-8")
+    best = found[registry.task(card.task).primary]
+    training.progress(
+        used["epochs"], used["epochs"], f"test {best.metric} {best.value:.4f} ({best.low:.4f}–{best.high:.4f})"
+    )
+
+
+def _layers(file: Path, format_: str) -> list[dict[str, Any]]:
+    from importlib.util import find_spec
+
+    if find_spec("lab.formats.layers") is None:
+        return []
+    from lab.formats.layers import layer_table
+
+    return [asdict(layer) for layer in layer_table(file, format_)]
+
+
+def _cpu() -> str:
+    """The processor's name, where Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )

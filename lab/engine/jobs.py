@@ -10,7 +10,7 @@ from lab import registry
 from lab.errors import InvalidFile
 from lab.formats.feeding import run_all
 from lab.lazy import np
-from lab.plugs import Array, Context, Technique, require
+from lab.plugs import Array, Context, Task, Technique, require
 from lab.store.data import as_input, load_array
 from lab.types import InputSpec, ModelCard
 
@@ -65,18 +65,19 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
     where, n = Path(request["data"]), request["test_samples"]
     labels = np.asarray(load_array(where, "y_test")[:n])
     session = registry.runtime(request["runtime"]).load(request["path"], request["options"])
-    outputs = run_all(session, as_input(load_array(where, "x_test")[:n], card.input), BATCH)
-    _check_outputs(outputs, labels)
+    inputs = as_input(load_array(where, "x_test")[:n], card.input)
+    outputs = run_all(session, inputs, BATCH)
+    _check_outputs(registry.task(card.task), outputs, labels, inputs)
     saved = Path(request["workdir"]) / "outputs.npz"
     np.savez_compressed(saved, outputs=outputs)
-    evidence = {"outputs": outputs, "labels": labels, **_files(request, outputs)}
+    evidence = {"outputs": outputs, "labels": labels, "inputs": inputs, **_files(request, outputs)}
     return {"outputs": str(saved), "measurements": compute(request["metrics"], evidence)}
 
 
-def _check_outputs(outputs: Array, labels: Array) -> None:
-    if outputs.ndim != 2 or len(outputs) != len(labels) or outputs.shape[1] <= labels.max():
-        raise InvalidFile("The model's outputs do not fit the labels", given=f"outputs of shape {outputs.shape}, labels up to {labels.max()}",
-                          allowed=f"({len(labels)}, at least {int(labels.max()) + 1} classes)")  # fmt: skip
+def _check_outputs(task: Task, outputs: Array, labels: Array, inputs: Array) -> None:
+    if allowed := task.misfit(outputs, labels, inputs):
+        raise InvalidFile(f"The model's outputs do not fit the task {task.title.lower()!r}", allowed=allowed,
+                          given=f"outputs of shape {outputs.shape}")  # fmt: skip
     if not np.isfinite(outputs).all():
         raise InvalidFile("The model answers with NaN or infinity", given=f"{int((~np.isfinite(outputs)).any(axis=1).sum())} of {len(outputs)} items",
                           remedy="The recipe overflows the number format; choose a wider one")  # fmt: skip
@@ -95,27 +96,32 @@ def _files(request: Mapping[str, Any], outputs: Array) -> dict[str, Array]:
 def compute(metric_ids: list[str], evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Every metric of the list whose evidence is at hand, as JSON by metric id."""
     wanted = [m for m in map(registry.metric, metric_ids) if all(name in evidence for name in m.needs)]
-    return {m.id: m.compute(**{name: evidence[name] for name in m.needs}).to_json() for m in wanted}
+    found = {m.id: m.compute(**{name: evidence[name] for name in m.needs}) for m in wanted}
+    return {id_: measurement.to_json() for id_, measurement in found.items() if measurement is not None}
 
 
 def probe(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Top-1 accuracy under each of several ways to turn stored items into input.
+    """The task's own metric under each of several ways to turn stored items into input.
 
     Args:
-        request: {"runtime", "path", "data", "candidates": [InputSpec as JSON], "n"}; n calibration items, or None for all test items.
+        request: {"runtime", "path", "data", "task", "candidates": [InputSpec as JSON], "n"}; n calibration items, or None
+            for all test items.
 
     Returns:
-        {"accuracies": one a candidate}.
+        {"found": measurements as JSON, one a candidate}.
     """
     split, where = ("test" if request["n"] is None else "calibration"), Path(request["data"])
     x, labels = (
         load_array(where, f"x_{split}")[: request["n"]],
         np.asarray(load_array(where, f"y_{split}")[: request["n"]]),
     )
-    runtime = registry.runtime(request["runtime"])
+    runtime, task = registry.runtime(request["runtime"]), registry.task(request["task"])
     session = runtime.load(request["path"], {o.id: o.default for o in runtime.options})
-    specs = [InputSpec.from_json(c) for c in request["candidates"]]
-    answers = [run_all(session, as_input(x, spec), BATCH) for spec in specs]
-    if request["n"] is None:  # the way is chosen: now the model must answer for all of them
-        _check_outputs(answers[0], labels)
-    return {"accuracies": [float(np.mean(a.argmax(axis=-1) == labels)) for a in answers]}
+    found = []
+    for spec in map(InputSpec.from_json, request["candidates"]):
+        inputs = as_input(x, spec)
+        outputs = run_all(session, inputs, BATCH)
+        if request["n"] is None:  # the way is chosen: now the model must answer for all of them
+            _check_outputs(task, outputs, labels, inputs)
+        found.append(compute([task.primary], {"outputs": outputs, "labels": labels, "inputs": inputs})[task.primary])
+    return {"found": found}

@@ -257,7 +257,7 @@ class StudyRun:
     def _stage(self) -> str:
         done = sum(t.state in FINISHED for t in self.trials.values())
         ready = sum(t.artifact is not None for t in self.trials.values())
-        judged = sum("top1_accuracy" in t.measurements for t in self.trials.values())
+        judged = sum(bool(t.measurements) for t in self.trials.values())
         return f"{ready} built, {judged} evaluated, {done} of {len(self.trials)} finished"
 
     def _seconds_left(self) -> float:

@@ -15,4 +15,5 @@ def cold_load_s(cold_load: Array) -> Measurement:
 METRIC = Metric(
     id="cold_load_s", title="Cold load", unit="s", direction="minimize", needs=("cold_load",), compute=cold_load_s,
     help="Seconds from opening the file to the end of the first run, in a fresh process whose runtime is loaded. The interval is the range seen.",
+    noun="loading time", best="quickest to load", more_less=("slower to load", "faster to load"),
 )  # fmt: skip

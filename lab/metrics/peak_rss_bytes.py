@@ -15,4 +15,5 @@ def peak_rss_bytes(peak_rss: Array) -> Measurement:
 METRIC = Metric(
     id="peak_rss_bytes", title="Peak memory", unit="B", direction="minimize", needs=("peak_rss",), compute=peak_rss_bytes,
     help="Most resident memory while loading and running once, above a process that has only loaded the runtime. The interval is the range seen.",
+    noun="memory", best="leanest in memory", more_less=("more memory", "less memory"),
 )  # fmt: skip

@@ -22,4 +22,5 @@ METRIC = Metric(
     id="top1_accuracy", title="Top-1 accuracy", unit="1", direction="maximize", tasks=("classification",),
     help="Share of test items whose highest-scoring class is the true one.",
     needs=("outputs", "labels"), compute=top1_accuracy,
+    noun="accuracy", best="most accurate", more_less=("more accurate", "less accurate"),
 )  # fmt: skip

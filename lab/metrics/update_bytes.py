@@ -16,4 +16,5 @@ def update_bytes(file: Array, baseline_file: Array) -> Measurement:
 METRIC = Metric(
     id="update_bytes", title="Update download", unit="B", direction="minimize", needs=("file", "baseline_file"), compute=update_bytes,
     help="Bytes that a device which already holds the float model must download for this variant (Zstandard with the float file as dictionary).",
+    noun="update", best="smallest to update", more_less=("larger update", "smaller update"), about_both=True,
 )  # fmt: skip

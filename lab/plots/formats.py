@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from lab import registry
 from lab.types import Measurement, Target
 
 UNKNOWN = "–"
@@ -112,19 +113,12 @@ def duration(seconds: float | None) -> str:
 
 
 _MORE_LESS = {SECONDS: ("slower", "faster"), BYTES: ("larger", "smaller"), SHARE: ("higher", "lower")}
-_MORE_LESS_OF = {
-    "top1_accuracy": ("more accurate", "less accurate"),
-    "agreement": ("more agreement", "less agreement"),
-    "cold_load_s": ("slower to load", "faster to load"),
-    "peak_rss_bytes": ("more memory", "less memory"),
-    "download_bytes": ("larger download", "smaller download"),
-    "update_bytes": ("larger update", "smaller update"),
-}
 
 
 def more_less(metric: str, unit: str) -> tuple[str, str]:
     """The words for a larger and for a smaller number of this metric: ("slower", "faster")."""
-    return _MORE_LESS_OF.get(metric) or _MORE_LESS.get(kind_of(unit), ("more", "less"))
+    plug = registry.metrics().get(metric)
+    return (plug.more_less if plug else None) or _MORE_LESS.get(kind_of(unit), ("more", "less"))
 
 
 def better_word(metric: str, unit: str, direction: str) -> str:
@@ -146,6 +140,11 @@ def change(m: Measurement, base: Measurement, *, plainly: bool = False) -> str:
         return "no change" if m.value == base.value else value(m.value - base.value, m.unit)
     ratio = max(m.value / base.value, base.value / m.value)
     return "no change" if ratio < 1.005 else f"{digits(ratio)}× {words[m.value < base.value]}"
+
+
+def capital(text: str) -> str:
+    """The first letter large, the others as they are: "auc" would be wrong for AUC."""
+    return text[:1].upper() + text[1:]
 
 
 def moment(iso: str | None) -> str:

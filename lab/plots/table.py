@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab import registry
 from lab.analysis.front import overlap
 from lab.plots import formats
 from lab.plugs import Metric
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 _STATE_WORDS = {"complete": "done", "queued": "waiting"}
 _FLAG_WORDS = {"contended": "measured while other work was running"}
-LEADING = ("top1_accuracy", "size_bytes", "latency_s")
+
+
+def leading() -> tuple[str, ...]:
+    """What is shown first: the tasks' own metrics, then size and time."""
+    return (*(task.primary for task in registry.tasks().values()), "size_bytes", "latency_s")
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class TableInfo:
 def ordered_metrics(trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> list[str]:
     """Ids of the metrics that any trial has: the usual objectives first, then in the metrics' own order."""
     present = {id_ for trial in trials for id_ in trial.measurements}
-    order = [*LEADING, *metrics, *sorted(present)]
+    order = [*leading(), *metrics, *sorted(present)]
     return [id_ for id_ in dict.fromkeys(order) if id_ in present]
 
 
@@ -94,7 +99,7 @@ def numbers_info(trial: Trial, base: Trial | None, metrics: Mapping[str, Metric]
     rows = []
     for id_ in ordered_metrics([trial], metrics):
         m = trial.measurements[id_]
-        comparable = base and base.id != trial.id and id_ not in _ABOUT_BOTH
+        comparable = base and base.id != trial.id and not (id_ in metrics and metrics[id_].about_both)
         against = base.measurements.get(id_) if base and comparable else None
         rows.append({
             "Metric": metrics[id_].title if id_ in metrics else id_,
@@ -108,8 +113,32 @@ def numbers_info(trial: Trial, base: Trial | None, metrics: Mapping[str, Metric]
     return pd.DataFrame(rows).drop(columns=empty)
 
 
-_ABOUT_BOTH = ("agreement", "update_bytes")
-"""Metrics that compare with the float model already: comparing them again would say nothing."""
+def parts_info(trial: Trial, base: Trial | None, names: Sequence[str]) -> Mapping[str, pd.DataFrame]:
+    """For each metric of a trial that has parts, such as accuracy by class: one row a part, the lowest first.
+
+    Args:
+        names: of the parts, by number, such as class names.
+    """
+    import pandas as pd
+
+    found = {}
+    for id_, m in trial.measurements.items():
+        against = {p.metric: p for p in base.measurements[id_].parts} if base and id_ in base.measurements else {}
+        rows = [_part(part, against.get(part.metric), names) for part in sorted(m.parts, key=lambda p: p.value)]
+        if rows:
+            found[id_] = pd.DataFrame(rows)
+    return found
+
+
+def _part(part: Measurement, base: Measurement | None, names: Sequence[str]) -> dict[str, object]:
+    number = int(part.metric) if part.metric.isdecimal() else len(names)
+    return {
+        "Class": names[number] if number < len(names) else part.metric,
+        "Value": formats.value(part.value, part.unit),
+        "95 % interval": formats.interval(part),
+        "n": part.n,
+        "Float": formats.value(base.value, base.unit) if base else formats.UNKNOWN,
+    }
 
 
 def versus(m: Measurement, base: Measurement) -> str:

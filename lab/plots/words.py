@@ -4,34 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lab import registry
 from lab.analysis.front import overlap
 from lab.analysis.pick import TOLERANCE, Limit, Pick, Relaxation, quality_of
 from lab.plots import formats
 from lab.types import Measurement, Objective, Trial
 
-_PLAIN = {
-    "size_bytes": ("size", "smallest"),
-    "download_bytes": ("download", "smallest to download"),
-    "update_bytes": ("update", "smallest to update"),
-    "latency_s": ("latency", "fastest"),
-    "latency_p90_s": ("slow-case latency", "fastest in the slow case"),
-    "cold_load_s": ("loading time", "quickest to load"),
-    "peak_rss_bytes": ("memory", "leanest in memory"),
-    "top1_accuracy": ("accuracy", "most accurate"),
-    "agreement": ("agreement", "closest to the float model"),
-}
-"""metric -> (the word for it in a sentence, the word for the best of it)."""
-
 
 def plain(metric: str) -> str:
     """The word for a metric in a sentence: "latency"."""
-    return _PLAIN.get(metric, (metric.replace("_", " "),))[0]
+    plug = registry.metrics().get(metric)
+    return (plug.noun if plug else "") or metric.replace("_", " ")
 
 
 def superlative(objective: Objective) -> str:
     """The word for the best of a metric: "smallest", "fastest", "most accurate"."""
+    plug = registry.metrics().get(objective.metric)
     extreme = "highest" if objective.direction == "maximize" else "lowest"
-    return _PLAIN[objective.metric][1] if objective.metric in _PLAIN else f"{extreme} {plain(objective.metric)}"
+    return (plug.best if plug else "") or f"{extreme} {plain(objective.metric)}"
 
 
 def trial_text(trial: Trial, titles: Mapping[str, str], shown: Sequence[str] | None = None) -> str:

@@ -10,6 +10,7 @@ from lab import registry
 from lab.options import PRESETS
 from lab.plugs import Runtime, Technique
 from lab.store.home import CHECKOUT
+from lab.types import ModelCard
 
 DOCUMENTS = ("README.md", "ARCHITECTURE.md")
 BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -23,8 +24,15 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _models() -> str:
     cards = registry.sample_cards().values()
     rows = [[f"`{c.id}`", c.framework, registry.dataset(c.dataset).title, f"{c.parameters or 0:,}", f"{c.macs or 0:,}",
-             f"{c.baseline['top1_accuracy'].value:.1%}"] for c in cards]  # fmt: skip
-    return _table(["model", "framework", "data", "parameters", "MACs", "float top-1"], rows)
+             _primary(c)] for c in cards]  # fmt: skip
+    return _table(["model", "framework", "data", "parameters", "MACs", "float baseline"], rows)
+
+
+def _primary(card: ModelCard) -> str:
+    """The task's own metric with its interval: "AUC 93.1 % (92.0–94.1 %)"."""
+    task = registry.task(card.task)
+    m = card.baseline[task.primary]
+    return f"{task.noun} {100 * m.value:.1f} % ({100 * (m.low or 0):.1f}–{100 * (m.high or 1):.1f} %)"
 
 
 def _techniques() -> str:

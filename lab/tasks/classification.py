@@ -10,6 +10,13 @@ def answers(outputs: Array, inputs: Array) -> Array:
     return chosen
 
 
+def misfit(outputs: Array, labels: Array, inputs: Array) -> str:
+    """One score a class and item."""
+    del inputs
+    fits = outputs.ndim == 2 and len(outputs) == len(labels) and outputs.shape[1] > labels.max()
+    return "" if fits else f"({len(labels)}, at least {int(labels.max()) + 1} classes)"
+
+
 TASK = Task(
     id="classification",
     title="Classification",
@@ -18,4 +25,5 @@ TASK = Task(
     agreement="agreement",
     noun="accuracy",
     answers=answers,
+    misfit=misfit,
 )

@@ -1,0 +1,33 @@
+"""Share of test items on which a variant raises the alarm where the float baseline does."""
+
+from lab.lazy import np
+from lab.plugs import Array, Metric
+from lab.statistics import wilson
+from lab.tasks.anomaly_detection import answers
+from lab.types import Measurement
+
+FALSE_ALARMS = 0.1
+
+
+def alarm_agreement(outputs: Array, baseline_outputs: Array, labels: Array, inputs: Array) -> Measurement:
+    """Equal decisions at one threshold, with the Wilson interval.
+
+    The threshold is the float model's: the score that one in ten normal items exceeds. It ships with the model and is
+    seldom set again for a compressed one.
+
+    Args:
+        outputs, baseline_outputs, inputs: float, of the same size an item.
+        labels: int (items,), 0 normal and 1 anomalous.
+    """
+    scores, expected = answers(outputs, inputs), answers(baseline_outputs, inputs)
+    threshold = np.quantile(expected[labels == 0], 1 - FALSE_ALARMS)
+    same, n = int(np.sum((scores > threshold) == (expected > threshold))), len(labels)
+    return Measurement("alarm_agreement", same / n, "1", n, *wilson(same, n))
+
+
+METRIC = Metric(
+    id="alarm_agreement", title="Agreement with float", unit="1", direction="maximize", tasks=("anomaly_detection",),
+    help="Share of test items on which the variant raises the alarm where the float model does, at the threshold where the float model has 10 % false alarms.",
+    noun="agreement", best="closest to the float model", about_both=True,
+    needs=("outputs", "baseline_outputs", "labels", "inputs"), compute=alarm_agreement,
+)  # fmt: skip

@@ -1,0 +1,39 @@
+"""Area under the ROC curve: how often an anomalous item scores above a normal one."""
+
+from lab.lazy import np
+from lab.plugs import Array, Metric
+from lab.statistics import Z95
+from lab.tasks.anomaly_detection import answers
+from lab.types import Measurement
+
+
+def auc(outputs: Array, labels: Array, inputs: Array) -> Measurement:
+    """AUC of the reconstruction error with DeLong's 95 % interval (DeLong et al. 1988, Biometrics 44:837).
+
+    Args:
+        outputs, inputs: float, of the same size an item.
+        labels: int (items,), 0 normal and 1 anomalous; both occur.
+    """
+    scores = answers(outputs, inputs)
+    above, below = _shares_beaten(scores[labels == 1], scores[labels == 0])
+    value = float(above.mean())
+    half = Z95 * float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
+    return Measurement("auc", value, "1", len(labels), max(0.0, value - half), min(1.0, value + half))
+
+
+def _shares_beaten(anomalous: Array, normal: Array) -> tuple[Array, Array]:
+    """For each anomalous item the share of normal ones that it exceeds, and the reverse; a tie counts half."""
+    return _share_below(anomalous, normal), 1 - _share_below(normal, anomalous)
+
+
+def _share_below(values: Array, others: Array) -> Array:
+    ordered = np.sort(others)
+    counts = np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")
+    return np.asarray(counts / (2 * len(others)))
+
+
+METRIC = Metric(
+    id="auc", title="AUC", unit="1", direction="maximize", tasks=("anomaly_detection",),
+    help="Area under the ROC curve: how often an anomalous item scores above a normal one. 95 % interval after DeLong (1988).",
+    noun="AUC", needs=("outputs", "labels", "inputs"), compute=auc,
+)  # fmt: skip
