@@ -7,6 +7,7 @@ LabError
 │   ├── InvalidFile      a model file or a data file cannot be used
 │   └── NoPath           no chain of conversions leads from the model's format to the runtime's
 ├── MissingPackage       an optional package is not installed
+├── DownloadFailed       a publisher's file is not on this machine and cannot be fetched
 └── JobError             a job failed; the trial keeps it as data
     ├── JobCrashed       its process died (signal or exit status)
     ├── JobTimedOut      it ran longer than its limit
@@ -77,6 +78,10 @@ class MissingPackage(LabError):
         return cls(
             f"{what} needs the package {package!r}, which is not installed", remedy=f"Run: pip install {package}"
         )
+
+
+class DownloadFailed(LabError):
+    """A publisher's file is not on this machine and cannot be fetched."""
 
 
 class JobError(LabError):

@@ -69,7 +69,7 @@ def materialize(dataset_id: str) -> Path:
     dataset = registry.dataset(dataset_id)
     require(f"The data set {dataset_id!r}", dataset.requires)
     splits: Splits = dataset.load()
-    if (found := splits.digest()) != dataset.digest:
+    if not dataset.sources and (found := splits.digest()) != dataset.digest:  # published files are checked one by one
         raise InvalidFile(f"The data set {dataset_id!r} is not the one that the models were trained on", allowed=dataset.digest,
                           given=found, remedy="Install the versions in requirements.txt")  # fmt: skip
     return save_arrays({name: getattr(splits, name) for name in ARRAYS}, dataset.digest)

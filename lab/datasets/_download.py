@@ -1,0 +1,171 @@
+"""Files from their publishers: fetched once, taken up where they broke off, and trusted for their digest only.
+
+Written with the standard library because what is at hand resumes nothing, and one of the files has 2.4 GB.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import http.client
+import os
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from lab.errors import DownloadFailed, InvalidFile
+from lab.home import folder
+from lab.plugs import SourceFile
+
+TIMEOUT_S = 5.0
+"""How long a connection, or the next piece of a file, may keep us waiting: offline has to show at once."""
+ATTEMPTS = 5
+"""How often a file that has begun to come is taken up again."""
+CHUNK_BYTES = 1 << 20
+
+
+class _Broken(Exception):
+    """The connection broke, or was never there."""
+
+
+Progress = Callable[[str, int, int], None]
+"""Told the file's name, the bytes that are there and the bytes that there will be."""
+
+
+def downloads(dataset_id: str) -> Path:
+    """Where the files of a data set lie: a folder of LAB_DOWNLOADS, or of downloads/ in LAB_HOME."""
+    base = os.environ.get("LAB_DOWNLOADS")
+    path = (Path(base).expanduser().resolve() if base else folder("downloads")) / dataset_id
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def fetch_all(dataset_id: str, sources: tuple[SourceFile, ...], progress: Progress | None = None) -> Mapping[str, Path]:
+    """The files of a data set by name, each of them checked; see `fetch`."""
+    return {source.name: fetch(source, downloads(dataset_id), progress) for source in sources}
+
+
+def fetch(source: SourceFile, into: Path, progress: Progress | None = None) -> Path:
+    """A publisher's file in a folder: the one that lies there, or else downloaded.
+
+    Raises:
+        DownloadFailed: the publisher cannot be reached, or the connection breaks again and again.
+        InvalidFile: what lies there or what came is not the file of the source's digest. What came is deleted.
+        OSError: the disk is full.
+    """
+    final, part = into / source.name, into / f".part-{source.name}"
+    with _alone(into / f".lock-{source.name}"):
+        if not final.exists():
+            _download(source, part, progress or _silent)
+            _accept(source, part, final)
+        elif (found := sha256(final)) != source.sha256:
+            raise InvalidFile(f"{final} is not the file that its publisher offers", allowed=f"SHA-256 {source.sha256}", given=found,
+                              remedy=f"Delete it, or put the file from {source.url} in its place")  # fmt: skip
+    return final
+
+
+def sha256(file: Path) -> str:
+    """The digest of a file of any size."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _silent(name: str, done: int, total: int) -> None:
+    del name, done, total
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Whoever else wants the file waits, and then finds it."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _accept(source: SourceFile, part: Path, final: Path) -> None:
+    if (found := sha256(part)) != source.sha256:
+        part.unlink()
+        raise InvalidFile(f"What came from {source.url} is not the file that was published, and was deleted", allowed=f"SHA-256 {source.sha256}",
+                          given=found, remedy="Try again; if it stays so, the publisher has changed the file")  # fmt: skip
+    os.replace(part, final)
+
+
+def _download(source: SourceFile, part: Path, progress: Progress) -> None:
+    """Fill the part up to the source's size, however often the connection breaks."""
+    cause: BaseException | None = None
+    for _ in range(ATTEMPTS):
+        before = _size(part)
+        if before == source.size_bytes:
+            return
+        try:
+            _continue(source, part, progress)
+        except _Broken as error:
+            cause = error
+        if _size(part) >= source.size_bytes:
+            return
+        if _size(part) <= before:  # nothing came at all: asking again at once would only keep somebody waiting
+            break
+    raise _failed(source, part, cause)
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _failed(source: SourceFile, part: Path, cause: BaseException | None) -> DownloadFailed:
+    reached = (
+        f"broke off after {_size(part):,} of {source.size_bytes:,} bytes" if _size(part) else "could not be reached"
+    )
+    return DownloadFailed(
+        f"{source.name} is not on this machine, and {source.url} {reached}",
+        given=str(cause) if cause else "the connection ended early",
+        remedy=f"Try again when the machine is online, or put the file into {part.parent} by hand",
+    )
+
+
+def _continue(source: SourceFile, part: Path, progress: Progress) -> None:
+    """Append what is missing, or begin anew where the publisher sends files from the start only."""
+    have = _size(part)
+    with _open(source.url, {"Range": f"bytes={have}-"} if have else {}) as answer:
+        have = have if getattr(answer, "status", None) == http.client.PARTIAL_CONTENT else 0
+        _check_offer(source, answer, have)
+        with part.open("ab" if have else "wb") as file:
+            _copy(source, answer, file, have, progress)
+
+
+def _open(url: str, headers: dict[str, str]) -> Any:
+    with _breaking():
+        request = urllib.request.Request(url, headers={"User-Agent": "compression-lab", **headers})
+        return urllib.request.urlopen(request, timeout=TIMEOUT_S)
+
+
+def _check_offer(source: SourceFile, answer: Any, have: int) -> None:
+    """A file of another size is another file: the sign-in page of a network, say."""
+    length = answer.headers.get("Content-Length")
+    if length is not None and have + int(length) != source.size_bytes:
+        raise _Broken(f"it offers {have + int(length):,} bytes instead of {source.size_bytes:,}")
+
+
+def _copy(source: SourceFile, answer: IO[bytes], file: IO[bytes], done: int, progress: Progress) -> None:
+    """At most the bytes that the file is to have and one more, so that a wrong file fills no disk."""
+    progress(source.name, done, source.size_bytes)
+    while done <= source.size_bytes and (chunk := _read(answer, min(CHUNK_BYTES, source.size_bytes + 1 - done))):
+        file.write(chunk)
+        done += len(chunk)
+        progress(source.name, done, source.size_bytes)
+
+
+def _read(answer: IO[bytes], size: int) -> bytes:
+    with _breaking():
+        return answer.read(size)
+
+
+@contextmanager
+def _breaking() -> Iterator[None]:
+    """What the network throws becomes _Broken; what the disk throws stays as it is. urllib's errors are OSErrors."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException) as error:
+        raise _Broken(str(error)) from error
