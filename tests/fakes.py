@@ -13,15 +13,15 @@ OBJECTIVES = StudySpec("digits_lenet").objectives
 TITLES = {"ort": "ONNX Runtime", "litert": "LiteRT"}
 
 
-def _metric(id_: str, title: str, unit: str, direction: str) -> Metric:
-    return Metric(id_, title, f"Help for {title}.", unit, direction, (), lambda **_: Measurement(id_, 0.0, unit))  # type: ignore[arg-type]
+def _metric(id_: str, title: str, unit: str, direction: str, *, about_both: bool = False) -> Metric:
+    return Metric(id_, title, f"Help for {title}.", unit, direction, (), lambda **_: Measurement(id_, 0.0, unit), about_both=about_both)  # type: ignore[arg-type]
 
 
 METRICS = {
     m.id: m
     for m in (
         _metric("top1_accuracy", "Top-1 accuracy", "1", "maximize"),
-        _metric("agreement", "Agreement with float", "1", "maximize"),
+        _metric("agreement", "Agreement with float", "1", "maximize", about_both=True),
         _metric("size_bytes", "File size", "B", "minimize"),
         _metric("download_bytes", "Compressed download", "B", "minimize"),
         _metric("latency_s", "Latency (median)", "s", "minimize"),

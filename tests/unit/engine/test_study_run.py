@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import lab
+from lab import registry
 from lab.engine import jobs, tasks
 from lab.types import ModelCard
 from tests import small
@@ -81,7 +82,8 @@ def test_test_samples_limit_the_test_set(lab_home: Path, tmp_path: Path) -> None
 def test_outputs_that_are_no_numbers_are_refused() -> None:
     from lab.errors import InvalidFile
 
+    task, labels, inputs = registry.task("classification"), np.array([0, 1]), np.zeros((2, 4))
     with pytest.raises(InvalidFile, match=r"NaN or infinity.*1 of 2 items.*wider"):
-        jobs._check_outputs(np.array([[1.0, np.nan], [0.0, 1.0]]), np.array([0, 1]))
-    with pytest.raises(InvalidFile, match="do not fit the labels"):
-        jobs._check_outputs(np.ones((2, 2, 2)), np.array([0, 1]))
+        jobs._check_outputs(task, np.array([[1.0, np.nan], [0.0, 1.0]]), labels, inputs)
+    with pytest.raises(InvalidFile, match="do not fit the task 'classification'"):
+        jobs._check_outputs(task, np.ones((2, 2, 2)), labels, inputs)
