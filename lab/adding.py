@@ -1,4 +1,4 @@
-"""A model from disk: a trusted file with its calibration and test arrays becomes a card like any other.
+"""A model from disk: a trusted file becomes a card like any other, with arrays of its own or a data set that is here already.
 
 How stored data become model input (layout, scale, offset) is given, or found by trying the usual ways on labelled items.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ from lab.engine import jobs, keys
 from lab.engine.pools import POOLS, discard
 from lab.errors import InvalidFile, NoPath, UsageError
 from lab.formats.inspect import detect_format, inspect
-from lab.plugs import ARRAYS, Array, Runtime, Technique, arrays_digest
+from lab.plugs import ARRAYS, Array, Dataset, Runtime, Technique, arrays_digest
 from lab.recipe import complete, conversion_path
 from lab.store import records
 from lab.store.blobs import keep
-from lab.store.data import FROM_DISK, save_arrays
+from lab.store.data import FROM_DISK, dataset_folder, load_array, save_arrays
 from lab.types import Artifact, InputSpec, Measurement, ModelCard, Recipe, Step, Target
 
 PROBED_ITEMS = 300
@@ -37,7 +37,8 @@ def add_model(file: Path, data: Path, task: str = "classification", *, name: str
 
     Args:
         file: .onnx, .tflite, .keras, .h5 or .pt2; it is trusted.
-        data: .npz with x_calibration, y_calibration, x_test, y_test and perhaps class_names; no pickled objects.
+        data: .npz with x_calibration, y_calibration, x_test, y_test and perhaps class_names (no pickled objects), or the
+            id of a data set.
         task: id of a task. How data become input is found by trying for classification only.
         name: the id; by default the file's name.
         layout: "NHWC" or "NCHW", of the images in the data.
@@ -50,14 +51,13 @@ def add_model(file: Path, data: Path, task: str = "classification", *, name: str
     registry.task(task)
     id_ = _id(name or file.stem)
     format_ = detect_format(file)
-    arrays, class_names = read_data(data)
+    given = _given(data, task)
     artifact = keep(file, format_)
-    where = save_arrays(arrays, arrays_digest({name: arrays[name] for name in ARRAYS}))
-    card = ModelCard(id_, id_, task, format_, format_, artifact.path, InputSpec(arrays["x_test"].shape[1:]), FROM_DISK + where.name,
-                     class_names, licence="its owner's", provenance=f"added from {file.name}")  # fmt: skip
-    runtime, ready, found = _make_ready(card, artifact, str(where))
+    card = ModelCard(id_, id_, task, format_, format_, artifact.path, InputSpec(given.arrays["x_test"].shape[1:]), given.dataset,
+                     given.class_names, licence="its owner's", provenance=f"added from {file.name}")  # fmt: skip
+    runtime, ready, found = _make_ready(card, artifact, str(given.where))
     say(f"{file.name}: {format_}, takes {found['inputs'][0]}, answers {found['outputs'][0]}")
-    spec, baseline = _infer_input(card, arrays, found, layout, scale, offset, runtime, ready, where, say)
+    spec, baseline = _infer_input(card, given.arrays, found, layout, scale, offset, runtime, ready, given.where, say)
     card = replace(card, input=spec, parameters=found.get("parameters"), macs=found.get("macs"))
     card = replace(
         card,
@@ -77,6 +77,37 @@ def _id(name: str) -> str:
 
 
 # --- the data --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The data that came with a model.
+
+    Attributes:
+        arrays: those of `lab.plugs.ARRAYS`.
+        where: the folder of the store that holds them.
+        dataset: what the card calls them.
+    """
+
+    arrays: Mapping[str, Array]
+    class_names: tuple[str, ...]
+    where: Path
+    dataset: str
+
+
+def _given(data: Path, task: str) -> _Given:
+    if str(data) in registry.datasets() and not data.exists():
+        return _registered(registry.dataset(str(data)), task)
+    arrays, class_names = read_data(data)
+    where = save_arrays(arrays, arrays_digest({name: arrays[name] for name in ARRAYS}))
+    return _Given(arrays, class_names, where, FROM_DISK + where.name)
+
+
+def _registered(dataset: Dataset, task: str) -> _Given:
+    if dataset.task != task:
+        raise UsageError("The data set is for another task", allowed=dataset.task, given=task, remedy=f"Add --task {dataset.task}")  # fmt: skip
+    where = dataset_folder(dataset.id)
+    return _Given({name: load_array(where, name) for name in ARRAYS}, dataset.class_names, where, dataset.id)
 
 
 def read_data(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
@@ -99,7 +130,7 @@ def read_data(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
     except (OSError, zipfile.BadZipFile, EOFError) as error:
         raise InvalidFile(
             "The data file could not be read",
-            allowed="an .npz written by numpy.savez",
+            allowed=f"an .npz written by numpy.savez, or one of the data sets {', '.join(registry.datasets())}",
             given=str(path),
             remedy=str(error),
         ) from error

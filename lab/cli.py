@@ -73,6 +73,31 @@ def techniques(as_json: bool) -> None:
     ])  # fmt: skip
 
 
+def datasets(as_json: bool) -> None:
+    """List the data sets, and which of them come from the net."""
+    from lab.store.data import is_here
+
+    found = [(d, is_here(d)) for d in lab.available_datasets().values()]
+    if as_json:
+        return print(json.dumps([_dataset_json(d, here) for d, here in found], indent=1))
+    _table(["id", "title", "task", "classes", "test items", "is", "licence"], [
+        [d.id, d.title, d.task, str(len(d.class_names)), f"{d.test_items:,}", _whereabouts(d, here), d.licence] for d, here in found
+    ])  # fmt: skip
+
+
+def _whereabouts(dataset: Any, here: bool) -> str:
+    if dataset.missing:
+        return f"pip install {dataset.missing}"
+    return "here" if here else f"online, {sum(s.size_bytes for s in dataset.sources) / 1e6:,.0f} MB"
+
+
+def _dataset_json(d: Any, here: bool) -> dict[str, Any]:
+    return {"id": d.id, "title": d.title, "task": d.task, "class_names": list(d.class_names), "test_items": d.test_items, "here": here,
+            "sources": [{"url": s.url, "sha256": s.sha256, "size_bytes": s.size_bytes} for s in d.sources], "digest": d.digest,
+            "training_digest": d.training_digest, "provenance": d.provenance, "licence": d.licence, "show": d.show,
+            "requires": list(d.requires), "missing": d.missing, "tags": list(d.tags)}  # fmt: skip
+
+
 def _technique_json(t: Any) -> dict[str, Any]:
     return {"id": t.id, "title": t.title, "help": t.help, "accepts": list(t.accepts), "produces": t.produces, "conversion": t.conversion,
             "toolchain": t.toolchain, "requires": list(t.requires), "missing": t.missing, "needs_calibration": t.needs_calibration,
@@ -330,7 +355,7 @@ def _add_arguments(p: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         required=True,
-        help=".npz with x_calibration, y_calibration, x_test, y_test, perhaps class_names",
+        help=".npz with x_calibration, y_calibration, x_test, y_test, perhaps class_names; or the id of a data set",
     )
     p.add_argument("--task", default="classification")
     p.add_argument("--name", help="the id to register it under (default: the file's name)")
@@ -360,6 +385,6 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
-    models: _lists, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, studies: lambda p: None,
+    models: _lists, datasets: _lists, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, studies: lambda p: None,
     resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, serve: _serve_arguments,
 }  # fmt: skip

@@ -1,15 +1,14 @@
 """Files from their publishers: fetched once, taken up where they broke off, and trusted for their digest only.
 
-Written with the standard library because what is at hand resumes nothing, and one of the files has 2.4 GB.
+Written with the standard library because pooch and Keras' loader resume nothing, and one of the files has 2.4 GB. Modules
+of the net are imported where they are used: most who import this file only ask where its folder is.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import http.client
 import os
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ TIMEOUT_S = 5.0
 ATTEMPTS = 5
 """How often a file that has begun to come is taken up again."""
 CHUNK_BYTES = 1 << 20
+PARTIAL_CONTENT = 206
 
 
 class _Broken(Exception):
@@ -129,13 +129,15 @@ def _continue(source: SourceFile, part: Path, progress: Progress) -> None:
     """Append what is missing, or begin anew where the publisher sends files from the start only."""
     have = _size(part)
     with _open(source.url, {"Range": f"bytes={have}-"} if have else {}) as answer:
-        have = have if getattr(answer, "status", None) == http.client.PARTIAL_CONTENT else 0
+        have = have if getattr(answer, "status", None) == PARTIAL_CONTENT else 0
         _check_offer(source, answer, have)
         with part.open("ab" if have else "wb") as file:
             _copy(source, answer, file, have, progress)
 
 
 def _open(url: str, headers: dict[str, str]) -> Any:
+    import urllib.request
+
     with _breaking():
         request = urllib.request.Request(url, headers={"User-Agent": "compression-lab", **headers})
         return urllib.request.urlopen(request, timeout=TIMEOUT_S)
@@ -165,7 +167,9 @@ def _read(answer: IO[bytes], size: int) -> bytes:
 @contextmanager
 def _breaking() -> Iterator[None]:
     """What the network throws becomes _Broken; what the disk throws stays as it is. urllib's errors are OSErrors."""
+    from http.client import HTTPException
+
     try:
         yield
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, HTTPException) as error:
         raise _Broken(str(error)) from error

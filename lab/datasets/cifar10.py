@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -64,6 +63,8 @@ def read_batches(archive: Path, names: Iterable[str]) -> tuple[Array, Array]:
     Raises:
         InvalidFile: a batch is missing or is not as its publisher describes it.
     """
+    import tarfile
+
     wanted = {f"cifar-10-batches-py/{name}": name for name in names}
     found: dict[str, tuple[Array, Array]] = {}
     with tarfile.open(archive, "r:gz") as tar:

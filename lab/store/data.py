@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 
 from lab import registry
+from lab.datasets._download import downloads
 from lab.errors import InvalidFile, LabError
 from lab.lazy import np
-from lab.plugs import ARRAYS, Array, Splits, require
+from lab.plugs import ARRAYS, Array, Dataset, Splits, require
 from lab.store.blobs import full_disk
 from lab.store.home import CHECKOUT, folder
 from lab.types import InputSpec, ModelCard
@@ -28,18 +29,44 @@ def data_digest(card: ModelCard) -> str:
 
 
 def data_folder(card: ModelCard) -> Path:
-    """Where the card's arrays lie; made first where they are missing.
+    """Where the card's arrays lie; those of a data set are made first where they are missing.
 
     Raises:
         LabError: the data set could not be made, or is not what its digest says.
     """
+    if not card.dataset.startswith(FROM_DISK):
+        return dataset_folder(card.dataset)
     path = folder("data") / data_digest(card)
     if not path.exists():
-        command = [sys.executable, "-m", "lab.store.data", card.dataset]
+        raise LabError(
+            f"The data of {card.id!r} are no longer in the store", given=str(path), remedy="Add the model again"
+        )
+    return path
+
+
+def dataset_folder(dataset_id: str) -> Path:
+    """Where the arrays of a data set lie; made first where they are missing.
+
+    Raises:
+        LabError: it could not be made, or is not what its digest says.
+    """
+    path = folder("data") / registry.dataset(dataset_id).digest
+    if not path.exists():
+        command = [sys.executable, "-m", "lab.store.data", dataset_id]
         made = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
         if made.returncode or not path.exists():
-            raise LabError(f"The data of {card.id!r} could not be made", given=made.stderr.strip()[-500:] or str(path))
+            raise LabError(
+                f"The data set {dataset_id!r} could not be made", given=made.stderr.strip()[-500:] or str(path)
+            )
     return path
+
+
+def is_here(dataset: Dataset) -> bool:
+    """Whether the data set can be loaded without the net: it is made, its arrays are kept, or its files lie ready."""
+    if not dataset.sources or (folder("data") / dataset.digest).exists():
+        return True
+    files = [(downloads(dataset.id) / source.name, source.size_bytes) for source in dataset.sources]
+    return all(file.exists() and file.stat().st_size == size for file, size in files)
 
 
 def save_arrays(arrays: dict[str, Array], digest: str) -> Path:
