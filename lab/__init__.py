@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXPORTED = (
     "Estimate", "Progress", "add_model", "applicable_techniques", "available_datasets", "available_metrics",
     "available_runtimes", "available_tasks", "available_techniques", "cancel", "card_of", "dataset_of", "ensure_engine", "environment",
-    "estimate", "example_study", "examples", "export", "front", "import_study", "jobs", "latency_samples", "make_spec", "model",
+    "estimate", "example_study", "examples", "export", "front", "import_study", "jobs", "latency_samples", "layers", "make_spec", "model",
     "models", "parse_target", "preset_space", "preset_targets", "primary", "progress", "reproduce", "result_json", "resume", "start",
     "studies", "study", "sweep", "train", "trials", "wait",
 )  # fmt: skip

@@ -16,16 +16,17 @@ from lab.analysis.front import front as front_of
 from lab.engine import estimating
 from lab.engine.estimating import Estimate
 from lab.errors import UnknownId, UsageError
-from lab.lazy import np
-from lab.plugs import Array, Dataset, Metric, Runtime, Task, Technique, Training
+from lab.plugs import Dataset, Metric, Runtime, Task, Technique, Training
 from lab.store import records
 from lab.store.blobs import keep, locate_card
-from lab.store.data import FROM_DISK, data_folder, load_array
+from lab.store.data import FROM_DISK
 from lab.store.db import database_url
+from lab.store.examples import Examples, examples_of
 from lab.store.home import folder as home_folder
 from lab.store.home import home
+from lab.store.layers import layers_of
 from lab.training import Trained
-from lab.types import FINISHED, Measurement, ModelCard, Recipe, Study, StudySpec, Target, Trial
+from lab.types import FINISHED, Layer, Measurement, ModelCard, Recipe, Study, StudySpec, Target, Trial
 
 LONGEST_PAUSE_S = 0.2
 
@@ -306,13 +307,18 @@ def latency_samples(trial: Trial) -> list[dict[str, Any]]:
     return list(json.loads(Path(kept["path"]).read_text())["rounds"])
 
 
-def examples(model_id: str, n: int = 8) -> tuple[Array, Array]:
-    """The first test items as stored, one of each class as far as they go, and their class numbers."""
-    where = data_folder(model(model_id))
-    labels = np.asarray(load_array(where, "y_test"))
-    _, first = np.unique(labels, return_index=True)
-    chosen = (list(first) + [i for i in range(len(labels)) if i not in set(first)])[:n]
-    return np.asarray(load_array(where, "x_test")[chosen]), labels[chosen]
+def examples(model_id: str, n: int = 8) -> Examples:
+    """Some test items of a model's data, to be looked at: (items, labels, texts), one of each class as far as they go."""
+    return examples_of(model(model_id), n)
+
+
+def layers(model_id: str) -> list[Layer]:
+    """The layers of a model in the order in which they run; read from its file the first time it is asked for.
+
+    Raises:
+        LabError: the file cannot be read.
+    """
+    return layers_of(model(model_id))
 
 
 def card_of(study_id: str) -> ModelCard:

@@ -13,6 +13,7 @@ from lab.formats.onnx_files import load_onnx
 Shapes = dict[str, tuple[int, ...]]
 _CONVOLUTIONS = {"Conv", "ConvInteger", "QLinearConv"}
 _PRODUCTS = {"MatMul", "MatMulInteger", "QLinearMatMul", "Gemm"}
+_RECURRENT = {"GRU", "LSTM", "RNN"}
 _COMPUTE = {"Conv", "ConvTranspose", "MatMul", "Gemm"}
 _INTEGER_ONLY = {"ConvInteger", "QLinearConv", "MatMulInteger", "QLinearMatMul"}
 _PARAMETERS_OF_SCALING = {
@@ -44,7 +45,11 @@ def _info(value: Any) -> dict[str, Any]:
 
 
 def _parameters(model: Any) -> int:
-    """Numbers in stored tensors, without scales, zero points, and the integers that describe shapes and indices."""
+    return sum(weights_of(model).values())
+
+
+def weights_of(model: Any) -> dict[str, int]:
+    """How many numbers each stored tensor has, without scales, zero points, and the integers that describe shapes and indices."""
     import onnx
 
     scaling = {
@@ -53,11 +58,11 @@ def _parameters(model: Any) -> int:
         for index in _PARAMETERS_OF_SCALING.get(node.op_type, ())
         if index < len(node.input)
     }
-    return sum(
-        prod(tensor.dims)
+    return {
+        tensor.name: prod(tensor.dims)
         for tensor in model.graph.initializer
         if tensor.data_type != onnx.TensorProto.INT64 and tensor.name not in scaling
-    )
+    }
 
 
 def _float_operators(model: Any) -> dict[str, int]:
@@ -71,14 +76,15 @@ def _float_operators(model: Any) -> dict[str, int]:
 
 
 def _macs(model: Any) -> int | None:
-    shapes = _shapes(model)
+    shapes = shapes_of(model)
     try:
-        return sum(_node_macs(node, shapes) for node in model.graph.node)
+        return sum(node_macs(node, shapes) for node in model.graph.node)
     except KeyError:
         return None
 
 
-def _node_macs(node: Any, shapes: Shapes) -> int:
+def node_macs(node: Any, shapes: Shapes) -> int:
+    """Multiply-accumulate operations of one node; KeyError where a shape is unknown."""
     kind = node.op_type
     if kind in _CONVOLUTIONS:
         return prod(shapes[node.output[0]]) * prod(shapes[node.input[3 if kind == "QLinearConv" else 1]][1:])
@@ -87,10 +93,13 @@ def _node_macs(node: Any, shapes: Shapes) -> int:
     if kind in _PRODUCTS:
         transposed = any(a.name == "transA" and a.i for a in node.attribute)
         return prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if transposed else -1]
+    if kind in _RECURRENT:
+        steps = shapes[node.input[0]][0] * shapes[node.input[0]][1]
+        return steps * (prod(shapes[node.input[1]]) + prod(shapes[node.input[2]]))
     return 0
 
 
-def _shapes(model: Any) -> Shapes:
+def shapes_of(model: Any) -> Shapes:
     """Shapes of all tensors whose every axis is known when the first axis of the inputs is 1."""
     import onnx
 

@@ -31,13 +31,14 @@ def inspect_tflite(path: Path) -> dict[str, Any]:
         "inputs": [_info(graph.tensors[i]) for i in graph.inputs],
         "outputs": [_info(graph.tensors[i]) for i in graph.outputs],
         "parameters": _parameters(model, graph),
-        "macs": sum(_macs(name, operator, graph.tensors) for name, operator in operators),
+        "macs": sum(operator_macs(name, operator, graph.tensors) for name, operator in operators),
         "operators": dict(Counter(name for name, _ in operators)),
         "float_operators": _float_operators(model, graph, operators),
     }
 
 
-def _shape(tensor: Any) -> tuple[int, ...]:
+def shape_of(tensor: Any) -> tuple[int, ...]:
+    """A tensor's shape; () where the file gives none."""
     return () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
 
 
@@ -48,23 +49,26 @@ def _info(tensor: Any) -> dict[str, Any]:
 
 
 def _parameters(model: Any, graph: Any) -> int:
-    """Numbers in stored tensors, a buffer that several share counted once, without shapes and indices."""
-    weights = {
-        tensor.buffer: prod(_shape(tensor))
+    return sum(weights_of(model, graph).values())
+
+
+def weights_of(model: Any, graph: Any) -> dict[int, int]:
+    """How many numbers each buffer of weights holds; shapes and indices are none."""
+    return {
+        tensor.buffer: prod(shape_of(tensor))
         for tensor in graph.tensors
         if is_constant(model, tensor) and (type_name(tensor) in _FLOATS or is_scaled_integer(tensor))
     }
-    return sum(weights.values())
 
 
-def _macs(name: str, operator: Any, tensors: list[Any]) -> int:
+def operator_macs(name: str, operator: Any, tensors: list[Any]) -> int:
     """Multiply-accumulate operations of one operator, for the batch that the file was written with."""
     if name not in _COMPUTE:
         return 0
-    first, second = (_shape(tensors[i]) for i in operator.inputs[:2])
-    output = prod(_shape(tensors[operator.outputs[0]]))
+    first, second = (shape_of(tensors[i]) for i in operator.inputs[:2])
+    output = prod(shape_of(tensors[operator.outputs[0]]))
     if name == "TRANSPOSE_CONV":
-        return prod(_shape(tensors[operator.inputs[2]])) * prod(second[:3])
+        return prod(shape_of(tensors[operator.inputs[2]])) * prod(second[:3])
     if name == "BATCH_MATMUL":
         return output * first[-2 if operator.builtinOptions.adjX else -1]
     per_output = {"CONV_2D": second[1:], "DEPTHWISE_CONV_2D": second[1:3], "FULLY_CONNECTED": second[-1:]}

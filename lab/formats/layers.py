@@ -1,0 +1,100 @@
+"""A model's layers, read from its file: what each computes, stores and hands on.
+
+`python -m lab.formats.layers FILE FORMAT` prints the table as JSON: reading a Keras or PyTorch file loads its framework,
+which a process that only shows the table must not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile, LabError
+from lab.types import Layer
+
+VERSION = 1
+"""Raised when the same file would give another table."""
+
+
+def layer_table(path: str | Path, format: str) -> list[Layer]:
+    """The layers of a model in the order in which they run, for one item.
+
+    A row is a layer as its framework knows it: a Keras layer, a PyTorch module without modules of its own (or an operation
+    outside of any), an ONNX node, a TFLite operator. What only renames its input (a reshape, dropout at inference) has none.
+
+    Args:
+        format: "keras", "torch_export", "onnx" or "tflite".
+
+    Raises:
+        InvalidFile: the file is damaged, or of another format.
+    """
+    return _unique(_reader(format)(Path(path)))
+
+
+def _reader(format: str) -> Any:
+    if format == "keras":
+        from lab.formats.layers_keras import layers
+    elif format == "torch_export":
+        from lab.formats.layers_torch import layers
+    elif format == "onnx":
+        from lab.formats.layers_onnx import layers
+    elif format == "tflite":
+        from lab.formats.layers_tflite import layers
+    else:
+        raise InvalidFile(
+            "The layers of this format cannot be read", allowed="keras, torch_export, onnx, tflite", given=format
+        )
+    return layers
+
+
+def _unique(rows: Sequence[Layer]) -> list[Layer]:
+    """Rows whose names differ: readers name inputs by row number until here."""
+    seen: dict[str, int] = {}
+    names = []
+    for row in rows:
+        seen[row.name] = seen.get(row.name, 0) + 1
+        names.append(row.name if seen[row.name] == 1 else f"{row.name} ({seen[row.name]})")
+    return [replace(r, name=n, inputs=tuple(names[int(i)] for i in r.inputs)) for r, n in zip(rows, names, strict=True)]
+
+
+def total_macs(layers: Sequence[Layer]) -> int | None:
+    """Multiply-accumulate operations of all layers; None where one of them is unknown."""
+    counts = [layer.macs for layer in layers]
+    return None if None in counts else sum(count or 0 for count in counts)
+
+
+def activation_peak_bytes(layers: Sequence[Layer]) -> int:
+    """The most memory that outputs take at once, for one item: each from its layer until the last that reads it.
+
+    What a runtime needs at least where it overwrites no input; the model's own input and scratch memory come on top.
+    """
+    last = _last_reader(layers)
+    alive, peak = 0, 0
+    for index, layer in enumerate(layers):
+        alive += layer.activation_bytes
+        peak = max(peak, alive)
+        alive -= sum(other.activation_bytes for other in layers[: index + 1] if last[other.name] == index)
+    return peak
+
+
+def _last_reader(layers: Sequence[Layer]) -> Mapping[str, int]:
+    """Name -> index of the last layer that reads it; what nobody reads is an answer and stays to the end."""
+    last = {layer.name: len(layers) for layer in layers}
+    for index, layer in enumerate(layers):
+        last |= dict.fromkeys(layer.inputs, index)
+    return last
+
+
+if __name__ == "__main__":
+    from lab.formats.quiet import quiet
+
+    try:
+        with quiet():
+            table = layer_table(sys.argv[1], sys.argv[2])
+    except LabError as problem:
+        sys.exit(str(problem))
+    print(json.dumps([asdict(layer) for layer in table]))

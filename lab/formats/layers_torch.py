@@ -1,0 +1,133 @@
+"""The layer table of a torch.export program: it is run on one item, node by node, with the multiplications counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lab.formats.torch_files import example, load_program
+from lab.types import Layer
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One node as it ran.
+
+    Attributes:
+        shape, size: of the (first) tensor that it made, and the tensor's bytes.
+        silent: it made none, or one that lies where another one does: a view.
+        stores: names of the parameters that it reads.
+    """
+
+    node: Any
+    shape: tuple[int, ...]
+    size: int
+    silent: bool
+    macs: int
+    stores: tuple[str, ...]
+
+
+def layers(path: Path) -> list[Layer]:
+    """See `lab.formats.layers.layer_table`; an input is named by its row's number."""
+    program = load_program(path)
+    batch = _fixed_batch(program) or 1
+    steps = _run(program, batch)
+    leaves = _leaves(steps)
+    sizes = {name: program.state_dict[name].numel() for name in program.graph_signature.parameters}
+    rows: list[Layer] = []
+    row_of: dict[Any, int] = {}
+    for step in steps:
+        sources = list(dict.fromkeys(row_of[n] for n in step.node.all_input_nodes if n in row_of))
+        parameters = sum(sizes.pop(name, 0) for name in step.stores)
+        place, kind = _place(step.node, leaves)
+        if rows and place in leaves and rows[-1].name == place and sources[:1] in ([], [len(rows) - 1]):
+            rows[-1] = _joined(rows[-1], step, parameters, batch)  # another operation of the same module
+            row_of[step.node] = len(rows) - 1
+        elif parameters or step.macs or not step.silent:
+            rows.append(_row(step, place, kind, sources, parameters, batch))
+            row_of[step.node] = len(rows) - 1
+        elif sources:
+            row_of[step.node] = sources[0]
+    return rows
+
+
+def _fixed_batch(program: Any) -> int | None:
+    """The batch that the program is bound to, or None where the axis is free."""
+    names = set(program.graph_signature.user_inputs)
+    shape = next(n.meta["val"].shape for n in program.graph.nodes if n.name in names)
+    return shape[0] if isinstance(shape[0], int) else None
+
+
+def _run(program: Any, batch: int) -> list[_Step]:
+    """Each operation as it ran, in the order of the graph."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    steps: list[_Step] = []
+    parameters = set(program.graph_signature.parameters)
+
+    class Recorder(torch.fx.Interpreter):  # type: ignore[misc]
+        def run_node(self, n: Any) -> Any:
+            with FlopCounterMode(display=False) as counter:
+                made = super().run_node(n)
+            if n.op not in ("get_attr", "placeholder", "output"):
+                stores = tuple(i.target for i in n.all_input_nodes if i.op == "get_attr" and i.target in parameters)
+                read = [self.env[i] for i in n.all_input_nodes]
+                steps.append(_step(n, made, read, counter.get_total_flops() // 2, stores))
+            return made
+
+    with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):  # mkldnn's fused operators are not counted
+        Recorder(program.module(check_guards=False), garbage_collect_values=False).run(example(program, batch))
+    return steps
+
+
+def _step(node: Any, made: Any, read: list[Any], macs: int, stores: tuple[str, ...]) -> _Step:
+    first = next(_tensors(made), None)
+    if first is None:
+        return _Step(node, (), 0, True, macs, stores)
+    taken = {t.untyped_storage().data_ptr() for value in read for t in _tensors(value)}
+    silent = first.untyped_storage().data_ptr() in taken or not first.dim()
+    return _Step(node, tuple(first.shape), first.numel() * first.element_size(), silent, macs, stores)
+
+
+def _tensors(value: Any) -> Iterator[Any]:
+    import torch
+
+    yield from (v for v in (value if isinstance(value, (tuple, list)) else [value]) if isinstance(v, torch.Tensor))
+
+
+def _leaves(steps: list[_Step]) -> set[str]:
+    """Paths of the modules that have no module of their own in the graph: the layers of the source code."""
+    paths = {_module(step.node)[0] for step in steps}
+    return {path for path in paths if path and not any(other.startswith(f"{path}.") for other in paths)}
+
+
+def _module(node: Any) -> tuple[str, str]:
+    """Path and class name of the innermost module that a node comes from."""
+    path, kind = next(reversed((node.meta.get("nn_module_stack") or {"": ("", "")}).values()))
+    return path, str(kind if isinstance(kind, str) else kind.__name__).rpartition(".")[2]
+
+
+def _place(node: Any, leaves: set[str]) -> tuple[str, str]:
+    """Name and type of a node's row."""
+    path, kind = _module(node)
+    if path in leaves:
+        return path, kind
+    return f"{path}.{node.name}" if path else node.name, str(node.target).split(".")[
+        1 if "." in str(node.target) else 0
+    ]
+
+
+def _row(step: _Step, place: str, kind: str, sources: list[int], parameters: int, batch: int) -> Layer:
+    return Layer(
+        place, kind, step.shape[1:], parameters, step.macs // batch, step.size // batch, tuple(map(str, sources))
+    )
+
+
+def _joined(row: Layer, step: _Step, parameters: int, batch: int) -> Layer:
+    """The row with another operation of its module; its output is the last one's."""
+    shape, size = (step.shape[1:], step.size // batch) if step.size else (row.output_shape, row.activation_bytes)
+    return replace(row, output_shape=shape, activation_bytes=size, parameters=row.parameters + parameters,
+                   macs=(row.macs or 0) + step.macs // batch)  # fmt: skip

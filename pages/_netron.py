@@ -1,0 +1,48 @@
+"""A model's graph, drawn by Netron: its own package, served by this app on its own port, and shut off from anywhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+import netron
+import streamlit as st
+import streamlit.components.v1 as v1
+from streamlit import runtime
+
+_HERE = Path(__file__).parent / "_graph"
+HEIGHT = 620
+LARGEST_BYTES = 200_000_000
+
+
+@st.cache_resource(show_spinner=False)
+def _parts() -> tuple[str, str]:
+    """Names under which Streamlit serves our page and Netron's package."""
+    page = v1.declare_component("graph", path=str(_HERE))
+    package = v1.declare_component("netron", path=str(Path(netron.__file__).parent))
+    return page.name, package.name
+
+
+def graph(file: Path, name: str, *, alt: str) -> None:
+    """Show a model file.
+
+    Args:
+        file: .keras, .h5, .pt2, .onnx or .tflite.
+        name: what Netron calls it; its suffix says the format.
+        alt: what the graph shows, for those who cannot see it.
+    """
+    if file.stat().st_size > LARGEST_BYTES:
+        st.caption("The file is too large to be drawn in a browser.")
+        return
+    page, package = _parts()
+    root = st.get_option("server.baseUrlPath").strip("/")
+    below = f"/{root}/" if root else "/"
+    query = urlencode({"netron": package, "url": below + _served(file).lstrip("/"), "identifier": name})
+    st.iframe(f"{below}component/{page}/index.html?{query}", height=HEIGHT, alt=alt)
+
+
+def _served(file: Path) -> str:
+    """The path under which this session may fetch the file, for as long as the graph is on its page."""
+    if not runtime.exists():
+        return file.name
+    return runtime.get_instance().media_file_mgr.add(str(file), "application/octet-stream", f"graph-{file.name}")
