@@ -135,7 +135,7 @@ def _attention(layer: Any) -> int | None:
     steps, seen = prod(query[:-1]), prod(key[:-1])
     asked, kept = heads * size, getattr(layer, "num_key_value_heads", heads)
     projected = steps * query[-1] * asked + seen * key[-1] * kept * (size + value_size)
-    return projected + steps * seen * heads * (size + value_size) + steps * heads * value_size * _width(layer)
+    return int(projected + steps * seen * heads * (size + value_size) + steps * heads * value_size * _width(layer))
 
 
 def _width(layer: Any) -> int:
