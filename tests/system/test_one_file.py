@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -39,7 +40,7 @@ def load():
     rng = np.random.default_rng(5)
     centres = np.random.default_rng(0).normal(size=(4, 64)).astype("float32")
     made = []
-    for n in (40, 40, 80):
+    for n in (40, 80):
         y = rng.integers(0, 4, n)
         made += [(centres[y] + 2 * rng.normal(size=(n, 64))).astype("float32"), y]
     return Splits(*made)
@@ -47,6 +48,35 @@ def load():
 DATASET = Dataset(id="dropped", title="Dropped", task="classification", load=load, digest="{digest}",
                   class_names=tuple("abcd"), provenance="Made up by a test.", licence="MIT")
 '''
+TASK = '''"""Dropped in by a test."""
+from lab.plugs import Task
+
+def misfit(outputs, labels, inputs):
+    """As many values as the truth has."""
+    return "" if outputs.shape == labels.shape else f"{labels.shape}"
+
+TASK = Task(id="dropped", title="Regression", help="Tells values.", primary="r2", agreement="r2", noun="R²",
+            answers=lambda outputs, inputs: outputs, misfit=misfit)
+'''
+R2 = '''"""Dropped in by a test."""
+from lab.plugs import Metric
+from lab.types import Measurement
+
+def r2(outputs, labels):
+    """Coefficient of determination."""
+    left = ((outputs - labels) ** 2).sum() / ((labels - labels.mean(axis=0)) ** 2).sum()
+    return Measurement("r2", float(1 - left), "1", len(labels))
+
+METRIC = Metric(id="r2", title="R²", help="Share of variance that is told.", unit="1", direction="maximize",
+                needs=("outputs", "labels"), compute=r2, tasks=("dropped",))
+'''
+VALUES = """
+    from tests import small
+    w = small.centres()
+    x = np.random.default_rng(5).normal(size=(120, 64)).astype("float32")
+    y = x @ w.T - (w**2).sum(axis=1) / 2 + np.random.default_rng(6).normal(size=(120, 4))
+    return Splits(x[:40], y[:40], x[40:], y[40:])
+"""
 MODEL = '''"""Dropped in by a test."""
 from pathlib import Path
 from lab.types import InputSpec, ModelCard
@@ -113,6 +143,28 @@ def test_data_set_and_sample_model(checkout: Checkout) -> None:
     done = checkout.lab("sweep", "dropped", "--spec", spec, check=True)
     assert done.stdout.count("complete") == 3
     assert "[dropped]" in collected(checkout)
+
+
+def test_task(checkout: Checkout) -> None:
+    """Regression: a task, its metric, data whose truth is four values an item, and the model's accuracy axis is R²."""
+    checkout.drop("lab/tasks/dropped.py", TASK)
+    checkout.drop("lab/metrics/r2.py", R2)
+    head, _, rest = DATASET.partition('    """Items around one point a class."""\n')
+    values = head + '    """Values."""' + VALUES + "\nDATASET" + rest.partition("\nDATASET")[2]
+    values = values.replace('task="classification"', 'task="dropped"')
+    checkout.drop("lab/datasets/dropped.py", values.format(digest=""))
+    checkout.drop("lab/datasets/dropped.py", values.format(digest=digest(checkout)))
+    checkout.drop("sample_models/dropped.py", MODEL.replace('task="classification"', 'task="dropped"'))
+    (checkout.root / "sample_models" / "weights").mkdir(exist_ok=True)
+    small.write_onnx(checkout.root / "sample_models" / "weights" / "dropped.onnx")
+    out = checkout.home.parent / "out.json"
+    checkout.lab(
+        "sweep", "dropped", "--spec", checkout.spec({"space": {"onnx_fp16": {}}}), "--json", str(out), check=True
+    )
+    result = json.loads(out.read_text())
+    assert result["study"]["spec"]["objectives"][0] == {"metric": "r2", "direction": "maximize"}
+    found = [t["measurements"] for t in result["trials"]]
+    assert all("top1_accuracy" not in m and 0.9 < m["r2"]["value"] < 1 for m in found)
 
 
 def test_two_files_of_one_id(checkout: Checkout) -> None:
