@@ -137,9 +137,10 @@ def write_record(card: ModelCard, plan: Plan, training: Training, made: Trained,
         "weights_sha256": sha256(made.file.read_bytes()).hexdigest(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in (*packages, "numpy")}},
         **facts,
-        "layers": _layers(made.file, card.format),
+        "layers": [],
     }  # fmt: skip
-    text = json.dumps(record, indent=1, ensure_ascii=False)
+    rows = ",\n  ".join(map(json.dumps, _layers(made.file, card.format)))  # one line a layer
+    text = json.dumps(record, indent=1, ensure_ascii=False).replace('"layers": []', f'"layers": [\n  {rows}\n ]')
     (training.folder / f"{card.id}.json").write_text(text + "\n", encoding="utf-8")
     best = found[registry.task(card.task).primary]
     training.progress(
@@ -148,10 +149,6 @@ def write_record(card: ModelCard, plan: Plan, training: Training, made: Trained,
 
 
 def _layers(file: Path, format_: str) -> list[dict[str, Any]]:
-    from importlib.util import find_spec
-
-    if find_spec("lab.formats.layers") is None:
-        return []
     from lab.formats.layers import layer_table
 
     return [asdict(layer) for layer in layer_table(file, format_)]
