@@ -41,13 +41,13 @@ def build() -> Any:
     keras = _keras_recipe.keras()
     layers = keras.layers
     image = keras.Input(CARD.input.shape, name="image")
-    x = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv1")(image)
-    x = layers.Conv2D(32, 3, padding="same", activation="relu", name="conv2")(x)
+    x = layers.Conv2D(8, 3, padding="same", activation="relu", name="conv1")(image)
+    x = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv2")(x)
     x = layers.MaxPooling2D(name="pool")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dropout(0.5, name="dropout1")(x)
-    x = layers.Dense(64, activation="relu", name="dense")(x)
-    x = layers.Dropout(0.5, name="dropout2")(x)
+    x = layers.Dropout(0.3, name="dropout1")(x)
+    x = layers.Dense(32, activation="relu", name="dense")(x)
+    x = layers.Dropout(0.3, name="dropout2")(x)
     return keras.Model(image, layers.Dense(len(CARD.class_names), name="logits")(x), name=ID)
 
 
