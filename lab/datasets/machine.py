@@ -90,8 +90,9 @@ def _centre_db() -> Array:
 @cache
 def _taper() -> Array:
     """Hann window of unit power."""
-    hann: Array = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
-    return hann / np.sqrt((hann**2).sum())
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
+    unit: Array = hann / np.sqrt((hann**2).sum())
+    return unit
 
 
 @cache
