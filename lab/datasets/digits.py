@@ -55,6 +55,7 @@ DATASET = Dataset(
     ),
     licence="CC BY 4.0",
     show="image",
+    test_items=597,
     requires=("scikit-learn",),
     tags=("image", "small"),
 )

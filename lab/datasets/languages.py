@@ -159,6 +159,7 @@ DATASET = Dataset(
     licence="Unicode-3.0",
     show="text",
     decode=decode,
+    test_items=2_888,
     requires=("babel",),
     tags=("text",),
 )
