@@ -98,7 +98,7 @@ class _Given:
 def _given(data: Path, task: str) -> _Given:
     if str(data) in registry.datasets() and not data.exists():
         return _registered(registry.dataset(str(data)), task)
-    arrays, class_names = read_data(data)
+    arrays, class_names = read_data(data, registry.task(task).labels)
     where = save_arrays(arrays, arrays_digest({name: arrays[name] for name in ARRAYS}))
     return _Given(arrays, class_names, where, FROM_DISK + where.name)
 
@@ -110,8 +110,11 @@ def _registered(dataset: Dataset, task: str) -> _Given:
     return _Given({name: load_array(where, name) for name in ARRAYS}, dataset.class_names, where, dataset.id)
 
 
-def read_data(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
+def read_data(path: Path, labels: str = "classes") -> tuple[dict[str, Array], tuple[str, ...]]:
     """Read and check an .npz.
+
+    Args:
+        labels: "classes": y arrays hold class numbers; "values": anything that is finite.
 
     Returns:
         the four arrays of `lab.plugs.ARRAYS`, and the class names.
@@ -138,6 +141,10 @@ def read_data(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
     _check_present(arrays)
     for split in ("calibration", "test"):
         _check_split(arrays[f"x_{split}"], arrays[f"y_{split}"], split)
+    if labels == "values":
+        return arrays, () if names is None else tuple(map(str, names))
+    for split in ("calibration", "test"):
+        _check_classes(arrays[f"y_{split}"], split)
     return {k: _labels(v) if k.startswith("y_") else v for k, v in arrays.items()}, _class_names(names, arrays)
 
 
@@ -162,13 +169,19 @@ def _check_split(x: Array, y: Array, split: str) -> None:
             allowed="uint8 or float items, integer labels",
             given=(str(x.dtype), str(y.dtype)),
         )
-    if y.ndim != 1 or len(x) != len(y) or not len(y):
+    if len(x) != len(y) or not len(y):
         raise InvalidFile(f"The labels do not fit the items of the {split} split", allowed=f"y_{split} of shape ({len(x)},) with at least one item",
                           given=y.shape)  # fmt: skip
+    for name, array in ((f"x_{split}", x), (f"y_{split}", y)):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InvalidFile(f"{name} holds NaN or infinity", given=f"{int((~np.isfinite(array)).sum())} values")
+
+
+def _check_classes(y: Array, split: str) -> None:
+    if y.ndim != 1:
+        raise InvalidFile(f"The labels do not fit the items of the {split} split", allowed=f"y_{split} of shape ({len(y)},)", given=y.shape)  # fmt: skip
     if (y < 0).any() or (y != np.floor(y)).any():
         raise InvalidFile(f"y_{split} must hold class numbers 0, 1, 2 …", given=np.unique(y)[:10].tolist())
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise InvalidFile(f"x_{split} holds NaN or infinity", given=f"{int((~np.isfinite(x)).sum())} values")
 
 
 def _labels(y: Array) -> Array:

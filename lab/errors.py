@@ -37,7 +37,7 @@ class LabError(Exception):
         parts = [problem.rstrip(".") + "."]
         parts += [f"Allowed: {allowed}."] if allowed else []
         parts += [f"Given: {given!r}."] if given is not None else []
-        parts += [f"{remedy.rstrip('.')}."] if remedy else []
+        parts += [remedy if remedy.endswith("?") else f"{remedy.rstrip('.')}."] if remedy else []
         super().__init__(" ".join(parts))
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests import small
@@ -56,7 +57,7 @@ def misfit(outputs, labels, inputs):
     return "" if outputs.shape == labels.shape else f"{labels.shape}"
 
 TASK = Task(id="dropped", title="Regression", help="Tells values.", primary="r2", agreement="r2", noun="R²",
-            answers=lambda outputs, inputs: outputs, misfit=misfit)
+            labels="values", answers=lambda outputs, inputs: outputs, misfit=misfit)
 '''
 R2 = '''"""Dropped in by a test."""
 from lab.plugs import Metric
@@ -165,6 +166,13 @@ def test_task(checkout: Checkout) -> None:
     assert result["study"]["spec"]["objectives"][0] == {"metric": "r2", "direction": "maximize"}
     found = [t["measurements"] for t in result["trials"]]
     assert all("top1_accuracy" not in m and 0.9 < m["r2"]["value"] < 1 for m in found)
+    # and a model from disk
+    values = {f"y_{split}": np.random.default_rng(1).normal(size=(200, 4)) for split in ("calibration", "test")}
+    data = small.write_data(checkout.home.parent / "values.npz", **values)
+    model = str(small.write_onnx(checkout.home.parent / "small.onnx"))
+    added = checkout.lab("add", model, "--data", str(data), "--task", "dropped", check=True)
+    assert "small" in added.stdout
+    assert set(next(m for m in checkout.json("models", "--json") if m["id"] == "small")["baseline"]) == {"r2"}
 
 
 def test_two_files_of_one_id(checkout: Checkout) -> None:
