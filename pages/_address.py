@@ -28,7 +28,7 @@ def dropdown(name: str, label: str, options: Sequence[str], texts: Mapping[str, 
 def _start(name: str, options: Sequence[str]) -> str:
     """What the address says, if that is possible; a value kept from another study may not be."""
     given = st.query_params.get(name, options[0])
-    if st.session_state.get(f"choice_{name}", given) not in options:
+    if st.session_state.get(f"choice_{name}", options[0]) not in options:
         del st.session_state[f"choice_{name}"]
     return given if given in options else options[0]
 

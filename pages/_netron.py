@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlencode
 
-import netron
 import streamlit as st
 import streamlit.components.v1 as v1
 from streamlit import runtime
@@ -19,7 +19,8 @@ LARGEST_BYTES = 200_000_000
 def _parts() -> tuple[str, str]:
     """Names under which Streamlit serves our page and Netron's package."""
     page = v1.declare_component("graph", path=str(_HERE))
-    package = v1.declare_component("netron", path=str(Path(netron.__file__).parent))
+    found = find_spec("netron")  # its scripts are wanted, not its own server
+    package = v1.declare_component("netron", path=str(Path(str(found and found.origin)).parent))
     return page.name, package.name
 
 

@@ -1,140 +1,207 @@
-"""The models to choose from: what each is for, how large and how good it is, and a look at its data."""
+"""The models to choose from: a gallery, each model in detail, and the architectures of one data set against each other."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import streamlit as st
 
 import lab
-from lab.errors import LabError
 from lab.plots import formats
-from lab.plots.examples import HEIGHT, examples_figure, examples_info
-from lab.plugs import Dataset
+from lab.plots.architectures import ACROSS, HEIGHT, architectures_figure, architectures_info, architectures_table
+from lab.plots.examples import examples_html
 from lab.types import ModelCard, Study
-from pages import _entry
+from pages import _address, _entry, _examples
 from pages._chart import chart
+from pages._model import detail, input_text, numbers, results_button, sweep_button
 
 TITLE, ICON, ORDER = "Models", ":material/deployed_code:", 1
-COLUMNS = 2
-SHOWN_ITEMS = 8
-FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch", "torch_export": "PyTorch", "onnx": "ONNX", "tflite": "TFLite"}
-LAYOUTS = {"NT": "a text of up to {0} characters", "N": "{0} numbers"}
+COLUMNS = 3
+ANY = "any"
+VIEWS = {"gallery": "Gallery", "architectures": "Architectures"}
+LARGEST = (50_000, 200_000, 1_000_000)
+HOW_TO_ADD = "`python -m lab add MODEL_FILE --data DATA.npz`"
 
 
 def main() -> None:
-    st.title("Models", anchor=False)
-    st.write("Pick a model. The lab compresses it in many ways and measures what each way costs and gains.")
-    cards = list(lab.models().values())
+    cards = lab.models()
     if not cards:
-        st.info(
-            "There is no model yet. Add your own: `python -m lab add MODEL_FILE --data DATA.npz`",
-            icon=":material/add:",
-        )
-        return
+        st.title("Models", anchor=False)
+        st.info(f"There is no model yet. Add your own: {HOW_TO_ADD}", icon=":material/add:")
+    elif (chosen := st.query_params.get("model")) in cards:
+        back()
+        detail(cards[chosen], [s for s in lab.studies() if s.model == chosen])
+    else:
+        if chosen:
+            not_here(chosen)
+        overview(list(cards.values()))
+
+
+def back() -> None:
+    st.button("All models", icon=":material/arrow_back:", type="tertiary", on_click=open_model, args=(None,))
+
+
+def open_model(id_: str | None) -> None:
+    """Filters stay in the address, so that the way back leads to what was left."""
+    if id_ is None:
+        st.query_params.pop("model", None)
+    else:
+        st.query_params["model"] = id_
+
+
+def not_here(id_: str) -> None:
+    st.error(
+        f"There is no model **{formats.markdown(id_)}** in this lab. Here are those that are.",
+        icon=":material/link_off:",
+    )
+
+
+def overview(cards: Sequence[ModelCard]) -> None:
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        st.title("Models", anchor=False)
+        st.write("Pick a model. The lab compresses it in many ways and measures what each way costs and gains.")
+    with right, st.container(horizontal=True, horizontal_alignment="right"):
+        view = _address.segments("view", "View", list(VIEWS), VIEWS)
+    if view == "gallery":
+        gallery(cards)
+    else:
+        architectures(cards)
+
+
+# --- the gallery --------------------------------------------------------------------------------------------------------
+
+
+def gallery(cards: Sequence[ModelCard]) -> None:
+    shown = filtered(cards)
+    found = _examples.of(shown)
     studies = lab.studies()
-    for start in range(0, len(cards), COLUMNS):
-        for column, card in zip(st.columns(COLUMNS, gap="medium"), cards[start : start + COLUMNS], strict=False):
-            with column, st.container(border=True, height="stretch"):
-                show(card, [s for s in studies if s.model == card.id])
-    st.caption("Your own model: `python -m lab add MODEL_FILE --data DATA.npz`, then reload this page.")
+    for start in range(0, len(shown), COLUMNS):
+        for column, card in zip(st.columns(COLUMNS, gap="small"), shown[start : start + COLUMNS], strict=False):
+            with column, st.container(border=True, height="stretch", gap="small"):
+                show(card, found.get(card.id), [s for s in studies if s.model == card.id])
+    if not shown:
+        st.info("No model is all of that. Choose fewer filters.", icon=":material/filter_alt_off:")
+    st.caption(f"Your own model: {HOW_TO_ADD}, then reload this page.")
+    _examples.await_rest(shown)
 
 
-def show(card: ModelCard, studies: list[Study]) -> None:
-    st.markdown(f"#### {formats.markdown(card.title)}")
-    kind = [card.task, FRAMEWORKS.get(card.framework, card.framework), f"takes {input_text(card)}"]
-    st.caption(formats.markdown(" · ".join(kind)))
-    facts(card)
-    data(card)
-    if card.description:
-        st.write(formats.markdown(card.description))
-    with st.expander("Where it comes from"):
-        origin(card)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Sweep this model", key=f"sweep_{card.id}", type="primary", icon=":material/tune:"):
-            st.switch_page("pages/sweep.py", query_params={"model": card.id})
-        if studies and st.button(f"Results ({len(studies)})", key=f"results_{card.id}", icon=":material/scatter_plot:"):
-            st.switch_page("pages/study.py", query_params={"study": studies[0].id})
-
-
-def input_text(card: ModelCard) -> str:
-    spec = card.input
-    if spec.layout in LAYOUTS and len(spec.shape) == 1:
-        return LAYOUTS[spec.layout].format(*spec.shape)
-    if len(spec.shape) != 3:
-        return " × ".join(map(str, spec.shape)) + " numbers"
-    height, width, channels = spec.shape if spec.layout == "NHWC" else (*spec.shape[1:], spec.shape[0])
-    color = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
-    return f"{height} × {width} {color} images"
-
-
-def facts(card: ModelCard) -> None:
-    accuracy, path = card.baseline.get("top1_accuracy"), Path(card.path)
+def filtered(cards: Sequence[ModelCard]) -> list[ModelCard]:
+    """The cards that every filter lets through; each filter offers what there is."""
+    sizes = {card.id: file_size(card) for card in cards}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        task = choice("task", "Task", {c.task: task_title(c.task) for c in cards})
+        framework = choice("framework", "Framework", {formats.framework(c.framework): "" for c in cards})
+        data = choice("data", "Data", {c.dataset: data_title(c) for c in cards})
+        largest = choice("largest", "File", {str(b): f"up to {formats.value(b, 'B')}" for b in LARGEST})
+        place = st.container(width=150)
     shown = [
-        ("Accuracy", formats.value(accuracy.value, accuracy.unit) if accuracy else formats.UNKNOWN, None),
-        ("File", formats.value(path.stat().st_size, "B") if path.is_file() else formats.UNKNOWN, "As it comes."),
-        ("Parameters", formats.count(card.parameters), "Numbers that were learned."),
-        ("MACs per item", formats.count(card.macs), "Multiply-accumulate operations: the work of one prediction."),
-    ]
-    for column, (label, value, help_) in zip(st.columns(len(shown)), shown, strict=True):
-        column.metric(label, value, help=help_)
-    if accuracy and (between := formats.interval(accuracy)):
-        st.caption(f"Accuracy from {accuracy.n:,} test items, 95 % interval {between}.")
+        c for c in cards
+        if task in (ANY, c.task) and framework in (ANY, formats.framework(c.framework)) and data in (ANY, c.dataset)
+        and (largest == ANY or (sizes[c.id] or 0) <= int(largest))
+    ]  # fmt: skip
+    place.caption(f"{len(shown)} of {formats.plural(len(cards), 'model')}" if len(shown) < len(cards)
+                  else formats.plural(len(cards), "model"))  # fmt: skip
+    return shown
 
 
-@st.cache_data(show_spinner="Reading a few test items …")
-def items_of(model_id: str) -> tuple[np.ndarray, np.ndarray]:
-    return lab.examples(model_id, SHOWN_ITEMS)
+def choice(name: str, label: str, texts: Mapping[str, str]) -> str:
+    with st.container(width=220):
+        return _address.dropdown(name, label, [ANY, *texts], {ANY: "any", **{k: v or k for k, v in texts.items()}})
 
 
-def data(card: ModelCard) -> None:
-    """A few test items as they are: images drawn, texts written."""
+def task_title(id_: str) -> str:
+    task = lab.available_tasks().get(id_)
+    return task.title if task else id_.replace("_", " ")
+
+
+def data_title(card: ModelCard) -> str:
     dataset = lab.dataset_of(card)
-    try:
-        items, labels = items_of(card.id)
-    except (LabError, OSError, ImportError) as error:
-        st.caption(f"Its data cannot be shown: {formats.markdown(str(error))}")
-        return
-    names = card.class_names or (dataset.class_names if dataset else ())
-    if dataset and dataset.show == "text":
-        texts(dataset, items, labels, names)
-    elif is_image(items, dataset):
-        info = examples_info(items, labels, names)
-        chart(examples_figure(info).to_json(), key=f"items_{card.id}", height=HEIGHT, static=True,
-              alt=f"Test images of the classes {', '.join(info.captions)}")  # fmt: skip
+    return dataset.title if dataset else f"data of {card.title}"
 
 
-def is_image(items: Any, dataset: Dataset | None) -> bool:
-    looks = items.ndim == 4 and (items.shape[1] in (1, 3) or items.shape[-1] in (1, 3))
-    return looks and (dataset is None or dataset.show == "image")
+def file_size(card: ModelCard) -> int | None:
+    path = Path(card.path)
+    return path.stat().st_size if path.is_file() else None
 
 
-def texts(dataset: Dataset, items: Any, labels: Any, names: tuple[str, ...]) -> None:
-    read = [str(i) if isinstance(i, str) else dataset.decode(i) if dataset.decode else str(i) for i in items]
-    named = [names[int(label)] if int(label) < len(names) else str(label) for label in labels]
-    st.markdown(
-        " ".join(
-            f":gray-badge[{formats.markdown(t)} · {formats.markdown(n)}]" for t, n in zip(read, named, strict=True)
+def show(card: ModelCard, items: _examples.Shown | None, studies: Sequence[Study]) -> None:
+    st.markdown(f"##### {formats.markdown(card.title)}")
+    kind = [task_title(card.task), formats.framework(card.framework), f"takes {input_text(card)}"]
+    st.caption(formats.markdown(" · ".join(kind)))
+    st.html(f'<div style="min-height:56px">{picture(items)}</div>{facts(card)}')
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        sweep_button(card)
+        st.button("Details", key=f"open_{card.id}", icon=":material/info:", on_click=open_model, args=(card.id,))
+        results_button(card, studies)
+
+
+def picture(items: _examples.Shown | None) -> str:
+    if items is None:
+        return '<span style="opacity:.5;font-size:.86em">Fetching a few test items …</span>'
+    return examples_html(items.info, rows=1, captions=False) if items.info else items.problem
+
+
+def facts(card: ModelCard) -> str:
+    """The numbers of a card side by side."""
+    cells = "".join(
+        f'<div><div style="font-size:.78em;opacity:.7">{escape(label)}</div>'
+        f'<div style="font-weight:600" title="{escape(help_)}">{escape(value)}</div>'
+        f'<div style="font-size:.78em;opacity:.7;min-height:1.2em">{escape(below)}</div></div>'
+        for label, value, below, help_ in numbers(card)
+    )
+    return f'<div style="display:grid;grid-template-columns:1.5fr 1fr 1fr 1fr;gap:8px;margin-top:10px">{cells}</div>'
+
+
+# --- architectures ------------------------------------------------------------------------------------------------------
+
+
+def architectures(cards: Sequence[ModelCard]) -> None:
+    by_data: dict[str, list[ModelCard]] = {}
+    for card in cards:
+        by_data.setdefault(card.dataset, []).append(card)
+    most_first = sorted(by_data, key=lambda data: -len(by_data[data]))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        texts = {
+            data: f"{data_title(by_data[data][0])} ({formats.plural(len(by_data[data]), 'model')})" for data in by_data
+        }
+        with st.container(width=420):
+            data = _address.dropdown("on", "Data", most_first, texts)
+        across = _address.segments("across", "Across", list(ACROSS), ACROSS)
+    compared(by_data[data], across, data)
+
+
+def compared(cards: Sequence[ModelCard], across: str, data: str) -> None:
+    metric = lab.available_metrics()[lab.available_tasks()[cards[0].task].primary]
+    sizes = {card.id: size for card in cards if (size := file_size(card))}
+    info = architectures_info(cards, sizes, metric, across=across)
+    left, right = st.columns([11, 9], gap="medium")
+    with left:
+        st.caption("The models as they come, before any compression. Marker area: file size. Bars: 95 % intervals. "
+                   "Click a marker to open its model.")  # fmt: skip
+        alt = f"{metric.title} against {ACROSS[across].lower()} of {formats.plural(len(info.points), 'model')}; the table beside it has the same numbers."
+        chart(
+            architectures_figure(info).to_json(),
+            key=f"architectures_{data}_{across}",
+            height=HEIGHT,
+            alt=alt,
+            on_choose=open_model,
         )
-    )
+    with right:
+        table = architectures_table(info)
+        chosen = st.dataframe(table, hide_index=True, placeholder="–", on_select="rerun", selection_mode="single-row",
+                              key=f"table_{data}_{across}", alt="The same models and numbers", column_config=columns(table.columns))  # fmt: skip
+        if rows := chosen["selection"]["rows"]:
+            st.button(f"Open {info.points[rows[0]].name}", on_click=open_model, args=(info.points[rows[0]].model,))
+        for title in info.left_out:
+            st.caption(f"{formats.markdown(title)} is not drawn: one of its numbers is unknown.")
 
 
-def origin(card: ModelCard) -> None:
-    dataset = lab.dataset_of(card)
-    st.markdown(said("Model", card.provenance, card.licence))
-    if dataset:
-        st.markdown(said(f"Data: {formats.markdown(dataset.title)}", dataset.provenance, dataset.licence))
-    if card.class_names:
-        names = formats.markdown(", ".join(card.class_names))
-        st.markdown(f"**{len(card.class_names)} classes.** {names}")
-
-
-def said(what: str, provenance: str, licence: str) -> str:
-    return (
-        f"**{what}.** {formats.markdown(provenance or 'Not said.')} Licence: {formats.markdown(licence or 'not said')}."
-    )
+def columns(names: Sequence[str]) -> dict[str, object]:
+    numeric = {"File, kB": "%.0f", "Parameters, k": "%.1f", "MACs, M": "%.2f", names[1]: "%.1f"}
+    return {name: st.column_config.NumberColumn(format=printf) for name, printf in numeric.items()}
 
 
 _entry.require()

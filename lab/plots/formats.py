@@ -155,6 +155,21 @@ def moment(iso: str | None) -> str:
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
+_FRAMEWORKS = {
+    "keras": "Keras",
+    "keras 3": "Keras",
+    "torch": "PyTorch",
+    "torch_export": "PyTorch",
+    "onnx": "ONNX",
+    "tflite": "TFLite",
+}
+
+
+def framework(name: str) -> str:
+    """A card's framework as people call it: "keras" and "Keras 3" are Keras; other names stay."""
+    return _FRAMEWORKS.get(name.lower(), name)
+
+
 def markdown(text: str) -> str:
     """Text that somebody typed, so that Markdown shows it letter by letter."""
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", text)

@@ -7,27 +7,25 @@ const DARK = "(prefers-color-scheme: dark)";
 
 const text = async (file) => (await fetch(new URL(file, home))).text();
 
-function isDark() {
-  const app = parent.document.querySelector("[data-testid=stApp]");
-  const [red, green, blue] = getComputedStyle(app).backgroundColor.match(/\d+/g).map(Number);
-  return 0.3 * red + 0.59 * green + 0.11 * blue < 128;
-}
+const app = () => parent.document.querySelector("[data-testid=stApp]");
 
 // Netron follows the system's theme; here it follows the app's, also when that changes.
 function paint(sheets) {
-  const now = isDark() ? "all" : "not all";
-  sheets.forEach(([style, css]) => { style.textContent = css.replaceAll(DARK, now); });
+  const ground = getComputedStyle(app()).backgroundColor;
+  const [red, green, blue] = ground.match(/\d+/g).map(Number);
+  const now = 0.3 * red + 0.59 * green + 0.11 * blue < 128 ? "all" : "not all";
+  sheets.forEach(([style, css]) => { style.textContent = css.replaceAll(DARK, now).replaceAll("GROUND", ground); });
 }
 
 async function build() {
   const theirs = new DOMParser().parseFromString(await text("index.html"), "text/html");
   const css = [...theirs.querySelectorAll("style")].map((style) => style.textContent);
-  const sheets = [await text("grapher.css"), ...css].map((sheet) => [document.createElement("style"), sheet]);
+  const ours = ".default, .target, .welcome { background-color: GROUND }";
+  const sheets = [await text("grapher.css"), ...css, ours].map((sheet) => [document.createElement("style"), sheet]);
   paint(sheets);
   document.head.append(...sheets.map(([style]) => style));
   document.body.replaceWith(document.adoptNode(theirs.body));
-  const app = parent.document.querySelector("[data-testid=stApp]");
-  new MutationObserver(() => paint(sheets)).observe(app, { attributeFilter: ["class"] });
+  new MutationObserver(() => paint(sheets)).observe(app(), { attributeFilter: ["class"] });
 }
 
 async function start() {

@@ -7,12 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from lab.analysis.pick import Limit, pick
 from lab.plots import theme, words
-from lab.plots.examples import examples_figure, examples_info, montage
 from lab.plots.latency import LatencyInfo, latency_figure, latency_info
 from lab.plots.pareto import pareto_info, pareto_spec
 from tests import fakes
@@ -39,26 +37,6 @@ def test_latency_figure_draws_each_kind(mode):
     names = [trace.name for trace in latency_figure(latency_info(ROUNDS), mode).data]
     assert names == ["timed runs", "disturbed, left out", "warm-up, not counted"]
     assert len(latency_figure(latency_info([]), mode).data) == 0
-
-
-@pytest.mark.parametrize("shape", [(3, 8, 8), (3, 8, 8, 1), (3, 1, 8, 8), (3, 8, 8, 3), (3, 3, 8, 8)])
-def test_images_of_any_layout(shape):
-    items = np.linspace(0, 16, int(np.prod(shape))).reshape(shape)
-    info = examples_info(items, np.array([0, 1, 7]), ("zero", "one"))
-    assert info.images.shape == (3, 8, 8, 3)
-    assert (info.images.min(), info.images.max()) == (0, 255)
-    assert info.captions == ("zero", "one", "7")
-    assert montage(info).shape == (8, 26, 4)
-    assert examples_figure(info).layout.xaxis.ticktext == ("zero", "one", "7")
-
-
-def test_images_of_one_grey_do_not_divide_by_zero():
-    assert examples_info(np.zeros((1, 2, 2)), np.array([0])).images.max() == 0
-
-
-def test_what_is_no_image_is_refused():
-    with pytest.raises(ValueError, match="Given: \\(3, 5\\)"):
-        examples_info(np.zeros((3, 5)), np.zeros(3))
 
 
 def luminance(color):
@@ -133,7 +111,7 @@ def test_unknown_metrics_have_words_too():
 
 def test_importing_plots_and_analysis_loads_no_plotly_and_no_streamlit():
     heavy = ["plotly", "streamlit", "torch", "tensorflow", "onnxruntime"]
-    ours = "lab.plots.pareto, lab.plots.latency, lab.plots.examples, lab.plots.words, lab.analysis.pick"
+    ours = "lab.plots.pareto, lab.plots.latency, lab.plots.examples, lab.plots.architectures, lab.plots.layers, lab.plots.words, lab.analysis.pick"
     code = f"import sys, {ours}; print([m for m in {heavy} if m in sys.modules])"
     root = Path(__file__).parents[3]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True).stdout.strip() == "[]"

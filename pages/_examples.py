@@ -1,0 +1,100 @@
+"""Test items of many models without anybody waiting: what is not at hand is fetched in the background, and then appears."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from html import escape
+
+import streamlit as st
+
+import lab
+from lab.plots.examples import ExamplesInfo, examples_info
+from lab.types import ModelCard
+
+ITEMS = 8
+PATIENCE_S = 0.25
+"""How long a page may wait for items, all models together: those that need no data library are there by then."""
+
+POLL_S = 0.7
+RETRY_S = 60.0
+"""What could not be read is tried again after this time: a missing package may have come."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A model's items ready to be drawn, or what prevents it."""
+
+    info: ExamplesInfo | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Fetch:
+    """The items of one data set, under way or here."""
+
+    shown: Future[Shown]
+    started: float
+
+    @property
+    def done(self) -> bool:
+        return self.shown.done()
+
+    @property
+    def stale(self) -> bool:
+        return self.done and bool(self.shown.result().problem) and time.monotonic() - self.started > RETRY_S
+
+
+@st.cache_resource(show_spinner=False)
+def _fetching() -> tuple[ThreadPoolExecutor, dict[str, _Fetch]]:
+    return ThreadPoolExecutor(1, "examples"), {}
+
+
+def of(cards: Sequence[ModelCard], patience_s: float = PATIENCE_S) -> dict[str, Shown]:
+    """Model id -> its items, of those whose items are here; the others are being fetched."""
+    pool, fetched = _fetching()
+    until = time.monotonic() + patience_s
+    for card in sorted(cards, key=_takes_long):
+        if card.dataset not in fetched or fetched[card.dataset].stale:
+            fetched[card.dataset] = _Fetch(pool.submit(_items, card.id), time.monotonic())
+    wait([fetched[card.dataset].shown for card in cards], max(0.0, until - time.monotonic()))
+    return {card.id: here.shown.result() for card in cards if (here := fetched[card.dataset]).done}
+
+
+def _takes_long(card: ModelCard) -> bool:
+    """Items of libraries come last: they must not hold up what is drawn in milliseconds."""
+    dataset = lab.dataset_of(card)
+    return bool(dataset and (dataset.requires or not dataset.preview))
+
+
+def _items(model_id: str) -> Shown:
+    card = lab.model(model_id)
+    dataset = lab.dataset_of(card)
+    names = card.class_names or (dataset.class_names if dataset else ())
+    try:
+        found = lab.examples(model_id, ITEMS)
+        show = dataset.show if dataset else "image"
+        if show == "none":
+            return Shown()
+        return Shown(examples_info(found.items, found.labels, names, show=show, texts=found.texts,
+                                   show_shape=dataset.show_shape if dataset else ()))  # fmt: skip
+    except ValueError:
+        return Shown()  # numbers that are no picture
+    except Exception as error:
+        return Shown(problem=f"Its data cannot be shown: {escape(str(error))}")
+
+
+def await_rest(cards: Sequence[ModelCard]) -> None:
+    """Draw the page again as soon as more items have come."""
+    _, fetched = _fetching()
+    missing = {card.dataset for card in cards if not fetched[card.dataset].done}
+    if missing:
+        st.fragment(_look, run_every=POLL_S)(len(missing), missing)
+
+
+def _look(before: int, missing: set[str]) -> None:
+    _, fetched = _fetching()
+    if sum(not fetched[data].done for data in missing) < before:
+        st.rerun()

@@ -1,0 +1,205 @@
+"""One model in detail: its data, its numbers, its layers, its graph, and where it comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+import lab
+from lab.errors import LabError
+from lab.plots import formats
+from lab.plots.examples import examples_html
+from lab.plots.layers import layers_table, totals
+from lab.types import Layer, ModelCard, Study
+from pages import _address, _examples
+from pages._netron import graph
+
+LAYOUTS = {"NT": "a text of up to {0} characters", "N": "{0} numbers"}
+SECTIONS = {"layers": "Layers", "graph": "Graph", "origin": "Where it comes from"}
+LONG_S = 60.0
+
+
+def input_text(card: ModelCard) -> str:
+    """What a model takes, in words."""
+    spec, dataset = card.input, lab.dataset_of(card)
+    if dataset and dataset.show == "spectrogram":
+        return "spectrograms, " + " × ".join(map(str, dataset.show_shape or _plain(spec.shape)))
+    if dataset and dataset.show == "waveform":
+        return "movement, " + " × ".join(map(str, _plain(spec.shape))) if "motion" in dataset.tags else "waveforms"
+    if spec.layout in LAYOUTS and len(spec.shape) == 1:
+        return LAYOUTS[spec.layout].format(*spec.shape)
+    if len(spec.shape) != 3:
+        return " × ".join(map(str, spec.shape)) + " numbers"
+    height, width, channels = spec.shape if spec.layout == "NHWC" else (*spec.shape[1:], spec.shape[0])
+    color = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
+    return f"{height} × {width} {color} images"
+
+
+def _plain(shape: Sequence[int]) -> list[int]:
+    return [size for size in shape if size != 1]
+
+
+def numbers(card: ModelCard) -> list[tuple[str, str, str, str]]:
+    """(label, value, what stands below it, explanation) of the numbers that tell most."""
+    quality, path = lab.primary(card), Path(card.path)
+    noun = _quality_noun(card)
+    between = formats.interval(quality) if quality else ""
+    tested = f"On {quality.n:,} test items; 95 % interval {between}." if quality else "Not measured yet."
+    return [
+        (noun, formats.value(quality.value, quality.unit) if quality else formats.UNKNOWN, between, tested),
+        ("File", formats.value(path.stat().st_size, "B") if path.is_file() else formats.UNKNOWN, "", "As it comes."),
+        ("Parameters", formats.count(card.parameters), "", "Numbers that were learned."),
+        ("MACs", formats.count(card.macs), "per item", "Multiply-accumulate operations: the work of one prediction."),
+    ]
+
+
+def _quality_noun(card: ModelCard) -> str:
+    task = lab.available_tasks().get(card.task)
+    return task.noun[:1].upper() + task.noun[1:] if task else "Quality"
+
+
+def sweep_button(card: ModelCard) -> None:
+    if st.button(
+        "Sweep", key=f"sweep_{card.id}", type="primary", icon=":material/tune:", help="Compress it in many ways"
+    ):
+        st.switch_page("pages/sweep.py", query_params={"model": card.id})
+
+
+def results_button(card: ModelCard, studies: Sequence[Study]) -> None:
+    if studies and st.button(f"Results ({len(studies)})", key=f"results_{card.id}", icon=":material/scatter_plot:"):
+        st.switch_page("pages/study.py", query_params={"study": studies[0].id})
+
+
+def detail(card: ModelCard, studies: Sequence[Study]) -> None:
+    st.title(formats.markdown(card.title), anchor=False)
+    left, right = st.columns([11, 9], gap="medium")
+    with left:
+        kind = [_task_title(card), formats.framework(card.framework), f"takes {input_text(card)}"]
+        st.caption(formats.markdown(" · ".join(kind)))
+        if card.description:
+            st.write(formats.markdown(card.description))
+        with st.container(horizontal=True):
+            sweep_button(card)
+            results_button(card, studies)
+    with right:
+        figures(card)
+    data(card)
+    section = _address.segments("show", "More about it", list(SECTIONS), SECTIONS)
+    {"layers": layers, "graph": drawn, "origin": origin}[section](card)
+
+
+def _task_title(card: ModelCard) -> str:
+    task = lab.available_tasks().get(card.task)
+    return task.title if task else card.task
+
+
+def figures(card: ModelCard) -> None:
+    """Its numbers, then every metric that its test gave."""
+    shown = numbers(card)
+    for column, (label, value, _, help_) in zip(st.columns([1.2, 1, 1.2, 1.2]), shown, strict=True):
+        column.metric(label, value, help=help_)
+    known = lab.available_metrics()
+    rows = [
+        {"Metric": known[id_].title if id_ in known else id_, "Value": formats.value(m.value, m.unit),
+         "95 % interval": formats.interval(m) or "–", "Test items": f"{m.n:,}"}
+        for id_, m in card.baseline.items()
+    ]  # fmt: skip
+    if len(rows) > 1:
+        with st.expander(f"All {len(rows)} metrics of its test"):
+            st.dataframe(rows, hide_index=True, alt="What the uncompressed model reaches on the test set")
+    elif (quality := lab.primary(card)) and (between := formats.interval(quality)):
+        st.caption(f"{_quality_noun(card)} from {quality.n:,} test items, 95 % interval {between}.")
+
+
+@st.fragment
+def data(card: ModelCard) -> None:
+    """A few test items, as soon as they are there."""
+    dataset = lab.dataset_of(card)
+    st.markdown(f"##### Test items: {formats.markdown(dataset.title)}" if dataset else "##### Test items")
+    with st.spinner("Reading a few test items …"):
+        found = _examples.of([card], LONG_S).get(card.id)
+    if found and found.info:
+        width = {"image": 760, "spectrogram": 900, "waveform": 900, "text": 1100}[found.info.kind]
+        st.html(f'<div style="max-width:{width}px">{examples_html(found.info)}</div>')
+    else:
+        st.caption(found.problem if found and found.problem else "They are numbers, not something to look at.")
+
+
+# --- layers, graph, origin ----------------------------------------------------------------------------------------------
+
+
+@st.cache_data(show_spinner="Reading the layers: the first time, the model's framework is started for it …")
+def layers_of(model_id: str, path: str, changed: float) -> list[Layer]:
+    return lab.layers(model_id)
+
+
+@st.fragment
+def layers(card: ModelCard) -> None:
+    path = Path(card.path)
+    try:
+        found = layers_of(card.id, card.path, path.stat().st_mtime if path.is_file() else 0.0)
+    except LabError as error:
+        st.caption(f"Its layers cannot be shown: {formats.markdown(str(error))}")
+        return
+    table = layers_table(found)
+    st.caption(f"**{totals(found)}.** Click a column's name to sort by it.")
+    st.dataframe(table, hide_index=True, placeholder="–", column_config=_columns(), alt="The layers of the model in the order in which they run",
+                 height=min(600, 36 * (len(table) + 1) + 3))  # fmt: skip
+
+
+def _columns() -> dict[str, Any]:
+    share = {"min_value": 0, "max_value": 100, "format": "%.1f %%"}
+    config = st.column_config
+    return {
+        "#": config.NumberColumn(width=48), "Layer": config.TextColumn(width="medium"),
+        "Gives": config.TextColumn(help="Shape of what it hands on, for one item."),
+        "Parameters": config.NumberColumn(format="localized", help="Stored for it; a weight that layers share counts for the first."),
+        "MACs": config.NumberColumn(format="localized", help="Multiply-accumulate operations for one item."),
+        "of all parameters": config.ProgressColumn(**share), "of all MACs": config.ProgressColumn(**share),
+        "Output, kB": config.NumberColumn(format="%.2f", help="Memory that its output takes, for one item."),
+    }  # fmt: skip
+
+
+def drawn(card: ModelCard) -> None:
+    path = Path(card.path)
+    if not path.is_file():
+        st.caption("Its file is not in this lab.")
+        return
+    st.caption(
+        "Drawn by Netron from the model's own file. Click an operator to see its settings and weights; the wheel zooms."
+    )
+    graph(path, f"{card.id}{path.suffix}", alt=f"Graph of the operators of {card.title}; the layer table lists them.")
+
+
+def origin(card: ModelCard) -> None:
+    dataset = lab.dataset_of(card)
+    st.markdown(_said("Model", card.provenance, card.licence))
+    recipe(card)
+    if dataset:
+        st.markdown(_said(f"Data: {formats.markdown(dataset.title)}", dataset.provenance, dataset.licence))
+    if card.class_names:
+        names = formats.markdown(", ".join(card.class_names))
+        st.markdown(f"**{len(card.class_names)} classes.** {names}")
+
+
+def _said(what: str, provenance: str, licence: str) -> str:
+    return (
+        f"**{what}.** {formats.markdown(provenance or 'Not said.')} Licence: {formats.markdown(licence or 'not said')}."
+    )
+
+
+def recipe(card: ModelCard) -> None:
+    """The command that trains it again, and how long that took."""
+    record = Path(card.path).with_suffix(".json")
+    if not record.is_file():
+        return
+    facts = json.loads(record.read_text(encoding="utf-8"))
+    versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
+    st.markdown(
+        f"**Training.** It took {formats.duration(facts.get('seconds'))}, with {formats.markdown(versions)}. Run it again:"
+    )
+    st.code(f"python -m lab train {card.id}", language="bash")
