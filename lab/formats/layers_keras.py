@@ -29,7 +29,7 @@ def layers(path: Path) -> list[Layer]:
     row_of: dict[str, int] = {}
     counted: set[int] = set()
     for prefix, layer in _flat(load_keras(path)):
-        known = [row_of[name] for name in _read_by(layer, prefix) if name in row_of]
+        known = [] if _is_model(layer) else [row_of[name] for name in _read_by(layer, prefix) if name in row_of]
         sources = list(dict.fromkeys(known)) or ([len(rows) - 1] if rows else [])
         if not _is_silent(layer):
             rows.append(_row(layer, prefix, sources, counted))
@@ -39,14 +39,17 @@ def layers(path: Path) -> list[Layer]:
 
 
 def _flat(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(prefix, layer) of the layers, with those of models inside the model in their place."""
+    """(prefix, layer) of the layers; a model inside the model comes after its own layers, whose last one is its output."""
+    for layer in model.layers:
+        if _is_model(layer):
+            yield from _flat(layer, f"{prefix}{layer.name}.")
+        yield prefix, layer
+
+
+def _is_model(layer: Any) -> bool:
     import keras
 
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _flat(layer, f"{prefix}{layer.name}.")
-        else:
-            yield prefix, layer
+    return isinstance(layer, keras.Model)
 
 
 def _read_by(layer: Any, prefix: str) -> list[str]:
@@ -56,7 +59,7 @@ def _read_by(layer: Any, prefix: str) -> list[str]:
 
 def _is_silent(layer: Any) -> bool:
     kind = type(layer).__name__
-    return kind in _RENAMING or kind.startswith(_ONLY_IN_TRAINING)
+    return _is_model(layer) or kind in _RENAMING or kind.startswith(_ONLY_IN_TRAINING)
 
 
 def _row(layer: Any, prefix: str, sources: list[int], counted: set[int]) -> Layer:

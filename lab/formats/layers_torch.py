@@ -38,16 +38,17 @@ def layers(path: Path) -> list[Layer]:
     sizes = {name: program.state_dict[name].numel() for name in program.graph_signature.parameters}
     rows: list[Layer] = []
     row_of: dict[Any, int] = {}
+    before = ""
     for step in steps:
         sources = list(dict.fromkeys(row_of[n] for n in step.node.all_input_nodes if n in row_of))
-        parameters = sum(sizes.pop(name, 0) for name in step.stores)
-        place, kind = _place(step.node, leaves)
-        if rows and place in leaves and rows[-1].name == place and sources[:1] in ([], [len(rows) - 1]):
-            rows[-1] = _joined(rows[-1], step, parameters, batch)  # another operation of the same module
+        row = _row(step, leaves, sources, sum(sizes.pop(name, 0) for name in step.stores), batch)
+        call = _module(step.node)[0] if row.name in leaves else ""
+        if call and call == before:
+            rows[-1] = _joined(rows[-1], row, len(rows) - 1, step.silent)
             row_of[step.node] = len(rows) - 1
-        elif parameters or step.macs or not step.silent:
-            rows.append(_row(step, place, kind, sources, parameters, batch))
-            row_of[step.node] = len(rows) - 1
+        elif row.parameters or row.macs or not step.silent:
+            rows.append(row)
+            row_of[step.node], before = len(rows) - 1, call
         elif sources:
             row_of[step.node] = sources[0]
     return rows
@@ -100,34 +101,28 @@ def _tensors(value: Any) -> Iterator[Any]:
 
 def _leaves(steps: list[_Step]) -> set[str]:
     """Paths of the modules that have no module of their own in the graph: the layers of the source code."""
-    paths = {_module(step.node)[0] for step in steps}
+    paths = {_module(step.node)[1] for step in steps}
     return {path for path in paths if path and not any(other.startswith(f"{path}.") for other in paths)}
 
 
-def _module(node: Any) -> tuple[str, str]:
-    """Path and class name of the innermost module that a node comes from."""
-    path, kind = next(reversed((node.meta.get("nn_module_stack") or {"": ("", "")}).values()))
-    return path, str(kind if isinstance(kind, str) else kind.__name__).rpartition(".")[2]
+def _module(node: Any) -> tuple[str, str, str]:
+    """The innermost module that a node comes from: a name that differs from call to call, its path, its class."""
+    call, (path, kind) = next(reversed((node.meta.get("nn_module_stack") or {"": ("", "")}).items()))
+    return call, path, str(kind if isinstance(kind, str) else kind.__name__).rpartition(".")[2]
 
 
-def _place(node: Any, leaves: set[str]) -> tuple[str, str]:
-    """Name and type of a node's row."""
-    path, kind = _module(node)
-    if path in leaves:
-        return path, kind
-    return f"{path}.{node.name}" if path else node.name, str(node.target).split(".")[
-        1 if "." in str(node.target) else 0
-    ]
+def _row(step: _Step, leaves: set[str], sources: list[int], parameters: int, batch: int) -> Layer:
+    _, path, kind = _module(step.node)
+    if path not in leaves:
+        name = str(step.node.target)  # aten.add.Tensor
+        path, kind = f"{path}.{step.node.name}" if path else step.node.name, name.split(".")[1] if "." in name else name
+    inputs = tuple(map(str, sources))
+    return Layer(path, kind, step.shape[1:], parameters, step.macs // batch, step.size // batch, inputs)
 
 
-def _row(step: _Step, place: str, kind: str, sources: list[int], parameters: int, batch: int) -> Layer:
-    return Layer(
-        place, kind, step.shape[1:], parameters, step.macs // batch, step.size // batch, tuple(map(str, sources))
-    )
-
-
-def _joined(row: Layer, step: _Step, parameters: int, batch: int) -> Layer:
-    """The row with another operation of its module; its output is the last one's."""
-    shape, size = (step.shape[1:], step.size // batch) if step.size else (row.output_shape, row.activation_bytes)
-    return replace(row, output_shape=shape, activation_bytes=size, parameters=row.parameters + parameters,
-                   macs=(row.macs or 0) + step.macs // batch)  # fmt: skip
+def _joined(row: Layer, more: Layer, number: int, silent: bool) -> Layer:
+    """A row with another operation of the same call of its module; what the last one makes is the module's output."""
+    last = row if silent else more
+    inputs = tuple(dict.fromkeys([*row.inputs, *(i for i in more.inputs if i != str(number))]))
+    return replace(row, output_shape=last.output_shape, activation_bytes=last.activation_bytes, inputs=inputs,
+                   parameters=row.parameters + more.parameters, macs=(row.macs or 0) + (more.macs or 0))  # fmt: skip
