@@ -31,6 +31,7 @@ class Plan:
         rate: the highest learning rate, which rises to it and falls to zero along half a cosine.
         smoothing: share of the target that is spread over all classes.
         augment: batch of items -> batch of items, as the framework's tensors.
+        deal: (items, batch) -> rows of each batch of one epoch, for items that are better not mixed; PyTorch only.
         restore: True where the model gives its input back, so that the input is the target.
     """
 
@@ -41,11 +42,12 @@ class Plan:
     weight_decay: float = 0.05
     smoothing: float = 0.0
     augment: Callable[[Any], Any] | None = None
+    deal: Callable[[Any, int], Sequence[Any]] | None = None
     restore: bool = False
 
     def facts(self) -> dict[str, Any]:
         """What the record keeps."""
-        return {k: v for k, v in asdict(self).items() if k not in ("augment", "restore")}
+        return {k: v for k, v in asdict(self).items() if k not in ("augment", "deal", "restore")}
 
 
 def weights_path(name: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -46,10 +46,15 @@ def fit(model: nn.Module, x: Tensor, y: Tensor, plan: Plan, training: Training) 
     model.train()
     for epoch in range(epochs):
         losses = []
-        for rows in torch.randperm(len(x)).split(plan.batch):
+        for rows in _dealt(x, plan):
             losses.append(_step(model, _augmented(x[rows], plan), y[rows], optimizer, plan, training.bf16))
             schedule.step()
         training.progress(epoch + 1, epochs, f"loss {sum(losses) / len(losses):.3f}")
+
+
+def _dealt(x: Tensor, plan: Plan) -> Sequence[Tensor]:
+    """Rows of each batch of one epoch."""
+    return torch.randperm(len(x)).split(plan.batch) if plan.deal is None else plan.deal(x, plan.batch)
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
