@@ -124,6 +124,7 @@ DATASET = Dataset(
         "et al., NeurIPS Datasets and Benchmarks 2021), with features of the same shape: 5 frames of 128 log-mel bins."
     ),
     licence="MIT",
+    test_items=2_000,
     show="spectrogram",
     show_shape=(FRAMES, MELS),
     tags=("sound", "simulated"),
