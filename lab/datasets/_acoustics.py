@@ -48,10 +48,12 @@ def hum(samples: int, rng: Generator) -> Array:
 
 def unit(wave: Array) -> Array:
     """The same wave with a root mean square of 1."""
-    return wave / np.sqrt((wave**2).mean())
+    scaled: Array = wave / np.sqrt((wave**2).mean())
+    return scaled
 
 
 def _tilt(size: int, per_octave_db: float) -> Array:
     """Gain of each FFT bin: so many decibels per octave, 0 at 1 kHz, flat below 100 Hz."""
     octaves = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), 100.0) / 1000.0)
-    return 10 ** (per_octave_db * octaves / 20)
+    gain: Array = 10 ** (per_octave_db * octaves / 20)
+    return gain

@@ -78,7 +78,8 @@ def at_16_khz(sound: Array) -> Array:
     wave = np.fft.irfft(spectrum[: pieces * ours // 2 + 1], pieces * ours)
     loudness = np.abs(wave)
     audible = np.flatnonzero(loudness > AUDIBLE * loudness.max())
-    return wave[audible[0] : audible[-1] + 1] / loudness.max()
+    cut: Array = wave[audible[0] : audible[-1] + 1] / loudness.max()
+    return cut
 
 
 def _run(*arguments: str) -> bytes:

@@ -32,9 +32,10 @@ def log_mel(clip: Array) -> Array:
     return np.log(magnitude @ mel_matrix() + FLOOR)
 
 
-def mel(frequency_hz: Array) -> Array:
+def mel(frequency_hz: Array | float) -> Array:
     """The HTK mel scale."""
-    return 1127.0 * np.log1p(frequency_hz / 700.0)
+    scale: Array = 1127.0 * np.log1p(np.divide(frequency_hz, 700.0))
+    return scale
 
 
 @cache
@@ -51,7 +52,8 @@ def mel_matrix() -> Array:
 def dct_matrix() -> Array:
     """(MEL_BINS, COEFFICIENTS): DCT-II, each column scaled by sqrt(2 / MEL_BINS)."""
     place = (np.arange(MEL_BINS)[:, np.newaxis] + 0.5) * np.pi / MEL_BINS
-    return np.cos(place * np.arange(COEFFICIENTS)) * np.sqrt(2 / MEL_BINS)
+    matrix: Array = np.cos(place * np.arange(COEFFICIENTS)) * np.sqrt(2 / MEL_BINS)
+    return matrix
 
 
 @cache

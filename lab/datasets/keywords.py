@@ -82,7 +82,8 @@ def clip(part: Part, item: int) -> Array:
         softer_db = rng.uniform(*SNR_DB)
         loudness = np.sqrt((word**2).mean())
         sound = in_room(_placed(word, rng), rng) + loudness * 10 ** (-softer_db / 20) * sound
-    return sound / np.abs(sound).max()
+    scaled: Array = sound / np.abs(sound).max()
+    return scaled
 
 
 def features(part: Part, item: int) -> Array:
@@ -105,7 +106,7 @@ def _babble(part: Part, rng: Generator) -> Array:
     """Up to seven of the split's voices at once, over a little white noise."""
     items = [int(item) for item in rng.integers(part.items, size=7)]
     spoken = [_spoken(part, item) for item in items if label(part, item) != SILENCE]
-    talk = sum(_placed(word, rng) for word in spoken)
+    talk = np.stack([_placed(word, rng) for word in spoken]).sum(axis=0)
     return unit(unit(talk) + 0.05 * rng.standard_normal(SAMPLES))
 
 
@@ -192,6 +193,7 @@ DATASET = Dataset(
         "those of Speech Commands (P. Warden, arXiv:1804.03209), whose recordings are not used."
     ),
     licence="MIT",
+    test_items=2_400,
     show="spectrogram",
     tags=("sound",),
 )

@@ -118,13 +118,21 @@ def test_items_made_again_are_what_is_shipped() -> None:
                 np.testing.assert_array_equal(keywords.features(part, item), file[name][item])
 
 
+def sounds(voices: list[str]) -> set[bytes]:
+    """espeak-ng speaks with a default voice where it does not know a name: that would let a voice into two splits."""
+    return {_espeak.samples(_espeak.Utterance("go", voice, 150, 50)).tobytes() for voice in voices}
+
+
 @needs_the_speaker
 def test_every_voice_sounds_like_no_other() -> None:
-    """espeak-ng speaks with a default voice where it does not know a name: that would let a voice into two splits."""
+    voices = [f"en-us+{variant}" for part in PARTS for variant in part.cast.variants]
+    assert len(sounds(voices)) == len(voices)
+
+
+@needs_the_speaker
+def test_every_accent_heeds_the_voice() -> None:
     for accent in _voices.TEST.accents:
-        pairs = [f"{accent}+{variant}" for part in PARTS for variant in part.cast.variants]
-        sounds = {_espeak.samples(_espeak.Utterance("go", voice, 150, 50)).tobytes() for voice in pairs}
-        assert len(sounds) == len(pairs), accent
+        assert len(sounds([f"{accent}+{variant}" for variant in ("m1", "m4", "f2", "f3")])) == 4, accent
 
 
 @needs_the_speaker
