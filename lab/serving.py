@@ -16,6 +16,7 @@ def serve(port: int, headless: bool, address: str) -> None:
         headless: True where no browser shall be opened.
         address: interface to listen on; "0.0.0.0" for a class room.
     """
+    import pandas  # noqa: F401 (what every page needs: here nobody waits for it)
     from streamlit.web import cli
 
     lab.example_study()

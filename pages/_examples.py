@@ -15,8 +15,8 @@ from lab.plots.examples import ExamplesInfo, examples_info
 from lab.types import ModelCard
 
 ITEMS = 8
-PATIENCE_S = 0.25
-"""How long a page may wait for items, all models together: those that need no data library are there by then."""
+PATIENCE_S = 0.2
+"""How long a page may wait for items, all models together: those that are here or drawn up without a data library."""
 
 POLL_S = 0.7
 RETRY_S = 60.0
@@ -55,11 +55,11 @@ def _fetching() -> tuple[ThreadPoolExecutor, dict[str, _Fetch]]:
 def of(cards: Sequence[ModelCard], patience_s: float = PATIENCE_S) -> dict[str, Shown]:
     """Model id -> its items, of those whose items are here; the others are being fetched."""
     pool, fetched = _fetching()
-    until = time.monotonic() + patience_s
-    for card in sorted(cards, key=_takes_long):
+    slow = {card.dataset for card in cards if patience_s == PATIENCE_S and _takes_long(card)}
+    for card in sorted(cards, key=lambda card: card.dataset in slow):
         if card.dataset not in fetched or fetched[card.dataset].stale:
             fetched[card.dataset] = _Fetch(pool.submit(_items, card.id), time.monotonic())
-    wait([fetched[card.dataset].shown for card in cards], max(0.0, until - time.monotonic()))
+    wait([fetched[card.dataset].shown for card in cards if card.dataset not in slow], patience_s)
     return {card.id: here.shown.result() for card in cards if (here := fetched[card.dataset]).done}
 
 

@@ -21,6 +21,8 @@ from pages._netron import graph
 LAYOUTS = {"NT": "a text of up to {0} characters", "N": "{0} numbers"}
 SECTIONS = {"layers": "Layers", "graph": "Graph", "origin": "Where it comes from"}
 LONG_S = 60.0
+FEW = 15
+"""Layers that are shown without scrolling."""
 
 
 def input_text(card: ModelCard) -> str:
@@ -63,9 +65,7 @@ def _quality_noun(card: ModelCard) -> str:
 
 
 def sweep_button(card: ModelCard) -> None:
-    if st.button(
-        "Sweep", key=f"sweep_{card.id}", type="primary", icon=":material/tune:", help="Compress it in many ways"
-    ):
+    if st.button("Sweep", key=f"sweep_{card.id}", type="primary", icon=":material/tune:"):
         st.switch_page("pages/sweep.py", query_params={"model": card.id})
 
 
@@ -148,7 +148,7 @@ def layers(card: ModelCard) -> None:
     table = layers_table(found)
     st.caption(f"**{totals(found)}.** Click a column's name to sort by it.")
     st.dataframe(table, hide_index=True, placeholder="–", column_config=_columns(), alt="The layers of the model in the order in which they run",
-                 height=min(600, 36 * (len(table) + 1) + 3))  # fmt: skip
+                 height="content" if len(table) <= FEW else 560)  # fmt: skip
 
 
 def _columns() -> dict[str, Any]:

@@ -128,10 +128,13 @@ def file_size(card: ModelCard) -> int | None:
 
 
 def show(card: ModelCard, items: _examples.Shown | None, studies: Sequence[Study]) -> None:
-    st.markdown(f"##### {formats.markdown(card.title)}")
+    """One element for all that is read, since a gallery of many small ones opens slowly."""
     kind = [task_title(card.task), formats.framework(card.framework), f"takes {input_text(card)}"]
-    st.caption(formats.markdown(" · ".join(kind)))
-    st.html(f'<div style="min-height:56px">{picture(items)}</div>{facts(card)}')
+    st.html(
+        f'<h2 style="font-size:1.1rem;margin:0;padding:0 0 2px">{escape(card.title)}</h2>'
+        f'<div style="font-size:.88em;opacity:.7;margin-bottom:12px">{escape(" · ".join(kind))}</div>'
+        f'<div style="min-height:56px">{picture(items)}</div>{facts(card)}'
+    )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         sweep_button(card)
         st.button("Details", key=f"open_{card.id}", icon=":material/info:", on_click=open_model, args=(card.id,))
@@ -177,9 +180,9 @@ def compared(cards: Sequence[ModelCard], across: str, data: str) -> None:
     metric = lab.available_metrics()[lab.available_tasks()[cards[0].task].primary]
     sizes = {card.id: size for card in cards if (size := file_size(card))}
     info = architectures_info(cards, sizes, metric, across=across)
-    left, right = st.columns([11, 9], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
-        st.caption("The models as they come, before any compression. Marker area: file size. Bars: 95 % intervals. "
+        st.caption("Before any compression. Marker area: file size. Bars: 95 % intervals. "
                    "Click a marker to open its model.")  # fmt: skip
         alt = f"{metric.title} against {ACROSS[across].lower()} of {formats.plural(len(info.points), 'model')}; the table beside it has the same numbers."
         chart(
@@ -200,8 +203,11 @@ def compared(cards: Sequence[ModelCard], across: str, data: str) -> None:
 
 
 def columns(names: Sequence[str]) -> dict[str, object]:
-    numeric = {"File, kB": "%.0f", "Parameters, k": "%.1f", "MACs, M": "%.2f", names[1]: "%.1f"}
-    return {name: st.column_config.NumberColumn(format=printf) for name, printf in numeric.items()}
+    config = st.column_config
+    shown = {names[1]: ("%.1f", 112), "File, kB": ("%.0f", 64), "Params, k": ("%.1f", 76), "MACs, M": ("%.2f", 72)}
+    numeric = {name: config.NumberColumn(format=printf, width=width) for name, (printf, width) in shown.items()}
+    star = config.TextColumn(width=34, help="★: no model is at least as accurate and smaller in what goes across.")
+    return {**numeric, "95 % interval": config.TextColumn(width=96), "★": star}
 
 
 _entry.require()

@@ -22,6 +22,9 @@ HEIGHT = 440
 SMALLEST, LARGEST = 12.0, 44.0
 """Marker diameters in pixels."""
 
+CLOSE = 1.6
+"""Ratio of what goes across below which two models' names would meet."""
+
 ACROSS = {"macs": "MACs per item", "parameters": "Parameters", "size_bytes": "File size"}
 """What may go across -> its title."""
 
@@ -103,8 +106,8 @@ def architectures_table(info: ArchitecturesInfo) -> pd.DataFrame:
     rows = [
         {"Model": p.name, f"{info.metric}, {suffix}".rstrip(", "): p.quality.value / divisor,
          "95 % interval": formats.interval(p.quality), "File, kB": p.size_bytes / 1e3,
-         "Parameters, k": p.parameters and p.parameters / 1e3, "MACs, M": p.macs and p.macs / 1e6,
-         "Front": "★" if (p.x, p.quality.value) in info.line else ""}
+         "Params, k": p.parameters and p.parameters / 1e3, "MACs, M": p.macs and p.macs / 1e6,
+         "★": "★" if (p.x, p.quality.value) in info.line else ""}
         for p in info.points
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -124,22 +127,27 @@ def architectures_figure(info: ArchitecturesInfo, mode: theme.Mode = "light") ->
 def _layout(info: ArchitecturesInfo, mode: theme.Mode) -> dict[str, Any]:
     suffix = formats.scale(info.unit, _highest(info))[1]
     title = f"{info.metric}{f' in {suffix}' if suffix else ''}   better →"
-    across = f"{ACROSS[info.across]}{' in kB' if info.across == 'size_bytes' else ''}, log scale   ← less"
+    across = f"{ACROSS[info.across]}, log scale   ← less"
+    low, high = _x_range(info)
+    ticks = [t * 10**power for power in range(math.floor(low), math.ceil(high) + 1) for t in (1, 2, 5)]
+    texts = [_round(formats.value(t, "B") if info.across == "size_bytes" else formats.count(t)) for t in ticks]
     return {
         "template": theme.template(mode), "height": HEIGHT, "hovermode": "closest", "clickmode": "event",
-        "xaxis": {"title": {"text": across}, "type": "log", "range": _x_range(info), "tickformat": "~s", "nticks": 8},
+        "xaxis": {"title": {"text": across}, "type": "log", "range": [low, high], "tickvals": ticks, "ticktext": texts},
         "yaxis": {"title": {"text": title}, "range": _y_range(info)},
         "legend": {"itemsizing": "constant"}, "uirevision": f"{info.across} {info.metric}",
     }  # fmt: skip
 
 
-def _x(info: ArchitecturesInfo, value: float) -> float:
-    return value / 1e3 if info.across == "size_bytes" else value
+def _round(text: str) -> str:
+    """ "5.00 M" -> "5 M"."""
+    number, _, suffix = text.partition(" ")
+    return f"{float(number):g} {suffix}".strip()
 
 
 def _x_range(info: ArchitecturesInfo) -> list[float]:
     """Half of the least to double the most, so that a single model stands in the middle and names have room."""
-    values = [_x(info, p.x) for p in info.points] or [1.0]
+    values = [p.x for p in info.points] or [1.0]
     return [math.log10(min(values) / 2), math.log10(max(values) * 2)]
 
 
@@ -159,7 +167,7 @@ def _line_trace(info: ArchitecturesInfo, mode: theme.Mode) -> dict[str, Any]:
     divisor = formats.scale(info.unit, _highest(info))[0]
     line = {"shape": "hv", "width": 1.5, "color": theme.INKS[mode].muted}
     return {"type": "scatter", "mode": "lines", "name": "front: best for its " + _PLAIN[info.across], "line": line, "hoverinfo": "skip",
-            "x": [_x(info, x) for x, _ in info.line], "y": [y / divisor for _, y in info.line]}  # fmt: skip
+            "x": [x for x, _ in info.line], "y": [y / divisor for _, y in info.line]}  # fmt: skip
 
 
 def _trace(
@@ -171,7 +179,7 @@ def _trace(
               "line": {"color": ink.ground, "width": 1}}  # fmt: skip
     return {
         "type": "scatter", "mode": "markers+text", "name": points[0].framework, "marker": marker,
-        "x": [_x(info, p.x) for p in points], "y": [p.quality.value / divisor for p in points],
+        "x": [p.x for p in points], "y": [p.quality.value / divisor for p in points],
         "error_y": _bars([p.quality for p in points], divisor, style.color),
         "text": [p.name for p in points], "textposition": [_side(info, p) for p in points],
         "textfont": {"size": 12, "color": ink.text}, "cliponaxis": False,
@@ -181,9 +189,9 @@ def _trace(
 
 
 def _side(info: ArchitecturesInfo, point: Architecture) -> str:
-    """Where a name stands: right of its marker, or left of it for the last ones, so that it does not leave the plot."""
-    rank = info.points.index(point)
-    return "middle left" if len(info.points) > 1 and rank >= len(info.points) - 1 else "middle right"
+    """Below the marker, where neither the line nor a bar runs: to its left where the next model is close on its right."""
+    later = [p.x for p in info.points[info.points.index(point) + 1 :]]
+    return "bottom left" if later and later[0] < CLOSE * point.x else "bottom right"
 
 
 def _diameters(info: ArchitecturesInfo, points: Sequence[Architecture]) -> list[float]:

@@ -20,7 +20,7 @@ from lab.store.data import FROM_DISK, data_digest, data_folder, load_array, mate
 from lab.store.home import CHECKOUT, folder
 from lab.types import ModelCard
 
-POOL = 4
+POOL = 2
 """A preview is asked for so many times the items that are shown, to find one of each class among them."""
 
 

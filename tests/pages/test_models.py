@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -36,13 +38,23 @@ def few_items(monkeypatch):
     monkeypatch.setattr(lab, "layers", lambda model_id: LAYERS, raising=False)
 
 
+def complete(app):
+    """The page with all its test items, which come in the background."""
+    for _ in range(50):
+        if "Fetching" not in html(app):
+            break
+        time.sleep(0.1)
+        app.run()
+    return app
+
+
 def html(app) -> str:
     return "\n".join(element.proto.body for element in app.get("html"))
 
 
 def titles(app) -> list[str]:
     """Titles of the cards that are shown."""
-    return [m.value.removeprefix("##### ") for m in app.markdown if m.value.startswith("##### ")]
+    return re.findall(r"<h2[^>]*>(.*?)</h2>", html(app))
 
 
 def test_every_model_has_a_card_with_its_numbers(open_page):
@@ -64,7 +76,7 @@ def test_the_data_are_drawn_and_texts_are_not_decoded_here(open_page, monkeypatc
         "dataset_of",
         lambda card: dataset if card.dataset == "languages" else lab.available_datasets()[card.dataset],
     )
-    app = open_page("models")
+    app = complete(open_page("models"))
     assert "куба" in html(app)
     assert html(app).count("data:image/png;base64") == 8
     assert 'aria-label="Images of the classes 0, 1"' in html(app)
@@ -182,7 +194,7 @@ def test_data_that_cannot_be_read_do_not_break_the_gallery(open_page, monkeypatc
         raise MissingPackage.of("The data", "babel")
 
     monkeypatch.setattr(lab, "examples", refuse, raising=False)
-    app = open_page("models")
+    app = complete(open_page("models"))
     assert not app.exception
     assert "pip install babel" in html(app)
 
