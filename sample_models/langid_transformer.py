@@ -34,7 +34,7 @@ def _by_length(ids: Any, batch: int) -> list[Any]:
     return [batches[i] for i in torch.randperm(len(batches))]
 
 
-PLAN = Plan(epochs=60, batch=128, rate=2e-3, smoothing=0.1, augment=_hide, deal=_by_length)
+PLAN = Plan(epochs=40, batch=128, rate=2e-3, smoothing=0.1, augment=_hide, deal=_by_length)
 FILE = _recipe.weights_path(f"{ID}.pt2")
 _RECORD = _recipe.read_record(ID)
 
