@@ -73,16 +73,30 @@ def techniques(as_json: bool) -> None:
     ])  # fmt: skip
 
 
-def datasets(as_json: bool) -> None:
+def datasets(as_json: bool, fetch: str | None) -> None:
     """List the data sets, and which of them come from the net."""
-    from lab.store.data import is_here
+    from lab.store.data import fetch_sources, is_here
 
+    if fetch is not None:
+        fetch_sources(fetch, _show_bytes())
     found = [(d, is_here(d)) for d in lab.available_datasets().values()]
     if as_json:
         return print(json.dumps([_dataset_json(d, here) for d, here in found], indent=1))
     _table(["id", "title", "task", "classes", "test items", "is", "licence"], [
         [d.id, d.title, d.task, str(len(d.class_names)), f"{d.test_items:,}", _whereabouts(d, here), d.licence] for d, here in found
     ])  # fmt: skip
+
+
+def _show_bytes() -> Callable[[str, int, int], None]:
+    """A line for each file and percent of it."""
+    shown: set[tuple[str, int]] = set()
+
+    def say(name: str, done: int, total: int) -> None:
+        if (step := (name, 100 * done // total)) not in shown:
+            shown.add(step)
+            print(f"  {name}: {step[1]} % of {total / 1e6:,.1f} MB", file=sys.stderr, flush=True)
+
+    return say
 
 
 def _whereabouts(dataset: Any, here: bool) -> str:
@@ -308,6 +322,11 @@ def _lists(p: argparse.ArgumentParser) -> None:
     p.add_argument("--json", dest="as_json", action="store_true", help="print JSON")
 
 
+def _dataset_arguments(p: argparse.ArgumentParser) -> None:
+    _lists(p)
+    p.add_argument("--fetch", metavar="ID", help="first download the files of a data set that comes from the net")
+
+
 def _writes_json(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--json",
@@ -385,6 +404,6 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
-    models: _lists, datasets: _lists, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, studies: lambda p: None,
+    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, studies: lambda p: None,
     resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, serve: _serve_arguments,
 }  # fmt: skip

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from lab import registry
-from lab.datasets._download import downloads
+from lab.datasets._download import Progress, downloads, fetch_all
 from lab.errors import InvalidFile, LabError
 from lab.lazy import np
 from lab.plugs import ARRAYS, Array, Dataset, Splits, require
@@ -67,6 +67,16 @@ def is_here(dataset: Dataset) -> bool:
         return True
     files = [(downloads(dataset.id) / source.name, source.size_bytes) for source in dataset.sources]
     return all(file.exists() and file.stat().st_size == size for file, size in files)
+
+
+def fetch_sources(dataset_id: str, progress: Progress) -> None:
+    """Download the published files of a data set, where they are not here already; nothing for those that are made here.
+
+    Raises:
+        DownloadFailed: the publisher cannot be reached.
+        InvalidFile: what came is not what was published.
+    """
+    fetch_all(dataset_id, registry.dataset(dataset_id).sources, progress)
 
 
 def save_arrays(arrays: dict[str, Array], digest: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 
 import lab
 from lab import registry
+from lab.cli import main
 from lab.errors import InvalidFile, UsageError
 from lab.store.data import data_folder, is_here
 from tests import small
+from tests.publisher import publisher
 
 
 def write_digits_model(path: Path) -> Path:
@@ -98,3 +101,18 @@ def test_published_files_that_lie_ready_are_here(lab_home: Path) -> None:
         with (folder / source.name).open("wb") as file:
             file.truncate(source.size_bytes)
     assert is_here(dataset)
+
+
+def test_files_are_fetched_ahead_with_progress(
+    lab_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with publisher() as site:
+        dataset = replace(
+            registry.dataset("cifar10"), sources=(site.offer("a.bin", b"x" * 1000), site.offer("b.bin", b"y"))
+        )
+        monkeypatch.setattr(registry, "dataset", lambda id_: dataset)
+        main(["datasets", "--fetch", "cifar10"])
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].strip() == "a.bin: 0 % of 0.0 MB"
+    assert told[-1].strip() == "b.bin: 100 % of 0.0 MB"
+    assert (lab_home / "downloads" / "cifar10" / "a.bin").read_bytes() == b"x" * 1000
