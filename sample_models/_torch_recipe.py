@@ -16,6 +16,8 @@ from sample_models import _recipe
 from sample_models._recipe import Plan, Trained
 
 BATCH = 256
+IMAGE_AXES = 4
+"""Of a batch of images: batch, channels, height, width."""
 
 
 def train(card: ModelCard, build: Callable[[], nn.Module], plan: Plan, training: Training, **facts: Any) -> None:
@@ -24,13 +26,19 @@ def train(card: ModelCard, build: Callable[[], nn.Module], plan: Plan, training:
     dataset, x, y = _recipe.training_data(card)
     torch.manual_seed(plan.seed if training.seed is None else training.seed)
     model = build()
-    fit(model, torch.from_numpy(x), torch.from_numpy(y), plan, training)
+    fit(_laid_out(model, x.ndim), torch.from_numpy(x), torch.from_numpy(y), plan, training)
+    model.to(memory_format=torch.contiguous_format)
     file = training.folder / f"{card.id}{_recipe.SUFFIX[card.format]}"
     save(model.eval(), torch.from_numpy(x[:2]), file)
     made = Trained(
         file, saved_answers(file), sum(p.numel() for p in model.parameters()), macs(model, torch.from_numpy(x[:1]))
     )
     _recipe.write_record(card, plan, training, made, started, ("torch", *dataset.requires), **facts)
+
+
+def _laid_out(model: nn.Module, ndim: int) -> nn.Module:
+    """Channels last in memory for models that take images: their convolutions then train in two thirds of the time."""
+    return model.to(memory_format=torch.channels_last) if ndim == IMAGE_AXES else model
 
 
 def fit(model: nn.Module, x: Tensor, y: Tensor, plan: Plan, training: Training) -> None:
@@ -65,7 +73,8 @@ def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
 
 
 def _augmented(x: Tensor, plan: Plan) -> Tensor:
-    return x if plan.augment is None else plan.augment(x)
+    x = x if plan.augment is None else plan.augment(x)
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == IMAGE_AXES else x
 
 
 def _step(model: nn.Module, x: Tensor, y: Tensor, optimizer: Any, plan: Plan, bf16: bool) -> float:
