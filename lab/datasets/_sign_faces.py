@@ -27,7 +27,8 @@ class Plate:
     def distance(self, u: Array, v: Array) -> Array:
         """Signed distance of points from the edge, negative inside; arrays of one shape -> the same shape."""
         if not self.apothems:
-            return np.sqrt(u * u + v * v) - 1.0
+            distance: Array = np.sqrt(u * u + v * v) - 1.0
+            return distance
         edge = np.full_like(u, -np.inf)
         for side, apothem in enumerate(self.apothems):
             angle = self.first_rad + 2 * pi * side / len(self.apothems)

@@ -89,7 +89,8 @@ def _texture(rng: Generator) -> Array:
 @cache
 def _bilinear(points: int) -> Array:
     """What each of so many points counts at each pixel, shape (WIDE, points)."""
-    return np.clip(1 - np.abs(np.linspace(0, points - 1, WIDE)[:, None] - np.arange(points)), 0, 1)
+    share: Array = np.clip(1 - np.abs(np.linspace(0, points - 1, WIDE)[:, None] - np.arange(points)), 0, 1)
+    return share
 
 
 def _box(rng: Generator, x: Array, y: Array) -> Array:
