@@ -8,7 +8,6 @@ University Bearing Data Center, with that centre's defect frequencies in multipl
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
@@ -40,7 +39,7 @@ class Machine:
         turn: sound of one turn of the shaft, of the fan's blades and of the gear, shape (3, TABLE).
         hum: one period of the motor's magnetic hum, shape (HUM,).
         flow: spectrum of the air's noise, shape (SAMPLES // 2 + 1,).
-        housing_hz, bearing_hz: resonances that impacts excite.
+        housing_hz, bearing_hz: resonances that impacts excite, when something is wrong.
     """
 
     field_hz: float
@@ -91,7 +90,7 @@ def db(level: Array | float) -> Array:
     return np.power(10.0, np.asarray(level) / 20)
 
 
-def _wave(orders: Array, amplitudes: Array, rng: Generator) -> Array:
+def wave(orders: Array, amplitudes: Array, rng: Generator) -> Array:
     """One turn of a sound of these orders, random phases, shape (TABLE,)."""
     turn = np.arange(TABLE) / TABLE
     phase = rng.random(len(orders))[:, None]
@@ -102,13 +101,6 @@ def _curve(knots_hz: Array, levels_db: Array) -> Array:
     """A smooth spectrum through levels at some frequencies, amplitudes, shape (SAMPLES // 2 + 1,)."""
     octave = np.log2(np.maximum(frequency_hz(), 15.0))
     return db(np.interp(octave, np.log2(knots_hz), levels_db))
-
-
-def resonance(centre_hz: float, quality: float) -> Array:
-    """What one mode of vibration makes of an impact, complex, 1 at its centre, shape (SAMPLES // 2 + 1,)."""
-    ratio = frequency_hz() / centre_hz
-    response: Array = (ratio / quality) / (1 - ratio**2 + 1j * ratio / quality)
-    return response
 
 
 @lru_cache(maxsize=512)
@@ -128,21 +120,21 @@ def machine(seed: int, number: int) -> Machine:
 def _shaft(rng: Generator) -> Array:
     """Residual imbalance and misalignment: the first orders, falling."""
     orders = np.arange(1, 9)
-    return _wave(orders, db(-6 * np.log2(orders) - 8 + rng.normal(0, 2, len(orders))), rng)
+    return wave(orders, db(-6 * np.log2(orders) - 8 + rng.normal(0, 2, len(orders))), rng)
 
 
 def _blades(rng: Generator) -> Array:
     """Blade passing: the blades' order and its multiples, with sidebands since no two blades are alike."""
     orders = (BLADES * np.arange(1, 7)[:, None] + np.array([-1, 0, 1])).ravel()
     below = np.tile([-16, 0, -16], 6) - 5 * np.repeat(np.arange(6), 3)
-    return _wave(orders, db(below - 4 + rng.normal(0, 1.5, len(orders))), rng)
+    return wave(orders, db(below - 4 + rng.normal(0, 1.5, len(orders))), rng)
 
 
 def _gear(rng: Generator) -> Array:
     """Tooth meshing with sidebands at the shaft's speed."""
     orders = (TEETH * np.arange(1, 5)[:, None] + np.arange(-2, 3)).ravel()
     below = np.tile([-20, -11, 0, -11, -20], 4) - 6 * np.repeat(np.arange(4), 5)
-    return _wave(orders, db(below - 10 + rng.normal(0, 1.5, len(orders))), rng)
+    return wave(orders, db(below - 10 + rng.normal(0, 1.5, len(orders))), rng)
 
 
 def _hum(rng: Generator) -> Array:
@@ -184,7 +176,7 @@ def _factory(rng: Generator) -> Array:
     """Background: falling noise with humps, and the lines of machines that run elsewhere."""
     knots = np.array([15.0, 50, 120, 300, 700, 1600, 3500, 8000])
     spectrum = _curve(knots, np.array([-14, -16, -18, -21, -25, -30, -36, -42]) + rng.normal(0, 2, len(knots)))
-    level = rng.uniform(-4, 4)
+    level = rng.uniform(2, 16)
     for centre in np.exp(rng.uniform(np.log(60), np.log(2500), 3)):
         spectrum = spectrum + db(rng.uniform(-22, -12)) * np.exp(-0.5 * ((frequency_hz() - centre) / 6) ** 2)
     return spectrum * db(level)
@@ -231,103 +223,6 @@ def _clank(rng: Generator) -> Array:
     return ring * db(rng.uniform(-22, -10))
 
 
-# --- faults --------------------------------------------------------------------------------------------------------
-
-Fault = Callable[[Machine, Run, "Generator"], Array]
-
-
-def _impacts(turns_at: Array, heights: Array, run: Run) -> Array:
-    """Spectrum of impacts when the shaft reaches given angles, in turns from the start."""
-    signal = np.zeros(SAMPLES)
-    at = np.searchsorted(run.angle, turns_at + run.angle[0])
-    inside = at < SAMPLES
-    np.add.at(signal, at[inside], heights[inside])
-    return np.fft.rfft(signal)
-
-
-def _ball_passes(per_turn: float, machine: Machine, run: Run, rng: Generator, modulation: float) -> Array:
-    """A ball strikes a defect per_turn times a turn, slipping by a hundredth or two; the load zone modulates it."""
-    turns = run.angle[-1] - run.angle[0]
-    steps = rng.normal(1, 0.015, int(turns * per_turn * 1.1) + 2) / per_turn
-    at = rng.random() / per_turn + np.cumsum(steps)
-    heights = (1 + modulation * np.cos(2 * np.pi * at)) * rng.uniform(0.8, 1.2, len(at))
-    ringing = resonance(machine.bearing_hz, 12) + 0.4 * resonance(1.7 * machine.bearing_hz, 12)
-    return _impacts(at, heights, run) * ringing
-
-
-def outer_race(machine: Machine, run: Run, rng: Generator) -> Array:
-    """A pit in the bearing's outer ring: even impacts, ringing at the bearing's resonance."""
-    return _ball_passes(OUTER_RACE, machine, run, rng, modulation=0.1)
-
-
-def inner_race(machine: Machine, run: Run, rng: Generator) -> Array:
-    """A pit in the inner ring: it turns with the shaft, into the load and out of it."""
-    return _ball_passes(INNER_RACE, machine, run, rng, modulation=0.9)
-
-
-def imbalance(machine: Machine, run: Run, rng: Generator) -> Array:
-    """Dirt on the fan: the shaft's first order grows, and what it shakes follows in the next ones."""
-    return np.fft.rfft(turned(_wave(np.arange(1, 7), db(np.array([0.0, -7, -10, -12, -14, -16])), rng), run.angle))
-
-
-def chipped_tooth(machine: Machine, run: Run, rng: Generator) -> Array:
-    """One bad tooth: a knock each turn, and a mesh that carries many sidebands."""
-    turns = int(run.angle[-1] - run.angle[0]) + 1
-    knocks = _impacts(rng.random() + np.arange(turns), np.ones(turns), run) * resonance(machine.housing_hz, 6)
-    sidebands = _wave(TEETH + np.arange(-6, 7), db(-1.5 * np.abs(np.arange(-6, 7)) - 12), rng)
-    return knocks / rms(knocks) + np.fft.rfft(turned(sidebands, run.angle))
-
-
-def rub(machine: Machine, run: Run, rng: Generator) -> Array:
-    """The fan grazes its housing over an arc of each turn: bursts of scraping."""
-    arc = np.exp(6 * (np.cos(2 * np.pi * np.arange(TABLE) / TABLE) - 1))
-    bursts = rng.standard_normal(SAMPLES) * turned(arc, run.angle)
-    return np.fft.rfft(bursts) * resonance(float(rng.uniform(1500, 2500)), 1.5)
-
-
-def leak(machine: Machine, run: Run, rng: Generator) -> Array:
-    """Air escapes through a gap: a steady hiss, high up."""
-    centre = float(rng.uniform(3500, 6500))
-    return np.fft.rfft(rng.standard_normal(SAMPLES)) * resonance(centre, 1.2)
-
-
-def squeal(machine: Machine, run: Run, rng: Generator) -> Array:
-    """A dry belt: a wavering tone with overtones that comes and goes with the turns."""
-    pitch = float(rng.uniform(900, 2200)) * (1 + 0.01 * np.sin(2 * np.pi * (run.angle / 2 + rng.random())))
-    phase = np.cumsum(pitch) / RATE_HZ + rng.random()
-    wave = turned(_wave(np.arange(1, 4), db(np.array([0.0, -8, -14])), rng), phase)
-    swell = 0.35 + 0.65 * np.cos(np.pi * (run.angle / 2 + rng.random())) ** 2
-    return np.fft.rfft(wave * swell)
-
-
-def loose_part(machine: Machine, run: Run, rng: Generator) -> Array:
-    """A cover rattles: impacts at odd moments, mostly where the shaft shakes it."""
-    at = np.cumsum(rng.choice([0.5, 1.0, 1.5], 60)) + rng.normal(0, 0.06, 60)
-    heights = rng.gamma(1.5, 1.0, 60)
-    centre = float(rng.uniform(500, 1400))
-    return _impacts(at, heights, run) * (resonance(centre, 5) + 0.6 * resonance(2.3 * centre, 8))
-
-
-FAULTS: dict[str, tuple[Fault, float, float]] = {
-    "outer race": (outer_race, -22, -14),
-    "inner race": (inner_race, -22, -14),
-    "imbalance": (imbalance, -3, 6),
-    "chipped tooth": (chipped_tooth, -11, -3),
-    "rub": (rub, -15, -7),
-    "leak": (leak, -21, -12),
-    "squeal": (squeal, -20, -9),
-    "loose part": (loose_part, -16, -8),
-}
-"""Name -> spectrum of what it adds to the sound, and the weakest and strongest level against the healthy machine's, in dB."""
-
-
 def rms(spectrum: Array) -> float:
     """Root mean square of the samples that have this spectrum (Parseval)."""
     return float(np.sqrt(2 * (np.abs(spectrum) ** 2).sum()) / SAMPLES)
-
-
-def faulty(healthy: Array, fault: str, machine: Machine, run: Run, rng: Generator) -> Array:
-    """Add a fault of random severity to the spectrum of a healthy machine's sound."""
-    make, low, high = FAULTS[fault]
-    extra = make(machine, run, rng)
-    return healthy + extra * (db(rng.uniform(low, high)) * rms(healthy) / rms(extra))

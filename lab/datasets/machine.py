@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from lab.datasets import _machine_faults as faults
 from lab.datasets import _machine_sound as simulation
 from lab.lazy import np
 from lab.plugs import Array, Dataset, Splits
@@ -50,7 +51,7 @@ def preview(n: int) -> tuple[Array, Array]:
 
 def fault_of(split: int, item: int) -> str | None:
     """Name of the fault that an item has, or None: of the test set every other item, each fault as often."""
-    names = tuple(simulation.FAULTS)
+    names = tuple(faults.FAULTS)
     return names[item // 2 % len(names)] if split == TEST and item % 2 else None
 
 
@@ -68,7 +69,7 @@ def clip(split: int, item: int) -> Array:
     run = simulation.run(machine, rng)
     sound = simulation.sound(machine, run, rng)
     if (fault := fault_of(split, item)) is not None:
-        sound = simulation.faulty(sound, fault, machine, run, rng)
+        sound = faults.faulty(sound, fault, machine, run, rng)
     return simulation.recorded(sound, place, rng)
 
 
@@ -117,7 +118,7 @@ DATASET = Dataset(
     preview=preview,
     class_names=("normal", "anomalous"),
     provenance=(
-        "Simulated here (lab/datasets/_machine_sound.py): a blower's shaft, blade, gear, hum and flow sounds under varying "
+        "Simulated here (lab/datasets/_machine_sound.py, _machine_faults.py): a blower's shaft, blade, gear, hum and flow sounds under varying "
         "load, recorded in rooms with factory noise; anomalous ones have one of eight faults, from hardly audible to plain. "
         "Machines and places differ between the splits; training and calibration are normal only. The set-up follows "
         "DCASE 2020 task 2 (Y. Koizumi et al., DCASE Workshop 2020) and the anomaly detection of MLPerf Tiny (C. Banbury "
