@@ -97,7 +97,7 @@ def test_an_operator_that_is_clicked_is_described(open_at, models):
     page.wait_for_timeout(500)
     inside, outside = page.evaluate(f"{operator}.getBoundingClientRect().toJSON()"), frame.bounding_box()
     page.mouse.click(outside["x"] + inside["x"] + 5, outside["y"] + inside["y"] + 5)
-    page.wait_for_function(f"{INSIDE}.getElementById('sidebar').innerText.includes('transB')")
+    page.wait_for_function(f"{INSIDE}.getElementById('sidebar').innerText.toUpperCase().includes('NODE PROPERTIES')")
 
 
 def test_a_marker_among_the_architectures_opens_its_model(open_at, models):
