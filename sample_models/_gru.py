@@ -1,0 +1,51 @@
+"""The network of `keywords_gru`: kept apart because its classes need torch when the file is imported."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Gru(nn.Module):
+    """A gated recurrent unit (Cho et al., arXiv:1406.1078) in plain matrix products, one step after another.
+
+    torch.nn.GRU would become ONNX's GRU operator, which onnxruntime's quantizers leave in float.
+    """
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.input_gates, self.input_state = nn.Linear(inputs, 2 * width), nn.Linear(inputs, width)
+        self.gates, self.state = nn.Linear(width, 2 * width, bias=False), nn.Linear(width, width)
+        for matrix in (self.gates.weight, self.state.weight):
+            for square in matrix.split(width):
+                nn.init.orthogonal_(square)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, frames, inputs) -> the state after each frame, (batch, frames, width)."""
+        gates, states = self.input_gates(x).unbind(1), self.input_state(x).unbind(1)
+        h, seen = torch.zeros_like(states[0]), []
+        for from_input, proposed in zip(gates, states, strict=True):
+            reset, keep = torch.sigmoid(from_input + self.gates(h)).chunk(2, dim=-1)
+            new = torch.tanh(proposed + reset * self.state(h))
+            h = new + keep * (h - new)
+            seen.append(h)
+        return torch.stack(seen, dim=1)
+
+
+class GruClassifier(nn.Module):
+    """Spectral frames (batch, 1, frames, coefficients) -> logits (batch, classes).
+
+    One convolution sees nine frames at a time and moves on by three; the unit reads what it found.
+    """
+
+    def __init__(
+        self, *, coefficients: int, classes: int, filters: int = 64, width: int = 128, dropout: float = 0.3
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, filters, (9, coefficients), stride=(3, 1), padding=(4, 0))
+        self.gru, self.dropout, self.head = Gru(filters, width), nn.Dropout(dropout), nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, 1, frames, coefficients) -> (batch, classes)."""
+        found = self.dropout(torch.relu(self.conv(x)).squeeze(3).transpose(1, 2))
+        return self.head(self.dropout(self.gru(found).mean(dim=1)))
