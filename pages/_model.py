@@ -187,9 +187,7 @@ def origin(card: ModelCard) -> None:
 
 
 def _said(what: str, provenance: str, licence: str) -> str:
-    return (
-        f"**{what}.** {formats.markdown(provenance or 'Not said.')} Licence: {formats.markdown(licence or 'not said')}."
-    )
+    return f"**{what}.** {formats.markdown(provenance.replace('`', '') or 'Not said.')} Licence: {formats.markdown(licence or 'not said')}."
 
 
 def recipe(card: ModelCard) -> None:
