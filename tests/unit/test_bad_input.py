@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import lab
-from lab.adding import read_data
 from lab.errors import InvalidFile, InvalidOption, LabError, MissingPackage, NoPath, UnknownId, UsageError
 from lab.recipe import check_spec, spec_from_json
 from lab.store import records
+from lab.store.npz import read_data
 from lab.types import FINISHED, InputSpec, ModelCard, Objective, Recipe, Step, StudySpec, Target
 from tests import small
 
