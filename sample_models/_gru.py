@@ -9,7 +9,9 @@ from torch import Tensor, nn
 class Gru(nn.Module):
     """A gated recurrent unit (Cho et al., arXiv:1406.1078) in plain matrix products, one step after another.
 
-    torch.nn.GRU would become ONNX's GRU operator, which onnxruntime's quantizers leave in float.
+    torch.nn.GRU would become ONNX's GRU operator, which onnxruntime's quantizers leave in float. The new state is not
+    new + keep * (h - new): that difference has twice the range, and where scales are powers of two by chance, LiteRT adds
+    and subtracts 16-bit integers only if one of them has the result's scale.
     """
 
     def __init__(self, inputs: int, width: int) -> None:
@@ -27,7 +29,7 @@ class Gru(nn.Module):
         for from_input, proposed in zip(gates, states, strict=True):
             reset, keep = torch.sigmoid(from_input + self.gates(h)).chunk(2, dim=-1)
             new = torch.tanh(proposed + reset * self.state(h))
-            h = new + keep * (h - new)
+            h = keep * h + (1 - keep) * new
             seen.append(h)
         return torch.stack(seen, dim=1)
 
