@@ -35,6 +35,17 @@ def _primary(card: ModelCard) -> str:
     return f"{task.noun} {100 * m.value:.1f} % ({100 * (m.low or 0):.1f}–{100 * (m.high or 1):.1f} %)"
 
 
+def _tasks() -> str:
+    rows = [[f"`{t.id}`", t.help, f"`{t.primary}`", f"`{t.agreement}`"] for t in registry.tasks().values()]
+    return _table(["task", "what it does", "accuracy axis", "against float"], rows)
+
+
+def _datasets() -> str:
+    rows = [[f"`{d.id}`", d.title, registry.task(d.task).title.lower(), str(len(d.class_names)), "online" if d.sources else "here", d.licence]
+            for d in registry.datasets().values()]  # fmt: skip
+    return _table(["data", "is", "task", "classes", "from", "licence"], rows)
+
+
 def _techniques() -> str:
     rows = [[f"`{t.id}`", " or ".join(t.accepts) + " → " + t.produces, ", ".join(f"`{o.id}`" for o in t.options) or "–", t.help]
             for t in registry.techniques().values()]  # fmt: skip
@@ -66,6 +77,8 @@ def _options() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "models": _models,
+    "tasks": _tasks,
+    "datasets": _datasets,
     "techniques": _techniques,
     "runtimes": _runtimes,
     "metrics": _metrics,
