@@ -14,7 +14,8 @@ TITLES = {"ort": "ONNX Runtime", "litert": "LiteRT"}
 
 
 def _metric(id_: str, title: str, unit: str, direction: str, *, about_both: bool = False) -> Metric:
-    return Metric(id_, title, f"Help for {title}.", unit, direction, (), lambda **_: Measurement(id_, 0.0, unit), about_both=about_both)  # type: ignore[arg-type]
+    given = (id_, title, f"Help for {title}.", unit, direction, (), lambda **_: Measurement(id_, 0.0, unit))
+    return Metric(*given, about_both=about_both)  # type: ignore[arg-type]
 
 
 METRICS = {
