@@ -284,6 +284,7 @@ class Dataset:
         preview: n -> (x, y), the first n test items, in milliseconds; None where loading is as quick.
         show: how the Models page draws an item: "image", "spectrogram", "waveform", "text" or "none".
         show_shape: (time, frequency) of a spectrogram that is stored flat; empty where items have the shape they are drawn in.
+        picture: items -> what is drawn of them, where the stored numbers are not what a person would look at.
         decode: item array -> text, for data shown as text.
         test_items: how many items the test set has, for lists that must not load it.
         sources: the published files, for data that is fetched from the net when it is first loaded; their digests are checked.
@@ -302,6 +303,7 @@ class Dataset:
     licence: str = ""
     show: Literal["image", "spectrogram", "waveform", "text", "none"] = "none"
     show_shape: tuple[int, ...] = ()
+    picture: Callable[[Array], Array] | None = None
     decode: Callable[[Array], str] | None = None
     test_items: int = 0
     sources: tuple[SourceFile, ...] = ()

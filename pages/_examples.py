@@ -78,7 +78,8 @@ def _items(model_id: str) -> Shown:
         show = dataset.show if dataset else "image"
         if show == "none":
             return Shown()
-        return Shown(examples_info(found.items, found.labels, names, show=show, texts=found.texts,
+        drawn = dataset.picture(found.items) if dataset and dataset.picture else found.items
+        return Shown(examples_info(drawn, found.labels, names, show=show, texts=found.texts,
                                    show_shape=dataset.show_shape if dataset else ()))  # fmt: skip
     except ValueError:
         return Shown()  # numbers that are no picture

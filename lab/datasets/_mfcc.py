@@ -25,6 +25,16 @@ def mfcc(clip: Array) -> Array:
     return log_mel(clip) @ dct_matrix()
 
 
+def smooth_log_mel(coefficients: Array) -> Array:
+    """(…, COEFFICIENTS) -> (…, MEL_BINS): the log-mel spectrogram as far as the coefficients remember it.
+
+    The inverse DCT with the higher coefficients taken as zero: a spectrum's outline without its detail.
+    """
+    halved = np.concatenate([coefficients[..., :1] / 2, coefficients[..., 1:]], axis=-1)
+    outline: Array = halved @ dct_matrix().T
+    return outline
+
+
 def log_mel(clip: Array) -> Array:
     """(samples,) -> (frames, MEL_BINS): natural logarithm of the mel spectrogram."""
     frames = np.lib.stride_tricks.sliding_window_view(clip, FRAME)[::STRIDE]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lab.datasets import _espeak, _voices
 from lab.datasets._acoustics import RATE_HZ, coloured, hum, in_room, unit
-from lab.datasets._mfcc import mfcc
+from lab.datasets._mfcc import mfcc, smooth_log_mel
 from lab.errors import LabError
 from lab.lazy import np
 from lab.plugs import Array, Dataset, Splits, arrays_digest
@@ -31,7 +31,7 @@ SNR_DB = (0.0, 25.0)
 SPREAD = (20.0, 4.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0)
 """What a coefficient is divided by, so that all of them lie around −4 to 4."""
 STEPS = 8
-"""A feature is stored as a whole number of 1/STEPS , after the division."""
+"""A feature is stored as a whole number of 1/STEPS, after the division."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,17 @@ def load() -> Splits:
     return Splits(x_calibration, _labels(CALIBRATION), x_test, _labels(TEST))
 
 
+def preview(n: int) -> tuple[Array, Array]:
+    """The first n test items."""
+    splits = load()
+    return splits.x_test[:n], splits.y_test[:n]
+
+
+def picture(items: Array) -> Array:
+    """(items, 49, 10, 1) -> (items, 49, 40): what is drawn, a spectrogram instead of coefficients."""
+    return smooth_log_mel(items[..., 0] * np.array(SPREAD))
+
+
 def _labels(part: Part) -> Array:
     return np.array([label(part, item) for item in range(part.items)], dtype=np.int64)
 
@@ -193,8 +204,10 @@ DATASET = Dataset(
         "those of Speech Commands (P. Warden, arXiv:1804.03209), whose recordings are not used."
     ),
     licence="MIT",
+    preview=preview,
     test_items=2_400,
     show="spectrogram",
+    picture=picture,
     tags=("sound",),
 )
 

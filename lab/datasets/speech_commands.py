@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lab.datasets._download import Progress, fetch_all
-from lab.datasets._mfcc import RATE_HZ, mfcc
+from lab.datasets._mfcc import RATE_HZ, mfcc, smooth_log_mel
 from lab.datasets._split import rank
 from lab.errors import InvalidFile
 from lab.lazy import np
@@ -176,6 +176,11 @@ def features(clip: Array) -> Array:
     return scaled
 
 
+def picture(items: Array) -> Array:
+    """(items, 49, 10, 1) -> (items, 49, 40): what is drawn, a spectrogram instead of coefficients."""
+    return smooth_log_mel(items[..., 0] * np.array(SPREAD))
+
+
 DATASET = Dataset(
     id="speech_commands",
     title="Speech Commands, 12 classes",
@@ -192,6 +197,7 @@ DATASET = Dataset(
     ),
     licence="CC BY 4.0",
     show="spectrogram",
+    picture=picture,
     test_items=4_890,
     sources=(WHOLE, TEST),
     tags=("sound", "online"),

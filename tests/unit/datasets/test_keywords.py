@@ -2,7 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
-from scipy.fft import dct
+from scipy.fft import dct, idct
 
 from lab.datasets import _espeak, _mfcc, _voices, keywords
 from lab.datasets._acoustics import coloured, hum, in_room
@@ -184,3 +184,13 @@ def test_noise_has_its_colour(slope: float, more_bass: tuple[float, float]) -> N
 def test_hum_stands_at_the_mains() -> None:
     power = np.abs(np.fft.rfft(hum(16_000, np.random.default_rng(0)))) ** 2
     assert power[[50, 60]].max() > 100 * np.median(power)
+
+
+def test_the_picture_is_the_outline_of_the_spectrogram() -> None:
+    """With every coefficient kept, it would be the log-mel spectrogram itself."""
+    clip = np.random.default_rng(0).normal(size=16_000) * np.hanning(16_000)
+    spectrogram = _mfcc.log_mel(clip)
+    kept = dct(spectrogram, norm="ortho", axis=-1)
+    kept[:, _mfcc.COEFFICIENTS :] = 0
+    np.testing.assert_allclose(_mfcc.smooth_log_mel(_mfcc.mfcc(clip)), idct(kept, norm="ortho", axis=-1), atol=1e-9)
+    assert keywords.picture(keywords.preview(3)[0]).shape == (3, 49, 40)
