@@ -8,7 +8,7 @@ from lab.plugs import Training
 from sample_models import _signs
 from sample_models._recipe import Plan
 
-PLAN = Plan(epochs=15, batch=128, rate=3e-3, smoothing=0.05, augment=_signs.shifted)
+PLAN = Plan(epochs=20, batch=128, rate=6e-3, smoothing=0.05, augment=_signs.shifted)
 CARD = _signs.card(
     "signs_mobilevit",
     "MobileViT, road signs",
