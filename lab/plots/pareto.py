@@ -24,6 +24,10 @@ SMALLEST, LARGEST = 8.0, 26.0
 Role = Literal["front", "dominated", "excluded"]
 
 
+MARGIN_DECADES = 0.2
+"""What a log axis shows beyond its points, both sides together, about."""
+
+
 @dataclass(frozen=True)
 class Axis:
     """What an axis or the marker size shows.
@@ -170,18 +174,24 @@ def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, An
     ink = theme.INKS[mode]
     return {
         "template": theme.template(mode).to_plotly_json(),
-        "xaxis": _axis_layout(info.x),
-        "yaxis": _axis_layout(info.y), "height": HEIGHT, "hovermode": "closest",
+        "xaxis": _axis_layout(info.x, [p.x.value for p in info.points]),
+        "yaxis": _axis_layout(info.y, [p.y.value for p in info.points]), "height": HEIGHT, "hovermode": "closest",
         "dragmode": "zoom", "clickmode": "event", "uirevision": f"{uirevision} {info.x.label} {info.y.label}",
         "shapes": [_limit_line(info, metric, value, ink) for metric, value in info.limits],
         "annotations": [_pick_label(info, p, ink) for p in info.points if p.trial == info.pick],
     }  # fmt: skip
 
 
-def _axis_layout(axis: Axis) -> dict[str, Any]:
+def _axis_layout(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
     """On a log axis a tick format makes Plotly write 0.2 and 0.5 where it would write the digits 2 and 5."""
-    scale = {"type": "log", "tickformat": ".3~r", "nticks": 8} if axis.log else {"type": "linear"}
+    scale = {"type": "log", "tickformat": ".3~r", "nticks": _log_ticks(values)} if axis.log else {"type": "linear"}
     return {"title": {"text": axis.label}, **scale}
+
+
+def _log_ticks(values: Sequence[float]) -> int:
+    """How many ticks to ask for: over a decade or more Plotly labels 1, 2 and 5 if that is under 3 a decade, else 1 to 9."""
+    decades = math.log10(max(values) / min(values)) + MARGIN_DECADES if values else 0.0
+    return 8 if decades < 1 else max(2, int(decades * 3))
 
 
 def _limit_line(info: ParetoInfo, metric: str, value: float, ink: theme.Ink) -> dict[str, Any]:
