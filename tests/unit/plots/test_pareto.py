@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from lab.plots.pareto import Axis, ParetoInfo, Point, pareto_figure, pareto_info
@@ -106,11 +104,3 @@ def test_the_pick_sits_at_its_point_on_a_log_axis_too():
     slow = fakes.trial("reference", 0.9, 1e5, 100e-3, position=5)
     figure = pareto_figure(info_of([BASE, SMALL, slow], pick=slow.id))
     assert figure.layout.annotations[0].x == pytest.approx(2.0)
-
-
-def test_a_thousand_trials_are_laid_out_and_drawn_quickly():
-    trials = fakes.trials(1000)
-    pareto_figure(info_of(trials))
-    start = time.process_time()
-    pareto_figure(info_of(trials))
-    assert time.process_time() - start < 0.4
