@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import urllib.request
-from functools import cache
 from pathlib import Path
 from urllib.error import URLError
 
@@ -16,6 +15,7 @@ from lab import registry
 from lab.errors import DownloadFailed
 from lab.plugs import ARRAYS, Array, Dataset, Splits, arrays_digest, sources_digest
 from lab.store.data import dataset_folder, is_here
+from tests import loaded
 
 MIN_CALIBRATION, MIN_TEST = 200, 1_500
 SMALLER = {"digits": 500}
@@ -26,11 +26,6 @@ OFFLINE = sorted(id_ for id_, d in ALL.items() if not d.sources and d.missing is
 ONLINE = sorted(id_ for id_, d in ALL.items() if d.sources)
 
 
-@cache
-def loaded(id_: str) -> Splits:
-    return registry.dataset(id_).load()
-
-
 @pytest.fixture(params=OFFLINE)
 def dataset(request: pytest.FixtureRequest) -> Dataset:
     return registry.dataset(request.param)
@@ -38,7 +33,7 @@ def dataset(request: pytest.FixtureRequest) -> Dataset:
 
 @pytest.fixture
 def splits(dataset: Dataset) -> Splits:
-    return loaded(dataset.id)
+    return loaded.splits(dataset.id)
 
 
 @pytest.fixture(params=ONLINE)
@@ -77,8 +72,7 @@ def test_digest_does_not_depend_on_the_process(dataset: Dataset) -> None:
 
 @pytest.mark.slow
 def test_training_set_is_the_declared_one(dataset: Dataset, splits: Splits) -> None:
-    assert dataset.training is not None
-    x, y = dataset.training()
+    x, y = loaded.training(dataset.id)
     assert arrays_digest({"x": x, "y": y}) == dataset.training_digest
     check_items(dataset, x, y, splits.x_test)
     assert set(np.unique(y)) == classes_of(dataset, "training")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -20,6 +19,7 @@ import pytest
 
 from lab import registry
 from lab.plugs import Array, Dataset
+from tests import loaded
 
 NEAR = 0.05
 """Distance, 0 to 2, under which two items are copies: noise 26 dB below the signal."""
@@ -37,17 +37,13 @@ def with_training(ids: list[str]) -> list[object]:
     return [pytest.param(id_, marks=[] if id_ in QUICK else pytest.mark.slow) for id_ in ids]
 
 
-@cache
 def measured(id_: str) -> dict[str, Array]:
-    splits = registry.dataset(id_).load()
+    splits = loaded.splits(id_)
     return {"calibration": splits.x_calibration, "test": splits.x_test}
 
 
-@cache
 def parts(id_: str) -> dict[str, Array]:
-    make = registry.dataset(id_).training
-    assert make is not None
-    return {"training": make()[0], **measured(id_)}
+    return {"training": loaded.training(id_)[0], **measured(id_)}
 
 
 # --- what is equal ---------------------------------------------------------------------------------------------------------

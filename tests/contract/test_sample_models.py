@@ -19,6 +19,7 @@ from lab import registry
 from lab.plugs import Array, Dataset
 from lab.store.data import as_input
 from lab.types import ModelCard
+from tests import loaded
 
 HEAVY = ("torch", "tensorflow", "keras", "sklearn", "babel")
 ROOM = {"top1_accuracy": (0.78, 0.975), "auc": (0.85, 0.98)}
@@ -145,7 +146,7 @@ def test_baseline_leaves_room_and_states_its_interval(card: ModelCard, record: d
 @pytest.mark.slow
 def test_shipped_weights_reach_every_figure_of_the_card(card: ModelCard, dataset: Dataset) -> None:
     """Exactly, but for items so near to a tie that another processor's rounding may decide them."""
-    splits = dataset.load()
+    splits = loaded.splits(dataset.id)
     inputs = as_input(splits.x_test, card.input)
     outputs, given = source(card)(inputs), card.baseline
     evidence = {"outputs": outputs, "labels": splits.y_test, "inputs": inputs}
@@ -169,7 +170,7 @@ def near_ties(card: ModelCard, outputs: Array) -> int:
 
 @pytest.mark.slow
 def test_batch_axis_is_free(card: ModelCard, dataset: Dataset) -> None:
-    answer, x = source(card), as_input(dataset.load().x_test[:5], card.input)
+    answer, x = source(card), as_input(loaded.splits(dataset.id).x_test[:5], card.input)
     one_by_one = np.concatenate([answer(x[i : i + 1]) for i in range(2)])
     np.testing.assert_allclose(answer(x)[:2], one_by_one, atol=1e-4)
 
@@ -193,7 +194,7 @@ def test_the_quick_preset_completes(card: ModelCard, swept: dict[str, Any]) -> N
 
 @pytest.mark.slow
 def test_conversions_answer_as_the_source_does(card: ModelCard, dataset: Dataset, swept: dict[str, Any]) -> None:
-    splits = dataset.load()
+    splits = loaded.splits(dataset.id)
     inputs = as_input(splits.x_test, card.input)
     expected, metric = source(card)(inputs), registry.metric(registry.task(card.task).agreement)
     for trial in (t for t in swept["trials"] if t["baseline"]):
@@ -226,7 +227,7 @@ def pruned_value(card: ModelCard, dataset: Dataset, swept: dict[str, Any]) -> fl
     model = onnx.load(file)
     prune(model, PRUNED)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    splits = dataset.load()
+    splits = loaded.splits(dataset.id)
     inputs = as_input(splits.x_test, card.input)
     (name,) = [i.name for i in session.get_inputs()]
     evidence = {"outputs": session.run(None, {name: inputs})[0], "labels": splits.y_test, "inputs": inputs}
