@@ -43,7 +43,7 @@ def graph(file: Path, name: str, *, alt: str) -> None:
 
 
 def _served(file: Path) -> str:
-    """The path under which this session may fetch the file, for as long as the graph is on its page."""
+    """The path under which this visitor may fetch the file, for as long as the graph is on their page."""
     if not runtime.exists():
         return file.name
     return runtime.get_instance().media_file_mgr.add(str(file), "application/octet-stream", f"graph-{file.name}")

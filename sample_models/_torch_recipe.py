@@ -97,6 +97,8 @@ def _loss(outputs: Tensor, target: Tensor, plan: Plan) -> Tensor:
 def save(model: nn.Module, example: Tensor, file: Path) -> None:
     """Write the trained graph, free in the batch axis: it loads without any of our classes."""
     program = torch.export.export(model, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # names folders of the machine that trained it
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.export.save(program, file)
 

@@ -106,6 +106,10 @@ def test_file_is_there_and_named_as_the_model(card: ModelCard) -> None:
     assert card == registry.training_recipe(card.id).CARD
 
 
+def test_weights_name_no_folder_of_the_machine_that_trained_them(card: ModelCard) -> None:
+    assert b"stack_trace" not in Path(card.path).read_bytes()
+
+
 def test_data_set_fits(card: ModelCard, dataset: Dataset) -> None:
     assert card.class_names == dataset.class_names
     assert card.task == dataset.task
