@@ -15,7 +15,7 @@ from typing import Any
 
 from lab import registry
 from lab.errors import InvalidFile
-from lab.lazy import np
+from lab.formats.feeding import as_input
 from lab.plugs import Array, Dataset, Training, arrays_digest
 from lab.types import Measurement, ModelCard
 
@@ -84,17 +84,7 @@ def training_data(card: ModelCard) -> tuple[Dataset, Array, Array]:
     if not dataset.sources and (found := arrays_digest({"x": x, "y": y})) != dataset.training_digest:
         raise InvalidFile(f"The training set of {dataset.id!r} is not the declared one", allowed=dataset.training_digest,
                           given=found, remedy="Install the versions in requirements.txt")  # fmt: skip
-    return dataset, as_input(card, x), y
-
-
-def as_input(card: ModelCard, x: Array) -> Array:
-    """Stored items as the model takes them."""
-    spec = card.input
-    if spec.data_layout != spec.layout:
-        x = np.moveaxis(x, -1, 1) if spec.layout == "NCHW" else np.moveaxis(x, 1, -1)
-    return np.ascontiguousarray(
-        x if spec.scale == 1 and spec.offset == 0 else x * spec.scale + spec.offset, dtype=spec.dtype
-    )
+    return dataset, as_input(x, card.input), y
 
 
 def judge(card: ModelCard, outputs: Array, labels: Array, inputs: Array) -> dict[str, Measurement]:
@@ -127,7 +117,7 @@ def write_record(card: ModelCard, plan: Plan, training: Training, made: Trained,
     seconds = perf_counter() - started
     dataset = registry.dataset(card.dataset)
     splits = dataset.load()
-    inputs = as_input(card, splits.x_test)
+    inputs = as_input(splits.x_test, card.input)
     found = judge(card, made.answer(inputs), splits.y_test, inputs)
     used = {**plan.facts(), **({"seed": training.seed} if training.seed is not None else {}),
             **({"epochs": training.epochs} if training.epochs else {}), "bf16": training.bf16}  # fmt: skip

@@ -16,6 +16,10 @@ RATE_HZ = 16_000
 FRAME, STRIDE, FFT = 480, 320, 512
 MEL_BINS, LOW_HZ, HIGH_HZ = 40, 20.0, 4_000.0
 COEFFICIENTS = 10
+SPREAD = (20.0, 4.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0)
+"""What a coefficient is divided by, so that all of them lie around −4 to 4."""
+STEPS = 8
+"""A feature is a whole number of 1/STEPS, after the division: the same on every machine."""
 FLOOR = 1e-6
 """Added to each mel bin before the logarithm, so that digital silence has one."""
 
@@ -23,6 +27,21 @@ FLOOR = 1e-6
 def mfcc(clip: Array) -> Array:
     """(samples,) in −1..1 at 16 kHz -> (frames, COEFFICIENTS); one second gives 49 frames."""
     return log_mel(clip) @ dct_matrix()
+
+
+def features(clip: Array) -> Array:
+    """(samples,) -> (frames, COEFFICIENTS) int8, in steps."""
+    return np.clip(np.round(mfcc(clip) / SPREAD * STEPS), -127, 127).astype(np.int8)
+
+
+def as_stored(x: Array) -> Array:
+    """(…, frames, COEFFICIENTS) int8 -> (…, frames, COEFFICIENTS, 1) float32, exact."""
+    return x[..., np.newaxis].astype(np.float32) / np.float32(STEPS)
+
+
+def picture(items: Array) -> Array:
+    """(items, frames, COEFFICIENTS, 1) as stored -> (items, frames, MEL_BINS): a spectrogram, to be looked at."""
+    return smooth_log_mel(items[..., 0] * np.array(SPREAD))
 
 
 def smooth_log_mel(coefficients: Array) -> Array:

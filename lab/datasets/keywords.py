@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.datasets import _espeak, _voices
+from lab.datasets import _espeak, _mfcc, _voices
 from lab.datasets._acoustics import RATE_HZ, coloured, hum, in_room, unit
-from lab.datasets._mfcc import mfcc, smooth_log_mel
+from lab.datasets._mfcc import as_stored, picture
 from lab.errors import LabError
 from lab.lazy import np
 from lab.plugs import Array, Dataset, Splits, arrays_digest
@@ -28,10 +28,6 @@ UNKNOWN, SILENCE = CLASSES.index("unknown"), CLASSES.index("silence")
 SAMPLES = RATE_HZ
 SEED = 20_260_801
 SNR_DB = (0.0, 25.0)
-SPREAD = (20.0, 4.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0)
-"""What a coefficient is divided by, so that all of them lie around −4 to 4."""
-STEPS = 8
-"""A feature is stored as a whole number of 1/STEPS, after the division."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +84,7 @@ def clip(part: Part, item: int) -> Array:
 
 def features(part: Part, item: int) -> Array:
     """(49, 10) int8."""
-    steps = mfcc(clip(part, item)) / SPREAD * STEPS
-    return np.clip(np.round(steps), -127, 127).astype(np.int8)
+    return _mfcc.features(clip(part, item))
 
 
 def _noise(part: Part, rng: Generator) -> Array:
@@ -137,11 +132,6 @@ def make(part: Part) -> Array:
     return x
 
 
-def as_stored(x: Array) -> Array:
-    """(items, 49, 10) int8 -> (items, 49, 10, 1) float32, exact."""
-    return x[..., np.newaxis].astype(np.float32) / np.float32(STEPS)
-
-
 def load() -> Splits:
     """Read what is shipped: x has shape (items, 49, 10, 1), float32, around −4 to 4: time, coefficient."""
     with np.load(SHIPPED) as file:
@@ -153,11 +143,6 @@ def preview(n: int) -> tuple[Array, Array]:
     """The first n test items."""
     splits = load()
     return splits.x_test[:n], splits.y_test[:n]
-
-
-def picture(items: Array) -> Array:
-    """(items, 49, 10, 1) -> (items, 49, 40): what is drawn, a spectrogram instead of coefficients."""
-    return smooth_log_mel(items[..., 0] * np.array(SPREAD))
 
 
 def _labels(part: Part) -> Array:

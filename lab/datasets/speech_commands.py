@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from lab.datasets import _mfcc
 from lab.datasets._download import Progress, fetch_all
-from lab.datasets._mfcc import RATE_HZ, mfcc, smooth_log_mel
+from lab.datasets._mfcc import RATE_HZ, as_stored, picture
 from lab.datasets._split import rank
 from lab.errors import InvalidFile
 from lab.lazy import np
@@ -40,9 +41,6 @@ HELD_BACK = f"{NOISE}/running_tap.wav"
 """The one recording of noise that trains nothing: calibration silence is cut from it, as validation is in TensorFlow Datasets."""
 CALIBRATION_EACH, TRAINING_OTHERS = 43, 3_000
 """Calibration items of each class; training items of "unknown" and of "silence", about as many as of one word."""
-SPREAD = (20.0, 4.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0)
-STEPS = 8
-"""Classes and scale are those of `keywords`, so that a model of either can be tried on the other."""
 
 
 @dataclass(frozen=True)
@@ -171,14 +169,7 @@ def features(clip: Array) -> Array:
     """At most a second of sound, of any loudness -> (49, 10, 1) float32, in eighths so that it is the same on every machine."""
     second = np.pad(clip[:RATE_HZ], (0, max(0, RATE_HZ - len(clip))))
     loudest = np.abs(second).max()
-    steps = np.round(mfcc(second / loudest if loudest else second) / SPREAD * STEPS)
-    scaled: Array = np.clip(steps, -127, 127).astype(np.float32)[..., np.newaxis] / np.float32(STEPS)
-    return scaled
-
-
-def picture(items: Array) -> Array:
-    """(items, 49, 10, 1) -> (items, 49, 40): what is drawn, a spectrogram instead of coefficients."""
-    return smooth_log_mel(items[..., 0] * np.array(SPREAD))
+    return as_stored(_mfcc.features(second / loudest if loudest else second))
 
 
 DATASET = Dataset(

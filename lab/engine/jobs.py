@@ -8,10 +8,10 @@ from typing import Any
 
 from lab import registry
 from lab.errors import InvalidFile
-from lab.formats.feeding import run_all
+from lab.formats.feeding import as_input, run_all
 from lab.lazy import np
 from lab.plugs import Array, Context, Task, Technique, require
-from lab.store.data import as_input, load_array
+from lab.store.data import load_array
 from lab.types import InputSpec, ModelCard
 
 INSPECTED = ("onnx", "tflite")

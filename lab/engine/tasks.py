@@ -22,12 +22,13 @@ from lab.engine.measuring import measure
 from lab.engine.pools import POOLS, discard
 from lab.engine.worker import error_json
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut, LabError, MissingPackage, StoreFull
+from lab.formats.feeding import as_input
 from lab.lazy import np
 from lab.measure.environment import fingerprint
 from lab.recipe import spec_from_json
 from lab.store import records
 from lab.store.blobs import keep
-from lab.store.data import as_input, load_array
+from lab.store.data import load_array
 from lab.types import InputSpec, ModelCard, StudySpec, Target
 
 Outcome = dict[str, Any]

@@ -7,8 +7,27 @@ from collections.abc import Iterator, Sequence
 from lab.errors import InvalidFile
 from lab.lazy import np
 from lab.plugs import Array, Session
+from lab.types import InputSpec
 
 _TO_NCHW, _TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
+
+
+def as_input(x: Array, spec: InputSpec) -> Array:
+    """Stored items as the model takes them: transposed, scaled, in its type.
+
+    Args:
+        x: shape (n, *stored item shape).
+
+    Returns:
+        shape (n, *spec.shape).
+    """
+    if spec.data_layout and spec.data_layout != spec.layout:
+        x = np.moveaxis(x, -1, 1) if spec.layout == "NCHW" else np.moveaxis(x, 1, -1)
+    if (spec.scale, spec.offset) == (1.0, 0.0):
+        return np.ascontiguousarray(x, dtype=spec.dtype)
+    return np.ascontiguousarray(
+        x.astype("float32") * np.float32(spec.scale) + np.float32(spec.offset), dtype=spec.dtype
+    )
 
 
 def fit_items(x: Array, shape: Sequence[int | None]) -> Array:

@@ -16,7 +16,7 @@ from lab.lazy import np
 from lab.plugs import ARRAYS, Array, Dataset, Splits, require
 from lab.store.blobs import full_disk
 from lab.store.home import CHECKOUT, folder
-from lab.types import InputSpec, ModelCard
+from lab.types import ModelCard
 
 FROM_DISK = "npz-"
 
@@ -116,24 +116,6 @@ def load_array(where: Path, name: str) -> Array:
     """One of ARRAYS, mapped, not read."""
     array: Array = np.load(where / f"{name}.npy", mmap_mode="r")
     return array
-
-
-def as_input(x: Array, spec: InputSpec) -> Array:
-    """Stored items as the model takes them: transposed, scaled, in its type.
-
-    Args:
-        x: shape (n, *stored item shape).
-
-    Returns:
-        shape (n, *spec.shape).
-    """
-    if spec.data_layout and spec.data_layout != spec.layout:
-        x = np.moveaxis(x, -1, 1) if spec.layout == "NCHW" else np.moveaxis(x, 1, -1)
-    if (spec.scale, spec.offset) == (1.0, 0.0):
-        return np.ascontiguousarray(x, dtype=spec.dtype)
-    return np.ascontiguousarray(
-        x.astype("float32") * np.float32(spec.scale) + np.float32(spec.offset), dtype=spec.dtype
-    )
 
 
 if __name__ == "__main__":

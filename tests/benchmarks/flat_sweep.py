@@ -17,11 +17,15 @@ import numpy as np  # noqa: E402
 import lab  # noqa: E402
 from lab import registry  # noqa: E402
 from lab.engine.jobs import BATCH  # noqa: E402
-from lab.formats.feeding import fit_items, run_all  # noqa: E402
+from lab.formats.feeding import (  # noqa: E402
+    as_input,
+    fit_items,
+    run_all,
+)
 from lab.measure.rounds import time_rounds  # noqa: E402
 from lab.plugs import Context  # noqa: E402
 from lab.recipe import plan  # noqa: E402
-from lab.store.data import as_input, data_folder, load_array  # noqa: E402
+from lab.store.data import data_folder, load_array  # noqa: E402
 from lab.types import canonical_json  # noqa: E402
 
 model_id, out = sys.argv[1:]

@@ -16,8 +16,8 @@ import pytest
 
 import lab
 from lab import registry
+from lab.formats.feeding import as_input
 from lab.plugs import Array, Dataset
-from lab.store.data import as_input
 from lab.types import ModelCard
 from tests import loaded
 

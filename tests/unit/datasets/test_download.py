@@ -100,7 +100,7 @@ def test_offline_is_told_at_once_with_what_to_do(tmp_path: Path) -> None:
     began = perf_counter()
     with pytest.raises(DownloadFailed, match=r"could not be reached.*put the file into .* by hand") as caught:
         fetch(NOWHERE, tmp_path)
-    assert perf_counter() - began < 20  # it gives up, rather than wait for a minute
+    assert perf_counter() - began < 2
     assert str(tmp_path) in str(caught.value)
 
 

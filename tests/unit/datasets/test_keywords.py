@@ -72,7 +72,7 @@ def test_every_class_is_there_as_often() -> None:
 def test_features_fill_their_range_without_leaving_it() -> None:
     x = keywords.DATASET.load().x_test
     assert 0.3 < x.std(axis=(0, 1, 3)).min() < x.std(axis=(0, 1, 3)).max() < 3
-    assert np.abs(x).max() < 127 / keywords.STEPS
+    assert np.abs(x).max() < 127 / _mfcc.STEPS
 
 
 def test_no_item_is_there_twice() -> None:
