@@ -129,7 +129,8 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
     Args:
         model_id: id of a card.
         preset: "quick", "standard" or "full".
-        space: technique -> option -> values; None takes the preset's grid of every technique that has a path.
+        space: technique -> option -> values; None takes the preset's grid of every technique that has a path, and what the
+            preset tries beside it.
         targets: targets, or strings as `parse_target` reads them; None takes the preset's that the model can reach.
         recipes: further recipes.
         more: any further field of `StudySpec`, such as `rounds`.
@@ -142,9 +143,10 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
     chosen = _targets(card, preset, targets)
     runtime_ids = list(dict.fromkeys(t.runtime for t in chosen))
     grid = recipes_.preset_space(card, preset, runtime_ids) if space is None else space
+    extra = recipes_.preset_recipes(card, preset, runtime_ids) if space is None else ()
     value = {"metrics": _metrics_of(card), "objectives": _objectives_of(card), **more}
     spec = recipes_.spec_from_json(
-        {**StudySpec(card.id, grid, tuple(recipes), chosen, preset=preset).to_json(), **value}
+        {**StudySpec(card.id, grid, (*extra, *recipes), chosen, preset=preset).to_json(), **value}
     )
     return recipes_.check_spec(spec)
 

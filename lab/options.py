@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from lab.errors import InvalidOption
 
-Kind = Literal["bool", "int", "float", "choice"]
+Kind = Literal["bool", "int", "float", "choice", "names", "path"]
 PRESETS = ("quick", "standard", "full")
 
 
@@ -21,7 +21,8 @@ class Option:
     Attributes:
         id: the name in JSON and on the command line, with its unit where it has one.
         label: the name that a person reads.
-        kind: the type of its value.
+        kind: the type of its value. "names" is a tuple of texts, in JSON a list, on the command line joined by "+"; "path" is a
+            file on this machine, "" for none, which no page asks for: whoever names a library to load can run code.
         default: the value when nothing is said.
         help: one sentence that says what it does.
         unit: SI unit or "" for a bare number.
@@ -50,6 +51,8 @@ class Option:
             return "true or false"
         if self.kind == "choice":
             return ", ".join(self.choices)
+        if self.kind in _IN_WORDS:
+            return _IN_WORDS[self.kind]
         low = "" if self.low is None else f" from {self.low}"
         high = "" if self.high is None else f" to {self.high}"
         return f"{self.kind}{low}{high}{' ' + self.unit if self.unit else ''}"
@@ -73,6 +76,7 @@ class Option:
         """The declaration as JSON, for `lab techniques --json`."""
         return {
             "id": self.id, "label": self.label, "kind": self.kind, "default": self.default, "help": self.help,
+            "affects_output": self.affects_output,
             "unit": self.unit, "low": self.low, "high": self.high, "choices": list(self.choices),
             "sweep": {k: list(v) for k, v in self.sweep.items()},
         }  # fmt: skip
@@ -97,7 +101,19 @@ def _check_choice(option: Option, value: Any) -> str | None:
     return value if isinstance(value, str) and value in option.choices else None
 
 
-_CHECKS = {"bool": _check_bool, "int": _check_number, "float": _check_number, "choice": _check_choice}
+def _check_names(_: Option, value: Any) -> tuple[str, ...] | None:
+    names = [n for n in value.split("+") if n] if isinstance(value, str) else value
+    whole = isinstance(names, list | tuple) and all(isinstance(n, str) and n for n in names)
+    return tuple(dict.fromkeys(names)) if whole else None
+
+
+def _check_path(_: Option, value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+_IN_WORDS = {"names": "a list of names", "path": "the path of a file, or nothing"}
+_CHECKS = {"bool": _check_bool, "int": _check_number, "float": _check_number, "choice": _check_choice,
+           "names": _check_names, "path": _check_path}  # fmt: skip
 
 
 def validate(options: Sequence[Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:

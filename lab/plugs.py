@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 else:
     Array = Any
-Toolchain = Literal["light", "torch", "tensorflow"]
+Toolchain = Literal["light", "nncf", "torch", "tensorflow"]
 
 
 @cache
@@ -48,13 +48,16 @@ class Context:
     Attributes:
         workdir: an empty folder of this job's own.
         card: the model being compressed.
-        calibration: n -> calibration inputs as the model takes them, shape (n, *card.input.shape); the same n items each time.
+        calibration: n -> calibration inputs as the model takes them, shape (n, *card.input.shape). Which ones is told by
+            the step's options `calibration_seed` and `calibration_source`; the same ones each time.
+        labelled: n -> (x, y), calibration items with their truth, for techniques that watch the task's own metric.
         note: keeps a fact about the job under a name; it is shown on the trial.
     """
 
     workdir: Path
     card: ModelCard
     calibration: Callable[[int], Array]
+    labelled: Callable[[int], tuple[Array, Array]]
     note: Callable[[str, Any], None] = lambda name, value: None
 
 
@@ -64,13 +67,15 @@ class Technique:
 
     Attributes:
         accepts, produces: formats.
-        toolchain: which warm process it runs in: "light" has onnx, onnxruntime and ai-edge-quantizer.
+        toolchain: which warm process it runs in: "light" has onnx, onnxruntime and ai-edge-quantizer, "nncf" has OpenVINO too.
         apply: (source file, params, context) -> the file it wrote inside context.workdir.
         name: params -> the speaking name, as decoded in `lab.recipe`; "" for a conversion, which changes no number.
         conversion: True where the planner may insert it by itself.
         only_first: True for a conversion that takes float files only, so that it is inserted before any other technique.
         version: raised when the same params would give another file.
         valid: params -> False for combinations that a grid skips because they mean the same as another one.
+        extra: preset -> further settings that it tries one by one, where the whole grid would be too large: what is not named
+            is at its default.
         tasks: tasks it applies to; empty means all.
         typical_s: seconds it takes as a rule; a first guess until the store knows better.
     """
@@ -90,6 +95,7 @@ class Technique:
     needs_calibration: bool = False
     presets: tuple[str, ...] = ("quick", "standard", "full")
     valid: Callable[[Mapping[str, Any]], bool] = lambda params: True
+    extra: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     version: int = 1
     timeout_s: float = 600.0
     typical_s: float = 1.0
@@ -124,13 +130,31 @@ class Session(Protocol):
 
 
 @dataclass(frozen=True)
+class Provider:
+    """An execution provider or delegate: what computes a runtime's operators.
+
+    Attributes:
+        name: as the option of the runtime takes it.
+        available: whether the installed build has it on this machine.
+        why: what makes it available, or what is missing and how to bring it.
+    """
+
+    name: str
+    available: bool
+    why: str
+
+
+@dataclass(frozen=True)
 class Runtime:
     """Runs files of some formats.
 
     Attributes:
         preload: import the runtime's package and nothing else: what a bare process costs.
         load: (file, options) -> Session.
-        fixed_batch: True where the files take exactly the batch that they were converted with.
+        toolchain: which warm process answers the test set in it.
+        presets: those that run on it when nobody names a target.
+        providers: () -> the execution providers (or delegates) that its library knows of, each with why it can be used
+            here, or why not; None where it has none to choose from.
     """
 
     id: str
@@ -142,6 +166,9 @@ class Runtime:
     options: tuple[Option, ...] = ()
     requires: tuple[str, ...] = ()
     version_of: str = ""
+    toolchain: Toolchain = "light"
+    presets: tuple[str, ...] = ("quick", "standard", "full")
+    providers: Callable[[], tuple[Provider, ...]] | None = None
 
     @property
     def missing(self) -> str | None:

@@ -150,10 +150,17 @@ def preset_space(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> di
     return {t.id: {o.id: o.values(preset) for o in t.options} for t in chosen}
 
 
-def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tuple[Target, ...]:
-    """Every installed runtime (or the named ones) with the option values that the preset tries."""
+def preset_recipes(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> tuple[Recipe, ...]:
+    """What a preset tries beside its grid: one setting at a time, such as other calibration items."""
     check_preset(preset)
-    installed = [r.id for r in registry.runtimes().values() if r.missing is None]
+    chosen = [t for t in applicable(card, runtime_ids) if preset in t.presets]
+    return tuple(Recipe((Step(t.id, dict(params)),)) for t in chosen for params in t.extra.get(preset, ()))
+
+
+def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tuple[Target, ...]:
+    """The preset's installed runtimes (or the named ones) with the option values that it tries."""
+    check_preset(preset)
+    installed = [r.id for r in registry.runtimes().values() if r.missing is None and preset in r.presets]
     targets = []
     for runtime in map(registry.runtime, runtime_ids or installed):
         values = {o.id: o.values(preset) for o in runtime.options}

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from lab.engine.limits import slots
+from lab.engine.limits import HEAVY, slots, workers_of
 from lab.engine.worker import error_json
 
 QUIET = {
@@ -79,8 +79,8 @@ class Cluster:
 
 
 def machine_resources() -> dict[str, float]:
-    """What one machine offers: slots, and one warm process of each heavy toolchain."""
-    return {"slot": slots(), "torch": 1, "tensorflow": 1}
+    """What one machine offers: slots, and the warm processes of each heavy toolchain."""
+    return {"slot": slots(), **{toolchain: workers_of(toolchain) for toolchain in HEAVY}}
 
 
 def _connect() -> Any:

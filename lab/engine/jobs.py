@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import registry
+from lab.engine.calibration import Calibration
 from lab.errors import InvalidFile
 from lab.formats.feeding import as_input, run_all
 from lab.lazy import np
@@ -14,7 +15,6 @@ from lab.plugs import Array, Context, Task, Technique, require
 from lab.store.data import load_array
 from lab.types import InputSpec, ModelCard
 
-INSPECTED = ("onnx", "tflite")
 BATCH = 100
 
 
@@ -34,20 +34,18 @@ def build(request: Mapping[str, Any]) -> dict[str, Any]:
     notes: dict[str, Any] = {}
     context = _context(request, technique, notes)
     file = technique.apply(Path(request["source"]), request["params"], context)
-    found = inspect(file, technique.produces) if technique.produces in INSPECTED else {}
-    return {"file": str(file), "format": technique.produces, "notes": notes, "inspection": found}
+    return {
+        "file": str(file),
+        "format": technique.produces,
+        "notes": notes,
+        "inspection": inspect(file, technique.produces),
+    }
 
 
 def _context(request: Mapping[str, Any], technique: Technique, notes: dict[str, Any]) -> Context:
     card = ModelCard.from_json(request["card"])
-
-    def calibration(n: int) -> Array:
-        stored = load_array(Path(request["data"]), "x_calibration")
-        if n > len(stored):
-            notes["calibration"] = f"asked for {n} samples, the data hold {len(stored)}"
-        return as_input(stored[:n], card.input)
-
-    return Context(Path(request["workdir"]), card, calibration, notes.__setitem__)
+    items = Calibration(Path(request["data"]), card, request["params"], notes.__setitem__)
+    return Context(Path(request["workdir"]), card, items.inputs, items.labelled, notes.__setitem__)
 
 
 def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:

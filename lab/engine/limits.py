@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 GUESS_S = {"evaluate": 1.0, "measure": 0.7}
-START_S = {"light": 0.0, "torch": 5.0, "tensorflow": 9.0}
+START_S = {"light": 0.0, "nncf": 2.0, "torch": 5.0, "tensorflow": 9.0}
 """Seconds that a toolchain takes to import."""
 
 
@@ -18,3 +18,13 @@ def memory_limit_bytes() -> int:
     """Resident memory a job may use: LAB_JOB_MEMORY_BYTES, or half of the machine's."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return int(os.environ.get("LAB_JOB_MEMORY_BYTES") or physical // 2)
+
+
+HEAVY = ("nncf", "torch", "tensorflow")
+"""Toolchains whose processes are counted, since each takes hundreds of megabytes."""
+
+
+def workers_of(toolchain: str) -> int:
+    """Warm processes of a toolchain: one for each slot; of torch and tensorflow only one, since a second import costs more
+    than it brings."""
+    return slots() if toolchain in ("light", "nncf") else 1

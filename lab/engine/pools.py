@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.engine import worker
-from lab.engine.limits import memory_limit_bytes, slots
+from lab.engine.limits import memory_limit_bytes, workers_of
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut
 from lab.store.home import folder, new_workdir
 
@@ -146,11 +146,6 @@ def _environment(**values: str) -> Iterator[None]:
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-
-
-def workers_of(toolchain: str) -> int:
-    """One process for each slot; of a heavy toolchain only one, since a second import costs more than it brings."""
-    return slots() if toolchain == "light" else 1
 
 
 def _cause(error: ProcessExpired, workdir: Path) -> JobCrashed | JobOutOfMemory:

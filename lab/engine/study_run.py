@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from lab import registry
 from lab.engine import keys, tasks
 from lab.engine.cluster import BUILD_PRIORITY, EVALUATE_PRIORITY, MEASURE_PRIORITY, Cluster
-from lab.engine.limits import GUESS_S, slots
+from lab.engine.limits import GUESS_S, HEAVY, slots
 from lab.engine.pools import POOLS
 from lab.engine.worker import error_json
 from lab.measure.environment import fingerprint
@@ -123,9 +123,13 @@ class StudyRun:
             if key in self.steps:
                 return {**self.steps[key], "cached": True}
         request = {"study": self.id, "key": key, "step": steps[-1].to_json(), "card": self.card_json, "data": self.data}
-        resources = {"slot": 1} | ({technique.toolchain: 1} if technique.toolchain != "light" else {})
         return self.cluster.submit(
-            tasks.build_task, request, before, resources=resources, priority=BUILD_PRIORITY, label=technique.id
+            tasks.build_task,
+            request,
+            before,
+            resources=_resources(technique.toolchain),
+            priority=BUILD_PRIORITY,
+            label=technique.id,
         )
 
     def _evaluate(self, trial: Trial) -> Node:
@@ -151,7 +155,7 @@ class StudyRun:
             if known is not None:
                 return {**known, "cached": True}
         return self.cluster.submit(tasks.evaluate_task, request, built, base_built, base_evaluated,
-                                   resources={"slot": 1}, priority=EVALUATE_PRIORITY, label="evaluate")  # fmt: skip
+                                   resources=_resources(registry.runtime(trial.target.runtime).toolchain), priority=EVALUATE_PRIORITY, label="evaluate")  # fmt: skip
 
     def _baseline_of(self, trial: Trial) -> Trial | None:
         """The float model with the same runtime and output-changing options; None for the baseline itself."""
@@ -290,6 +294,10 @@ class StudyRun:
         records.update_study(
             self.id, state="failed", stage="", error=found, seconds_left=0.0, finished_at=records.now()
         )
+
+
+def _resources(toolchain: str) -> Mapping[str, float]:
+    return {"slot": 1} | ({toolchain: 1} if toolchain in HEAVY else {})
 
 
 def _build_seconds(recipe: Recipe, known: dict[str, float]) -> float:

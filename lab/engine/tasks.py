@@ -89,7 +89,8 @@ def evaluate_task(
             "baseline_outputs": usable["outputs"]["path"] if usable else None, "is_baseline": request["is_baseline"]}  # fmt: skip
 
     def work() -> Outcome:
-        answer = POOLS.run("light", jobs.evaluate, body, 3600.0, _cancelled(request["study"]))
+        toolchain = registry.runtime(target.runtime).toolchain
+        answer = POOLS.run(toolchain, jobs.evaluate, body, 3600.0, _cancelled(request["study"]))
         return _kept(answer, lambda a: {"outputs": keep(Path(a["outputs"]), "npz").to_json(), "measurements": a["measurements"],
                                         "environment": request["environment"]})  # fmt: skip
 

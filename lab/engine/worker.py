@@ -16,7 +16,9 @@ from typing import Any
 from lab.errors import JobOutOfMemory, LabError
 from lab.plugs import module_of
 
-PRELOAD: dict[str, tuple[str, ...]] = {"light": ("numpy",), "torch": ("torch",), "tensorflow": ("tensorflow",)}
+PRELOAD: dict[str, tuple[str, ...]] = {
+    "light": ("numpy",), "nncf": ("openvino", "nncf"), "torch": ("torch",), "tensorflow": ("tensorflow",),
+}  # fmt: skip
 OUT_OF_MEMORY = "out_of_memory"
 POLL_S, ORPHAN_POLL_S = 0.1, 0.5
 QUIET = {

@@ -11,7 +11,8 @@
 
 Suffixes come in this order, and a default is not named: `u8s8`, `s8s8` or `u8u8` (signedness of activations and
 weights), `per_channel` or `per_tensor`, `reduced` (7-bit weights), `entropy`, `percentile` or `average` (calibration),
-`no_preprocess`, `n<N>` (calibration items). So `static_wi8_ai8_s8s8_per_channel_entropy_n512` is one ONNX variant.
+`no_preprocess`, `n<N>` (calibration items), `seed<N>` (which ones), `noise` or `batch_norm` (items made without data),
+`only_…`, `float_…` and `wide_…` (layers that alone are quantized, that stay float, that have 16-bit activations). So `static_wi8_ai8_s8s8_per_channel_entropy_n512` is one ONNX variant.
 
 The words follow ai-edge-quantizer's `recipe.py`.
 """
@@ -27,9 +28,4 @@ def speaking_name(base: str, *suffixes: str | None) -> str:
     >>> speaking_name("static_wi8_ai8", None, "per_channel", "")
     'static_wi8_ai8_per_channel'
     """
-    return "_".join([base, *(suffix for suffix in suffixes if suffix)])
-
-
-def samples_suffix(samples: int) -> str:
-    """`n<N>` unless it is the default number of calibration items."""
-    return "" if samples == CALIBRATION_SAMPLES else f"n{samples}"
+    return "_".join(part for part in (base, *suffixes) if part)

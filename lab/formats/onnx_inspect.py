@@ -22,7 +22,7 @@ _PARAMETERS_OF_SCALING = {
 }  # fmt: skip
 
 
-def inspect_onnx(path: Path) -> dict[str, Any]:
+def inspect(path: Path) -> dict[str, Any]:
     """See `lab.formats.inspect.inspect`."""
     model = load_onnx(path)
     stored = {tensor.name for tensor in model.graph.initializer}

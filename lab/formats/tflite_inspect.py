@@ -22,7 +22,7 @@ _COMPUTE = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED",
 _FLOATS = {"FLOAT32", "FLOAT16"}
 
 
-def inspect_tflite(path: Path) -> dict[str, Any]:
+def inspect(path: Path) -> dict[str, Any]:
     """See `lab.formats.inspect.inspect`; of several subgraphs, the first is the model."""
     model = load_tflite(path)
     graph = model.subgraphs[0]

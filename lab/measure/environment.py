@@ -33,6 +33,10 @@ PACKAGES = (
     "torch",
     "litert-torch",
     "tf2onnx",
+    "openvino",
+    "nncf",
+    "executorch",
+    "torchao",
     "numpy",
 )
 

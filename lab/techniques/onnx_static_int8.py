@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import SAMPLES
-from lab.formats.naming import samples_suffix, speaking_name
+from lab.formats.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
+from lab.formats.naming import speaking_name
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -34,7 +34,7 @@ def _name(params: Mapping[str, Any]) -> str:
         "reduced" if params["reduce_range"] else "",
         params["method"] if params["method"] != "minmax" else "",
         "" if params["preprocess"] else "no_preprocess",
-        samples_suffix(params["calibration_samples"]),
+        calibration_suffix(params),
     )
 
 
@@ -75,7 +75,7 @@ TECHNIQUE = Technique(
             ),
             sweep={"standard": ("minmax", "percentile"), "full": ("minmax", "entropy", "percentile")},
         ),
-        SAMPLES,
+        *CALIBRATION,
         Option(
             id="preprocess", label="Pre-processing", kind="bool", default=True,
             help=(
@@ -86,5 +86,6 @@ TECHNIQUE = Technique(
     ),
     requires=("onnx", "onnxruntime"),
     needs_calibration=True,
+    extra={"full": CALIBRATION_STUDY},
     typical_s=0.7,
 )  # fmt: skip

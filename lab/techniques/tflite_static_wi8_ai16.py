@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import SAMPLES
-from lab.formats.naming import samples_suffix, speaking_name
+from lab.formats.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
+from lab.formats.naming import speaking_name
 from lab.formats.tflite import METHOD, PER_CHANNEL, channel_suffix, static
 from lab.plugs import Context, Technique
 
@@ -18,9 +18,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 def _name(params: Mapping[str, Any]) -> str:
     method = "" if params["method"] == "minmax" else params["method"]
-    return speaking_name(
-        "static_wi8_ai16", channel_suffix(params), method, samples_suffix(params["calibration_samples"])
-    )
+    return speaking_name("static_wi8_ai16", channel_suffix(params), method, calibration_suffix(params))
 
 
 TECHNIQUE = Technique(
@@ -34,8 +32,9 @@ TECHNIQUE = Technique(
     produces="tflite",
     apply=_apply,
     name=_name,
-    options=(PER_CHANNEL, METHOD, SAMPLES),
+    options=(PER_CHANNEL, METHOD, *CALIBRATION),
     requires=("ai-edge-quantizer", "ai-edge-litert"),
     needs_calibration=True,
+    extra={"full": CALIBRATION_STUDY},
     typical_s=1.0,
 )

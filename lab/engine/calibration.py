@@ -1,0 +1,94 @@
+"""Calibration items for a technique: which ones, and what stands in for them where there are no data."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile
+from lab.formats.feeding import as_input
+from lab.lazy import np
+from lab.plugs import Array
+from lab.store.data import load_array
+from lab.store.home import CHECKOUT
+from lab.types import ModelCard, digest_of
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The calibration items of a step.
+
+    Attributes:
+        where: folder with the arrays of the data set.
+        params: the step's parameters; `calibration_seed` and `calibration_source` choose.
+        note: keeps a fact about the job.
+    """
+
+    where: Path
+    card: ModelCard
+    params: Mapping[str, Any]
+    note: Callable[[str, Any], None]
+
+    def inputs(self, n: int) -> Array:
+        """Items as the model takes them, shape (n, *card.input.shape)."""
+        source = self.params.get("calibration_source", "data")
+        if source == "data":
+            return as_input(self._stored("x_calibration", n), self.card.input)
+        self.note("calibration", f"no data used: {n} items made from {_WORDS[source]}")
+        return self._noise(n) if source == "noise" else self._distilled(n)
+
+    def labelled(self, n: int) -> tuple[Array, Array]:
+        """The same items with their truth; always from the data, since noise has none."""
+        return as_input(self._stored("x_calibration", n), self.card.input), self._stored("y_calibration", n)
+
+    def _stored(self, name: str, n: int) -> Array:
+        whole = load_array(self.where, name)
+        if n > len(whole):
+            self.note("calibration", f"asked for {n} samples, the data hold {len(whole)}")
+        if not self.seed:
+            return np.asarray(whole[:n])
+        return np.asarray(whole[np.sort(np.random.default_rng(self.seed).permutation(len(whole))[:n])])
+
+    @property
+    def seed(self) -> int:
+        """0 takes the first items."""
+        return int(self.params.get("calibration_seed", 0))
+
+    def _noise(self, n: int) -> Array:
+        """Uniform over the range of the stored numbers: two numbers that a model's documentation tells."""
+        stored, rng = load_array(self.where, "x_calibration"), np.random.default_rng(self.seed)
+        low, high = stored.min(), stored.max()
+        whole = np.issubdtype(stored.dtype, np.integer)
+        shape = (n, *stored.shape[1:])
+        drawn = rng.integers(int(low), int(high), shape, endpoint=True) if whole else rng.uniform(low, high, shape)
+        return as_input(drawn.astype(stored.dtype), self.card.input)
+
+    def _distilled(self, n: int) -> Array:
+        """Made once by a process of its own, which loads the model's framework, and kept beside the data.
+
+        Raises:
+            InvalidFile: the model has no batch normalisation to learn from.
+        """
+        stored = load_array(self.where, "x_calibration")
+        span = as_input(np.stack([stored.min(axis=0), stored.max(axis=0)]), self.card.input)
+        key = digest_of([Path(self.card.path).stem, n, self.seed, [float(span.min()), float(span.max())], 1])[:24]
+        kept = self.where / f"distilled-{key}.npy"
+        if not kept.exists():
+            temporary = kept.with_name(f".part-{os.getpid()}-{threading.get_ident()}.npy")
+            command = [sys.executable, "-m", "lab.formats.distilling", self.card.path, self.card.format, str(n), str(self.seed),
+                       str(float(span.min())), str(float(span.max())), str(temporary)]  # fmt: skip
+            done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
+            if done.returncode:
+                raise InvalidFile("No calibration items can be made from this model's batch normalisations",
+                                  given=done.stderr.strip()[-300:], remedy="Calibrate with data or with noise")  # fmt: skip
+            os.replace(temporary, kept)
+        return np.asarray(np.load(kept))
+
+
+_WORDS = {"noise": "noise over the input's range of values", "batch_norm": "the statistics of batch normalisations"}

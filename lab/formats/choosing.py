@@ -1,0 +1,70 @@
+"""The options that choose layers: which alone are quantized, which stay in float, which get 16-bit activations.
+
+A layer is named as the table of `lab.formats.layers.layer_table` names it for the file that the technique reads: an ONNX node,
+a TFLite operator, an OpenVINO node.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from lab.errors import InvalidOption
+from lab.formats.naming import speaking_name
+from lab.options import Option
+from lab.types import digest_of
+
+KEEP_FLOAT = Option(
+    id="keep_float", label="Layers kept in float", kind="names", default=(),
+    help="Layers that are not quantized, because they cost more accuracy than their size is worth.",
+)  # fmt: skip
+
+ONLY = Option(
+    id="only", label="Only these layers", kind="names", default=(),
+    help="Quantize these layers and no others; nothing named means all. Shows what each layer costs by itself.",
+)  # fmt: skip
+
+WIDE = Option(
+    id="wide", label="Layers with 16-bit activations", kind="names", default=(),
+    help="Layers whose activations are stored in 16 bits instead of 8: less loss than 8 bits, smaller than float.",
+)  # fmt: skip
+
+LAYERS = (KEEP_FLOAT, ONLY)
+LONGEST_NAME = 40
+
+
+def chosen_suffix(params: Mapping[str, Any]) -> str:
+    """`only_…`, `float_…` and `wide_…` with the layer's name, or with how many there are and a digest of their names."""
+    words = {ONLY.id: "only", KEEP_FLOAT.id: "float", WIDE.id: "wide"}
+    return speaking_name(*(f"{word}_{_few(params[id_])}" for id_, word in words.items() if params.get(id_)))
+
+
+def _few(names: Collection[str]) -> str:
+    plain = [re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_") for name in names]
+    if len(plain) == 1 and len(plain[0]) <= LONGEST_NAME:
+        return plain[0]
+    return f"{len(plain)}_layers_{digest_of(sorted(names))[:4]}"
+
+
+def left_float(params: Mapping[str, Any], quantizable: Collection[str]) -> tuple[str, ...]:
+    """The layers of a file that these options leave in float, in the file's order.
+
+    Raises:
+        InvalidOption: a layer that the options name is not among them.
+    """
+    for id_ in (KEEP_FLOAT.id, ONLY.id, WIDE.id):
+        check_names(id_, params.get(id_, ()), quantizable)
+    only, keep = set(params.get(ONLY.id, ())), set(params.get(KEEP_FLOAT.id, ()))
+    return tuple(name for name in quantizable if name in keep or (only and name not in only))
+
+
+def check_names(option: str, names: Collection[str], known: Collection[str]) -> None:
+    """Raise InvalidOption for the first name that is not among the known ones."""
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, list(known), n=1)
+            shown = ", ".join(list(known)[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+            raise InvalidOption(f"The option {option!r} names a layer that this file does not have", allowed=shown, given=name,
+                                remedy=f"Did you mean {near[0]!r}?" if near else "Look the names up in the trial's layers")  # fmt: skip
