@@ -10,9 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lab import probing
 from lab import recipe as recipes_
 from lab import registry
+from lab.analysis.faithful import Pair
 from lab.analysis.front import front as front_of
+from lab.analysis.sensitivity import KIND, Sensitivity, changed, groups_of, mixed_recipes
+from lab.analysis.sensitivity import sensitivity as sensitivity_of
 from lab.engine import estimating
 from lab.engine.estimating import Estimate
 from lab.errors import UnknownId, UsageError
@@ -26,7 +30,7 @@ from lab.store.home import folder as home_folder
 from lab.store.home import home
 from lab.store.layers import layers_of
 from lab.training import Trained
-from lab.types import FINISHED, Layer, Measurement, ModelCard, Recipe, Study, StudySpec, Target, Trial
+from lab.types import FINISHED, Layer, Measurement, ModelCard, Recipe, Study, StudySpec, Target, Trial, digest_of
 
 LONGEST_PAUSE_S = 0.2
 
@@ -210,6 +214,47 @@ def start(spec: StudySpec, title: str = "", *, remeasure: bool = False) -> str:
     return id_
 
 
+def extend(study_id: str, recipes: Sequence[Recipe], targets: Sequence[Target] | None = None) -> tuple[str, ...]:
+    """Add recipes to a study; what it has already is neither added nor run again.
+
+    Args:
+        targets: where they run; None means all targets of the study.
+
+    Returns:
+        ids of the trials that the recipes are, new or not; the work goes on in the background.
+
+    Raises:
+        UsageError: a recipe leads to none of the targets, or the study's model is not in this lab.
+    """
+    study, card = records.study(study_id), card_of(study_id)
+    if not Path(card.path).is_file():
+        raise _not_here(card.id)
+    spec = replace(study.spec, space={}, recipes=tuple(recipes), targets=tuple(targets or study.spec.targets))
+    planned = [t for t in recipes_.plan(recipes_.check_spec(spec), card).trials if not t.is_baseline or not recipes]
+    if not planned:
+        raise UsageError("None of these recipes leads to the study's targets", given=[recipes_.name_of(r) for r in recipes],
+                         remedy="Name a target that runs what the recipes make")  # fmt: skip
+    there = records.trials(study_id)
+    known = {digest_of([t.recipe.to_json(), t.target.to_json()]): t.id for t in there}
+    wanted = {digest_of([t.recipe.to_json(), t.target.to_json()]): t for t in planned}
+    fresh = [t for key, t in wanted.items() if key not in known]
+    rows = [
+        Trial(f"{study_id}-{n:04d}", study_id, n, t.name, t.recipe, t.target)
+        for n, t in enumerate(fresh, 1 + max((t.position for t in there), default=-1))
+    ]
+    if rows:
+        added = tuple(r for r in recipes if r not in study.spec.recipes)
+        records.extend_study(study_id, replace(study.spec, recipes=(*study.spec.recipes, *added)), rows)
+        ensure_engine()
+    made = dict(zip((k for k in wanted if k not in known), (row.id for row in rows), strict=True))
+    return tuple({**known, **made}[key] for key in wanted)
+
+
+def _not_here(model_id: str) -> UsageError:
+    return UsageError("This study's model file is not in this lab", given=model_id,
+                      remedy="It was imported: add the model with `python -m lab add` and sweep it here")  # fmt: skip
+
+
 def sweep(model_id: str, preset: str = "quick", *, title: str = "", remeasure: bool = False,
           on_progress: Callable[[Progress], None] | None = None, **spec: Any) -> Study:  # fmt: skip
     """Run a study to its end.
@@ -249,10 +294,105 @@ def resume(study_id: str) -> None:
         return
     card = locate_card(records.study_row(study_id).card)
     if not Path(card["path"]).is_file():
-        raise UsageError("This study's model file is not in this lab", given=card["id"],
-                         remedy="It was imported: add the model with `python -m lab add` and sweep it here")  # fmt: skip
+        raise _not_here(card["id"])
     records.reset_unfinished(study_id)
     ensure_engine()
+
+
+# --- which layer costs the accuracy ---------------------------------------------------------------------------------------
+
+
+def start_sensitivity(trial_id: str) -> str:
+    """Find out what each layer of a trial costs and brings: each is quantized alone, and each alone is left in float.
+
+    Returns:
+        the id of the study that does it, a new one unless there is one already.
+
+    Raises:
+        UsageError: the trial's recipe has no step that lets layers be chosen.
+    """
+    study_id = trial_id.rpartition("-")[0]
+    trial = next((t for t in records.trials(study_id) if t.id == trial_id), None)
+    if trial is None:
+        raise UnknownId(
+            "There is no trial of that id", given=trial_id, remedy="Look it up with: python -m lab show STUDY"
+        )
+    if (found := sensitivity_study(trial_id)) is not None:
+        return found
+    spec = probing.sensitivity_spec(trial, records.study(study_id).spec, card_of(study_id))
+    return start(spec, f"Layer by layer: {trial.name}")
+
+
+def sensitivity_study(trial_id: str) -> str | None:
+    """The study that asks what each layer of a trial costs, or None."""
+    alike = (
+        s for s in records.studies() if s.spec.about.get("trial") == trial_id and s.state not in ("failed", "cancelled")
+    )
+    return next((s.id for s in alike), None)
+
+
+def can_choose_layers(trial: Trial) -> bool:
+    """Whether a step of the trial's recipe can leave single layers in float."""
+    return probing.choosing_step(trial.recipe) is not None
+
+
+def sensitivity(study_id: str) -> Sensitivity:
+    """What a study about sensitivity has found so far, the most harmful layer first.
+
+    Raises:
+        UsageError: the study is about something else.
+    """
+    return sensitivity_of(_about_layers(study_id).spec, records.trials(study_id))
+
+
+def raise_layers(study_id: str, layers: Sequence[str], option: str = "keep_float") -> tuple[str, ...]:
+    """Add the recipe with these layers raised to the study that the question came from: a trial beside the others.
+
+    Args:
+        study_id: a study about sensitivity.
+        layers: names of its groups.
+        option: "keep_float", or "wide" for 16-bit activations.
+
+    Returns:
+        ids of the trials in the study that the question came from.
+    """
+    spec = _about_layers(study_id).spec
+    groups = {g.name: g for g in groups_of(spec.about)}
+    if unknown := [name for name in layers if name not in groups]:
+        raise UnknownId.of("layer", unknown[0], groups)
+    step, recipe = int(spec.about["step"]), spec.recipes[0]
+    names = dict.fromkeys(
+        [*recipe.steps[step].params.get(option, ()), *(n for name in layers for n in groups[name].names)]
+    )
+    return extend(spec.about["study"], [changed(recipe, step, **{option: tuple(names)})], spec.targets)
+
+
+def mixed_precision(study_id: str, budget: int = 12, option: str = "keep_float") -> tuple[str, ...]:
+    """Add recipes of mixed precision, found greedily, to the study that the question came from.
+
+    Args:
+        study_id: a finished study about sensitivity.
+        budget: how many recipes at most.
+        option: "keep_float", or "wide" for 16-bit activations.
+
+    Returns:
+        ids of the trials.
+    """
+    spec = _about_layers(study_id).spec
+    ranking = sensitivity(study_id).layers
+    recipes = mixed_recipes(spec.recipes[0], int(spec.about["step"]), ranking, budget, option)
+    if not recipes:
+        raise UsageError("No layer of this recipe costs anything that was measured", given=study_id,
+                         remedy="Wait until the study has finished")  # fmt: skip
+    return extend(spec.about["study"], recipes, spec.targets)
+
+
+def _about_layers(study_id: str) -> Study:
+    found = records.study(study_id)
+    if found.spec.about.get("kind") != KIND:
+        raise UsageError("This study does not ask what each layer costs", given=study_id,
+                         remedy="Start one with: python -m lab sensitivity TRIAL")  # fmt: skip
+    return found
 
 
 # --- reading -------------------------------------------------------------------------------------------------------------
@@ -289,6 +429,13 @@ def progress(study_id: str) -> Progress:
     ahead = [s.id for s in reversed(records.studies(("queued", "running")))]
     position = ahead.index(study_id) if row.state == "queued" and study_id in ahead else 0
     return Progress(done, sum(counts.values()), counts.get("failed", 0), row.stage, row.seconds_left, position)
+
+
+def float_agreement(study_id: str) -> tuple[Pair, ...]:
+    """How far the float model answers alike in the runtimes of a study, pair by pair, the least alike first."""
+    from lab.engine.agreeing import float_agreement as compare
+
+    return compare(card_of(study_id), records.trials(study_id))
 
 
 def environment(id_: str) -> dict[str, Any]:

@@ -218,6 +218,34 @@ def show(study: str, json_file: Path | None) -> None:
     _report(study, json_file)
 
 
+def sensitivity(trial: str, mix: int, wide: bool, keep_float: list[str] | None, json_file: Path | None) -> None:
+    """Find out what each layer of a trial's recipe costs, and keep the worst in float."""
+    _check_writable(json_file)
+    study = lab.wait(lab.start_sensitivity(trial), _show_progress())
+    _show_layers(study.id, json_file)
+    option, parent, added = "wide" if wide else "keep_float", str(study.spec.about["study"]), list[str]()
+    if keep_float:
+        added += lab.raise_layers(study.id, keep_float, option)
+    if mix:
+        added += lab.mixed_precision(study.id, mix, option)
+    if added:
+        lab.wait(parent, _show_progress())
+        _report(parent, None)
+
+
+def _show_layers(study_id: str, json_file: Path | None) -> None:
+    from lab.plots.sensitivity import sensitivity_json, sensitivity_rows
+
+    found = lab.sensitivity(study_id)
+    if json_file is not None:
+        _write({"study": study_id, **sensitivity_json(found)}, json_file)
+    if str(json_file) == "-":
+        return
+    rows = sensitivity_rows(found)
+    print(f"study {study_id}: what each layer costs, the most harmful first")
+    _table(list(rows[0]) if rows else [], [[str(v) for v in row.values()] for row in rows])
+
+
 def studies() -> None:
     """List the studies, newest first."""
     _table(
@@ -275,10 +303,10 @@ def _show_progress() -> Callable[[Any], None]:
 
 def _report(study_id: str, json_file: Path | None) -> None:
     value = lab.result_json(study_id)
-    text = json.dumps(value, indent=1)
-    if json_file is not None and str(json_file) != "-":
-        json_file.write_text(text)
-    print(text) if str(json_file) == "-" else _print_study(value)
+    if json_file is not None:
+        _write(value, json_file)
+    if str(json_file) != "-":
+        _print_study(value)
     if value["study"]["error"] or not any(t["state"] == "complete" for t in value["trials"]):
         reason = value["study"]["error"] or next(
             (t["error"] for t in value["trials"] if t["error"]), {"message": "no trial ran"}
@@ -307,6 +335,11 @@ def _value(measurements: Any, metric: str) -> str:
         return ""
     m = measurements[metric]
     return value(m["value"] if isinstance(m, dict) else m.value, m["unit"] if isinstance(m, dict) else m.unit)
+
+
+def _write(value: dict[str, Any], json_file: Path) -> None:
+    text = json.dumps(value, indent=1)
+    print(text) if str(json_file) == "-" else json_file.write_text(text)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> None:
@@ -363,6 +396,16 @@ def _sweep_arguments(p: argparse.ArgumentParser) -> None:
     _writes_json(p)
 
 
+def _sensitivity_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("trial", help="id of a trial whose recipe lets layers be chosen, as `show` lists them")
+    p.add_argument("--mix", type=int, default=0, metavar="N", help="then add N recipes of mixed precision to its study")
+    p.add_argument(
+        "--keep-float", nargs="+", metavar="LAYER", help="then add the recipe with these layers kept in float"
+    )
+    p.add_argument("--wide", action="store_true", help="raise layers to 16-bit activations instead of float")
+    _writes_json(p)
+
+
 def _export_arguments(p: argparse.ArgumentParser) -> None:
     _of_study(p)
     p.add_argument("--to", type=Path, required=True, metavar="FILE", help="FILE.csv, .parquet, .json or .lab")
@@ -404,6 +447,6 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
-    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, studies: lambda p: None,
+    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: _sensitivity_arguments, studies: lambda p: None,
     resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, serve: _serve_arguments,
 }  # fmt: skip

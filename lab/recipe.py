@@ -242,6 +242,7 @@ def _read_spec(value: Mapping[str, Any]) -> StudySpec:
         recipes=tuple(Recipe.from_json(r) for r in value.get("recipes") or ()),
         targets=tuple(Target.from_json(t) for t in value.get("targets") or ()),
         metrics=tuple(value.get("metrics") or ()),
+        about=dict(value.get("about") or {}),
     )
     objectives = tuple(Objective(o["metric"], o["direction"]) for o in value.get("objectives") or ())
     return replace(spec, objectives=objectives) if objectives else spec

@@ -52,3 +52,22 @@ def cluster_bootstrap(
     estimates = np.quantile(table[picks].reshape(draws, -1), quantile, axis=1)
     low, high = np.quantile(estimates, [0.025, 0.975])
     return min(float(low), pooled), max(float(high), pooled)
+
+
+def paired_difference(won: int, lost: int, n: int) -> tuple[float, float]:
+    """95 % interval of a difference of two proportions of the same items (Bonett and Price 2012, adjusted Wald).
+
+    Source: D. G. Bonett, R. M. Price: Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on
+    Paired Data, J. Educ. Behav. Stat. 37:479.
+
+    Args:
+        won, lost: items that only the second, and only the first, has right; their sum is at most n.
+        n: at least 1.
+
+    Returns:
+        low and high of (won - lost) / n, within -1 … 1 and around it.
+    """
+    up, down = (won + 1) / (n + 2), (lost + 1) / (n + 2)
+    half = Z95 * float(np.sqrt((up + down - (up - down) ** 2) / (n + 2)))
+    value = (won - lost) / n
+    return max(-1.0, min(value, up - down - half)), min(1.0, max(value, up - down + half))

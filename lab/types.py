@@ -268,6 +268,7 @@ class StudySpec:
         targets: where every variant runs.
         metrics: ids to measure; empty means all that fit the task.
         rounds: timing rounds per variant; runs: timed runs in a round at most; turn_s: seconds a turn aims at.
+        about: what the study was made to find out, where it is more than its trials; see `lab.analysis.sensitivity`.
     """
 
     model: str
@@ -284,6 +285,7 @@ class StudySpec:
     turn_s: float = 0.015
     test_samples: int | None = None
     seed: int = 0
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON; the reverse is `lab.recipe.spec_from_json`, which also validates."""
@@ -292,7 +294,7 @@ class StudySpec:
             "space": {t: {o: list(v) for o, v in opts.items()} for t, opts in self.space.items()},
             "recipes": [r.to_json() for r in self.recipes], "targets": [t.to_json() for t in self.targets],
             "objectives": [asdict(o) for o in self.objectives], "metrics": list(self.metrics),
-            "rounds": self.rounds, "runs": self.runs, "turn_s": self.turn_s,
+            "rounds": self.rounds, "runs": self.runs, "turn_s": self.turn_s, "about": dict(self.about),
         }  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from lab.plots.table import leading, numbers_info, parts_info, problem_of, state
 from lab.types import Measurement, Trial
 from pages._chart import chart
 
+FEW_LAYERS = 5
+
 
 def runtime_titles() -> dict[str, str]:
     return {id_: runtime.title for id_, runtime in lab.available_runtimes().items()}
@@ -41,7 +43,14 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
         problem(trial)
     if trial.measurements:
         headline(trial, base)
-    sections = {"Numbers": numbers, "Timing": timing, "Recipe": recipe, "Reproduce": reproduce, "Machine": machine}
+    sections = {
+        "Numbers": numbers,
+        "Timing": timing,
+        "Layers": layers,
+        "Recipe": recipe,
+        "Reproduce": reproduce,
+        "Machine": machine,
+    }
     tabs = st.tabs(list(sections), key="detail", bind="query-params")
     for tab, section in zip(tabs, sections.values(), strict=True):
         if tab.open:
@@ -119,6 +128,33 @@ def timing(trial: Trial, base: Trial | None) -> None:
     info = latency_info(rounds, trial.measurements.get("latency_s"))
     chart(latency_figure(info).to_json(), key="timing", height=HEIGHT, alt=f"Raw timings: {info.note}")
     st.caption(f"{info.note}. Dashed: median. Band: its 95 % interval.")
+
+
+def layers(trial: Trial, base: Trial | None) -> None:
+    """Which layers cost the accuracy: what is known of it, or the way to find out."""
+    if not lab.can_choose_layers(trial):
+        st.write(
+            "No step of this recipe can leave single layers in float, so there is nothing to find out layer by layer."
+        )
+        return
+    found = lab.sensitivity_study(trial.id)
+    if found is None:
+        st.write(
+            "Quantize each layer alone and leave each one out: which of them cost accuracy, and what does each bring?"
+        )
+        if st.button("Find the layers that cost accuracy", icon=":material/stacked_bar_chart:", key="find_layers"):
+            try:
+                found = lab.start_sensitivity(trial.id)
+            except LabError as error:
+                st.error(formats.markdown(str(error)))
+                return
+            st.switch_page("pages/layers.py", query_params={"study": found})
+        return
+    if st.button("Show layer by layer", icon=":material/stacked_bar_chart:", key="show_layers"):
+        st.switch_page("pages/layers.py", query_params={"study": found})
+    worst = [x for x in lab.sensitivity(found).layers if x.noise][:FEW_LAYERS]
+    st.dataframe([{"Layer": x.group.label, "Error when it alone is quantized": f"{100 * (x.noise or 0):.2g} %"} for x in worst],
+                 hide_index=True, alt="The most harmful layers")  # fmt: skip
 
 
 def recipe(trial: Trial, base: Trial | None) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,16 +79,21 @@ class Calibration:
         span = as_input(np.stack([stored.min(axis=0), stored.max(axis=0)]), self.card.input)
         key = digest_of([Path(self.card.path).stem, n, self.seed, [float(span.min()), float(span.max())], 1])[:24]
         kept = self.where / f"distilled-{key}.npy"
-        if not kept.exists():
-            temporary = kept.with_name(f".part-{os.getpid()}-{threading.get_ident()}.npy")
-            command = [sys.executable, "-m", "lab.formats.distilling", self.card.path, self.card.format, str(n), str(self.seed),
-                       str(float(span.min())), str(float(span.max())), str(temporary)]  # fmt: skip
-            done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
-            if done.returncode:
-                raise InvalidFile("No calibration items can be made from this model's batch normalisations",
-                                  given=done.stderr.strip()[-300:], remedy="Calibrate with data or with noise")  # fmt: skip
-            os.replace(temporary, kept)
+        with kept.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # several techniques want the same items at the same time
+            if not kept.exists():
+                self._distil(kept, n, float(span.min()), float(span.max()))
         return np.asarray(np.load(kept))
+
+    def _distil(self, target: Path, n: int, low: float, high: float) -> None:
+        temporary = target.with_name(f".part-{os.getpid()}.npy")
+        command = [sys.executable, "-m", "lab.formats.distilling", self.card.path, self.card.format, str(n), str(self.seed),
+                   str(low), str(high), str(temporary)]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
+        if done.returncode:
+            raise InvalidFile("No calibration items can be made from this model's batch normalisations",
+                              given=done.stderr.strip().splitlines()[-1:], remedy="Calibrate with data or with noise")  # fmt: skip
+        os.replace(temporary, target)
 
 
 _WORDS = {"noise": "noise over the input's range of values", "batch_norm": "the statistics of batch normalisations"}

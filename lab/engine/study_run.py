@@ -167,7 +167,7 @@ class StudyRun:
 
     def _measure(self, target: Target) -> Node:
         """One job for all variants of a target: they take turns, or their differences would not be paired."""
-        mine = [t for t in self.trials.values() if t.target == target and t.state not in ("failed", "cancelled")]
+        mine = [t for t in self.unfinished if t.target == target and self.trials[t.id].state not in FINISHED]
         built, evaluated = [self._build(t.recipe.steps) for t in mine], [self._evaluate(t) for t in mine]
         request = {**self._request(target), "remeasure": self.remeasure}
         if not self.remeasure and all(isinstance(n, dict) for n in (*built, *evaluated)):
@@ -284,8 +284,7 @@ class StudyRun:
         )
         if left:
             records.update_trials(self.id, [self._failed(t.id, error) for t in left])
-        state = "cancelled" if cancelled else "complete"
-        records.update_study(self.id, state=state, stage="", seconds_left=0.0, finished_at=records.now())
+        records.finish_study(self.id, "cancelled" if cancelled else "complete")
 
     def _fail(self, error: Exception) -> None:
         found = error_json(error)

@@ -29,7 +29,17 @@ def layers_of(card: ModelCard) -> list[Layer]:
     if not path.is_file():
         raise LabError(f"The file of the model {card.id!r} is not here", given=path.name)
     sha = sha256_of(path)
-    found = _recorded(path, sha) or _kept(sha) or _keep(_read(path, card.format), sha)
+    recorded = _recorded(path, sha)
+    return [Layer.from_json(row) for row in recorded] if recorded else layers_of_file(path, card.format, sha)
+
+
+def layers_of_file(path: Path, format_: str, sha256: str) -> list[Layer]:
+    """The layer table of any file, read once.
+
+    Raises:
+        LabError: it cannot be read.
+    """
+    found = _kept(sha256) or _keep(_read(path, format_), sha256)
     return [Layer.from_json(row) for row in found]
 
 

@@ -13,7 +13,7 @@ from lab.recipe import spec_from_json
 from lab.store import schema
 from lab.store.blobs import is_whole, locate, locate_card
 from lab.store.db import read, write
-from lab.types import Artifact, Measurement, ModelCard, Recipe, Study, Target, Trial, digest_of
+from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, Study, StudySpec, Target, Trial, digest_of
 
 
 def now() -> str:
@@ -33,6 +33,26 @@ def add_study(study: Study, card: ModelCard, trials: Sequence[Trial], *, remeasu
         connection.execute(insert(schema.studies).values(row))
         if trials:
             connection.execute(insert(schema.trials), [_trial_row(trial) for trial in trials])
+
+
+def extend_study(id_: str, spec: StudySpec, trials: Sequence[Trial]) -> None:
+    """Add trials to a study and queue it again, in one transaction; a running one takes them up when it is through."""
+    table = schema.studies
+    with write() as connection:
+        connection.execute(insert(schema.trials), [_trial_row(trial) for trial in trials])
+        _touch(connection, id_, {"spec": spec.to_json()})
+        finished = (table.c.id == id_) & table.c.state.in_(FINISHED)
+        again = {"state": "queued", "cancel_requested": False, "error": None, "finished_at": None}
+        connection.execute(update(table).where(finished).values(again))
+
+
+def finish_study(id_: str, state: str) -> None:
+    """End a study; one that got further trials meanwhile is queued again instead."""
+    waiting = (schema.trials.c.study == id_) & (schema.trials.c.state == "queued")
+    with write() as connection:
+        more = connection.execute(select(func.count()).where(waiting)).scalar()
+        ended = {"state": state, "seconds_left": 0.0, "finished_at": now()}
+        _touch(connection, id_, {"stage": "", **({"state": "queued"} if more and state == "complete" else ended)})
 
 
 def study(id_: str) -> Study:

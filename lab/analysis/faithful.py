@@ -1,0 +1,52 @@
+"""Whether the float model answers alike in every runtime: a conversion that changes answers would be taken for quantization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from lab.types import Measurement, Trial, digest_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ENOUGH = 0.999
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two float trials, and on what share of the test items they answer alike."""
+
+    first: str
+    second: str
+    agreement: Measurement
+
+    @property
+    def faithful(self) -> bool:
+        """At least 99.9 % of the answers are the same."""
+        return self.agreement.value >= ENOUGH
+
+
+def pairs(
+    trials: Sequence[Trial], outputs: Mapping[str, NDArray[Any]], compare: Callable[[Any, Any], Measurement | None]
+) -> tuple[Pair, ...]:
+    """Every two float baselines whose outputs are known and come from different files or targets, the least alike first.
+
+    Args:
+        outputs: trial id -> outputs on the test set.
+        compare: the task's measure of agreement of two outputs.
+    """
+    known = {_key(t): t for t in reversed(trials) if t.is_baseline and t.id in outputs}
+    found = []
+    for a, b in combinations(sorted(known.values(), key=lambda t: t.position), 2):
+        if outputs[a.id].shape == outputs[b.id].shape and (m := compare(outputs[a.id], outputs[b.id])) is not None:
+            found.append(Pair(a.id, b.id, m))
+    return tuple(sorted(found, key=lambda pair: pair.agreement.value))
+
+
+def _key(trial: Trial) -> str:
+    """Threads change no answer: one trial stands for all numbers of them."""
+    options = {k: v for k, v in trial.target.options.items() if k != "threads"}
+    return digest_of([trial.artifact.sha256 if trial.artifact else "", trial.target.runtime, options])

@@ -1,0 +1,177 @@
+"""Which layer costs the accuracy: what happens where one layer alone is quantized, and where one alone is left in float.
+
+A study that finds this out says so in its spec: `about = {"kind": "sensitivity", "study", "trial", "step", "groups": [{"name",
+"label", "type", "names", "position"}]}`. Its first recipe is the one in question; the others differ from it in the options
+`only` and `keep_float` of one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lab.types import Measurement, Recipe, Step, StudySpec, Trial
+
+KIND = "sensitivity"
+REST = "everything else"
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is quantized or left together: one multiplying layer, or all that does not multiply.
+
+    Attributes:
+        name: as the file's layer table has it; label: as the source model calls it, where that could be told.
+        names: layers of the file; position: the row of the layer table, in the order of computing.
+    """
+
+    name: str
+    label: str
+    type: str
+    names: tuple[str, ...]
+    position: int
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Group:
+        """Inverse of `dataclasses.asdict`."""
+        return cls(**{**value, "names": tuple(value["names"])})
+
+
+@dataclass(frozen=True)
+class LayerSensitivity:
+    """What one group of layers costs and brings.
+
+    Attributes:
+        alone: metric -> Measurement where only this group is quantized; left_out: where only this group is not.
+        noise: share of the output's power that is error where this group alone is quantized, 10^(-SQNR/10); 0 where
+            nothing changes, None where the trial failed.
+        recovered: share of the recipe's own error that is gone where this group is left in float.
+        size_bytes: what quantizing it saves: the file with it in float minus the whole recipe's file.
+        latency_s: how much longer the file takes with it in float; negative where float is quicker.
+        accuracy: change of the accuracy against the float model where it alone is quantized, with a paired interval.
+        won_back: accuracy that leaving it in float wins back from the whole recipe.
+    """
+
+    group: Group
+    alone: Mapping[str, Measurement]
+    left_out: Mapping[str, Measurement]
+    noise: float | None
+    recovered: float | None
+    size_bytes: float | None
+    latency_s: float | None
+    accuracy: Measurement | None
+    won_back: float | None
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """All groups, the most harmful first, and the recipe that they belong to.
+
+    Attributes:
+        whole: the trial of the recipe itself, None until it is there.
+        baseline: the float trial.
+    """
+
+    layers: tuple[LayerSensitivity, ...]
+    whole: Trial | None
+    baseline: Trial | None
+
+
+def groups_of(about: Mapping[str, Any]) -> tuple[Group, ...]:
+    """The groups of a study that is about sensitivity."""
+    return tuple(map(Group.from_json, about.get("groups", ())))
+
+
+def changed(recipe: Recipe, step: int, **params: Any) -> Recipe:
+    """The recipe with some options of one step set otherwise."""
+    old = recipe.steps[step]
+    return Recipe((*recipe.steps[:step], Step(old.technique, {**old.params, **params}), *recipe.steps[step + 1 :]))
+
+
+def sensitivity(spec: StudySpec, trials: Sequence[Trial]) -> Sensitivity:
+    """What a study about sensitivity found so far.
+
+    Args:
+        trials: all of the study's.
+    """
+    step, by_choice = int(spec.about["step"]), _by_choice(spec, trials)
+    kept = tuple(spec.recipes[0].steps[step].params.get("keep_float", ()))
+    whole = by_choice.get(((), frozenset(kept)))
+    baseline = next((t for t in trials if t.is_baseline), None)
+    found = [
+        _of_group(group, by_choice.get((tuple(sorted(group.names)), frozenset(kept))),
+                  by_choice.get(((), frozenset({*kept, *group.names}))), whole)
+        for group in groups_of(spec.about)
+    ]  # fmt: skip
+    return Sensitivity(tuple(sorted(found, key=_harm, reverse=True)), whole, baseline)
+
+
+def _by_choice(spec: StudySpec, trials: Sequence[Trial]) -> dict[tuple[tuple[str, ...], frozenset[str]], Trial]:
+    technique = spec.recipes[0].steps[int(spec.about["step"])].technique
+    found = {}
+    for trial in trials:
+        for step in trial.recipe.steps:
+            if step.technique == technique and not step.params.get("wide"):
+                only, keep = step.params.get("only", ()), step.params.get("keep_float", ())
+                found[tuple(sorted(only)), frozenset(keep)] = trial
+    return found
+
+
+def _of_group(group: Group, alone: Trial | None, left_out: Trial | None, whole: Trial | None) -> LayerSensitivity:
+    mine, other = (t.measurements if t else {} for t in (alone, left_out))
+    total = whole.measurements if whole else {}
+    left, all_ = noise_of(left_out), noise_of(whole)
+    return LayerSensitivity(
+        group, mine, other, noise_of(alone), 1 - left / all_ if left is not None and all_ else None,
+        _minus(other, total, "size_bytes"), _minus(other, total, "latency_s"),
+        mine.get("accuracy_change"), _minus(other, total, "accuracy_change"),
+    )  # fmt: skip
+
+
+def noise_of(trial: Trial | None) -> float | None:
+    """Share of the output's power that is error; 0 where the answers are the float model's, None where unknown."""
+    if trial is None or not trial.measurements:
+        return None
+    m = trial.measurements.get("sqnr_db")
+    return 10 ** (-m.value / 10) if m else 0.0
+
+
+def _minus(a: Mapping[str, Measurement], b: Mapping[str, Measurement], metric: str) -> float | None:
+    return a[metric].value - b[metric].value if metric in a and metric in b else None
+
+
+def _harm(layer: LayerSensitivity) -> float:
+    """Noise alone; what was not measured is last."""
+    return -1.0 if layer.noise is None else layer.noise
+
+
+def mixed_recipes(
+    recipe: Recipe, step: int, ranking: Sequence[LayerSensitivity], budget: int, option: str = "keep_float"
+) -> tuple[Recipe, ...]:
+    """Recipes of mixed precision, greedily: the layers that harm most are raised first, one more in each recipe.
+
+    Two orders take turns: by harm, and by harm for each byte that quantizing the layer saves.
+
+    Args:
+        ranking: the most harmful first, as `sensitivity` gives it.
+        budget: how many recipes at most.
+        option: "keep_float", or "wide" for 16-bit activations.
+    """
+    known = [layer for layer in ranking if layer.noise]
+    per_byte = sorted(known, key=lambda x: (x.noise or 0.0) / max(x.size_bytes or 0.0, 1.0), reverse=True)
+    already = tuple(recipe.steps[step].params.get(option, ()))
+    found: dict[tuple[str, ...], Recipe] = {}
+    for count in _steps(len(known), budget):
+        for order in (known, per_byte):
+            names = tuple(dict.fromkeys([*already, *(n for layer in order[:count] for n in layer.group.names)]))
+            found.setdefault(tuple(sorted(names)), changed(recipe, step, **{option: names}))
+    return tuple(found.values())[:budget]
+
+
+def _steps(layers: int, budget: int) -> list[int]:
+    """How many layers are raised in each recipe: every number where the budget allows it, else further and further apart."""
+    if layers <= budget // 2 or layers <= 2:
+        return list(range(1, layers + 1))
+    stops = max(budget // 2, 2)
+    return sorted({round(layers ** (i / (stops - 1))) for i in range(stops)} | {1})

@@ -1,0 +1,50 @@
+"""Where more threads change nothing: the same variant on the same target, but for the number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lab.analysis.front import overlap
+from lab.types import Trial, digest_of
+
+
+@dataclass(frozen=True)
+class NoGain:
+    """More threads without effect.
+
+    Attributes:
+        trial: the one with more threads; fewer: the one that is as quick with fewer.
+        speedup: latency with fewer threads over latency with more; about 1, or below.
+    """
+
+    trial: str
+    fewer: str
+    threads: int
+    fewer_threads: int
+    speedup: float
+
+
+def without_effect(trials: Iterable[Trial]) -> tuple[NoGain, ...]:
+    """The trials that are no quicker than their like with fewer threads: intervals overlap, or they are slower."""
+    alike: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if "threads" in trial.target.options and "latency_s" in trial.measurements:
+            alike.setdefault(_key(trial), []).append(trial)
+    found = (_no_gain(group, trial) for group in alike.values() for trial in group)
+    return tuple(gain for gain in found if gain)
+
+
+def _key(trial: Trial) -> str:
+    rest = {k: v for k, v in trial.target.options.items() if k != "threads"}
+    return digest_of([trial.recipe.to_json(), trial.target.runtime, rest, trial.environment])
+
+
+def _no_gain(group: Sequence[Trial], trial: Trial) -> NoGain | None:
+    """Against the like of it with the fewest threads."""
+    fewest = min(group, key=lambda t: int(t.target.options["threads"]))
+    mine, theirs = (t.measurements["latency_s"] for t in (trial, fewest))
+    more, fewer = (int(t.target.options["threads"]) for t in (trial, fewest))
+    if more == fewer or (mine.value < theirs.value and not overlap(mine, theirs)):
+        return None
+    return NoGain(trial.id, fewest.id, more, fewer, theirs.value / mine.value)

@@ -1,0 +1,36 @@
+"""Reads what float trials answered, and compares it with the measure of agreement of their task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lab import registry
+from lab.analysis.faithful import Pair, pairs
+from lab.formats.feeding import as_input
+from lab.lazy import np
+from lab.store.data import data_digest, load_array
+from lab.store.home import folder
+from lab.types import Measurement, ModelCard, Trial
+
+
+def float_agreement(card: ModelCard, trials: Sequence[Trial]) -> tuple[Pair, ...]:
+    """See `lab.analysis.faithful.pairs`; trials whose answers are not in this lab are left out."""
+    found = {}
+    for trial in (t for t in trials if t.is_baseline):
+        kept = trial.details.get("outputs")
+        if kept and Path(kept["path"]).is_file():
+            found[trial.id] = np.load(kept["path"])["outputs"]
+    metric, where = registry.metric(registry.task(card.task).agreement), folder("data") / data_digest(card)
+    if len(found) < 2 or not where.exists():
+        return ()
+    n = len(next(iter(found.values())))
+    inputs = as_input(load_array(where, "x_test")[:n], card.input) if "inputs" in metric.needs else None
+    fixed = {"labels": np.asarray(load_array(where, "y_test")[:n]), "inputs": inputs}
+
+    def compare(a: Any, b: Any) -> Measurement | None:
+        evidence = {**fixed, "outputs": b, "baseline_outputs": a}
+        return metric.compute(**{name: evidence[name] for name in metric.needs})
+
+    return pairs(trials, found, compare)
