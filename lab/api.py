@@ -126,6 +126,11 @@ def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tup
     return recipes_.preset_targets(preset, runtime_ids)
 
 
+def preset_recipes(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Recipe, ...]:
+    """What a preset tries beside its grid: one setting at a time, such as other calibration items."""
+    return recipes_.preset_recipes(model(model_id), preset, runtime_ids)
+
+
 def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | None = None,
               targets: Sequence[Target | str] | None = None, recipes: Sequence[Recipe] = (), **more: Any) -> StudySpec:  # fmt: skip
     """A complete spec.

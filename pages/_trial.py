@@ -10,6 +10,7 @@ import streamlit as st
 
 import lab
 from lab.analysis.front import baseline_of, overlap
+from lab.analysis.threads import NoGain, without_effect
 from lab.errors import LabError, UnknownId
 from lab.plots import formats, words
 from lab.plots.latency import HEIGHT, latency_figure, latency_info
@@ -17,11 +18,16 @@ from lab.plots.table import leading, numbers_info, parts_info, problem_of, state
 from lab.types import Measurement, Trial
 from pages._chart import chart
 
-FEW_LAYERS = 5
+FEW_LAYERS, ABOUT_AS_QUICK = 5, 0.95
 
 
 def runtime_titles() -> dict[str, str]:
     return {id_: runtime.title for id_, runtime in lab.available_runtimes().items()}
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def threads_of(study_id: str, revision: int) -> tuple[NoGain, ...]:
+    return without_effect(lab.trials(study_id))
 
 
 def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None) -> None:
@@ -43,6 +49,7 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
         problem(trial)
     if trial.measurements:
         headline(trial, base)
+        no_gain(trial)
     sections = {
         "Numbers": numbers,
         "Timing": timing,
@@ -82,6 +89,17 @@ def headline(trial: Trial, base: Trial | None) -> None:
         change, color = versus(m, against, lab.available_metrics()[id_].direction) if against else (None, "off")
         name, value = formats.capital(words.plain(id_)), formats.value(m.value, m.unit)
         column.metric(name, value, change, delta_color=color, delta_arrow="off", help=interval_help(m))
+
+
+def no_gain(trial: Trial) -> None:
+    """Says so where the trial's threads do nothing."""
+    found = threads_of(trial.study, lab.study(trial.study).revision)
+    gain = next((g for g in found if g.trial == trial.id), None)
+    if gain:
+        word = "as quick as" if gain.speedup > ABOUT_AS_QUICK else f"{1 / gain.speedup:.1f}× slower than"
+        st.caption(
+            f":material/sync_disabled: With {gain.threads} threads it is {word} with {gain.fewer_threads}: threads do nothing here."
+        )
 
 
 def interval_help(m: Measurement) -> str:

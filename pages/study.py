@@ -21,6 +21,7 @@ from lab.plots.table import TableInfo, ordered_metrics, trials_info
 from lab.types import FINISHED, Study, Trial
 from pages import _address, _entry
 from pages._chart import chart
+from pages._insights import insights
 from pages._limits import goal_and_limits
 from pages._trial import detail, runtime_titles
 
@@ -255,6 +256,7 @@ def results(study: Study) -> None:
     with right, st.container(border=True):
         detail(trial, trials, found.trial)
     table(study, limits, goal, trial)
+    insights(study, trials, choose)
 
 
 def without_results(study: Study, trials: Sequence[Trial]) -> None:

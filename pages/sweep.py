@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -12,10 +12,16 @@ from lab.errors import InvalidOption, LabError
 from lab.options import PRESETS, Option, grid
 from lab.plots import formats
 from lab.plugs import Runtime, Technique
-from lab.types import StudySpec, Target
+from lab.types import Recipe, StudySpec, Target
 from pages import _entry
 
 TITLE, ICON, ORDER = "New sweep", ":material/tune:", 2
+ABREAST = 3
+ONE_BY_ONE = (
+    "Other numbers of calibration items, other seeds, calibration without data: each once, not in every combination."
+)
+FAMILIES = {"onnx": "ONNX", "tflite": "TFLite", "keras": "Keras", "torch_export": "PyTorch", "openvino_ir": "OpenVINO",
+            "torchscript": "TorchScript", "executorch": "ExecuTorch"}  # fmt: skip
 Values = Mapping[str, tuple[Any, ...]]  # option id -> the values to try
 Space = dict[str, Values]  # technique id -> its values
 PRESET_HELP = {
@@ -62,29 +68,49 @@ def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
 
 def where_it_runs(model: str, preset: str) -> list[Target]:
     st.subheader("Where it must run", anchor=False)
-    reachable = {t.runtime for t in lab.make_spec(model, preset).targets}
+    reachable = {t.runtime for t in lab.make_spec(model, "full").targets}
     targets: list[Target] = []
     runtimes = list(lab.available_runtimes().values())
-    for column, runtime in zip(st.columns(max(len(runtimes), 2), gap="medium"), runtimes, strict=False):
-        with column, st.container(border=True, height="stretch"):
-            targets += targets_of(runtime, f"{model}.{preset}", preset, runtime.id in reachable)
+    for row in batched(runtimes, ABREAST):
+        for column, runtime in zip(st.columns(ABREAST, gap="medium"), row, strict=False):
+            with column, st.container(border=True, height="stretch"):
+                targets += targets_of(runtime, model, preset, runtime.id in reachable)
     if not targets:
         st.warning("Choose at least one place where the model must run.")
     return targets
 
 
-def targets_of(runtime: Runtime, prefix: str, preset: str, reachable: bool) -> list[Target]:
-    usable = reachable and runtime.missing is None
-    chosen = st.checkbox(f"**{runtime.title}**", usable, key=f"{prefix}.{runtime.id}", disabled=not usable)
+def batched(runtimes: Sequence[Runtime], size: int) -> Iterator[Sequence[Runtime]]:
+    """itertools.batched, which Python 3.11 has not."""
+    for start in range(0, len(runtimes), size):
+        yield runtimes[start : start + size]
+
+
+def targets_of(runtime: Runtime, model: str, preset: str, reachable: bool) -> list[Target]:
+    usable, prefix = reachable and runtime.missing is None, f"{model}.{preset}"
+    start = usable and preset in runtime.presets
+    chosen = st.checkbox(f"**{runtime.title}**", start, key=f"{prefix}.{runtime.id}", disabled=not usable)
     st.caption(formats.markdown(runtime.help))
     if runtime.missing:
         st.caption(f"Not installed. Bring it with `pip install {runtime.missing}`")
     elif not reachable:
         st.caption("This model cannot be converted for it.")
+    providers(runtime)
     if not (chosen and usable):
         return []
     space = option_values(runtime.options, f"{prefix}.{runtime.id}", preset, {})
     return [Target(runtime.id, params) for params in grid(runtime.options, space)]
+
+
+def providers(runtime: Runtime) -> None:
+    """What else could compute its operators, and why it can or cannot here."""
+    if runtime.providers is None or runtime.missing:
+        return
+    found = runtime.providers()
+    here = [p.name for p in found if p.available]
+    with st.popover(f"Computes on {', '.join(here)}; {len(found) - len(here)} more elsewhere", type="tertiary"):
+        st.dataframe([{"": "✓" if p.available else "–", "Provider": p.name, "Why": p.why} for p in found], hide_index=True,
+                     alt=f"Execution providers of {runtime.title}, and why each is or is not available here")  # fmt: skip
 
 
 # --- what to try ----------------------------------------------------------------------------------------------------
@@ -97,10 +123,12 @@ def what_to_try(model: str, preset: str, runtime_ids: Sequence[str]) -> Space:
     techniques, defaults = lab.applicable_techniques(model, runtime_ids), lab.preset_space(model, preset, runtime_ids)
     families = list(dict.fromkeys(family(t) for t in techniques))
     space: Space = {}
-    for name, column in zip(families, st.columns(max(len(families), 2), gap="medium"), strict=False):
-        with column:
-            st.caption(f"as {name} files")
-            for technique in (t for t in techniques if family(t) == name):
+    for name in families:
+        mine = [t for t in techniques if family(t) == name]
+        st.caption(f"as **{name}** files")
+        columns = st.columns(2, gap="medium")
+        for number, technique in enumerate(mine):
+            with columns[number % len(columns)]:
                 values = technique_form(technique, f"{model}.{preset}", preset, defaults.get(technique.id))
                 space |= {technique.id: values} if values is not None else {}
     not_offered([t for t in lab.available_techniques().values() if not t.conversion and t not in techniques])
@@ -127,9 +155,7 @@ def technique_form(technique: Technique, prefix: str, preset: str, defaults: Val
 
 
 def family(technique: Technique) -> str:
-    return {"onnx": "ONNX", "tflite": "TFLite", "keras": "Keras", "torch_export": "PyTorch"}.get(
-        technique.produces, technique.produces
-    )
+    return FAMILIES.get(technique.produces, technique.produces)
 
 
 def not_offered(techniques: Sequence[Technique]) -> None:
@@ -151,8 +177,10 @@ def not_offered(techniques: Sequence[Technique]) -> None:
 def option_values(options: Sequence[Option], prefix: str, preset: str, defaults: Values) -> Values:
     """A field for each option; every combination of the chosen values becomes a variant."""
     columns = st.columns(2, gap="medium") if len(options) > 1 else [st.container()]
-    found: dict[str, tuple[Any, ...]] = {}
-    for number, option in enumerate(options):
+    found: dict[str, tuple[Any, ...]] = {
+        o.id: (o.default,) for o in options if o.kind == "path"
+    }  # never asked for here
+    for number, option in enumerate(o for o in options if o.kind != "path"):
         with columns[number % len(columns)]:
             found[option.id] = option_field(
                 option, f"{prefix}.{option.id}", defaults.get(option.id, option.values(preset))
@@ -161,6 +189,9 @@ def option_values(options: Sequence[Option], prefix: str, preset: str, defaults:
 
 
 def option_field(option: Option, key: str, start: tuple[Any, ...]) -> tuple[Any, ...]:
+    if option.kind == "names":
+        given = st.text_input(option.label, "+".join(start[0]), key=key, help=f"{option.help} Joined by +.")
+        return checked(option, [given])
     offered = list(dict.fromkeys([*known_values(option), *start]))
     free = option.kind in ("int", "float")
     label = f"{option.label} ({option.unit})" if option.unit else option.label
@@ -201,7 +232,7 @@ def checked(option: Option, given: Sequence[Any]) -> tuple[Any, ...]:
 def start_box(model: str, preset: str, targets: Sequence[Target], space: Space) -> None:
     st.markdown("##### What this comes to")
     title = st.text_input("Name (optional)", key="sweep_title", placeholder="What you want to find out", max_chars=80)
-    spec = spec_of(model, preset, targets, space)
+    spec = spec_of(model, preset, targets, space, one_by_one(model, preset, targets, space))
     if spec is not None and st.button("Start", type="primary", icon=":material/play_arrow:", width="stretch"):
         try:
             study = lab.start(spec, title.strip())
@@ -212,13 +243,25 @@ def start_box(model: str, preset: str, targets: Sequence[Target], space: Space) 
     st.caption("The float model is always measured too, as the baseline. You can close the page while it runs.")
 
 
-def spec_of(model: str, preset: str, targets: Sequence[Target], space: Space) -> StudySpec | None:
+def one_by_one(model: str, preset: str, targets: Sequence[Target], space: Space) -> list[Recipe]:
+    """What the preset tries beside the grid, of the techniques that are chosen."""
+    offered = lab.preset_recipes(model, preset, list(dict.fromkeys(t.runtime for t in targets)))
+    mine = [recipe for recipe in offered if recipe.steps[0].technique in space]
+    if not mine:
+        return []
+    text = f"Also {len(mine)} settings one at a time"
+    return mine if st.checkbox(text, True, key=f"{model}.{preset}.one_by_one", help=ONE_BY_ONE) else []
+
+
+def spec_of(
+    model: str, preset: str, targets: Sequence[Target], space: Space, recipes: Sequence[Recipe]
+) -> StudySpec | None:
     """The spec, told about; None where it cannot be run."""
     if not targets:
         st.write("Nothing yet: choose where the model must run.")
         return None
     try:
-        spec = lab.make_spec(model, preset, space=space, targets=targets)
+        spec = lab.make_spec(model, preset, space=space, targets=targets, recipes=recipes)
         cost = lab.estimate(spec)
     except LabError as error:
         st.error(formats.markdown(str(error)))

@@ -1,0 +1,103 @@
+"""What a study tells beside its front: whether float answers agree, where threads do nothing, what calibration changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+import lab
+from lab.analysis.calibration import Calibrations, calibrations
+from lab.analysis.faithful import ENOUGH, Pair
+from lab.analysis.front import baseline_of
+from lab.plots import formats, words
+from lab.plots.calibration import HEIGHT, calibration_figure, calibration_info, calibration_table, spread_words
+from lab.types import FINISHED, Study, Trial
+from pages import _address
+from pages._chart import chart
+from pages._trial import runtime_titles, threads_of
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def pairs_of(study_id: str, revision: int) -> tuple[Pair, ...]:
+    return lab.float_agreement(study_id)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def calibrations_of(study_id: str, revision: int, metric: str) -> tuple[Calibrations, ...]:
+    return calibrations(lab.trials(study_id), metric)
+
+
+def insights(study: Study, trials: Sequence[Trial], choose: Callable[[str], None]) -> None:
+    """All of them, each only where there is something to say."""
+    if study.state in FINISHED:
+        float_answers(study, trials)
+        threads(study, trials)
+    calibration(study, trials, choose)
+
+
+def float_answers(study: Study, trials: Sequence[Trial]) -> None:
+    found = pairs_of(study.id, study.revision)
+    if not found:
+        return
+    by_id = {t.id: t for t in trials}
+    unlike = [pair for pair in found if not pair.faithful]
+    if not unlike:
+        places = len({id_ for pair in found for id_ in (pair.first, pair.second)})
+        st.caption(f":material/done_all: The float model answers alike on at least {100 * ENOUGH:.1f} % of the test items in all "
+                   f"{places} ways of running it (lowest of any pair: {100 * found[0].agreement.value:.2f} %).")  # fmt: skip
+        return
+    named = [
+        f"{place(by_id[p.first], trials)} and {place(by_id[p.second], trials)} on {100 * p.agreement.value:.2f} %"
+        for p in unlike[:4]
+    ]
+    more = f" and {len(unlike) - 4} more pairs" if len(unlike) > 4 else ""
+    st.warning(f"**The float model itself does not answer alike everywhere**: {'; '.join(named)}{more}. A difference of this size "
+               "between runtimes is not quantization's.", icon=":material/compare_arrows:")  # fmt: skip
+
+
+def place(trial: Trial, trials: Sequence[Trial]) -> str:
+    shown = [name for name in formats.varying_options(t.target for t in trials) if name != "threads"]
+    return formats.markdown(formats.target_text(trial.target, runtime_titles(), shown))
+
+
+def threads(study: Study, trials: Sequence[Trial]) -> None:
+    found, several = (
+        threads_of(study.id, study.revision),
+        sum(int(t.target.options.get("threads", 1)) > 1 for t in trials),
+    )
+    if found:
+        st.caption(f":material/sync_disabled: More threads change nothing, or make it slower, for {len(found)} of {several} trials "
+                   "with more than one thread; such a trial says so.")  # fmt: skip
+
+
+def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], None]) -> None:
+    metric = study.spec.objectives[0].metric
+    found = calibrations_of(study.id, study.revision, metric)
+    if not found:
+        return
+    with st.expander(
+        f"What calibration changes ({formats.plural(len(found), 'recipe')} calibrated in several ways)",
+        icon=":material/tune:",
+    ):
+        titles = {str(i): words.trial_text(_first(c, trials), runtime_titles(), ()) for i, c in enumerate(found)}
+        chosen = found[int(_address.dropdown("calibration", "Recipe", list(titles), titles))]
+        base = baseline_of(_first(chosen, trials), trials)
+        info = calibration_info(
+            chosen, base.measurements.get(metric) if base else None, formats.capital(words.plain(metric))
+        )
+        left, right = st.columns([3, 2], gap="medium")
+        with left:
+            chart(calibration_figure(info).to_json(), key=f"calibration_{study.id}_{chosen.name}", height=HEIGHT, on_choose=choose,
+                  alt="Accuracy by number and source of calibration items; the table beside has the same numbers.")  # fmt: skip
+        with right:
+            st.dataframe(
+                calibration_table(chosen), hide_index=True, alt="Every way in which this recipe was calibrated"
+            )
+        if said := spread_words(chosen.over_seeds()):
+            st.caption(f"Spread over seeds: {said}.")
+
+
+def _first(found: Calibrations, trials: Sequence[Trial]) -> Trial:
+    ids = {p.trial for p in found.points}
+    return next(t for t in trials if t.id in ids and t.name == found.name)
