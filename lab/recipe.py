@@ -13,7 +13,7 @@ from typing import Any
 
 from lab import registry
 from lab.errors import InvalidOption, NoPath, UnknownId, UsageError
-from lab.options import PRESETS, grid, validate
+from lab.options import PRESETS, Option, grid, validate
 from lab.plugs import Technique
 from lab.types import ModelCard, Objective, Recipe, Step, StudySpec, Target, digest_of
 
@@ -158,14 +158,22 @@ def preset_recipes(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> 
 
 
 def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tuple[Target, ...]:
-    """The preset's installed runtimes (or the named ones) with the option values that it tries."""
+    """The preset's installed runtimes (or the named ones) with the option values that it tries, see `star`."""
     check_preset(preset)
     installed = [r.id for r in registry.runtimes().values() if r.missing is None and preset in r.presets]
-    targets = []
-    for runtime in map(registry.runtime, runtime_ids or installed):
-        values = {o.id: o.values(preset) for o in runtime.options}
-        targets += [Target(runtime.id, params) for params in grid(runtime.options, values)]
-    return tuple(targets)
+    return tuple(
+        Target(runtime.id, params)
+        for runtime in map(registry.runtime, runtime_ids or installed)
+        for params in star(runtime.options, {o.id: o.values(preset) for o in runtime.options})
+    )
+
+
+def star(options: Sequence[Option], space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """The first value of each option, then each other value, one at a time: every variant runs on every target, so that
+    their combinations would multiply the work of a whole sweep."""
+    usual = grid(options, {id_: values[:1] for id_, values in space.items()})[0]
+    others = (grid(options, {**{k: (v,) for k, v in usual.items()}, id_: values[1:]}) for id_, values in space.items())
+    return [usual, *(params for found in others for params in found)]
 
 
 def plan(spec: StudySpec, card: ModelCard) -> Plan:

@@ -12,6 +12,7 @@ from lab.errors import InvalidOption, LabError
 from lab.options import PRESETS, Option, grid
 from lab.plots import formats
 from lab.plugs import Runtime, Technique
+from lab.recipe import star
 from lab.types import Recipe, StudySpec, Target
 from pages import _entry
 
@@ -98,8 +99,13 @@ def targets_of(runtime: Runtime, model: str, preset: str, reachable: bool) -> li
     providers(runtime)
     if not (chosen and usable):
         return []
-    space = option_values(runtime.options, f"{prefix}.{runtime.id}", preset, {})
-    return [Target(runtime.id, params) for params in grid(runtime.options, space)]
+    with st.expander("Options"):
+        space = option_values(runtime.options, f"{prefix}.{runtime.id}", preset, {})
+        chosen_targets = star(runtime.options, space)
+        if len(every := grid(runtime.options, space)) > len(chosen_targets):
+            text = f"Every combination: {len(every)} targets instead of {len(chosen_targets)}"
+            chosen_targets = every if st.checkbox(text, key=f"{prefix}.{runtime.id}.every") else chosen_targets
+    return [Target(runtime.id, params) for params in chosen_targets]
 
 
 def providers(runtime: Runtime) -> None:

@@ -11,7 +11,7 @@ from lab import recipe, registry
 from lab.errors import NoPath, UsageError
 from lab.options import Option
 from lab.plugs import Runtime, Technique
-from lab.recipe import complete, conversion_path, name_of, plan, preset_space, preset_targets
+from lab.recipe import complete, conversion_path, name_of, plan, preset_space, preset_targets, star
 from lab.types import InputSpec, ModelCard, Recipe, Step, StudySpec, Target
 
 BITS = Option("bits", "Bits", "int", 8, "h", low=4, high=16, sweep={"full": (4, 8)})
@@ -134,3 +134,16 @@ def test_presets() -> None:
     assert preset_space(CARD, "full", ["on_b"]) == {"prune": {}, "shrink": {"bits": (4, 8)}}
     assert preset_space(CARD, "quick", ["on_c"]) == {"prune": {}, "shrink": {"bits": (8,)}}
     assert [t.options["threads"] for t in preset_targets("full", ["on_b"])] == [1, 2]
+
+
+def test_targets_vary_one_option_at_a_time() -> None:
+    options = (
+        Option("a", "A", "int", 1, "h"),
+        Option("b", "B", "bool", True, "h"),
+        Option("c", "C", "bool", False, "h"),
+    )
+    found = star(options, {"a": (1, 2, 4), "b": (True, False)})
+    assert found == [
+        {"a": 1, "b": True, "c": False}, {"a": 2, "b": True, "c": False}, {"a": 4, "b": True, "c": False},
+        {"a": 1, "b": False, "c": False},
+    ]  # fmt: skip
