@@ -61,7 +61,7 @@ def chosen_study() -> Study | None:
     wanted = st.query_params.get("study")
     if wanted is None:
         example = lab.example_study()
-        wanted = next((s.id for s in lab.studies() if s.id != example), example)
+        wanted = next((s.id for s in lab.studies() if s.id != example and not s.spec.about), example)
     return open_study(wanted) if wanted else None
 
 

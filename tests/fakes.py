@@ -39,6 +39,11 @@ def measured(metric: str, value: float, spread: float = 0.0, n: int = 100) -> Me
     return Measurement(metric, value, METRICS[metric].unit, n, low, high)
 
 
+def measured_in(metric: str, value: float, unit: str, spread: float = 0.0) -> Measurement:
+    """A Measurement of a metric that the fakes do not know."""
+    return Measurement(metric, value, unit, 100, value - spread, value + spread)
+
+
 def trial(
     name: str, accuracy: float, size: float, latency: float, *, runtime: str = "ort", position: int = 0,
     spread: tuple[float, float] = (0.0, 0.0), baseline: bool = False, environment: str = "env-1",
