@@ -38,7 +38,7 @@ LONGEST_NAME = 40
 def chosen_suffix(params: Mapping[str, Any]) -> str:
     """`only_…`, `float_…` and `wide_…` with the layer's name, or with how many there are and a digest of their names."""
     words = {ONLY.id: "only", KEEP_FLOAT.id: "float", WIDE.id: "wide"}
-    return speaking_name(*(f"{word}_{_few(params[id_])}" for id_, word in words.items() if params.get(id_)))
+    return speaking_name("", *(f"{word}_{_few(params[id_])}" for id_, word in words.items() if params.get(id_)))
 
 
 def _few(names: Collection[str]) -> str:
