@@ -6,6 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from lab.formats.onnx_contrib import in_standard
 from lab.formats.onnx_files import load_onnx
 from lab.formats.onnx_inspect import Shapes, node_macs, shapes_of, weights_of
 from lab.types import Layer
@@ -16,15 +17,19 @@ _INTEGER = 7  # TensorProto.INT64: shapes and indices
 
 def layers(path: Path) -> list[Layer]:
     """See `lab.formats.layers.layer_table`; an input is named by its row's number."""
-    model = load_onnx(path)
+    return [layer for _, layer in nodes_and_layers(load_onnx(path))]
+
+
+def nodes_and_layers(model: Any) -> list[tuple[Any, Layer]]:
+    """Each row of the table with its node."""
     shapes, types, weights = shapes_of(model), _types(model), weights_of(model)
-    rows: list[Layer] = []
+    rows: list[tuple[Any, Layer]] = []
     made_by: dict[str, int] = {}
     for node in model.graph.node:
         sources = list(dict.fromkeys(made_by[name] for name in node.input if name in made_by))
         parameters = sum(weights.pop(name, 0) for name in node.input)
         if parameters or not _is_silent(node, shapes, types, sources, bool(rows)):
-            rows.append(_row(node, sources, parameters, shapes, types))
+            rows.append((node, _row(node, sources, parameters, shapes, types)))
             sources = [len(rows) - 1]
         made_by |= dict.fromkeys(node.output, sources[0]) if sources else {}
     return rows
@@ -63,5 +68,5 @@ def _types(model: Any) -> dict[str, int]:
     """Element type of each tensor; call it after `shapes_of`, which infers them."""
     import onnx
 
-    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    graph = onnx.shape_inference.infer_shapes(in_standard(model), data_prop=True).graph
     return {value.name: value.type.tensor_type.elem_type for value in [*graph.value_info, *graph.input, *graph.output]}

@@ -8,10 +8,11 @@
     wi<N>     weights are N-bit integers
     a<type>   ai8, ai16: activations are 8- or 16-bit integers; afp32: they stay float in the file
     fp16      weights are 16-bit floats
+    fused_<level>  no number changes: operators are fused
 
 Suffixes come in this order, and a default is not named: `u8s8`, `s8s8` or `u8u8` (signedness of activations and
-weights), `per_channel` or `per_tensor`, `reduced` (7-bit weights), `entropy`, `percentile` or `average` (calibration),
-`no_preprocess`, `n<N>` (calibration items), `seed<N>` (which ones), `noise` or `batch_norm` (items made without data),
+weights), `per_channel` or `per_tensor`, `reduced` (7-bit weights), `symmetric` (activations), `entropy`, `percentile` or `average` (calibration),
+`no_preprocess`, `n<N>` (calibration items), `seed<N>` (which ones), `noise` or `batch_norm` (items made without data), `ops_…` (operator types that alone are quantized),
 `only_…`, `float_…` and `wide_…` (layers that alone are quantized, that stay float, that have 16-bit activations). So `static_wi8_ai8_s8s8_per_channel_entropy_n512` is one ONNX variant.
 
 The words follow ai-edge-quantizer's `recipe.py`.

@@ -8,18 +8,19 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from lab.formats.onnx_contrib import FACTORS, attributes, in_standard, packed_weights, scaling
 from lab.formats.onnx_files import load_onnx
 
 Shapes = dict[str, tuple[int, ...]]
-_CONVOLUTIONS = {"Conv", "ConvInteger", "QLinearConv"}
-_PRODUCTS = {"MatMul", "MatMulInteger", "QLinearMatMul", "Gemm"}
+_CONVOLUTIONS = {"Conv", "FusedConv", "ConvInteger", "QLinearConv"}
+_PRODUCTS = {"MatMul", "FusedMatMul", "MatMulInteger", "QLinearMatMul", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
+             "MatMulNBits", "Gemm", "FusedGemm", "QGemm"}  # fmt: skip
 _RECURRENT = {"GRU", "LSTM", "RNN"}
-_COMPUTE = {"Conv", "ConvTranspose", "MatMul", "Gemm"}
-_INTEGER_ONLY = {"ConvInteger", "QLinearConv", "MatMulInteger", "QLinearMatMul"}
-_PARAMETERS_OF_SCALING = {
-    "QuantizeLinear": (1, 2), "DequantizeLinear": (1, 2), "ConvInteger": (2, 3), "MatMulInteger": (2, 3),
-    "QLinearConv": (1, 2, 4, 5, 6, 7), "QLinearMatMul": (1, 2, 4, 5, 6, 7),
-}  # fmt: skip
+_COMPUTE = {"Conv", "FusedConv", "ConvTranspose", "MatMul", "FusedMatMul", "MatMulNBits", "Gemm", "FusedGemm"}
+_INTEGER_WEIGHTS = {"ConvInteger", "QLinearConv", "MatMulInteger", "QLinearMatMul", "QGemm", "DynamicQuantizeMatMul",
+                    "MatMulIntegerToFloat", "MatMulNBits", "GatherBlockQuantized"}  # fmt: skip
+_COMPUTES_IN_INTEGERS = 4
+"""MatMulNBits' accuracy_level that rounds activations to 8-bit integers; below, products are computed in float."""
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -52,16 +53,12 @@ def weights_of(model: Any) -> dict[str, int]:
     """How many numbers each stored tensor has, without scales, zero points, and the integers that describe shapes and indices."""
     import onnx
 
-    scaling = {
-        node.input[index]
-        for node in model.graph.node
-        for index in _PARAMETERS_OF_SCALING.get(node.op_type, ())
-        if index < len(node.input)
-    }
+    scales = {tensor for node in model.graph.node for tensor in scaling(node)}
+    packed = {node.input[1]: count for node in model.graph.node if (count := packed_weights(node)) is not None}
     return {
-        tensor.name: prod(tensor.dims)
+        tensor.name: packed.get(tensor.name, prod(tensor.dims))
         for tensor in model.graph.initializer
-        if tensor.data_type != onnx.TensorProto.INT64 and tensor.name not in scaling
+        if tensor.data_type != onnx.TensorProto.INT64 and tensor.name not in scales
     }
 
 
@@ -69,10 +66,16 @@ def _float_operators(model: Any) -> dict[str, int]:
     """Multiplying operators whose two factors are not both read from integers, in a file that has integer weights."""
     nodes = list(model.graph.node)
     dequantized = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
-    if not dequantized and not any(node.op_type in _INTEGER_ONLY for node in nodes):
+    if not dequantized and not any(node.op_type in _INTEGER_WEIGHTS for node in nodes):
         return {}
-    left = [n.op_type for n in nodes if n.op_type in _COMPUTE and not set(n.input[:2]) <= dequantized]
+    left = [n.op_type for n in nodes if n.op_type in _COMPUTE and not _reads_integers(n, dequantized)]
     return dict(Counter(left))
+
+
+def _reads_integers(node: Any, dequantized: set[str]) -> bool:
+    if node.op_type == "MatMulNBits":
+        return bool(attributes(node).get("accuracy_level") == _COMPUTES_IN_INTEGERS)
+    return set(node.input[:2]) <= dequantized
 
 
 def _macs(model: Any) -> int | None:
@@ -86,13 +89,13 @@ def _macs(model: Any) -> int | None:
 def node_macs(node: Any, shapes: Shapes) -> int:
     """Multiply-accumulate operations of one node; KeyError where a shape is unknown."""
     kind = node.op_type
+    first, second = FACTORS.get(kind, (0, 1))
     if kind in _CONVOLUTIONS:
-        return prod(shapes[node.output[0]]) * prod(shapes[node.input[3 if kind == "QLinearConv" else 1]][1:])
+        return prod(shapes[node.output[0]]) * prod(shapes[node.input[second]][1:])
     if kind == "ConvTranspose":
         return prod(shapes[node.input[0]]) * prod(shapes[node.input[1]][1:])
     if kind in _PRODUCTS:
-        transposed = any(a.name == "transA" and a.i for a in node.attribute)
-        return prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if transposed else -1]
+        return prod(shapes[node.output[0]]) * shapes[node.input[first]][-2 if attributes(node).get("transA") else -1]
     if kind in _RECURRENT:
         steps = shapes[node.input[0]][0] * shapes[node.input[0]][1]
         return steps * (prod(shapes[node.input[1]]) + prod(shapes[node.input[2]]))
@@ -103,13 +106,14 @@ def shapes_of(model: Any) -> Shapes:
     """Shapes of all tensors whose every axis is known when the first axis of the inputs is 1."""
     import onnx
 
+    stored = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    model = in_standard(model)
     for value in model.graph.input:
         for axis in value.type.tensor_type.shape.dim[:1]:
             if not axis.dim_value:
                 axis.dim_value = 1
     del model.graph.value_info[:]  # tools leave shapes that contradict the new batch
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    stored = {tensor.name: tuple(tensor.dims) for tensor in inferred.initializer}
     return stored | dict(_known([*inferred.value_info, *inferred.input, *inferred.output]))
 
 

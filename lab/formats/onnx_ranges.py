@@ -21,52 +21,56 @@ from lab.formats.onnx_files import quantization
 from lab.formats.quiet import quiet
 from lab.plugs import Array
 
-METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+METHODS = {"minmax": "MinMax", "average": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+PERCENTILE = 99.999
 _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _KEPT = 16
 _CHUNK = 256
-_ranges: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
+_ranges: OrderedDict[tuple[str, str, float, str], bytes] = OrderedDict()
 
 
-def write_ranges(model: Path, method: str, x: Array, target: Path) -> Path:
+def write_ranges(model: Path, method: str, x: Array, target: Path, percentile: float = PERCENTILE) -> Path:
     """Write the ranges of a model's activations as a calibration cache file of onnxruntime.
 
     Args:
         model: an ONNX file; onnxruntime writes beside it.
-        method: "minmax", "entropy" or "percentile".
+        method: "minmax", "average", "entropy" or "percentile".
         x: calibration items as the model takes them, shape (n, *item).
         target: the file to write.
+        percentile: how many percent of an activation's values lie inside its range; read by the method of that name.
     """
-    key = (sha256(model.read_bytes()).hexdigest(), method, sha256(x.tobytes()).hexdigest())
+    key = (sha256(model.read_bytes()).hexdigest(), method, percentile, sha256(x.tobytes()).hexdigest())
     if key not in _ranges:
-        _collect(model, method, x, target)
+        _collect(model, method, x, target, percentile)
         _remember(key, target.read_bytes())
     target.write_bytes(_ranges[key])
     return target
 
 
-def _remember(key: tuple[str, str, str], ranges: bytes) -> None:
+def _remember(key: tuple[str, str, float, str], ranges: bytes) -> None:
     _ranges[key] = ranges
     while len(_ranges) > _KEPT:
         _ranges.popitem(last=False)
 
 
-def _collect(model: Path, method: str, x: Array, target: Path) -> None:
+def _collect(model: Path, method: str, x: Array, target: Path, percentile: float) -> None:
     from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 
     package = quantization()
-    augmented = model.with_name("augmented.onnx")
+    augmented, chunk = model.with_name("augmented.onnx"), len(x) if method == "average" else _CHUNK
     with quiet():
         calibrator = create_calibrator(
-            model, _operators(), str(augmented), getattr(package.CalibrationMethod, METHODS[method])
-        )
-        for start in range(0, len(x), _CHUNK):
-            calibrator.collect_data(_Reader(calibrator.infer_session, x[start : start + _CHUNK]))
+            model, operators(), str(augmented), getattr(package.CalibrationMethod, METHODS[method]),
+            extra_options={"average": {"moving_average": True}, "percentile": {"percentile": percentile}}.get(method, {}),
+        )  # fmt: skip
+        for start in range(0, len(x), chunk):
+            one_by_one = method == "average"  # the mean is taken over feeds
+            calibrator.collect_data(_Reader(calibrator.infer_session, x[start : start + chunk], one_by_one))
         save_tensors_data(calibrator.compute_data(), target)
 
 
-def _operators() -> list[str]:
-    """The operator types that `quantize_static` calibrates when it is told none."""
+def operators() -> list[str]:
+    """The operator types that `quantize_static` calibrates and quantizes when it is told none."""
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
     return sorted({*QLinearOpsRegistry, *QDQRegistry})
@@ -78,11 +82,11 @@ class _Reader:
     The methods take minima, maxima and histograms over all items of a chunk, so the batch changes no range.
     """
 
-    def __init__(self, session: Any, x: Array) -> None:
+    def __init__(self, session: Any, x: Array, one_by_one: bool = False) -> None:
         feed = session.get_inputs()[0]
         shape = [size if isinstance(size, int) else None for size in feed.shape]
         items = fit_items(x, shape).astype(_DTYPES.get(feed.type, np.float32))
-        size = shape[0] or len(items)
+        size = shape[0] or (1 if one_by_one else len(items))
         parts = [items[start : start + size] for start in range(0, len(items) - len(items) % size, size)]
         self._feeds: Iterator[dict[str, Array]] = iter([{feed.name: part} for part in parts])
 

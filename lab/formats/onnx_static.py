@@ -1,16 +1,61 @@
-"""The two halves of onnxruntime's static quantization: preparing the graph, and writing integers into it."""
+"""ONNX Runtime's static quantization: preparing the graph, choosing its nodes, and writing integers into it (QDQ)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lab.formats.onnx_files import quantization
-from lab.formats.onnx_ranges import METHODS
+from lab.errors import LabError
+from lab.formats.onnx_choice import Choice, choose, is_chosen, nothing_quantized
+from lab.formats.onnx_files import QUANTIZED, load_onnx, quantization, working_copy
+from lab.formats.onnx_origins import origins
+from lab.formats.onnx_ranges import METHODS, PERCENTILE, check_finite, operators, write_ranges
+from lab.formats.onnx_rewriting import name_nodes, own_weights, read_unrounded
+from lab.formats.onnx_wide import wide_tensors
 from lab.formats.quiet import quiet
+from lab.formats.refusals import ORT, refusal
+from lab.plugs import Context
 
-_SCHEMES = {"u8s8": ("QUInt8", "QInt8"), "s8s8": ("QInt8", "QInt8"), "u8u8": ("QUInt8", "QUInt8")}
+_KEPT = 8
+_TOLD = 4
+
+
+@dataclass(frozen=True)
+class Types:
+    """Names of onnxruntime.quantization.QuantType for activations, weights, and the activations of wide layers."""
+
+    activation: str
+    weight: str
+    wide: str = "QUInt16"
+
+
+def static(source: Path, params: Mapping[str, Any], context: Context, types: Types) -> Path:
+    """Write the statically quantized variant of a float ONNX file.
+
+    Args:
+        params: per_channel, method and the options of `lab.formats.calibrating.CALIBRATION`; what else is there of
+            reduce_range, symmetric_activations, quantize_bias, percentile, preprocess, OPERATORS and
+            `lab.formats.choosing` is heeded.
+
+    Raises:
+        InvalidFile: no float ONNX file, or one that ONNX Runtime cannot quantize.
+        InvalidOption: a layer or operator type is named that there is not.
+    """
+    model = working_copy(source, context.workdir)
+    model = preprocess(model) if params.get("preprocess", True) else model
+    x = check_finite(context.calibration(params["calibration_samples"]))
+    ranges = write_ranges(
+        model, params["method"], x, context.workdir / "ranges.json", params.get("percentile", PERCENTILE)
+    )
+    model, choice = _prepare(source, model, params)
+    target = quantize(model, params, types, ranges, choice, context.workdir / "model.onnx")
+    _check_quantized(target, params)
+    if words := in_words(target, choice):
+        context.note("layers", words)
+    return target
 
 
 def preprocess(model: Path) -> Path:
@@ -18,28 +63,111 @@ def preprocess(model: Path) -> Path:
 
     Source: onnxruntime.quantization.shape_inference.quant_pre_process.
     """
+    target = model.with_name("preprocessed.onnx")
+    target.write_bytes(_preprocessed(model.read_bytes()))
+    return target
+
+
+@lru_cache(maxsize=_KEPT)
+def _preprocessed(content: bytes) -> bytes:
+    """What `quant_pre_process` makes of a file's content; a warm process does it once for all variants of a model."""
+    import tempfile
+
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    target = model.with_name("preprocessed.onnx")
-    with quiet():
-        quant_pre_process(str(model), str(target), skip_symbolic_shape=True)
-    return target
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        before, after = Path(folder) / "source.onnx", Path(folder) / "preprocessed.onnx"
+        before.write_bytes(content)
+        quant_pre_process(str(before), str(after), skip_symbolic_shape=True)
+        return after.read_bytes()
 
 
-def quantize(model: Path, params: Mapping[str, Any], ranges: Path, target: Path) -> Path:
-    """Write the static int8 variant (QDQ) of a model.
+def _prepare(source: Path, model: Path, params: Mapping[str, Any]) -> tuple[Path, Choice]:
+    """The file to quantize, and what of it."""
+    import onnx
+
+    if not is_chosen(params):
+        return model, Choice()
+    graph = load_onnx(model)
+    name_nodes(graph)
+    found = origins(load_onnx(source).graph, graph.graph)
+    choice = choose(source, found, params, operators())
+    own_weights(graph, choice.left)
+    onnx.save(graph, str(model))
+    return model, choice
+
+
+def quantize(model: Path, params: Mapping[str, Any], types: Types, ranges: Path, choice: Choice, target: Path) -> Path:
+    """Write the static variant (QDQ) of a model.
 
     Args:
-        params: scheme, per_channel, reduce_range and method of the technique `onnx_static_int8`.
+        params: as in `static`.
         ranges: calibration cache of the same method, see `lab.formats.onnx_ranges.write_ranges`.
+        choice: of nodes; nodes have names, no two the same, where it chooses any.
+
+    Raises:
+        InvalidFile: ONNX Runtime cannot quantize the model so.
     """
     package = quantization()
-    activation, weight = (getattr(package.QuantType, kind) for kind in _SCHEMES[params["scheme"]])
-    with quiet():
-        package.quantize_static(
-            model, target, None, quant_format=package.QuantFormat.QDQ, activation_type=activation, weight_type=weight,
-            per_channel=params["per_channel"], reduce_range=params["reduce_range"],
-            calibrate_method=getattr(package.CalibrationMethod, METHODS[params["method"]]),
-            calibration_cache_path=ranges,
-        )  # fmt: skip
+    kind = package.QuantType
+    try:
+        with quiet():
+            package.quantize_static(
+                model, target, None, quant_format=package.QuantFormat.QDQ, activation_type=kind[types.activation],
+                weight_type=kind[types.weight], per_channel=params["per_channel"], reduce_range=params.get("reduce_range", False),
+                calibrate_method=package.CalibrationMethod[METHODS[params["method"]]], calibration_cache_path=ranges,
+                nodes_to_quantize=choice.quantize and list(choice.quantize), extra_options=_extra(model, params, types, choice, kind),
+            )  # fmt: skip
+    except LabError:
+        raise
+    except Exception as error:
+        raise refusal("ONNX Runtime's quantizer", str(error) or repr(error), str(model.name), ORT) from error
+    return _unround(target, choice)
+
+
+def _extra(model: Path, params: Mapping[str, Any], types: Types, choice: Choice, kind: Any) -> dict[str, Any]:
+    graph = load_onnx(model)
+    wide = wide_tensors(graph, choice.wide, choice.quantize or ())
+    overrides = {tensor: [{"quant_type": kind[types.wide]}] for tensor in wide}
+    overrides |= {table: [{"quant_type": kind[types.weight]}] for table in _tables(graph) if "16" in types.activation}
+    return {
+        "ActivationSymmetric": params.get("symmetric_activations", False),
+        "QuantizeBias": params.get("quantize_bias", True),
+        "TensorQuantOverrides": overrides,
+    }
+
+
+def _tables(model: Any) -> list[str]:
+    """Stored tensors that are looked up: the quantizer takes them for activations and would give them as many bits."""
+    import onnx
+
+    floats = {t.name for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT}
+    return sorted({node.input[0] for node in model.graph.node if node.op_type == "Gather"} & floats)
+
+
+def _unround(target: Path, choice: Choice) -> Path:
+    import onnx
+
+    if choice.left:
+        model = load_onnx(target)
+        read_unrounded(model, choice.left, choice.quantize or ())
+        onnx.save(model, str(target))
     return target
+
+
+def _check_quantized(target: Path, params: Mapping[str, Any]) -> None:
+    types = {node.op_type for node in load_onnx(target).graph.node}
+    if not types & QUANTIZED:
+        raise nothing_quantized(params, sorted(types & {*operators()}))
+
+
+def in_words(target: Path, choice: Choice) -> str:
+    """What a person who named layers should know about the file that came of it; "" where it is as they said."""
+    graph = load_onnx(target).graph
+    made = {tensor for node in graph.node if node.op_type == "DequantizeLinear" for tensor in node.output}
+    rounded = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"}
+    kept = [node for node in graph.node if node.name in choice.kept]
+    integer = [choice.kept[n.name] for n in kept if set(n.input) <= made and set(n.output) <= rounded]
+    words = [f"{name} is computed inside {other}" for name, other in choice.inside.items()]
+    words += [f"{name} reads and makes integers all the same, because its neighbours do" for name in integer]
+    return "; ".join([*words[:_TOLD], *([f"and {len(words) - _TOLD} more such"] if len(words) > _TOLD else [])])

@@ -1,39 +1,32 @@
-"""ONNX Runtime on the CPU: the runtime of servers, desktops and many phones."""
+"""ONNX Runtime: the runtime of servers, desktops and many phones."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from lab.errors import InvalidFile
+from lab.formats.ort_sessions import CPU, LEVELS, PROVIDERS, onnxruntime, open_session, providers
+from lab.formats.refusals import ORT, refusal
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
 
 _DTYPES = {"float": "float32", "double": "float64"}
-_LOG_ERRORS = 3
-
-
-def _onnxruntime() -> Any:
-    """The package, without the telemetry that it sends since 1.29 unless told not to before its import."""
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
-
-    return onnxruntime
 
 
 def _preload() -> None:
-    _onnxruntime()
+    onnxruntime()
 
 
 class OrtSession:
     """One model in ONNX Runtime, fed through its only input and read from its first output."""
 
-    def __init__(self, path: str, threads: int) -> None:
-        self._session = _open(path, threads)
+    def __init__(self, path: str, threads: int = 1, level: str = "all", provider: str = CPU) -> None:
+        self._session = open_session(path, threads, level, provider)
         self._feed, self._fetch = _the_only_input(self._session), self._session.get_outputs()[0]
         self.input, self.output = _info(self._feed), _info(self._fetch)
         self._name, self._outputs, self._run = self._feed.name, [self._fetch.name], self._session.run
+        self._path = path
 
     def prepare(self, x: Array) -> Array:
         """The batch in the type that the model takes."""
@@ -41,19 +34,11 @@ class OrtSession:
 
     def run(self, x: Array) -> Array:
         """Shape (batch, *input) -> (batch, *output)."""
-        output: Array = self._run(self._outputs, {self._name: x})[0]
+        try:
+            output: Array = self._run(self._outputs, {self._name: x})[0]
+        except Exception as error:
+            raise refusal("ONNX Runtime", str(error), self._path, ORT) from error
         return output
-
-
-def _open(path: str, threads: int) -> Any:
-    onnxruntime = _onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = _LOG_ERRORS
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise InvalidFile(f"ONNX Runtime refuses this file: {str(error).strip()[:500]}", given=path) from error
 
 
 def _the_only_input(session: Any) -> Any:
@@ -70,13 +55,17 @@ def _info(argument: Any) -> TensorInfo:
 
 
 def _load(path: str, options: Mapping[str, Any]) -> OrtSession:
-    return OrtSession(str(path), int(options.get("threads", 1)))
+    level, provider = options.get("graph_optimization", "all"), options.get("provider", CPU)
+    return OrtSession(str(path), int(options.get("threads", 1)), level, provider)
 
 
 RUNTIME = Runtime(
     id="ort",
-    title="ONNX Runtime (CPU)",
-    help="Runs ONNX files with Microsoft's CPU kernels; takes any batch where the file leaves the batch axis free.",
+    title="ONNX Runtime",
+    help=(
+        "Runs ONNX files with Microsoft's CPU kernels, or on what its execution providers reach; takes any batch where the "
+        "file leaves the batch axis free."
+    ),
     formats=("onnx",),
     preload=_preload,
     load=_load,
@@ -85,7 +74,20 @@ RUNTIME = Runtime(
             id="threads", label="Threads", kind="int", default=1, low=1, high=64, affects_output=False,
             help="How many CPU threads compute one operator; 1 is the steadiest to measure.", sweep={"full": (1, 2)},
         ),
+        Option(
+            id="graph_optimization", label="Graph optimization", kind="choice", default="all", choices=tuple(LEVELS),
+            help=(
+                "How far operators are fused when the file is loaded: not at all, only such as every device has, also "
+                "ONNX Runtime's own, or all, which lays tensors out for this CPU too. Fused operators round differently."
+            ),
+            sweep={"full": ("all", "disabled")},
+        ),
+        Option(
+            id="provider", label="Execution provider", kind="choice", default=CPU, choices=tuple(PROVIDERS),
+            help="What computes the operators; those that a provider does not know are left to the CPU.",
+        ),
     ),
+    providers=providers,
     requires=("onnxruntime",),
     version_of="onnxruntime",
 )  # fmt: skip

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.formats.choosing import LAYERS, chosen_suffix
 from lab.formats.naming import speaking_name
+from lab.formats.onnx_choice import OPERATORS, operators_suffix
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -14,17 +16,9 @@ _BOTH = (False, True)
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.onnx_files import quantization, working_copy
-    from lab.formats.quiet import quiet
+    from lab.formats.onnx_dynamic import dynamic
 
-    package, target = quantization(), context.workdir / "model.onnx"
-    kind = package.QuantType.QInt8 if params["weight_type"] == "int8" else package.QuantType.QUInt8
-    with quiet():
-        package.quantize_dynamic(
-            working_copy(source, context.workdir), target, weight_type=kind,
-            per_channel=params["per_channel"], reduce_range=params["reduce_range"],
-        )  # fmt: skip
-    return target
+    return dynamic(source, params, context)
 
 
 def _name(params: Mapping[str, Any]) -> str:
@@ -33,6 +27,8 @@ def _name(params: Mapping[str, Any]) -> str:
         "u8s8" if params["weight_type"] == "int8" else "",
         "per_channel" if params["per_channel"] else "",
         "reduced" if params["reduce_range"] else "",
+        operators_suffix(params),
+        chosen_suffix(params),
     )
 
 
@@ -66,7 +62,10 @@ TECHNIQUE = Technique(
             ),
             sweep={"full": ("uint8", "int8")},
         ),
+        OPERATORS,
+        *LAYERS,
     ),
     requires=("onnx", "onnxruntime"),
+    extra={"full": ({"operators": ("Gemm", "MatMul")},)},
     typical_s=0.3,
 )  # fmt: skip

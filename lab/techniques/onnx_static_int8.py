@@ -7,23 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from lab.formats.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
+from lab.formats.choosing import LAYERS, WIDE, chosen_suffix
 from lab.formats.naming import speaking_name
+from lab.formats.onnx_choice import OPERATORS, operators_suffix
 from lab.options import Option
 from lab.plugs import Context, Technique
 
 _BOTH = (False, True)
+_SCHEMES = {"u8s8": ("QUInt8", "QInt8"), "s8s8": ("QInt8", "QInt8"), "u8u8": ("QUInt8", "QUInt8")}
+_PERCENTILE = 99.999
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.onnx_files import working_copy
-    from lab.formats.onnx_ranges import check_finite, write_ranges
-    from lab.formats.onnx_static import preprocess, quantize
+    from lab.formats.onnx_static import Types, static
 
-    model = working_copy(source, context.workdir)
-    model = preprocess(model) if params["preprocess"] else model
-    x = check_finite(context.calibration(params["calibration_samples"]))
-    ranges = write_ranges(model, params["method"], x, context.workdir / "ranges.json")
-    return quantize(model, params, ranges, context.workdir / "model.onnx")
+    activation, weight = _SCHEMES[params["scheme"]]
+    return static(source, params, context, Types(activation, weight, f"{activation[:-1]}16"))
 
 
 def _name(params: Mapping[str, Any]) -> str:
@@ -32,11 +31,26 @@ def _name(params: Mapping[str, Any]) -> str:
         params["scheme"] if params["scheme"] != "u8s8" else "",
         "per_channel" if params["per_channel"] else "",
         "reduced" if params["reduce_range"] else "",
-        params["method"] if params["method"] != "minmax" else "",
+        "symmetric" if params["symmetric_activations"] else "",
+        _method(params),
+        "" if params["quantize_bias"] else "float_bias",
         "" if params["preprocess"] else "no_preprocess",
         calibration_suffix(params),
+        operators_suffix(params),
+        chosen_suffix(params),
     )
 
+
+def _method(params: Mapping[str, Any]) -> str:
+    other = "" if params["percentile"] == _PERCENTILE else f"{params['percentile']:g}"
+    return "" if params["method"] == "minmax" and not other else f"{params['method']}{other}"
+
+
+_ONE_AT_A_TIME: tuple[Mapping[str, Any], ...] = (
+    {"method": "average"}, {"method": "percentile", "percentile": 99.9}, {"symmetric_activations": True},
+    {"quantize_bias": False}, {"operators": ("Conv", "Gemm", "MatMul")},
+)  # fmt: skip
+"""What the full preset tries beside its grid; the last one quantizes only where it pays, in operators that multiply."""
 
 TECHNIQUE = Technique(
     id="onnx_static_int8",
@@ -67,13 +81,25 @@ TECHNIQUE = Technique(
         ),
         Option(
             id="method", label="Calibration method", kind="choice", default="minmax",
-            choices=("minmax", "entropy", "percentile"),
+            choices=("minmax", "average", "entropy", "percentile"),
             help=(
-                "How an activation's range is chosen: its extremes, the range that loses least information, or the "
-                "range of 99.999 % of its values. ONNX Runtime's entropy starts with no more bins than it needs: on up "
-                "to 256 items it keeps the extremes."
+                "How an activation's range is chosen: its extremes, the mean of each item's extremes, the range that "
+                "loses least information, or the range of nearly all of its values. ONNX Runtime's entropy starts with "
+                "no more bins than it needs: on up to 256 items it keeps the extremes."
             ),
             sweep={"standard": ("minmax", "percentile"), "full": ("minmax", "entropy", "percentile")},
+        ),
+        Option(
+            id="percentile", label="Percentile", kind="float", default=_PERCENTILE, low=90.0, high=100.0, unit="%",
+            help="How much of an activation's values the method percentile keeps within the range; the rest is cut off.",
+        ),
+        Option(
+            id="symmetric_activations", label="Symmetric activations", kind="bool", default=False,
+            help="Centres each activation's range on zero, as some accelerators demand: what never is negative loses a bit.",
+        ),
+        Option(
+            id="quantize_bias", label="Integer bias", kind="bool", default=True,
+            help="Off keeps the biases in float: they are few, but a 32-bit integer bias may overflow where scales are small.",
         ),
         *CALIBRATION,
         Option(
@@ -83,9 +109,12 @@ TECHNIQUE = Technique(
                 "and fewer places that round. Off is for models that the folding breaks."
             ),
         ),
+        OPERATORS,
+        *LAYERS,
+        WIDE,
     ),
     requires=("onnx", "onnxruntime"),
     needs_calibration=True,
-    extra={"full": CALIBRATION_STUDY},
+    extra={"full": (*CALIBRATION_STUDY, *_ONE_AT_A_TIME)},
     typical_s=0.7,
 )  # fmt: skip

@@ -1,0 +1,46 @@
+"""Layers with 16-bit activations in a statically quantized ONNX file: which tensors that means.
+
+A layer's activations are what it reads and what it makes. Their neighbours read and write the same tensors, so a neighbour
+that stays in 8 bits has one side in 16; what only moves numbers (a transposition) hands on the type of what it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+_MOVING = frozenset({
+    "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Resize", "MaxPool", "AveragePool", "Slice", "TopK", "Pad",
+    "Split", "Gather", "GatherElements",
+})  # fmt: skip
+"""Operators whose output onnxruntime.quantization stores with the scale of their input."""
+
+
+def wide_tensors(model: Any, wide: Collection[str], quantized: Collection[str]) -> list[str]:
+    """The activations of these nodes whose stored type decides over theirs, in the graph's order.
+
+    Args:
+        model: ModelProto with inferred shapes.
+        wide: names of the nodes.
+        quantized: names of the nodes that are quantized.
+    """
+    maker = {tensor: node for node in model.graph.node for tensor in node.output}
+    floats = _float_activations(model)
+    touched = [tensor for node in model.graph.node if node.name in wide for tensor in [*node.input, *node.output]]
+    sources = [_source(tensor, maker, quantized) for tensor in touched]
+    return [tensor for tensor in dict.fromkeys(sources) if tensor in floats]
+
+
+def _source(tensor: str, maker: dict[str, Any], quantized: Collection[str]) -> str:
+    """The tensor that this one has its scale from."""
+    while tensor in maker and maker[tensor].op_type in _MOVING and maker[tensor].name in quantized:
+        tensor = maker[tensor].input[0]
+    return tensor
+
+
+def _float_activations(model: Any) -> set[str]:
+    import onnx
+
+    known = [*model.graph.value_info, *model.graph.input, *model.graph.output]
+    stored = {tensor.name for tensor in model.graph.initializer}
+    return {v.name for v in known if v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT} - stored
