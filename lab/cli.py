@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +120,19 @@ def _technique_json(t: Any) -> dict[str, Any]:
 
 
 def runtimes(as_json: bool) -> None:
-    """List every runtime with its options."""
+    """List every runtime with its options, and the execution providers that it could compute with."""
     found = lab.available_runtimes().values()
+    offered = {r.id: r.providers() if r.providers and not r.missing else () for r in found}
     if as_json:
         return print(json.dumps([{"id": r.id, "title": r.title, "formats": list(r.formats), "missing": r.missing,
+                                  "providers": [asdict(p) for p in offered[r.id]],
                                   "options": [o.to_json() for o in r.options]} for r in found], indent=1))  # fmt: skip
     _table(["id", "runs", "needs", "options"], [
         [r.id, "/".join(r.formats), f"pip install {r.missing}" if r.missing else "", ", ".join(o.id for o in r.options)] for r in found
+    ])  # fmt: skip
+    print()
+    _table(["runtime", "provider", "here", "why"], [
+        [id_, p.name, "yes" if p.available else "no", p.why] for id_, listed in offered.items() for p in listed
     ])  # fmt: skip
 
 
