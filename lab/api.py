@@ -30,7 +30,7 @@ from lab.store.home import folder as home_folder
 from lab.store.home import home
 from lab.store.layers import layers_of
 from lab.training import Trained
-from lab.types import FINISHED, Layer, Measurement, ModelCard, Recipe, Study, StudySpec, Target, Trial, digest_of
+from lab.types import FINISHED, Layer, Measurement, ModelCard, Recipe, Study, StudySpec, Target, Trial
 
 LONGEST_PAUSE_S = 0.2
 
@@ -240,8 +240,8 @@ def extend(study_id: str, recipes: Sequence[Recipe], targets: Sequence[Target] |
         raise UsageError("None of these recipes leads to the study's targets", given=[recipes_.name_of(r) for r in recipes],
                          remedy="Name a target that runs what the recipes make")  # fmt: skip
     there = records.trials(study_id)
-    known = {digest_of([t.recipe.to_json(), t.target.to_json()]): t.id for t in there}
-    wanted = {digest_of([t.recipe.to_json(), t.target.to_json()]): t for t in planned}
+    known = {recipes_.identity(t.recipe, t.target): t.id for t in there}
+    wanted = {recipes_.identity(t.recipe, t.target): t for t in planned}
     fresh = [t for key, t in wanted.items() if key not in known]
     rows = [
         Trial(f"{study_id}-{n:04d}", study_id, n, t.name, t.recipe, t.target)

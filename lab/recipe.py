@@ -52,6 +52,12 @@ def complete_target(target: Target) -> Target:
     return Target(runtime.id, validate(runtime.options, target.options, runtime.id))
 
 
+def identity(recipe: Recipe, target: Target) -> str:
+    """Equal for equal recipes on equal targets, also where one was stored before an option existed."""
+    whole = Recipe(tuple(map(complete_step, recipe.steps)))
+    return digest_of([whole.to_json(), complete_target(target).to_json()])
+
+
 def name_of(recipe: Recipe) -> str:
     """The recipe's speaking name; "float32" where it only converts."""
     names = [registry.technique(s.technique).name(s.params) for s in recipe.steps]
@@ -192,7 +198,7 @@ def plan(spec: StudySpec, card: ModelCard) -> Plan:
                 whole = Recipe(tuple(map(complete_step, recipe.steps)))
                 skipped.append(f"{name_of(whole)} on {target.runtime}: {error}")
             else:
-                trials.setdefault(digest_of([trial.recipe.to_json(), target.to_json()]), trial)
+                trials.setdefault(identity(trial.recipe, target), trial)
     if not trials:
         raise UsageError("Nothing can be run", given=skipped[0] if skipped else "no target",
                          remedy="Name a target that the model can be converted for")  # fmt: skip

@@ -21,7 +21,8 @@ def step_key(source_sha256: str, steps: Sequence[Step], card: ModelCard, data_di
 def output_options(target: Target) -> dict[str, Any]:
     """The target's options that change answers, the others at their default: predictions are evaluated once for all."""
     options = registry.runtime(target.runtime).options
-    return {o.id: target.options[o.id] if o.affects_output else o.default for o in options}
+    given = target.options  # a stored target may be older than an option
+    return {o.id: given.get(o.id, o.default) if o.affects_output else o.default for o in options}
 
 
 def evaluate_key(

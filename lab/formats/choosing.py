@@ -45,7 +45,7 @@ def _few(names: Collection[str]) -> str:
     plain = [re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_") for name in names]
     if len(plain) == 1 and len(plain[0]) <= LONGEST_NAME:
         return plain[0]
-    return f"{len(plain)}_layers_{digest_of(sorted(names))[:4]}"
+    return f"{len(plain)}_layer{'s' * (len(plain) > 1)}_{digest_of(sorted(names))[:4]}"
 
 
 def left_float(params: Mapping[str, Any], quantizable: Collection[str]) -> tuple[str, ...]:

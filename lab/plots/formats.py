@@ -21,6 +21,7 @@ _SCALES: Mapping[str, Sequence[tuple[float, float, str]]] = {
     SECONDS: ((60.0, 60.0, "min"), (0.1, 1.0, "s"), (1e-4, 1e-3, "ms"), (1e-7, 1e-6, "µs"), (0.0, 1e-9, "ns")),
     BYTES: ((1e9, 1e9, "GB"), (1e6, 1e6, "MB"), (1e3, 1e3, "kB"), (0.0, 1.0, "B")),
     SHARE: ((0.0, 0.01, "%"),),
+    "nat": ((0.1, 1.0, "nat"), (0.0, 1e-3, "mnat")),
 }
 """unit -> (from this value on, divide by this, suffix), largest first."""
 
