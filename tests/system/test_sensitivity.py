@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lab
-from lab.errors import UsageError
+from lab.analysis.sensitivity import REST
+from lab.errors import UnknownId, UsageError
 from lab.types import ModelCard, Recipe, Step, Trial
+from tests import tiny
 
 COARSE = Recipe((Step("tflite_static_wi4_ai8", {"per_channel": False}),))
 TOP = 5
@@ -42,17 +45,26 @@ def test_the_layers_that_it_names_win_back_half_of_what_was_lost(lab_home: Path)
     assert mended.measurements["size_bytes"].value < 0.5 * lab.trials(study.id)[0].measurements["size_bytes"].value
 
 
-def test_every_layer_is_asked_and_named_on_the_small_model(small_card: ModelCard) -> None:
-    study = lab.sweep(small_card.id, space={}, recipes=[Recipe((Step("onnx_static_int8"),))], targets=["ort"])
+def test_every_layer_is_asked_and_named_on_a_tiny_model(lab_home: Path, tmp_path: Path) -> None:
+    file, x = tiny.write_onnx(tmp_path / "tiny.onnx"), tiny.items(200)
+    y = tiny.answers("ort", file, x).argmax(axis=1)
+    np.savez(tmp_path / "tiny.npz", x_calibration=x, y_calibration=y, x_test=x, y_test=y)
+    card = lab.add_model(file, tmp_path / "tiny.npz", layout="NHWC")
+    study = lab.sweep(card.id, space={}, recipes=[Recipe((Step("onnx_static_int8"),))], targets=["ort"])
     about = lab.start_sensitivity(only_trial(study.id, "static_wi8_ai8").id)
     lab.wait(about)
     found = lab.sensitivity(about)
-    assert [x.group.name for x in found.layers] == ["gemm"]
-    assert found.layers[0].recovered == pytest.approx(1.0)  # the only layer there is: without it nothing is quantized
-    assert {t.state for t in lab.trials(about)} == {"complete"}
-    added = lab.mixed_precision(about, budget=4)
+    multiplying = [x for x in found.layers if x.group.name != REST]
+    assert {x.group.type for x in multiplying} == {"Conv", "Gemm"}
+    assert all(x.noise and x.recovered and x.recovered > 0 for x in multiplying)
+    added = lab.mixed_precision(about, budget=2)
     lab.wait(study.id)
-    assert [t.name for t in lab.trials(study.id) if t.id in added] == ["static_wi8_ai8_float_gemm"]
+    mixed = [t for t in lab.trials(study.id) if t.id in added]
+    assert mixed
+    whole = only_trial(study.id, "static_wi8_ai8").measurements["sqnr_db"].value
+    assert all(t.measurements["sqnr_db"].value > whole for t in mixed if t.state == "complete")
+    with pytest.raises(UnknownId, match="layer"):
+        lab.raise_layers(about, ["no such layer"])
 
 
 def test_a_recipe_without_layers_to_choose_is_refused_with_those_that_have(small_card: ModelCard) -> None:
