@@ -39,7 +39,10 @@ def test_a_tflite_file(tiny_tflite: Path) -> None:
     }
 
 
-ONNX = [("onnx_fp16", {}), ("onnx_dynamic_int8", {}), ("onnx_static_int8", {})]
+ONNX = [
+    ("onnx_fp16", {}), ("onnx_dynamic_int8", {}), ("onnx_static_int8", {}), ("onnx_static_wi8_ai16", {}), ("onnx_fuse", {}),
+    ("onnx_weight_only_wi4", {"Conv": 1, "MatMulNBits": 1}),
+]  # fmt: skip
 TFLITE = [
     ("tflite_fp16", {}), ("tflite_dynamic_wi8_afp32", {}),
     ("tflite_static_wi8_ai8", {}), ("tflite_static_wi8_ai16", {}),

@@ -9,7 +9,8 @@ import pytest
 
 from lab.errors import InvalidFile
 from lab.formats import onnx_ranges
-from lab.registry import technique
+from lab.options import validate
+from lab.registry import technique, techniques
 from tests import tiny
 
 HALF_A_STEP = 0.5001
@@ -28,7 +29,7 @@ def _plain(source: Path, target: Path, preprocess: bool, method: str, per_channe
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(q.CalibrationDataReader):  # type: ignore[misc]
-        feeds = iter([{"x": item[None]} for item in tiny.items(N, seed=2, channels_first=True)])
+        feeds = iter([{"x": item[None]} for item in tiny.items(512, seed=2, channels_first=True)[:N]])
 
         def get_next(self) -> Any:
             return next(self.feeds, None)
@@ -107,10 +108,15 @@ def test_reduced_weights_use_seven_bits(tiny_onnx: Path, tmp_path: Path) -> None
     assert np.abs(stored["conv_quantized"]).max() <= 64
 
 
+BITS = {
+    "onnx_fp16": 16, "onnx_dynamic_int8": 8, "onnx_static_int8": 8, "onnx_static_wi8_ai16": 8, "onnx_fuse": 32,
+}  # fmt: skip
+
+
 def test_sizes_follow_the_bits(tmp_path: Path) -> None:
     wide = tiny.write_onnx(tmp_path / "wide.onnx", filters=512)
     count = sum(value.size for value in tiny.weights(512).values())
-    for name, bits in (("onnx_fp16", 16), ("onnx_dynamic_int8", 8), ("onnx_static_int8", 8)):
+    for name, bits in BITS.items():
         size = tiny.apply(name, wide, tmp_path / name).stat().st_size
         assert size == pytest.approx(count * bits / 8, abs=5000)
 
@@ -126,13 +132,13 @@ def test_the_source_and_its_folder_stay_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     source = tiny.write_onnx(tmp_path / "store" / "model.onnx")
     before = source.read_bytes()
-    for name in ("onnx_fp16", "onnx_dynamic_int8", "onnx_static_int8"):
-        tiny.apply(name, source, tmp_path / name)
+    for plug in ONNX:
+        tiny.apply(plug.id, source, tmp_path / plug.id)
     assert [p.name for p in source.parent.iterdir()] == ["model.onnx"]
     assert source.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["onnx_fp16", "onnx_dynamic_int8", "onnx_static_int8"])
+@pytest.mark.parametrize("name", [name for name in BITS if name != "onnx_fuse"] + ["onnx_weight_only_wi4"])
 def test_quantizing_twice_is_refused(name: str, tiny_onnx: Path, tmp_path: Path) -> None:
     once = tiny.apply("onnx_static_int8", tiny_onnx, tmp_path / "once")
     with pytest.raises(InvalidFile, match="quantized already"):
@@ -150,4 +156,63 @@ def test_names_say_what_differs_from_the_defaults() -> None:
     assert plug.name(defaults) == "static_wi8_ai8"
     changed = {"scheme": "s8s8", "per_channel": True, "reduce_range": True, "method": "entropy",
                "calibration_samples": 512, "preprocess": False}  # fmt: skip
-    assert plug.name(changed) == "static_wi8_ai8_s8s8_per_channel_reduced_entropy_no_preprocess_n512"
+    assert plug.name(defaults | changed) == "static_wi8_ai8_s8s8_per_channel_reduced_entropy_no_preprocess_n512"
+    more = {"method": "percentile", "percentile": 99.9, "symmetric_activations": True, "quantize_bias": False,
+            "operators": ("MatMul", "Conv"), "keep_float": ("conv0",)}  # fmt: skip
+    assert plug.name(defaults | more) == (
+        "static_wi8_ai8_symmetric_percentile99.9_float_bias_ops_Conv_MatMul_float_conv0"
+    )
+
+
+ONNX = [plug for plug in techniques().values() if plug.accepts == ("onnx",) and plug.produces == "onnx"]
+
+
+@pytest.mark.parametrize("plug", ONNX, ids=lambda plug: plug.id)
+def test_what_the_full_preset_tries_one_by_one_has_names_and_runs(plug: Any, tiny_onnx: Path, tmp_path: Path) -> None:
+    settings = [validate(plug.options, params, plug.id) for params in plug.extra.get("full", ())]
+    names = [plug.name(params) for params in settings]
+    assert len({*names, plug.name(validate(plug.options, {}, plug.id))}) == len(names) + 1
+    for number, params in enumerate(settings):
+        if params.get("calibration_source", "data") == "data":
+            assert tiny.apply(plug.id, tiny_onnx, tmp_path / str(number), **params).exists()
+
+
+@pytest.mark.parametrize("plug", ONNX, ids=lambda plug: plug.id)
+def test_the_same_parameters_give_the_same_bytes(plug: Any, tiny_onnx: Path, tmp_path: Path) -> None:
+    once, twice = (tiny.apply(plug.id, tiny_onnx, tmp_path / n).read_bytes() for n in ("once", "twice"))
+    assert once == twice
+
+
+# --- more settings of the static technique ----------------------------------------------------------------------------
+
+
+def test_symmetric_activations_are_centred(tiny_onnx: Path, tmp_path: Path) -> None:
+    stored = _initializers(tiny.apply("onnx_static_int8", tiny_onnx, tmp_path, symmetric_activations=True))
+    zeros = {
+        name: int(value) for name, value in stored.items() if name.endswith("zero_point") and value.dtype == np.uint8
+    }
+    assert zeros
+    assert {abs(zero - 127.5) for zero in zeros.values()} == {0.5}
+
+
+def test_biases_may_stay_in_float(tiny_onnx: Path, tmp_path: Path) -> None:
+    stored = _initializers(tiny.apply("onnx_static_int8", tiny_onnx, tmp_path, quantize_bias=False))
+    np.testing.assert_array_equal(stored["conv_bias"], _initializers(tiny_onnx)["conv_bias"])
+    assert np.int32 not in {value.dtype for value in stored.values()}
+
+
+def test_the_average_is_of_each_items_extremes(tiny_onnx: Path, tmp_path: Path) -> None:
+    """The input's range, which needs no inference: 300 items, more than onnxruntime gets at once otherwise."""
+    file = tiny.apply("onnx_static_int8", tiny_onnx, tmp_path, method="average", calibration_samples=300)
+    flat = tiny.items(512, seed=2)[:300].reshape(300, -1)
+    low, high = flat.min(axis=1).mean(), flat.max(axis=1).mean()
+    assert _initializers(file)["x_scale"] == pytest.approx((high - low) / 255, rel=1e-5)
+
+
+@pytest.mark.parametrize("percentile", [99.0, 95.0])
+def test_the_percentile_cuts_off_the_rest(percentile: float, tiny_onnx: Path, tmp_path: Path) -> None:
+    file = tiny.apply("onnx_static_int8", tiny_onnx, tmp_path, method="percentile", percentile=percentile)
+    x = tiny.items(512, seed=2)[:128]
+    tail = (100 - percentile) / 2
+    low, high = np.percentile(x, [tail, 100 - tail])
+    assert _initializers(file)["x_scale"] == pytest.approx((high - low) / 255, rel=0.05)
