@@ -99,6 +99,8 @@ def targets_of(runtime: Runtime, model: str, preset: str, reachable: bool) -> li
     providers(runtime)
     if not (chosen and usable):
         return []
+    if not runtime.options:
+        return [Target(runtime.id)]
     with st.expander("Options"):
         space = option_values(runtime.options, f"{prefix}.{runtime.id}", preset, {})
         chosen_targets = star(runtime.options, space)

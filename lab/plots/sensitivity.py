@@ -88,7 +88,9 @@ def sensitivity_figure(rows: Sequence[Row], mode: theme.Mode = "light") -> Any:
     )  # fmt: skip
     figure = go.Figure([bars, dots])
     figure.update_layout(template=theme.template(mode), height=height_of(rows), barmode="overlay", hovermode="closest")
-    figure.update_xaxes(title="error, % of the output's power", type="log", domain=[0, 0.55])
+    figure.update_xaxes(
+        title="error, % of the output's power", type="log", domain=[0, 0.55], tickformat=".3~r", nticks=5
+    )
     figure.update_layout(
         xaxis2={"title": "accuracy, points", "domain": [0.6, 1], "anchor": "y", "zeroline": True},
         yaxis={"tickvals": names, "ticktext": labels, "autorange": "reversed", "title": "", "range": [len(rows) - 0.5, -0.5]},
