@@ -9,7 +9,8 @@ from typing import Any
 
 from lab.errors import InvalidFile
 
-QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"}
+QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulNBits",
+             "GatherBlockQuantized"}  # fmt: skip
 
 
 def load_onnx(path: Path) -> Any:

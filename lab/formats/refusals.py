@@ -36,7 +36,8 @@ class Refusal:
             return None
         groups = {key: value or "" for key, value in found.groupdict().items()}
         type_, name = groups.get("type", ""), groups.get("name", "")
-        return self.problem.format(**groups), f"{type_} ({name})" if name else type_, self.remedy(type_)
+        operator = f"{type_} ({name})" if type_ and name else type_ or name
+        return self.problem.format(**groups), operator, self.remedy(type_)
 
 
 def refusal(library: str, message: str, given: object, known: Sequence[Refusal] = ()) -> InvalidFile:
@@ -102,6 +103,9 @@ ORT = (
             "{type} takes weights of {allowed} only", _other_number_format),
     Refusal(r"Non-zero status code returned while running (?P<type>\w+) node\. Name:'(?P<name>[^']*)' Status Message: (?P<why>.{0,200})",
             "{type} fails while it runs: {why}", _same("Check that the data have the shape that the model was exported for")),
+    Refusal(r"Unable to get valid quantization scale for (?:weight )?input '(?P<name>[^']*)'",
+            "what makes {name} is an operator that it does not know, such as a fused one",
+            _same("Quantize first and fuse afterwards: onnx_static_int8, then onnx_fuse")),
     Refusal(r"Protobuf parsing failed", "it is no ONNX file, or a damaged one", _same("Export the model again")),
 )  # fmt: skip
 """Refusals of ONNX Runtime, as its version 1.31 words them."""

@@ -100,6 +100,13 @@ def test_an_integer_convolution_without_a_kernel_has_its_own_remedy() -> None:
     assert "operators=" in error.remedy
 
 
+def test_quantizing_what_is_fused_already_says_which_comes_first(tmp_path: Path) -> None:
+    fused = graphs.apply("onnx_fuse", graphs.write_residual(tmp_path / "a.onnx"), tmp_path / "fused")
+    with pytest.raises(InvalidFile, match=r"quantizer refuses this file: what makes k .*fused one") as caught:
+        graphs.apply("onnx_static_int8", fused, tmp_path / "out", preprocess=False)
+    assert "onnx_static_int8, then onnx_fuse" in caught.value.remedy
+
+
 def test_what_fails_while_it_runs_is_named_too(tiny_onnx: Path) -> None:
     session = RUNTIME.load(str(tiny_onnx), {})
     with pytest.raises(InvalidFile, match="ONNX Runtime refuses this file"):
