@@ -92,6 +92,28 @@ def write_tflite(path: Path, signature: bool = True, filters: int = FILTERS) -> 
     return path
 
 
+def write_keras(path: Path) -> Path:
+    """Input (n, SIDE, SIDE, CHANNELS), output (n, CLASSES); loads TensorFlow."""
+    from lab.formats.keras_files import tensorflow
+
+    tensorflow()
+    import keras
+
+    w, path = weights(), path.with_suffix(".keras")
+    conv = keras.layers.Conv2D(FILTERS, 3, padding="same", activation="relu", name="conv0")
+    dense = keras.layers.Dense(CLASSES, name="dense0")
+    pool = [keras.layers.AveragePooling2D(SIDE, name="pool0"), keras.layers.Flatten(name="flat0")]
+    model = keras.Sequential([keras.Input((SIDE, SIDE, CHANNELS), name="x"), conv, *pool, dense], name="tiny")
+    conv.set_weights([w["conv"].transpose(1, 2, 3, 0), w["conv_bias"]])
+    dense.set_weights([w["dense"].T, w["dense_bias"]])
+    model.save(path)
+    return path
+
+
+WRITERS = {"onnx": write_onnx, "tflite": write_tflite, "keras": write_keras}
+"""Format -> what writes the same classifier as a file of it."""
+
+
 def _buffer(s: Any, value: Any) -> Any:
     buffer = s.BufferT()
     buffer.data = None if value is None else np.frombuffer(value.tobytes(), np.uint8)

@@ -21,14 +21,23 @@ _BYTES = {
     "FLOAT16": 2,
     "INT16": 2,
     "INT4": 0.5,
+    "INT2": 0.25,
 }
 
 
 def layers(path: Path) -> list[Layer]:
     """See `lab.formats.layers.layer_table`; an input is named by its row's number, and of several subgraphs the first is read."""
-    model = load_tflite(path)
+    return rows_and_operators(load_tflite(path))[0]
+
+
+def rows_and_operators(model: Any) -> tuple[list[Layer], list[int | None]]:
+    """The rows, and for each operator of the first subgraph the number of its row.
+
+    An operator without a row of its own has the one whose output it renames, or None where it renames the model's input.
+    """
     tensors, weights = model.subgraphs[0].tensors, weights_of(model, model.subgraphs[0])
     rows: list[Layer] = []
+    row_of: list[int | None] = []
     made_by: dict[int, int] = {}
     for operator in model.subgraphs[0].operators:
         kind = operator_name(model, operator)
@@ -37,8 +46,9 @@ def layers(path: Path) -> list[Layer]:
         if parameters or not _is_silent(kind, tensors[operator.outputs[0]]):
             rows.append(_row(kind, operator, tensors, sources, parameters))
             sources = [len(rows) - 1]
+        row_of.append(sources[0] if sources else None)
         made_by |= dict.fromkeys(map(int, operator.outputs), sources[0]) if sources else {}
-    return rows
+    return rows, row_of
 
 
 def _is_silent(kind: str, output: Any) -> bool:

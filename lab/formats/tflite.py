@@ -1,48 +1,33 @@
-"""Quantizes float TFLite files with ai-edge-quantizer: what its six techniques share."""
+"""Quantizes float TFLite files with ai-edge-quantizer: what its techniques share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lab.errors import InvalidFile
-from lab.formats.feeding import fit_items
+from lab.errors import InvalidFile, InvalidOption
 from lab.formats.quiet import quiet
-from lab.options import Option
-from lab.plugs import Array, Context
-
-PER_CHANNEL = Option(
-    id="per_channel",
-    label="Per channel",
-    kind="bool",
-    default=True,
-    help="One scale for each output channel of a weight instead of one for the whole weight: finer, seldom slower.",
-    sweep={"full": (True, False)},
+from lab.formats.tflite_calibration import Ranges, ranges, second_moments, together
+from lab.formats.tflite_files import packed
+from lab.formats.tflite_options import granularity, is_sensible
+from lab.formats.tflite_recipe import (
+    EVERYTHING,
+    NO_KERNEL,
+    Rule,
+    Widths,
+    embeddings,
+    everywhere,
+    exactly,
+    quantizer,
+    supported,
 )
+from lab.formats.tflite_refusals import check, check_stored
+from lab.formats.tflite_scope import Scope, part, schema_words, scope
+from lab.plugs import Context
 
-METHOD = Option(
-    id="method",
-    label="Calibration method",
-    kind="choice",
-    default="minmax",
-    choices=("minmax", "average"),
-    help=(
-        "How an activation's range is chosen: the extremes over all calibration items, or a moving average of each "
-        "item's extremes, which ignores outliers and cuts off what exceeds it."
-    ),
-    sweep={"full": ("minmax", "average")},
-)
-
-
-def granularity(params: Mapping[str, Any]) -> str:
-    """ai-edge-quantizer's word for the option `per_channel`."""
-    return "CHANNELWISE" if params["per_channel"] else "TENSORWISE"
-
-
-def channel_suffix(params: Mapping[str, Any]) -> str:
-    """The suffix of the speaking name, see `lab.formats.naming`."""
-    return "" if params["per_channel"] else "per_tensor"
+DEPTHWISE = "DEPTHWISE_CONV_2D"
 
 
 def weights(params: Mapping[str, Any], bits: int, mode: str, context: Context, source: Path) -> Path:
@@ -51,82 +36,104 @@ def weights(params: Mapping[str, Any], bits: int, mode: str, context: Context, s
     Args:
         mode: "weight_only" or "dynamic".
     """
-    quantizer = _quantizer(float_content(source))
-    add = quantizer.add_weight_only_config if mode == "weight_only" else quantizer.add_dynamic_config
-    add(".*", "*", num_bits=bits, granularity=granularity(params))
-    return _write(quantizer, None, context)
+    how = Widths(mode, bits, granularity=granularity(params), symmetric=params.get("symmetric", True),
+                 algorithm=params.get("algorithm", "minmax"))  # fmt: skip
+    return _quantized(source, how, params, context)
 
 
-def half(context: Context, source: Path) -> Path:
+def half(params: Mapping[str, Any], context: Context, source: Path) -> Path:
     """Store the weights as 16-bit floats."""
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName
-    from ai_edge_quantizer.qtyping import QuantGranularity
-
-    quantizer = _quantizer(float_content(source))
-    quantizer.add_weight_only_config(
-        ".*", "*", num_bits=16, granularity=QuantGranularity.TENSORWISE, algorithm_key=AlgorithmName.FLOAT_CASTING
-    )
-    return _write(quantizer, None, context)
+    return _quantized(source, Widths("weight_only", 16, granularity="TENSORWISE", algorithm="fp16"), params, context)
 
 
-def static(params: Mapping[str, Any], activation_bits: int, context: Context, source: Path) -> Path:
-    """Quantize weights to 8 bits and activations to 8 or 16, with ranges from calibration data.
+def static(params: Mapping[str, Any], bits: int, activation_bits: int, context: Context, source: Path) -> Path:
+    """Quantize weights to 4 or 8 bits and activations to 8 or 16, with ranges from calibration data.
 
-    An embedding has no static form: its table is stored in 8 bits, what it looks up is float until the next operator.
+    An embedding has no static form: its table is stored in integers, what it looks up is float until the next operator.
     """
-    content, grain = float_content(source), granularity(params)
-    quantizer = _quantizer(content)
-    quantizer.add_static_config(
-        ".*", "*", activation_num_bits=activation_bits, weight_num_bits=8, weight_granularity=grain
-    )
-    quantizer.add_dynamic_config(".*", "EMBEDDING_LOOKUP", num_bits=8, granularity=grain)
+    how = Widths("static", bits, activation_bits, granularity(params), algorithm=params["algorithm"],
+                 symmetric_activations=params.get("symmetric_activations", False))  # fmt: skip
+    return _quantized(source, how, params, context)
+
+
+def _quantized(source: Path, how: Widths, params: Mapping[str, Any], context: Context) -> Path:
+    if not is_sensible(params):
+        raise _contradiction(params)
+    model, content = float_content(source)
+    found = scope(source, model, params)
+    if not check(found, how, params):
+        context.note("quantized", "nothing: none of the layers that were chosen can be quantized in this way")
+        return _written(content, context)
+    _tell(how, found, context)
+    content = packed(model, content) if part(model, found) else content
+    rules = _rules(how, found, params)
+    learnt = _learnt(content, rules, how, params, context)
+    return check_stored(_written(_run(content, rules, learnt), context))
+
+
+def _contradiction(params: Mapping[str, Any]) -> InvalidOption:
+    given = {id_: params[id_] for id_ in ("per_channel", "block_size", "algorithm", "symmetric") if id_ in params}
+    return InvalidOption("These options do not go together", given=given, remedy=(
+        "A block_size needs per_channel and another algorithm than mse; weights that are not symmetric need the algorithm minmax"))  # fmt: skip
+
+
+def _rules(how: Widths, found: Scope, params: Mapping[str, Any]) -> list[Rule]:
+    """What the library is told, from the general to the particular."""
+    rules = everywhere(how)
+    if how.mode == "static" and how.bits < 8:  # what has no kernel for fewer bits keeps to integers
+        rules = [*everywhere(replace(how, bits=8, algorithm="minmax")), *everywhere(how, EVERYTHING[1:])]
+    if how.mode == "static":
+        rules += [*embeddings(how), *_wide(how, found), *_borders(how, found, params.get("io", ""))]
+    if _needs_channels(how):
+        rules.append(Rule(EVERYTHING[3], DEPTHWISE, replace(how, granularity="CHANNELWISE")))
+    left = found.named("float")
+    return [*rules, Rule(exactly(left), "*", None)] if left else rules
+
+
+def _wide(how: Widths, found: Scope) -> list[Rule]:
+    """16-bit activations, for the layers that were chosen."""
+    chosen = found.named("wide")
+    return everywhere(replace(how, activation_bits=16), (exactly(chosen), f"(?:{exactly(chosen)})")) if chosen else []
+
+
+def _borders(how: Widths, found: Scope, io: str) -> list[Rule]:
+    """The model's own input and output: as wide as the layer there, or of the type that was asked for."""
+    rules = []
+    for kind, fate in (("INPUT", found.input), ("OUTPUT", found.output)):
+        if fate == "float" or io == "float32":
+            rules.append(Rule(EVERYTHING[3], kind, None))
+        elif fate == "wide":
+            rules.append(Rule(EVERYTHING[3], kind, replace(how, activation_bits=16, algorithm="minmax")))
+        elif io == "uint8":
+            rules.append(Rule(EVERYTHING[3], kind, Widths("static", 8, 8, unsigned=True)))
+    return rules
+
+
+def _needs_channels(how: Widths) -> bool:
+    """LiteRT 2.3 computes a depthwise convolution of float activations with one scale a channel only: others give noise."""
+    return how.mode == "dynamic" and how.granularity == "TENSORWISE" and DEPTHWISE in supported(how)
+
+
+def _tell(how: Widths, found: Scope, context: Context) -> None:
+    if _needs_channels(how) and DEPTHWISE in found.kinds("quantized"):
+        context.note("per_tensor", "depthwise convolutions keep one scale a channel: LiteRT computes no other here")
+    if lost := found.kinds("quantized") & NO_KERNEL.get((how.mode, how.bits), frozenset()):
+        context.note("left in float", f"{schema_words(lost)}: LiteRT has no kernel for {how.bits}-bit weights there")
+
+
+def _learnt(
+    content: bytes, rules: Sequence[Rule], how: Widths, params: Mapping[str, Any], context: Context
+) -> Ranges | None:
+    """What calibration items tell, for the techniques that look at any."""
+    if "calibration_samples" not in params:
+        return None
     x = context.calibration(params["calibration_samples"])
-    return _write(quantizer, ranges(content, x, params["method"]), context)
+    known = ranges(content, x, params["method"]) if how.mode == "static" else {}
+    return together(known, second_moments(content, x, rules)) if how.algorithm in ("gptq", "oscar") else known
 
 
-def ranges(content: bytes, x: Array, method: str) -> dict[str, Any]:
-    """Smallest and largest value of every activation: tensor name -> {"min", "max"}.
-
-    They are taken inside LiteRT rather than tensor by tensor in Python: the same ranges, seven times as fast.
-
-    Args:
-        content: a float TFLite file.
-        x: calibration items, shape (n, *item).
-        method: "minmax", or "average" for ai-edge-quantizer's default, a moving average over the items.
-    """
-    from ai_edge_quantizer.calibrator import CalibrationMode, Calibrator
-    from ai_edge_quantizer.recipe_manager import RecipeManager
-    from ai_edge_quantizer.utils.qsv_utils import min_max_update, moving_average_update
-
-    update = min_max_update if method == "minmax" else moving_average_update
-    with quiet():
-        calibrator = Calibrator(
-            content, num_threads=1, mode=CalibrationMode.CALIBRATION_PROFILER_BASED, qsv_update_func=update
-        )
-        calibrator.calibrate(calibration_data(content, x), RecipeManager())
-    return dict(calibrator.get_model_qsvs())
-
-
-def calibration_data(content: bytes, x: Array) -> dict[str, list[dict[str, Array]]]:
-    """Items as ai-edge-quantizer takes them: signature -> one feed for each item.
-
-    Args:
-        x: shape (n, *item), in the model's units; channels may be first though the file wants them last.
-
-    Raises:
-        InvalidFile: the items do not fit the file's input.
-    """
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=content)
-    (signature, arguments), *_ = interpreter.get_signature_list().items()
-    details = interpreter.get_input_details()[0]
-    items = fit_items(x, [int(size) for size in details["shape"]]).astype(details["dtype"])
-    return {signature: [{arguments["inputs"][0]: item[None]} for item in items]}
-
-
-def float_content(source: Path) -> bytes:
-    """The content of a float TFLite file, with a signature.
+def float_content(source: Path) -> tuple[Any, bytes]:
+    """A float TFLite file as an object, and its content with a signature and names that differ.
 
     Raises:
         InvalidFile: no TFLite file, or one that is quantized already.
@@ -136,17 +143,21 @@ def float_content(source: Path) -> bytes:
     model = load_tflite(source)
     if quantized_weights(model):
         raise InvalidFile("This TFLite file is quantized already", allowed="a float TFLite file", given=str(source))
-    return signed(model, source.read_bytes())
+    content = signed(model, source.read_bytes())
+    return model, content
 
 
-def _quantizer(content: bytes) -> Any:
-    from ai_edge_quantizer.quantizer import Quantizer
+def _run(content: bytes, rules: Sequence[Rule], learnt: Ranges | None) -> bytes:
+    try:
+        with quiet():
+            made = quantizer(content, rules).quantize(learnt, enable_progress_bar=False, enable_progress_report=False)
+    except (ValueError, RuntimeError, TypeError, KeyError) as error:
+        raise InvalidFile(f"ai-edge-quantizer refuses this: {str(error).strip()[:600]}", remedy=(
+            "Keep the operator that it names in float (keep_float), or choose per_channel, 8 bits and the algorithm minmax")) from error  # fmt: skip
+    return bytes(made.quantized_model)
 
-    return Quantizer(content)
 
-
-def _write(quantizer: Any, ranges: Any, context: Context) -> Path:
+def _written(content: bytes, context: Context) -> Path:
     target = context.workdir / "model.tflite"
-    with quiet():
-        target.write_bytes(quantizer.quantize(ranges, enable_progress_report=False).quantized_model)
+    target.write_bytes(content)
     return target

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile
+from lab.lazy import np
 
 MAGIC = b"TFL3"
 _WEIGHT_TYPES = {"INT8", "UINT8", "INT4", "INT2"}
@@ -61,9 +64,23 @@ def is_constant(model: Any, tensor: Any) -> bool:
 
 
 def is_scaled_integer(tensor: Any) -> bool:
-    """Whether the tensor stands for real numbers by integers and a scale."""
+    """Whether the tensor stands for real numbers by integers and a scale, or a scale for each block."""
     details = tensor.quantization
-    return details is not None and details.scale is not None and len(details.scale) > 0
+    return details is not None and (bool(block_size(tensor)) or (details.scale is not None and len(details.scale) > 0))
+
+
+def block_size(tensor: Any) -> int:
+    """How many neighbours in a row share a scale, where the scales lie in a tensor of their own; 0 where they do not."""
+    from ai_edge_litert.schema_py_generated import QuantizationDetails
+
+    details = tensor.quantization
+    blockwise = details is not None and details.detailsType == QuantizationDetails.BlockwiseQuantization
+    return int(details.details.blockSize) if blockwise else 0
+
+
+def block_scales(graph: Any) -> set[int]:
+    """Numbers of the tensors of a graph that are other tensors' scales."""
+    return {int(tensor.quantization.details.scales) for tensor in graph.tensors if block_size(tensor)}
 
 
 def quantized_weights(model: Any) -> int:
@@ -73,16 +90,54 @@ def quantized_weights(model: Any) -> int:
 
 
 def signed(model: Any, content: bytes) -> bytes:
-    """The file's content, with a signature where an older converter wrote none: calibration feeds by signature."""
-    if model.signatureDefs:
+    """The file's content, with what ai-edge-quantizer needs and older converters leave out.
+
+    That is a signature, by which calibration feeds, and names of tensors, no two the same.
+    """
+    renamed = _tell_apart([tensor for graph in model.subgraphs for tensor in graph.tensors])
+    if model.signatureDefs and not renamed:
         return content
+    graph = model.subgraphs[0]
+    model.signatureDefs = model.signatureDefs or [_signature(graph.inputs, graph.outputs)]
+    return packed(model, content)
+
+
+def packed(model: Any, content: bytes) -> bytes:
+    """A changed model as a file.
+
+    Args:
+        content: of the file that the model was read from, which may hold weights after the flatbuffer.
+    """
     import flatbuffers
 
-    graph = model.subgraphs[0]
-    model.signatureDefs = [_signature(graph.inputs, graph.outputs)]
+    for buffer in model.buffers:
+        if buffer.size > 1:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), MAGIC)
     return bytes(builder.Output())
+
+
+def give_own_tensor(model: Any, tensor: int, operators: Sequence[int], suffix: str) -> None:
+    """Let some operators of the first subgraph read a copy of a constant tensor, so that they can be treated by themselves."""
+    graph = model.subgraphs[0]
+    copied = copy(graph.tensors[tensor])
+    copied.name += suffix.encode()
+    graph.tensors.append(copied)
+    for operator in (graph.operators[number] for number in operators):
+        operator.inputs = np.where(np.asarray(operator.inputs) == tensor, len(graph.tensors) - 1, operator.inputs)
+
+
+def _tell_apart(tensors: list[Any]) -> bool:
+    """Number names that are empty or occur again, after a semicolon: a layer's name is what stands before it."""
+    seen: set[bytes] = set()
+    changed = False
+    for number, tensor in enumerate(tensors):
+        if not tensor.name or tensor.name in seen:
+            tensor.name, changed = (tensor.name or b"") + f";{number}".encode(), True
+        seen.add(tensor.name)
+    return changed
 
 
 def _signature(inputs: Any, outputs: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lab.formats.tflite_files import (
+    block_scales,
     is_constant,
     is_scaled_integer,
     load_tflite,
@@ -53,11 +54,14 @@ def _parameters(model: Any, graph: Any) -> int:
 
 
 def weights_of(model: Any, graph: Any) -> dict[int, int]:
-    """How many numbers each buffer of weights holds; shapes and indices are none."""
+    """How many numbers each buffer of weights holds; shapes, indices and scales are none."""
+    scales = block_scales(graph)
     return {
         tensor.buffer: prod(shape_of(tensor))
-        for tensor in graph.tensors
-        if is_constant(model, tensor) and (type_name(tensor) in _FLOATS or is_scaled_integer(tensor))
+        for number, tensor in enumerate(graph.tensors)
+        if number not in scales
+        and is_constant(model, tensor)
+        and (type_name(tensor) in _FLOATS or is_scaled_integer(tensor))
     }
 
 

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.formats.choosing import LAYERS
+from lab.formats.naming import speaking_name
 from lab.formats.tflite import half
+from lab.formats.tflite_options import OPERATORS, suffixes
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    return half(context, source)
+    return half(params, context, source)
 
 
 TECHNIQUE = Technique(
@@ -24,7 +27,8 @@ TECHNIQUE = Technique(
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
-    name=lambda params: "fp16",
+    name=lambda params: speaking_name("fp16", suffixes(params)),
+    options=(*LAYERS, OPERATORS),
     requires=("ai-edge-quantizer", "ai-edge-litert"),
     typical_s=0.1,
 )

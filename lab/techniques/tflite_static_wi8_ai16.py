@@ -6,19 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
+from lab.formats.calibrating import CALIBRATION, calibration_suffix
+from lab.formats.choosing import LAYERS
 from lab.formats.naming import speaking_name
-from lab.formats.tflite import METHOD, PER_CHANNEL, channel_suffix, static
+from lab.formats.tflite import static
+from lab.formats.tflite_options import IO_INT16, METHOD, OPERATORS, PER_CHANNEL, algorithm, is_sensible, suffixes
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    return static(params, 16, context, source)
-
-
-def _name(params: Mapping[str, Any]) -> str:
-    method = "" if params["method"] == "minmax" else params["method"]
-    return speaking_name("static_wi8_ai16", channel_suffix(params), method, calibration_suffix(params))
+    return static(params, 8, 16, context, source)
 
 
 TECHNIQUE = Technique(
@@ -31,10 +28,11 @@ TECHNIQUE = Technique(
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
-    name=_name,
-    options=(PER_CHANNEL, METHOD, *CALIBRATION),
+    name=lambda params: speaking_name("static_wi8_ai16", suffixes(params, calibration_suffix(params))),
+    options=(PER_CHANNEL, METHOD, algorithm("octav", "mse", "gptq"), IO_INT16, *CALIBRATION, *LAYERS, OPERATORS),
     requires=("ai-edge-quantizer", "ai-edge-litert"),
     needs_calibration=True,
-    extra={"full": CALIBRATION_STUDY},
+    valid=is_sensible,
+    extra={"full": ({"algorithm": "octav"},)},
     typical_s=1.0,
 )

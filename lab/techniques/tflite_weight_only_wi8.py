@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.formats.choosing import LAYERS
 from lab.formats.naming import speaking_name
-from lab.formats.tflite import PER_CHANNEL, channel_suffix, weights
+from lab.formats.tflite import weights
+from lab.formats.tflite_options import OPERATORS, PER_CHANNEL, SYMMETRIC, algorithm, is_sensible, suffixes
 from lab.plugs import Context, Technique
 
 
@@ -25,8 +27,10 @@ TECHNIQUE = Technique(
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
-    name=lambda params: speaking_name("weight_only_wi8_afp32", channel_suffix(params)),
-    options=(PER_CHANNEL,),
+    name=lambda params: speaking_name("weight_only_wi8_afp32", suffixes(params)),
+    options=(PER_CHANNEL, SYMMETRIC, algorithm("octav", "mse"), *LAYERS, OPERATORS),
     requires=("ai-edge-quantizer", "ai-edge-litert"),
+    valid=is_sensible,
+    extra={"full": ({"symmetric": False}, {"algorithm": "octav"})},
     typical_s=0.1,
 )

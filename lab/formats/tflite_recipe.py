@@ -1,0 +1,162 @@
+"""What ai-edge-quantizer is told about a file, as a list of rules, and which operators its tables let it quantize how.
+
+A rule names operators by a regular expression over their output tensors and by type; of two that fit, the later one holds,
+unless the library's tables do not have it for that operator. Rules for the same expression replace each other, so those that
+lie above one another are written differently though they mean the same (EVERYTHING).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+MIN_MAX, NOTHING = "min_max_uniform_quantize", "no_quantize"
+ALGORITHMS = {"minmax": MIN_MAX, "octav": "OCTAV", "mse": "MSE", "gptq": "GPTQ", "oscar": "OSCAR", "fp16": "float_casting",
+              "hadamard": "HADAMARD_ROTATION", "hadamard_builtin": "DECOMPOSED_HADAMARD_ROTATION"}  # fmt: skip
+EVERYTHING = (".*", ".+", "^.*", "^.+")
+WEIGHTED = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE", "EMBEDDING_LOOKUP")
+"""The types whose weights algorithms other than min-max are for, in the library's words."""
+
+BEYOND_THE_TABLES = {("weight_only", 2): frozenset({"FULLY_CONNECTED", "CONV_2D", "EMBEDDING_LOOKUP"})}
+"""ai-edge-quantizer 0.10 has no table for these; it writes the files all the same, and LiteRT 2.3 computes them rightly."""
+
+NO_KERNEL = {("dynamic", 2): frozenset({"CONV_2D"})}
+"""In the tables, but LiteRT 2.3 answers with whatever is in memory."""
+
+
+@dataclass(frozen=True)
+class Widths:
+    """One way to store and compute an operator.
+
+    Attributes:
+        mode: "weight_only", "dynamic" or "static".
+        bits: of weights.
+        activation_bits: 8 or 16 for "static".
+        granularity: "TENSORWISE", "CHANNELWISE" or "BLOCKWISE_N".
+        symmetric, symmetric_activations: whether zero is in the middle of the integers.
+        unsigned: uint8 activations, which only inputs and outputs of a model can be.
+        algorithm: a key of ALGORITHMS.
+    """
+
+    mode: str
+    bits: int
+    activation_bits: int = 0
+    granularity: str = "CHANNELWISE"
+    symmetric: bool = True
+    symmetric_activations: bool = False
+    unsigned: bool = False
+    algorithm: str = "minmax"
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the library must be told not to look into its tables."""
+        return (self.mode, self.bits) in BEYOND_THE_TABLES
+
+    def config(self) -> Any:
+        """As the library takes it."""
+        from ai_edge_quantizer.qtyping import OpQuantizationConfig, TensorQuantizationConfig
+
+        weights = TensorQuantizationConfig(
+            num_bits=self.bits, symmetric=self.symmetric, granularity=self.granularity,
+            dtype="FLOAT" if self.algorithm == "fp16" else "INT",
+        )  # fmt: skip
+        alone = self.mode == "weight_only"
+        return OpQuantizationConfig(
+            activation_tensor_config=self._activations(), weight_tensor_config=weights, explicit_dequantize=alone,
+            compute_precision="FLOAT" if alone else "INTEGER", skip_checks=self.unchecked,
+        )  # fmt: skip
+
+    def _activations(self) -> Any:
+        """16-bit activations are symmetric, as LiteRT's kernels want them."""
+        from ai_edge_quantizer.qtyping import TensorQuantizationConfig
+
+        if not self.activation_bits:
+            return None
+        middle = self.symmetric_activations or self.activation_bits == 16
+        dtype = "UINT" if self.unsigned else "INT"
+        return TensorQuantizationConfig(num_bits=self.activation_bits, symmetric=middle, dtype=dtype)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What to do with operators: `how` None leaves them in float."""
+
+    regex: str
+    operator: str
+    how: Widths | None
+
+
+def supported(how: Widths) -> frozenset[str]:
+    """The operator types, in the library's words, that it can store and LiteRT can compute in this way."""
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    listed = BEYOND_THE_TABLES.get((how.mode, how.bits))
+    known = frozenset(name.value for name in TFLOperationName if name.value != "*") if listed is None else listed
+    can = frozenset(kind for kind in known if _accepts(how, kind))
+    return can - NO_KERNEL.get((how.mode, how.bits), frozenset())
+
+
+def _accepts(how: Widths, operator: str) -> bool:
+    from ai_edge_quantizer.algorithm_manager import check_op_quantization_config, is_op_registered
+
+    key = ALGORITHMS[how.algorithm]
+    try:
+        check_op_quantization_config(key, operator, how.config())
+    except ValueError:
+        return False
+    return bool(is_op_registered(key, operator))
+
+
+def reach(how: Widths) -> frozenset[str]:
+    """The operator types that `everywhere` and `embeddings` quantize, whatever the algorithm."""
+    plain = supported(replace(how, algorithm="fp16" if how.algorithm == "fp16" else "minmax"))
+    if how.mode != "static":
+        return plain
+    return plain | supported(Widths("static", 8, how.activation_bits)) | {"EMBEDDING_LOOKUP"}
+
+
+def everywhere(how: Widths, regexes: Sequence[str] = EVERYTHING) -> list[Rule]:
+    """Rules that quantize whatever can be; an algorithm other than min-max for the weights that it is for, min-max for the rest.
+
+    Args:
+        regexes: two that mean the same.
+    """
+    plain = replace(how, algorithm="fp16" if how.algorithm == "fp16" else "minmax")
+    rules = _plain(regexes[0], plain)
+    if how.algorithm == plain.algorithm:
+        return rules
+    return rules + [Rule(regexes[1], kind, how) for kind in WEIGHTED if kind in supported(how)]
+
+
+def _plain(regex: str, how: Widths) -> list[Rule]:
+    """One rule for all types, or one for each where the library's tables do not say what may be done."""
+    listed = how.unchecked or (how.mode, how.bits) in NO_KERNEL
+    return [Rule(regex, kind, how) for kind in sorted(supported(how))] if listed else [Rule(regex, "*", how)]
+
+
+def embeddings(how: Widths) -> list[Rule]:
+    """The rule for embeddings beside a static one, which they have not."""
+    algorithm = how.algorithm if how.algorithm in ("octav", "mse") else "minmax"
+    return [
+        Rule(EVERYTHING[0], "EMBEDDING_LOOKUP", Widths("dynamic", how.bits, 0, how.granularity, algorithm=algorithm))
+    ]
+
+
+def exactly(scopes: Sequence[str]) -> str:
+    """An expression that fits these operators and no others."""
+    return r"\A(?:" + "|".join(map(re.escape, scopes)) + r")\Z"
+
+
+def quantizer(content: bytes, rules: Sequence[Rule]) -> Any:
+    """A Quantizer of the library that knows a float file and the rules."""
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    made = Quantizer(content)
+    for rule in rules:
+        how = rule.how
+        made.update_quantization_recipe(
+            rule.regex, rule.operator, how and how.config(), ALGORITHMS[how.algorithm] if how else NOTHING
+        )
+    return made

@@ -1,0 +1,118 @@
+"""What ai-edge-quantizer and LiteRT cannot do with a file, said before they are asked: which operator, and what to choose instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile
+from lab.formats.tflite_files import load_tflite, type_name
+from lab.formats.tflite_inspect import shape_of
+from lab.formats.tflite_recipe import NO_KERNEL, WEIGHTED, Widths, reach, supported
+from lab.formats.tflite_scope import Scope, library_word, schema_words
+
+_BITS = {"INT2": 2, "INT4": 4, "INT8": 8, "INT16": 16, "FLOAT16": 16, "FLOAT32": 32}
+_MODES = {
+    "weight_only": "weights alone",
+    "dynamic": "weights, activations while it runs",
+    "static": "weights and activations",
+}
+
+
+def check(found: Scope, how: Widths, params: Mapping[str, Any]) -> bool:
+    """Whether anything is to be quantized: False where the layers that were chosen are none that can be.
+
+    Raises:
+        InvalidFile: an operator cannot be stored or computed in this way.
+    """
+    _check_kinds(how, params.get("operators", ()))
+    _check_algorithm(found, how)
+    _check_wide(found, how)
+    _check_blocks(found, how)
+    if found.kinds("quantized", "wide") & reach(how):
+        return True
+    if found.layers_chosen:
+        return False
+    raise InvalidFile(
+        f"No operator of this file can be quantized like that ({_words(how)})", allowed=schema_words(reach(how)),
+        given=schema_words(found.kinds("quantized")), remedy=_instead(how),
+    )  # fmt: skip
+
+
+def _words(how: Widths) -> str:
+    algorithm = "" if how.algorithm in ("minmax", "fp16") else f", {how.algorithm}"
+    return f"{how.bits}-bit {_MODES[how.mode]}, {how.granularity.lower().replace('_', ' of ')}{algorithm}"
+
+
+def _instead(how: Widths) -> str:
+    if how.algorithm not in ("minmax", "fp16"):
+        return "Choose another algorithm: minmax takes whatever can be quantized"
+    return "Choose block_size 0" if how.granularity.startswith("BLOCK") else "Choose 8 bits"
+
+
+def _check_kinds(how: Widths, wanted: tuple[str, ...]) -> None:
+    can = reach(how)
+    for kind in wanted:
+        if library_word(kind) in NO_KERNEL.get((how.mode, how.bits), ()):
+            raise InvalidFile(f"LiteRT has no kernel for {kind} with {_words(how)}: it answers with whatever is in memory",
+                              allowed=schema_words(can), given=kind, remedy="Choose weights alone, or 4 bits")  # fmt: skip
+        if library_word(kind) not in can:
+            raise InvalidFile(f"ai-edge-quantizer cannot quantize {kind} like that ({_words(how)})",
+                              allowed=schema_words(can), given=kind, remedy=_instead(how))  # fmt: skip
+
+
+def _check_algorithm(found: Scope, how: Widths) -> None:
+    can = supported(how) & set(WEIGHTED)
+    if how.algorithm not in ("minmax", "fp16") and not found.kinds("quantized", "wide", "float") & can:
+        raise InvalidFile(f"The algorithm {how.algorithm!r} finds no operator in this file", allowed=schema_words(can),
+                          given=schema_words(found.kinds("quantized")), remedy=_instead(how))  # fmt: skip
+
+
+def _check_wide(found: Scope, how: Widths) -> None:
+    can = supported(Widths("static", how.bits, 16, how.granularity)) if how.mode == "static" else frozenset()
+    for operator in found.operators:
+        if operator.fate == "wide" and operator.layer and operator.kind not in can:
+            raise InvalidFile(
+                f"The layer {operator.layer!r} cannot have 16-bit activations", allowed=schema_words(can),
+                given=schema_words([operator.kind]), remedy="Keep it in float instead: keep_float",
+            )  # fmt: skip
+
+
+def _check_blocks(found: Scope, how: Widths) -> None:
+    """Blocks lie within a row of the weight, and none may be cut short."""
+    if not how.granularity.startswith("BLOCK"):
+        return
+    size, can = int(how.granularity.rsplit("_", 1)[1]), supported(how)
+    odd = [o for o in found.operators if o.fate == "quantized" and o.kind in can and o.row_length % size]
+    if odd:
+        raise InvalidFile(
+            f"The weights of {schema_words([odd[0].kind])} {odd[0].layer!r} have rows of {odd[0].row_length}, not a multiple of {size}",
+            allowed=", ".join(_fitting([o.row_length for o in odd])) or "0",
+            given=size, remedy="Choose another block_size, or name in keep_float: " + ", ".join(o.layer for o in odd[:8]),
+        )  # fmt: skip
+
+
+def _fitting(lengths: list[int]) -> list[str]:
+    return [str(size) for size in (32, 64, 128, 256) if not any(length % size for length in lengths)]
+
+
+def check_stored(path: Path) -> Path:
+    """The file, if every weight in it takes the bytes that its type says.
+
+    ai-edge-quantizer 0.10 calls a weight integer and leaves it float where an algorithm of its own finds no statistics; LiteRT would
+    compute with its bytes all the same.
+
+    Raises:
+        InvalidFile: one does not.
+    """
+    model = load_tflite(path)
+    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
+        bits = _BITS.get(type_name(tensor), 0)
+        buffer = model.buffers[tensor.buffer]
+        size = buffer.size if buffer.size > 1 else 0 if buffer.data is None else len(buffer.data)
+        if bits and size and size != -(-prod(shape_of(tensor)) * bits // 8):
+            raise InvalidFile("ai-edge-quantizer wrote a weight in another number of bytes than its type says", given=tensor.name.decode(),
+                              remedy="Choose the algorithm minmax, or keep that layer in float")  # fmt: skip
+    return path

@@ -1,0 +1,176 @@
+"""Which operators of a TFLite file the options leave in float or give 16-bit activations, as ai-edge-quantizer names them.
+
+The library knows an operator by the names of its output tensors. A layer is a row of `lab.formats.layers.layer_table`; an operator
+without a row of its own, such as a reshape, goes with the layer whose output it renames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from lab.errors import InvalidOption
+from lab.formats.choosing import KEEP_FLOAT, ONLY, WIDE, left_float
+from lab.formats.layers import layer_table
+from lab.formats.layers_tflite import rows_and_operators
+from lab.formats.tflite_files import give_own_tensor, is_constant, operator_name
+from lab.formats.tflite_inspect import shape_of
+from lab.formats.tflite_options import OPERATORS
+
+Fate = Literal["quantized", "wide", "float"]
+_LIBRARY_WORDS = {"TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator of the file.
+
+    Attributes:
+        name: the names of its output tensors, as the library joins them.
+        kind: its type, in the library's words.
+        layer: the row of the layer table that it belongs to, if any.
+        fate: what the options make of it.
+        reads, writes: numbers of tensors.
+        row_length: size of the last axis of its second input, which is the weight where it has one; 0 where it has none.
+    """
+
+    name: str
+    kind: str
+    layer: str
+    fate: Fate
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    row_length: int
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the options say about a file.
+
+    Attributes:
+        operators: of the first subgraph, in their order.
+        elsewhere: names of operators of further subgraphs that stay float.
+        input, output: what follows for the model's own input and output: float where a layer that has it is.
+        layers_chosen: whether options name layers.
+    """
+
+    operators: tuple[Operator, ...]
+    elsewhere: tuple[str, ...] = ()
+    input: Fate = "quantized"
+    output: Fate = "quantized"
+    layers_chosen: bool = False
+
+    def named(self, fate: Fate) -> tuple[str, ...]:
+        """The names of the operators of that fate."""
+        found = tuple(operator.name for operator in self.operators if operator.fate == fate)
+        return (*found, *self.elsewhere) if fate == "float" else found
+
+    def kinds(self, *fates: Fate) -> frozenset[str]:
+        """The types, in the library's words, of the operators of these fates."""
+        return frozenset(operator.kind for operator in self.operators if operator.fate in fates)
+
+
+def library_word(kind: str) -> str:
+    """The library's word for a type of operator of the TFLite schema."""
+    return _LIBRARY_WORDS.get(kind, kind)
+
+
+def schema_words(kinds: Collection[str]) -> str:
+    """The schema's words for types that the library names, without those of the model's own input and output."""
+    back = {word: kind for kind, word in _LIBRARY_WORDS.items()}
+    return ", ".join(sorted(back.get(kind, kind) for kind in kinds if kind not in ("INPUT", "OUTPUT"))) or "none"
+
+
+def scope(source: Path, model: Any, params: Mapping[str, Any]) -> Scope:
+    """What the options KEEP_FLOAT, ONLY, WIDE and OPERATORS, as far as there are any, say about a file.
+
+    Raises:
+        InvalidOption: a layer or a type of operator that they name is not in the file.
+    """
+    _check_kinds(params.get(OPERATORS.id, ()), model)
+    graph = model.subgraphs[0]
+    operators = _following(_operators(source, model, params))
+    alone = bool(params.get(ONLY.id) or params.get(OPERATORS.id))
+    return Scope(
+        operators, _elsewhere(model) if alone else (),
+        _fate_at(operators, "reads", graph.inputs), _fate_at(operators, "writes", graph.outputs),
+        any(params.get(option.id) for option in (KEEP_FLOAT, ONLY, WIDE)),
+    )  # fmt: skip
+
+
+def _check_kinds(wanted: Sequence[str], model: Any) -> None:
+    known = sorted({operator_name(model, operator) for operator in model.subgraphs[0].operators})
+    for kind in wanted:
+        if kind not in known:
+            raise InvalidOption("This file has no operator of that type", allowed=", ".join(known), given=kind)
+
+
+def _operators(source: Path, model: Any, params: Mapping[str, Any]) -> list[Operator]:
+    """Every operator with the fate of its layer."""
+    names = [layer.name for layer in layer_table(source, "tflite")]
+    rows, row_of = rows_and_operators(model)
+    fates = _fates(names, [row.type for row in rows], params)
+    return [
+        _operator(model, operator, "" if row is None else names[row], "quantized" if row is None else fates[row])
+        for operator, row in zip(model.subgraphs[0].operators, row_of, strict=True)
+    ]
+
+
+def _fates(names: Sequence[str], types: Sequence[str], params: Mapping[str, Any]) -> list[Fate]:
+    """What becomes of each layer; float goes before wide."""
+    left, wide, kinds = set(left_float(params, names)), set(params.get(WIDE.id, ())), params.get(OPERATORS.id, ())
+    return [
+        "float" if name in left or (kinds and type_ not in kinds) else "wide" if name in wide else "quantized"
+        for name, type_ in zip(names, types, strict=True)
+    ]
+
+
+def _operator(model: Any, operator: Any, layer: str, fate: Fate) -> Operator:
+    graph = model.subgraphs[0]
+    reads, writes = (tuple(int(i) for i in numbers if i >= 0) for numbers in (operator.inputs, operator.outputs))
+    second = shape_of(graph.tensors[reads[1]]) if len(reads) > 1 else ()
+    return Operator(_name(graph, operator), library_word(operator_name(model, operator)), layer, fate, reads, writes,
+                    second[-1] if second else 0)  # fmt: skip
+
+
+def _name(graph: Any, operator: Any) -> str:
+    from ai_edge_quantizer.utils.tfl_flatbuffer_utils import get_op_scope
+
+    return str(get_op_scope(operator, graph.tensors))
+
+
+def _elsewhere(model: Any) -> tuple[str, ...]:
+    return tuple(_name(graph, operator) for graph in model.subgraphs[1:] for operator in graph.operators)
+
+
+def _following(operators: Sequence[Operator]) -> tuple[Operator, ...]:
+    """What renames the model's input goes with those that read it."""
+    done = list(operators)
+    for number in reversed(range(len(done))):
+        if not done[number].layer:
+            done[number] = replace(done[number], fate=_fate_at(done, "reads", done[number].writes))
+    return tuple(done)
+
+
+def _fate_at(operators: Sequence[Operator], side: Literal["reads", "writes"], tensors: Collection[int]) -> Fate:
+    """Float, or else wide, where any operator that has one of the tensors on that side is."""
+    wanted = set(map(int, tensors))
+    found = {operator.fate for operator in operators if wanted & set(getattr(operator, side))}
+    return "float" if "float" in found else "wide" if "wide" in found else "quantized"
+
+
+def part(model: Any, found: Scope) -> bool:
+    """Give operators of different fates that share a constant one each, in place; False where none do.
+
+    ai-edge-quantizer 0.10 would do so itself, and stumbles over the name that it gives the copy where a dequantization follows.
+    """
+    graph, changed = model.subgraphs[0], False
+    for tensor in sorted({number for operator in found.operators for number in operator.reads}):
+        readers = [(n, o.fate) for n, o in enumerate(found.operators) if tensor in o.reads]
+        own = [number for number, fate in readers if fate == "float"]
+        if own and len(own) < len(readers) and is_constant(model, graph.tensors[tensor]):
+            give_own_tensor(model, tensor, own, ";float")
+            changed = True
+    return changed

@@ -1,0 +1,37 @@
+"""TFLite int2 weights; activations are quantized to 8 bits while the model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.choosing import LAYERS
+from lab.formats.naming import speaking_name
+from lab.formats.tflite import weights
+from lab.formats.tflite_options import BLOCK_SIZE, OPERATORS, PER_CHANNEL, algorithm, is_sensible, suffixes
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    return weights(params, 2, "dynamic", context, source)
+
+
+TECHNIQUE = Technique(
+    id="tflite_dynamic_wi2_afp32",
+    title="Dynamic int2",
+    help=(
+        "Stores weights of fully connected layers and embeddings as 2-bit integers and quantizes each activation to 8 bits while "
+        "the model runs; LiteRT cannot compute convolutions so, they stay float."
+    ),
+    accepts=("tflite",),
+    produces="tflite",
+    apply=_apply,
+    name=lambda params: speaking_name("dynamic_wi2_afp32", suffixes(params)),
+    options=(PER_CHANNEL, BLOCK_SIZE, algorithm("octav", "hadamard", "hadamard_builtin"), *LAYERS, OPERATORS),
+    requires=("ai-edge-quantizer", "ai-edge-litert"),
+    presets=("full",),
+    valid=is_sensible,
+    extra={"full": ({"block_size": "32"}, {"algorithm": "octav"}, {"algorithm": "hadamard"})},
+    typical_s=0.1,
+)

@@ -1,0 +1,43 @@
+"""TFLite weights rounded so that errors make up for each other on calibration data (GPTQ)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.calibrating import CALIBRATION, calibration_suffix
+from lab.formats.choosing import LAYERS
+from lab.formats.naming import speaking_name
+from lab.formats.tflite import weights
+from lab.formats.tflite_options import BITS, MODE, OPERATORS, PER_CHANNEL, suffixes
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    return weights({**params, "algorithm": "gptq"}, int(params["bits"]), params["mode"], context, source)
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    base = f"{params['mode']}_wi{params['bits']}_afp32"
+    return speaking_name(base, suffixes({**params, "algorithm": "gptq"}, calibration_suffix(params)))
+
+
+TECHNIQUE = Technique(
+    id="tflite_gptq",
+    title="GPTQ weights",
+    help=(
+        "Stores weights as integers, those of fully connected layers rounded one after the other so that the error of one is "
+        "made up for by the next, as calibration data weigh them (Frantar et al. 2022). Other operators are rounded as usual."
+    ),
+    accepts=("tflite",),
+    produces="tflite",
+    apply=_apply,
+    name=_name,
+    options=(BITS, MODE, PER_CHANNEL, *CALIBRATION, *LAYERS, OPERATORS),
+    requires=("ai-edge-quantizer", "ai-edge-litert"),
+    needs_calibration=True,
+    presets=("full",),
+    extra={"full": ({"mode": "dynamic"}, {"bits": "8"}, {"bits": "2"})},
+    typical_s=2.0,
+)

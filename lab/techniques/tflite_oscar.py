@@ -1,0 +1,43 @@
+"""TFLite weights and activations scaled against each other before the weights are rounded (OSCAR)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.calibrating import CALIBRATION, calibration_suffix
+from lab.formats.choosing import LAYERS
+from lab.formats.naming import speaking_name
+from lab.formats.tflite import weights
+from lab.formats.tflite_options import BITS, OPERATORS, PER_CHANNEL, suffixes
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    return weights({**params, "algorithm": "oscar"}, int(params["bits"]), "dynamic", context, source)
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    base = f"dynamic_wi{params['bits']}_afp32"
+    return speaking_name(base, suffixes({**params, "algorithm": "oscar"}, calibration_suffix(params)))
+
+
+TECHNIQUE = Technique(
+    id="tflite_oscar",
+    title="Dynamic, inputs scaled",
+    help=(
+        "Like dynamic quantization, but the inputs of fully connected layers are scaled against their weights first, as "
+        "calibration data weigh them, and large weights are cut off where that costs least (OSCAR). Adds a multiplication a layer."
+    ),
+    accepts=("tflite",),
+    produces="tflite",
+    apply=_apply,
+    name=_name,
+    options=(BITS, PER_CHANNEL, *CALIBRATION, *LAYERS, OPERATORS),
+    requires=("ai-edge-quantizer", "ai-edge-litert"),
+    needs_calibration=True,
+    presets=("full",),
+    extra={"full": ({"bits": "8"}, {"bits": "2"})},
+    typical_s=2.0,
+)

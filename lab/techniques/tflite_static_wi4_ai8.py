@@ -1,0 +1,57 @@
+"""TFLite int4 weights and int8 activations, with ranges from calibration data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.calibrating import CALIBRATION, calibration_suffix
+from lab.formats.choosing import LAYERS
+from lab.formats.naming import speaking_name
+from lab.formats.tflite import static
+from lab.formats.tflite_options import (
+    IO_INT8,
+    METHOD,
+    OPERATORS,
+    PER_CHANNEL,
+    SYMMETRIC_ACTIVATIONS,
+    algorithm,
+    is_sensible,
+    suffixes,
+)
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    return static(params, 4, 8, context, source)
+
+
+TECHNIQUE = Technique(
+    id="tflite_static_wi4_ai8",
+    title="Static int4, 8-bit activations",
+    help=(
+        "Stores weights of convolutions and fully connected layers as 4-bit integers and activations as 8-bit ones; what has no "
+        "4-bit kernel, such as a depthwise convolution, keeps 8 bits."
+    ),
+    accepts=("tflite",),
+    produces="tflite",
+    apply=_apply,
+    name=lambda params: speaking_name("static_wi4_ai8", suffixes(params, calibration_suffix(params))),
+    options=(
+        PER_CHANNEL,
+        METHOD,
+        algorithm("octav", "mse", "gptq"),
+        SYMMETRIC_ACTIVATIONS,
+        IO_INT8,
+        *CALIBRATION,
+        *LAYERS,
+        OPERATORS,
+    ),
+    requires=("ai-edge-quantizer", "ai-edge-litert"),
+    needs_calibration=True,
+    presets=("full",),
+    valid=is_sensible,
+    extra={"full": ({"algorithm": "octav"}, {"algorithm": "mse"}, {"algorithm": "gptq"})},
+    typical_s=1.0,
+)

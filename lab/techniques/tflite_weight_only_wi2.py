@@ -1,0 +1,37 @@
+"""TFLite int2 weights, float arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.choosing import LAYERS
+from lab.formats.naming import speaking_name
+from lab.formats.tflite import weights
+from lab.formats.tflite_options import OPERATORS, PER_CHANNEL, SYMMETRIC, algorithm, is_sensible, suffixes
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    return weights(params, 2, "weight_only", context, source)
+
+
+TECHNIQUE = Technique(
+    id="tflite_weight_only_wi2",
+    title="Weights in 2 bits",
+    help=(
+        "Stores weights as 2-bit integers, a sixteenth of the size, and turns them back into floats before computing: three "
+        "or four values a weight, which few models bear without training."
+    ),
+    accepts=("tflite",),
+    produces="tflite",
+    apply=_apply,
+    name=lambda params: speaking_name("weight_only_wi2_afp32", suffixes(params)),
+    options=(PER_CHANNEL, SYMMETRIC, algorithm("octav"), *LAYERS, OPERATORS),
+    requires=("ai-edge-quantizer", "ai-edge-litert"),
+    presets=("full",),
+    valid=is_sensible,
+    extra={"full": ({"symmetric": False}, {"algorithm": "octav"})},
+    typical_s=0.1,
+)
