@@ -1,0 +1,96 @@
+"""TensorFlow's own converter from Keras to quantized TFLite files: what its techniques share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile
+from lab.formats.feeding import fit_items
+from lab.formats.keras_files import load_keras, tensorflow
+from lab.formats.quiet import quiet
+from lab.formats.tflite_files import load_tflite, operator_name, type_name
+from lab.lazy import np
+from lab.options import Option
+from lab.plugs import Context
+
+PER_CHANNEL = Option(
+    id="per_channel", label="Per channel", kind="bool", default=True,
+    help="One scale for each output channel of a weight instead of one for the whole weight: finer, seldom slower.",
+)  # fmt: skip
+
+FALLBACK = Option(
+    id="float_fallback", label="Float where there is no integer kernel", kind="bool", default=False,
+    help="Leaves an operator that has no integer kernel in float; off refuses the model, since a microcontroller would have to.",
+)  # fmt: skip
+
+
+def convert(source: Path, context: Context, prepare: Callable[[Any, Any, Any], None]) -> Path:
+    """Convert a Keras file.
+
+    Args:
+        prepare: (TensorFlow, converter, Keras model) -> None; sets what the converter shall do.
+
+    Raises:
+        InvalidFile: Keras cannot read the file, or the converter refuses an operator of it.
+    """
+    model, tf = load_keras(source), tensorflow()
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    prepare(tf, converter, model)
+    target = context.workdir / "model.tflite"
+    try:
+        with quiet():
+            target.write_bytes(converter.convert())
+    except (ValueError, RuntimeError) as error:
+        raise _refusal(error) from error
+    return target
+
+
+def _refusal(error: Exception) -> InvalidFile:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    told = next((line for line in lines if "not yet supported" in line), lines[-1] if lines else "")
+    return InvalidFile(f"TensorFlow's converter refuses this model: {told.strip()[:400]}", remedy=_INSTEAD)
+
+
+_INSTEAD = "Turn float_fallback on, or choose the technique tflite_static_wi8_ai8: both leave such operators in float"
+
+
+def check_whole(path: Path) -> Path:
+    """The file, if it computes nothing in float: the converter leaves what has no 8-bit kernel there, without a word.
+
+    Raises:
+        InvalidFile: an operator is left in float.
+    """
+    model = load_tflite(path)
+    left = {
+        operator_name(model, operator)
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if any(type_name(graph.tensors[number]).startswith("FLOAT") for number in operator.outputs)
+    } - {"DEQUANTIZE"}
+    if left:
+        raise InvalidFile("These operators have no integer kernel", allowed="operators that TFLite computes in integers",
+                          given=", ".join(sorted(left)), remedy=_INSTEAD)  # fmt: skip
+    return path
+
+
+def static(tf: Any, converter: Any, model: Any, params: Mapping[str, Any], context: Context, kernels: str) -> None:
+    """Integers throughout, with ranges from calibration items.
+
+    Args:
+        params: options io, per_channel, float_fallback and those of calibration, as far as the technique has them.
+        kernels: name in `tf.lite.OpsSet`.
+    """
+    sets = tf.lite.OpsSet
+    fallback = [sets.TFLITE_BUILTINS] if params[FALLBACK.id] else []
+    converter.target_spec.supported_ops = [getattr(sets, kernels), *fallback]
+    converter._experimental_disable_per_channel = not params.get(PER_CHANNEL.id, True)
+    converter.inference_input_type = converter.inference_output_type = getattr(tf, params["io"])
+    x = fit_items(context.calibration(params["calibration_samples"]), (None, *model.input_shape[1:]))
+    converter.representative_dataset = lambda: _one_by_one(x.astype(np.dtype(model.inputs[0].dtype)))
+
+
+def _one_by_one(x: Any) -> Iterator[list[Any]]:
+    return ([item[None]] for item in x)

@@ -1,0 +1,42 @@
+"""Keras -> TFLite with 16-bit activations and 8-bit weights, by TensorFlow's own converter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.calibrating import CALIBRATION, calibration_suffix
+from lab.formats.naming import speaking_name
+from lab.formats.tf_converter import FALLBACK, check_whole, convert, static
+from lab.formats.tflite_options import IO_INT16, suffixes
+from lab.plugs import Context, Technique
+
+_KERNELS = "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    file = convert(source, context, lambda tf, c, m: static(tf, c, m, params, context, _KERNELS))
+    return file if params[FALLBACK.id] else check_whole(file)
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    fallback = "float_fallback" if params[FALLBACK.id] else ""
+    return speaking_name("static_wi8_ai16", suffixes(params, calibration_suffix(params)), fallback, "tf")
+
+
+TECHNIQUE = Technique(
+    id="tf_static_int16x8",
+    title="Static 16x8 (TensorFlow)",
+    help="Stores weights as 8-bit and activations as 16-bit integers with TensorFlow's converter: nearly float accuracy, few fast kernels.",
+    accepts=("keras",),
+    produces="tflite",
+    apply=_apply,
+    name=_name,
+    options=(IO_INT16, FALLBACK, *CALIBRATION),
+    toolchain="tensorflow",
+    requires=("tensorflow", "keras"),
+    needs_calibration=True,
+    presets=("full",),
+    typical_s=8.0,
+)
