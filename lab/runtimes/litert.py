@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from lab.errors import InvalidFile
+from lab.errors import InvalidFile, InvalidOption
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
+from lab.runtimes._litert_delegates import load, providers
 
 
 def _preload() -> None:
@@ -20,8 +22,8 @@ def _preload() -> None:
 class LiteRTSession:
     """One model in a LiteRT interpreter: takes and gives real numbers, whatever integers the file computes in."""
 
-    def __init__(self, path: str, threads: int, xnnpack: bool) -> None:
-        self._interpreter = _open(path, threads, xnnpack)
+    def __init__(self, path: str, threads: int, xnnpack: bool, delegate: str = "") -> None:
+        self._interpreter = _open(path, threads, xnnpack, delegate)
         feed, fetch = _the_only_input(self._interpreter), self._interpreter.get_output_details()[0]
         self.input, self.output = _info(feed), _info(fetch)
         self._quantize, self._dequantize = _quantizer(feed), _dequantizer(fetch)
@@ -38,16 +40,63 @@ class LiteRTSession:
         return self._dequantize(self._interpreter.get_tensor(self._fetch))
 
 
-def _open(path: str, threads: int, xnnpack: bool) -> Any:
+class HalfSession(LiteRTSession):
+    """The same in 16-bit floats, by LiteRT's newer interface: the interpreter cannot be told to."""
+
+    def __init__(self, path: str, threads: int) -> None:
+        from lab.runtimes._litert_half import HalfModel
+
+        details = _created(path, 1, True, [])
+        feed, fetch = _the_only_input(details), details.get_output_details()[0]
+        self.input, self.output = _info(feed), _info(fetch)
+        self._quantize, self._dequantize = _quantizer(feed), _dequantizer(fetch)
+        self._model = HalfModel(path, threads, fetch)
+
+    def run(self, x: Array) -> Array:
+        """Shape (batch, *input) -> (batch, *output), with the batch that the file was converted with."""
+        return self._dequantize(self._model.run(x))
+
+
+def _open(path: str, threads: int, xnnpack: bool, delegate: str) -> Any:
+    interpreter = _created(path, threads, xnnpack, [load(delegate)] if delegate else [])
+    if not xnnpack:
+        _check_blocks(path, interpreter)
+    try:
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise _refusal(path, error) from error
+    return interpreter
+
+
+def _created(path: str, threads: int, xnnpack: bool, delegates: list[Any]) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     kernels = OpResolverType.BUILTIN if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
-        interpreter = Interpreter(model_path=path, num_threads=threads, experimental_op_resolver_type=kernels)
-        interpreter.allocate_tensors()
+        return Interpreter(model_path=path, num_threads=threads, experimental_op_resolver_type=kernels,
+                           experimental_delegates=delegates)  # fmt: skip
     except (ValueError, RuntimeError) as error:
-        raise InvalidFile(f"LiteRT refuses this file: {str(error).strip()[:500]}", given=path) from error
-    return interpreter
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: str, error: Exception) -> InvalidFile:
+    return InvalidFile(f"LiteRT refuses this file: {str(error).strip()[:500]}", given=path)
+
+
+def _check_blocks(path: str, interpreter: Any) -> None:
+    """LiteRT 2.3 has kernels for block-wise scales in XNNPACK alone; its own take them for none, without a word.
+
+    Looking at every tensor takes milliseconds, which loading must not cost where a file cannot have any: the tensors of scales
+    are named so.
+    """
+    if b"_scales" not in Path(path).read_bytes():
+        return
+    tensors = {d["index"]: d["quantization_parameters"].get("block_size") for d in interpreter.get_tensor_details()}
+    for operator in interpreter._get_ops_details():
+        if operator["op_name"] == "FULLY_CONNECTED" and any(tensors.get(int(i)) for i in operator["inputs"]):
+            raise InvalidFile("Without XNNPACK, LiteRT ignores the scales of block-wise weights: its answers would be wrong",
+                              allowed="weights with one scale a channel or a tensor", given=path,
+                              remedy="Turn xnnpack on, or choose block_size 0")  # fmt: skip
 
 
 def _the_only_input(interpreter: Any) -> Any:
@@ -89,7 +138,17 @@ def _dequantizer(details: Mapping[str, Any]) -> Callable[[Array], Array]:
 
 
 def _load(path: str, options: Mapping[str, Any]) -> LiteRTSession:
-    return LiteRTSession(str(path), int(options.get("threads", 1)), bool(options.get("xnnpack", True)))
+    threads, xnnpack, delegate = (
+        int(options.get("threads", 1)),
+        bool(options.get("xnnpack", True)),
+        options.get("delegate", ""),
+    )
+    if options.get("precision", "float32") == "float32":
+        return LiteRTSession(str(path), threads, xnnpack, delegate)
+    if delegate or not xnnpack:
+        raise InvalidOption("The precision float16 is XNNPACK's", given={"xnnpack": xnnpack, "delegate": delegate},
+                            remedy="Turn xnnpack on and name no delegate, or choose the precision float32")  # fmt: skip
+    return HalfSession(str(path), threads)
 
 
 RUNTIME = Runtime(
@@ -109,7 +168,19 @@ RUNTIME = Runtime(
             help="Off computes with LiteRT's own kernels instead of the XNNPACK library that is its default on CPUs.",
             sweep={"standard": (True, False), "full": (True, False)},
         ),
+        Option(
+            id="delegate", label="Delegate", kind="path", default="",
+            help=(
+                "The library of a delegate, such as libedgetpu.so.1, that takes over the operators it can compute; the others stay "
+                "with XNNPACK or LiteRT's own kernels. It is code that runs in the lab: name only what you trust."
+            ),
+        ),
+        Option(
+            id="precision", label="Float arithmetic", kind="choice", default="float32", choices=("float32", "float16"),
+            help="In which floats XNNPACK computes what the file keeps in float; 16 bits need a CPU that has them.",
+        ),
     ),
     requires=("ai-edge-litert",),
     version_of="ai-edge-litert",
+    providers=providers,
 )  # fmt: skip
