@@ -11,9 +11,12 @@
     fused_<level>  no number changes: operators are fused
 
 Suffixes come in this order, and a default is not named: `u8s8`, `s8s8` or `u8u8` (signedness of activations and
-weights), `per_channel` or `per_tensor`, `reduced` (7-bit weights), `symmetric` (activations), `entropy`, `percentile` or `average` (calibration),
-`no_preprocess`, `n<N>` (calibration items), `seed<N>` (which ones), `noise` or `batch_norm` (items made without data), `ops_…` (operator types that alone are quantized),
-`only_…`, `float_…` and `wide_…` (layers that alone are quantized, that stay float, that have 16-bit activations). So `static_wi8_ai8_s8s8_per_channel_entropy_n512` is one ONNX variant.
+weights), `per_channel`, `per_tensor` or `block<N>` (one scale for N neighbouring weights), `reduced` (7-bit weights), `asymmetric` (weights), `symmetric` (activations),
+`octav`, `mse`, `gptq`, `oscar`, `hadamard` or `hadamard_builtin` (how the integers of a weight are chosen), `entropy`, `percentile` or `average` (calibration),
+`no_preprocess`, `n<N>` (calibration items), `seed<N>` (which ones), `noise` or `batch_norm` (items made without data), `io_<type>` (inputs and outputs of another type than
+the activations), `ops_…` (operator types that alone are quantized), `only_…`, `float_…` and `wide_…` (layers that alone are quantized, that stay float, that have 16-bit activations),
+`float_fallback` (what has no integer kernel is left in float), `tf` (written by TensorFlow's own converter). So `static_wi8_ai8_s8s8_per_channel_entropy_n512` is one ONNX variant,
+and `dynamic_wi4_afp32_block32_octav` a TFLite one.
 
 The words follow ai-edge-quantizer's `recipe.py`.
 """
