@@ -46,6 +46,10 @@ def _method(params: Mapping[str, Any]) -> str:
     return "" if params["method"] == "minmax" and not other else f"{params['method']}{other}"
 
 
+_METHODS: tuple[Mapping[str, Any], ...] = (
+    {"method": "percentile", "per_channel": True},
+    {"method": "entropy", "calibration_samples": 512, "per_channel": True},
+)
 _ONE_AT_A_TIME: tuple[Mapping[str, Any], ...] = (
     {"method": "average"}, {"method": "percentile", "percentile": 99.9}, {"symmetric_activations": True},
     {"quantize_bias": False}, {"operators": ("Conv", "Gemm", "MatMul")},
@@ -87,7 +91,6 @@ TECHNIQUE = Technique(
                 "loses least information, or the range of nearly all of its values. ONNX Runtime's entropy starts with "
                 "no more bins than it needs: on up to 256 items it keeps the extremes."
             ),
-            sweep={"standard": ("minmax", "percentile"), "full": ("minmax", "entropy", "percentile")},
         ),
         Option(
             id="percentile", label="Percentile", kind="float", default=_PERCENTILE, low=90.0, high=100.0, unit="%",
@@ -115,6 +118,6 @@ TECHNIQUE = Technique(
     ),
     requires=("onnx", "onnxruntime"),
     needs_calibration=True,
-    extra={"full": (*CALIBRATION_STUDY, *_ONE_AT_A_TIME)},
+    extra={"standard": _METHODS[:1], "full": (*_METHODS, *CALIBRATION_STUDY, *_ONE_AT_A_TIME)},
     typical_s=0.7,
 )  # fmt: skip

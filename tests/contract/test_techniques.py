@@ -89,10 +89,15 @@ def test_names_are_unique_within_a_runtime() -> None:
 
 
 def test_presets_are_as_large_as_they_should_be() -> None:
-    variants = {p: 2 + sum(len(_grid(t, p)) for t in compressing if p in t.presets) for p in PRESETS}
+    """Files that a preset makes of one model that reaches every format, float ones included."""
+    variants = {
+        preset: 2
+        + sum(len(_grid(t, preset)) + len(t.extra.get(preset, ())) for t in compressing if preset in t.presets)
+        for preset in PRESETS
+    }
     assert 13 <= variants["quick"] <= 20
-    assert variants["quick"] < variants["standard"] <= 28
-    assert variants["full"] >= 100
+    assert variants["quick"] < variants["standard"] <= 45
+    assert 100 <= variants["full"] <= 300
 
 
 def test_importing_them_loads_no_framework() -> None:
