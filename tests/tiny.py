@@ -110,8 +110,55 @@ def write_keras(path: Path) -> Path:
     return path
 
 
-WRITERS = {"onnx": write_onnx, "tflite": write_tflite, "keras": write_keras}
+def write_torch_export(path: Path, batch: int | None = None) -> Path:
+    """Input (n or batch, CHANNELS, SIDE, SIDE), output (n, CLASSES); a batch normalisation follows the convolution, whose
+    weights and bias are such that both together are the convolution of the other formats. Loads torch."""
+    import torch
+
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(CHANNELS, FILTERS, 3, padding=1), torch.nn.BatchNorm2d(FILTERS), torch.nn.ReLU(),
+        torch.nn.AvgPool2d(SIDE), torch.nn.Flatten(), torch.nn.Linear(FILTERS, CLASSES),
+    ).eval()  # fmt: skip
+    conv, norm, *_, dense = model
+    w = {name: torch.from_numpy(value) for name, value in weights().items()}
+    with torch.no_grad():
+        for n, values in enumerate((norm.weight, norm.running_var, norm.bias, norm.running_mean)):
+            values.copy_(torch.linspace(0.5, 1.5, FILTERS).roll(n))
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        conv.weight.copy_(w["conv"].permute(0, 3, 1, 2) / scale[:, None, None, None])
+        conv.bias.copy_((w["conv_bias"] - norm.bias) / scale + norm.running_mean)
+        dense.weight.copy_(w["dense"])
+        dense.bias.copy_(w["dense_bias"])
+    x = torch.from_numpy(items(batch or 2, channels_first=True))
+    axes = None if batch else ({0: torch.export.Dim("batch", min=1)},)
+    torch.export.save(torch.export.export(model, (x,), dynamic_shapes=axes), path)
+    return path
+
+
+def write_torchscript(path: Path) -> Path:
+    """Input (n, CHANNELS, SIDE, SIDE), output (n, CLASSES). Loads torch."""
+    return apply("torch_to_torchscript", write_torch_export(path.with_suffix(".pt2")), path.with_suffix(".torchscript"))
+
+
+def write_executorch(path: Path) -> Path:
+    """Input (1, CHANNELS, SIDE, SIDE), output (1, CLASSES). Loads torch."""
+    return apply("torch_to_executorch", write_torch_export(path.with_suffix(".pt2")), path.with_suffix(".executorch"))
+
+
+WRITERS = {"onnx": write_onnx, "tflite": write_tflite, "keras": write_keras, "torch_export": write_torch_export,
+           "torchscript": write_torchscript, "executorch": write_executorch}  # fmt: skip
 """Format -> what writes the same classifier as a file of it."""
+
+
+class Sources(dict[str, Path]):
+    """The tiny classifier in every format, written when it is first asked for: some load a framework."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __missing__(self, format_: str) -> Path:
+        self[format_] = WRITERS[format_](self.folder / f"tiny.{format_}")
+        return self[format_]
 
 
 def _buffer(s: Any, value: Any) -> Any:
@@ -202,6 +249,11 @@ def answers(runtime: str, file: Path, x: Any) -> Any:
 @pytest.fixture(scope="session")
 def tiny_onnx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_onnx(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
+
+
+@pytest.fixture(scope="session")
+def tiny_torch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_torch_export(tmp_path_factory.mktemp("tiny") / "tiny.pt2")
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def layer_table(path: str | Path, format: str) -> list[Layer]:
     outside of any), an ONNX node, a TFLite operator. What only renames its input (a reshape, dropout at inference) has none.
 
     Args:
-        format: "keras", "torch_export", "onnx" or "tflite".
+        format: "keras", "torch_export", "onnx", "tflite" or "openvino_ir".
 
     Raises:
         InvalidFile: the file is damaged, or of another format.
@@ -44,21 +44,31 @@ def _reader(format: str) -> Any:
         from lab.formats.layers_onnx import layers
     elif format == "tflite":
         from lab.formats.layers_tflite import layers
+    elif format == "openvino_ir":
+        from lab.formats.layers_openvino import layers
     else:
         raise InvalidFile(
-            "The layers of this format cannot be read", allowed="keras, torch_export, onnx, tflite", given=format
+            "The layers of this format cannot be read",
+            allowed="keras, torch_export, onnx, tflite, openvino_ir",
+            given=format,
         )
     return layers
 
 
 def _unique(rows: Sequence[Layer]) -> list[Layer]:
     """Rows whose names differ: readers name inputs by row number until here."""
+    names = unique_names(rows)
+    return [replace(r, name=n, inputs=tuple(names[int(i)] for i in r.inputs)) for r, n in zip(rows, names, strict=True)]
+
+
+def unique_names(rows: Sequence[Layer]) -> list[str]:
+    """The rows' names, with " (2)" and so on behind those that came before."""
     seen: dict[str, int] = {}
     names = []
     for row in rows:
         seen[row.name] = seen.get(row.name, 0) + 1
         names.append(row.name if seen[row.name] == 1 else f"{row.name} ({seen[row.name]})")
-    return [replace(r, name=n, inputs=tuple(names[int(i)] for i in r.inputs)) for r, n in zip(rows, names, strict=True)]
+    return names
 
 
 def total_macs(layers: Sequence[Layer]) -> int | None:

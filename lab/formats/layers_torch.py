@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lab.formats.torch_files import example, load_program
+from lab.formats.torch_files import example, fixed_batch, load_program
 from lab.types import Layer
+
+_COMPANIONS = {"relu", "hardtanh", "batch_norm"}
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,36 @@ class _Step:
 
 def layers(path: Path) -> list[Layer]:
     """See `lab.formats.layers.layer_table`; an input is named by its row's number."""
-    program = load_program(path)
-    batch = _fixed_batch(program) or 1
+    return _table(load_program(path))[0]
+
+
+def layer_of_node(program: Any) -> dict[str, str]:
+    """Name of a node in `program.module()` -> name of its row in the layer table; a view has its input's row."""
+    from lab.formats.layers import unique_names
+
+    rows, row_of = _table(program)
+    names = unique_names(rows)
+    return {node.name: names[row] for node, row in row_of.items()}
+
+
+def leader_of_layer(program: Any, layer_of: Mapping[str, str]) -> dict[str, str]:
+    """Layer -> the layer that is quantized with it: an activation or a batch normalisation goes with what comes before it.
+
+    Args:
+        layer_of: see `layer_of_node`.
+    """
+    leader = {name: name for name in layer_of.values()}
+    for node in program.module(check_guards=False).graph.nodes:
+        if str(node.target).removeprefix("aten.").partition(".")[0].rstrip("_") in _COMPANIONS:
+            before = layer_of.get(node.args[0].name)
+            if before and node.name in layer_of:
+                leader[layer_of[node.name]] = leader[before]
+    return leader
+
+
+def _table(program: Any) -> tuple[list[Layer], dict[Any, int]]:
+    """The rows, and node -> index of its row."""
+    batch = fixed_batch(program) or 1
     steps = _run(program, batch)
     leaves = _leaves(steps)
     sizes = {name: program.state_dict[name].numel() for name in program.graph_signature.parameters}
@@ -51,14 +81,7 @@ def layers(path: Path) -> list[Layer]:
             row_of[step.node], before = len(rows) - 1, call
         elif sources:
             row_of[step.node] = sources[0]
-    return rows
-
-
-def _fixed_batch(program: Any) -> int | None:
-    """The batch that the program is bound to, or None where the axis is free."""
-    names = set(program.graph_signature.user_inputs)
-    shape = next(n.meta["val"].shape for n in program.graph.nodes if n.name in names)
-    return shape[0] if isinstance(shape[0], int) else None
+    return rows, row_of
 
 
 def _run(program: Any, batch: int) -> list[_Step]:

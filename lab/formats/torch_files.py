@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile
+from lab.plugs import TensorInfo
 
 
 def load_program(path: Path) -> Any:
@@ -34,6 +35,37 @@ def example(program: Any, items: int) -> Any:
     """The program's example input with that many items, by repeating its first."""
     (tensor,) = program.example_inputs[0]
     return tensor[:1].repeat(items, *[1] * (tensor.ndim - 1))
+
+
+def inputs_and_outputs(program: Any) -> tuple[TensorInfo, TensorInfo]:
+    """What its input and its first output are like, with None for free axes."""
+    names = (program.graph_signature.user_inputs[0], program.graph_signature.user_outputs[0])
+    found = {node.name: node.meta["val"] for node in program.graph.nodes if node.name in names}
+    taken, given = (_info(found[name]) for name in names)
+    return taken, given
+
+
+def _info(tensor: Any) -> TensorInfo:
+    shape = tuple(size if isinstance(size, int) else None for size in tensor.shape)
+    return TensorInfo(shape, str(tensor.dtype).removeprefix("torch."))
+
+
+def fixed_batch(program: Any) -> int | None:
+    """The batch that the program is bound to, or None where the axis is free."""
+    return inputs_and_outputs(program)[0].shape[0]
+
+
+def with_free_batch(program: Any) -> Any:
+    """The program, exported again with a free batch axis where it has a fixed one and its code allows it."""
+    import torch
+
+    if program.range_constraints:
+        return program
+    try:
+        shapes = ({0: torch.export.Dim("batch", min=1)},)
+        return torch.export.export(module(program), (example(program, 2),), dynamic_shapes=shapes)
+    except Exception:
+        return program
 
 
 def module(program: Any) -> Any:

@@ -13,28 +13,13 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     import torch
 
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import load_program
+    from lab.formats.torch_files import load_program, with_free_batch
 
     with quiet():
-        exported = torch.onnx.export(_with_free_batch(load_program(source)), dynamo=True, verbose=False).model_proto
+        exported = torch.onnx.export(with_free_batch(load_program(source)), dynamo=True, verbose=False).model_proto
     target = context.workdir / "model.onnx"
     target.write_bytes(_bare(exported).SerializeToString())
     return target
-
-
-def _with_free_batch(program: Any) -> Any:
-    """The program, exported again with a free batch axis where it has a fixed one and its code allows it."""
-    import torch
-
-    from lab.formats.torch_files import example, module
-
-    if program.range_constraints:
-        return program
-    try:
-        shapes = ({0: torch.export.Dim("batch", min=1)},)
-        return torch.export.export(module(program), (example(program, 2),), dynamic_shapes=shapes)
-    except Exception:
-        return program
 
 
 def _bare(model: Any) -> Any:

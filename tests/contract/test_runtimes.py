@@ -15,12 +15,14 @@ from lab.plugs import Runtime
 from lab.registry import runtimes
 from tests import tiny
 
-every = pytest.mark.parametrize("runtime", runtimes().values(), ids=runtimes().keys())
+every = pytest.mark.parametrize("runtime", [
+    pytest.param(r, id=r.id, marks=[pytest.mark.slow] if r.toolchain in ("torch", "tensorflow") else []) for r in runtimes().values()
+])  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def files(tiny_onnx: Path, tiny_tflite: Path) -> dict[str, Path]:
-    return {"onnx": tiny_onnx, "tflite": tiny_tflite}
+def files(tmp_path_factory: pytest.TempPathFactory) -> tiny.Sources:
+    return tiny.Sources(tmp_path_factory.mktemp("files"))
 
 
 @every
@@ -28,7 +30,7 @@ def test_it_says_what_it_is(runtime: Runtime) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]+", runtime.id)
     assert runtime.title
     assert runtime.help.endswith(".")
-    assert set(runtime.formats) <= {"onnx", "tflite"}
+    assert set(runtime.formats) <= set(tiny.WRITERS)
     assert runtime.version_of
     assert runtime.missing is None
     runtime.preload()
@@ -44,7 +46,7 @@ def test_its_options_obey_themselves(runtime: Runtime) -> None:
 
 
 @every
-def test_every_target_of_the_full_preset_answers_alike(runtime: Runtime, files: dict[str, Path]) -> None:
+def test_every_target_of_the_full_preset_answers_alike(runtime: Runtime, files: tiny.Sources) -> None:
     x, file = tiny.items(10), files[runtime.formats[0]]
     targets = grid(runtime.options, {o.id: o.values("full") for o in runtime.options})
     answers = [run_all(runtime.load(str(file), options), x, 4) for options in targets]
@@ -54,7 +56,7 @@ def test_every_target_of_the_full_preset_answers_alike(runtime: Runtime, files: 
 
 
 @every
-def test_a_session_takes_stored_items_of_any_number_type(runtime: Runtime, files: dict[str, Path]) -> None:
+def test_a_session_takes_stored_items_of_any_number_type(runtime: Runtime, files: tiny.Sources) -> None:
     session = runtime.load(str(files[runtime.formats[0]]), validate(runtime.options, {}, runtime.id))
     pixels = np.random.default_rng(0).integers(0, 255, (3, tiny.SIDE, tiny.SIDE, tiny.CHANNELS), dtype=np.uint8)
     prepared = session.prepare(fit_items(pixels, session.input.shape)[:1])

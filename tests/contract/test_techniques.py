@@ -18,8 +18,9 @@ from lab.plugs import Technique
 from lab.registry import runtimes, techniques
 from tests import tiny
 
-FORMATS = {"keras", "torch_export", "onnx", "tflite"}
-HEAVY = {"torch", "tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_quantizer", "ai_edge_litert", "litert_torch"}
+FORMATS = set(tiny.WRITERS)
+HEAVY = {"torch", "tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_quantizer", "ai_edge_litert", "litert_torch",
+         "executorch", "torchao"}  # fmt: skip
 ALIKE = {"tflite_weight_only_wi4": 0.95, "tflite_dynamic_wi4_afp32": 0.95, "tflite_static_wi4_ai8": 0.95, "tflite_static_wi4_ai16": 0.95,
          "tflite_gptq": 0.95, "tflite_oscar": 0.95, "tflite_dynamic_wi2_afp32": 0.5, "tflite_weight_only_wi2": 0.4}  # fmt: skip
 """Least correlation with the float answers, where 0.99 is too much to ask of the number format."""
@@ -83,9 +84,13 @@ def _grid(technique: Technique, preset: str) -> list[dict[str, Any]]:
 
 def test_names_are_unique_within_a_runtime() -> None:
     for runtime in runtimes().values():
-        names = [t.name(p) for t in compressing if t.produces in runtime.formats for p in _grid(t, "full")]
-        assert len(names) > 10
-        assert len(set(names)) == len(names)
+        here = [t for t in compressing if t.produces in runtime.formats]
+        names = [t.name(p) for t in here for p in (*_grid(t, "full"), *_extra(t))]
+        assert len(set(names)) == len(names) >= len(here)
+
+
+def _extra(technique: Technique) -> list[dict[str, Any]]:
+    return [validate(technique.options, params, technique.id) for params in technique.extra.get("full", ())]
 
 
 def test_presets_are_as_large_as_they_should_be() -> None:
@@ -109,20 +114,9 @@ def test_importing_them_loads_no_framework() -> None:
     assert done.stdout.strip() == "[]"
 
 
-class Sources(dict[str, Path]):
-    """The tiny classifier in every format, written when it is first asked for: some load a framework."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __missing__(self, format_: str) -> Path:
-        self[format_] = tiny.WRITERS[format_](self.folder / f"tiny.{format_}")
-        return self[format_]
-
-
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
-    return Sources(tmp_path_factory.mktemp("sources"))
+def sources(tmp_path_factory: pytest.TempPathFactory) -> tiny.Sources:
+    return tiny.Sources(tmp_path_factory.mktemp("sources"))
 
 
 def _runs(format_: str) -> str:
@@ -131,7 +125,7 @@ def _runs(format_: str) -> str:
 
 @every_compressing
 def test_every_standard_variant_runs_and_answers_like_the_float_model(
-    technique: Technique, sources: Sources, tmp_path: Path
+    technique: Technique, sources: tiny.Sources, tmp_path: Path
 ) -> None:
     x, (format_,) = tiny.items(100), technique.accepts
     float_ = tiny.answers("ort", sources["onnx"], x)
@@ -144,7 +138,7 @@ def test_every_standard_variant_runs_and_answers_like_the_float_model(
 
 
 @every_compressing
-def test_the_same_parameters_give_the_same_answers(technique: Technique, sources: Sources, tmp_path: Path) -> None:
+def test_the_same_parameters_give_the_same_answers(technique: Technique, sources: tiny.Sources, tmp_path: Path) -> None:
     (format_,), x = technique.accepts, tiny.items(20)
     once, twice = (tiny.apply(technique.id, sources[format_], tmp_path / n) for n in ("once", "twice"))
     runtime = _runs(technique.produces)

@@ -1,0 +1,39 @@
+"""The options that choose layers, for a torch.export program: an activation goes with the layer before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lab.errors import InvalidOption
+from lab.formats.choosing import KEEP_FLOAT, ONLY, check_names, left_float
+
+
+def layers_left(program: Any, layer_of: Mapping[str, str], params: Mapping[str, Any]) -> set[str]:
+    """The layers that KEEP_FLOAT and ONLY leave in float.
+
+    Args:
+        layer_of: see `lab.formats.layers_torch.layer_of_node`.
+
+    Raises:
+        InvalidOption: they name a layer that the program does not have.
+    """
+    from lab.formats.layers_torch import leader_of_layer
+
+    leader = leader_of_layer(program, layer_of)
+    for id_ in (KEEP_FLOAT.id, ONLY.id):
+        check_names(id_, params[id_], leader)
+    leaders = {id_: [leader[name] for name in params[id_]] for id_ in (KEEP_FLOAT.id, ONLY.id)}
+    left = set(left_float(leaders, leader))
+    return {name for name in leader if leader[name] in left}
+
+
+def nothing_left(params: Mapping[str, Any], layers: list[str]) -> InvalidOption:
+    """What to raise where the options leave no layer to quantize.
+
+    Args:
+        layers: those that could be quantized.
+    """
+    return InvalidOption("Nothing is left to quantize", allowed=", ".join(layers),
+                         given={id_: list(params[id_]) for id_ in (KEEP_FLOAT.id, ONLY.id)},
+                         remedy="Leave fewer layers in float, or name one of these")  # fmt: skip

@@ -1,0 +1,74 @@
+"""TorchScript: torch's interpreter of traced models, without Python code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.torch_threads import THREADS, use_threads
+from lab.options import Option
+from lab.plugs import Array, Runtime, TensorInfo
+
+
+def _preload() -> None:
+    import torch  # noqa: F401
+
+
+class TorchScriptSession:
+    """One traced model. The engine of its integers is a setting of the process, which other models may have changed."""
+
+    def __init__(self, path: str, threads: int, optimize: bool) -> None:
+        import torch
+
+        from lab.formats.torchscript_files import read_note, read_torchscript
+
+        use_threads(threads)
+        note = read_note(Path(path))
+        self.input, self.output = (TensorInfo(tuple(note[k]["shape"]), note[k]["dtype"]) for k in ("input", "output"))
+        self._torch, self._engine = torch, note["engine"]
+        module = read_torchscript(Path(path)).eval()
+        self._module = torch.jit.optimize_for_inference(module) if optimize else module
+
+    def prepare(self, x: Array) -> Array:
+        """The batch in the type that the model takes."""
+        return x.astype(self.input.dtype, order="C", copy=False)
+
+    def run(self, x: Array) -> Array:
+        """Shape (batch, *input) -> (batch, *output)."""
+        if self._engine:
+            self._torch.backends.quantized.engine = self._engine
+        with self._torch.inference_mode():
+            output: Array = self._module(self._torch.from_numpy(x)).numpy()
+        return output
+
+
+def _load(path: str, options: Mapping[str, Any]) -> TorchScriptSession:
+    from lab.formats.quiet import quiet
+
+    with quiet():
+        return TorchScriptSession(str(path), int(options.get("threads", 1)), bool(options.get("optimize", False)))
+
+
+RUNTIME = Runtime(
+    id="torchscript",
+    title="TorchScript (CPU)",
+    help="Runs traced PyTorch models without Python code; takes any batch where the file leaves the batch axis free.",
+    formats=("torchscript",),
+    preload=_preload,
+    load=_load,
+    options=(
+        THREADS,
+        Option(
+            id="optimize", label="Optimise for inference", kind="bool", default=False,
+            help=(
+                "Rewrites the graph when it is loaded: weights in the layout of the oneDNN library, activations fused "
+                "into convolutions (torch.jit.optimize_for_inference)."
+            ),
+        ),
+    ),
+    requires=("torch",),
+    version_of="torch",
+    toolchain="torch",
+    presets=("full",),
+)  # fmt: skip

@@ -1,0 +1,41 @@
+"""ExecuTorch program whose weights and activations are 16-bit floats; it takes and gives 32-bit floats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.executorch_files import bound_to_one, write_executorch
+    from lab.formats.quiet import quiet
+    from lab.formats.torch_files import example, load_program, with_free_batch
+    from lab.formats.torch_functions import as_functions
+    from lab.formats.torch_fx import fold_batch_norms
+    from lab.formats.torch_half import in_half
+
+    with quiet():
+        program = with_free_batch(load_program(source))
+        model = in_half(fold_batch_norms(as_functions(program)), "float16")
+        return write_executorch(bound_to_one(model, example(program, 1)), context)
+
+
+TECHNIQUE = Technique(
+    id="torch_executorch_fp16",
+    title="float16 (ExecuTorch)",
+    help=(
+        "Computes in 16-bit floats with XNNPACK. Dense layers and embeddings take half the space; ExecuTorch stores the "
+        "weights of convolutions in 32 bits all the same. Only CPUs with instructions for them are fast at it."
+    ),
+    accepts=("torch_export",),
+    produces="executorch",
+    apply=_apply,
+    name=lambda params: "fp16",
+    toolchain="torch",
+    requires=("torch", "executorch"),
+    presets=("full",),
+    typical_s=10.0,
+)

@@ -1,0 +1,87 @@
+"""TorchScript int8 weights and activations, with ranges from calibration data, by FX quantization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.calibrating import CALIBRATION, calibration_suffix
+from lab.formats.choosing import LAYERS, chosen_suffix
+from lab.formats.naming import speaking_name
+from lab.formats.torch_fx_quantizing import ENGINE
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.quiet import quiet
+
+    with quiet():
+        return _quantize(source, params, context)
+
+
+def _quantize(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats import torch_fx_quantizing as fx
+    from lab.formats.torch_feeding import BATCH, calibration_batches
+    from lab.formats.torch_files import example, fixed_batch, load_program
+    from lab.formats.torch_fx import STATIC
+    from lab.formats.torchscript_files import use_engine, write_torchscript
+
+    program = load_program(source)
+    use_engine(params["engine"])
+    model, batch = fx.quantizable(program, STATIC, params), fixed_batch(program)
+    size = 1 if params["method"] == "average" else BATCH  # each item moves the average
+    batches = calibration_batches(context.calibration(params["calibration_samples"]), program, size)
+    mapping = fx.static_mapping(params["engine"], params["per_channel"], params["method"])
+    integers = fx.quantize(model, mapping, batches, example(program, batch or 1), params["engine"])
+    return write_torchscript(integers, example(program, 1), batch, context.workdir / "model.pt", params["engine"])
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    return speaking_name(
+        "static_wi8_ai8",
+        params["engine"] if params["engine"] != "x86" else "",
+        "" if params["per_channel"] else "per_tensor",
+        params["method"] if params["method"] != "histogram" else "",
+        calibration_suffix(params),
+        chosen_suffix(params),
+    )
+
+
+TECHNIQUE = Technique(
+    id="torch_fx_static_int8",
+    title="Static int8 (FX)",
+    help=(
+        "Stores weights and activations as 8-bit integers with PyTorch's FX quantization, and writes TorchScript; "
+        "calibration data tell each activation's range beforehand."
+    ),
+    accepts=("torch_export",),
+    produces="torchscript",
+    apply=_apply,
+    name=_name,
+    options=(
+        ENGINE,
+        Option(
+            id="per_channel", label="Per channel", kind="bool", default=True,
+            help="One scale for each output channel of a weight instead of one for the whole weight.",
+            sweep={"full": (True, False)},
+        ),
+        Option(
+            id="method", label="Calibration method", kind="choice", default="histogram",
+            choices=("histogram", "minmax", "average"),
+            help=(
+                "How an activation's range is chosen: the range that loses least of its histogram, its extremes, or a "
+                "moving average of each item's extremes."
+            ),
+        ),
+        *CALIBRATION,
+        *LAYERS,
+    ),
+    toolchain="torch",
+    requires=("torch",),
+    needs_calibration=True,
+    presets=("full",),
+    extra={"full": ({"engine": "qnnpack"}, {"engine": "onednn"}, {"method": "minmax"}, {"method": "average"})},
+    typical_s=8.0,
+)  # fmt: skip

@@ -1,0 +1,65 @@
+"""ExecuTorch int8 weights for XNNPACK, activations that become integers while the model runs, by pt2e quantization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.choosing import LAYERS, chosen_suffix
+from lab.formats.naming import speaking_name
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+_BOTH = (True, False)
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.quiet import quiet
+    from lab.formats.torch_files import example, fixed_batch, load_program
+    from lab.formats.torch_pt2e import write_integers
+
+    with quiet():
+        program = load_program(source)
+        batches = iter([example(program, fixed_batch(program) or 1)])
+        return write_integers(program, params, batches, context, dynamic=True)
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    return speaking_name(
+        "dynamic_wi8_afp32",
+        "" if params["per_channel"] else "per_tensor",
+        params["scope"] if params["scope"] != "all" else "",
+        chosen_suffix(params),
+    )
+
+
+TECHNIQUE = Technique(
+    id="torch_pt2e_dynamic_int8",
+    title="Dynamic int8 (pt2e)",
+    help=(
+        "Stores the weights of dense layers and of plain 2-D convolutions as 8-bit integers with PyTorch's pt2e "
+        "quantization, for ExecuTorch with XNNPACK; activations become integers while the model runs."
+    ),
+    accepts=("torch_export",),
+    produces="executorch",
+    apply=_apply,
+    name=_name,
+    options=(
+        Option(
+            id="per_channel", label="Per channel", kind="bool", default=True,
+            help="One scale for each output channel of a weight instead of one for the whole weight.",
+            sweep={"full": _BOTH},
+        ),
+        Option(
+            id="scope", label="Operators", kind="choice", default="all", choices=("all", "dense"),
+            help="Which operators get integers: dense layers and plain 2-D convolutions, or dense layers alone.",
+        ),
+        *LAYERS,
+    ),
+    toolchain="torch",
+    requires=("torch", "executorch", "torchao"),
+    presets=("standard", "full"),
+    extra={"full": ({"scope": "dense"},)},
+    typical_s=15.0,
+)  # fmt: skip

@@ -1,0 +1,65 @@
+"""ExecuTorch int8 weights and activations for XNNPACK, with ranges from calibration data, by pt2e quantization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
+from lab.formats.choosing import LAYERS, chosen_suffix
+from lab.formats.naming import speaking_name
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+_BOTH = (True, False)
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.quiet import quiet
+    from lab.formats.torch_feeding import calibration_batches
+    from lab.formats.torch_files import load_program
+    from lab.formats.torch_pt2e import write_integers
+
+    with quiet():
+        program = load_program(source)
+        batches = calibration_batches(context.calibration(params["calibration_samples"]), program)
+        return write_integers(program, params, batches, context, dynamic=False)
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    return speaking_name(
+        "static_wi8_ai8",
+        "" if params["per_channel"] else "per_tensor",
+        calibration_suffix(params),
+        chosen_suffix(params),
+    )
+
+
+TECHNIQUE = Technique(
+    id="torch_pt2e_static_int8",
+    title="Static int8 (pt2e)",
+    help=(
+        "Stores weights and activations as 8-bit integers with PyTorch's pt2e quantization, for ExecuTorch with XNNPACK; "
+        "calibration data tell each activation's range beforehand."
+    ),
+    accepts=("torch_export",),
+    produces="executorch",
+    apply=_apply,
+    name=_name,
+    options=(
+        Option(
+            id="per_channel", label="Per channel", kind="bool", default=True,
+            help="One scale for each output channel of a weight instead of one for the whole weight.",
+            sweep={"standard": _BOTH, "full": _BOTH},
+        ),
+        *CALIBRATION,
+        *LAYERS,
+    ),
+    toolchain="torch",
+    requires=("torch", "executorch", "torchao"),
+    needs_calibration=True,
+    presets=("standard", "full"),
+    extra={"full": CALIBRATION_STUDY},
+    typical_s=15.0,
+)  # fmt: skip
