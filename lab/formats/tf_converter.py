@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,18 +41,32 @@ def convert(source: Path, context: Context, prepare: Callable[[Any, Any, Any], N
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     prepare(tf, converter, model)
     target = context.workdir / "model.tflite"
-    try:
-        with quiet():
-            target.write_bytes(converter.convert())
-    except (ValueError, RuntimeError) as error:
-        raise _refusal(error) from error
+    target.write_bytes(converted(converter))
     return target
 
 
-def _refusal(error: Exception) -> InvalidFile:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    told = next((line for line in lines if "not yet supported" in line), lines[-1] if lines else "")
-    return InvalidFile(f"TensorFlow's converter refuses this model: {told.strip()[:400]}", remedy=_INSTEAD)
+def converted(converter: Any) -> bytes:
+    """What a converter makes of its model.
+
+    Raises:
+        InvalidFile: it refuses an operator.
+    """
+    from tensorflow.lite.python.convert_phase import ConverterError
+
+    try:
+        with quiet():
+            return bytes(converter.convert())
+    except (ConverterError, ValueError, RuntimeError) as error:
+        raise _refusal(str(error)) from error
+
+
+def _refusal(told: str) -> InvalidFile:
+    if unknown := sorted(set(re.findall(r"'tf\.(\w+)' op is neither", told))):
+        return InvalidFile("TensorFlow's converter knows no TFLite operator for these", given=", ".join(unknown),
+                           remedy="Replace them in the model, or choose a runtime of ONNX files")  # fmt: skip
+    lines = [line for line in told.splitlines() if line.strip()] or [told]
+    line = next((line for line in lines if "not yet supported" in line), lines[-1])
+    return InvalidFile(f"TensorFlow's converter refuses this model: {line.strip()[:400]}", remedy=_INSTEAD)
 
 
 _INSTEAD = "Turn float_fallback on, or choose the technique tflite_static_wi8_ai8: both leave such operators in float"

@@ -117,6 +117,8 @@ def _needs_channels(how: Widths) -> bool:
 def _tell(how: Widths, found: Scope, context: Context) -> None:
     if _needs_channels(how) and DEPTHWISE in found.kinds("quantized"):
         context.note("per_tensor", "depthwise convolutions keep one scale a channel: LiteRT computes no other here")
+    if how.mode == "dynamic" and how.bits == 4 and how.algorithm not in ("minmax", "gptq"):
+        context.note("without XNNPACK", "LiteRT's own 4-bit kernels mistake the integer -8, which this algorithm uses")
     if lost := found.kinds("quantized") & NO_KERNEL.get((how.mode, how.bits), frozenset()):
         context.note("left in float", f"{schema_words(lost)}: LiteRT has no kernel for {how.bits}-bit weights there")
 

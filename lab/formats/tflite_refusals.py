@@ -14,6 +14,7 @@ from lab.formats.tflite_recipe import NO_KERNEL, WEIGHTED, Widths, reach, suppor
 from lab.formats.tflite_scope import Scope, library_word, schema_words
 
 _BITS = {"INT2": 2, "INT4": 4, "INT8": 8, "INT16": 16, "FLOAT16": 16, "FLOAT32": 32}
+_MOST_AXES = 3
 _MODES = {
     "weight_only": "weights alone",
     "dynamic": "weights, activations while it runs",
@@ -31,6 +32,7 @@ def check(found: Scope, how: Widths, params: Mapping[str, Any]) -> bool:
     _check_algorithm(found, how)
     _check_wide(found, how)
     _check_blocks(found, how)
+    _check_ranks(found, how)
     if found.kinds("quantized", "wide") & reach(how):
         return True
     if found.layers_chosen:
@@ -92,6 +94,18 @@ def _check_blocks(found: Scope, how: Widths) -> None:
             allowed=", ".join(_fitting([o.row_length for o in odd])) or "0",
             given=size, remedy="Choose another block_size, or name in keep_float: " + ", ".join(o.layer for o in odd[:8]),
         )  # fmt: skip
+
+
+def _check_ranks(found: Scope, how: Widths) -> None:
+    """LiteRT 2.3 rotates rows of two- and three-dimensional tensors only; of others it hands on what is in memory."""
+    if how.algorithm != "hadamard":
+        return
+    for operator in found.operators:
+        if operator.fate == "quantized" and operator.kind in supported(how) and operator.rank > _MOST_AXES:
+            raise InvalidFile(
+                f"LiteRT cannot rotate what {operator.layer!r} reads or hands on: it has {operator.rank} axes", allowed=f"at most {_MOST_AXES}",
+                given=schema_words([operator.kind]), remedy="Choose the algorithm hadamard_builtin",
+            )  # fmt: skip
 
 
 def _fitting(lengths: list[int]) -> list[str]:

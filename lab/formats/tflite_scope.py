@@ -34,6 +34,7 @@ class Operator:
         fate: what the options make of it.
         reads, writes: numbers of tensors.
         row_length: size of the last axis of its second input, which is the weight where it has one; 0 where it has none.
+        rank: axes of its output, or of its first input where that has more.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Operator:
     reads: tuple[int, ...]
     writes: tuple[int, ...]
     row_length: int
+    rank: int
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,12 @@ def _fates(names: Sequence[str], types: Sequence[str], params: Mapping[str, Any]
 def _operator(model: Any, operator: Any, layer: str, fate: Fate) -> Operator:
     graph = model.subgraphs[0]
     reads, writes = (tuple(int(i) for i in numbers if i >= 0) for numbers in (operator.inputs, operator.outputs))
-    second = shape_of(graph.tensors[reads[1]]) if len(reads) > 1 else ()
-    return Operator(_name(graph, operator), library_word(operator_name(model, operator)), layer, fate, reads, writes,
-                    second[-1] if second else 0)  # fmt: skip
+    shapes = [shape_of(graph.tensors[number]) for number in (*reads[:2], *writes[:1])]
+    row = shapes[1][-1] if len(reads) > 1 and shapes[1] else 0
+    rank = max(len(shape) for shape in (*shapes[:1], *shapes[-1:]))
+    return Operator(
+        _name(graph, operator), library_word(operator_name(model, operator)), layer, fate, reads, writes, row, rank
+    )
 
 
 def _name(graph: Any, operator: Any) -> str:

@@ -45,7 +45,7 @@ def load(library: str) -> Any:
         return load_delegate(library)
     except (OSError, ValueError, RuntimeError) as error:
         raise InvalidOption(
-            f"The option 'delegate' names no delegate that can be loaded: {str(error).strip()[:300]}",
+            f"The option 'delegate' names no delegate that can be loaded: {' '.join(str(error).split())[:300]}",
             allowed=f"a shared library for this machine with {' and '.join(_EXPORTS)}", given=library,
             remedy="Check the path, and whether its device is plugged in",
         ) from error  # fmt: skip

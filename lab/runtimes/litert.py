@@ -60,7 +60,7 @@ class HalfSession(LiteRTSession):
 def _open(path: str, threads: int, xnnpack: bool, delegate: str) -> Any:
     interpreter = _created(path, threads, xnnpack, [load(delegate)] if delegate else [])
     if not xnnpack:
-        _check_blocks(path, interpreter)
+        _check_blocks(path)
     try:
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
@@ -83,20 +83,33 @@ def _refusal(path: str, error: Exception) -> InvalidFile:
     return InvalidFile(f"LiteRT refuses this file: {str(error).strip()[:500]}", given=path)
 
 
-def _check_blocks(path: str, interpreter: Any) -> None:
-    """LiteRT 2.3 has kernels for block-wise scales in XNNPACK alone; its own take them for none, without a word.
+def _check_blocks(path: str) -> None:
+    """Without XNNPACK, LiteRT 2.3 forgets the activation that is fused into a layer with block-wise weights, and reads 2-bit blocks wrongly.
 
-    Looking at every tensor takes milliseconds, which loading must not cost where a file cannot have any: the tensors of scales
-    are named so.
+    Reading a file's tensors takes milliseconds, which loading must not cost where there can be no blocks: their scales lie in
+    tensors that are named so.
     """
     if b"_scales" not in Path(path).read_bytes():
         return
-    tensors = {d["index"]: d["quantization_parameters"].get("block_size") for d in interpreter.get_tensor_details()}
-    for operator in interpreter._get_ops_details():
-        if operator["op_name"] == "FULLY_CONNECTED" and any(tensors.get(int(i)) for i in operator["inputs"]):
-            raise InvalidFile("Without XNNPACK, LiteRT ignores the scales of block-wise weights: its answers would be wrong",
-                              allowed="weights with one scale a channel or a tensor", given=path,
-                              remedy="Turn xnnpack on, or choose block_size 0")  # fmt: skip
+    from lab.formats.tflite_files import load_tflite
+
+    model = load_tflite(Path(path))
+    graph = model.subgraphs[0]
+    wrong = [graph.tensors[o.outputs[0]].name.decode() for o in graph.operators if _has_wrong_blocks(model, o)]
+    if wrong:
+        raise InvalidFile("Without XNNPACK, LiteRT computes this layer's block-wise weights wrongly",
+                          allowed="blocks of 4-bit weights without a fused activation", given=wrong[0],
+                          remedy="Turn xnnpack on, or choose block_size 0")  # fmt: skip
+
+
+def _has_wrong_blocks(model: Any, operator: Any) -> bool:
+    from lab.formats.tflite_files import block_size, operator_name, type_name
+
+    if operator_name(model, operator) != "FULLY_CONNECTED":
+        return False
+    weight = model.subgraphs[0].tensors[operator.inputs[1]]
+    odd = bool(operator.builtinOptions.fusedActivationFunction) or type_name(weight) == "INT2"
+    return odd and block_size(weight) > 0
 
 
 def _the_only_input(interpreter: Any) -> Any:

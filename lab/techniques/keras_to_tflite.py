@@ -11,12 +11,10 @@ from lab.plugs import Context, Technique
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     from lab.formats.keras_files import load_keras, tensorflow
-    from lab.formats.quiet import quiet
+    from lab.formats.tf_converter import converted
 
-    target = context.workdir / "model.tflite"
-    converter = tensorflow().lite.TFLiteConverter.from_keras_model(load_keras(source))
-    with quiet():
-        target.write_bytes(converter.convert())
+    tf, target = tensorflow(), context.workdir / "model.tflite"
+    target.write_bytes(converted(tf.lite.TFLiteConverter.from_keras_model(load_keras(source))))
     return target
 
 

@@ -48,6 +48,9 @@ TFLITE = [
     ("tflite_static_wi8_ai8", {}), ("tflite_static_wi8_ai16", {}),
     ("tflite_weight_only_wi8", {"CONV_2D": 1, "FULLY_CONNECTED": 1}),
     ("tflite_weight_only_wi4", {"CONV_2D": 1, "FULLY_CONNECTED": 1}),
+    ("tflite_weight_only_wi2", {"CONV_2D": 1, "FULLY_CONNECTED": 1}),
+    ("tflite_dynamic_wi4_afp32", {}), ("tflite_dynamic_wi2_afp32", {"CONV_2D": 1}), ("tflite_gptq", {"CONV_2D": 1, "FULLY_CONNECTED": 1}),
+    ("tflite_static_wi4_ai8", {}), ("tflite_static_wi4_ai16", {}),
 ]  # fmt: skip
 
 
@@ -61,6 +64,18 @@ def test_variants_keep_their_weights_and_work_and_tell_what_stayed_float(
     assert found["macs"] == MACS
     assert found["parameters"] == pytest.approx(PARAMETERS, abs=4)
     assert found["float_operators"] == left_in_float
+
+
+def test_scales_of_blocks_are_no_weights(tmp_path: Path) -> None:
+    source = tiny.write_tflite(tmp_path / "wide.tflite", filters=64)
+    found = inspect(tiny.apply("tflite_dynamic_wi4_afp32", source, tmp_path / "out", block_size="32"), "tflite")
+    assert found["parameters"] == sum(value.size for value in tiny.weights(64).values())
+    assert found["float_operators"] == {"CONV_2D": 1}
+
+
+def test_layers_kept_in_float_are_told(tmp_path: Path, tiny_tflite: Path) -> None:
+    file = tiny.apply("tflite_static_wi8_ai8", tiny_tflite, tmp_path, keep_float=("y",))
+    assert inspect(file, "tflite")["float_operators"] == {"FULLY_CONNECTED": 1}
 
 
 def test_a_node_kept_out_of_quantization_is_named(tmp_path: Path, tiny_onnx: Path) -> None:
