@@ -15,18 +15,28 @@ QS8, QU8, FORCE_FP16 = 1, 2, 4
 class HalfModel:
     """A file whose float operators are computed in 16 bits; inputs and outputs keep their types."""
 
-    def __init__(self, path: str, threads: int, output: Any) -> None:
+    def __init__(self, path: str, threads: int, feed: Any, fetch: Any) -> None:
         """Open a file.
 
         Args:
-            output: the interpreter's details of the first output.
+            feed, fetch: the interpreter's details of the input and of the first output.
 
         Raises:
-            InvalidFile: LiteRT refuses the file, or the CPU has no 16-bit floats.
+            InvalidFile: LiteRT refuses the file, its inputs or outputs are 16-bit integers, or the CPU has no 16-bit floats.
         """
-        self._model = _compiled(path, threads)
-        self._feeds, self._fetches = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
-        self._shape, self._dtype = tuple(int(size) for size in output["shape"]), np.dtype(output["dtype"])
+        _check_types(path, feed, fetch)
+        self._shape, self._dtype = tuple(int(size) for size in fetch["shape"]), np.dtype(fetch["dtype"])
+        try:
+            self._model = _compiled(path, threads)
+            self._feeds, self._fetches = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
+            self.run(
+                np.zeros([int(size) for size in feed["shape"]], feed["dtype"])
+            )  # what XNNPACK refuses it tells then
+        except (ValueError, RuntimeError) as error:
+            raise InvalidFile(
+                f"LiteRT refuses this file in 16-bit floats: {' '.join(str(error).split())[:500]}", given=path,
+                remedy="Choose the precision float32: not every CPU computes in 16 bits",
+            ) from error  # fmt: skip
 
     def run(self, x: Array) -> Array:
         """One call: the input as the file takes it -> its first output."""
@@ -35,16 +45,16 @@ class HalfModel:
         return np.asarray(self._fetches[0].read(int(np.prod(self._shape)), self._dtype)).reshape(self._shape)
 
 
+def _check_types(path: str, feed: Any, fetch: Any) -> None:
+    if np.int16 in (feed["dtype"], fetch["dtype"]):
+        raise InvalidFile("LiteRT's compiled models take and give no 16-bit integers", allowed="float32, int8, uint8, int32", given=path,
+                          remedy="Choose the precision float32, or quantize with io float32")  # fmt: skip
+
+
 def _compiled(path: str, threads: int) -> Any:
     from ai_edge_litert.compiled_model import CompiledModel, CpuOptions, HardwareAccelerator, Options
 
     cpu = CpuOptions(num_threads=threads, xnnpack_flags=QS8 | QU8 | FORCE_FP16)
-    try:
-        return CompiledModel.from_file(
-            path, options=Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=cpu)
-        )
-    except (ValueError, RuntimeError) as error:
-        raise InvalidFile(
-            f"LiteRT refuses this file in 16-bit floats: {str(error).strip()[:500]}", given=path,
-            remedy="Choose the precision float32: not every CPU computes in 16 bits",
-        ) from error  # fmt: skip
+    return CompiledModel.from_file(
+        path, options=Options(hardware_accelerators=HardwareAccelerator.CPU, cpu_options=cpu)
+    )

@@ -50,7 +50,7 @@ class HalfSession(LiteRTSession):
         feed, fetch = _the_only_input(details), details.get_output_details()[0]
         self.input, self.output = _info(feed), _info(fetch)
         self._quantize, self._dequantize = _quantizer(feed), _dequantizer(fetch)
-        self._model = HalfModel(path, threads, fetch)
+        self._model = HalfModel(path, threads, feed, fetch)
 
     def run(self, x: Array) -> Array:
         """Shape (batch, *input) -> (batch, *output), with the batch that the file was converted with."""

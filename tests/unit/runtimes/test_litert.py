@@ -202,6 +202,8 @@ def test_two_bit_blocks_are_computed_by_nobody(tmp_path: Path) -> None:
         RUNTIME.load(str(file), {})
     with pytest.raises(InvalidFile, match="block-wise weights wrongly"):
         RUNTIME.load(str(file), {"xnnpack": False})
+    with pytest.raises(InvalidFile, match=r"refuses this file in 16-bit floats"):
+        RUNTIME.load(str(file), {"precision": "float16"})
 
 
 def test_own_kernels_mistake_the_least_four_bit_integer(tmp_path: Path) -> None:
@@ -241,6 +243,14 @@ def test_16_bit_floats_leave_integers_alone(tiny_tflite: Path, tmp_path: Path) -
 def test_16_bit_floats_are_xnnpacks(options: dict[str, object], tiny_tflite: Path) -> None:
     with pytest.raises(InvalidOption, match="float16 is XNNPACK's"):
         RUNTIME.load(str(tiny_tflite), {"precision": "float16", **options})
+
+
+def test_16_bit_floats_take_no_16_bit_integers(tiny_tflite: Path, tmp_path: Path) -> None:
+    file = tiny.apply("tflite_static_wi8_ai16", tiny_tflite, tmp_path)
+    with pytest.raises(InvalidFile, match=r"no 16-bit integers.*io float32"):
+        RUNTIME.load(str(file), {"precision": "float16"})
+    file = tiny.apply("tflite_static_wi8_ai16", tiny_tflite, tmp_path, io="float32")
+    assert RUNTIME.load(str(file), {"precision": "float16"}).run(tiny.items(1)).shape == (1, tiny.CLASSES)
 
 
 def test_16_bit_floats_of_a_broken_file_are_refused(tmp_path: Path) -> None:
