@@ -1,7 +1,7 @@
-"""What one file adds: the shape of a technique, a runtime, a metric, a task, a data set and a sample model.
+"""What one file adds: the shape of a technique, a runtime, a machine, a metric, a task, a data set and a sample model.
 
-A plug is a value, not a class to inherit from: its file defines one module-level constant (TECHNIQUE, RUNTIME, METRIC,
-TASK, DATASET or CARD), and the registry finds it. Importing a plug's file loads no framework: heavy imports live in its functions.
+A plug is a value, not a class to inherit from: its file defines one module-level constant (TECHNIQUE, RUNTIME, MACHINE,
+METRIC, TASK, DATASET or CARD), and the registry finds it. Importing a plug's file loads no framework: heavy imports live in its functions.
 """
 
 from __future__ import annotations
@@ -174,6 +174,66 @@ class Runtime:
     def missing(self) -> str | None:
         """The package that must be installed first, or None."""
         return missing_package(self.requires)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What a look at a file tells about it on another machine.
+
+    Attributes:
+        text: what differs there, in words; with an operator it goes on after the operator's name.
+        operator, type: the operator that it is about, "" where it is about the whole file.
+        count, of: how many of how many (pairs of weights, scales) are concerned; 0 where nothing is counted.
+    """
+
+    text: str
+    operator: str = ""
+    type: str = ""
+    count: int = 0
+    of: int = 0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a file runs here.
+
+    Attributes:
+        runtime, options: of the target that it was evaluated on.
+        features: this machine's CPU features, as `lab.measure.environment.fingerprint` tells them.
+        workdir: where a machine may write files.
+    """
+
+    runtime: str
+    options: Mapping[str, Any]
+    features: tuple[str, ...]
+    workdir: Path
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Somewhere else where a file may run and answer differently than it does here.
+
+    Attributes:
+        formats: of the files that it is known to answer differently.
+        runtimes: those whose arithmetic it stands for; empty means every one that loads the format.
+        differs: (file, setting) -> facts, from a look at the file that runs nothing of it on data; empty where the file
+            answers there as it does here.
+        load: (file, setting) -> a session that answers on this machine as the file does there.
+        because: facts -> why the answers differ, as the end of a sentence: "3 pairs of weights can saturate".
+        place: where, as the beginning of a sentence: "On an x86 CPU without VNNI".
+        version: raised when the same file would answer otherwise.
+    """
+
+    id: str
+    title: str
+    help: str
+    place: str
+    formats: tuple[str, ...]
+    differs: Callable[[Path, Setting], list[Fact]]
+    load: Callable[[Path, Setting], Session]
+    because: Callable[[Sequence[Fact]], str]
+    runtimes: tuple[str, ...] = ()
+    version: int = 1
 
 
 EVIDENCE = {

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from lab.errors import LabError, UnknownId
-from lab.plugs import Dataset, Metric, Runtime, Task, Technique
+from lab.plugs import Dataset, Machine, Metric, Runtime, Task, Technique
 from lab.types import ModelCard
 
 Plug = TypeVar("Plug")
@@ -48,6 +48,12 @@ def techniques() -> dict[str, Technique]:
 def runtimes() -> dict[str, Runtime]:
     """All runtimes by id."""
     return discover("lab.runtimes", "RUNTIME")
+
+
+@cache
+def machines() -> dict[str, Machine]:
+    """All machines by id."""
+    return discover("lab.machines", "MACHINE")
 
 
 @cache
@@ -101,6 +107,15 @@ def runtime(id_: str) -> Runtime:
         UnknownId: there is none of that id.
     """
     return _one("runtime", id_, runtimes())
+
+
+def machine(id_: str) -> Machine:
+    """One machine.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    return _one("machine", id_, machines())
 
 
 def metric(id_: str) -> Metric:

@@ -8,10 +8,12 @@ from typing import Any
 
 from lab import registry
 from lab.engine.calibration import Calibration
+from lab.engine.elsewhere import elsewhere
 from lab.errors import InvalidFile
 from lab.formats.feeding import as_input, run_all
 from lab.lazy import np
-from lab.plugs import Array, Context, Task, Technique, require
+from lab.measure.environment import fingerprint
+from lab.plugs import Array, Context, Setting, Task, Technique, require
 from lab.store.data import load_array
 from lab.types import InputSpec, ModelCard
 
@@ -53,11 +55,12 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         request: {"runtime", "options", "path", "card", "data", "test_samples", "baseline_path", "baseline_outputs",
-            "metrics", "is_baseline", "workdir"}; the baseline's entries are None for the baseline itself, and where it
-            could not be evaluated: what compares with it is left out then.
+            "metrics", "is_baseline", "elsewhere", "workdir"}; the baseline's entries are None for the baseline itself, and
+            where it could not be evaluated: what compares with it is left out then. "elsewhere" is
+            the file's format where other machines are asked for, too.
 
     Returns:
-        {"outputs": path of an .npz, "measurements": {metric: JSON}}.
+        {"outputs": path of an .npz, "measurements": {metric: JSON}, "elsewhere": see `lab.engine.elsewhere`}.
     """
     card = ModelCard.from_json(request["card"])
     where, n = Path(request["data"]), request["test_samples"]
@@ -69,7 +72,16 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
     saved = Path(request["workdir"]) / "outputs.npz"
     np.savez_compressed(saved, outputs=outputs)
     evidence = {"outputs": outputs, "labels": labels, "inputs": inputs, **_files(request, outputs)}
-    return {"outputs": str(saved), "measurements": compute(request["metrics"], evidence)}
+    return {"outputs": str(saved), "measurements": compute(request["metrics"], evidence),
+            "elsewhere": _elsewhere(request, registry.task(card.task), evidence) if request.get("elsewhere") else {}}  # fmt: skip
+
+
+def _elsewhere(request: Mapping[str, Any], task: Task, evidence: Mapping[str, Array]) -> dict[str, Any]:
+    setting = Setting(
+        request["runtime"], request["options"], tuple(fingerprint()["features"]), Path(request["workdir"])
+    )
+    answered = {name: evidence[name] for name in ("inputs", "labels", "outputs")}
+    return elsewhere(Path(request["path"]), request["elsewhere"], task, answered, setting, BATCH)
 
 
 def _check_outputs(task: Task, outputs: Array, labels: Array, inputs: Array) -> None:

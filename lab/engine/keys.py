@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lab import registry
+from lab.engine import elsewhere
 from lab.types import ModelCard, Step, StudySpec, Target, digest_of
 
 
@@ -30,7 +31,8 @@ def evaluate_key(
 ) -> str:
     """Key of a file's answers to a test set in a runtime on a machine."""
     return digest_of(["evaluate", artifact, baseline, target.runtime, output_options(target), asdict(card.input), data,
-                      spec.test_samples, sorted(spec.metrics), environment])  # fmt: skip
+                      spec.test_samples, sorted(spec.metrics), environment,
+                      None if spec.about else elsewhere.versions()])  # fmt: skip
 
 
 def measure_key(artifact: str, target: Target, spec: StudySpec, data: str, environment: str) -> str:

@@ -86,13 +86,14 @@ def evaluate_task(
     key = evaluation_key(request, built, baseline_built if usable else None)
     body = {"runtime": target.runtime, "options": keys.output_options(target), "path": built["artifact"]["path"], "card": request["card"],
             "data": request["data"], "test_samples": spec.test_samples, "metrics": list(spec.metrics), "baseline_path": base_path,
-            "baseline_outputs": usable["outputs"]["path"] if usable else None, "is_baseline": request["is_baseline"]}  # fmt: skip
+            "baseline_outputs": usable["outputs"]["path"] if usable else None, "is_baseline": request["is_baseline"],
+            "elsewhere": "" if spec.about else built["artifact"]["format"]}  # fmt: skip
 
     def work() -> Outcome:
         toolchain = registry.runtime(target.runtime).toolchain
         answer = POOLS.run(toolchain, jobs.evaluate, body, 3600.0, _cancelled(request["study"]))
         return _kept(answer, lambda a: {"outputs": keep(Path(a["outputs"]), "npz").to_json(), "measurements": a["measurements"],
-                                        "environment": request["environment"]})  # fmt: skip
+                                        "elsewhere": a["elsewhere"], "environment": request["environment"]})  # fmt: skip
 
     def remember(outcome: Outcome, seconds: float) -> None:
         records.remember_result(key, "evaluate", outcome, seconds)

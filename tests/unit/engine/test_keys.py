@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from lab import registry
 from lab.engine import keys
 from lab.recipe import complete_step, complete_target
 from lab.types import InputSpec, ModelCard, Step, StudySpec, Target
@@ -34,6 +37,16 @@ def test_an_evaluation_depends_on_all_that_changes_it() -> None:
     others.append(evaluation(spec=replace(SPEC, metrics=("size_bytes",))))
     others.append(evaluation(card=replace(CARD, input=InputSpec((4,), scale=2.0))))
     assert len({evaluation(), *others}) == len(others) + 1
+
+
+def test_an_evaluation_depends_on_the_machines_that_it_is_emulated_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study about layers asks for none."""
+    about, real = replace(SPEC, about={"kind": "sensitivity"}), registry.machines()
+    before = evaluation(), evaluation(spec=about)
+    machine = replace(real["x86_without_vnni"], version=99)
+    monkeypatch.setattr(registry, "machines", lambda: {**real, machine.id: machine})
+    assert len({*before, evaluation()}) == 3
+    assert evaluation(spec=about) == before[1]
 
 
 def test_a_measurement_depends_on_its_protocol() -> None:

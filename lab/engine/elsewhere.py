@@ -1,0 +1,110 @@
+"""What a variant would answer on other machines: a look at its file, and where that tells a difference, the number."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from lab import registry
+from lab.formats.feeding import run_all
+from lab.lazy import np
+from lab.plugs import Array, Fact, Machine, Metric, Session, Setting, Task
+
+LIMIT, BUDGET_S = 1000, 3.0
+"""At most so many items, and no further batch after so many seconds, for each machine."""
+_GOLDEN = 0.6180339887498949
+
+
+def versions() -> list[Any]:
+    """What outcomes depend on, for cache keys."""
+    return [LIMIT, sorted([machine.id, machine.version] for machine in registry.machines().values())]
+
+
+def elsewhere(
+    path: Path, format: str, task: Task, evidence: Mapping[str, Array], setting: Setting, batch: int
+) -> dict[str, Any]:
+    """Emulate each machine that answers a file otherwise.
+
+    Args:
+        format: of the file.
+        evidence: "inputs", "labels" and "outputs" of the whole test set, as evaluated here.
+        setting: how it was evaluated here.
+        batch: items a call when it was evaluated; batches stay whole, since ranges that are found while the model runs
+            depend on them.
+
+    Returns:
+        machine id -> {"title", "place", "because", "facts": [JSON of Fact], "measurements": {metric: JSON}, "here": the same
+        metric over the same items as answered here}; machines on which the file answers as here are left out. What cannot
+        be emulated has a fact that says why, and no measurements.
+    """
+    able = [
+        m
+        for m in registry.machines().values()
+        if format in m.formats and setting.runtime in (*m.runtimes, *_any(m, setting))
+    ]
+    found = {machine.id: _on(machine, path, task, evidence, setting, batch) for machine in able}
+    return {id_: outcome for id_, outcome in found.items() if outcome["facts"]}
+
+
+def _any(machine: Machine, setting: Setting) -> tuple[str, ...]:
+    return () if machine.runtimes else (setting.runtime,)
+
+
+def _on(
+    machine: Machine, path: Path, task: Task, evidence: Mapping[str, Array], setting: Setting, batch: int
+) -> dict[str, Any]:
+    outcome: dict[str, Any] = {
+        "title": machine.title,
+        "place": machine.place,
+        "because": "",
+        "measurements": {},
+        "here": {},
+    }
+    facts: list[Fact] = []
+    try:
+        facts = machine.differs(path, setting)
+        if facts:
+            outcome["because"] = machine.because(facts)
+            outcome |= _numbers(machine.load(path, setting), task, evidence, batch)
+    except Exception as error:  # it must not cost the trial, which did run here
+        facts = [*facts, Fact(f"It could not be emulated: {str(error)[:500] or type(error).__name__}")]
+    return {**outcome, "facts": [asdict(fact) for fact in facts]}
+
+
+def _numbers(session: Session, task: Task, evidence: Mapping[str, Array], batch: int) -> dict[str, Any]:
+    outputs, items = _answers(session, evidence["inputs"], batch)
+    part = {name: array[items] for name, array in evidence.items()}
+    there = {**part, "outputs": outputs, "baseline_outputs": part["outputs"]}
+    primary, agreement = (registry.metric(id_) for id_ in (task.primary, task.agreement))
+    return {
+        "measurements": _measured([primary, agreement], there, "emulated"),
+        "here": _measured([primary], part, "measured"),
+    }
+
+
+def _answers(session: Session, inputs: Array, batch: int) -> tuple[Array, Array]:
+    """Outputs, and the numbers of the items that they belong to."""
+    outputs, items, start = [], [], time.monotonic()
+    for numbers in _batches(len(inputs), batch):
+        outputs.append(run_all(session, inputs[numbers], batch))
+        items.append(numbers)
+        if time.monotonic() - start > BUDGET_S:
+            break
+    return np.concatenate(outputs), np.concatenate(items)
+
+
+def _batches(n: int, batch: int) -> list[Array]:
+    """Whole batches of at most LIMIT items in all, spread over the set, in an order that is spread wherever it ends."""
+    starts = np.arange(0, n, batch)
+    order = np.argsort(np.arange(len(starts)) * _GOLDEN % 1)[: max(1, LIMIT // batch)]
+    return [np.arange(start, min(start + batch, n)) for start in starts[order].tolist()]
+
+
+def _measured(metrics: Sequence[Metric], evidence: Mapping[str, Array], source: Any) -> dict[str, Any]:
+    found = {
+        m.id: m.compute(**{name: evidence[name] for name in m.needs}) for m in metrics if set(m.needs) <= set(evidence)
+    }
+    return {id_: replace(m, source=source).to_json() for id_, m in found.items() if m is not None}

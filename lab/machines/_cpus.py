@@ -1,0 +1,54 @@
+"""What CPUs do with products of uint8 and int8 in ONNX Runtime, told by their features."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from lab.formats.ort_sessions import CPU
+from lab.machines._network import Emulated
+from lab.machines._products import as_x86_runs_it, products
+from lab.machines._saturation import can_saturate
+from lab.plugs import Fact, Session, Setting
+
+DOT_PRODUCTS = {"avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"}
+"""Instructions that add up products of 8-bit integers in 32 bits."""
+
+
+def saturates(features: Collection[str]) -> bool:
+    """Whether a CPU adds up pairs of products in 16 bits: x86 with AVX2 and none of DOT_PRODUCTS.
+
+    Older x86 and ARM CPUs widen to 32 bits first.
+    """
+    return "avx2" in features and not DOT_PRODUCTS & set(features)
+
+
+def at_risk(path: Path, setting: Setting) -> list[Fact]:
+    """One fact for each operator of an ONNX file that can saturate in ONNX Runtime's CPU kernels.
+
+    Raises:
+        InvalidFile: no ONNX file, or one that ONNX Runtime refuses.
+    """
+    if setting.options.get("provider", CPU) != CPU:
+        return []
+    model = as_x86_runs_it(path, _level(setting))
+    found = [(product, can_saturate(product.weights)) for product in products(model)] if model is not None else []
+    return [
+        Fact(f"{pairs.sum()} of {pairs.size} pairs of weights can saturate", product.name, product.type, int(pairs.sum()), pairs.size)
+        for product, pairs in found if pairs.any()
+    ]  # fmt: skip
+
+
+def session(path: Path, setting: Setting, saturate: bool) -> Session:
+    """The file on a CPU that saturates, or on one that does not."""
+    return Emulated(path, saturate, level=_level(setting))
+
+
+def because(facts: Sequence[Fact]) -> str:
+    """ "312 pairs of weights in 7 operators can saturate"."""
+    pairs, operators = sum(fact.count for fact in facts), len(facts)
+    return f"{pairs:,} {'pair' if pairs == 1 else 'pairs'} of weights in {operators} {'operator' if operators == 1 else 'operators'} can saturate"
+
+
+def _level(setting: Setting) -> str:
+    return str(setting.options.get("graph_optimization", "all"))

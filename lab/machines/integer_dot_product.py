@@ -1,0 +1,32 @@
+"""A CPU with instructions that add up products of 8-bit integers in 32 bits: VNNI or AMX on x86, dot product on ARM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab.machines._cpus import at_risk, because, saturates, session
+from lab.plugs import Fact, Machine, Session, Setting
+
+
+def _differs(path: Path, setting: Setting) -> list[Fact]:
+    return at_risk(path, setting) if saturates(setting.features) else []
+
+
+def _load(path: Path, setting: Setting) -> Session:
+    return session(path, setting, saturate=False)
+
+
+MACHINE = Machine(
+    id="integer_dot_product",
+    title="CPU with integer dot products",
+    help=(
+        "VNNI or AMX on x86 and the dot product of ARM add up products of 8-bit integers exactly. A file that loses "
+        "accuracy here because pairs of products are cut off to 16 bits keeps it there."
+    ),
+    place="On a CPU with VNNI, or on ARM",
+    formats=("onnx",),
+    runtimes=("ort",),
+    differs=_differs,
+    load=_load,
+    because=because,
+)
