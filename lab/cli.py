@@ -329,10 +329,43 @@ def _print_study(value: dict[str, Any]) -> None:
             _value(t["measurements"], m)
             for m in (primary, "size_bytes", "download_bytes", "latency_s", "peak_rss_bytes")
         ]
-        target = t["target"]["runtime"] + "".join(f" {k}={v}" for k, v in t["target"].items() if k != "runtime")
-        note = t["error"]["message"][:60] if t["error"] else "cached" if t["cached"] else ""
-        rows.append(["*" if t["id"] in value["front"] else "", t["name"], target, t["state"], *numbers, note])
-    _table(["front", "recipe", "target", "state", primary, "size", "download", "latency", "memory", ""], rows)
+        note = t["error"]["message"][:100] if t["error"] else "cached" if t["cached"] else ""
+        rows.append(
+            [
+                "*" if t["id"] in value["front"] else "",
+                t["id"],
+                t["name"],
+                _target_text(t["target"]),
+                t["state"],
+                *numbers,
+                note,
+            ]
+        )
+    _table(["front", "trial", "recipe", "target", "state", primary, "size", "download", "latency", "memory", ""], rows)
+    for line in _remarks(value["study"]["id"]):
+        print(line)
+
+
+def _target_text(target: dict[str, Any]) -> str:
+    """The runtime, its threads, and what else is not at its default."""
+    runtime = lab.available_runtimes().get(target["runtime"])
+    usual = {o.id: o.default for o in runtime.options if o.id != "threads"} if runtime else {}
+    return target["runtime"] + "".join(f" {k}={v}" for k, v in target.items() if k != "runtime" and usual.get(k) != v)
+
+
+def _remarks(study_id: str) -> list[str]:
+    """What the table does not tell: float answers that differ, threads without effect, other answers on other processors."""
+    from lab.analysis.threads import without_effect
+    from lab.plots.elsewhere import elsewhere_texts
+
+    trials = {t.id: t for t in lab.trials(study_id)}
+    names = {id_: f"{t.name} on {_target_text(t.target.to_json())}" for id_, t in trials.items()}
+    unlike = [f"float answers differ: {names[p.first]} and {names[p.second]} agree on {100 * p.agreement.value:.2f} %"
+              for p in lab.float_agreement(study_id) if not p.faithful]  # fmt: skip
+    idle = without_effect(trials.values())
+    threads = [f"threads: more of them change nothing for {len(idle)} trials"] if idle else []
+    texts = [f"{t.name}: {text}" for t in trials.values() for text in elsewhere_texts(t)]
+    return [*unlike, *threads, *dict.fromkeys(texts)]
 
 
 def _value(measurements: Any, metric: str) -> str:

@@ -13,6 +13,7 @@ from lab.analysis.front import baseline_of, overlap
 from lab.analysis.threads import NoGain, without_effect
 from lab.errors import LabError, UnknownId
 from lab.plots import formats, words
+from lab.plots.elsewhere import elsewhere_rows, elsewhere_texts
 from lab.plots.latency import HEIGHT, latency_figure, latency_info
 from lab.plots.table import leading, numbers_info, parts_info, problem_of, state_words
 from lab.types import Measurement, Trial
@@ -125,10 +126,21 @@ def numbers(trial: Trial, base: Trial | None) -> None:
         return
     frame = numbers_info(trial, base, lab.available_metrics())
     st.dataframe(frame, hide_index=True, height="content", alt="All numbers of this trial")
+    elsewhere(trial)
     classes(trial, base)
     if any(trial.float_operators.values()):
         listed = ", ".join(f"{count} × {name}" for name, count in trial.float_operators.items())
         st.caption(f"Still computed in float: {formats.markdown(listed)}.")
+
+
+def elsewhere(trial: Trial) -> None:
+    """What other processors would answer, emulated."""
+    if not (rows := elsewhere_rows(trial)):
+        return
+    for text in elsewhere_texts(trial):
+        st.caption(f":material/devices: {formats.markdown(text)}")
+    with st.expander(f"The same file on other processors ({len(rows)}), emulated"):
+        st.dataframe(rows, hide_index=True, alt="What the file answers on other processors")
 
 
 def classes(trial: Trial, base: Trial | None) -> None:
