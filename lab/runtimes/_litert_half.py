@@ -26,23 +26,31 @@ class HalfModel:
         """
         _check_types(path, feed, fetch)
         self._shape, self._dtype = tuple(int(size) for size in fetch["shape"]), np.dtype(fetch["dtype"])
+        self._path = path
         try:
             self._model = _compiled(path, threads)
             self._feeds, self._fetches = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
-            self.run(
-                np.zeros([int(size) for size in feed["shape"]], feed["dtype"])
-            )  # what XNNPACK refuses it tells then
         except (ValueError, RuntimeError) as error:
-            raise InvalidFile(
-                f"LiteRT refuses this file in 16-bit floats: {' '.join(str(error).split())[:500]}", given=path,
-                remedy="Choose the precision float32: not every CPU computes in 16 bits",
-            ) from error  # fmt: skip
+            raise _refusal(path, error) from error
 
     def run(self, x: Array) -> Array:
-        """One call: the input as the file takes it -> its first output."""
+        """One call: the input as the file takes it -> its first output.
+
+        Raises:
+            InvalidFile: XNNPACK refuses an operator; it looks at them when they are first run.
+        """
         self._feeds[0].write(x)
-        self._model.run_by_index(0, self._feeds, self._fetches)
+        try:
+            self._model.run_by_index(0, self._feeds, self._fetches)
+        except RuntimeError as error:
+            raise _refusal(self._path, error) from error
         return np.asarray(self._fetches[0].read(int(np.prod(self._shape)), self._dtype)).reshape(self._shape)
+
+
+def _refusal(path: str, error: Exception) -> InvalidFile:
+    told = " ".join(str(error).split())[:500]
+    return InvalidFile(f"LiteRT refuses this file in 16-bit floats: {told}", given=path,
+                       remedy="Choose the precision float32: not every CPU computes in 16 bits")  # fmt: skip
 
 
 def _check_types(path: str, feed: Any, fetch: Any) -> None:
