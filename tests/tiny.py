@@ -145,8 +145,15 @@ def write_executorch(path: Path) -> Path:
     return apply("torch_to_executorch", write_torch_export(path.with_suffix(".pt2")), path.with_suffix(".executorch"))
 
 
+def write_openvino(path: Path) -> Path:
+    """Converted from the ONNX file, whose nodes keep their names."""
+    folder = path.with_name(path.name + "_parts")
+    folder.mkdir(exist_ok=True)
+    return apply("onnx_to_openvino", write_onnx(folder / "tiny.onnx"), folder).rename(path)
+
+
 WRITERS = {"onnx": write_onnx, "tflite": write_tflite, "keras": write_keras, "torch_export": write_torch_export,
-           "torchscript": write_torchscript, "executorch": write_executorch}  # fmt: skip
+           "torchscript": write_torchscript, "executorch": write_executorch, "openvino_ir": write_openvino}  # fmt: skip
 """Format -> what writes the same classifier as a file of it."""
 
 
@@ -259,3 +266,8 @@ def tiny_torch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tflite(tmp_path_factory.mktemp("tiny") / "tiny.tflite")
+
+
+@pytest.fixture(scope="session")
+def tiny_openvino(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_openvino(tmp_path_factory.mktemp("tiny") / "tiny.zip")

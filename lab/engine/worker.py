@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import JobOutOfMemory, LabError
+from lab.formats.quiet import no_telemetry
 from lab.plugs import module_of
 
 PRELOAD: dict[str, tuple[str, ...]] = {
@@ -24,7 +25,6 @@ POLL_S, ORPHAN_POLL_S = 0.1, 0.5
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "ORT_DISABLE_TELEMETRY": "1",
-    "NNCF_DISABLE_TELEMETRY": "1",
     "KERAS_BACKEND": "tensorflow",
 }
 
@@ -32,6 +32,7 @@ QUIET = {
 def start(toolchain: str, logs: str) -> None:
     """Prepare a fresh worker: die with the parent, send nothing to anybody, write to a log of its own, load the toolchain."""
     os.environ.update(QUIET)
+    no_telemetry()
     _write_to(Path(logs) / f"worker-{toolchain}-{os.getpid()}.log")
     threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
     preload(PRELOAD[toolchain])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 
@@ -24,3 +25,12 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         root.setLevel(before)
+
+
+def no_telemetry() -> None:
+    """Keep OpenVINO and NNCF from sending anything; to be called before either is imported.
+
+    They send with the package openvino_telemetry, at import already, unless it cannot be imported: no environment variable of
+    their own stops both (openvino.tools.ovc.telemetry_utils, nncf.telemetry.wrapper).
+    """
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]

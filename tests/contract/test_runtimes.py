@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from lab.errors import InvalidFile
+from lab.errors import InvalidFile, InvalidOption
 from lab.formats.feeding import fit_items, run_all
 from lab.options import PRESETS, grid, validate
 from lab.plugs import Runtime
@@ -49,10 +50,21 @@ def test_its_options_obey_themselves(runtime: Runtime) -> None:
 def test_every_target_of_the_full_preset_answers_alike(runtime: Runtime, files: tiny.Sources) -> None:
     x, file = tiny.items(10), files[runtime.formats[0]]
     targets = grid(runtime.options, {o.id: o.values("full") for o in runtime.options})
-    answers = [run_all(runtime.load(str(file), options), x, 4) for options in targets]
-    for outputs in answers:
+    answers = [_answers(runtime, file, options, x) for options in targets]
+    for target, outputs in zip(targets, answers, strict=True):
+        if outputs is None:
+            continue
         assert outputs.shape == (10, tiny.CLASSES)
-        np.testing.assert_allclose(outputs, answers[0], atol=1e-5)
+        exact = all(target[o.id] == targets[0][o.id] for o in runtime.options if o.affects_output)
+        np.testing.assert_allclose(outputs, answers[0], atol=1e-5 if exact else 0.05)
+
+
+def _answers(runtime: Runtime, file: Path, options: dict[str, Any], x: Any) -> Any:
+    """None where this machine's processor lacks what the target asks for."""
+    try:
+        return run_all(runtime.load(str(file), options), x, 4)
+    except InvalidOption:
+        return None
 
 
 @every

@@ -20,9 +20,10 @@ from tests import tiny
 
 FORMATS = set(tiny.WRITERS)
 HEAVY = {"torch", "tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_quantizer", "ai_edge_litert", "litert_torch",
-         "executorch", "torchao"}  # fmt: skip
+         "executorch", "torchao", "openvino", "nncf"}  # fmt: skip
 ALIKE = {"tflite_weight_only_wi4": 0.95, "tflite_dynamic_wi4_afp32": 0.95, "tflite_static_wi4_ai8": 0.95, "tflite_static_wi4_ai16": 0.95,
-         "tflite_gptq": 0.95, "tflite_oscar": 0.95, "tflite_dynamic_wi2_afp32": 0.5, "tflite_weight_only_wi2": 0.4}  # fmt: skip
+         "tflite_gptq": 0.95, "tflite_oscar": 0.95, "tflite_dynamic_wi2_afp32": 0.5, "tflite_weight_only_wi2": 0.4,
+         "nncf_onnx_static_int8": 0.97, "nncf_openvino_static_int8": 0.97, "nncf_openvino_accuracy": 0.97}  # fmt: skip
 """Least correlation with the float answers, where 0.99 is too much to ask of the number format."""
 
 every = pytest.mark.parametrize("technique", techniques().values(), ids=techniques().keys())

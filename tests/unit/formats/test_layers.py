@@ -73,7 +73,7 @@ def test_integer_activations_take_a_quarter(tiny_tflite: Path, tmp_path: Path) -
 
 def test_other_formats_are_refused(tiny_onnx: Path) -> None:
     with pytest.raises(InvalidFile, match="keras, torch_export, onnx, tflite"):
-        layer_table(tiny_onnx, "openvino_ir")
+        layer_table(tiny_onnx, "npz")
 
 
 # --- PyTorch --------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,161 @@
+"""The two kinds of models that NNCF quantizes here, ONNX and OpenVINO, behind one face."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any, Protocol
+
+from lab.formats.feeding import fit_items
+from lab.lazy import np
+from lab.plugs import Array
+
+
+class Source(Protocol):
+    """A float model file as NNCF takes it.
+
+    Attributes:
+        format: of the file.
+        model: what NNCF works on (openvino.Model or onnx.ModelProto).
+    """
+
+    format: str
+    model: Any
+
+    def feeds(self, x: Array) -> list[Any]:
+        """Calibration items, shape (n, *item), as NNCF feeds them to the model one after the other."""
+        ...
+
+    def answers(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
+        """What a model, or what NNCF has made of one to run it, answers to each feed."""
+        ...
+
+    def quantizers(self, model: Any) -> int:
+        """How many quantizers NNCF has put into a model."""
+        ...
+
+    def stored(self, model: Any) -> Mapping[str, Array]:
+        """The float numbers that a model stores, by name."""
+        ...
+
+    def write(self, model: Any, folder: Path) -> Path:
+        """Write what NNCF made into a folder."""
+        ...
+
+
+def feeds(x: Array, shape: Sequence[int | None], dtype: Any) -> Iterator[Array]:
+    """Items as batches of one, or of the size that the file asks for.
+
+    Args:
+        x: shape (n, *item).
+        shape: the model's input, None for a free axis.
+    """
+    size = shape[0] or 1
+    items = fit_items(x, shape).astype(dtype, copy=False)
+    for start in range(0, len(items) - len(items) % size, size):
+        yield np.ascontiguousarray(items[start : start + size])
+
+
+class OpenVinoSource:
+    """A float OpenVINO file."""
+
+    format = "openvino_ir"
+
+    def __init__(self, path: Path) -> None:
+        from lab.formats.openvino_files import node_names
+        from lab.formats.openvino_graph import load_float_openvino
+
+        self.model = load_float_openvino(path)
+        self._names = node_names(self.model)  # NNCF compresses weights in place
+
+    def feeds(self, x: Array) -> list[Any]:
+        """Arrays: the model has one input."""
+        value = self.model.input(0)
+        shape = [None if size.is_dynamic else size.get_length() for size in value.get_partial_shape()]
+        return list(feeds(x, shape, value.get_element_type().to_dtype()))
+
+    def answers(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
+        """Of an openvino.CompiledModel, which would compute in the memory of what it is given."""
+        return [model(feed, share_inputs=False)[0] for feed in feeds]
+
+    def quantizers(self, model: Any) -> int:
+        """FakeQuantize nodes, of activations."""
+        return sum(op.get_type_name() == "FakeQuantize" for op in model.get_ops())
+
+    def stored(self, model: Any) -> Mapping[str, Array]:
+        """Float constants by friendly name."""
+        constants = [op for op in model.get_ops() if op.get_type_name() == "Constant"]
+        return {op.get_friendly_name(): op.data for op in constants if op.get_element_type().get_type_name() == "f32"}
+
+    def in_float(self, model: Any) -> list[str]:
+        """Friendly names."""
+        from lab.formats.openvino_graph import float_operators
+
+        return [op.get_friendly_name() for op in float_operators(model)]
+
+    def write(self, model: Any, folder: Path) -> Path:
+        """One OpenVINO file, with the source's names."""
+        from lab.formats.openvino_files import write_openvino
+
+        return write_openvino(model, folder / "model.zip", self._names)
+
+
+class OnnxSource:
+    """A float ONNX file, whose nodes have the names of its layer table."""
+
+    format = "onnx"
+
+    def __init__(self, path: Path) -> None:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        from lab.formats.layers import unique_names
+        from lab.formats.layers_onnx import nodes_and_layers
+        from lab.formats.onnx_files import load_float_onnx
+
+        self.model = load_float_onnx(path)
+        rows = nodes_and_layers(load_float_onnx(path))
+        names = dict(zip((node.output[0] for node, _ in rows), unique_names([row for _, row in rows]), strict=True))
+        for node in self.model.graph.node:
+            node.name = names.get(node.output[0], node.name)
+
+    def feeds(self, x: Array) -> list[Any]:
+        """Dictionaries by the input's name."""
+        import onnx
+
+        stored = {tensor.name for tensor in self.model.graph.initializer}
+        value = next(value for value in self.model.graph.input if value.name not in stored)
+        kind = value.type.tensor_type
+        shape = [axis.dim_value if axis.dim_value > 0 else None for axis in kind.shape.dim]
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        return [{value.name: part} for part in feeds(x, shape, dtype)]
+
+    def answers(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
+        """Of an onnx.ModelProto, in ONNX Runtime."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = 1, 3
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return [session.run(None, feed)[0] for feed in feeds]
+
+    def quantizers(self, model: Any) -> int:
+        """DequantizeLinear nodes."""
+        return sum(node.op_type == "DequantizeLinear" for node in model.graph.node)
+
+    def stored(self, model: Any) -> Mapping[str, Array]:
+        """Float initializers of more than one number by name."""
+        import onnx
+
+        tensors = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT and prod(t.dims) > 1]
+        return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in tensors}
+
+    def write(self, model: Any, folder: Path) -> Path:
+        """One ONNX file."""
+        import onnx
+
+        del model.graph.value_info[
+            :
+        ]  # shapes that NNCF inferred contradict what it inserted, and the next tool stumbles
+        onnx.save(model, str(folder / "model.onnx"))
+        return folder / "model.onnx"

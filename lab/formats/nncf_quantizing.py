@@ -1,0 +1,122 @@
+"""Runs NNCF's post-training quantization, quietly, and says in words what it refuses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile, LabError
+from lab.formats.calibrating import SAMPLES
+from lab.formats.choosing import left_float
+from lab.formats.layers import layer_table
+from lab.formats.nncf_models import Source
+from lab.formats.nncf_options import BIAS, MODEL_TYPE, advanced, settings
+from lab.formats.onnx_ranges import check_finite
+from lab.formats.openvino_files import openvino, reason
+from lab.formats.quiet import quiet
+from lab.lazy import np
+from lab.plugs import Context
+
+
+def nncf() -> Any:
+    """The package, which logs errors only and sends nothing."""
+    openvino()
+    with quiet():
+        import nncf
+    nncf.set_log_level(logging.ERROR)
+    return nncf
+
+
+def static_int8(path: Path, source: Source, params: Mapping[str, Any], context: Context) -> Path:
+    """Write the static int8 variant of a model.
+
+    Args:
+        path: the file of `source`.
+        params: the options QUANTIZING of `lab.formats.nncf_options`, CALIBRATION and LAYERS.
+
+    Raises:
+        InvalidFile: NNCF cannot quantize it, or finds nothing to quantize.
+    """
+    feeds = source.feeds(check_finite(context.calibration(params[SAMPLES.id])))
+    ignored, package = ignored_layers(path, source.format, params), nncf()
+    arguments = {**settings(package, params, ignored), "advanced_parameters": advanced(package, params)}
+    made = attempt(
+        lambda: package.quantize(source.model, package.Dataset(feeds), subset_size=len(feeds), **arguments), params
+    )
+    check_quantized(source, made)
+    note_bias_correction(source, made, params, context)
+    return source.write(made, context.workdir)
+
+
+def dataset(package: Any, feeds: Sequence[Any]) -> Any:
+    """An nncf.Dataset that hands out copies: OpenVINO computes in the memory of what it is given."""
+    return package.Dataset(feeds, deepcopy)
+
+
+def ignored_layers(path: Path, format: str, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The layers that the options KEEP_FLOAT and ONLY leave in float.
+
+    Raises:
+        InvalidOption: they name a layer that the file does not have.
+    """
+    if not any(params.get(name) for name in ("keep_float", "only")):
+        return ()
+    return left_float(params, [layer.name for layer in layer_table(path, format)])
+
+
+def attempt(work: Callable[[], Any], params: Mapping[str, Any]) -> Any:
+    """What NNCF makes.
+
+    Raises:
+        InvalidFile: it fails, with what to choose instead.
+    """
+    try:
+        with quiet():
+            return work()
+    except LabError:
+        raise
+    except Exception as error:
+        raise InvalidFile(
+            f"NNCF fails on this model: {_told(error)}", given=_asked(params), remedy=_remedy(params)
+        ) from error
+
+
+def _told(error: Exception) -> str:
+    return f"{reason(error)} ({type(error).__name__})"
+
+
+def _asked(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {option.id: params[option.id] for option in (BIAS, MODEL_TYPE) if option.id in params}
+
+
+def _remedy(params: Mapping[str, Any]) -> str:
+    if params.get(BIAS.id) == "full":
+        return "Choose bias_correction=fast: the full one cuts the model apart before each layer, which not every graph survives"
+    if params.get(MODEL_TYPE.id) == "transformer":
+        return "Choose model_type=none"
+    return "Quantize it with the static int8 of ONNX Runtime, or keep the layer that is named in float (keep_float)"
+
+
+def check_quantized(source: Source, made: Any) -> None:
+    """Raise InvalidFile where NNCF put no quantizer into a model."""
+    if not source.quantizers(made):
+        raise InvalidFile("NNCF finds nothing to quantize in this model",
+                          remedy="Name other layers in `only`, or fewer in `keep_float`: those that multiply by weights count")  # fmt: skip
+
+
+def note_bias_correction(source: Source, made: Any, params: Mapping[str, Any], context: Context) -> None:
+    """Keep how many biases NNCF shifted, and the largest shift."""
+    if params[BIAS.id] == "off":
+        return
+    before, after = source.stored(source.model), source.stored(made)
+    shifts = [_shift(before[name], value) for name, value in after.items() if name in before]
+    moved = [shift for shift in shifts if shift > 0]
+    largest = f", the largest by {max(moved):.2g}" if moved else ""
+    context.note("bias_correction", f"{params[BIAS.id]}: {len(moved)} biases shifted{largest}")
+
+
+def _shift(before: Any, after: Any) -> float:
+    return float(np.abs(before - after).max()) if before.shape == after.shape else 0.0

@@ -1,0 +1,197 @@
+"""OpenVINO on the CPU: Intel's runtime for servers, laptops and small x86 and ARM machines."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile, InvalidOption
+from lab.formats.openvino_files import mapped, openvino, read_model, reason
+from lab.formats.openvino_graph import chains_integers
+from lab.lazy import np
+from lab.options import Option
+from lab.plugs import Array, Provider, Runtime, TensorInfo
+
+_LOADED_LATE = ("libopenvino_ir_frontend.so*", "libopenvino_intel_cpu_plugin.so", "libopenvino_arm_cpu_plugin.so")
+_CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
+
+
+def _preload() -> None:
+    """The package, and the libraries that it opens with the first model: they are no model's memory or time."""
+    folder = Path(openvino().__file__).parent / "libs"
+    for library in (file for pattern in _LOADED_LATE for file in folder.glob(pattern)):
+        ctypes.CDLL(str(library))
+
+
+@cache
+def _core() -> Any:
+    return openvino().Core()
+
+
+class OpenVinoSession:
+    """One model in OpenVINO, compiled for one item and fed through its only input: more items are run one after the other.
+
+    Compiled for a free batch axis it would take up to twice the time for one item, and the CPU plug-in of version 2026.4
+    answers batches of some quantized models wrongly (a mean that is scaled by channel and quantized).
+    """
+
+    def __init__(self, path: str, options: Mapping[str, Any]) -> None:
+        graph, self._weights = mapped(path)  # the model reads them where they lie
+        model = self._read(graph, path)
+        self.input, self.output = _info(_the_only_input(model)), _info(model.output(0))
+        shape = _one_item(self.input.shape)
+        config = {**_config(options), **_workaround(graph, model)}
+        try:
+            compiled = _compiled(model, shape, config)
+        except RuntimeError:  # some quantized graphs compile for free axes only
+            compiled = self._compiled_free(graph, config, path)
+        self._request = compiled.create_infer_request()
+        self._tensor = openvino().Tensor(model.input(0).get_element_type(), openvino().Shape(shape))
+        self._request.set_input_tensor(self._tensor)
+        self._infer, self._output, self._source = (
+            self._request.infer,
+            self._request.get_output_tensor,
+            self._tensor.data,
+        )
+
+    def _read(self, graph: str, path: str) -> Any:
+        return read_model(_core(), graph, openvino().Tensor(self._weights, shared_memory=True), path)
+
+    def _compiled_free(self, graph: str, config: Mapping[str, Any], path: str) -> Any:
+        try:
+            return _core().compile_model(self._read(graph, path), "CPU", dict(config))
+        except RuntimeError as error:
+            raise InvalidFile(f"OpenVINO cannot compile this file for the CPU: {reason(error)}", given=path,
+                              remedy="Choose another technique, or run the file in another runtime") from error  # fmt: skip
+
+    def prepare(self, x: Array) -> Array:
+        """The batch in the type that the model takes."""
+        return x.astype(self.input.dtype, order="C", copy=False)
+
+    def run(self, x: Array) -> Array:
+        """Shape (batch, *input) -> (batch, *output)."""
+        if x.shape == self._source.shape:
+            self._source[...] = x
+            self._infer()
+            answer: Array = self._output(0).data.copy()
+            return answer
+        return np.concatenate([self.run(x[n : n + 1]) for n in range(len(x))])
+
+
+def _the_only_input(model: Any) -> Any:
+    if len(model.inputs) != 1:
+        raise InvalidFile("The model must have one input", allowed="1", given=[i.get_any_name() for i in model.inputs])
+    return model.input(0)
+
+
+def _info(value: Any) -> TensorInfo:
+    shape = tuple(None if size.is_dynamic else size.get_length() for size in value.get_partial_shape())
+    return TensorInfo(shape, np.dtype(value.get_element_type().to_dtype()).name)
+
+
+def _one_item(shape: tuple[int | None, ...]) -> list[int]:
+    """The input's shape with a free batch axis set to 1.
+
+    Raises:
+        InvalidFile: other axes are free too.
+    """
+    if None in shape[1:]:
+        raise InvalidFile("Axes of the model's input are free", allowed="a free batch axis only", given=shape,
+                          remedy="Export the model with fixed sizes")  # fmt: skip
+    return [1 if size is None else size for size in shape]
+
+
+def _compiled(model: Any, shape: list[int], config: Mapping[str, Any]) -> Any:
+    if model.input(0).get_partial_shape().is_dynamic:
+        model.reshape(shape)
+    return _core().compile_model(model, "CPU", dict(config))
+
+
+def _workaround(graph: str, model: Any) -> dict[str, str]:
+    """Version 2026.4 fuses dense layers that follow each other (TokenizeMLPSeqSnippets, openvino pull request 30007); quantized,
+    with one thread a stream, they then answer with noise."""
+    return {"SNIPPETS_MODE": "DISABLE"} if 'type="FakeQuantize"' in graph and chains_integers(model) else {}
+
+
+def _config(options: Mapping[str, Any]) -> dict[str, Any]:
+    threads, hint = int(options.get("threads", 1)), str(options.get("hint", "latency"))
+    return {
+        "PERFORMANCE_HINT": hint.upper(), "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": threads if hint == "throughput" else 1,
+        "INFERENCE_PRECISION_HINT": _precision(str(options.get("precision", "f32"))),
+        "ENABLE_CPU_PINNING": False,  # pinned, all models that are measured in turns would sit on the same core
+    }  # fmt: skip
+
+
+def _precision(wanted: str) -> str:
+    """The precision, if this CPU computes in it.
+
+    Raises:
+        InvalidOption: it does not; OpenVINO would silently take 32 bits.
+    """
+    able = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if _CAPABILITY[wanted] not in able:
+        known = ", ".join(name for name, capability in _CAPABILITY.items() if capability in able)
+        raise InvalidOption("This CPU does not compute in this precision", allowed=known, given=wanted,
+                            remedy="Choose f32, or measure on a CPU with these instructions")  # fmt: skip
+    return wanted
+
+
+def _load(path: str, options: Mapping[str, Any]) -> OpenVinoSession:
+    return OpenVinoSession(str(path), options)
+
+
+_DEVICES = {
+    "CPU": "OpenVINO's CPU plug-in runs on any x86-64 or ARM64 processor",
+    "GPU": "needs an Intel graphics processor and its OpenCL driver (package intel-opencl-icd)",
+    "NPU": "needs an Intel processor with an NPU (Core Ultra) and its Linux driver",
+}
+
+
+def _providers() -> tuple[Provider, ...]:
+    """The devices that OpenVINO knows of; the lab runs on the CPU."""
+    found = {device.split(".")[0]: device for device in reversed(_core().available_devices)}
+    return tuple(
+        Provider(name, name in found, _core().get_property(found[name], "FULL_DEVICE_NAME") if name in found else lack)
+        for name, lack in _DEVICES.items()
+    )
+
+
+RUNTIME = Runtime(
+    id="openvino",
+    title="OpenVINO (CPU)",
+    help="Runs models with Intel's kernels, which use the int8, bfloat16 and float16 instructions that the CPU has.",
+    formats=("openvino_ir",),
+    preload=_preload,
+    load=_load,
+    options=(
+        Option(
+            id="threads", label="Threads", kind="int", default=1, low=1, high=64, affects_output=False,
+            help="How many CPU threads compute one operator; 1 is the steadiest to measure.", sweep={"full": (1, 2)},
+        ),
+        Option(
+            id="hint", label="Performance hint", kind="choice", default="latency", choices=("latency", "throughput"),
+            help=(
+                "Latency gives one item all threads. Throughput gives each of as many items one thread, so a single "
+                "item, as it is measured here, gets no faster with more threads."
+            ),
+            sweep={"full": ("latency", "throughput")}, affects_output=False,
+        ),
+        Option(
+            id="precision", label="Float precision", kind="choice", default="f32", choices=("f32", "bf16", "f16"),
+            help=(
+                "What operators that are not quantized compute in. The 16-bit formats are faster where the CPU has "
+                "instructions for them, and refused where it has not."
+            ),
+            sweep={"full": ("f32", "bf16")},
+        ),
+    ),
+    requires=("openvino",),
+    version_of="openvino",
+    toolchain="nncf",
+    presets=("standard", "full"),
+    providers=_providers,
+)  # fmt: skip

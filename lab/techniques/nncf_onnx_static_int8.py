@@ -1,0 +1,52 @@
+"""ONNX int8 weights and activations by NNCF, with its bias correction and SmoothQuant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lab.formats.calibrating import CALIBRATION
+from lab.formats.choosing import LAYERS
+from lab.formats.naming import speaking_name
+from lab.formats.nncf_options import (
+    ALPHA,
+    BIAS,
+    MODEL_TYPE,
+    ONE_BY_ONE,
+    OVERFLOW,
+    PRESET,
+    is_sensible,
+    quantizing_suffix,
+)
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.nncf_models import OnnxSource
+    from lab.formats.nncf_quantizing import static_int8
+
+    return static_int8(source, OnnxSource(source), params, context)
+
+
+TECHNIQUE = Technique(
+    id="nncf_onnx_static_int8",
+    title="Static int8 by NNCF",
+    help=(
+        "Stores weights and activations as 8-bit integers with Intel's quantizer: each output channel of a weight has its "
+        "own scale, and biases are corrected for what rounding shifts. The file runs in ONNX Runtime and OpenVINO."
+    ),
+    accepts=("onnx",),
+    produces="onnx",
+    apply=_apply,
+    name=lambda params: speaking_name("static_wi8_ai8_nncf_onnx", quantizing_suffix(params)),
+    options=(PRESET, replace(BIAS, sweep={"full": BIAS.choices}), MODEL_TYPE, ALPHA, OVERFLOW, *CALIBRATION, *LAYERS),
+    toolchain="nncf",
+    requires=("nncf", "openvino", "onnx", "onnxruntime"),
+    needs_calibration=True,
+    presets=("full",),
+    valid=is_sensible,
+    extra={"full": ({"preset": "mixed"}, *ONE_BY_ONE)},
+    typical_s=3.0,
+)

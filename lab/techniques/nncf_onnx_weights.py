@@ -1,0 +1,53 @@
+"""ONNX weights as integers by NNCF; activations stay float."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.choosing import LAYERS
+from lab.formats.nncf_weights import ALL_LAYERS, GROUP_SIZE, RATIO, is_sensible, mode_option, weights_name
+from lab.plugs import Context, Technique
+
+_MODES = (
+    "int8_asym",
+    "int8_sym",
+    "int4_sym",
+)  # of int4_asym, NNCF 3.4 writes zero points that ONNX Runtime cannot read
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.nncf_models import OnnxSource
+    from lab.formats.nncf_onnx import check_runs, convolutions, weight_types
+    from lab.formats.nncf_quantizing import ignored_layers
+    from lab.formats.nncf_weights import compress, noted_types
+
+    model = OnnxSource(source)
+    left = convolutions(model.model)
+    context.note("kept_in_float", left)
+    made = compress(model, params, {*left, *ignored_layers(source, model.format, params)})
+    context.note("weights", noted_types(weight_types(made), params))
+    check_runs(model, made, context)
+    return model.write(made, context.workdir)
+
+
+TECHNIQUE = Technique(
+    id="nncf_onnx_weights",
+    title="Dense weights in 8 or 4 bits by NNCF",
+    help=(
+        "Stores the weights of dense layers in 8 or 4 bits and computes in float. Convolutions stay float: ONNX Runtime "
+        "refuses what NNCF writes for them."
+    ),
+    accepts=("onnx",),
+    produces="onnx",
+    apply=_apply,
+    name=lambda params: weights_name(params, "onnx"),
+    options=(mode_option(_MODES, _MODES), GROUP_SIZE, RATIO, ALL_LAYERS, *LAYERS),
+    toolchain="nncf",
+    requires=("nncf", "openvino", "onnx", "onnxruntime"),
+    presets=("full",),
+    valid=is_sensible,
+    extra={"full": ({"mode": "int4_sym", "all_layers": True},)},
+    typical_s=0.7,
+)

@@ -1,0 +1,40 @@
+"""OpenVINO static int8 by NNCF, with layers kept in float until the metric has dropped by no more than was allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.naming import speaking_name
+from lab.formats.nncf_accuracy import CONTROLLED, controlled_suffix
+from lab.formats.nncf_options import is_sensible
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.nncf_accuracy import controlled_int8
+    from lab.formats.nncf_models import OpenVinoSource
+
+    return controlled_int8(source, OpenVinoSource(source), params, context)
+
+
+TECHNIQUE = Technique(
+    id="nncf_openvino_accuracy",
+    title="Static int8 by NNCF, with a drop allowed",
+    help=(
+        "Quantizes all layers to 8-bit integers, then takes back to float those that cost most, until the task's metric has "
+        "dropped by no more than was allowed on validation items."
+    ),
+    accepts=("openvino_ir",),
+    produces="openvino_ir",
+    apply=_apply,
+    name=lambda params: speaking_name("static_wi8_ai8_nncf", controlled_suffix(params)),
+    options=CONTROLLED,
+    toolchain="nncf",
+    requires=("nncf", "openvino"),
+    needs_calibration=True,
+    presets=("full",),
+    valid=is_sensible,
+    typical_s=10.0,
+)

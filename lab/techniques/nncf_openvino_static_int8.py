@@ -1,0 +1,60 @@
+"""OpenVINO int8 weights and activations by NNCF, with its bias correction and SmoothQuant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lab.formats.calibrating import CALIBRATION, CALIBRATION_STUDY
+from lab.formats.choosing import LAYERS
+from lab.formats.naming import speaking_name
+from lab.formats.nncf_options import (
+    ALPHA,
+    BIAS,
+    MODEL_TYPE,
+    ONE_BY_ONE,
+    OVERFLOW,
+    PRESET,
+    is_sensible,
+    quantizing_suffix,
+)
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.nncf_models import OpenVinoSource
+    from lab.formats.nncf_quantizing import static_int8
+
+    return static_int8(source, OpenVinoSource(source), params, context)
+
+
+TECHNIQUE = Technique(
+    id="nncf_openvino_static_int8",
+    title="Static int8 by NNCF",
+    help=(
+        "Stores weights and activations as 8-bit integers with Intel's quantizer, which knows what OpenVINO's kernels "
+        "compute in integers, and corrects biases for what rounding shifts."
+    ),
+    accepts=("openvino_ir",),
+    produces="openvino_ir",
+    apply=_apply,
+    name=lambda params: speaking_name("static_wi8_ai8_nncf", quantizing_suffix(params)),
+    options=(
+        replace(PRESET, sweep={"full": PRESET.choices}),
+        replace(BIAS, sweep={"full": BIAS.choices}),
+        MODEL_TYPE,
+        ALPHA,
+        OVERFLOW,
+        *CALIBRATION,
+        *LAYERS,
+    ),
+    toolchain="nncf",
+    requires=("nncf", "openvino"),
+    needs_calibration=True,
+    presets=("standard", "full"),
+    valid=is_sensible,
+    extra={"full": (*ONE_BY_ONE, *CALIBRATION_STUDY)},
+    typical_s=2.0,
+)

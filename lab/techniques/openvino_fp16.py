@@ -1,0 +1,35 @@
+"""OpenVINO weights as 16-bit floats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.openvino_files import node_names, write_openvino
+    from lab.formats.openvino_graph import load_float_openvino
+
+    model = load_float_openvino(source)
+    return write_openvino(model, context.workdir / "model.zip", node_names(model), half=True)
+
+
+TECHNIQUE = Technique(
+    id="openvino_fp16",
+    title="16-bit float weights",
+    help=(
+        "Stores weights as 16-bit floats, half the size. They become 32-bit again when the model is loaded, or what the "
+        "runtime's precision says: the file gets smaller, not the time."
+    ),
+    accepts=("openvino_ir",),
+    produces="openvino_ir",
+    apply=_apply,
+    name=lambda params: "fp16",
+    toolchain="nncf",
+    requires=("openvino",),
+    presets=("standard", "full"),
+    typical_s=0.2,
+)
