@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lab import probing
+from lab import probing, registry
 from lab import recipe as recipes_
-from lab import registry
 from lab.analysis.faithful import Pair
 from lab.analysis.front import front as front_of
 from lab.analysis.sensitivity import KIND, Sensitivity, changed, groups_of, mixed_recipes

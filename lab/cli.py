@@ -350,7 +350,9 @@ def _target_text(target: dict[str, Any]) -> str:
     """The runtime, its threads, and what else is not at its default."""
     runtime = lab.available_runtimes().get(target["runtime"])
     usual = {o.id: o.default for o in runtime.options if o.id != "threads"} if runtime else {}
-    return target["runtime"] + "".join(f" {k}={v}" for k, v in target.items() if k != "runtime" and usual.get(k) != v)
+    return f"{target['runtime']}" + "".join(
+        f" {k}={v}" for k, v in target.items() if k != "runtime" and usual.get(k) != v
+    )
 
 
 def _remarks(study_id: str) -> list[str]:

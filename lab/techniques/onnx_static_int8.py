@@ -69,7 +69,8 @@ TECHNIQUE = Technique(
             id="scheme", label="Signedness", kind="choice", default="u8s8", choices=("u8s8", "s8s8", "u8u8"),
             help=(
                 "Whether activations and weights (in this order) are unsigned or signed: u8s8 is x86's fast path but "
-                "saturates without VNNI, s8s8 is what ARM prefers, u8u8 never saturates."
+                "saturates without VNNI, s8s8 is what ARM prefers (on x86 ONNX Runtime turns some of its activations into "
+                "unsigned ones, which saturate too), u8u8 never saturates."
             ),
             sweep={"quick": ("u8s8", "s8s8"), "standard": ("u8s8", "s8s8"), "full": ("u8s8", "s8s8", "u8u8")},
         ),

@@ -6,6 +6,7 @@ import pytest
 
 import lab
 from lab.errors import UsageError
+from lab.recipe import complete_target
 from lab.types import Target
 from tests.pages.conftest import in_address
 
@@ -41,7 +42,7 @@ def test_what_is_shown_is_what_the_preset_means(open_page, started):
 def test_every_option_of_every_technique_is_on_the_form(open_page):
     app = open_page("sweep")
     app.button_group(key="preset_choice").set_value("full").run()
-    keys = {m.key for m in app.multiselect}
+    keys = {field.key for field in (*app.multiselect, *app.text_input)}
     for technique in lab.applicable_techniques("digits_lenet", ["litert", "ort"]):
         if "full" in technique.presets:
             assert {f"digits_lenet.full.{technique.id}.{o.id}" for o in technique.options} <= keys
@@ -78,14 +79,14 @@ def test_a_value_outside_an_options_bounds_is_refused_in_words(open_page, starte
     assert not app.exception
     assert any("0 is not possible. Accepted: int from 1 to 64" in c.value for c in app.caption)
     next(b for b in app.button if b.label == "Start").click().run()
-    assert Target("ort", {"threads": 1}) in started[0][0].targets
+    assert complete_target(Target("ort", {"threads": 1})) in started[0][0].targets
 
 
 def test_a_typed_number_becomes_a_target(open_page, started):
     app = open_page("sweep")
     app.multiselect(key="digits_lenet.quick.ort.threads").set_value([1, "3"]).run()
     next(b for b in app.button if b.label == "Start").click().run()
-    assert Target("ort", {"threads": 3}) in started[0][0].targets
+    assert complete_target(Target("ort", {"threads": 3})) in started[0][0].targets
 
 
 def test_an_unknown_model_in_the_address_is_said(open_page):
