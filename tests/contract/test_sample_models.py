@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from hashlib import sha256
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -182,32 +183,51 @@ def test_batch_axis_is_free(card: ModelCard, dataset: Dataset) -> None:
 
 @pytest.fixture(scope="module")
 def swept(card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The quick preset, as a person would run it, in a store of its own."""
+    """The quick preset on every runtime that the model can reach, in a store of its own."""
     folder = tmp_path_factory.mktemp(card.id)
-    command = [sys.executable, "-m", "lab", "sweep", card.id, "--preset", "quick", "--json", str(folder / "out.json")]
+    where = [word for runtime in reachable(card) for word in ("--target", runtime)]
+    command = [
+        sys.executable,
+        "-m",
+        "lab",
+        "sweep",
+        card.id,
+        "--preset",
+        "quick",
+        *where,
+        "--json",
+        str(folder / "out.json"),
+    ]
     subprocess.run(command, env={**os.environ, "LAB_HOME": str(folder / "home")}, check=True, timeout=500)
     return dict(json.loads((folder / "out.json").read_text()))
 
 
+def reachable(card: ModelCard) -> list[str]:
+    return sorted({target.runtime for target in lab.make_spec(card.id, "full").targets})
+
+
 @pytest.mark.slow
 def test_the_quick_preset_completes(card: ModelCard, swept: dict[str, Any]) -> None:
-    assert {t["target"]["runtime"] for t in swept["trials"]} == {"ort", "litert"}
+    assert {t["target"]["runtime"] for t in swept["trials"]} == set(reachable(card)) >= {"ort", "litert", "openvino"}
     assert len(swept["trials"]) >= 10
     assert {t["name"]: t["error"] for t in swept["trials"] if t["state"] != "complete"} == {}
     assert swept["front"]
 
 
 @pytest.mark.slow
-def test_conversions_answer_as_the_source_does(card: ModelCard, dataset: Dataset, swept: dict[str, Any]) -> None:
+def test_float_answers_are_the_source_s_and_each_other_s_in_every_runtime(
+    card: ModelCard, dataset: Dataset, swept: dict[str, Any]
+) -> None:
     splits = loaded.splits(dataset.id)
     inputs = as_input(splits.x_test, card.input)
-    expected, metric = source(card)(inputs), registry.metric(registry.task(card.task).agreement)
-    for trial in (t for t in swept["trials"] if t["baseline"]):
-        outputs = np.load(trial["details"]["outputs"]["path"])["outputs"]
-        evidence = {"outputs": outputs, "baseline_outputs": expected, "labels": splits.y_test, "inputs": inputs}
+    paths = {t["target"]["runtime"]: t["details"]["outputs"]["path"] for t in swept["trials"] if t["baseline"]}
+    answers = {"source": source(card)(inputs), **{runtime: np.load(path)["outputs"] for runtime, path in paths.items()}}
+    metric = registry.metric(registry.task(card.task).agreement)
+    for (one, a), (other, b) in combinations(answers.items(), 2):
+        evidence = {"outputs": b, "baseline_outputs": a, "labels": splits.y_test, "inputs": inputs}
         found = metric.compute(**{name: evidence[name] for name in metric.needs})
         assert found is not None
-        assert found.value >= FAITHFUL, trial["target"]["runtime"]
+        assert found.value >= FAITHFUL, f"{one} and {other}"
 
 
 @pytest.mark.slow
