@@ -25,8 +25,10 @@ def bound_to_one(module: Any, item: Any) -> Any:
         with torch.no_grad():
             return torch.export.export(module, (item,))
     except Exception as error:
-        raise InvalidFile(f"torch cannot export this model for one item: {str(error).strip()[:300]}",
-                          remedy="Export the model with a free batch axis, or for one item") from error  # fmt: skip
+        raise InvalidFile(
+            f"torch cannot export this model for one item: {_first_cause(error)}",
+            remedy="Export the model with a free batch axis, or for one item",
+        ) from error
 
 
 def write_executorch(program: Any, context: Context, remedy: str = "Choose TorchScript, ONNX or TFLite") -> Path:

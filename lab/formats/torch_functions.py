@@ -13,7 +13,7 @@ from lab.errors import InvalidFile
 
 CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
 _CHECKS = {"_assert_tensor_metadata", "_assert_scalar", "_assert_async", "sym_constrain_range_for_size"}
-_SAME = {"alias", "lift_fresh", "lift_fresh_copy", "detach"}
+_SAME = {"alias", "lift_fresh", "lift_fresh_copy", "detach", "detach_"}
 _DROPOUTS = {"dropout", "feature_dropout", "alpha_dropout"}
 _METHODS = {"reshape", "view", "permute", "contiguous", "expand", "repeat"}
 _FUNCTIONAL = {"relu", "hardtanh", "layer_norm", "linear", "adaptive_avg_pool2d", "hardswish", "leaky_relu", "hardsigmoid",

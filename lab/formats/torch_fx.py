@@ -7,6 +7,7 @@ must stay in float is wrapped in a module that it does not know.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -97,13 +98,27 @@ def quantized_nodes(model: Any, kinds: Collection[str], layer_of: Mapping[str, s
     taken: set[str] = set()
     for node in model.graph.nodes:
         follows = kind(node) in FOLLOWING and any(before.name in taken for before in node.all_input_nodes)
-        if follows or (kind(node) in kinds and is_float(node) and layer_of.get(node.name) not in left):
+        if follows or (_is_known(node, kinds) and layer_of.get(node.name) not in left):
             taken.add(node.name)
     return taken
 
 
-def is_float(node: Any) -> bool:
-    """Whether the node makes floating-point numbers."""
+def _is_known(node: Any, kinds: Collection[str]) -> bool:
+    """Whether it is one of these operators, on floating-point numbers, in a form that FX quantization has."""
+    if kind(node) not in kinds or not _is_float(node):
+        return False
+    if kind(node) in CONVOLUTIONS:
+        return not isinstance(node.args[4], str)  # a padding that is not even
+    return kind(node) not in ("gru", "lstm") or _is_plain(node.args)
+
+
+def _is_plain(args: tuple[Any, ...]) -> bool:
+    """Whether a recurrent layer is one that torch.nn makes without projections, fed with a tensor and no packed sequence."""
+    weights, biased, layers, both_ways = args[2], args[3], args[4], args[7]
+    return isinstance(weights, list | tuple) and len(weights) == layers * (1 + both_ways) * 2 * (1 + biased)
+
+
+def _is_float(node: Any) -> bool:
     made = node.meta.get("val")
     first = made[0] if isinstance(made, tuple | list) else made
     return bool(getattr(first, "dtype", None) and first.dtype.is_floating_point)
@@ -114,31 +129,64 @@ def untouchable(model: Any, taken: Collection[str]) -> Any:
     for node in list(model.graph.nodes):
         if node.op in ("call_function", "call_method") and kind(node) != "getitem":
             if node.name not in taken:
-                _as_module(model, node, _opaque()(node.target), node.args)
+                _replace(model, node, *_hidden(model, node))
             elif kind(node) in _MODULES:
-                _as_module(model, node, *_MODULES[kind(node)](model, node))
+                _replace(model, node, *_MODULES[kind(node)](model, node))
     return cleaned(model)
 
 
-def _as_module(model: Any, node: Any, module: Any, args: tuple[Any, ...]) -> None:
+def _replace(model: Any, node: Any, module: Any, args: tuple[Any, ...]) -> None:
     name = f"own_{node.name}"
     model.add_submodule(name, module.eval())
-    node.op, node.target, node.args = "call_module", name, args
+    node.op, node.target, node.args, node.kwargs = "call_module", name, args, {}
+
+
+def _hidden(model: Any, node: Any) -> tuple[Any, tuple[Any, ...]]:
+    """An operation as an opaque module that holds its weights itself, since FX folds away those that it packs."""
+    from torch.fx.node import map_arg
+
+    inputs: list[Any] = []
+    stored: list[Any] = []
+
+    def place(value: Any) -> _Place:
+        known, found = (stored, tensor_of(model, value)) if value.op == "get_attr" else (inputs, value)
+        known.append(found)
+        return _Place(len(known) - 1, value.op == "get_attr")
+
+    template = map_arg((node.args, node.kwargs), place)
+    return _opaque()(node.target, template, stored), tuple(inputs)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an argument comes from: the module's inputs, or what it stores."""
+
+    index: int
+    is_stored: bool
 
 
 @cache
 def _opaque() -> Any:
     """The class of the modules that FX quantization does not look into."""
     import torch
+    from torch.fx.node import map_aggregate
 
     class Opaque(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self, target: Any) -> None:
+        def __init__(self, target: Any, template: Any, stored: list[Any]) -> None:
             super().__init__()
-            self.target = target
+            self.function = getattr(torch.Tensor, target) if isinstance(target, str) else target
+            self.template = template
+            for number, tensor in enumerate(stored):
+                self.register_buffer(f"stored_{number}", tensor.detach())
 
-        def forward(self, *args: Any, **kwargs: Any) -> Any:
-            function = getattr(torch.Tensor, self.target) if isinstance(self.target, str) else self.target
-            return function(*args, **kwargs)
+        def forward(self, *inputs: Any) -> Any:
+            def value(v: Any) -> Any:
+                if not isinstance(v, _Place):
+                    return v
+                return getattr(self, f"stored_{v.index}") if v.is_stored else inputs[v.index]
+
+            args, kwargs = map_aggregate(self.template, value)
+            return self.function(*args, **kwargs)
 
     return Opaque
 

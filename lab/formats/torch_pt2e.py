@@ -23,7 +23,7 @@ def write_integers(
     """Quantize a program and write it as an ExecuTorch program of one item.
 
     Args:
-        params: per_channel, the options that choose layers, and the scope of dynamic quantization.
+        params: per_channel (dynamic quantization knows nothing else), the options that choose layers, and the scope of dynamic quantization.
         batches: tensors of calibration items; one is enough for dynamic quantization.
 
     Raises:
@@ -56,7 +56,7 @@ def _quantizer(program: Any, params: Mapping[str, Any], dynamic: bool) -> Any:
 
     layer_of = layer_of_node(program)
     left = layers_left(program, layer_of, params)
-    config = get_symmetric_quantization_config(is_per_channel=params["per_channel"], is_dynamic=dynamic)
+    config = get_symmetric_quantization_config(is_per_channel=params.get("per_channel", True), is_dynamic=dynamic)
     kept = "conv" if params.get("scope") == "dense" else "nothing"
     wanted = lambda node: layer_of.get(node.name) not in left and kept not in str(node.target)  # noqa: E731
     return XNNPACKQuantizer().set_global(config).set_filter_function(wanted)

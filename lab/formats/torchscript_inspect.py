@@ -10,8 +10,13 @@ from typing import Any
 from lab.formats.torch_packed import packed_tensors
 from lab.formats.torchscript_files import read_note, read_torchscript
 
-_MULTIPLYING = {f"aten::{name}" for name in ("_convolution", "linear", "matmul", "bmm", "mm", "addmm", "gru", "lstm",
-                                             "scaled_dot_product_attention")}  # fmt: skip
+_MULTIPLYING = {
+    f"aten::{name}"
+    for name in (
+        "_convolution", "_convolution_mode", "linear", "matmul", "bmm", "mm", "addmm", "gru", "lstm",
+        "scaled_dot_product_attention",
+    )
+}  # fmt: skip
 
 
 def inspect(path: Path) -> dict[str, Any]:

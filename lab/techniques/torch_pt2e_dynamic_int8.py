@@ -11,8 +11,6 @@ from lab.formats.naming import speaking_name
 from lab.options import Option
 from lab.plugs import Context, Technique
 
-_BOTH = (True, False)
-
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     from lab.formats.quiet import quiet
@@ -28,7 +26,6 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 def _name(params: Mapping[str, Any]) -> str:
     return speaking_name(
         "dynamic_wi8_afp32",
-        "" if params["per_channel"] else "per_tensor",
         params["scope"] if params["scope"] != "all" else "",
         chosen_suffix(params),
     )
@@ -47,13 +44,11 @@ TECHNIQUE = Technique(
     name=_name,
     options=(
         Option(
-            id="per_channel", label="Per channel", kind="bool", default=True,
-            help="One scale for each output channel of a weight instead of one for the whole weight.",
-            sweep={"full": _BOTH},
-        ),
-        Option(
             id="scope", label="Operators", kind="choice", default="all", choices=("all", "dense"),
-            help="Which operators get integers: dense layers and plain 2-D convolutions, or dense layers alone.",
+            help=(
+                "Which operators get integers: dense layers and 2-D convolutions (XNNPACK's quantizer leaves out depthwise "
+                "ones and those before a ReLU), or dense layers alone."
+            ),
         ),
         *LAYERS,
     ),
