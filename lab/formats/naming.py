@@ -8,12 +8,13 @@
     wi<N>     weights are N-bit integers
     a<type>   ai8, ai16: activations are 8- or 16-bit integers; afp32: they stay float in the file
     fp16      weights are 16-bit floats
+    bf16      weights are bfloat16: 16-bit floats with the range of 32-bit ones
     wnf4, wcb4, wnvfp4  weights are 4-bit floats (weight_only)
     fused_<level>  no number changes: operators are fused
 
-Suffixes come in this order, and a default is not named: `u8s8`, `s8s8` or `u8u8` (signedness of activations and
+Suffixes come in this order, and a default is not named: `qnnpack` or `onednn` (PyTorch's engine), `u8s8`, `s8s8` or `u8u8` (signedness of activations and
 weights), `per_channel`, `per_tensor` or `block<N>` (one scale for N neighbouring weights), `reduced` (7-bit weights), `asymmetric` (weights), `symmetric` (activations),
-`octav`, `mse`, `gptq`, `oscar`, `hadamard` or `hadamard_builtin` (how the integers of a weight are chosen), `entropy`, `percentile` or `average` (calibration),
+`octav`, `mse`, `gptq`, `oscar`, `hadamard` or `hadamard_builtin` (how the integers of a weight are chosen), `minmax`, `entropy`, `percentile` or `average` (calibration), `dense` (convolutions stay float),
 `no_preprocess`, `n<N>` (calibration items), `seed<N>` (which ones), `noise` or `batch_norm` (items made without data), `io_<type>` (inputs and outputs of another type than
 the activations), `ops_…` (operator types that alone are quantized), `only_…`, `float_…` and `wide_…` (layers that alone are quantized, that stay float, that have 16-bit activations),
 `nncf` or `nncf_onnx` (written by NNCF for OpenVINO or for ONNX; behind it `accuracy`, `drop<share>` and `validated<N>` of a drop that is allowed, `mixed` (lopsided
