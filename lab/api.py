@@ -139,7 +139,8 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
         preset: "quick", "standard" or "full".
         space: technique -> option -> values; None takes the preset's grid of every technique that has a path, and what the
             preset tries beside it.
-        targets: targets, or strings as `parse_target` reads them; None takes the preset's that the model can reach.
+        targets: targets, or strings as `parse_target` reads them; None takes the preset's that the model can reach: of each
+            runtime the usual one for every variant, the others for each technique as it comes.
         recipes: further recipes.
         more: any further field of `StudySpec`, such as `rounds`.
 
@@ -148,21 +149,27 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
     """
     card = model(model_id)
     recipes_.check_preset(preset)
-    chosen = _targets(card, preset, targets)
+    chosen, further = _targets(card, preset, targets)
     runtime_ids = list(dict.fromkeys(t.runtime for t in chosen))
     grid = recipes_.preset_space(card, preset, runtime_ids) if space is None else space
     extra = recipes_.preset_recipes(card, preset, runtime_ids) if space is None else ()
-    value = {"metrics": _metrics_of(card), "objectives": _objectives_of(card), **more}
+    value = {"metrics": _metrics_of(card), "objectives": _objectives_of(card),
+             "further_targets": [t.to_json() for t in further], **more}  # fmt: skip
     spec = recipes_.spec_from_json(
         {**StudySpec(card.id, grid, (*extra, *recipes), chosen, preset=preset).to_json(), **value}
     )
     return recipes_.check_spec(spec)
 
 
-def _targets(card: ModelCard, preset: str, targets: Sequence[Target | str] | None) -> tuple[Target, ...]:
+def _targets(
+    card: ModelCard, preset: str, targets: Sequence[Target | str] | None
+) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
+    """Targets of every variant, and further ones."""
     if targets is not None:
-        return tuple(parse_target(t) if isinstance(t, str) else recipes_.complete_target(t) for t in targets)
-    return tuple(t for t in recipes_.preset_targets(preset) if _reachable(card, t))
+        return tuple(parse_target(t) if isinstance(t, str) else recipes_.complete_target(t) for t in targets), ()
+    found = [t for t in recipes_.preset_targets(preset) if _reachable(card, t)]
+    usual = {t.runtime: t for t in reversed(found)}
+    return tuple(t for t in found if t is usual[t.runtime]), tuple(t for t in found if t is not usual[t.runtime])
 
 
 def _reachable(card: ModelCard, target: Target) -> bool:
@@ -233,7 +240,9 @@ def extend(study_id: str, recipes: Sequence[Recipe], targets: Sequence[Target] |
     study, card = records.study(study_id), card_of(study_id)
     if not Path(card.path).is_file():
         raise _not_here(card.id)
-    spec = replace(study.spec, space={}, recipes=tuple(recipes), targets=tuple(targets or study.spec.targets))
+    spec = replace(
+        study.spec, space={}, recipes=tuple(recipes), targets=tuple(targets or study.spec.targets), further_targets=()
+    )
     planned = [t for t in recipes_.plan(recipes_.check_spec(spec), card).trials if not t.is_baseline or not recipes]
     if not planned:
         raise UsageError("None of these recipes leads to the study's targets", given=[recipes_.name_of(r) for r in recipes],

@@ -48,7 +48,16 @@ def sensitivity_spec(trial: Trial, spec: StudySpec, card: ModelCard) -> StudySpe
     probes = [p for g in groups for p in ({ONLY.id: g.names}, {KEEP_FLOAT.id: (*kept, *g.names)})]
     recipes = [trial.recipe, *(changed(trial.recipe, step, **probe) for probe in probes)]
     about = {"kind": KIND, "study": trial.study, "trial": trial.id, "step": step, "groups": [asdict(g) for g in groups]}
-    return replace(spec, space={}, recipes=tuple(recipes), targets=(trial.target,), preset=None, about=about, rounds=5)
+    return replace(
+        spec,
+        space={},
+        recipes=tuple(recipes),
+        targets=(trial.target,),
+        further_targets=(),
+        preset=None,
+        about=about,
+        rounds=5,
+    )
 
 
 def _source(trial: Trial, step: int, card: ModelCard) -> Artifact:

@@ -6,7 +6,7 @@ converts is called "float32".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -190,8 +190,8 @@ def plan(spec: StudySpec, card: ModelCard) -> Plan:
     """
     trials: dict[str, PlannedTrial] = {}
     skipped: list[str] = []
-    for target in map(complete_target, spec.targets):
-        for recipe in (Recipe(), *spec.recipes, *_grid_recipes(spec)):
+    for target, recipes in _layout(spec):
+        for recipe in recipes:
             try:
                 trial = _planned(card, recipe, target)
             except NoPath as error:
@@ -203,6 +203,14 @@ def plan(spec: StudySpec, card: ModelCard) -> Plan:
         raise UsageError("Nothing can be run", given=skipped[0] if skipped else "no target",
                          remedy="Name a target that the model can be converted for")  # fmt: skip
     return Plan(tuple(trials.values()), tuple(skipped))
+
+
+def _layout(spec: StudySpec) -> Iterator[tuple[Target, Sequence[Recipe]]]:
+    """Each target with what runs on it, the float model first."""
+    everything = (Recipe(), *spec.recipes, *_grid_recipes(spec))
+    as_they_come = (Recipe(), *(Recipe((Step(id_),)) for id_ in spec.space))
+    yield from ((complete_target(target), everything) for target in spec.targets)
+    yield from ((complete_target(target), as_they_come) for target in spec.further_targets)
 
 
 def _planned(card: ModelCard, recipe: Recipe, target: Target) -> PlannedTrial:
@@ -255,6 +263,7 @@ def _read_spec(value: Mapping[str, Any]) -> StudySpec:
         space={t: {o: tuple(v) for o, v in opts.items()} for t, opts in (value.get("space") or {}).items()},
         recipes=tuple(Recipe.from_json(r) for r in value.get("recipes") or ()),
         targets=tuple(Target.from_json(t) for t in value.get("targets") or ()),
+        further_targets=tuple(Target.from_json(t) for t in value.get("further_targets") or ()),
         metrics=tuple(value.get("metrics") or ()),
         about=dict(value.get("about") or {}),
     )

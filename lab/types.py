@@ -266,6 +266,7 @@ class StudySpec:
         space: technique id -> option id -> values tried; every combination is a recipe. The float baseline is always added.
         recipes: further recipes, given one by one.
         targets: where every variant runs.
+        further_targets: where only the float model runs, and each technique of the space as it comes.
         metrics: ids to measure; empty means all that fit the task.
         rounds: timing rounds per variant; runs: timed runs in a round at most; turn_s: seconds a turn aims at.
         about: what the study was made to find out, where it is more than its trials; see `lab.analysis.sensitivity`.
@@ -275,6 +276,7 @@ class StudySpec:
     space: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
     recipes: tuple[Recipe, ...] = ()
     targets: tuple[Target, ...] = ()
+    further_targets: tuple[Target, ...] = ()
     objectives: tuple[Objective, ...] = (
         Objective("top1_accuracy", "maximize"), Objective("size_bytes", "minimize"), Objective("latency_s", "minimize"),
     )  # fmt: skip
@@ -293,6 +295,7 @@ class StudySpec:
             "model": self.model, "preset": self.preset, "seed": self.seed, "test_samples": self.test_samples,
             "space": {t: {o: list(v) for o, v in opts.items()} for t, opts in self.space.items()},
             "recipes": [r.to_json() for r in self.recipes], "targets": [t.to_json() for t in self.targets],
+            "further_targets": [t.to_json() for t in self.further_targets],
             "objectives": [asdict(o) for o in self.objectives], "metrics": list(self.metrics),
             "rounds": self.rounds, "runs": self.runs, "turn_s": self.turn_s, "about": dict(self.about),
         }  # fmt: skip

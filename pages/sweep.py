@@ -18,6 +18,7 @@ from pages import _entry
 
 TITLE, ICON, ORDER = "New sweep", ":material/tune:", 2
 ABREAST = 3
+EVERY_HELP = "Otherwise every variant runs with the first value of each option; the other values are tried one at a time, with each technique as it comes."
 ONE_BY_ONE = (
     "Other numbers of calibration items, other seeds, calibration without data: each once, not in every combination."
 )
@@ -41,10 +42,10 @@ def main() -> None:
     form, summary = st.columns([7, 3], gap="large")
     with form:
         model, preset = model_and_preset(list(cards))
-        targets = where_it_runs(model, preset)
+        targets, further = where_it_runs(model, preset)
         space = what_to_try(model, preset, list(dict.fromkeys(t.runtime for t in targets)))
     with summary, st.container(border=True, key="sweep_summary"):
-        start_box(model, preset, targets, space)
+        start_box(model, preset, targets, space, further)
 
 
 def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
@@ -67,18 +68,20 @@ def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
 # --- where it runs --------------------------------------------------------------------------------------------------
 
 
-def where_it_runs(model: str, preset: str) -> list[Target]:
+def where_it_runs(model: str, preset: str) -> tuple[list[Target], list[Target]]:
+    """Targets of every variant, and further ones, where each technique runs as it comes."""
     st.subheader("Where it must run", anchor=False)
     reachable = {t.runtime for t in lab.make_spec(model, "full").targets}
-    targets: list[Target] = []
+    targets, further = list[Target](), list[Target]()
     runtimes = list(lab.available_runtimes().values())
     for row in batched(runtimes, ABREAST):
         for column, runtime in zip(st.columns(ABREAST, gap="medium"), row, strict=False):
             with column, st.container(border=True, height="stretch"):
-                targets += targets_of(runtime, model, preset, runtime.id in reachable)
+                usual, others = targets_of(runtime, model, preset, runtime.id in reachable)
+                targets, further = [*targets, *usual], [*further, *others]
     if not targets:
         st.warning("Choose at least one place where the model must run.")
-    return targets
+    return targets, further
 
 
 def batched(runtimes: Sequence[Runtime], size: int) -> Iterator[Sequence[Runtime]]:
@@ -87,7 +90,7 @@ def batched(runtimes: Sequence[Runtime], size: int) -> Iterator[Sequence[Runtime
         yield runtimes[start : start + size]
 
 
-def targets_of(runtime: Runtime, model: str, preset: str, reachable: bool) -> list[Target]:
+def targets_of(runtime: Runtime, model: str, preset: str, reachable: bool) -> tuple[Sequence[Target], Sequence[Target]]:
     usable, prefix = reachable and runtime.missing is None, f"{model}.{preset}"
     start = usable and preset in runtime.presets
     chosen = st.checkbox(f"**{runtime.title}**", start, key=f"{prefix}.{runtime.id}", disabled=not usable)
@@ -98,16 +101,21 @@ def targets_of(runtime: Runtime, model: str, preset: str, reachable: bool) -> li
         st.caption("This model cannot be converted for it.")
     providers(runtime)
     if not (chosen and usable):
-        return []
+        return (), ()
     if not runtime.options:
-        return [Target(runtime.id)]
+        return [Target(runtime.id)], ()
     with st.expander("Options"):
         space = option_values(runtime.options, f"{prefix}.{runtime.id}", preset, {})
-        chosen_targets = star(runtime.options, space)
-        if len(every := grid(runtime.options, space)) > len(chosen_targets):
-            text = f"Every combination: {len(every)} targets instead of {len(chosen_targets)}"
-            chosen_targets = every if st.checkbox(text, key=f"{prefix}.{runtime.id}.every") else chosen_targets
-    return [Target(runtime.id, params) for params in chosen_targets]
+        return several(runtime, space, f"{prefix}.{runtime.id}.every")
+
+
+def several(runtime: Runtime, space: Values, key: str) -> tuple[Sequence[Target], Sequence[Target]]:
+    """The first value of each option for every variant, each other one for the techniques as they come; or all for all."""
+    one, *others = [Target(runtime.id, params) for params in star(runtime.options, space)]
+    every = [Target(runtime.id, params) for params in grid(runtime.options, space)]
+    if others and st.checkbox(f"Every variant on all {len(every)} combinations", key=key, help=EVERY_HELP):
+        return every, ()
+    return [one], others
 
 
 def providers(runtime: Runtime) -> None:
@@ -237,10 +245,10 @@ def checked(option: Option, given: Sequence[Any]) -> tuple[Any, ...]:
 # --- start ----------------------------------------------------------------------------------------------------------
 
 
-def start_box(model: str, preset: str, targets: Sequence[Target], space: Space) -> None:
+def start_box(model: str, preset: str, targets: Sequence[Target], space: Space, further: Sequence[Target]) -> None:
     st.markdown("##### What this comes to")
     title = st.text_input("Name (optional)", key="sweep_title", placeholder="What you want to find out", max_chars=80)
-    spec = spec_of(model, preset, targets, space, one_by_one(model, preset, targets, space))
+    spec = spec_of(model, preset, targets, space, one_by_one(model, preset, targets, space), further)
     if spec is not None and st.button("Start", type="primary", icon=":material/play_arrow:", width="stretch"):
         try:
             study = lab.start(spec, title.strip())
@@ -262,14 +270,20 @@ def one_by_one(model: str, preset: str, targets: Sequence[Target], space: Space)
 
 
 def spec_of(
-    model: str, preset: str, targets: Sequence[Target], space: Space, recipes: Sequence[Recipe]
+    model: str,
+    preset: str,
+    targets: Sequence[Target],
+    space: Space,
+    recipes: Sequence[Recipe],
+    further: Sequence[Target],
 ) -> StudySpec | None:
     """The spec, told about; None where it cannot be run."""
     if not targets:
         st.write("Nothing yet: choose where the model must run.")
         return None
     try:
-        spec = lab.make_spec(model, preset, space=space, targets=targets, recipes=recipes)
+        more = {"further_targets": [target.to_json() for target in further]}
+        spec = lab.make_spec(model, preset, space=space, targets=targets, recipes=recipes, **more)
         cost = lab.estimate(spec)
     except LabError as error:
         st.error(formats.markdown(str(error)))

@@ -203,7 +203,7 @@ def swept(card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 def reachable(card: ModelCard) -> list[str]:
-    return sorted({target.runtime for target in lab.make_spec(card.id, "full").targets})
+    return sorted(target.runtime for target in lab.make_spec(card.id, "full").targets)
 
 
 @pytest.mark.slow

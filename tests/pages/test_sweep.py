@@ -86,7 +86,18 @@ def test_a_typed_number_becomes_a_target(open_page, started):
     app = open_page("sweep")
     app.multiselect(key="digits_lenet.quick.ort.threads").set_value([1, "3"]).run()
     next(b for b in app.button if b.label == "Start").click().run()
+    spec = started[0][0]
+    assert complete_target(Target("ort", {"threads": 3})) in spec.further_targets
+    assert complete_target(Target("ort", {"threads": 1})) in spec.targets
+
+
+def test_every_variant_can_run_on_every_combination(open_page, started):
+    app = open_page("sweep")
+    app.multiselect(key="digits_lenet.quick.ort.threads").set_value([1, "3"]).run()
+    app.checkbox(key="digits_lenet.quick.ort.every").check().run()
+    next(b for b in app.button if b.label == "Start").click().run()
     assert complete_target(Target("ort", {"threads": 3})) in started[0][0].targets
+    assert not started[0][0].further_targets
 
 
 def test_an_unknown_model_in_the_address_is_said(open_page):
