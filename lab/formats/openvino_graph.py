@@ -15,7 +15,7 @@ CONVOLUTIONS = {"Convolution": 1, "GroupConvolution": 2}
 """Type -> the first axis of the weights that belongs to one output."""
 TRANSPOSED = {"ConvolutionBackpropData": 1, "GroupConvolutionBackpropData": 2}
 """Type -> the first axis of the weights that belongs to one input."""
-RECURRENT = {"GRUSequence": (2, 3), "LSTMSequence": (3, 4), "RNNSequence": (2, 3),
+RECURRENT = {"GRUSequence": (3, 4), "LSTMSequence": (4, 5), "RNNSequence": (3, 4),
              "GRUCell": (2, 3), "LSTMCell": (3, 4), "RNNCell": (2, 3)}  # fmt: skip
 """Type -> the inputs that hold its weights."""
 ATTENTION = "ScaledDotProductAttention"

@@ -29,7 +29,7 @@ ALIKE = {"tflite_weight_only_wi4": 0.95, "tflite_dynamic_wi4_afp32": 0.95, "tfli
 every = pytest.mark.parametrize("technique", techniques().values(), ids=techniques().keys())
 compressing = [t for t in techniques().values() if not t.conversion]
 every_compressing = pytest.mark.parametrize("technique", [
-    pytest.param(t, id=t.id, marks=[pytest.mark.slow] if t.toolchain in ("torch", "tensorflow") else []) for t in compressing
+    pytest.param(t, id=t.id, marks=[pytest.mark.slow] if t.toolchain in ("nncf", "torch", "tensorflow") else []) for t in compressing
 ])  # fmt: skip
 
 
