@@ -29,16 +29,16 @@ function inTheme(text, dark) {
 
 function place(figure, id) {
   for (const trace of figure.data) {
-    const at = (trace.customdata ?? []).findIndex((row) => row[0] === id);
-    if (at >= 0) return { x: trace.x[at], y: trace.y[at], size: trace.marker.size[at] };
+    const at = Array.isArray(trace.marker?.size) ? (trace.customdata ?? []).findIndex((row) => row[0] === id) : -1;
+    if (at >= 0) return { x: trace.x[at], y: trace.y[at], size: trace.marker.size[at], trace };
   }
 }
 
 function ring(figure, id, color) {
   const at = place(figure, id);
   const marker = { symbol: "circle-open", size: at ? at.size + 12 : 1, color, line: { width: 2.5 } };
-  const type = figure.data[0].type; // WebGL would cover SVG
-  return { type, mode: "markers", x: [at?.x], y: [at?.y], marker, hoverinfo: "skip", showlegend: false };
+  const { type, xaxis, yaxis } = at?.trace ?? figure.data[0]; // WebGL would cover SVG
+  return { type, xaxis, yaxis, mode: "markers", x: [at?.x], y: [at?.y], marker, hoverinfo: "skip", showlegend: false };
 }
 
 async function draw(box) {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile
+from lab.formats.distilling import MOST
 from lab.formats.feeding import as_input
 from lab.lazy import np
 from lab.plugs import Array
@@ -40,8 +41,9 @@ class Calibration:
         source = self.params.get("calibration_source", "data")
         if source == "data":
             return as_input(self._stored("x_calibration", n), self.card.input)
-        self.note("calibration", f"no data used: {n} items made from {_WORDS[source]}")
-        return self._noise(n) if source == "noise" else self._distilled(n)
+        items = self._noise(n) if source == "noise" else self._distilled(min(n, MOST))
+        self.note("calibration", f"no data used: {len(items)} items made from {_WORDS[source]}")
+        return items
 
     def labelled(self, n: int) -> tuple[Array, Array]:
         """The same items with their truth; always from the data, since noise has none."""

@@ -14,6 +14,11 @@ def slots() -> int:
     return int(os.environ.get("LAB_SLOTS") or os.cpu_count() or 1)
 
 
+def threads_of_a_job() -> int:
+    """OpenMP threads of each job, so that all jobs together have as many as there are cores."""
+    return max(1, (os.cpu_count() or 1) // slots())
+
+
 def memory_limit_bytes() -> int:
     """Resident memory a job may use: LAB_JOB_MEMORY_BYTES, or half of the machine's."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.engine import worker
-from lab.engine.limits import memory_limit_bytes, workers_of
+from lab.engine.limits import memory_limit_bytes, threads_of_a_job, workers_of
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut
 from lab.store.home import folder, new_workdir
 
@@ -38,8 +38,9 @@ class _HiddenMain(SpawnProcess):
     @staticmethod
     def _Popen(process_obj: Any) -> Popen:  # noqa: N802 (multiprocessing's name)
         blank = types.ModuleType("__main__")
-        # a set's order is a matter of the hash seed, and converters walk over sets: one seed, one file
-        with _HiddenMain._lock, _environment(PYTHONHASHSEED="0"):
+        # a set's order is a matter of the hash seed, and converters walk over sets: one seed, one file; and as many
+        # threads in all as there are cores: two jobs that spin for each other's core took ten times as long
+        with _HiddenMain._lock, _environment(PYTHONHASHSEED="0", OMP_NUM_THREADS=f"{threads_of_a_job()}"):
             real, sys.modules["__main__"] = sys.modules["__main__"], blank
             try:
                 return Popen(process_obj)

@@ -86,7 +86,7 @@ def sensitivity_figure(rows: Sequence[Row], mode: theme.Mode = "light") -> Any:
         x=[r.change for r in rows], mode="markers", name="change of accuracy when it alone is quantized", xaxis="x2",
         marker={"color": orange, "size": [8.0] * len(rows), "symbol": "diamond"}, error_x=_bars(rows, orange), **common,
     )  # fmt: skip
-    figure = go.Figure([bars, dots])
+    figure = go.Figure([dots, bars])  # the ring around what is chosen is of the first one's kind
     figure.update_layout(template=theme.template(mode), height=height_of(rows), barmode="overlay", hovermode="closest")
     figure.update_xaxes(
         title="error, % of the output's power", type="log", domain=[0, 0.55], tickformat=".3~r", nticks=5

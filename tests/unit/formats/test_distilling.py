@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lab.errors import InvalidFile
-from lab.formats.distilling import distilled
+from lab.formats.distilling import MOST, distilled
 
 pytestmark = pytest.mark.slow
 MEAN, DEVIATION = 0.4, 0.1
@@ -29,7 +29,7 @@ def torch_model(path: Path, *layers: str) -> Path:
 def test_items_of_a_torch_model(tmp_path: Path) -> None:
     """One normalisation of the input itself: what it remembers is what the items must look like."""
     source = torch_model(tmp_path / "m.pt2", "norm", "flat")
-    check(distilled(source, "torch_export", 40, 0, -1.0, 1.0), (40, 2, 6, 6))
+    check(distilled(source, "torch_export", 20, 0, -1.0, 1.0), (20, 2, 6, 6))
 
 
 def test_items_of_a_keras_model(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_items_of_a_keras_model(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((6, 6, 2)), keras.layers.BatchNormalization(), keras.layers.Flatten()])
     model.layers[0].set_weights([np.ones(2), np.zeros(2), np.full(2, MEAN), np.full(2, DEVIATION**2)])
     model.save(tmp_path / "m.keras")
-    check(distilled(tmp_path / "m.keras", "keras", 40, 0, -1.0, 1.0), (40, 6, 6, 2))
+    check(distilled(tmp_path / "m.keras", "keras", 40, 0, -1.0, 1.0), (MOST, 6, 6, 2))
 
 
 def check(items: np.ndarray, shape: tuple[int, ...]) -> None:

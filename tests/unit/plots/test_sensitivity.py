@@ -41,7 +41,7 @@ def test_rows_are_ordered_by_harm_or_as_the_network_computes() -> None:
 def test_the_figure_has_a_bar_and_a_diamond_for_each_layer(mode: str) -> None:
     rows = sensitivity_info(FOUND)
     figure = sensitivity_figure(rows, mode).to_dict()  # type: ignore[arg-type]
-    bars, dots = figure["data"]
+    dots, bars = figure["data"]
     assert [c[0] for c in bars["customdata"]] == [c[0] for c in dots["customdata"]] == ["b", "a", "c"]
     assert list(bars["x"])[:2] == [10.0, 0.1]
     assert list(dots["x"]) == [-2.0, 0.0, None]
