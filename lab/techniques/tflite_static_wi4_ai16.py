@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,18 @@ TECHNIQUE = Technique(
     produces="tflite",
     apply=_apply,
     name=lambda params: speaking_name("static_wi4_ai16", suffixes(params, calibration_suffix(params))),
-    options=(PER_CHANNEL, METHOD, algorithm("octav", "mse", "gptq"), IO_INT16, *CALIBRATION, *LAYERS, OPERATORS),
+    options=(
+        replace(PER_CHANNEL, sweep={}),
+        replace(METHOD, sweep={}),
+        algorithm("octav", "mse", "gptq"),
+        IO_INT16,
+        *CALIBRATION,
+        *LAYERS,
+        OPERATORS,
+    ),
     requires=("ai-edge-quantizer", "ai-edge-litert"),
     needs_calibration=True,
     presets=("full",),
     valid=is_sensible,
-    extra={"full": ({"algorithm": "octav"}, {"algorithm": "gptq"})},
     typical_s=1.0,
 )
