@@ -135,6 +135,18 @@ def untouchable(model: Any, taken: Collection[str]) -> Any:
     return cleaned(model)
 
 
+def contiguous_clipping(model: Any) -> Any:
+    """The model, changed in place: what is clipped is laid out channel by channel first.
+
+    QNNPACK's clipping reads a convolution's output, whose channels come last, in the wrong order (torch 2.13).
+    """
+    for node in list(model.graph.nodes):
+        if kind(node) == "hardtanh":
+            with model.graph.inserting_before(node):
+                node.replace_input_with(node.args[0], model.graph.call_method("contiguous", (node.args[0],)))
+    return cleaned(model)
+
+
 def _replace(model: Any, node: Any, module: Any, args: tuple[Any, ...]) -> None:
     name = f"own_{node.name}"
     model.add_submodule(name, module.eval())

@@ -25,12 +25,13 @@ def _quantize(source: Path, params: Mapping[str, Any], context: Context) -> Path
     from lab.formats import torch_fx_quantizing as fx
     from lab.formats.torch_feeding import BATCH, calibration_batches
     from lab.formats.torch_files import example, fixed_batch, load_program
-    from lab.formats.torch_fx import STATIC
+    from lab.formats.torch_fx import STATIC, contiguous_clipping
     from lab.formats.torchscript_files import use_engine, write_torchscript
 
     program = load_program(source)
     use_engine(params["engine"])
     model, batch = fx.quantizable(program, STATIC, params), fixed_batch(program)
+    model = contiguous_clipping(model) if params["engine"] == "qnnpack" else model
     size = 1 if params["method"] == "average" else BATCH  # each item moves the average
     batches = calibration_batches(context.calibration(params["calibration_samples"]), program, size)
     mapping = fx.static_mapping(params["engine"], params["per_channel"], params["method"])

@@ -137,6 +137,27 @@ def test_engines_do_not_disturb_each_other(source: Path, tmp_path: Path) -> None
         assert (session.run(x) == expected).all()
 
 
+@pytest.mark.parametrize("engine", ["x86", "qnnpack", "onednn"])
+def test_each_engine_clips_and_adds_as_the_float_model_does(engine: str, tmp_path: Path) -> None:
+    import torch
+
+    class Inverted(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.wide, self.deep = torch.nn.Conv2d(3, 24, 1), torch.nn.Conv2d(24, 24, 3, padding=1, groups=24)
+            self.narrow, self.clip = torch.nn.Conv2d(24, 3, 1), torch.nn.ReLU6()
+
+        def forward(self, x: Any) -> Any:
+            return (x + self.narrow(self.clip(self.deep(self.clip(self.wide(4 * x)))))).mean((2, 3))
+
+    torch.manual_seed(0)
+    x = tiny.items(64, channels_first=True)
+    source = _export(Inverted(), torch.from_numpy(x[:2]), tmp_path / "model.pt2")
+    file = _apply("torch_fx_static_int8", source, tmp_path / "out", x, engine=engine)
+    float_ = tiny.answers("pytorch", source, x)
+    assert np.corrcoef(tiny.answers("torchscript", file, x).ravel(), float_.ravel())[0, 1] > 0.995
+
+
 def _export(model: Any, x: Any, path: Path) -> Path:
     import torch
 
