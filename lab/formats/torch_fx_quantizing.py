@@ -147,8 +147,15 @@ def _check_runs(model: Any, item: Any, engine: str) -> None:
         with torch.no_grad():
             Watched(model).run(item)
     except RuntimeError as error:
-        raise InvalidFile(f"The engine {engine} refuses {at[-1].target} at {at[-1].name}: {str(error).strip().splitlines()[0][:200]}",
-                          remedy="Choose another engine, or keep that layer in float") from error  # fmt: skip
+        raise InvalidFile(
+            f"The engine {engine} refuses {at[-1].target}: {_why(error)}", remedy="Choose another engine"
+        ) from error
+
+
+def _why(error: RuntimeError) -> str:
+    if "pytorch_qnnp_status" in str(error):  # an assertion without a reason; the library prints it on stderr
+        return "the ranges of its inputs and of its output are too far apart"
+    return str(error).strip().splitlines()[0][:200]
 
 
 def share_weights(model: Any) -> Any:
