@@ -74,7 +74,8 @@ def interval(m: Measurement) -> str:
     if m.low is None or m.high is None:
         return ""
     divisor, suffix = scale(m.unit, m.value)
-    return f"{digits(m.low / divisor, suffix)}–{digits(m.high / divisor, suffix)} {suffix}".rstrip()
+    between = " to " if m.low < 0 else "–"
+    return f"{digits(m.low / divisor, suffix)}{between}{digits(m.high / divisor, suffix)} {suffix}".rstrip()
 
 
 def measurement(m: Measurement | None) -> str:

@@ -80,3 +80,8 @@ def test_axis_scale_follows_the_middle_value():
 
 def test_an_interval_keeps_the_unit_of_its_value():
     assert formats.interval(Measurement("latency_s", 1.2e-4, "s", 9, 0.9e-4, 1.5e-4)) == "0.09–0.15 ms"
+
+
+def test_an_interval_that_goes_below_zero_is_read_without_a_second_dash() -> None:
+    assert formats.interval(Measurement("accuracy_change", -0.007, "1", 2400, -0.014, 0.001)) == "-1.4 to 0.1 %"
+    assert formats.interval(Measurement("kl_divergence", 0.038, "nat", 2400, 0.035, 0.041)) == "35.0–41.0 mnat"
