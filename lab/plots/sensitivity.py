@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Order = Literal["harm", "graph"]
 ROW_PX, FRAME_PX, LONGEST_LABEL = 19, 96, 34
+TICKS = tuple(digit * 10.0**power for power in range(-5, 3) for digit in (1, 3))
 SMALLEST = 1e-4
 """Percent of error below which bars end: the axis is logarithmic."""
 
