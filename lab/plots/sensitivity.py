@@ -90,7 +90,11 @@ def sensitivity_figure(rows: Sequence[Row], mode: theme.Mode = "light") -> Any:
     figure = go.Figure([dots, bars])  # the ring around what is chosen is of the first one's kind
     figure.update_layout(template=theme.template(mode), height=height_of(rows), barmode="overlay", hovermode="closest")
     figure.update_xaxes(
-        title="error, % of the output's power", type="log", domain=[0, 0.55], tickformat=".3~r", nticks=5
+        title="error, % of the output's power",
+        type="log",
+        domain=[0, 0.55],
+        tickvals=TICKS,
+        ticktext=[f"{t:g}" for t in TICKS],
     )
     figure.update_layout(
         xaxis2={"title": "accuracy, points", "domain": [0.6, 1], "anchor": "y", "zeroline": True},
