@@ -355,6 +355,9 @@ def _target_text(target: dict[str, Any]) -> str:
     )
 
 
+FEW, MUCH = 5, 0.005
+
+
 def _remarks(study_id: str) -> list[str]:
     """What the table does not tell: float answers that differ, threads without effect, other answers on other processors."""
     from lab.analysis.threads import without_effect
@@ -366,8 +369,9 @@ def _remarks(study_id: str) -> list[str]:
               for p in lab.float_agreement(study_id) if not p.faithful]  # fmt: skip
     idle = without_effect(trials.values())
     threads = [f"threads: more of them change nothing for {len(idle)} trials"] if idle else []
-    texts = [f"{t.name}: {text}" for t in trials.values() for text in elsewhere_texts(t)]
-    return [*unlike, *threads, *dict.fromkeys(texts)]
+    texts = list(dict.fromkeys(f"{t.name}: {text}" for t in trials.values() for text in elsewhere_texts(t, MUCH)))
+    more = [f"… and {len(texts) - FEW} more that answer otherwise on other processors"] if len(texts) > FEW else []
+    return [*unlike, *threads, *texts[:FEW], *more]
 
 
 def _value(measurements: Any, metric: str) -> str:

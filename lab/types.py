@@ -276,7 +276,6 @@ class StudySpec:
     space: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
     recipes: tuple[Recipe, ...] = ()
     targets: tuple[Target, ...] = ()
-    further_targets: tuple[Target, ...] = ()
     objectives: tuple[Objective, ...] = (
         Objective("top1_accuracy", "maximize"), Objective("size_bytes", "minimize"), Objective("latency_s", "minimize"),
     )  # fmt: skip
@@ -288,6 +287,7 @@ class StudySpec:
     test_samples: int | None = None
     seed: int = 0
     about: Mapping[str, Any] = field(default_factory=dict)
+    further_targets: tuple[Target, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As JSON; the reverse is `lab.recipe.spec_from_json`, which also validates."""

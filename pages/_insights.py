@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import streamlit as st
@@ -48,12 +49,22 @@ def float_answers(study: Study, trials: Sequence[Trial]) -> None:
                    f"{places} ways of running it (lowest of any pair: {100 * found[0].agreement.value:.2f} %).")  # fmt: skip
         return
     named = [
-        f"{place(by_id[p.first], trials)} and {place(by_id[p.second], trials)} on {100 * p.agreement.value:.2f} %"
-        for p in unlike[:4]
+        f"{place(by_id[id_], trials)} (lowest agreement with another: {100 * low:.2f} %)"
+        for id_, low in odd_ones(unlike).items()
     ]
-    more = f" and {len(unlike) - 4} more pairs" if len(unlike) > 4 else ""
-    st.warning(f"**The float model itself does not answer alike everywhere**: {'; '.join(named)}{more}. A difference of this size "
-               "between runtimes is not quantization's.", icon=":material/compare_arrows:")  # fmt: skip
+    st.warning(f"**The float model itself does not answer alike everywhere.** It answers otherwise on {'; '.join(named)}. A difference of "
+               "this size between ways of running it is not quantization's.", icon=":material/compare_arrows:")  # fmt: skip
+
+
+def odd_ones(unlike: Sequence[Pair]) -> dict[str, float]:
+    """The fewest trials that are in every pair that is unlike, each with its lowest agreement: what is in most pairs first."""
+    found, left = dict[str, float](), list(unlike)
+    while left:
+        counts = Counter(id_ for pair in left for id_ in (pair.first, pair.second))
+        odd = counts.most_common(1)[0][0]
+        found[odd] = min(p.agreement.value for p in left if odd in (p.first, p.second))
+        left = [p for p in left if odd not in (p.first, p.second)]
+    return found
 
 
 def place(trial: Trial, trials: Sequence[Trial]) -> str:

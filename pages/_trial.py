@@ -193,7 +193,7 @@ def recipe(trial: Trial, base: Trial | None) -> None:
         technique = techniques.get(step.technique)
         st.markdown(f"**{number}. {technique.title if technique else step.technique}**")
         labels = {o.id: o.label for o in technique.options} if technique else {}
-        if settings := [f"{labels.get(k, k)}: **{said(v)}**" for k, v in step.params.items()]:
+        if settings := [f"{labels.get(k, k)}: **{said(v)}**" for k, v in step.params.items() if v not in ((), [], "")]:
             st.caption(" · ".join(settings))
     if not trial.recipe.steps:
         st.write("The model runs as it came.")
@@ -204,6 +204,8 @@ def recipe(trial: Trial, base: Trial | None) -> None:
 
 
 def said(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return formats.markdown(", ".join(map(str, value)))
     return (
         {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else formats.markdown(str(value))
     )

@@ -56,7 +56,10 @@ def build_task(request: Mapping[str, Any], before: Outcome) -> Outcome:
             answer,
             lambda a: {
                 "artifact": keep(Path(a["file"]), a["format"]).to_json(),
-                "notes": a["notes"],
+                "notes": {
+                    **before.get("notes", {}),
+                    **a["notes"],
+                },  # that no data were used is true of all that follows
                 "inspection": a["inspection"],
             },
         )

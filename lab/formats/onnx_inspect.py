@@ -78,6 +78,15 @@ def _reads_integers(node: Any, dequantized: set[str]) -> bool:
     return set(node.input[:2]) <= dequantized
 
 
+def wide_quantizers(model: Any) -> list[str]:
+    """Names of the nodes that turn activations into 16-bit integers."""
+    import onnx
+
+    wide = {onnx.TensorProto.INT16, onnx.TensorProto.UINT16}
+    stored = {tensor.name for tensor in model.graph.initializer if tensor.data_type in wide}
+    return [n.name for n in model.graph.node if n.op_type == "QuantizeLinear" and set(n.input[2:]) & stored]
+
+
 def _macs(model: Any) -> int | None:
     shapes = shapes_of(model)
     try:

@@ -10,13 +10,22 @@ from lab.plots.words import plain
 from lab.types import Measurement, Trial
 
 
-def elsewhere_texts(trial: Trial) -> list[str]:
+def elsewhere_texts(trial: Trial, at_least: float = 0.0) -> list[str]:
     """One sentence a machine on which the trial's file answers otherwise; none where it answers everywhere as here.
 
     "On an x86 CPU without VNNI this file reaches an accuracy of 58.5 % (57.0–60.1 %, emulated on 1,000 items) instead of
     61.9 %, and answers 7.2 % of them otherwise: 312 pairs of weights in 7 operators can saturate."
+
+    Args:
+        at_least: leaves out where the primary metric changes by less.
     """
-    return [_sentence(outcome) for outcome in _outcomes(trial).values()]
+    return [_sentence(outcome) for outcome in _outcomes(trial).values() if _change(outcome) >= at_least]
+
+
+def _change(outcome: Mapping[str, Any]) -> float:
+    """How far the primary metric is from what it is here; 0 where it is not known."""
+    there, here, _ = _numbers(outcome)
+    return abs(there.value - here.value) if there and here else 0.0
 
 
 def elsewhere_rows(trial: Trial) -> list[dict[str, str]]:

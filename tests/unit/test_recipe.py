@@ -151,7 +151,7 @@ def test_targets_vary_one_option_at_a_time() -> None:
 
 def test_on_further_targets_techniques_run_as_they_come() -> None:
     one, two = (Target("on_b", {"threads": n}) for n in (1, 2))
-    spec = StudySpec("m", {"shrink": {"bits": (4, 6, 8)}}, (of("prune"),), (one,), (two,))
+    spec = StudySpec("m", {"shrink": {"bits": (4, 6, 8)}}, (of("prune"),), (one,), further_targets=(two,))
     found = [(t.target.options["threads"], t.name) for t in plan(spec, CARD).trials]
     assert found == [
         (1, "float32"), (1, "pruned"), (1, "wi4"), (1, "wi6"), (1, "wi8"), (2, "float32"), (2, "wi8"),

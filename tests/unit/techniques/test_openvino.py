@@ -86,3 +86,14 @@ def test_quantizing_twice_is_refused(technique: str, tiny_openvino: Path, tmp_pa
     once = tiny.apply("nncf_openvino_weights", tiny_openvino, tmp_path / "once")
     with pytest.raises(InvalidFile, match="quantized already"):
         tiny.apply(technique, once, tmp_path / "twice")
+
+
+@pytest.mark.parametrize(
+    ("technique", "params"), [("onnx_static_wi8_ai16", {}), ("onnx_static_int8", {"wide": ("conv0",)})]
+)
+def test_16_bit_activations_are_refused_rather_than_computed_wrongly(
+    technique: str, params: dict[str, Any], tiny_onnx: Path, tmp_path: Path
+) -> None:
+    file = tiny.apply(technique, tiny_onnx, tmp_path / "onnx", **params)
+    with pytest.raises(InvalidFile, match="Run this file in ONNX Runtime"):
+        tiny.apply("onnx_to_openvino", file, tmp_path / "openvino")
