@@ -7,7 +7,7 @@
               weight_only weights are stored as integers and computed as floats
     wi<N>     weights are N-bit integers
     a<type>   ai8, ai16: activations are 8- or 16-bit integers; afp32: they stay float in the file
-    fp16      weights are 16-bit floats
+    fp16      weights are 16-bit floats; fp16_weights: in an OpenVINO file, whose precision is a matter of its runtime
     bf16      weights are bfloat16: 16-bit floats with the range of 32-bit ones
     wnf4, wcb4, wnvfp4  weights are 4-bit floats (weight_only)
     fused_<level>  no number changes: operators are fused

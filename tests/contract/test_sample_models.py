@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
 from itertools import combinations
@@ -19,6 +20,7 @@ import lab
 from lab import registry
 from lab.formats.feeding import as_input
 from lab.plugs import Array, Dataset
+from lab.recipe import plan
 from lab.types import ModelCard
 from tests import loaded
 
@@ -179,6 +181,13 @@ def test_batch_axis_is_free(card: ModelCard, dataset: Dataset) -> None:
     answer, x = source(card), as_input(loaded.splits(dataset.id).x_test[:5], card.input)
     one_by_one = np.concatenate([answer(x[i : i + 1]) for i in range(2)])
     np.testing.assert_allclose(answer(x)[:2], one_by_one, atol=1e-4)
+
+
+def test_names_tell_the_trials_of_a_full_sweep_apart(card: ModelCard) -> None:
+    planned = plan(lab.make_spec(card.id, "full"), card).trials
+    seen = Counter((trial.name, str(trial.target.to_json())) for trial in planned)
+    assert len(planned) > 200
+    assert [name for name, times in seen.items() if times > 1] == []
 
 
 @pytest.fixture(scope="module")
