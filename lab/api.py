@@ -19,7 +19,7 @@ from lab.analysis.sensitivity import sensitivity as sensitivity_of
 from lab.engine import estimating
 from lab.engine.estimating import Estimate
 from lab.errors import UnknownId, UsageError
-from lab.plugs import Dataset, Metric, Runtime, Task, Technique, Training
+from lab.plugs import Dataset, Metric, Provider, Runtime, Task, Technique, Training
 from lab.store import records
 from lab.store.blobs import keep, locate_card
 from lab.store.data import FROM_DISK
@@ -74,6 +74,13 @@ def available_techniques() -> dict[str, Technique]:
 def available_runtimes() -> dict[str, Runtime]:
     """Every runtime by id."""
     return registry.runtimes()
+
+
+def execution_providers(runtime_id: str) -> tuple[Provider, ...]:
+    """What could compute a runtime's operators, each with why it can or cannot be used here."""
+    from lab.engine.providers import providers
+
+    return providers(runtime_id)
 
 
 def available_metrics() -> dict[str, Metric]:

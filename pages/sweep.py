@@ -99,7 +99,7 @@ def targets_of(runtime: Runtime, model: str, preset: str, reachable: bool) -> tu
         st.caption(f"Not installed. Bring it with `pip install {runtime.missing}`")
     elif not reachable:
         st.caption("This model cannot be converted for it.")
-    providers(runtime)
+    providers(runtime, f"{prefix}.{runtime.id}.providers")
     if not (chosen and usable):
         return (), ()
     if not runtime.options:
@@ -118,15 +118,13 @@ def several(runtime: Runtime, space: Values, key: str) -> tuple[Sequence[Target]
     return [one], others
 
 
-def providers(runtime: Runtime) -> None:
-    """What else could compute its operators, and why it can or cannot here."""
-    if runtime.providers is None or runtime.missing:
+def providers(runtime: Runtime, key: str) -> None:
+    """What else could compute its operators, and why it can or cannot here; asked only when somebody wants to know."""
+    if runtime.providers is None or runtime.missing or not st.toggle("What could compute it", key=key):
         return
-    found = runtime.providers()
-    here = [p.name for p in found if p.available]
-    with st.popover(f"Computes on {', '.join(here)}; {len(found) - len(here)} more elsewhere", type="tertiary"):
-        st.dataframe([{"": "✓" if p.available else "–", "Provider": p.name, "Why": p.why} for p in found], hide_index=True,
-                     alt=f"Execution providers of {runtime.title}, and why each is or is not available here")  # fmt: skip
+    found = lab.execution_providers(runtime.id)
+    st.dataframe([{"": "✓" if p.available else "–", "Provider": p.name, "Why": p.why} for p in found], hide_index=True,
+                 alt=f"Execution providers of {runtime.title}, and why each is or is not available here")  # fmt: skip
 
 
 # --- what to try ----------------------------------------------------------------------------------------------------

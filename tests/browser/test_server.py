@@ -21,6 +21,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 HEAVY = ("torch", "tensorflow", "onnxruntime", "openvino", "nncf", "ai_edge_litert", "jax", "keras")
 FINISH_S = 180
+MUCH = {
+    "onnx_static_int8": {"scheme": ["u8s8", "s8s8", "u8u8"], "per_channel": [False, True], "reduce_range": [False, True],
+                         "method": ["minmax", "entropy", "percentile"], "calibration_samples": [32, 128, 512]},
+    "onnx_dynamic_int8": {"per_channel": [False, True], "reduce_range": [False, True], "weight_type": ["uint8", "int8"]},
+    "onnx_fp16": {},
+}  # fmt: skip
+"""What keeps a server busy for a while, and of which every trial completes."""
 
 
 class Server:
@@ -69,7 +76,7 @@ def finished(study_id: str) -> Study:
 
 
 def test_a_killed_server_finishes_its_study_when_it_starts_again(server):
-    id_ = lab.start(lab.make_spec("small", "full", targets=["ort"], rounds=3))
+    id_ = lab.start(lab.make_spec("small", space=MUCH, targets=["ort"], rounds=3))
     while lab.progress(id_).total and not [j for j in lab.jobs(id_) if j["kind"] == "build"]:
         time.sleep(0.05)
     server.kill()
@@ -115,7 +122,7 @@ def test_two_people_start_at_once_and_nothing_builds_while_something_is_timed(se
 
 
 def test_refresh_a_second_tab_and_a_closed_tab_stop_nothing(server, open_page):
-    id_ = lab.start(lab.make_spec("small", "full", targets=["ort"], rounds=3))
+    id_ = lab.start(lab.make_spec("small", space=MUCH, targets=["ort"], rounds=3))
     page = open_page(f"{server.address}/?study={id_}")
     page.get_by_role("button", name="Cancel").wait_for()
     page.reload()

@@ -6,6 +6,7 @@ import pytest
 
 import lab
 from lab.errors import UsageError
+from lab.plugs import Provider
 from lab.recipe import complete_target
 from lab.types import Target
 from tests.pages.conftest import in_address
@@ -115,3 +116,13 @@ def test_what_cannot_start_is_explained_on_the_page(open_page, monkeypatch):
     next(b for b in app.button if b.label == "Start").click().run()
     assert not app.exception
     assert "Nothing can be run" in app.error[0].value
+
+
+def test_execution_providers_are_listed_with_their_reasons_when_asked_for(open_page, monkeypatch):
+    found = (Provider("CPU", True, "in every build"), Provider("CUDA", False, "needs onnxruntime-gpu"))
+    monkeypatch.setattr(lab, "execution_providers", lambda id_: found, raising=False)
+    app = open_page("sweep")
+    before = len(app.dataframe)
+    app.toggle(key="digits_lenet.quick.ort.providers").set_value(True).run()
+    assert not app.exception
+    assert list(app.dataframe[before].value["Why"]) == ["in every build", "needs onnxruntime-gpu"]
