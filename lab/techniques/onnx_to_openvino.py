@@ -53,5 +53,6 @@ TECHNIQUE = Technique(
     toolchain="nncf",
     requires=("openvino", "onnx"),
     conversion=True,
+    version=2,
     typical_s=0.5,
 )
