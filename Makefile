@@ -2,7 +2,7 @@
 # make test  the environment (once), then every test
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: env run test fast lint bench docs
+.PHONY: env run test fast slow lint bench
 
 env: .venv/ready
 
@@ -16,7 +16,14 @@ run: env
 
 test: env lint
 	$(BIN)/python -m pytest -m "not slow and not browser and not postgres and not benchmark"
-	$(BIN)/python -m pytest -m "slow or browser or postgres" 
+	$(MAKE) --no-print-directory slow
+	$(BIN)/python -m pytest -m "slow or browser or postgres" --ignore=tests/contract --ignore=tests/unit
+
+# two halves at once, since each of these tests keeps one core busy; the log of the first is shown after the second's
+slow: env
+	@log=$$(mktemp); $(BIN)/python -m pytest -m slow tests/contract >$$log 2>&1 & first=$$!; \
+	$(BIN)/python -m pytest -m slow tests/unit; second=$$?; \
+	wait $$first; first=$$?; cat $$log; rm -f $$log; exit $$((first + second))
 
 fast: env
 	$(BIN)/python -m pytest -m "not slow and not browser and not postgres and not benchmark"
