@@ -17,12 +17,12 @@ run: env
 test: env lint
 	$(BIN)/python -m pytest -m "not slow and not browser and not postgres and not benchmark"
 	$(MAKE) --no-print-directory slow
-	$(BIN)/python -m pytest -m "slow or browser or postgres" --ignore=tests/contract --ignore=tests/unit
+	$(BIN)/python -m pytest -m "slow or browser or postgres" tests/browser tests/system tests/pages tests/unit/store
 
 # two halves at once, since each of these tests keeps one core busy; the log of the first is shown after the second's
 slow: env
 	@log=$$(mktemp); $(BIN)/python -m pytest -m slow tests/contract >$$log 2>&1 & first=$$!; \
-	$(BIN)/python -m pytest -m slow tests/unit; second=$$?; \
+	$(BIN)/python -m pytest -m slow tests/unit --ignore=tests/unit/store; second=$$?; \
 	wait $$first; first=$$?; cat $$log; rm -f $$log; exit $$((first + second))
 
 fast: env
