@@ -263,7 +263,7 @@ def one_by_one(model: str, preset: str, targets: Sequence[Target], space: Space)
     mine = [recipe for recipe in offered if recipe.steps[0].technique in space]
     if not mine:
         return []
-    text = f"Also {len(mine)} settings one at a time"
+    text = f"Also {formats.plural(len(mine), 'setting')}, one at a time"
     return mine if st.checkbox(text, True, key=f"{model}.{preset}.one_by_one", help=ONE_BY_ONE) else []
 
 
