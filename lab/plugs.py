@@ -1,7 +1,7 @@
-"""What one file adds: the shape of a technique, a runtime, a machine, a metric, a task, a data set and a sample model.
+"""What one file adds: the shape of a technique, a runtime, a machine, a metric, a rule, a task, a data set and a sample model.
 
 A plug is a value, not a class to inherit from: its file defines one module-level constant (TECHNIQUE, RUNTIME, MACHINE,
-METRIC, TASK, DATASET or CARD), and the registry finds it. Importing a plug's file loads no framework: heavy imports live in its functions.
+METRIC, RULE, TASK, DATASET or CARD), and the registry finds it. Importing a plug's file loads no framework: heavy imports live in its functions.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lab.errors import MissingPackage
+from lab.evidence import Anatomy, Finding, Profile, Roofline
 from lab.lazy import np
 from lab.options import Option
-from lab.types import Measurement, ModelCard
+from lab.types import Measurement, ModelCard, Trial
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,6 +156,8 @@ class Runtime:
         presets: those that run on it when nobody names a target.
         providers: () -> the execution providers (or delegates) that its library knows of, each with why it can be used
             here, or why not; None where it has none to choose from.
+        profile: (file, options, item with its batch axis, runs) -> where the time goes, operator by operator; None where
+            nothing of the library tells.
     """
 
     id: str
@@ -169,6 +172,7 @@ class Runtime:
     toolchain: Toolchain = "light"
     presets: tuple[str, ...] = ("quick", "standard", "full")
     providers: Callable[[], tuple[Provider, ...]] | None = None
+    profile: Callable[[str, Mapping[str, Any], Array, int], Profile] | None = None
 
     @property
     def missing(self) -> str | None:
@@ -234,6 +238,44 @@ class Machine:
     because: Callable[[Sequence[Fact]], str]
     runtimes: tuple[str, ...] = ()
     version: int = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a rule may look at to explain a trial.
+
+    Attributes:
+        trial: a complete trial; baseline: the float model on the same target, None where there is none.
+        trials: all of the study's.
+        anatomy, profile: of the trial; baseline_anatomy, baseline_profile: of the baseline. None where unknown.
+        roofline: of the machine with the target's number of threads, None where unknown.
+        environment: the machine, as `lab.measure.environment.fingerprint` tells it.
+    """
+
+    trial: Trial
+    baseline: Trial | None = None
+    trials: Sequence[Trial] = ()
+    anatomy: Anatomy | None = None
+    baseline_anatomy: Anatomy | None = None
+    profile: Profile | None = None
+    baseline_profile: Profile | None = None
+    roofline: Roofline | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One reason why a trial is not faster or not smaller.
+
+    Attributes:
+        title: the reason in a few words; help: what it means, for who has never heard of it.
+        find: case -> what was found, or None where the rule does not apply or its evidence is missing.
+    """
+
+    id: str
+    title: str
+    help: str
+    find: Callable[[Case], Finding | None]
 
 
 EVIDENCE = {

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from lab.errors import LabError, UnknownId
-from lab.plugs import Dataset, Machine, Metric, Runtime, Task, Technique
+from lab.plugs import Dataset, Machine, Metric, Rule, Runtime, Task, Technique
 from lab.types import ModelCard
 
 Plug = TypeVar("Plug")
@@ -60,6 +60,12 @@ def machines() -> dict[str, Machine]:
 def metrics() -> dict[str, Metric]:
     """All metrics by id."""
     return discover("lab.metrics", "METRIC")
+
+
+@cache
+def rules() -> dict[str, Rule]:
+    """All rules that explain trials by id."""
+    return discover("lab.rules", "RULE")
 
 
 @cache
