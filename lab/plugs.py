@@ -286,8 +286,10 @@ EVIDENCE = {
     "file": "uint8 array: the artifact's bytes",
     "baseline_file": "uint8 array: the bytes of the float baseline in the same format",
     "latency": "list of 1-D float arrays: seconds of each timed run, one array per uncontended round",
+    "batch": "int: items in each timed run",
     "cold_load": "1-D float array: seconds from opening the file to the end of the first run, in fresh processes",
     "peak_rss": "1-D float array: bytes above the bare runtime, in fresh processes",
+    "energy": "1-D float array: joules of one call in each uncontended round, idle cores included; absent where no counter is readable",
 }
 
 

@@ -22,6 +22,7 @@ _SCALES: Mapping[str, Sequence[tuple[float, float, str]]] = {
     BYTES: ((1e9, 1e9, "GB"), (1e6, 1e6, "MB"), (1e3, 1e3, "kB"), (0.0, 1.0, "B")),
     SHARE: ((0.0, 0.01, "%"),),
     "nat": ((0.1, 1.0, "nat"), (0.0, 1e-3, "mnat")),
+    "J": ((0.1, 1.0, "J"), (1e-4, 1e-3, "mJ"), (0.0, 1e-6, "µJ")),
 }
 """unit -> (from this value on, divide by this, suffix), largest first."""
 

@@ -77,7 +77,8 @@ def test_cold_numbers_are_medians_with_their_range(id_: str, evidence: str) -> N
 def test_every_metric_keeps_its_promises(id_: str) -> None:
     metric = registry.metric(id_)
     given = {"outputs": OUTPUTS, "labels": LABELS, "baseline_outputs": BASELINE, "file": FILE, "baseline_file": FILE,
-             "inputs": OUTPUTS + 1, "latency": LATENCY, "cold_load": np.array([1.0, 2.0]), "peak_rss": np.array([1.0, 2.0])}  # fmt: skip
+             "inputs": OUTPUTS + 1, "latency": LATENCY, "cold_load": np.array([1.0, 2.0]), "peak_rss": np.array([1.0, 2.0]),
+             "energy": np.array([0.1, 0.2])}  # fmt: skip
     assert set(metric.needs) <= set(EVIDENCE) == set(given)
     assert metric.title
     assert metric.help.endswith(".")
