@@ -1,0 +1,148 @@
+"""What this machine reaches at best: `python -m lab.measure.roofline THREADS ANSWER.json`, in a process of its own, in 2 to 3 s.
+
+Arithmetic: products of square matrices that fit the caches, by numpy's BLAS and by ONNX Runtime, the better of both, in 8-bit integers by
+ONNX Runtime alone. Bandwidth: the larger of two vectors, element by element, again and again: two reads and a write. The best of
+several repetitions is kept, since whatever disturbs only makes slower.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lab.evidence import Roofline
+from lab.lazy import np
+from lab.measure.parent import die_with_parent
+
+SIZES = (16_000, 128_000, 1_000_000, 8_000_000, 64_000_000)
+SIDE = 1024
+"""Of the matrices: large enough that starting threads costs nothing, small enough to stay in the caches (12 MB)."""
+LASTING_S, TURN_S, MOST_PASSES = 0.3, 0.01, 1 << 24
+SMALLEST_PART = 4_000
+"""Bytes of one thread's share, below which what is timed is the loop around it."""
+
+
+def blas_environment(threads: int) -> dict[str, str]:
+    """What tells a BLAS how many threads to use: it reads this when numpy is imported."""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    return dict.fromkeys(names, str(threads))
+
+
+def measure_roofline(threads: int, lasting_s: float = LASTING_S) -> Roofline:
+    """Measure peak rates and bandwidths; numpy must not have been imported with another number of threads.
+
+    Args:
+        threads: how many compute.
+        lasting_s: seconds for each number.
+    """
+    rates = {"float32": _float32_by_numpy(lasting_s)}
+    note = f"{SIDE}×{SIDE} matrix products"
+    if find_spec("onnx") and find_spec("onnxruntime"):
+        rates["float32"] = max(rates["float32"], _by_onnxruntime("float32", threads, lasting_s))
+        rates["int8"] = _by_onnxruntime("int8", threads, lasting_s)
+    else:
+        note += "; int8 is left out, since onnx and onnxruntime are not both installed"
+    bandwidths = {size: bandwidth(size, threads, lasting_s / 2) for size in SIZES}
+    return Roofline(threads, rates, bandwidths, f"{note}; two reads and a write of vectors")
+
+
+def best_s(work: Callable[[], Any], lasting_s: float) -> float:
+    """Seconds of the quickest of as many runs as fit, at least three."""
+    end, best, runs = time.perf_counter() + lasting_s, float("inf"), 0
+    while runs < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        work()
+        best, runs = min(best, time.perf_counter() - start), runs + 1
+    return best
+
+
+def _float32_by_numpy(lasting_s: float) -> float:
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((SIDE, SIDE), dtype=np.float32) for _ in range(2))
+    c = np.empty((SIDE, SIDE), np.float32)
+    return float(2 * SIDE**3 / best_s(lambda: np.matmul(a, b, out=c), lasting_s))
+
+
+def _by_onnxruntime(precision: str, threads: int, lasting_s: float) -> float:
+    from lab.formats.ort_sessions import onnxruntime
+
+    package = onnxruntime()
+    options = package.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    session = package.InferenceSession(product_graph(precision), options, providers=["CPUExecutionProvider"])
+    a = _matrix("float32" if precision == "float32" else "uint8")
+    return float(2 * SIDE**3 / best_s(lambda: session.run(None, {"a": a}), lasting_s))
+
+
+def product_graph(precision: str) -> bytes:
+    """An ONNX model that multiplies its input by a constant matrix: float32, or "int8" (unsigned by signed, sums of 32 bits)."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    floats = precision == "float32"
+    of, to = (TensorProto.FLOAT,) * 2 if floats else (TensorProto.UINT8, TensorProto.INT32)
+    node = helper.make_node("MatMul" if floats else "MatMulInteger", ["a", "b"], ["c"])
+    graph = helper.make_graph(
+        [node], "product", [helper.make_tensor_value_info("a", of, [SIDE, SIDE])],
+        [helper.make_tensor_value_info("c", to, [SIDE, SIDE])],
+        [numpy_helper.from_array(_matrix("float32" if floats else "int8"), "b")],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def _matrix(dtype: str) -> Any:
+    rng = np.random.default_rng(1)
+    if dtype == "float32":
+        return rng.standard_normal((SIDE, SIDE), dtype=np.float32)
+    return rng.integers(0, 64, (SIDE, SIDE)).astype(dtype)
+
+
+def bandwidth(size_bytes: int, threads: int, lasting_s: float) -> float:
+    """Bytes read and written a second while so many bytes are worked on.
+
+    Args:
+        size_bytes: of all threads together, each with a part of its own.
+    """
+    numbers = max(size_bytes // threads, SMALLEST_PART) // 8
+    parts = [(np.ones(numbers, np.float32), np.zeros(numbers, np.float32)) for _ in range(threads)]
+    with ThreadPoolExecutor(threads) as pool:
+
+        def seconds(times: int, lasting_s: float) -> float:
+            return best_s(lambda: list(pool.map(lambda part: _pass(part[0], part[1], times), parts)), lasting_s)
+
+        times = 1
+        while times < MOST_PASSES and seconds(times, 0) < TURN_S:
+            times *= 4
+        return 3 * 4 * numbers * threads * times / seconds(times, lasting_s)
+
+
+def _pass(a: Any, c: Any, times: int) -> None:
+    """c = max(c, a), so many times in one call, without Python in between and without its lock."""
+    again = np.lib.stride_tricks.as_strided(a, (times, len(a)), (0, a.itemsize), writeable=False)
+    np.maximum.reduce(again, axis=0, out=c)
+
+
+def to_json(found: Roofline) -> dict[str, Any]:
+    """As a JSON value, whose keys are text; back with `Roofline.from_json`."""
+    value = asdict(found)
+    return {**value, "bytes_per_s": {str(k): v for k, v in value["bytes_per_s"].items()}}
+
+
+def main(arguments: list[str], environment: Mapping[str, str]) -> None:
+    """Measure and write the answer."""
+    threads, to = int(arguments[0]), Path(arguments[1])
+    assert environment["OPENBLAS_NUM_THREADS"] == str(threads), "to be started with blas_environment(threads)"
+    to.write_text(json.dumps(to_json(measure_roofline(threads))))
+
+
+if __name__ == "__main__":
+    die_with_parent()
+    main(sys.argv[1:], os.environ)

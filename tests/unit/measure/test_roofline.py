@@ -1,0 +1,81 @@
+"""The machine's roofline against a product and a copy timed another way."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lab.evidence import Roofline
+from lab.measure.roofline import SIDE, SIZES, blas_environment, product_graph
+
+ROOT = Path(__file__).parents[3]
+SGEMM = """
+import timeit
+import torch
+torch.set_num_threads(1)
+a = torch.randn(768, 768)
+print(2 * 768**3 / min(timeit.repeat(lambda: a @ a, number=2, repeat=30)) * 2)
+"""
+
+
+def in_a_process(*arguments: str) -> str:
+    """With one thread each, so that both are timed alike."""
+    environment = {**os.environ, **blas_environment(1)}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Roofline:
+    to = tmp_path_factory.mktemp("roofline") / "answer.json"
+    in_a_process("-m", "lab.measure.roofline", "1", str(to))
+    return Roofline.from_json(json.loads(to.read_text()))
+
+
+@pytest.mark.slow
+def test_the_float_rate_is_that_of_another_librarys_product(found: Roofline) -> None:
+    other = float(in_a_process("-c", SGEMM))
+    assert 0.5 < found.flops["float32"] / other < 2.0
+
+
+@pytest.mark.slow
+def test_bandwidth_is_that_of_a_copy_and_never_grows_with_size(found: Roofline) -> None:
+    assert sorted(found.bytes_per_s) == list(SIZES)
+    near, far = found.bytes_per_s[SIZES[0]], found.bytes_per_s[SIZES[-1]]
+    assert near >= far / 1.5
+    code = "import numpy as np, timeit; a = np.ones(8_000_000, 'f4'); b = np.ones_like(a)\n"
+    copied = (
+        8
+        * 8_000_000
+        / float(in_a_process("-c", code + "print(min(timeit.repeat(lambda: np.copyto(b, a), number=1, repeat=9)))"))
+    )
+    assert 0.4 < far / copied < 2.5
+
+
+def test_the_least_time_is_that_of_the_formula() -> None:
+    roofline = Roofline(1, {"float32": 1e11, "int8": 4e11}, {16_000: 1e11, 1_000_000: 5e10, 64_000_000: 1e10})
+    assert roofline.seconds(1e9, 1e9, "int8", 2_000) == (2e9 / 4e11, 1e9 / 1e11)
+    assert roofline.seconds(1e9, 1e9, "float16", 16_001) == (2e9 / 1e11, 1e9 / 5e10)
+    assert roofline.seconds(0, 1e9, "float32", 1e12) == (0, 0.1)
+
+
+def test_the_integer_product_is_exact() -> None:
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    model = onnx.load_from_string(product_graph("int8"))
+    onnx.checker.check_model(model)
+    b = onnx.numpy_helper.to_array(model.graph.initializer[0]).astype(np.int32)
+    a = np.zeros((SIDE, SIDE), np.uint8)
+    a[0, :] = np.arange(SIDE) % 256
+    answer = ReferenceEvaluator(model).run(None, {"a": a})[0]
+    assert (answer[0] == a[0].astype(np.int32) @ b).all()
+    assert not answer[1:].any()
