@@ -257,7 +257,11 @@ def spec_from_json(value: Mapping[str, Any]) -> StudySpec:
 
 
 def _read_spec(value: Mapping[str, Any]) -> StudySpec:
-    plain = {k: value[k] for k in ("model", "preset", "seed", "rounds", "runs", "turn_s", "test_samples") if k in value}
+    plain = {
+        k: value[k]
+        for k in ("model", "preset", "seed", "rounds", "runs", "turn_s", "test_samples", "precision", "budget_s")
+        if k in value
+    }
     spec = StudySpec(
         **plain,
         space={t: {o: tuple(v) for o, v in opts.items()} for t, opts in (value.get("space") or {}).items()},
@@ -295,15 +299,17 @@ def _is_int(value: Any, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _is_turn(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 60.0
+def _is_number(value: Any, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= high
 
 
 _LARGE = 2**31
 _NUMBERS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("rounds", "a whole number from 2 to 1000", lambda v: _is_int(v, 2, 1000)),
     ("runs", "a whole number from 1 to 10000", lambda v: _is_int(v, 1, 10_000)),
-    ("turn_s", "0 to 60 s", _is_turn),
+    ("turn_s", "0 to 60 s", lambda v: _is_number(v, 60.0)),
+    ("precision", "0 to 1: half of the interval over the median", lambda v: _is_number(v, 1.0)),
+    ("budget_s", "0 to 3600 s", lambda v: _is_number(v, 3600.0)),
     ("seed", "a whole number from 0", lambda v: _is_int(v, 0, _LARGE)),
     ("test_samples", "a whole number from 1, or nothing", lambda v: v is None or _is_int(v, 1, _LARGE)),
     ("preset", ", ".join(PRESETS) + ", or nothing", lambda v: v is None or v in PRESETS),

@@ -268,7 +268,9 @@ class StudySpec:
         targets: where every variant runs.
         further_targets: where only the float model runs, and each technique of the space as it comes.
         metrics: ids to measure; empty means all that fit the task.
-        rounds: timing rounds per variant; runs: timed runs in a round at most; turn_s: seconds a turn aims at.
+        rounds: undisturbed timing rounds per variant; runs: timed runs in a round at most; turn_s: seconds a turn aims at.
+        precision: rounds are added until the median's 95 % interval is at most this far from it on either side (0.02 is 2 %) …
+        budget_s: … or until so many seconds are spent for each variant.
         about: what the study was made to find out, where it is more than its trials; see `lab.analysis.sensitivity`.
     """
 
@@ -281,13 +283,15 @@ class StudySpec:
     )  # fmt: skip
     metrics: tuple[str, ...] = ()
     preset: str | None = None
-    rounds: int = 10
+    rounds: int = 20
     runs: int = 50
     turn_s: float = 0.015
     test_samples: int | None = None
     seed: int = 0
     about: Mapping[str, Any] = field(default_factory=dict)
     further_targets: tuple[Target, ...] = ()
+    precision: float = 0.02
+    budget_s: float = 3.0
 
     def to_json(self) -> dict[str, Any]:
         """As JSON; the reverse is `lab.recipe.spec_from_json`, which also validates."""
@@ -297,7 +301,8 @@ class StudySpec:
             "recipes": [r.to_json() for r in self.recipes], "targets": [t.to_json() for t in self.targets],
             "further_targets": [t.to_json() for t in self.further_targets],
             "objectives": [asdict(o) for o in self.objectives], "metrics": list(self.metrics),
-            "rounds": self.rounds, "runs": self.runs, "turn_s": self.turn_s, "about": dict(self.about),
+            "rounds": self.rounds, "runs": self.runs, "turn_s": self.turn_s,
+            "precision": self.precision, "budget_s": self.budget_s, "about": dict(self.about),
         }  # fmt: skip
 
 

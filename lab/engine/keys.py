@@ -10,6 +10,10 @@ from lab import registry
 from lab.engine import elsewhere
 from lab.types import ModelCard, Step, StudySpec, Target, digest_of
 
+PROTOCOL = ("rounds", "runs", "turn_s", "precision", "budget_s", "seed")
+MEASURE_VERSION = 2
+"""Raised when the same protocol would tell something else."""
+
 
 def step_key(source_sha256: str, steps: Sequence[Step], card: ModelCard, data_digest: str) -> str:
     """Key of the file that a chain of steps makes of a source file."""
@@ -37,5 +41,5 @@ def evaluate_key(
 
 def measure_key(artifact: str, target: Target, spec: StudySpec, data: str, environment: str) -> str:
     """Key of a file's latency and memory on a target on a machine."""
-    protocol: Mapping[str, Any] = {"rounds": spec.rounds, "runs": spec.runs, "turn_s": spec.turn_s, "seed": spec.seed}
-    return digest_of(["measure", artifact, target.to_json(), protocol, data, sorted(spec.metrics), environment])
+    protocol: Mapping[str, Any] = {name: getattr(spec, name) for name in PROTOCOL}
+    return digest_of(["measure", MEASURE_VERSION, bool(spec.about), artifact, target.to_json(), protocol, data, sorted(spec.metrics), environment])

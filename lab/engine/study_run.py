@@ -227,7 +227,8 @@ class StudyRun:
             return self._failed(
                 id_, (outcome or {}).get("error") or {"type": "JobError", "message": "It was never measured."}
             )
-        trial = self._measured(id_, outcome, samples=outcome["samples"])
+        told = {name: outcome[name] for name in ("samples", "profile", "timing") if outcome.get(name)}
+        trial = self._measured(id_, outcome, **told)
         return self._change(id_, state="complete", measurements=trial.measurements)
 
     def _measured(self, id_: str, outcome: Any, **details: Any) -> Trial:

@@ -25,6 +25,7 @@ from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut, La
 from lab.formats.feeding import as_input
 from lab.lazy import np
 from lab.measure.environment import fingerprint
+from lab.measure.quality import clean_rounds, flags_of, timing_of
 from lab.recipe import spec_from_json
 from lab.store import records
 from lab.store.blobs import keep
@@ -33,7 +34,7 @@ from lab.types import InputSpec, ModelCard, StudySpec, Target
 
 Outcome = dict[str, Any]
 PASSING = tuple(e.__name__ for e in (JobCancelled, JobCrashed, JobTimedOut, JobOutOfMemory, StoreFull, MissingPackage))
-COLD_REPEATS = 3
+COLD_REPEATS, PROFILE_RUNS = 3, 20
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -186,7 +187,8 @@ def _measuring_request(
         np.save(temporary, as_input(stored, InputSpec.from_json(request["card"]["input"])))
         os.replace(temporary, item)
     return {"runtime": target.runtime, "options": dict(target.options), "item": str(item), "variants": dict(paths),
-            "cold_repeats": COLD_REPEATS, "rounds": spec.rounds, "runs": spec.runs, "turn_s": spec.turn_s, "seed": spec.seed}  # fmt: skip
+            "cold_repeats": COLD_REPEATS, "profile_runs": 0 if spec.about else PROFILE_RUNS,
+            "protocol": {**{name: getattr(spec, name) for name in keys.PROTOCOL}, "threads": int(target.options.get("threads", 1))}}  # fmt: skip
 
 
 def _measured(sha: str, answer: Mapping[str, Any], spec: StudySpec) -> Outcome:
@@ -194,22 +196,31 @@ def _measured(sha: str, answer: Mapping[str, Any], spec: StudySpec) -> Outcome:
     if "error" in found:
         return {"error": found["error"]}
     raw = Path(answer["workdir"]) / f"{sha}.json"
-    raw.write_text(json.dumps(found))
-    return {"measurements": _measurements(found, spec), "samples": keep(raw, "json").to_json()}
+    raw.write_text(json.dumps({**found, "conditions": answer["conditions"]}))
+    session = Path(answer["workdir"]).name
+    return {"measurements": _measurements(found, spec), "samples": keep(raw, "json").to_json(),
+            "profile": _kept_profile(found.get("profile"), raw.with_suffix(".profile.json")),
+            "timing": timing_of(found["rounds"], session)}  # fmt: skip
+
+
+def _kept_profile(profile: Mapping[str, Any] | None, file: Path) -> dict[str, Any] | None:
+    if profile is None or "error" in profile:
+        return None
+    file.write_text(json.dumps(profile))
+    return keep(file, "json").to_json()
 
 
 def _measurements(found: Mapping[str, Any], spec: StudySpec) -> dict[str, Any]:
-    clean = [r for r in found["rounds"] if not r["contended"]]
-    used = clean or found["rounds"]
+    used = clean_rounds(found["rounds"])
     evidence = {
         "latency": [np.asarray(r["samples"]) for r in used],
         "cold_load": np.asarray([c["cold_load_s"] for c in found["cold"]]),
         "peak_rss": np.asarray([c["peak_rss_bytes"] for c in found["cold"]], dtype=float),
     }
     measurements = jobs.compute(list(spec.metrics), evidence)
-    if len(clean) < spec.rounds:
+    if flags := flags_of(found["rounds"], spec.precision):
         for metric in measurements.values():
-            metric["flags"] = [*metric["flags"], "contended"] if metric["unit"] == "s" else metric["flags"]
+            metric["flags"] = [*metric["flags"], *flags] if metric["unit"] == "s" else metric["flags"]
     return measurements
 
 

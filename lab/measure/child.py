@@ -8,51 +8,59 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from lab import registry
+from lab.evidence import Profile
 from lab.formats.feeding import fit_items
 from lab.measure.cold import cold_start
-from lab.measure.rounds import time_rounds
+from lab.measure.conditions import conditions
+from lab.measure.forked import forked
+from lab.measure.rounds import Protocol, time_rounds
 from lab.plugs import Array, Runtime
 
 PR_SET_PDEATHSIG = 1
+PROFILE_LIMIT_S = 60.0
 
 
 def measure(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Cold load and memory of each variant, then warm latency of all that ran, interleaved.
+    """Cold load and memory of each variant, where its time goes, then warm latency of all that ran, interleaved.
 
     Args:
         request: {"runtime", "options", "item" (.npy of one test item with its batch axis), "variants": {id: path},
-            "cold_repeats", "rounds", "runs", "turn_s", "seed"}.
+            "cold_repeats", "profile_runs" (0 for no profile), "protocol": fields of `lab.measure.rounds.Protocol`}.
 
     Returns:
-        {"variants": {id: {"cold": [...], "rounds": [...]} or {"error": {...}}}}.
+        {"variants": {id: {"cold": [...], "profile": {...}, "rounds": [...]} or {"error": {...}}}, "conditions": {"before", "after"}}.
     """
+    before = conditions()
     runtime = registry.runtime(request["runtime"])
     item = np.load(request["item"])
     runtime.preload()
     answer: dict[str, Any] = {id_: {"cold": [], "rounds": []} for id_ in request["variants"]}
     _measure_cold(runtime, request, item, answer)
     alive = {id_: path for id_, path in request["variants"].items() if "error" not in answer[id_]}
+    for id_, path in alive.items() if runtime.profile and request["profile_runs"] else ():
+        answer[id_]["profile"] = forked(partial(_profile, runtime, request, path, item), PROFILE_LIMIT_S, "profiling")
     calls = {id_: _call(runtime, request["options"], path, item) for id_, path in alive.items()}
-    threads = int(request["options"].get("threads", 1))
-    timed = (
-        time_rounds(calls, request["rounds"], request["runs"], request["turn_s"], threads, request["seed"])
-        if calls
-        else {}
-    )
-    for id_, rounds in timed.items():
+    for id_, rounds in time_rounds(calls, Protocol(**request["protocol"])).items():
         answer[id_]["rounds"] = rounds
-    return {"variants": answer}
+    return {"variants": answer, "conditions": {"before": before, "after": conditions()}}
+
+
+def _profile(runtime: Runtime, request: Mapping[str, Any], path: str, item: Array) -> dict[str, Any]:
+    """In a child of its own, before anything else is loaded here: what profiles may slow down what it profiled."""
+    profile = cast("Callable[..., Profile]", runtime.profile)
+    return asdict(profile(path, request["options"], item, request["profile_runs"]))
 
 
 def _measure_cold(runtime: Runtime, request: Mapping[str, Any], item: Array, answer: dict[str, Any]) -> None:
-    order = random.Random(request["seed"])
+    order = random.Random(request["protocol"]["seed"])
     for _ in range(request["cold_repeats"]):
         ids = [id_ for id_ in request["variants"] if "error" not in answer[id_]]
         order.shuffle(ids)

@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-MINIMUM_CPU_RATIO = 0.9
+from lab.lazy import np
+from lab.measure.gate import Watch, disturbances
+from lab.statistics import cluster_bootstrap
+
 WARM_UP_RUNS = 3
+"""Before each turn; one where a turn has so few runs that warming up would double its time."""
+FEWEST_RUNS = 3
+BLOCK = 5
+"""Rounds between two looks at the intervals, and the fewest that are made when the budget is gone."""
+MOST_ROUNDS = 3
+"""Times the rounds asked for, at most, however much of the budget is left."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How long and how precisely to measure.
+
+    Attributes:
+        rounds: undisturbed rounds at least; runs: timed runs in a turn at most; turn_s: seconds a turn aims at.
+        precision: half-width of the median's 95 % interval over the median at which a variant has enough rounds.
+        budget_s: seconds for each variant after which no further rounds begin.
+        threads: what the runtime was told.
+    """
+
+    rounds: int
+    runs: int
+    turn_s: float
+    precision: float = 0.02
+    budget_s: float = 3.0
+    threads: int = 1
+    seed: int = 0
 
 
 @dataclass
@@ -22,57 +52,71 @@ class Turns:
     runs: int = 1
     rounds: list[dict[str, Any]] = field(default_factory=list)
 
+    def clean(self) -> list[Sequence[float]]:
+        """Samples of the undisturbed rounds."""
+        return [r["samples"] for r in self.rounds if not r["contended"]]
 
-def time_rounds(
-    calls: Mapping[str, Callable[[], Any]], rounds: int, runs: int, turn_s: float, threads: int, seed: int
-) -> dict[str, Any]:
-    """Time every call in `rounds` shuffled rounds and repeat the contended turns.
+
+def time_rounds(calls: Mapping[str, Callable[[], Any]], protocol: Protocol) -> dict[str, Any]:
+    """Time every call in shuffled rounds; go on with those that were disturbed, or whose interval is still too wide.
 
     Args:
         calls: variant -> a call to time.
-        runs: timed runs in a turn at most; fewer (at least 3) where a turn would last longer than `turn_s`.
-        threads: what the runtime was told; decides how CPU time over wall time is read.
 
     Returns:
-        variant -> list of turns {"samples" s, "warmup" s, "cpu_ratio", "contended"}; contended turns stay in the list.
+        variant -> list of turns {"round", "samples" s, "warmup" s, "cpu_ratio", "waiting", "pace_s", "contended", "disturbed" (by
+        what, or ""), "started_at"}; disturbed turns stay in the list. Turns of equal "round" are paired.
     """
-    order = random.Random(seed)
+    order = random.Random(protocol.seed)
     turns = {name: Turns(call) for name, call in calls.items()}
+    end = time.monotonic() + protocol.budget_s * len(turns)
     gc.disable()
     for turn in turns.values():
-        turn.runs = _runs_per_turn(turn.call, runs, turn_s)
-    for _ in range(rounds):
-        _one_round(list(turns.values()), order)
-    _mark(turns, threads)
-    for _ in range(rounds):  # as many extra rounds at most, of contended variants only
-        short = [t for t in turns.values() if _clean(t) < rounds]
-        _one_round(short, order)
-        _mark(turns, threads)
+        turn.runs = _runs_per_turn(turn.call, protocol.runs, protocol.turn_s)
+    left, made = list(turns.values()), 0
+    while left and made < MOST_ROUNDS * protocol.rounds and (made == 0 or time.monotonic() < end):
+        block = min(BLOCK, protocol.rounds - made) if made < protocol.rounds else BLOCK
+        for number in range(made, made + block):
+            _one_round(left, order, number)
+        made += block
+        _mark(turns, protocol.threads)
+        left = [t for t in turns.values() if not _enough(t, protocol)]
     gc.enable()
     return {name: turn.rounds for name, turn in turns.items()}
 
 
-def _clean(turn: Turns) -> int:
-    return sum(not r["contended"] for r in turn.rounds)
+def _enough(turn: Turns, protocol: Protocol) -> bool:
+    clean = turn.clean()
+    return len(clean) >= protocol.rounds and half_width(clean) <= protocol.precision
 
 
-def _one_round(turns: list[Turns], order: random.Random) -> None:
+def half_width(rounds: Sequence[Sequence[float]]) -> float:
+    """Half of the median's 95 % interval, over the median; infinite for fewer than two rounds."""
+    if len(rounds) < 2:
+        return float("inf")
+    arrays = [np.asarray(r) for r in rounds]
+    low, high = cluster_bootstrap(arrays, 0.5)
+    return (high - low) / 2 / float(np.median(np.concatenate(arrays)))
+
+
+def _one_round(turns: list[Turns], order: random.Random, number: int) -> None:
     order.shuffle(turns)
     for turn in turns:
-        turn.rounds.append(_take_turn(turn))
+        turn.rounds.append({"round": number, **_take_turn(turn)})
 
 
 def _runs_per_turn(call: Callable[[], Any], runs: int, turn_s: float) -> int:
     seconds = median(_timed(call, 5))
-    return max(3, min(runs, int(turn_s / max(seconds, 1e-9)))) if runs >= 3 else runs
+    fitting = int(turn_s / max(seconds, 1e-9))
+    return max(FEWEST_RUNS, min(runs, fitting)) if runs >= FEWEST_RUNS else runs
 
 
 def _take_turn(turn: Turns) -> dict[str, Any]:
-    warmup = _timed(turn.call, WARM_UP_RUNS)
-    wall, cpu = time.perf_counter(), time.process_time()
+    warmup, started_at = _timed(turn.call, WARM_UP_RUNS if turn.runs > FEWEST_RUNS else 1), time.time()
+    watch = Watch()
     samples = _timed(turn.call, turn.runs)
-    ratio = (time.process_time() - cpu) / (time.perf_counter() - wall)
-    return {"samples": samples, "warmup": warmup, "cpu_ratio": ratio, "contended": False, "started_at": time.time()}
+    return {"samples": samples, "warmup": warmup, **watch.seen(), "contended": False, "disturbed": "",
+            "started_at": started_at}  # fmt: skip
 
 
 def _timed(call: Callable[[], Any], n: int) -> list[float]:
@@ -85,9 +129,7 @@ def _timed(call: Callable[[], Any], n: int) -> list[float]:
 
 
 def _mark(turns: Mapping[str, Turns], threads: int) -> None:
-    """A turn is contended where the process had clearly less CPU than in its own best turn (one thread: than all of it)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for turn in turns.values():
-        best = max(r["cpu_ratio"] for r in turn.rounds)
-        expected = max(best, 1.0) if threads == 1 else best
-        for r in turn.rounds:
-            r["contended"] = r["cpu_ratio"] < MINIMUM_CPU_RATIO * min(expected, float(threads))
+        for r, by in zip(turn.rounds, disturbances(turn.rounds, threads, cores), strict=True):
+            r["disturbed"], r["contended"] = by, bool(by)

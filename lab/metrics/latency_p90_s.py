@@ -2,23 +2,23 @@
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
-from lab.statistics import cluster_bootstrap
+from lab.statistics import tail_interval
 from lab.types import Measurement
 
 
 def latency_p90_s(latency: list[Array]) -> Measurement:
-    """Quantile 0.9 over all timed runs, with a bootstrap interval over rounds.
+    """Quantile 0.9 over all timed runs, with an interval from how rounds differ.
 
     Args:
         latency: seconds of each timed run, one 1-D array a round.
     """
     pooled = np.concatenate(latency)
-    low, high = cluster_bootstrap(latency, 0.9)
+    low, high = tail_interval(latency, 0.9)
     return Measurement("latency_p90_s", float(np.quantile(pooled, 0.9)), "s", len(pooled), low, high)
 
 
 METRIC = Metric(
     id="latency_p90_s", title="Latency (p90)", unit="s", direction="minimize", needs=("latency",), compute=latency_p90_s,
-    help="Nine in ten of the warm, batch-1 calls were quicker than this. Timed in interleaved rounds; 95 % interval from resampled rounds.",
+    help="Nine in ten of the warm, batch-1 calls were quicker than this. Timed in interleaved rounds; 95 % interval from how rounds differ (Woodruff 1952).",
     noun="slow-case latency", best="fastest in the slow case",
 )  # fmt: skip

@@ -13,7 +13,7 @@ def trial_spec(trial: Trial, spec: StudySpec) -> dict[str, Any]:
     """A spec with this one recipe (its conversions are found again by the planner) on this one target."""
     steps = [s.to_json() for s in trial.recipe.steps if not registry.technique(s.technique).conversion]
     whole = spec.to_json()
-    protocol = {k: whole[k] for k in ("seed", "test_samples", "rounds", "runs", "turn_s")}
+    protocol = {k: whole[k] for k in ("seed", "test_samples", "rounds", "runs", "turn_s", "precision", "budget_s")}
     return {"model": spec.model, "recipes": [steps] if steps else [], "targets": [trial.target.to_json()], **protocol}
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.measure import rounds
-from lab.measure.rounds import WARM_UP_RUNS, time_rounds
+from lab.measure import gate, rounds
+from lab.measure.rounds import WARM_UP_RUNS, Protocol, time_rounds
 
 
 class Clock:
     """Wall and CPU seconds of a made-up process; `share` is how much of the wall time it computes."""
 
     def __init__(self) -> None:
-        self.wall = self.cpu = 0.0
+        self.wall = self.cpu = self.waited = 0.0
+        self.pace: Callable[[], float] = lambda: 2e-4
         self.share: Callable[[], float] = lambda: 1.0
 
     def call(self, seconds: float, log: list[str], name: str) -> Callable[[], None]:
@@ -35,7 +37,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(rounds.time, "perf_counter", lambda: made.wall)
     monkeypatch.setattr(rounds.time, "process_time", lambda: made.cpu)
+    monkeypatch.setattr(gate, "waited_s", lambda: made.waited)
+    monkeypatch.setattr(gate, "pace_s", lambda: made.pace())
     return made
+
+
+def protocol(rounds: int, runs: int, turn_s: float = 1.0, threads: int = 1, seed: int = 0, **more: Any) -> Protocol:
+    return Protocol(rounds, runs, turn_s, threads=threads, seed=seed, **more)
 
 
 def turns_of(log: list[str], runs: int) -> list[str]:
@@ -47,7 +55,7 @@ def turns_of(log: list[str], runs: int) -> list[str]:
 def test_every_variant_takes_one_turn_a_round_in_shuffled_order(clock: Clock) -> None:
     log: list[str] = []
     calls = {name: clock.call(0.001, log, name) for name in "abc"}
-    found = time_rounds(calls, rounds=8, runs=4, turn_s=1.0, threads=1, seed=3)
+    found = time_rounds(calls, protocol(8, 4, seed=3))
     turns = turns_of(log, 4)
     in_rounds = [turns[i : i + 3] for i in range(0, 24, 3)]
     assert all(sorted(r) == ["a", "b", "c"] for r in in_rounds)
@@ -60,7 +68,7 @@ def test_every_variant_takes_one_turn_a_round_in_shuffled_order(clock: Clock) ->
 def test_the_order_is_the_seeds(clock: Clock) -> None:
     logs: list[list[str]] = [[], [], []]
     for log, seed in zip(logs, (1, 1, 2), strict=True):
-        time_rounds({n: clock.call(0.001, log, n) for n in "abcd"}, 6, 3, 1.0, 1, seed)
+        time_rounds({n: clock.call(0.001, log, n) for n in "abcd"}, protocol(6, 4, seed=seed))
     assert logs[0] == logs[1] != logs[2]
 
 
@@ -77,7 +85,7 @@ def test_runs_of_a_turn(clock: Clock, call_s: float, runs: int, turn_s: float, e
         clock.wall += 1e-12
         clock.cpu += 1e-12
 
-    found = time_rounds({"a": tick}, 2, runs, turn_s, 1, 0)
+    found = time_rounds({"a": tick}, protocol(2, runs, turn_s))
     assert {len(r["samples"]) for r in found["a"]} == {expected}
 
 
@@ -87,18 +95,18 @@ def test_a_contended_turn_is_marked_kept_and_repeated(clock: Clock) -> None:
     turn = 4 + WARM_UP_RUNS
     disturbed = range(10 + 2 * turn, 10 + 3 * turn)  # the third turn of all
     clock.share = lambda: 0.5 if len(log) - 1 in disturbed else 1.0
-    found = time_rounds(calls, 5, 4, 1.0, 1, 0)
+    found = time_rounds(calls, protocol(5, 4))
     victim = turns_of(log, 4)[2]
     (other,) = {"a", "b"} - {victim}
     assert [sum(r["contended"] for r in found[n]) for n in (victim, other)] == [1, 0]
-    assert [len(found[n]) for n in (victim, other)] == [6, 5]
+    assert [len(found[n]) for n in (victim, other)] == [10, 5]  # rounds are added five at a time
     assert next(r["cpu_ratio"] for r in found[victim] if r["contended"]) == pytest.approx(0.5)
 
 
 def test_repeating_ends_where_the_machine_never_calms_down(clock: Clock) -> None:
     clock.share = lambda: 0.5
-    found = time_rounds({"a": clock.call(0.001, [], "a")}, 4, 3, 1.0, 1, 0)
-    assert len(found["a"]) == 8
+    found = time_rounds({"a": clock.call(0.001, [], "a")}, protocol(5, 4))
+    assert len(found["a"]) == 15
     assert all(r["contended"] for r in found["a"])
 
 
@@ -109,11 +117,64 @@ def test_with_threads_a_turn_is_set_against_the_best_one(
     clock: Clock, threads: int, usual: float, low: float, marked: bool
 ) -> None:
     log: list[str] = []
-    clock.share = lambda: low if 12 <= len(log) <= 17 else usual
-    found = time_rounds({"a": clock.call(0.001, log, "a")}, 4, 3, 1.0, threads, 0)
+    clock.share = lambda: low if 12 <= len(log) <= 19 else usual
+    found = time_rounds({"a": clock.call(0.001, log, "a")}, protocol(4, 4, threads=threads))
     assert any(r["contended"] for r in found["a"]) is marked
 
 
 def test_real_time_is_seconds() -> None:
-    found: dict[str, Any] = time_rounds({"a": lambda: time.sleep(0.002)}, 2, 3, 1.0, 1, 0)
+    found: dict[str, Any] = time_rounds({"a": lambda: time.sleep(0.002)}, protocol(2, 3))
     assert all(0.002 <= s < 0.05 for r in found["a"] for s in r["samples"])
+
+
+def test_a_slow_call_is_warmed_up_once(clock: Clock) -> None:
+    found = time_rounds({"a": clock.call(1.0, [], "a")}, protocol(2, 50, 0.015))
+    assert {(len(r["warmup"]), len(r["samples"])) for r in found["a"]} == {(1, 3)}
+
+
+def test_rounds_go_on_until_the_interval_is_narrow(clock: Clock) -> None:
+    """Two speeds that take turns: the interval narrows with the number of rounds, and one variant alone goes on."""
+    log: list[str] = []
+
+    def uneven() -> None:
+        log.append("b")
+        seconds = 0.001 if (len(log) // 7) % 2 else 0.0011
+        clock.wall += seconds
+        clock.cpu += seconds
+
+    found = time_rounds({"a": clock.call(0.001, [], "a"), "b": uneven}, protocol(5, 4, precision=0.02, budget_s=1e9))
+    assert [len(found[n]) for n in "ab"] == [5, 15]
+    assert [r["round"] for r in found["b"]] == list(range(15))
+
+
+def test_a_budget_that_is_gone_ends_the_rounds(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds.time, "monotonic", lambda: clock.wall)
+    found = time_rounds({"a": clock.call(1.0, [], "a")}, protocol(100, 3, budget_s=1.0))
+    assert len(found["a"]) == rounds.BLOCK
+
+
+@pytest.mark.parametrize(("threads", "cores", "marked"), [(1, 2, True), (2, 2, True), (3, 2, False)])
+def test_waiting_for_a_cpu_marks_a_turn_unless_its_own_threads_wait(threads: int, cores: int, marked: bool) -> None:
+    quiet = {"cpu_ratio": 1.0, "waiting": 0.0, "pace_s": 1.0}
+    found = gate.disturbances([quiet, {**quiet, "waiting": 0.3}, {**quiet, "waiting": None}], threads, cores)
+    assert found == ["", "shared CPU" if marked else "", ""]
+
+
+def test_a_slower_pace_marks_a_turn() -> None:
+    turns = [{"cpu_ratio": 1.0, "waiting": 0.0, "pace_s": p} for p in (1.0, 1.02, 1.1, 1.2, 1.6)]
+    assert gate.disturbances(turns, 1, 2) == ["", "", "", "slow processor", "slow processor"]
+
+
+def test_a_disturbed_pace_is_seen_and_repeated(clock: Clock) -> None:
+    calls = iter(range(10**6))
+    clock.pace = lambda: 3e-4 if next(calls) in (4, 5) else 2e-4
+    found = time_rounds({"a": clock.call(0.001, [], "a")}, protocol(5, 4))
+    assert [r["disturbed"] for r in found["a"]] == ["", "", "slow processor", *[""] * 7]
+
+
+def test_pressure_is_read_in_seconds(tmp_path: Path) -> None:
+    (tmp_path / "cpu").write_text(
+        "some avg10=0.00 avg60=0.25 avg300=6.64 total=5029981\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+    )
+    assert gate.waited_s(tmp_path / "cpu") == pytest.approx(5.029981)
+    assert gate.waited_s(tmp_path / "none") is None

@@ -1,0 +1,58 @@
+"""The state of the machine while something is measured, as far as it tells: a virtual machine often hides clock and temperature."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+SYS = Path("/sys")
+PROC = Path("/proc")
+
+
+def conditions(sys: Path = SYS, proc: Path = PROC) -> dict[str, Any]:
+    """Load and, where they can be read, clock, governor, temperature and throttling; None for what cannot.
+
+    Args:
+        sys, proc: where those file systems are mounted.
+
+    Returns:
+        load: processes that wanted a CPU, mean of the last minute; cores: that this process may use, by number.
+        clock_hz: of each core now; governor: of the first core.
+        temperature_c: of the hottest thermal zone; throttled: times that cores were slowed down for heat since the start.
+    """
+    cpus = sorted((sys / "devices/system/cpu").glob("cpu[0-9]*"))
+    clocks = [hertz * 1e3 for cpu in cpus if (hertz := _number(cpu / "cpufreq/scaling_cur_freq")) is not None]
+    zones = [
+        t / 1e3 for zone in (sys / "class/thermal").glob("thermal_zone*") if (t := _number(zone / "temp")) is not None
+    ]
+    slowed = [n for cpu in cpus if (n := _number(cpu / "thermal_throttle/core_throttle_count")) is not None]
+    return {
+        "load": _load(proc), "cores": _affinity(), "clock_hz": clocks or None,
+        "governor": _text(sys / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "temperature_c": max(zones, default=None), "throttled": sum(slowed) if slowed else None,
+    }  # fmt: skip
+
+
+def _load(proc: Path) -> float | None:
+    text = _text(proc / "loadavg")
+    return float(text.split()[0]) if text else None
+
+
+def _affinity() -> list[int] | None:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None
+
+
+def _number(path: Path) -> float | None:
+    text = _text(path)
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,76 @@
+"""Whether a turn of timed runs was disturbed: by work of others, or by a processor that ran slower for a while.
+
+Three things are watched. *CPU time over wall time* falls where this process had to share a core. *Pressure* (Linux PSI, Documentation/
+accounting/psi.rst) tells to the microsecond how long any task waited for a CPU; with as many threads as cores it sees what the ratio
+hides. *Pace*: a fixed loop before and after each turn takes longer where the clock was lowered, the processor was hot, or a
+neighbour on the same host was busy, of which a virtual machine is told nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+MINIMUM_CPU_RATIO = 0.9
+MOST_WAITING = 0.05
+SLOWEST_PACE = 1.15
+USUAL = 0.2
+"""Quantile of a variant's own turns that stands for an undisturbed one: the quickest may be luck."""
+PRESSURE = Path("/proc/pressure/cpu")
+PACE_LOOPS = 5000
+
+
+def pace_s() -> float:
+    """Seconds that a fixed loop takes, about 0.2 ms: nothing of it leaves the core."""
+    start, total = time.perf_counter(), 0
+    for i in range(PACE_LOOPS):
+        total += i * i
+    return time.perf_counter() - start
+
+
+def waited_s(path: Path = PRESSURE) -> float | None:
+    """Seconds, since the machine started, in which some task had to wait for a CPU; None where the kernel does not tell."""
+    try:
+        with path.open() as file:
+            return int(file.readline().rpartition("total=")[2]) / 1e6
+    except (OSError, ValueError):
+        return None
+
+
+class Watch:
+    """Watches one turn: make it before, ask `seen` after."""
+
+    def __init__(self) -> None:
+        self._pace = pace_s()
+        self._waited, self._cpu, self._wall = waited_s(), time.process_time(), time.perf_counter()
+
+    def seen(self) -> dict[str, Any]:
+        """{"cpu_ratio", "waiting" (share of the time in which a task waited for a CPU, or None), "pace_s"}."""
+        wall = time.perf_counter() - self._wall
+        cpu, waited = time.process_time() - self._cpu, waited_s()
+        waiting = None if waited is None or self._waited is None else (waited - self._waited) / wall
+        return {"cpu_ratio": cpu / wall, "waiting": waiting, "pace_s": (self._pace + pace_s()) / 2}
+
+
+def disturbances(turns: Sequence[Mapping[str, Any]], threads: int, cores: int) -> list[str]:
+    """What disturbed each turn of one variant: "shared CPU", "slow processor", or "" where nothing did.
+
+    Args:
+        turns: as `Watch.seen` tells them, all of one variant.
+        threads: what the runtime was told. What CPU ratio so many threads give depends on the model, so with more than one it is
+            calibrated on the variant's own best turn; one thread must have all of a core.
+        cores: that this process may use.
+    """
+    best = max(t["cpu_ratio"] for t in turns)
+    expected = max(best, 1.0) if threads == 1 else min(best, float(threads))
+    usual = sorted(t["pace_s"] for t in turns)[int(USUAL * len(turns))]
+    return [_disturbance(t, MINIMUM_CPU_RATIO * expected, usual, threads <= cores) for t in turns]
+
+
+def _disturbance(turn: Mapping[str, Any], least_ratio: float, usual: float, room: bool) -> str:
+    crowded = room and (turn["waiting"] or 0.0) > MOST_WAITING  # more threads than cores wait for each other
+    if turn["cpu_ratio"] < least_ratio or crowded:
+        return "shared CPU"
+    return "slow processor" if turn["pace_s"] > SLOWEST_PACE * usual else ""
