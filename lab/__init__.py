@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXPORTED = (
     "Estimate", "Progress", "add_model", "applicable_techniques", "available_datasets", "available_metrics",
     "available_runtimes", "available_tasks", "available_techniques", "can_choose_layers", "cancel", "card_of", "dataset_of", "ensure_engine", "environment",
-    "estimate", "example_study", "examples", "execution_providers", "export", "extend", "float_agreement", "front", "import_study", "jobs", "latency_samples", "layers", "make_spec", "mixed_precision", "model",
+    "estimate", "example_study", "examples", "execution_providers", "explain", "explanations", "export", "extend", "float_agreement", "front", "import_study", "jobs", "latency_samples", "layers", "make_spec", "mixed_precision", "model",
     "models", "parse_target", "preset_recipes", "preset_space", "preset_targets", "primary", "progress", "raise_layers", "reproduce", "result_json", "resume", "sensitivity", "sensitivity_study", "start", "start_sensitivity",
     "studies", "study", "sweep", "train", "trials", "wait",
 )  # fmt: skip

@@ -19,6 +19,7 @@ from lab.analysis.sensitivity import sensitivity as sensitivity_of
 from lab.engine import estimating
 from lab.engine.estimating import Estimate
 from lab.errors import UnknownId, UsageError
+from lab.evidence import Finding
 from lab.plugs import Dataset, Metric, Provider, Runtime, Task, Technique, Training
 from lab.store import records
 from lab.store.blobs import keep, locate_card
@@ -562,3 +563,25 @@ def add_model(file: str | Path, data: str | Path, task: str = "classification", 
     from lab.adding import add_model as add
 
     return add(Path(file), Path(data), task, **more)
+
+
+def explain(trial_id: str) -> tuple[Finding, ...]:
+    """Why a trial is not faster or not smaller than the float model, the largest share of time or bytes first.
+
+    Raises:
+        UnknownId: there is no trial of that id.
+    """
+    from lab.explaining import explain_trial
+
+    return explain_trial(trial_id)
+
+
+def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
+    """Trial id -> why it is not faster or not smaller, for every trial of a study.
+
+    Raises:
+        UnknownId: there is no such study.
+    """
+    from lab.explaining import explanations as found
+
+    return found(study_id)

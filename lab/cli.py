@@ -253,6 +253,38 @@ def _show_layers(study_id: str, json_file: Path | None) -> None:
     _table(list(rows[0]) if rows else [], [[str(v) for v in row.values()] for row in rows])
 
 
+def explain(of: str, json_file: Path | None) -> None:
+    """Say why a trial, or each trial of a study, is not faster or not smaller."""
+    _check_writable(json_file)
+    if "-" in of:
+        found = {of: lab.explain(of)}
+        value: dict[str, Any] = {"trial": of, "explanations": [asdict(f) for f in found[of]]}
+    else:
+        from lab.explaining import summary
+
+        found = lab.explanations(of)
+        value = {"study": of, **summary(lab.trials(of), found),
+                 "explanations": {id_: [asdict(f) for f in findings] for id_, findings in found.items()}}  # fmt: skip
+    if json_file is not None:
+        _write(value, json_file)
+    if str(json_file) != "-":
+        _print_findings(value)
+
+
+def _print_findings(value: dict[str, Any]) -> None:
+    if "trial" in value:
+        for f in value["explanations"]:
+            print(f"{f['about']}, {100 * f['share']:.0f} %: {f['text']}\n  {f['remedy']}")
+        return None if value["explanations"] else print("No rule found anything.")
+    from lab.registry import rules
+
+    _table(["trials", "rule", "reason"], [[str(n), id_, rules()[id_].title] for id_, n in value["rules"].items()])
+    print(f"{value['not_faster']} trials are not faster than the float model, {value['not_smaller']} not smaller")
+    for t in value["unexplained"]:
+        print(f"unexplained: {t['trial']} {t['name']} ({t['about']})")
+    return None
+
+
 def studies() -> None:
     """List the studies, newest first."""
     _table(
@@ -442,6 +474,11 @@ def _sweep_arguments(p: argparse.ArgumentParser) -> None:
     _writes_json(p)
 
 
+def _explain_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("of", metavar="TRIAL_or_STUDY", help="id of a trial or of a study")
+    _writes_json(p)
+
+
 def _sensitivity_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("trial", help="id of a trial whose recipe lets layers be chosen, as `show` lists them")
     p.add_argument("--mix", type=int, default=0, metavar="N", help="then add N recipes of mixed precision to its study")
@@ -493,6 +530,6 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
-    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: _sensitivity_arguments, studies: lambda p: None,
+    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: _sensitivity_arguments, explain: _explain_arguments, studies: lambda p: None,
     resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, serve: _serve_arguments,
 }  # fmt: skip

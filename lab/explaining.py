@@ -1,0 +1,162 @@
+"""Why trials are not faster or not smaller: every rule asked about each trial, with the evidence that the store has of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lab import registry
+from lab.errors import UnknownId
+from lab.evidence import Anatomy, Finding, Profile, Roofline
+from lab.plugs import Case
+from lab.store import records
+from lab.types import Measurement, Trial, digest_of
+
+Value = TypeVar("Value", Anatomy, Profile)
+HARDLY_SMALLER = 0.95
+"""A file that keeps more of the float model's size than this has not become smaller in any sense that matters."""
+
+
+def explain(
+    trial: Trial, trials: Sequence[Trial], environment: Mapping[str, Any], roofline: Roofline | None
+) -> tuple[Finding, ...]:
+    """What the rules find of a trial, the largest share first.
+
+    Args:
+        trials: all of the study's.
+        environment: the machine that it ran on, as `lab.measure.environment.fingerprint` tells it.
+        roofline: of that machine with the target's threads, None where it was not measured.
+
+    Returns:
+        nothing for a trial that is not complete. Of a float baseline only what compares it with the same model on another
+        target, such as threads without effect.
+    """
+    if trial.state != "complete":
+        return ()
+    case = _case(trial, trials, environment, roofline)
+    found = (rule.find(case) for rule in registry.rules().values())
+    return tuple(sorted((f for f in found if f is not None), key=lambda f: (-f.share, f.rule)))
+
+
+def _case(trial: Trial, trials: Sequence[Trial], environment: Mapping[str, Any], roofline: Roofline | None) -> Case:
+    baseline = None if trial.is_baseline else baseline_of(trial, trials)
+    return Case(
+        trial, baseline, trials, _evidence(trial, "anatomy", Anatomy.from_json), _evidence(baseline, "anatomy", Anatomy.from_json),
+        _evidence(trial, "profile", Profile.from_json), _evidence(baseline, "profile", Profile.from_json), roofline, environment,
+    )  # fmt: skip
+
+
+def baseline_of(trial: Trial, trials: Sequence[Trial]) -> Trial | None:
+    """The float model on the same target and the same machine."""
+    return next((t for t in trials if t.is_baseline and t.state == "complete" and t.target == trial.target
+                 and t.environment == trial.environment), None)  # fmt: skip
+
+
+def _evidence(trial: Trial | None, name: str, read: Callable[[Mapping[str, Any]], Value]) -> Value | None:
+    kept = trial.details.get(name) if trial else None
+    return _read(kept["path"], read) if kept else None
+
+
+@lru_cache(maxsize=4096)
+def _read(path: str, read: Callable[[Mapping[str, Any]], Value]) -> Value | None:
+    """A file of the store never changes: its name is its digest. One that is gone, or of an older lab, tells nothing."""
+    try:
+        return read(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
+    """Trial -> why it is not faster or not smaller, for every trial of a study.
+
+    Raises:
+        UnknownId: there is no such study.
+    """
+    return explain_all(records.trials(records.study(study_id).id))
+
+
+def explain_all(trials: Sequence[Trial]) -> dict[str, tuple[Finding, ...]]:
+    """Trial -> why it is not faster or not smaller, of all trials of one study."""
+    known: dict[tuple[str | None, int], tuple[Mapping[str, Any], Roofline | None]] = {}
+    return {t.id: explain(t, trials, *_machine(t, known)) for t in trials}
+
+
+def explain_trial(trial_id: str) -> tuple[Finding, ...]:
+    """Why one trial is not faster or not smaller.
+
+    Raises:
+        UnknownId: there is no trial of that id.
+    """
+    trials = records.trials(trial_id.rpartition("-")[0])
+    trial = next((t for t in trials if t.id == trial_id), None)
+    if trial is None:
+        raise UnknownId(
+            "There is no trial of that id", given=trial_id, remedy="Look it up with: python -m lab show STUDY"
+        )
+    return explain(trial, trials, *_machine(trial, {}))
+
+
+def _machine(
+    trial: Trial, known: dict[tuple[str | None, int], tuple[Mapping[str, Any], Roofline | None]]
+) -> tuple[Mapping[str, Any], Roofline | None]:
+    """The environment and the roofline of a trial."""
+    key = (trial.environment, int(trial.target.options.get("threads", 1)))
+    if key not in known:
+        known[key] = (records.environment(trial.environment), _roofline(*key)) if trial.environment else ({}, None)
+    return known[key]
+
+
+def _roofline(environment: str | None, threads: int) -> Roofline | None:
+    kept = records.known_result(digest_of(["roofline", environment, threads]))
+    return Roofline.from_json(kept["roofline"]) if kept and kept.get("roofline") else None
+
+
+def not_faster(trial: Trial, baseline: Trial | None) -> bool:
+    """Whether a trial is slower than its baseline, or not surely faster: their intervals overlap."""
+    mine, theirs = (t.measurements.get("latency_s") if t else None for t in (trial, baseline))
+    return bool(
+        mine
+        and theirs
+        and (mine.value >= theirs.value or (_low(mine) <= _high(theirs) and _low(theirs) <= _high(mine)))
+    )
+
+
+def not_smaller(trial: Trial, baseline: Trial | None) -> bool:
+    """Whether a trial's file has nearly the size of its baseline's, or more."""
+    mine, theirs = trial.artifact, baseline.artifact if baseline else None
+    return bool(mine and theirs and mine.size_bytes > HARDLY_SMALLER * theirs.size_bytes)
+
+
+def _low(m: Measurement) -> float:
+    return m.value if m.low is None else m.low
+
+
+def _high(m: Measurement) -> float:
+    return m.value if m.high is None else m.high
+
+
+def summary(trials: Sequence[Trial], found: Mapping[str, Sequence[Finding]]) -> dict[str, Any]:
+    """How often each rule fired, and which trials stay unexplained.
+
+    Args:
+        found: as `explanations` gives it.
+
+    Returns:
+        "rules": rule -> number of trials, the most frequent first, those that never fired too; "not_faster", "not_smaller": how many
+        trials are so; "unexplained": [{"trial", "name", "about"}] of those that no finding about speed, or size, explains.
+    """
+    counts = Counter(f.rule for findings in found.values() for f in findings)
+    rules = dict(sorted({id_: counts[id_] for id_ in registry.rules()}.items(), key=lambda item: (-item[1], item[0])))
+    asked = [(t, about) for t in trials if t.state == "complete" and not t.is_baseline for about in _asked(t, trials)]
+    open_ = [(t, about) for t, about in asked if not any(f.about == about for f in found.get(t.id, ()))]
+    return {"rules": rules, "not_faster": sum(about == "speed" for _, about in asked), "not_smaller": sum(about == "size" for _, about in asked),
+            "unexplained": [{"trial": t.id, "name": t.name, "about": about} for t, about in open_]}  # fmt: skip
+
+
+def _asked(trial: Trial, trials: Sequence[Trial]) -> list[str]:
+    baseline = baseline_of(trial, trials)
+    return ["speed"] * not_faster(trial, baseline) + ["size"] * not_smaller(trial, baseline)

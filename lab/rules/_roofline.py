@@ -1,0 +1,49 @@
+"""Where the layers of a profile lie under the machine's roofline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.evidence import OperatorFacts
+from lab.plugs import Case
+from lab.rules._evidence import computes_in, computing, products
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer that multiplies: what it took, and the least that this machine would need for its arithmetic and for its bytes."""
+
+    facts: OperatorFacts
+    precision: str
+    time_s: float
+    compute_s: float
+    memory_s: float
+
+    @property
+    def reach(self) -> float:
+        """How much of the limit that applies it reaches, 1 at best."""
+        return max(self.compute_s, self.memory_s) / max(self.time_s, 1e-12)
+
+
+def placed(case: Case) -> list[Placed]:
+    """The profile's layers whose arithmetic and bytes are known, the heaviest first; none without roofline or profile."""
+    if case.roofline is None or case.profile is None or case.anatomy is None or "float32" not in case.roofline.flops:
+        return []
+    spent: dict[str, float] = {}
+    for line in computing(case.profile):
+        spent[line.layer] = spent.get(line.layer, 0.0) + line.time_s
+    found = [
+        _placed(case, o, spent[o.name])
+        for o in products(case.anatomy)
+        if spent.get(o.name) and o.macs and o.moved_bytes
+    ]
+    return sorted(found, key=lambda p: -p.time_s)
+
+
+def _placed(case: Case, facts: OperatorFacts, time_s: float) -> Placed:
+    assert case.roofline is not None
+    assert case.anatomy is not None
+    precision = computes_in(case).get(facts.name) or "float32"
+    held = max(facts.moved_bytes or 0, sum(o.weight_bytes for o in case.anatomy.operators))
+    least = case.roofline.seconds(facts.macs or 0, facts.moved_bytes or 0, precision, held)
+    return Placed(facts, precision, time_s, *least)

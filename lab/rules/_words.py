@@ -1,0 +1,62 @@
+"""Figures and names as the rules' sentences have them."""
+
+from __future__ import annotations
+
+from lab.types import Trial
+
+_STATIC = {"onnx": "onnx_static_int8", "tflite": "tflite_static_wi8_ai8", "openvino_ir": "nncf_openvino_static_int8",
+           "executorch": "torch_pt2e_static_int8", "torchscript": "torch_fx_static_int8"}  # fmt: skip
+_WEIGHTS = {"onnx": "onnx_weight_only_wi4", "tflite": "tflite_weight_only_wi8", "openvino_ir": "nncf_openvino_weights",
+            "executorch": "torch_pt2e_dynamic_int8", "torchscript": "torch_fx_dynamic_int8"}  # fmt: skip
+
+
+def percent(share: float) -> str:
+    """0.234 -> "23 %", 0.0042 -> "0.4 %"."""
+    return f"{100 * share:.0f} %" if share >= 0.1 or not share else f"{100 * share:.1f} %"
+
+
+def seconds(time_s: float) -> str:
+    """0.000412 -> "0.412 ms"."""
+    return _scaled(time_s, ((0.1, 1.0, "s"), (1e-4, 1e-3, "ms"), (0.0, 1e-6, "µs")))
+
+
+def size(n_bytes: float) -> str:
+    """98_500 -> "98.5 kB"."""
+    return _scaled(n_bytes, ((1e6, 1e6, "MB"), (1e3, 1e3, "kB"), (0.0, 1.0, "B")))
+
+
+def rate(per_s: float, unit: str) -> str:
+    """(3.2e10, "operations/s") -> "32 G operations/s"."""
+    return _scaled(per_s, ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (0.0, 1e6, "M"))) + f" {unit}"
+
+
+def _scaled(number: float, scales: tuple[tuple[float, float, str], ...]) -> str:
+    divisor, suffix = next((d, s) for from_, d, s in scales if number >= from_ or not from_)
+    value = number / divisor
+    return f"{value:.0f} {suffix}" if value >= 100 else f"{value:.3g} {suffix}"
+
+
+def times(ratio: float) -> str:
+    """1.57 -> "1.6 times", 12.3 -> "12 times", 0.998 -> "1.00 times"."""
+    return f"{ratio:.0f} times" if ratio >= 10 else f"{ratio:.2f} times" if ratio < 1.2 else f"{ratio:.1f} times"
+
+
+def plural(number: int, noun: str) -> str:
+    """ "1 operator", "3 operators"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def some(names: list[str], most: int = 3) -> str:
+    """The first few of them: "conv1, conv2, conv3 and 4 more"."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def static_technique(trial: Trial) -> str:
+    """The technique that makes weights and activations of this trial's format integers beforehand."""
+    return _STATIC.get(trial.artifact.format if trial.artifact else "", "onnx_static_int8")
+
+
+def weights_technique(trial: Trial) -> str:
+    """The technique that stores this format's weights as integers, whatever operators compute in."""
+    return _WEIGHTS.get(trial.artifact.format if trial.artifact else "", "onnx_weight_only_wi4")

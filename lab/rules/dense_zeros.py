@@ -1,0 +1,42 @@
+"""Zeros that are stored and multiplied like any other weight."""
+
+from __future__ import annotations
+
+from lab.evidence import Finding, OperatorFacts
+from lab.plugs import Case, Rule
+from lab.rules._evidence import bits, found
+from lab.rules._words import percent, size
+
+LEAST = 0.3
+NARROW = 4
+"""Weights of so few bits have many zeros just because they are rounded to few values."""
+
+
+def _find(case: Case) -> Finding | None:
+    wide = [o for o in case.anatomy.operators if o.weights and bits(o.weight_dtype) > NARROW] if case.anatomy else []
+    zeros, weights = sum(o.zeros for o in wide), sum(o.weights for o in wide)
+    if case.anatomy is None or not weights or zeros < LEAST * weights:
+        return None
+    share = sum(map(_zero_bytes, wide)) / max(case.anatomy.size_bytes, 1)
+    download = case.trial.measurements.get("download_bytes")
+    packed = f" Compressed for the download the file has {size(download.value)}." if download else ""
+    text = (f"{percent(zeros / weights)} of the weights are exactly zero, but each is stored: {size(sum(map(_zero_bytes, wide)))} of "
+            f"the file are zeros, and no kernel here skips them.{packed}")  # fmt: skip
+    remedy = ("Judge it by download_bytes, which does shrink; to make the file and the time smaller, whole channels must go, not "
+              "single weights.")  # fmt: skip
+    return found("dense_zeros", "size", text, remedy, share, zeros=zeros, weights=weights)
+
+
+def _zero_bytes(operator: OperatorFacts) -> float:
+    return operator.weight_bytes * operator.zeros / max(operator.weights, 1)
+
+
+RULE = Rule(
+    id="dense_zeros",
+    title="Zeros are stored like other weights",
+    help=(
+        "Pruning sets single weights to zero. Model files store zeros like any number, and these runtimes multiply by them, so "
+        "only compression for the download gains."
+    ),
+    find=_find,
+)

@@ -1,0 +1,39 @@
+"""A runtime that was told not to fuse operators."""
+
+from __future__ import annotations
+
+from lab.evidence import Finding
+from lab.plugs import Case, Rule
+from lab.rules._evidence import found, latency, overlap, twin
+from lab.rules._words import percent, plural, seconds
+
+OPTION, BEST = "graph_optimization", "all"
+
+
+def _find(case: Case) -> Finding | None:
+    level = case.trial.target.options.get(OPTION, BEST)
+    if level == BEST:
+        return None
+    other, mine = latency(twin(case, OPTION, BEST)), latency(case.trial)
+    if mine and other:
+        return None if other.value >= mine.value or overlap(mine, other) else _against(level, mine.value, other.value)
+    if case.profile is None:
+        return None
+    text = f"Graph optimization is {level}: {plural(len(case.profile.operators), 'operator')} run one by one, none of them fused with its neighbours."
+    return found("graph_optimization_off", "speed", text, _REMEDY, 0.2, level=level)
+
+
+def _against(level: str, mine: float, other: float) -> Finding:
+    text = (f"Graph optimization is {level}: {seconds(mine)}, where the same file takes {seconds(other)} with all of it, {percent(1 - other / mine)} less. "
+            "Integer operators arise only when it fuses them.")  # fmt: skip
+    return found("graph_optimization_off", "speed", text, _REMEDY, 1 - other / mine, level=level)
+
+
+_REMEDY = "Choose the target ort with graph_optimization all."
+
+RULE = Rule(
+    id="graph_optimization_off",
+    title="Graph optimization is off",
+    help="When a file is loaded, a runtime fuses operators: a convolution with its activation, or a quantized one with its quantize operators.",
+    find=_find,
+)

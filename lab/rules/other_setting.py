@@ -1,0 +1,68 @@
+"""A single setting of the recipe that costs time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.evidence import Finding
+from lab.plugs import Case, Rule
+from lab.rules._evidence import found, latency, overlap
+from lab.rules._words import seconds, times
+from lab.types import Trial
+
+LEAST, LARGER = 0.1, 1.2
+"""Share of the time that the other setting saves; a file so many times as large was made faster by quantizing less of it."""
+SCOPE = {"keep_float", "only", "operators", "wide"}
+"""Options that choose what is quantized, not how."""
+
+
+def _find(case: Case) -> Finding | None:
+    mine = latency(case.trial)
+    if case.baseline is None or mine is None:
+        return None
+    others = [(latency(t), t, change) for t in case.trials if (change := _one_change(case.trial, t))]
+    faster = [
+        (m.value, t, change)
+        for m, t, change in others
+        if m and not overlap(m, mine) and m.value < (1 - LEAST) * mine.value and _as_small(t, case.trial)
+    ]
+    if not faster:
+        return None
+    best, trial, (option, here, there) = min(faster, key=lambda f: f[0])
+    text = (f"One setting costs {times(mine.value / best)} the time: with {option} {_told(there)} instead of {_told(here)}, everything else alike, it takes "
+            f"{seconds(best)} instead of {seconds(mine.value)}.")  # fmt: skip
+    remedy = f"Choose {option} {_told(there)}, and compare its accuracy."
+    return found(
+        "other_setting", "speed", text, remedy, 1 - best / mine.value, option=option, value=there, trial=trial.id
+    )
+
+
+def _one_change(mine: Trial, other: Trial) -> tuple[str, Any, Any] | None:
+    """(option, value here, value there) where two recipes on one target differ in one option of one technique."""
+    steps, others = mine.recipe.steps, other.recipe.steps
+    if mine.target != other.target or mine.environment != other.environment or len(steps) != len(others):
+        return None
+    if any(a.technique != b.technique for a, b in zip(steps, others, strict=True)):
+        return None
+    changes = [(name, a.params.get(name), b.params.get(name)) for a, b in zip(steps, others, strict=True)
+               for name in {*a.params, *b.params} if a.params.get(name) != b.params.get(name)]  # fmt: skip
+    return changes[0] if len(changes) == 1 and changes[0][0] not in SCOPE else None
+
+
+def _as_small(other: Trial, mine: Trial) -> bool:
+    return bool(other.artifact and mine.artifact and other.artifact.size_bytes <= LARGER * mine.artifact.size_bytes)
+
+
+def _told(value: Any) -> str:
+    return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+RULE = Rule(
+    id="other_setting",
+    title="One setting costs the time",
+    help=(
+        "Two recipes of this study differ in one setting only, and the other is faster on the same target. Fast kernels exist for "
+        "some types and schemes and not for others, and some settings add operators."
+    ),
+    find=_find,
+)

@@ -1,0 +1,53 @@
+"""A model that is computed partly by one library and partly by another."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from lab.evidence import Finding, OperatorTime
+from lab.plugs import Case, Rule
+from lab.rules._evidence import found
+from lab.rules._words import percent, plural, some
+
+LEAST = 0.05
+
+
+def _find(case: Case) -> Finding | None:
+    if case.baseline is None or case.profile is None:
+        return None
+    outside, borders = _outside(case.profile.operators), _borders(case.profile.operators)
+    share = sum(o.time_s for o in outside) / max(case.profile.operators_s, 1e-12)
+    if not borders or share < LEAST:
+        return None
+    names = some(sorted({o.operator for o in outside}))
+    text = (f"The delegate takes a part of the graph only: {plural(len(outside), 'operator')} with {percent(share)} of the time are computed outside "
+            f"it, and data change hands {plural(borders, 'time')} ({names}).")  # fmt: skip
+    remedy = ("Avoid what the delegate does not take: 8-bit instead of 4- or 16-bit integers in tflite_static_wi8_ai8, the same "
+              "quantization for all layers, no layers named in wide.")  # fmt: skip
+    return found(
+        "partial_delegate", "speed", text, remedy, share, operators=[o.operator for o in outside], borders=borders
+    )
+
+
+def _delegated(line: OperatorTime) -> bool:
+    return "xnnpack" in line.placed_on.lower() or "delegate" in line.placed_on.lower()
+
+
+def _outside(lines: tuple[OperatorTime, ...]) -> list[OperatorTime]:
+    return [o for o in lines if o.placed_on and not _delegated(o)] if any(map(_delegated, lines)) else []
+
+
+def _borders(lines: tuple[OperatorTime, ...]) -> int:
+    sides = [_delegated(o) for o in lines if o.placed_on]
+    return sum(a != b for a, b in pairwise(sides))
+
+
+RULE = Rule(
+    id="partial_delegate",
+    title="A delegate covers only a part of the graph",
+    help=(
+        "A delegate is a library that takes over the operators it knows. What it does not know goes back to the runtime's own "
+        "kernels, and data are handed over at each border."
+    ),
+    find=_find,
+)

@@ -1,0 +1,39 @@
+"""Time that goes into turning numbers into integers and back."""
+
+from __future__ import annotations
+
+from lab.evidence import Finding
+from lab.plugs import Case, Rule
+from lab.rules._evidence import compared, found
+from lab.rules._words import percent, plural, seconds, static_technique
+
+LEAST = 0.05
+
+
+def _find(case: Case) -> Finding | None:
+    if case.baseline is None or case.profile is None or case.profile.share("quantize", "dequantize") < LEAST:
+        return None
+    lines = [o for o in case.profile.operators if o.kind in ("quantize", "dequantize")]
+    share, spent = case.profile.share("quantize", "dequantize"), sum(o.time_s for o in lines)
+    text = (f"Turning numbers into integers and back takes {percent(share)} of the time, {seconds(spent)} a call in "
+            f"{plural(sum(o.calls for o in lines), 'step')}{compared(case)}.")  # fmt: skip
+    return found("quantizing", "speed", text, _remedy(case), share, seconds=spent, operators=len(lines))
+
+
+def _remedy(case: Case) -> str:
+    if any("dynamic" in step.technique for step in case.trial.recipe.steps):
+        return (f"Use {static_technique(case.trial)}: with ranges found beforehand, operators hand integers on to each other and "
+                "nothing is measured or converted at each call.")  # fmt: skip
+    return ("Quantize neighbouring operators alike, so that integers are handed on: no keep_float in between, 8-bit activations, "
+            "and float only at the model's input and output.")  # fmt: skip
+
+
+RULE = Rule(
+    id="quantizing",
+    title="Quantizing takes time itself",
+    help=(
+        "Between float and integer operators every number is scaled and rounded. Dynamic quantization does so before each layer "
+        "and looks for the range of the numbers first."
+    ),
+    find=_find,
+)

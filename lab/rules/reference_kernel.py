@@ -1,0 +1,65 @@
+"""Operators that are computed by plain loops instead of kernels written for this CPU."""
+
+from __future__ import annotations
+
+from lab.evidence import Finding
+from lab.plugs import Case, Rule
+from lab.rules._evidence import compared, found, latency, overlap, twin
+from lab.rules._words import percent, seconds, some, times
+
+LEAST = 0.1
+
+
+def _find(case: Case) -> Finding | None:
+    return _profiled(case) or _without_xnnpack(case) or _wide(case)
+
+
+def _profiled(case: Case) -> Finding | None:
+    lines = [o for o in case.profile.operators if "ref" in o.placed_on.lower().replace("_", " ").split() or
+             "reference" in o.placed_on.lower()] if case.profile else []  # fmt: skip
+    spent = sum(o.time_s for o in lines)
+    if case.profile is None or case.baseline is None or spent < LEAST * case.profile.operators_s:
+        return None
+    share = spent / max(case.profile.operators_s, 1e-12)
+    names = some(sorted({o.operator for o in lines}))
+    text = f"{percent(share)} of the time is in reference kernels, plain loops that are right but not fast: {names}{compared(case)}."
+    return found("reference_kernel", "speed", text, _remedy(case), share, operators=sorted({o.operator for o in lines}))
+
+
+def _without_xnnpack(case: Case) -> Finding | None:
+    """The option that turns the fast library off, against the same file with it on."""
+    if case.trial.target.options.get("xnnpack") is not False:
+        return None
+    other, mine = latency(twin(case, "xnnpack", True)), latency(case.trial)
+    if mine is None or other is None or other.value >= mine.value or overlap(mine, other):
+        return None
+    ratio, share = mine.value / other.value, 1 - other.value / mine.value
+    text = (f"XNNPACK is off, so LiteRT's own kernels compute everything: {seconds(mine.value)}, {times(ratio)} the {seconds(other.value)} that "
+            "the same file takes with it.")  # fmt: skip
+    return found("reference_kernel", "speed", text, "Choose the target litert with xnnpack on.", share, ratio=ratio)
+
+
+def _wide(case: Case) -> Finding | None:
+    """Where nobody profiled: XNNPACK knows no 16-bit activations, LiteRT computes them by reference kernels."""
+    technique = next(
+        (s.technique for s in case.trial.recipe.steps if "ai16" in s.technique or "int16x8" in s.technique), ""
+    )
+    if case.profile or case.baseline is None or case.trial.target.runtime != "litert" or not technique:
+        return None
+    text = f"Activations have 16 bits, for which LiteRT has reference kernels only: plain loops{compared(case)}."
+    return found("reference_kernel", "speed", text, _remedy(case), 0.9, technique=technique)
+
+
+def _remedy(case: Case) -> str:
+    if case.trial.target.runtime == "litert":
+        return ("Use tflite_static_wi8_ai8, whose 8-bit activations XNNPACK computes; its option wide gives 16 bits to single layers, and "
+                "xnnpack must be on.")  # fmt: skip
+    return "Use 8-bit integers or float32, for which the runtime has kernels of its own, or another runtime."
+
+
+RULE = Rule(
+    id="reference_kernel",
+    title="Reference kernels",
+    help="For rare combinations of types a runtime has only a plain version of an operator, which is many times slower.",
+    find=_find,
+)

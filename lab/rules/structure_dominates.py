@@ -1,0 +1,44 @@
+"""A file that is to a good part not weights."""
+
+from __future__ import annotations
+
+from lab.evidence import Finding
+from lab.plugs import Case, Rule
+from lab.rules._evidence import found, part
+from lab.rules._words import percent, size
+
+LEAST = 0.2
+
+
+def _find(case: Case) -> Finding | None:
+    if case.anatomy is None or part(case.anatomy, "structure", "constants") < LEAST:
+        return None
+    share, rest = part(case.anatomy, "structure", "constants"), case.anatomy
+    before = case.baseline_anatomy
+    grown = f", {size(_bytes(before))} in the float file" if before and before.format == rest.format else ""
+    text = (f"{percent(share)} of the file, {size(_bytes(rest))}, are no weights but the graph's description, names, metadata and constants"
+            f"{grown}: quantization does not make them smaller.")  # fmt: skip
+    remedy = _remedy(case)
+    return found("structure_dominates", "size", text, remedy, share, structure_bytes=_bytes(rest))
+
+
+def _bytes(anatomy: object) -> int:
+    parts = getattr(anatomy, "parts", {})
+    return int(parts.get("structure", 0) + parts.get("constants", 0))
+
+
+def _remedy(case: Case) -> str:
+    if case.anatomy and case.anatomy.format in ("onnx", "openvino_ir"):
+        return ("Compare download_bytes, since names and descriptions compress well; a tflite file of the same model describes its graph in "
+                "fewer bytes.")  # fmt: skip
+    return (
+        "Compare download_bytes, since names and descriptions compress well; so small a model has little else to give."
+    )
+
+
+RULE = Rule(
+    id="structure_dominates",
+    title="Graph and metadata dominate the file",
+    help="A small model's file is not only weights: operators, names, shapes and metadata keep their size however weights are stored.",
+    find=_find,
+)

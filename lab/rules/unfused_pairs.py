@@ -1,0 +1,37 @@
+"""Pairs of quantize and dequantize operators around nothing that computes in integers."""
+
+from __future__ import annotations
+
+from lab.evidence import Finding
+from lab.plugs import Case, Rule
+from lab.rules._evidence import found
+from lab.rules._words import percent, plural, static_technique
+
+
+def _find(case: Case) -> Finding | None:
+    if case.baseline is None or case.anatomy is None or not case.anatomy.unfused_pairs:
+        return None
+    pairs, share = case.anatomy.unfused_pairs, _share(case)
+    told = f" These operators take {percent(share)} of the time." if case.profile else ""
+    text = f"{plural(pairs, 'pair')} of quantize and dequantize stand in the graph with no integer operator that could absorb them.{told}"
+    remedy = (f"Quantize the operators around them too with {static_technique(case.trial)} and 8-bit activations, or leave those "
+              "layers in float with keep_float so that nothing is converted to and fro.")  # fmt: skip
+    return found("unfused_pairs", "speed", text, remedy, share, pairs=pairs)
+
+
+def _share(case: Case) -> float:
+    """Of the time; where nobody profiled, of the file's operators."""
+    if case.profile:
+        return case.profile.share("quantize", "dequantize")
+    return 2 * case.anatomy.unfused_pairs / max(len(case.anatomy.operators), 1) if case.anatomy else 0.0
+
+
+RULE = Rule(
+    id="unfused_pairs",
+    title="Quantize and dequantize without an integer operator between",
+    help=(
+        "A runtime drops a pair of quantize and dequantize where it has an integer operator to put in its place. Where it has "
+        "none, numbers are rounded at every call and nothing is gained."
+    ),
+    find=_find,
+)

@@ -1,0 +1,34 @@
+"""A difference in latency that may be chance."""
+
+from __future__ import annotations
+
+from lab.evidence import Finding
+from lab.plugs import Case, Rule
+from lab.rules._evidence import found, latencies, overlap
+from lab.rules._words import percent, seconds
+from lab.types import Measurement
+
+
+def _find(case: Case) -> Finding | None:
+    pair = latencies(case)
+    if pair is None or not overlap(*pair):
+        return None
+    mine, theirs = pair
+    change = mine.value / theirs.value - 1
+    text = (f"The difference in latency may be chance: {seconds(mine.value)} ({_interval(mine)}) against {seconds(theirs.value)} ({_interval(theirs)}) in "
+            f"float, {percent(abs(change))} {'slower' if change > 0 else 'faster'}, and the 95 % intervals overlap.")  # fmt: skip
+    remedy = "Take it as equally fast; more rounds in a further study narrow the intervals."
+    return found("within_noise", "speed", text, remedy, abs(change), change=change)
+
+
+def _interval(m: Measurement) -> str:
+    low, high = m.value if m.low is None else m.low, m.value if m.high is None else m.high
+    return f"{seconds(low)} to {seconds(high)}"
+
+
+RULE = Rule(
+    id="within_noise",
+    title="The difference may be chance",
+    help="Every timing varies. Where the intervals of two latencies overlap, one cannot say which of the two is faster.",
+    find=_find,
+)
