@@ -8,6 +8,7 @@ from typing import Any
 
 from lab import registry
 from lab.engine import elsewhere
+from lab.formats.batching import BATCH
 from lab.types import ModelCard, Step, StudySpec, Target, digest_of
 
 PROTOCOL = ("rounds", "runs", "turn_s", "precision", "budget_s", "seed")
@@ -33,8 +34,9 @@ def output_options(target: Target) -> dict[str, Any]:
 def evaluate_key(
     artifact: str, baseline: str, target: Target, card: ModelCard, spec: StudySpec, data: str, environment: str
 ) -> str:
-    """Key of a file's answers to a test set in a runtime on a machine."""
-    return digest_of(["evaluate", artifact, baseline, target.runtime, output_options(target), asdict(card.input), data,
+    """Key of a file's answers to a test set in a runtime on a machine; it is older than the option `batch`, which changes none."""
+    options = {name: given for name, given in output_options(target).items() if name != BATCH.id}
+    return digest_of(["evaluate", artifact, baseline, target.runtime, options, asdict(card.input), data,
                       spec.test_samples, sorted(spec.metrics), environment,
                       None if spec.about else elsewhere.versions()])  # fmt: skip
 
@@ -42,4 +44,16 @@ def evaluate_key(
 def measure_key(artifact: str, target: Target, spec: StudySpec, data: str, environment: str) -> str:
     """Key of a file's latency and memory on a target on a machine."""
     protocol: Mapping[str, Any] = {name: getattr(spec, name) for name in PROTOCOL}
-    return digest_of(["measure", MEASURE_VERSION, bool(spec.about), artifact, target.to_json(), protocol, data, sorted(spec.metrics), environment])
+    return digest_of(
+        [
+            "measure",
+            MEASURE_VERSION,
+            bool(spec.about),
+            artifact,
+            target.to_json(),
+            protocol,
+            data,
+            sorted(spec.metrics),
+            environment,
+        ]
+    )

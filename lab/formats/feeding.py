@@ -78,12 +78,12 @@ def run_all(session: Session, x: Array, batch: int) -> Array:
         outputs, shape (n, classes), float32.
     """
     fixed = session.input.shape[0]
-    parts = _batches(fit_items(x, session.input.shape), fixed or batch, filled=fixed is not None)
+    parts = batches(fit_items(x, session.input.shape), fixed or batch, filled=fixed is not None)
     outputs = [session.run(session.prepare(part)) for part in parts]
     return np.concatenate(outputs)[: len(x)].astype(np.float32, copy=False)
 
 
-def _batches(x: Array, size: int, filled: bool) -> Iterator[Array]:
+def batches(x: Array, size: int, filled: bool) -> Iterator[Array]:
     """Slices of `size` items; a fixed batch axis wants the last one filled up, by repeating its last item."""
     for start in range(0, len(x), size):
         part = x[start : start + size]

@@ -21,6 +21,7 @@ _SCALES: Mapping[str, Sequence[tuple[float, float, str]]] = {
     SECONDS: ((60.0, 60.0, "min"), (0.1, 1.0, "s"), (1e-4, 1e-3, "ms"), (1e-7, 1e-6, "µs"), (0.0, 1e-9, "ns")),
     BYTES: ((1e9, 1e9, "GB"), (1e6, 1e6, "MB"), (1e3, 1e3, "kB"), (0.0, 1.0, "B")),
     SHARE: ((0.0, 0.01, "%"),),
+    "1/s": ((0.0, 1.0, "/s"),),
     "nat": ((0.1, 1.0, "nat"), (0.0, 1e-3, "mnat")),
     "J": ((0.1, 1.0, "J"), (1e-4, 1e-3, "mJ"), (0.0, 1e-6, "µJ")),
 }
@@ -47,10 +48,12 @@ def axis_scale(unit: str, values: Iterable[float]) -> tuple[float, str]:
 
 
 def digits(number: float, suffix: str = "") -> str:
-    """Three significant digits, no exponent; one decimal for a percentage, none for single bytes."""
+    """Three significant digits, no exponent; one decimal for a percentage, none for single bytes, thousands set apart in counts."""
     if suffix == "%":
         return f"{number:.1f}"
     size = abs(number)
+    if suffix == "/s" and size >= 100:
+        return f"{number:,.0f}"
     if suffix in ("B", "ns") or size >= 100:
         return f"{number:.0f}"
     return f"{number:.1f}" if size >= 10 else f"{number:.2f}"
@@ -196,6 +199,12 @@ def varying_options(targets: Iterable[Target]) -> tuple[str, ...]:
     """Names of the target options that differ within a runtime: only they are worth a place in a label."""
     seen: dict[tuple[str, str], set[str]] = {}
     for target in targets:
-        for name, given in target.options.items():
+        for name, given in (_defaults(target.runtime) | dict(target.options)).items():
             seen.setdefault((target.runtime, name), set()).add(repr(given))
     return tuple(dict.fromkeys(name for (_, name), values in seen.items() if len(values) > 1))
+
+
+def _defaults(runtime: str) -> dict[str, Any]:
+    """What a target means that was stored before an option existed."""
+    plug = registry.runtimes().get(runtime)
+    return {o.id: o.default for o in plug.options} if plug else {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.errors import InvalidFile
+from lab.formats.batching import BATCH, batch_size, with_batch
 from lab.formats.executorch_files import DTYPES
 from lab.formats.torch_threads import THREADS
 from lab.plugs import Array, Runtime, TensorInfo
@@ -18,7 +19,7 @@ def _preload() -> None:
 class ExecuTorchSession:
     """One program. Its thread pool is one for the process: whoever runs with another number of threads sets it up anew."""
 
-    def __init__(self, path: str, threads: int) -> None:
+    def __init__(self, path: str, threads: int, batch: int = 1) -> None:
         import torch
         from executorch.extension.pybindings import portable_lib
 
@@ -27,7 +28,10 @@ class ExecuTorchSession:
         meta = self._method.method_meta()
         if meta.num_inputs() != 1:
             raise InvalidFile("The model must have one input", allowed="1", given=meta.num_inputs())
-        self.input, self.output = _info(meta.input_tensor_meta(0)), _info(meta.output_tensor_meta(0))
+        self.input, self.output = (
+            with_batch(_info(meta.input_tensor_meta(0)), batch, path),
+            _info(meta.output_tensor_meta(0)),
+        )
 
     def _open(self) -> None:
         """Load the program into a pool of its number of threads: XNNPACK keeps the pool that it was loaded with."""
@@ -59,7 +63,7 @@ def _load(path: str, options: Mapping[str, Any]) -> ExecuTorchSession:
     from lab.formats.quiet import quiet
 
     with quiet():
-        return ExecuTorchSession(str(path), int(options.get("threads", 1)))
+        return ExecuTorchSession(str(path), int(options.get("threads", 1)), batch_size(options))
 
 
 RUNTIME = Runtime(
@@ -69,7 +73,7 @@ RUNTIME = Runtime(
     formats=("executorch",),
     preload=_preload,
     load=_load,
-    options=(THREADS,),
+    options=(THREADS, BATCH),
     requires=("executorch",),
     version_of="executorch",
     toolchain="torch",

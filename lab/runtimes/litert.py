@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile, InvalidOption
+from lab.formats.batching import BATCH, REMEDY, batch_size
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
@@ -22,8 +23,8 @@ def _preload() -> None:
 class LiteRTSession:
     """One model in a LiteRT interpreter: takes and gives real numbers, whatever integers the file computes in."""
 
-    def __init__(self, path: str, threads: int, xnnpack: bool, delegate: str = "") -> None:
-        self._interpreter = _open(path, threads, xnnpack, delegate)
+    def __init__(self, path: str, threads: int, xnnpack: bool, delegate: str = "", batch: int = 1) -> None:
+        self._interpreter = _open(path, threads, xnnpack, delegate, batch)
         feed, fetch = _the_only_input(self._interpreter), self._interpreter.get_output_details()[0]
         self.input, self.output = _info(feed), _info(fetch)
         self._quantize, self._dequantize = _quantizer(feed), _dequantizer(fetch)
@@ -57,15 +58,31 @@ class HalfSession(LiteRTSession):
         return self._dequantize(self._model.run(x))
 
 
-def _open(path: str, threads: int, xnnpack: bool, delegate: str) -> Any:
+def _open(path: str, threads: int, xnnpack: bool, delegate: str, batch: int) -> Any:
     interpreter = _created(path, threads, xnnpack, [load(delegate)] if delegate else [])
     if not xnnpack:
         _check_blocks(path)
     try:
+        if batch > 1:
+            _resize(interpreter, batch)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise _refusal(path, error) from error
+        raise (_no_batch(path, batch, str(error)) if batch > 1 else _refusal(path, error)) from error
+    if batch > 1 and (answered := int(interpreter.get_output_details()[0]["shape"][0])) != batch:
+        raise _no_batch(path, batch, f"its answer stays one for {answered} item, since a size is fixed in the graph")
     return interpreter
+
+
+def _resize(interpreter: Any, batch: int) -> None:
+    feed = _the_only_input(interpreter)
+    interpreter.resize_tensor_input(feed["index"], [batch, *map(int, feed["shape"][1:])])
+
+
+def _no_batch(path: str, batch: int, told: str) -> InvalidFile:
+    """Run all the same, operators that do not grow with the batch would write beyond their memory."""
+    why = "a shape is fixed in the graph: " if "num_input_elements" in told else ""
+    return InvalidFile(f"LiteRT cannot lay this file out for a batch of {batch}: {why}{' '.join(told.split())[:300]}", given=path,
+                       remedy=REMEDY)  # fmt: skip
 
 
 def _created(path: str, threads: int, xnnpack: bool, delegates: list[Any]) -> Any:
@@ -157,17 +174,20 @@ def _load(path: str, options: Mapping[str, Any]) -> LiteRTSession:
         options.get("delegate", ""),
     )
     if options.get("precision", "float32") == "float32":
-        return LiteRTSession(str(path), threads, xnnpack, delegate)
+        return LiteRTSession(str(path), threads, xnnpack, delegate, batch_size(options))
     if delegate or not xnnpack:
         raise InvalidOption("The precision float16 is XNNPACK's", given={"xnnpack": xnnpack, "delegate": delegate},
                             remedy="Turn xnnpack on and name no delegate, or choose the precision float32")  # fmt: skip
+    if batch_size(options) > 1:
+        raise InvalidOption("LiteRT computes in 16-bit floats one item at a time", allowed="batch 1", given=batch_size(options),
+                            remedy="Choose batch 1, or the precision float32")  # fmt: skip
     return HalfSession(str(path), threads)
 
 
 RUNTIME = Runtime(
     id="litert",
     title="LiteRT (CPU)",
-    help="Runs TFLite files with Google's mobile kernels, one item a call.",
+    help="Runs TFLite files with Google's mobile kernels, one item a call unless a batch is asked for.",
     formats=("tflite",),
     preload=_preload,
     load=_load,
@@ -176,6 +196,7 @@ RUNTIME = Runtime(
             id="threads", label="Threads", kind="int", default=1, low=1, high=64, affects_output=False,
             help="How many CPU threads compute one operator; 1 is the steadiest to measure.", sweep={"full": (1, 2)},
         ),
+        BATCH,
         Option(
             id="xnnpack", label="XNNPACK delegate", kind="bool", default=True,
             help="Off computes with LiteRT's own kernels instead of the XNNPACK library that is its default on CPUs.",

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile, InvalidOption
+from lab.formats.batching import BATCH, REMEDY, batch_size
+from lab.formats.feeding import batches
 from lab.formats.openvino_files import mapped, openvino, read_model, reason
 from lab.formats.openvino_graph import chains_integers
 from lab.lazy import np
@@ -32,7 +34,7 @@ def _core() -> Any:
 
 
 class OpenVinoSession:
-    """One model in OpenVINO, compiled for one item and fed through its only input: more items are run one after the other.
+    """One model in OpenVINO, compiled for one batch and fed through its only input: more items are run batch after batch.
 
     Compiled for a free batch axis it would take up to twice the time for one item, and the CPU plug-in of version 2026.4
     answers batches of some quantized models wrongly (a mean that is scaled by channel and quantized).
@@ -41,12 +43,16 @@ class OpenVinoSession:
     def __init__(self, path: str, options: Mapping[str, Any]) -> None:
         graph, self._weights = mapped(path)  # the model reads them where they lie
         model = self._read(graph, path)
-        self.input, self.output = _info(_the_only_input(model)), _info(model.output(0))
-        shape = _one_item(self.input.shape)
+        batch, feed = batch_size(options), _info(_the_only_input(model))
+        shape = _shape(feed.shape, batch)
+        self.input = TensorInfo((batch, *feed.shape[1:]), feed.dtype) if batch > 1 else feed
+        self.output = _info(model.output(0))
         config = {**_config(options), **_workaround(graph, model)}
         try:
             compiled = _compiled(model, shape, config)
-        except RuntimeError:  # some quantized graphs compile for free axes only
+        except RuntimeError as error:  # some quantized graphs compile for free axes only
+            if batch > 1 and feed.shape[0] is not None:
+                raise _no_batch(batch, path, error) from error
             compiled = self._compiled_free(graph, config, path)
         self._request = compiled.create_infer_request()
         self._tensor = openvino().Tensor(model.input(0).get_element_type(), openvino().Shape(shape))
@@ -78,7 +84,14 @@ class OpenVinoSession:
             self._infer()
             answer: Array = self._output(0).data.copy()
             return answer
-        return np.concatenate([self.run(x[n : n + 1]) for n in range(len(x))])
+        parts = batches(x, len(self._source), filled=True)
+        return np.concatenate([self.run(part) for part in parts])[: len(x)]
+
+
+def _no_batch(batch: int, path: str, error: RuntimeError) -> InvalidFile:
+    return InvalidFile(
+        f"OpenVINO cannot lay this file out for a batch of {batch}: {reason(error)}", given=path, remedy=REMEDY
+    )
 
 
 def _the_only_input(model: Any) -> Any:
@@ -92,8 +105,8 @@ def _info(value: Any) -> TensorInfo:
     return TensorInfo(shape, np.dtype(value.get_element_type().to_dtype()).name)
 
 
-def _one_item(shape: tuple[int | None, ...]) -> list[int]:
-    """The input's shape with a free batch axis set to 1.
+def _shape(shape: tuple[int | None, ...], batch: int) -> list[int]:
+    """The input's shape with its batch axis set to `batch`, and to 1 where it is free and one item is asked for.
 
     Raises:
         InvalidFile: other axes are free too.
@@ -101,11 +114,12 @@ def _one_item(shape: tuple[int | None, ...]) -> list[int]:
     if None in shape[1:]:
         raise InvalidFile("Axes of the model's input are free", allowed="a free batch axis only", given=shape,
                           remedy="Export the model with fixed sizes")  # fmt: skip
-    return [1 if size is None else size for size in shape]
+    return [batch if batch > 1 or shape[0] is None else shape[0], *(size or 1 for size in shape[1:])]
 
 
 def _compiled(model: Any, shape: list[int], config: Mapping[str, Any]) -> Any:
-    if model.input(0).get_partial_shape().is_dynamic:
+    partial = model.input(0).get_partial_shape()
+    if partial.is_dynamic or list(partial.to_shape()) != shape:
         model.reshape(shape)
     return _core().compile_model(model, "CPU", dict(config))
 
@@ -180,6 +194,7 @@ RUNTIME = Runtime(
             ),
             sweep={"full": ("latency", "throughput")}, affects_output=False,
         ),
+        BATCH,
         Option(
             id="precision", label="Float precision", kind="choice", default="f32", choices=("f32", "bf16", "f16"),
             help=(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.errors import InvalidFile
+from lab.formats.batching import BATCH, batch_size, with_batch
 from lab.formats.ort_sessions import CPU, LEVELS, PROVIDERS, onnxruntime, open_session, providers
 from lab.formats.refusals import ORT, refusal
 from lab.options import Option
@@ -21,10 +22,10 @@ def _preload() -> None:
 class OrtSession:
     """One model in ONNX Runtime, fed through its only input and read from its first output."""
 
-    def __init__(self, path: str, threads: int = 1, level: str = "all", provider: str = CPU) -> None:
+    def __init__(self, path: str, threads: int = 1, level: str = "all", provider: str = CPU, batch: int = 1) -> None:
         self._session = open_session(path, threads, level, provider)
         self._feed, self._fetch = _the_only_input(self._session), self._session.get_outputs()[0]
-        self.input, self.output = _info(self._feed), _info(self._fetch)
+        self.input, self.output = with_batch(_info(self._feed), batch, path), _info(self._fetch)
         self._name, self._outputs, self._run = self._feed.name, [self._fetch.name], self._session.run
         self._path = path
 
@@ -56,7 +57,7 @@ def _info(argument: Any) -> TensorInfo:
 
 def _load(path: str, options: Mapping[str, Any]) -> OrtSession:
     level, provider = options.get("graph_optimization", "all"), options.get("provider", CPU)
-    return OrtSession(str(path), int(options.get("threads", 1)), level, provider)
+    return OrtSession(str(path), int(options.get("threads", 1)), level, provider, batch_size(options))
 
 
 RUNTIME = Runtime(
@@ -82,6 +83,7 @@ RUNTIME = Runtime(
             ),
             sweep={"full": ("all", "disabled")},
         ),
+        BATCH,
         Option(
             id="provider", label="Execution provider", kind="choice", default=CPU, choices=tuple(PROVIDERS),
             help="What computes the operators; those that a provider does not know are left to the CPU.",

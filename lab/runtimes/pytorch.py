@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.formats.batching import BATCH, batch_size, with_batch
 from lab.formats.torch_threads import THREADS, use_threads
 from lab.plugs import Array, Runtime
 
@@ -22,7 +23,7 @@ def _preload() -> None:
 class PyTorchSession:
     """One exported program, called from Python."""
 
-    def __init__(self, path: str, threads: int) -> None:
+    def __init__(self, path: str, threads: int, batch: int = 1) -> None:
         import torch
 
         from lab.formats.torch_files import inputs_and_outputs, load_program
@@ -30,7 +31,8 @@ class PyTorchSession:
         use_threads(threads)
         program = load_program(Path(path))
         self._torch, self._module = torch, program.module(check_guards=False)
-        self.input, self.output = inputs_and_outputs(program)
+        feed, self.output = inputs_and_outputs(program)
+        self.input = with_batch(feed, batch, path)
 
     def prepare(self, x: Array) -> Array:
         """The batch in the type that the model takes."""
@@ -47,7 +49,7 @@ def _load(path: str, options: Mapping[str, Any]) -> PyTorchSession:
     from lab.formats.quiet import quiet
 
     with quiet():
-        return PyTorchSession(str(path), int(options.get("threads", 1)))
+        return PyTorchSession(str(path), int(options.get("threads", 1)), batch_size(options))
 
 
 RUNTIME = Runtime(
@@ -57,7 +59,7 @@ RUNTIME = Runtime(
     formats=("torch_export",),
     preload=_preload,
     load=_load,
-    options=(THREADS,),
+    options=(THREADS, BATCH),
     requires=("torch",),
     version_of="torch",
     toolchain="torch",

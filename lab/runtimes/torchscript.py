@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.formats.batching import BATCH, batch_size, with_batch
 from lab.formats.torch_threads import THREADS, use_threads
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
@@ -18,14 +19,15 @@ def _preload() -> None:
 class TorchScriptSession:
     """One traced model. The engine of its integers is a setting of the process, which other models may have changed."""
 
-    def __init__(self, path: str, threads: int, optimize: bool) -> None:
+    def __init__(self, path: str, threads: int, optimize: bool, batch: int = 1) -> None:
         import torch
 
         from lab.formats.torchscript_files import read_note, read_torchscript
 
         use_threads(threads)
         note = read_note(Path(path))
-        self.input, self.output = (TensorInfo(tuple(note[k]["shape"]), note[k]["dtype"]) for k in ("input", "output"))
+        feed, self.output = (TensorInfo(tuple(note[k]["shape"]), note[k]["dtype"]) for k in ("input", "output"))
+        self.input = with_batch(feed, batch, path)
         self._torch, self._engine = torch, note["engine"]
         module = read_torchscript(Path(path)).eval()
         self._module = torch.jit.optimize_for_inference(module) if optimize else module
@@ -47,7 +49,8 @@ def _load(path: str, options: Mapping[str, Any]) -> TorchScriptSession:
     from lab.formats.quiet import quiet
 
     with quiet():
-        return TorchScriptSession(str(path), int(options.get("threads", 1)), bool(options.get("optimize", False)))
+        threads, optimize = int(options.get("threads", 1)), bool(options.get("optimize", False))
+        return TorchScriptSession(str(path), threads, optimize, batch_size(options))
 
 
 RUNTIME = Runtime(
@@ -59,6 +62,7 @@ RUNTIME = Runtime(
     load=_load,
     options=(
         THREADS,
+        BATCH,
         Option(
             id="optimize", label="Optimise for inference", kind="bool", default=False,
             help=(

@@ -68,6 +68,20 @@ def _answers(runtime: Runtime, file: Path, options: dict[str, Any], x: Any) -> A
 
 
 @every
+def test_a_batch_is_answered_as_single_items_are_or_is_refused(runtime: Runtime, files: tiny.Sources) -> None:
+    file, options = str(files[runtime.formats[0]]), validate(runtime.options, {}, runtime.id)
+    one_by_one = _answers(runtime, files[runtime.formats[0]], options, tiny.items(4))
+    if runtime.id == "executorch":  # its programs have fixed shapes
+        with pytest.raises(InvalidFile, match=r"batch of 4.*Choose batch 1"):
+            runtime.load(file, {**options, "batch": 4})
+        return
+    session = runtime.load(file, {**options, "batch": 4})
+    assert session.input.shape[0] in (4, None)
+    together = session.run(session.prepare(fit_items(tiny.items(4), session.input.shape)))
+    np.testing.assert_allclose(together, one_by_one, atol=1e-5)
+
+
+@every
 def test_a_session_takes_stored_items_of_any_number_type(runtime: Runtime, files: tiny.Sources) -> None:
     session = runtime.load(str(files[runtime.formats[0]]), validate(runtime.options, {}, runtime.id))
     pixels = np.random.default_rng(0).integers(0, 255, (3, tiny.SIDE, tiny.SIDE, tiny.CHANNELS), dtype=np.uint8)

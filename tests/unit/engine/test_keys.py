@@ -49,6 +49,13 @@ def test_an_evaluation_depends_on_the_machines_that_it_is_emulated_for(monkeypat
     assert evaluation(spec=about) == before[1]
 
 
+def test_evaluations_that_are_older_than_the_option_batch_stay_known() -> None:
+    old, eight = (Target("ort", {k: v for k, v in ONE.options.items() if k != "batch"}),
+                  complete_target(Target("ort", {"batch": 8})))  # fmt: skip
+    assert evaluation(old) == evaluation(ONE) == evaluation(eight)
+    assert measurement(eight) != measurement(ONE)
+
+
 def test_a_measurement_depends_on_its_protocol() -> None:
     specs = [replace(SPEC, rounds=3), replace(SPEC, runs=3), replace(SPEC, turn_s=1.0), replace(SPEC, seed=9)]
     others = [measurement(spec=s) for s in specs] + [measurement(environment="other"), measurement(artifact="other")]

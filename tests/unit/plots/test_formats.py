@@ -73,6 +73,25 @@ def test_targets():
     assert formats.target_text(two, titles, formats.varying_options([one, two])) == "ONNX Runtime, 2 threads"
 
 
+def test_a_stored_target_without_an_option_means_its_default() -> None:
+    old, new, batch = (
+        Target("ort", {"threads": 1}),
+        Target("ort", {"threads": 1, "batch": 1}),
+        Target("ort", {"batch": 8}),
+    )
+    assert formats.varying_options([old, new]) == ()
+    assert formats.varying_options([old, batch]) == ("batch",)
+    assert formats.target_text(batch, {}, ("batch",)) == "ort, batch 8"
+
+
+def test_items_a_second_have_their_thousands_set_apart() -> None:
+    assert formats.value(4312.4, "1/s") == "4,312 /s"
+    assert formats.value(23.45, "1/s") == "23.4 /s"
+    assert formats.measurement(Measurement("throughput_per_s", 1e6, "1/s", 3, 9e5, 1.1e6)) == (
+        "1,000,000 /s (900,000–1,100,000 /s)"
+    )
+
+
 def test_axis_scale_follows_the_middle_value():
     assert formats.axis_scale("s", [1e-4, 5e-4, 15.0]) == (1e-3, "ms")
     assert formats.axis_scale("s", []) == (1.0, "s")

@@ -117,7 +117,7 @@ def test_targets_stored_before_there_were_providers_still_mean_the_same() -> Non
     from lab.types import Target
 
     assert complete_target(Target("ort", {"threads": 2})).options == {
-        "threads": 2, "graph_optimization": "all", "provider": "CPU",
+        "threads": 2, "graph_optimization": "all", "provider": "CPU", "batch": 1,
     }  # fmt: skip
 
 
