@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 import lab
-from lab.analysis.front import baseline_of, overlap
+from lab.analysis.front import baseline_of
 from lab.analysis.threads import NoGain, without_effect
 from lab.errors import LabError, UnknownId
 from lab.plots import formats, words
@@ -86,8 +86,8 @@ def problem(trial: Trial) -> None:
 def headline(trial: Trial, base: Trial | None) -> None:
     shown = [id_ for id_ in leading() if id_ in trial.measurements]
     for column, id_ in zip(st.columns(max(len(shown), 1)), shown, strict=True):
-        m, against = trial.measurements[id_], base.measurements.get(id_) if base and base.id != trial.id else None
-        change, color = versus(m, against, lab.available_metrics()[id_].direction) if against else (None, "off")
+        m, other = trial.measurements[id_], base if base and base.id != trial.id and id_ in base.measurements else None
+        change, color = versus(id_, trial, other) if other else (None, "off")
         name, value = formats.capital(words.plain(id_)), formats.value(m.value, m.unit)
         column.metric(name, value, change, delta_color=color, delta_arrow="off", help=interval_help(m))
 
@@ -112,12 +112,14 @@ def interval_help(m: Measurement) -> str:
     )
 
 
-def versus(m: Measurement, base: Measurement, direction: str) -> tuple[str, str]:
-    """The change in words, green where better, red where worse, grey where the intervals overlap."""
-    text = formats.change(m, base, plainly=True)
-    if text == "no change" or (m.low is not None and base.low is not None and overlap(m, base)):
+def versus(metric: str, trial: Trial, base: Trial) -> tuple[str, str]:
+    """The change in words, green where better, red where worse, grey where it may be chance."""
+    m, other = trial.measurements[metric], base.measurements[metric]
+    text = formats.change(m, other, plainly=True)
+    if text == "no change" or not words.certain(metric, trial, base):
         return text, "gray"
-    return text, "green" if (m.value > base.value) == (direction == "maximize") else "red"
+    better = (m.value > other.value) == (lab.available_metrics()[metric].direction == "maximize")
+    return text, "green" if better else "red"
 
 
 def numbers(trial: Trial, base: Trial | None) -> None:

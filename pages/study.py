@@ -14,6 +14,7 @@ import streamlit as st
 import lab
 from lab.analysis.front import comparable
 from lab.analysis.pick import Limit, Pick, pick
+from lab.analysis.ties import ties
 from lab.errors import UnknownId
 from lab.plots import formats, words
 from lab.plots.pareto import HEIGHT, pareto_info, pareto_spec
@@ -126,6 +127,12 @@ def pick_of(study_id: str, revision: int, limits: tuple[Limit, ...], goal: str) 
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
+def ties_of(study_id: str, revision: int, limits: tuple[Limit, ...], goal: str) -> Mapping[str, tuple[str, ...]]:
+    feasible = set(pick_of(study_id, revision, limits, goal).feasible)
+    return ties([t for t in trials_of(study_id, revision) if t.id in feasible], lab.study(study_id).spec.objectives)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
 def figure_of(
     study_id: str, revision: int, limits: tuple[Limit, ...], goal: str, axes: tuple[str, str, str]
 ) -> tuple[str, int, int]:
@@ -134,21 +141,23 @@ def figure_of(
     lines = [(limit.metric, limit.value) for limit in limits if limit.kind != "max_drop"]
     x, y, size = axes
     info = pareto_info(trials, lab.study(study_id).spec.objectives, lab.available_metrics(), x=x, y=y, size=size,
-                       titles=runtime_titles(), feasible=found.feasible, pick=found.trial, limits=lines)  # fmt: skip
+                       titles=runtime_titles(), feasible=found.feasible, pick=found.trial, limits=lines,
+                       tied=ties_of(study_id, revision, limits, goal))  # fmt: skip
     return json.dumps(pareto_spec(info, uirevision=f"{study_id} {axes}")), len(info.points), info.left_out
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def table_of(study_id: str, revision: int, limits: tuple[Limit, ...], goal: str, view: str) -> TableInfo:
     everything, found = trials_of(study_id, revision), pick_of(study_id, revision, limits, goal)
+    tied = ties_of(study_id, revision, limits, goal)
     keep: Mapping[str, Callable[[Trial], bool]] = {
-        "On the front": lambda t: t.id in found.front,
+        "On the front": lambda t: t.id in found.front or t.id in tied,
         "Within the limits": lambda t: t.id in found.feasible,
         "Failed": lambda t: t.state == "failed",
     }
     rows = [t for t in everything if keep.get(view, lambda _: True)(t)]
     shown = formats.varying_options(t.target for t in everything)
-    return trials_info(rows, lab.available_metrics(), runtime_titles(), set(found.front), shown)
+    return trials_info(rows, lab.available_metrics(), runtime_titles(), set(found.front), shown, tied)
 
 
 # --- header and progress ---------------------------------------------------------------------------------------------
@@ -292,9 +301,7 @@ def plot(study: Study, trials: Sequence[Trial], limits: tuple[Limit, ...], goal:
     with place:
         chart(figure, key=f"plot_{study.id}", height=HEIGHT, chosen=trial.id if trial else None, on_choose=choose,
               alt=f"{y} against {x} of {shown} trials; the table below has the same numbers.")  # fmt: skip
-    text = (
-        f"Click a point to read about it. Marker area: {size.lower()}. Bars: 95 % intervals. Faint: beaten by another."
-    )
+    text = f"Click a point to read about it. Marker area: {size.lower()}. Bars and band: 95 % intervals. Faint: beaten by another."
     note.caption(text + (f" {left_out} trials of another machine are not compared." if left_out else ""))
 
 

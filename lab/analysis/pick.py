@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.analysis.front import baseline_of, comparable, front_of, overlap
+from lab.analysis.front import baseline_of, comparable, front_of
+from lab.analysis.ties import compare
 from lab.types import Objective, Trial
 
 TOLERANCE = 0.01
@@ -56,7 +57,7 @@ class Pick:
         baseline: id of the float baseline that the pick is compared with.
         considered: number of comparable trials.
         feasible: ids of those that meet all limits; front: ids of the non-dominated ones among them.
-        ties: ids on the front whose 95 % interval of the deciding metric overlaps the pick's.
+        ties: ids on the front that differ from the pick in the deciding metric by no more than chance.
         relaxations: where nothing is feasible, the limits that would help if loosened alone.
     """
 
@@ -142,9 +143,10 @@ def _rank(trial: Trial, decider: Objective, objectives: Sequence[Objective]) -> 
 
 
 def _ties(best: Trial, candidates: Sequence[Trial], decider: Objective) -> tuple[str, ...]:
-    mine = best.measurements.get(decider.metric)
-    others = [(t, t.measurements.get(decider.metric)) for t in candidates if t.id != best.id]
-    return tuple(t.id for t, theirs in others if mine and theirs and overlap(mine, theirs))
+    if decider.metric not in best.measurements:
+        return ()
+    others = [t for t in candidates if t.id != best.id and decider.metric in t.measurements]
+    return tuple(t.id for t in others if compare(best, t, decider) == 0)
 
 
 def _relaxations(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ HEIGHT = 430
 SMALLEST, LARGEST = 8.0, 26.0
 """Marker diameters in pixels."""
 
-Role = Literal["front", "dominated", "excluded"]
+Role = Literal["front", "tied", "dominated", "excluded"]
 
 
 MARGIN_DECADES = 0.2
@@ -78,6 +79,7 @@ class ParetoInfo:
     Attributes:
         points: the comparable trials, in order.
         line: (x, y) of the trials that nothing beats in the two axes shown, by rising x.
+        band: (x, y) corners of the area in which the true front lies: its trials' 95 % intervals in the two axes shown.
         left_out: complete trials that were not compared: another environment, or not measured alike.
         pick: id of the trial to name, if any.
         limits: (metric, value) to draw as lines.
@@ -92,13 +94,14 @@ class ParetoInfo:
     left_out: int = 0
     pick: str | None = None
     limits: tuple[tuple[str, float], ...] = ()
+    band: tuple[tuple[float, float], ...] = ()
 
 
 def pareto_info(
     trials: Sequence[Trial], objectives: Sequence[Objective], metrics: Mapping[str, Metric], *,
     x: str = "latency_s", y: str = "top1_accuracy", size: str | None = "size_bytes",
     titles: Mapping[str, str] | None = None, feasible: Collection[str] | None = None,
-    pick: str | None = None, limits: Sequence[tuple[str, float]] = (),
+    pick: str | None = None, limits: Sequence[tuple[str, float]] = (), tied: Collection[str] = (),
 ) -> ParetoInfo:  # fmt: skip
     """Lay out a study's trade-off.
 
@@ -106,13 +109,16 @@ def pareto_info(
         x, y, size: ids of the metrics shown; objectives say what the front is, whichever two are drawn.
         titles: runtime id -> name.
         feasible: ids that meet the limits; the others are drawn as excluded and take no part in the front.
+        tied: ids in the front's tie band (`lab.analysis.ties`).
     """
     group = [t for t in comparable(trials, objectives) if x in t.measurements and y in t.measurements]
     allowed = [t for t in group if feasible is None or t.id in feasible]
     on_front = set(front(allowed, objectives))
     names = titles or {}
     shown = formats.varying_options(t.target for t in trials)
-    roles: dict[str, Role] = {t.id: "front" if t.id in on_front else "dominated" for t in allowed}
+    roles: dict[str, Role] = {
+        t.id: "front" if t.id in on_front else "tied" if t.id in tied else "dominated" for t in allowed
+    }
     points = tuple(_point(t, roles.get(t.id, "excluded"), x, y, size, objectives, names, shown) for t in group)
     x_axis, y_axis = _axis(x, points, "x", metrics), _axis(y, points, "y", metrics)
     size_axis = _axis(size, points, "size", metrics) if size and any(p.size for p in points) else None
@@ -120,7 +126,7 @@ def pareto_info(
     return ParetoInfo(
         x_axis, y_axis, size_axis, points,
         _line(points, x_axis, y_axis), names, complete - len(group), pick if pick in roles else None,
-        tuple(pair for pair in limits if pair[0] in (x, y)),
+        tuple(pair for pair in limits if pair[0] in (x, y)), _band(points, x_axis, y_axis),
     )  # fmt: skip
 
 
@@ -150,6 +156,29 @@ def _line(points: Sequence[Point], x: Axis, y: Axis) -> tuple[tuple[float, float
     pairs = np.array([[p.x.value, p.y.value] for p in allowed]).reshape(-1, 2)
     best = pairs[non_dominated(pairs, [x.direction, y.direction])]
     return tuple((float(a), float(b)) for a, b in np.unique(best, axis=0))
+
+
+def _band(points: Sequence[Point], x: Axis, y: Axis) -> tuple[tuple[float, float], ...]:
+    """Corners of the area between the front of the intervals' good ends and the front of their bad ends."""
+    allowed = [p for p in points if p.role != "excluded"]
+    if not any(m.low is not None for p in allowed for m in (p.x, p.y)):
+        return ()
+    good = _steps([(_end(p.x, x, True), _end(p.y, y, True)) for p in allowed], x, y)
+    bad = _steps([(_end(p.x, x, False), _end(p.y, y, False)) for p in allowed], x, y)
+    return (*good, *reversed(bad))
+
+
+def _end(m: Measurement, axis: Axis, good: bool) -> float:
+    end = m.low if (axis.direction == "minimize") == good else m.high
+    return m.value if end is None else end
+
+
+def _steps(pairs: Sequence[tuple[float, float]], x: Axis, y: Axis) -> list[tuple[float, float]]:
+    """Corners of the step line through the pairs that nothing beats."""
+    array = np.array(pairs).reshape(-1, 2)
+    best = np.unique(array[non_dominated(array, [x.direction, y.direction])], axis=0).tolist()
+    between = [(b[0], a[1]) if x.direction == "minimize" else (a[0], b[1]) for a, b in pairwise(best)]
+    return [corner for n, point in enumerate(best) for corner in (tuple(point), *between[n : n + 1])]
 
 
 def pareto_figure(info: ParetoInfo, mode: theme.Mode = "light", uirevision: str = "") -> Any:
@@ -227,13 +256,22 @@ def _line_trace(info: ParetoInfo, mode: theme.Mode) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_OPACITY: Mapping[Role, float] = {"excluded": 0.1, "dominated": 0.32, "front": 0.95}
+def _band_trace(info: ParetoInfo) -> dict[str, Any]:
+    return {
+        "type": "scatter", "mode": "lines", "name": "95 % band of the front", "fill": "toself", "hoverinfo": "skip",
+        "line": {"width": 0}, "fillcolor": "rgba(128,140,155,0.16)",
+        "x": [x / info.x.divisor for x, _ in info.band], "y": [y / info.y.divisor for _, y in info.band],
+    }  # fmt: skip
+
+
+_OPACITY: Mapping[Role, float] = {"excluded": 0.1, "dominated": 0.32, "tied": 0.6, "front": 0.95}
 """From back to front: the dim ones are drawn first."""
 
 
 def _traces(info: ParetoInfo, styles: Mapping[str, theme.Style], mode: theme.Mode) -> list[dict[str, Any]]:
     runtimes = sorted({p.runtime for p in info.points})
-    traces = [_line_trace(info, mode), *(_legend_entry(name, styles[name]) for name in runtimes)]
+    band = [_band_trace(info)] if info.band and _kind(info) == "scatter" else []
+    traces = [*band, _line_trace(info, mode), *(_legend_entry(name, styles[name]) for name in runtimes)]
     for role, opacity in _OPACITY.items():
         for name in runtimes:
             if mine := [p for p in info.points if p.runtime == name and p.role == role and not p.is_baseline]:
@@ -295,6 +333,7 @@ def _bars(axis: Axis, values: Sequence[Measurement], color: str, opacity: float)
 
 _ROLE_WORDS: Mapping[Role, str] = {
     "front": "on the front: nothing beats it",
+    "tied": "a tie with the front: what beats it may be chance",
     "dominated": "beaten by another trial",
     "excluded": "outside the limits",
 }

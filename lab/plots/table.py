@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab import registry
-from lab.analysis.front import overlap
 from lab.plots import formats
+from lab.plots.words import certain
 from lab.plugs import Metric
 from lab.types import Measurement, Trial
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STATE_WORDS = {"complete": "done", "queued": "waiting"}
-_FLAG_WORDS = {"contended": "measured while other work was running"}
+_FLAG_WORDS = {
+    "contended": "measured while other work was running", "unstable": "rounds differ by more than 10 %",
+    "imprecise": "the time for measuring ended before the interval was narrow enough",
+}  # fmt: skip
 
 
 def leading() -> tuple[str, ...]:
@@ -49,19 +52,20 @@ def ordered_metrics(trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> l
 
 def trials_info(
     trials: Sequence[Trial], metrics: Mapping[str, Metric], titles: Mapping[str, str], front: Collection[str],
-    shown: Sequence[str] | None = None,
+    shown: Sequence[str] | None = None, tied: Collection[str] = (),
 ) -> TableInfo:  # fmt: skip
-    """One row a trial, in the given order; `shown` names the target options worth saying, None means all."""
+    """One row a trial, in the given order; `shown` names the target options worth saying, None means all; `tied` are in the
+    front's tie band."""
     import pandas as pd
 
     columns: dict[str, list[object]] = {
         "Trial": [t.name for t in trials],
         "Runs on": [formats.target_text(t.target, titles, shown) for t in trials],
         "State": [state_words(t) for t in trials],
-        "Front": ["★" if t.id in front else "" for t in trials],
+        "Front": ["★" if t.id in front else "≈" if t.id in tied else "" for t in trials],
     }
     printf: dict[str, str] = {}
-    helps = {"Front": "★: no other trial is at least as good in every objective and better in one.",
+    helps = {"Front": "★: no other trial is at least as good in every objective and better in one. ≈: a tie with such a trial, by all that can be told.",
              "Trial": "What was done to the model; float32 is the model as it came."}  # fmt: skip
     for id_ in ordered_metrics(trials, metrics):
         label, columns_of, format_ = _metric_column(id_, trials, metrics)
@@ -106,7 +110,7 @@ def numbers_info(trial: Trial, base: Trial | None, metrics: Mapping[str, Metric]
             "Value": formats.value(m.value, m.unit),
             "95 % interval": formats.interval(m) or "exact",
             "n": m.n,
-            "Against float": versus(m, against) if against else "",
+            "Against float": versus(id_, trial, base) if base and against else "",
             "Remarks": remarks(m),
         })  # fmt: skip
     empty = [name for name in ("Against float", "Remarks") if not any(row[name] for row in rows)]
@@ -141,11 +145,10 @@ def _part(part: Measurement, base: Measurement | None, names: Sequence[str]) -> 
     }
 
 
-def versus(m: Measurement, base: Measurement) -> str:
-    """The change, with a word where the intervals overlap: "0.5 points lower (a tie)"."""
-    change = formats.change(m, base, plainly=True)
-    tie = change != "no change" and m.low is not None and base.low is not None and overlap(m, base)
-    return f"{change} (a tie)" if tie else change
+def versus(metric: str, trial: Trial, base: Trial) -> str:
+    """The change, with a word where it may be chance: "0.5 points lower (a tie)"."""
+    change = formats.change(trial.measurements[metric], base.measurements[metric], plainly=True)
+    return change if change == "no change" or certain(metric, trial, base) else f"{change} (a tie)"
 
 
 def remarks(m: Measurement) -> str:

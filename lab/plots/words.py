@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lab import registry
-from lab.analysis.front import overlap
+from lab.analysis.differences import differs
 from lab.analysis.pick import TOLERANCE, Limit, Pick, Relaxation, quality_of
 from lab.plots import formats
-from lab.types import Measurement, Objective, Trial
+from lab.types import Objective, Trial
 
 
 def plain(metric: str) -> str:
@@ -58,17 +58,22 @@ def against(trial: Trial, base: Trial | None, objectives: Sequence[Objective]) -
         return ""
     if base.id == trial.id:
         return "it is the float baseline itself"
-    pairs = [(trial.measurements.get(o.metric), base.measurements.get(o.metric)) for o in objectives]
-    return ", ".join(difference(m, b) for m, b in pairs if m and b)
+    known = [o.metric for o in objectives if o.metric in trial.measurements and o.metric in base.measurements]
+    return ", ".join(difference(metric, trial, base) for metric in known)
 
 
-def difference(m: Measurement, base: Measurement) -> str:
-    """One number against the baseline's, saying so where the intervals overlap."""
-    change = formats.change(m, base)
+def difference(metric: str, trial: Trial, base: Trial) -> str:
+    """One number against the baseline's, saying so where it may be chance."""
+    change = formats.change(trial.measurements[metric], base.measurements[metric])
     if change == "no change":
-        return f"same {plain(m.metric)}"
-    known = m.low is not None and base.low is not None
-    return f"{change} (within the noise)" if known and overlap(m, base) else change
+        return f"same {plain(metric)}"
+    return change if certain(metric, trial, base) else f"{change} (within the noise)"
+
+
+def certain(metric: str, trial: Trial, base: Trial) -> bool:
+    """Whether a difference is more than chance: exact numbers differ, others as their pairs or intervals tell."""
+    exact = trial.measurements[metric].low is None or base.measurements[metric].low is None
+    return exact or differs(metric, trial, base)
 
 
 def _ties(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) -> str:
@@ -77,7 +82,7 @@ def _ties(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) ->
     names = [trial_text(trials[id_], titles, ()) for id_ in pick.ties]
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
     joined = f"{', '.join(names[:2])}{more}" if more else " and ".join(names)
-    return f"a tie with {joined}: intervals overlap"
+    return f"a tie with {joined}: the difference may be chance"
 
 
 def _nothing_feasible(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) -> str:

@@ -82,7 +82,7 @@ def test_reason_mentions_limits_and_ties():
     rival = fakes.trial("dynamic_wi8", 0.958, 120e3, 6.05e-4, position=2, runtime="litert", spread=(0.013, 1e-5))
     text = reason([BASE, INT8, rival], [Limit("size_bytes", "at_most", 2e5)], "latency_s")
     assert text.startswith("Fastest within 1 point of the float baseline that meets all limits")
-    assert text.endswith("a tie with dynamic_wi8 on LiteRT: intervals overlap.")
+    assert text.endswith("a tie with dynamic_wi8 on LiteRT: the difference may be chance.")
 
 
 def test_reason_when_accuracy_decides():
@@ -105,7 +105,7 @@ def test_reason_when_nothing_is_left_says_what_to_loosen():
 
 
 def test_unknown_metrics_have_words_too():
-    assert words.plain("energy_j") == "energy j"
+    assert words.plain("heat_k") == "heat k"
     assert words.superlative(fakes.OBJECTIVES[0]) == "most accurate"
 
 

@@ -34,7 +34,21 @@ def test_info_whole():
         ),
         line=((5e-4, 0.96),),
         titles=fakes.TITLES,
+        band=((4.9e-4, 0.97), (5.1e-4, 0.95)),
     )
+
+
+def test_the_band_lies_between_the_good_and_the_bad_ends_of_the_intervals():
+    quick = fakes.trial("quick", 0.90, 100e3, 3e-4, position=1, spread=(0.02, 2e-5))
+    worst = fakes.trial("worst", 0.80, 310e3, 9e-4, position=2, spread=(0.02, 2e-5))
+    corners = [(2.8e-4, 0.92), (4.9e-4, 0.92), (4.9e-4, 0.97), (5.1e-4, 0.95), (5.1e-4, 0.88), (3.2e-4, 0.88)]
+    band = info_of([BASE, quick, worst]).band
+    assert [x for corner in band for x in corner] == pytest.approx([x for corner in corners for x in corner])
+
+
+def test_a_tie_with_the_front_is_neither_on_it_nor_plainly_beaten():
+    info = info_of([BASE, SMALL, WORSE], tied=[WORSE.id, SMALL.id])
+    assert [p.role for p in info.points] == ["front", "front", "tied"]
 
 
 def test_axis_labels_name_unit_and_better_direction():

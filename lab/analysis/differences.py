@@ -1,0 +1,137 @@
+"""Whether two trials really differ: item by item for accuracy, round by round for latency, else by their intervals.
+
+What is compared lies in a trial's details. `right = {"metric", "n", "bits"}` says which test items it answered rightly, one bit
+an item, packed and in base64. `timing = {"session", "rounds", "medians_s", …}` has the median of each undisturbed round;
+trials of one session took turns, so that their rounds are paired (`lab.measure.quality.timing_of`).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from lab import statistics
+from lab.analysis.front import baseline_of, overlap
+from lab.lazy import np
+from lab.types import Trial
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEWEST_PAIRS = 6
+"""Rounds in common from which the signed-rank test can tell anything at 5 %."""
+LATENCY = "latency_s"
+ERROR = 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How one number of a trial differs from another trial's.
+
+    Attributes:
+        kind: "change": value is trial minus other; "ratio": trial over other.
+        value, low, high: with its 95 % interval.
+        p: two-sided p-value of there being no difference; adjusted: the same among all the comparisons that were made with it
+            (false discovery rate, Benjamini and Hochberg), or None for a comparison alone.
+        n: pairs: items or rounds.
+        test: how it was found: "paired items", "paired rounds" or "separate rounds".
+    """
+
+    metric: str
+    kind: Literal["change", "ratio"]
+    value: float
+    low: float
+    high: float
+    p: float
+    n: int
+    test: str
+    adjusted: float | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether chance is an unlikely cause, at 5 %."""
+        return (self.p if self.adjusted is None else self.adjusted) < ERROR
+
+
+def pack(right: NDArray[np.bool_], metric: str) -> dict[str, Any]:
+    """Which items were answered rightly, as a trial keeps it; shape (items,)."""
+    return {"metric": metric, "n": len(right), "bits": base64.b64encode(np.packbits(right).tobytes()).decode()}
+
+
+@lru_cache(maxsize=1024)
+def unpack(bits: str, n: int) -> NDArray[np.bool_]:
+    """The inverse of `pack`: bool array, shape (n,)."""
+    return np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8))[:n].astype(bool)
+
+
+def difference(metric: str, trial: Trial, other: Trial) -> Difference | None:
+    """How a trial differs from another; None where nothing is kept that tells more than the two intervals do."""
+    if metric not in trial.measurements or metric not in other.measurements:
+        return None
+    return _by_rounds(trial, other) if metric == LATENCY else _by_items(metric, trial, other)
+
+
+def _by_items(metric: str, trial: Trial, other: Trial) -> Difference | None:
+    mine, theirs = (t.details.get("right") or {} for t in (trial, other))
+    if mine.get("metric") != metric or theirs.get("metric") != metric or mine["n"] != theirs["n"]:
+        return None
+    n = int(mine["n"])
+    won, lost = _won_and_lost(unpack(mine["bits"], n), unpack(theirs["bits"], n))
+    low, high = statistics.paired_difference(won, lost, n)
+    return Difference(metric, "change", (won - lost) / n, low, high, statistics.mcnemar(won, lost), n, "paired items")
+
+
+def _won_and_lost(mine: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> tuple[int, int]:
+    return int((mine & ~theirs).sum()), int((theirs & ~mine).sum())
+
+
+def _by_rounds(trial: Trial, other: Trial) -> Difference | None:
+    mine, theirs = (t.details.get("timing") or {} for t in (trial, other))
+    if not mine or not theirs or trial.environment != other.environment:
+        return None
+    if mine["session"] == theirs["session"] and len(pairs := _pairs(mine, theirs)) >= FEWEST_PAIRS:
+        found, test = statistics.paired_ratio([b for _, b in pairs], [a for a, _ in pairs]), "paired rounds"
+    elif min(len(mine["medians_s"]), len(theirs["medians_s"])) > 1:
+        found, test = statistics.unpaired_ratio(theirs["medians_s"], mine["medians_s"]), "separate rounds"
+    else:
+        return None
+    return Difference(LATENCY, "ratio", found.value, found.low, found.high, found.p, found.n, test)
+
+
+def _pairs(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[tuple[float, float]]:
+    others = dict(zip(theirs["rounds"], theirs["medians_s"], strict=True))
+    return [(m, others[r]) for r, m in zip(mine["rounds"], mine["medians_s"], strict=True) if r in others]
+
+
+def against_baselines(trials: Sequence[Trial], metrics: Iterable[str]) -> Mapping[str, Mapping[str, Difference]]:
+    """Every complete trial against its float baseline, corrected for how many were compared.
+
+    Returns:
+        trial id -> metric -> Difference; baselines, and what cannot be compared, are left out.
+    """
+    complete = [t for t in trials if t.state == "complete"]
+    baselines = {t.id: baseline_of(t, [b for b in complete if b.is_baseline]) for t in complete if not t.is_baseline}
+    found: dict[str, dict[str, Difference]] = {}
+    for metric in metrics:
+        mine = {t.id: d for t in complete if (base := baselines.get(t.id)) and (d := difference(metric, t, base))}
+        for id_, adjusted in zip(mine, statistics.adjusted([d.p for d in mine.values()]), strict=True):
+            found.setdefault(id_, {})[metric] = replace(mine[id_], adjusted=adjusted)
+    return found
+
+
+def differs(metric: str, trial: Trial, other: Trial) -> bool:
+    """Whether two trials differ in a metric by more than chance: as `difference` tells, else where intervals do not overlap."""
+    found = difference(metric, trial, other)
+    return found.differs if found else not overlap(trial.measurements[metric], other.measurements[metric])
+
+
+def discordant(trial: Trial, other: Trial) -> float | None:
+    """Share of test items that exactly one of both answers rightly; None where it is not known."""
+    mine, theirs = (t.details.get("right") or {} for t in (trial, other))
+    if not mine or not theirs or (mine["metric"], mine["n"]) != (theirs["metric"], theirs["n"]):
+        return None
+    n = int(mine["n"])
+    return sum(_won_and_lost(unpack(mine["bits"], n), unpack(theirs["bits"], n))) / n

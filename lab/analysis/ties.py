@@ -1,0 +1,69 @@
+"""The tie band of a front: trials that are beaten, but by nothing that is more than chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lab.analysis.differences import differs
+from lab.analysis.front import comparable, front_of
+from lab.types import Objective, Trial
+
+NEGLIGIBLE = 0.01
+"""Exact numbers, such as sizes, count as equal within one percent: nobody decides by less."""
+
+
+def ties(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Mapping[str, tuple[str, ...]]:
+    """Trials beside the front that no trial on it clearly beats.
+
+    A trial clearly beats another where it is better in one objective by more than chance and worse in none. With a test of
+    their pairs where there is one, with their intervals otherwise; see `lab.analysis.differences.differs`.
+
+    Returns:
+        id of a trial in the band -> ids of the trials on the front that are as good as it in every objective.
+    """
+    group = comparable(trials, objectives)
+    front = front_of(group, objectives)
+    on_front = {t.id for t in front}
+    found = {}
+    for trial in group:
+        if trial.id not in on_front:
+            verdicts = _verdicts(trial, front, objectives)
+            if verdicts is not None and (alike := [f for f, same in verdicts.items() if same]):
+                found[trial.id] = tuple(alike)
+    return found
+
+
+def _verdicts(trial: Trial, front: Sequence[Trial], objectives: Sequence[Objective]) -> Mapping[str, bool] | None:
+    """Front trial -> whether it is as good in all objectives; None as soon as one clearly beats the trial."""
+    found = {}
+    for best in front:
+        signs = _signs(best, trial, objectives)
+        if signs == {1} or signs == {0, 1}:
+            return None
+        found[best.id] = signs == {0}
+    return found
+
+
+def _signs(best: Trial, trial: Trial, objectives: Sequence[Objective]) -> set[int]:
+    """1 where the first is clearly better in some objective, -1 where it is clearly worse, 0 where they tie; ends at a worse one,
+    cheap comparisons first."""
+    signs = set[int]()
+    for objective in sorted(objectives, key=lambda o: trial.measurements[o.metric].low is not None):
+        sign = compare(best, trial, objective)
+        signs.add(sign)
+        if sign < 0:
+            break
+    return signs
+
+
+def compare(first: Trial, second: Trial, objective: Objective) -> int:
+    """1 where the first is clearly better in an objective, -1 where it is clearly worse, 0 where that may be chance."""
+    a, b = (t.measurements[objective.metric] for t in (first, second))
+    if a.value == b.value:
+        return 0
+    if a.low is None or b.low is None:
+        different = abs(a.value - b.value) > NEGLIGIBLE * max(abs(a.value), abs(b.value))
+    else:
+        different = differs(objective.metric, first, second)
+    better = (a.value > b.value) == (objective.direction == "maximize")
+    return 0 if not different else 1 if better else -1
