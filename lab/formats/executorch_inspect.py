@@ -20,11 +20,11 @@ from lab.errors import InvalidFile
 from lab.formats.executorch_files import DTYPES
 from lab.formats.quiet import quiet
 
-_MULTIPLYING = {"XNNConv2d", "XNNDepthwiseConv2d", "XNNConvTranspose2d", "XNNFullyConnected", "XNNBatchMatrixMultiply",
+MULTIPLYING = {"XNNConv2d", "XNNDepthwiseConv2d", "XNNConvTranspose2d", "XNNFullyConnected", "XNNBatchMatrixMultiply",
                 "XNNScaledDotProductAttention", "aten::convolution", "aten::mm", "aten::bmm", "aten::addmm",
                 "aten::linear"}  # fmt: skip
 _INTEGERS = ("qint8", "qcint8", "qcint4", "qbint4", "quint8")
-_WEIGHTS = ("FLOAT", "HALF", "BFLOAT16", "CHAR", "BYTE")
+WEIGHTS = ("FLOAT", "HALF", "BFLOAT16", "CHAR", "BYTE")
 _INFINITE = re.compile(r"(?<=[\s\[,:])(-?)inf(?=[\s\],}])")
 """flatc writes inf, which is no JSON; Python reads Infinity."""
 
@@ -37,15 +37,15 @@ def inspect(path: Path) -> dict[str, Any]:
         graphs = [xnnpack_graph(file, delegate.processed.index) for delegate in plan.delegates]
     kernels = [kernel.name for kernel in _kernels(plan)]
     parts = [(node, values_of(graph)) for graph in graphs for node in graph["xnodes"]]
-    float_ = [kind(node) for node, values in parts if not _is_integer(node, values)] + kernels
-    integer = any(_is_integer(node, values) for node, values in parts)
+    float_ = [kind(node) for node, values in parts if not is_integer(node, values)] + kernels
+    integer = any(is_integer(node, values) for node, values in parts)
     return {
         "inputs": [_info("input", plan.values[i].val) for i in plan.inputs],
         "outputs": [_info("output", plan.values[i].val) for i in plan.outputs],
         "parameters": sum(map(_stored, graphs)) + _constants(plan),
         "macs": None,
         "operators": dict(Counter([*(kind(node) for node, _ in parts), *kernels])),
-        "float_operators": dict(Counter(n for n in float_ if integer and n in _MULTIPLYING)),
+        "float_operators": dict(Counter(n for n in float_ if integer and n in MULTIPLYING)),
     }
 
 
@@ -106,7 +106,7 @@ def values_of(graph: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _is_integer(node: dict[str, Any], values: dict[int, dict[str, Any]]) -> bool:
+def is_integer(node: dict[str, Any], values: dict[int, dict[str, Any]]) -> bool:
     """Whether a node's second factor (its first, where it has one only) is made of integers."""
     names = ("filter_id", "input2_id", "input_id", "input1_id")
     ids = [node["xnode_union"][name] for name in names if name in node["xnode_union"]]
@@ -122,7 +122,7 @@ def _stored(graph: dict[str, Any]) -> int:
 def _constants(plan: Any) -> int:
     """How many numbers of weights ExecuTorch's own kernels read from the file; 64-bit integers are shapes and indices."""
     tensors = [value.val for value in plan.values if hasattr(value.val, "data_buffer_idx")]
-    stored = {t.data_buffer_idx: prod(t.sizes) for t in tensors if t.data_buffer_idx and t.scalar_type.name in _WEIGHTS}
+    stored = {t.data_buffer_idx: prod(t.sizes) for t in tensors if t.data_buffer_idx and t.scalar_type.name in WEIGHTS}
     return sum(stored.values())
 
 

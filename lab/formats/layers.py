@@ -78,17 +78,25 @@ def total_macs(layers: Sequence[Layer]) -> int | None:
 
 
 def activation_peak_bytes(layers: Sequence[Layer]) -> int:
-    """The most memory that outputs take at once, for one item: each from its layer until the last that reads it.
+    """The most memory that outputs take at once, for one item: see `live_bytes`."""
+    return max(live_bytes(layers), default=0)
+
+
+def live_bytes(layers: Sequence[Layer]) -> list[int]:
+    """What outputs take together while each layer runs, for one item: each from its layer until the last that reads it.
 
     What a runtime needs at least where it overwrites no input; the model's own input and scratch memory come on top.
     """
+    ending: dict[int, int] = {}
     last = _last_reader(layers)
-    alive, peak = 0, 0
+    for layer in layers:
+        ending[last[layer.name]] = ending.get(last[layer.name], 0) + layer.activation_bytes
+    alive, found = 0, []
     for index, layer in enumerate(layers):
         alive += layer.activation_bytes
-        peak = max(peak, alive)
-        alive -= sum(other.activation_bytes for other in layers[: index + 1] if last[other.name] == index)
-    return peak
+        found.append(alive)
+        alive -= ending.get(index, 0)
+    return found
 
 
 def _last_reader(layers: Sequence[Layer]) -> Mapping[str, int]:

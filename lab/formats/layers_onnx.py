@@ -22,7 +22,12 @@ def layers(path: Path) -> list[Layer]:
 
 def nodes_and_layers(model: Any) -> list[tuple[Any, Layer]]:
     """Each row of the table with its node."""
-    shapes, types, weights = shapes_of(model), _types(model), weights_of(model)
+    return rows_of(model, shapes_of(model), types_of(model))
+
+
+def rows_of(model: Any, shapes: Shapes, types: dict[str, int]) -> list[tuple[Any, Layer]]:
+    """The same, of a model whose tensors' shapes and element types are known."""
+    weights = weights_of(model)
     rows: list[tuple[Any, Layer]] = []
     made_by: dict[str, int] = {}
     for node in model.graph.node:
@@ -64,7 +69,7 @@ def _item_bytes(kind: int | None) -> int:
     return int(onnx.helper.tensor_dtype_to_np_dtype(kind or onnx.TensorProto.FLOAT).itemsize)
 
 
-def _types(model: Any) -> dict[str, int]:
+def types_of(model: Any) -> dict[str, int]:
     """Element type of each tensor; call it after `shapes_of`, which infers them."""
     import onnx
 

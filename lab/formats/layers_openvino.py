@@ -17,16 +17,25 @@ _INTEGERS = {"i64", "i32"}
 
 def layers(path: Path) -> list[Layer]:
     """See `lab.formats.layers.layer_table`; an input is named by its row's number."""
-    model = _for_one_item(load_openvino(path))
+    return [row for _, row in nodes_and_layers(model_for_one_item(path))]
+
+
+def model_for_one_item(path: Path) -> Any:
+    """The model of a file with a batch of 1, where it takes that."""
+    return _for_one_item(load_openvino(path))
+
+
+def nodes_and_layers(model: Any) -> list[tuple[Any, Layer]]:
+    """Each row of the table with its node."""
     fixed, weights = constants(model), weights_of(model)
-    rows: list[Layer] = []
+    rows: list[tuple[Any, Layer]] = []
     made_by: dict[str, int] = {}
     for op in operations(model):
         inputs = [value.get_node().get_name() for value in op.input_values()]
         sources = list(dict.fromkeys(made_by[name] for name in inputs if name in made_by))
         parameters = sum(weights.pop(place_of(root), 0) for root in stored(op, fixed))
         if parameters or not _is_silent(op):
-            rows.append(_row(op, sources, parameters))
+            rows.append((op, _row(op, sources, parameters)))
             sources = [len(rows) - 1]
         made_by |= {op.get_name(): sources[0]} if sources else {}
     return rows

@@ -59,7 +59,12 @@ def _is_silent(kind: str, output: Any) -> bool:
 def _row(kind: str, operator: Any, tensors: list[Any], sources: list[int], parameters: int) -> Layer:
     output = tensors[operator.outputs[0]]
     shape = shape_of(output)
-    size = round(prod(shape) * _BYTES.get(type_name(output), 1))
+    size = round(prod(shape) * bytes_of(type_name(output)))
     name = output.name.decode().split(";")[0]
     macs = operator_macs(kind, operator, tensors)
     return Layer(name, kind, shape[1:], parameters, macs, size, tuple(map(str, sources)))
+
+
+def bytes_of(kind: str) -> float:
+    """What a number of a type takes: 4 for FLOAT32, a half for INT4."""
+    return _BYTES.get(kind, 1)

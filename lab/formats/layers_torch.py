@@ -33,14 +33,20 @@ class _Step:
 
 def layers(path: Path) -> list[Layer]:
     """See `lab.formats.layers.layer_table`; an input is named by its row's number."""
-    return _table(load_program(path))[0]
+    return [row for row, _ in layers_and_parameters(load_program(path))]
+
+
+def layers_and_parameters(program: Any) -> list[tuple[Layer, tuple[str, ...]]]:
+    """Each row of the table with the names of the parameters that it is the first to read."""
+    rows, _, stores = _table(program)
+    return list(zip(rows, stores, strict=True))
 
 
 def layer_of_node(program: Any) -> dict[str, str]:
     """Name of a node in `program.module()` -> name of its row in the layer table; a view has its input's row."""
     from lab.formats.layers import unique_names
 
-    rows, row_of = _table(program)
+    rows, row_of, _ = _table(program)
     names = unique_names(rows)
     return {node.name: names[row] for node, row in row_of.items()}
 
@@ -60,28 +66,32 @@ def leader_of_layer(program: Any, layer_of: Mapping[str, str]) -> dict[str, str]
     return leader
 
 
-def _table(program: Any) -> tuple[list[Layer], dict[Any, int]]:
-    """The rows, and node -> index of its row."""
+def _table(program: Any) -> tuple[list[Layer], dict[Any, int], list[tuple[str, ...]]]:
+    """The rows, node -> index of its row, and for each row the parameters that no row before it reads."""
     batch = fixed_batch(program) or 1
     steps = _run(program, batch)
     leaves = _leaves(steps)
     sizes = {name: program.state_dict[name].numel() for name in program.graph_signature.parameters}
     rows: list[Layer] = []
+    stores: list[tuple[str, ...]] = []
     row_of: dict[Any, int] = {}
     before = ""
     for step in steps:
         sources = list(dict.fromkeys(row_of[n] for n in step.node.all_input_nodes if n in row_of))
-        row = _row(step, leaves, sources, sum(sizes.pop(name, 0) for name in step.stores), batch)
+        fresh = tuple(name for name in dict.fromkeys(step.stores) if name in sizes)
+        row = _row(step, leaves, sources, sum(sizes.pop(name) for name in fresh), batch)
         call = _module(step.node)[0] if row.name in leaves else ""
         if call and call == before:
             rows[-1] = _joined(rows[-1], row, len(rows) - 1, step.silent)
+            stores[-1] += fresh
             row_of[step.node] = len(rows) - 1
         elif row.parameters or row.macs or not step.silent:
             rows.append(row)
+            stores.append(fresh)
             row_of[step.node], before = len(rows) - 1, call
         elif sources:
             row_of[step.node] = sources[0]
-    return rows, row_of
+    return rows, row_of, stores
 
 
 def _run(program: Any, batch: int) -> list[_Step]:

@@ -19,6 +19,9 @@ _RECURRENT = {"GRU", "LSTM", "RNN"}
 _COMPUTE = {"Conv", "FusedConv", "ConvTranspose", "MatMul", "FusedMatMul", "MatMulNBits", "Gemm", "FusedGemm"}
 _INTEGER_WEIGHTS = {"ConvInteger", "QLinearConv", "MatMulInteger", "QLinearMatMul", "QGemm", "DynamicQuantizeMatMul",
                     "MatMulIntegerToFloat", "MatMulNBits", "GatherBlockQuantized"}  # fmt: skip
+MULTIPLYING = {*_CONVOLUTIONS, "ConvTranspose", *_PRODUCTS, *_RECURRENT}
+INTEGER_PRODUCTS = _INTEGER_WEIGHTS - {"MatMulNBits", "GatherBlockQuantized"}
+"""Types that multiply integers, whatever they are given."""
 _COMPUTES_IN_INTEGERS = 4
 """MatMulNBits' accuracy_level that rounds activations to 8-bit integers; below, products are computed in float."""
 
@@ -74,8 +77,13 @@ def _float_operators(model: Any) -> dict[str, int]:
 
 def _reads_integers(node: Any, dequantized: set[str]) -> bool:
     if node.op_type == "MatMulNBits":
-        return bool(attributes(node).get("accuracy_level") == _COMPUTES_IN_INTEGERS)
+        return computes_in_integers(node)
     return set(node.input[:2]) <= dequantized
+
+
+def computes_in_integers(node: Any) -> bool:
+    """Whether a MatMulNBits rounds its activations to integers."""
+    return bool(attributes(node).get("accuracy_level") == _COMPUTES_IN_INTEGERS)
 
 
 def wide_quantizers(model: Any) -> list[str]:

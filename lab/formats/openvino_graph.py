@@ -23,7 +23,7 @@ MULTIPLYING = {*CONVOLUTIONS, *TRANSPOSED, *RECURRENT, ATTENTION, "MatMul"}
 _BODIES = {"TensorIterator", "Loop", "If"}
 _SMALL = {"i8", "u8", "i4", "u4", "u3", "u6", "i2", "u2", "u1", "nf4", "f4e2m1", "f8e4m3", "f8e5m2"}
 _SHAPES = {"i64", "i32", "u64", "u32", "i16", "u16", "boolean", "string"}
-_MOVING = {"Reshape", "Squeeze", "Unsqueeze", "Transpose", "MaxPool", "Relu", "Slice", "StridedSlice", "Gather", "Split",
+MOVING = {"Reshape", "Squeeze", "Unsqueeze", "Transpose", "MaxPool", "Relu", "Slice", "StridedSlice", "Gather", "Split",
            "VariadicSplit", "Pad", "Tile", "Broadcast", "ReduceMax", "Convert", "DepthToSpace", "SpaceToDepth"}  # fmt: skip
 """What hands integers on as integers."""
 
@@ -100,7 +100,7 @@ def reads_integers(value: Any, fixed: set[str]) -> bool:
         return True
     if node.get_name() in fixed:
         return any(is_small(root.output(0)) for root in _roots(value))
-    if node.get_type_name() in _MOVING:
+    if node.get_type_name() in MOVING:
         return reads_integers(node.input_value(0), fixed)
     if node.get_type_name() in ("Subtract", "Multiply"):
         return reads_integers(_scaled(node, fixed), fixed)

@@ -19,7 +19,7 @@ from lab.formats.tflite_files import (
     type_name,
 )
 
-_COMPUTE = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL"}
+COMPUTE = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "BATCH_MATMUL"}
 _FLOATS = {"FLOAT32", "FLOAT16"}
 
 
@@ -67,7 +67,7 @@ def weights_of(model: Any, graph: Any) -> dict[int, int]:
 
 def operator_macs(name: str, operator: Any, tensors: list[Any]) -> int:
     """Multiply-accumulate operations of one operator, for the batch that the file was written with."""
-    if name not in _COMPUTE:
+    if name not in COMPUTE:
         return 0
     first, second = (shape_of(tensors[i]) for i in operator.inputs[:2])
     output = prod(shape_of(tensors[operator.outputs[0]]))
@@ -87,6 +87,6 @@ def _float_operators(model: Any, graph: Any, operators: list[tuple[str, Any]]) -
         Counter(
             name
             for name, operator in operators
-            if name in _COMPUTE and not any(is_scaled_integer(graph.tensors[i]) for i in operator.inputs if i >= 0)
+            if name in COMPUTE and not any(is_scaled_integer(graph.tensors[i]) for i in operator.inputs if i >= 0)
         )
     )

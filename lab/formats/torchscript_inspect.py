@@ -10,7 +10,7 @@ from typing import Any
 from lab.formats.torch_packed import packed_tensors
 from lab.formats.torchscript_files import read_note, read_torchscript
 
-_MULTIPLYING = {
+MULTIPLYING = {
     f"aten::{name}"
     for name in (
         "_convolution", "_convolution_mode", "linear", "matmul", "bmm", "mm", "addmm", "gru", "lstm",
@@ -30,7 +30,7 @@ def inspect(path: Path) -> dict[str, Any]:
         "parameters": sum(_stored(graph)),
         "macs": None,
         "operators": dict(operators),
-        "float_operators": {n: c for n, c in operators.items() if integer and n in _MULTIPLYING},
+        "float_operators": {n: c for n, c in operators.items() if integer and n in MULTIPLYING},
     }
 
 

@@ -1,0 +1,130 @@
+"""Which operators between DequantizeLinear and QuantizeLinear a runtime can turn into one that computes in integers.
+
+Source: the selectors that ONNX Runtime registers for its CPU provider (onnxruntime/core/optimizer/qdq_transformer/
+selectors_actions/qdq_selector_action_transformer.cc): it takes 8-bit numbers there, not 16-bit ones.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.formats.onnx_contrib import attributes
+
+DENSE = {"MatMul", "Gemm"}
+"""Need no QuantizeLinear behind them."""
+_CLIPPING = {"Relu", "Clip"}
+"""Disappear into the range of the QuantizeLinear behind them."""
+MOVING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "MaxPool", "Gather", "Slice", "Split", "Resize", "Expand",
+          "Tile", "DepthToSpace", "SpaceToDepth", "Identity"}  # fmt: skip
+"""Hand integers on as integers."""
+_FUSIBLE = {"Conv", "Add", "Mul", "AveragePool", "GlobalAveragePool", "LeakyRelu", "Sigmoid", "Softmax", "Concat", "Where",
+            *DENSE, *_CLIPPING, *MOVING}  # fmt: skip
+
+
+@dataclass
+class Fused:
+    """What a runtime can fuse; nodes are known by their first output.
+
+    Attributes:
+        integer: nodes that compute in integers.
+        absorbed: quantizing and clipping nodes that become a part of them, and weights' dequantizations.
+        quantized_by: node of `integer` -> the QuantizeLinear whose output it makes.
+        pairs: how many DequantizeLinear nodes read a QuantizeLinear, none of the two beside a node that computes in integers.
+    """
+
+    integer: set[str] = field(default_factory=set)
+    absorbed: set[str] = field(default_factory=set)
+    quantized_by: dict[str, str] = field(default_factory=dict)
+    pairs: int = 0
+
+
+def fused(model: Any, fixed: set[str], narrow: set[str]) -> Fused:
+    """See `Fused`.
+
+    Args:
+        fixed: tensors that depend on no input.
+        narrow: tensors of 8-bit integers.
+    """
+    return _Finder(model, fixed, narrow).run()
+
+
+class _Finder:
+    def __init__(self, model: Any, fixed: set[str], narrow: set[str]) -> None:
+        self.nodes, self.fixed, self.narrow = list(model.graph.node), fixed, narrow
+        self.maker = {name: node for node in self.nodes for name in node.output}
+        self.readers: dict[str, list[Any]] = defaultdict(list)
+        for node in self.nodes:
+            for name in node.input:
+                self.readers[name].append(node)
+        self.given = {value.name for value in model.graph.output}
+        self.found = Fused()
+
+    def run(self) -> Fused:
+        for node in self.nodes:
+            if node.op_type in _FUSIBLE and node.output[0] not in self.fixed and self._takes_integers(node):
+                self._try(node)
+        for node in self.nodes:
+            if node.op_type == "DequantizeLinear" and self._is_absorbed(node):
+                self.found.absorbed.add(node.output[0])
+        self.found.pairs = sum(1 for node in self.nodes if self._is_in_vain(node))
+        return self.found
+
+    def _takes_integers(self, node: Any) -> bool:
+        """Whether all activations that it reads, and the weights of its product, are dequantized from 8 bits."""
+        read = [name for name in node.input if name and name not in self.fixed]
+        factors = list(node.input[:2]) if node.op_type in {"Conv", *DENSE} else []
+        return bool(read) and all(self._dequantizes(name) for name in {*read, *factors})
+
+    def _dequantizes(self, name: str) -> bool:
+        maker = self.maker.get(name)
+        return maker is not None and maker.op_type == "DequantizeLinear" and maker.input[0] in self.narrow
+
+    def _try(self, node: Any) -> None:
+        between, ends = self._behind(node)
+        quantizers = [end for end in ends if end.op_type == "QuantizeLinear" and end.output[0] in self.narrow]
+        if ends and len(quantizers) == len(ends):
+            self.found.absorbed.update(part.output[0] for part in (*between, *quantizers))
+            self.found.quantized_by[node.output[0]] = quantizers[0].output[0]
+        elif node.op_type not in DENSE:
+            return
+        self.found.integer.add(node.output[0])
+
+    def _behind(self, node: Any) -> tuple[list[Any], list[Any]]:
+        """Clipping nodes that only it feeds, and what reads the result; nothing where the result is an answer."""
+        between: list[Any] = []
+        while True:
+            name = (between[-1] if between else node).output[0]
+            readers = [] if name in self.given else self.readers[name]
+            if len(readers) != 1 or readers[0].op_type not in _CLIPPING:
+                return between, readers
+            between.append(readers[0])
+
+    def _is_absorbed(self, node: Any) -> bool:
+        """Whether everything that reads its numbers computes in integers, or with blocks of its weights."""
+        name = node.output[0]
+        readers = list(self._all_readers(name))
+        return (
+            bool(readers) and name not in self.given and all(self._reads_integers(reader, node) for reader in readers)
+        )
+
+    def _reads_integers(self, reader: Any, node: Any) -> bool:
+        blocks = reader.op_type == "MatMul" and attributes(node).get("block_size") and node.output[0] in self.fixed
+        return reader.output[0] in self.found.integer or bool(blocks)
+
+    def _all_readers(self, name: str) -> Iterator[Any]:
+        """What reads a tensor; weights are read behind what turns them."""
+        for reader in self.readers[name]:
+            if reader.output[0] in self.fixed:
+                yield from self._all_readers(reader.output[0])
+            else:
+                yield reader
+
+    def _is_in_vain(self, node: Any) -> bool:
+        maker = self.maker.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if maker is None or maker.op_type != "QuantizeLinear" or maker.output[0] in self.fixed:
+            return False
+        read_by = any(reader.output[0] in self.found.integer for reader in self.readers[node.output[0]])
+        return not read_by and maker.output[0] not in self.found.absorbed
