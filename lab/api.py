@@ -12,14 +12,19 @@ from typing import Any
 
 from lab import probing, registry
 from lab import recipe as recipes_
+from lab.analysis import scaling as scaling_
+from lab.analysis.differences import Difference, difference
 from lab.analysis.faithful import Pair
+from lab.analysis.front import baseline_of
 from lab.analysis.front import front as front_of
 from lab.analysis.sensitivity import KIND, Sensitivity, changed, groups_of, mixed_recipes
 from lab.analysis.sensitivity import sensitivity as sensitivity_of
 from lab.engine import estimating
+from lab.engine.doctor import REPEAT, SelfTest
 from lab.engine.estimating import Estimate
-from lab.errors import UnknownId, UsageError
+from lab.errors import LabError, UnknownId, UsageError
 from lab.evidence import Finding
+from lab.measure.check import Check
 from lab.plugs import Dataset, Metric, Provider, Runtime, Task, Technique, Training
 from lab.store import records
 from lab.store.blobs import keep, locate_card
@@ -332,22 +337,20 @@ def start_sensitivity(trial_id: str) -> str:
     Raises:
         UsageError: the trial's recipe has no step that lets layers be chosen.
     """
-    study_id = trial_id.rpartition("-")[0]
-    trial = next((t for t in records.trials(study_id) if t.id == trial_id), None)
-    if trial is None:
-        raise UnknownId(
-            "There is no trial of that id", given=trial_id, remedy="Look it up with: python -m lab show STUDY"
-        )
+    trial = _trial(trial_id)
     if (found := sensitivity_study(trial_id)) is not None:
         return found
-    spec = probing.sensitivity_spec(trial, records.study(study_id).spec, card_of(study_id))
+    spec = probing.sensitivity_spec(trial, records.study(trial.study).spec, card_of(trial.study))
     return start(spec, f"Layer by layer: {trial.name}")
 
 
 def sensitivity_study(trial_id: str) -> str | None:
     """The study that asks what each layer of a trial costs, or None."""
     alike = (
-        s for s in records.studies() if s.spec.about.get("trial") == trial_id and s.state not in ("failed", "cancelled")
+        s
+        for s in records.studies()
+        if (s.spec.about.get("kind"), s.spec.about.get("trial")) == (KIND, trial_id)
+        and s.state not in ("failed", "cancelled")
     )
     return next((s.id for s in alike), None)
 
@@ -585,3 +588,131 @@ def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
     from lab.explaining import explanations as found
 
     return found(study_id)
+
+
+def doctor(repeat: int = REPEAT) -> tuple[Check, ...]:
+    """Test this machine, which takes half a minute and must be alone: can timings be trusted, what can it compute, what is missing.
+
+    Args:
+        repeat: how often comparisons whose answer is known are made; 40 tell a rate.
+
+    Raises:
+        LabError: a study is running, or another self-test.
+    """
+    from lab.engine.doctor import self_test
+
+    return self_test(repeat).checks
+
+
+def start_self_test(repeat: int = REPEAT) -> None:
+    """Begin `doctor` in the background; `self_test_progress` and `last_self_test` tell what comes of it.
+
+    Raises:
+        LabError: a study is running, or another self-test.
+    """
+    from lab.engine.doctor import start_self_test as start_it
+
+    start_it(repeat)
+
+
+def self_test_progress() -> float | None:
+    """The share that is done of a self-test that runs now, in whatever process of this lab; None where none runs."""
+    from lab.engine.doctor import progress as how_far
+
+    return how_far()
+
+
+def self_test_failure() -> LabError | None:
+    """Why the last self-test that this process began came to nothing; None where it did not."""
+    from lab.engine.doctor import failure
+
+    return failure()
+
+
+def last_self_test() -> SelfTest | None:
+    """The last self-test of this machine, None where there was none."""
+    from lab.engine.doctor import last_self_test as last
+
+    return last()
+
+
+def known_checks() -> tuple[Check, ...]:
+    """What can be said of the lab on this machine at once, without a self-test: versions, what is missing, disk, database."""
+    from lab.engine.doctor_lab import KNOWN_AT_ONCE
+
+    return tuple(check() for check in KNOWN_AT_ONCE)
+
+
+def start_scaling(trial_id: str, threads: Sequence[int] | None = None, batches: Sequence[int] | None = None) -> str:
+    """Measure a trial and its float baseline with more threads, and with more items a call.
+
+    Args:
+        threads, batches: what is tried, see `lab.scaling_targets.scaling_spec`.
+
+    Returns:
+        the id of the study that does it, a new one unless one asks the same already.
+    """
+    from lab.scaling_targets import cores_of, same_targets, scaling_spec, studies_about
+
+    study_id = trial_id.rpartition("-")[0]
+    trial = next((t for t in records.trials(study_id) if t.id == trial_id), None)
+    if trial is None:
+        raise UnknownId(
+            "There is no trial of that id", given=trial_id, remedy="Look it up with: python -m lab show STUDY"
+        )
+    spec = scaling_spec(trial, records.study(study_id).spec, cores_of(trial), threads, batches)
+    known = next((s.id for s in studies_about(trial_id) if same_targets(s.spec, spec)), None)
+    return known or start(spec, f"Threads and batches: {trial.name}")
+
+
+def scaling_study(trial_id: str) -> str | None:
+    """The newest study that asks how a trial's time grows with threads and batches, or None."""
+    from lab.scaling_targets import studies_about
+
+    return next((s.id for s in studies_about(trial_id)), None)
+
+
+def scaling(study_id: str) -> scaling_.Scaling:
+    """What a study about threads and batches has found so far.
+
+    Raises:
+        UsageError: the study is about something else.
+    """
+    about = records.study(study_id).spec.about
+    if about.get("kind") != scaling_.KIND:
+        raise UsageError("This study does not ask how time grows with threads and batches", given=study_id,
+                         remedy="Start one with: python -m lab scaling TRIAL")  # fmt: skip
+    return scaling_.scaling(about, records.trials(study_id))
+
+
+def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...]:
+    """How a trial differs from another one, by default its float baseline: items and rounds are paired where they can be.
+
+    Raises:
+        UnknownId: there is no such trial.
+    """
+    trial = _trial(trial_id)
+    others = trials(trial.study)
+    other = baseline_of(trial, others) if other_id is None else _trial(other_id)
+    metrics = available_metrics() if other else {}
+    found = [difference(id_, trial, other) for id_ in metrics if other]
+    return tuple(d for d in found if d)
+
+
+def measuring_seconds(study_id: str) -> float:
+    """Seconds that a study spent measuring latency and memory, while nothing else of the lab ran."""
+    return sum(j["finished_at"] - j["started_at"] for j in records.jobs(study_id) if j["kind"] == "measure")
+
+
+def _trial(trial_id: str) -> Trial:
+    """One trial.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    found = next((t for t in records.trials(trial_id.rpartition("-")[0]) if t.id == trial_id), None)
+    if found is None:
+        raise UnknownId(
+            "There is no trial of that id", given=trial_id, remedy="Look it up with: python -m lab show STUDY"
+        )
+    return found

@@ -332,6 +332,20 @@ def serve(port: int, headless: bool, address: str) -> None:
     run(port, headless, address)
 
 
+def doctor(repeat: int, json_file: Path | None) -> None:
+    """Test this machine: can its timings be trusted, what can it compute, and what is missing."""
+    from lab.plots.doctor import doctor_lines
+
+    _check_writable(json_file)
+    print("  testing this machine, half a minute or more: leave it alone", file=sys.stderr)
+    lab.doctor(repeat)
+    found = lab.last_self_test()
+    if found is not None and json_file is not None:
+        _write(found.to_json(), json_file)
+    if found is not None and str(json_file) != "-":
+        print(*doctor_lines(found.checks), sep="\n")
+
+
 def _show_progress() -> Callable[[Any], None]:
     def say(p: Any) -> None:
         left = f", about {p.seconds_left:.0f} s left" if p.seconds_left is not None else ""
@@ -489,6 +503,24 @@ def _sensitivity_arguments(p: argparse.ArgumentParser) -> None:
     _writes_json(p)
 
 
+def _doctor_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "--repeat",
+        type=_positive,
+        default=3,
+        metavar="N",
+        help="comparisons whose answer is known (default 3); 40 tell a rate, in two minutes",
+    )
+    _writes_json(p)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
 def _export_arguments(p: argparse.ArgumentParser) -> None:
     _of_study(p)
     p.add_argument("--to", type=Path, required=True, metavar="FILE", help="FILE.csv, .parquet, .json or .lab")
@@ -531,5 +563,5 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
     models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: _sensitivity_arguments, explain: _explain_arguments, studies: lambda p: None,
-    resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, serve: _serve_arguments,
+    resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, doctor: _doctor_arguments, serve: _serve_arguments,
 }  # fmt: skip

@@ -33,17 +33,24 @@ def in_a_process(*arguments: str) -> str:
     return done.stdout
 
 
+def measured(folder: Path) -> Roofline:
+    in_a_process("-m", "lab.measure.roofline", "1", str(folder / "answer.json"))
+    return Roofline.from_json(json.loads((folder / "answer.json").read_text()))
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Roofline:
-    to = tmp_path_factory.mktemp("roofline") / "answer.json"
-    in_a_process("-m", "lab.measure.roofline", "1", str(to))
-    return Roofline.from_json(json.loads(to.read_text()))
+    return measured(tmp_path_factory.mktemp("roofline"))
 
 
 @pytest.mark.slow
-def test_the_float_rate_is_that_of_another_librarys_product(found: Roofline) -> None:
-    other = float(in_a_process("-c", SGEMM))
-    assert 0.5 < found.flops["float32"] / other < 2.0
+def test_the_float_rate_is_that_of_another_librarys_product(found: Roofline, tmp_path: Path) -> None:
+    """The best of up to three tries each: other programs may disturb one of them."""
+    mine, other = found.flops["float32"], float(in_a_process("-c", SGEMM))
+    for _ in range(2):
+        if not 0.5 < mine / other < 2.0:
+            mine, other = max(mine, measured(tmp_path).flops["float32"]), max(other, float(in_a_process("-c", SGEMM)))
+    assert 0.5 < mine / other < 2.0
 
 
 @pytest.mark.slow

@@ -1,0 +1,256 @@
+"""Whether timings here can be trusted: the clock, the steadiness of the processor, and what the lab's own rounds find where the answer is known."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import pairwise
+from pathlib import Path
+from statistics import NormalDist, median
+from typing import Any
+
+from lab.measure import doctor_models
+from lab.measure.check import Check
+from lab.measure.gate import pace_s
+from lab.measure.rounds import Protocol, time_rounds
+from lab.statistics import Ratio, paired_ratio
+from lab.types import StudySpec
+
+SLOW_READING_S = 1e-6
+WATCH_S, WINDOW_S, UNSTEADY = 2.0, 0.05, 0.10
+SLOWER, HARD_TO_SEE = 0.05, 0.05
+POWER, MANY, FEWEST_PAIRS = 0.8, 10, 6
+"""With fewer than six pairs no signed-rank test can reach 5 %."""
+Call = Callable[[], Any]
+
+
+def timer(readings: int = 20_000) -> Check:
+    """How finely the clock can be read, and what a reading costs."""
+    clock = time.perf_counter
+    seen = [clock() for _ in range(readings)]
+    steps = [b - a for a, b in pairwise(seen)]
+    cost, finest = (seen[-1] - seen[0]) / readings, min((s for s in steps if s > 0), default=math.inf)
+    slow = cost > SLOW_READING_S
+    text = f"Reading the clock takes {1e9 * cost:.0f} ns, so that a call of {1e6 * 100 * cost:.0f} µs or more is timed within 1 %."
+    return Check("timer", "Timer", "warning" if slow else "ok", text, {"reading_s": cost, "finest_step_s": finest},
+                 "The clock source is slow; see /sys/devices/system/clocksource/clocksource0/current_clocksource (tsc is quick)." if slow else "")  # fmt: skip
+
+
+def steadiness(watch_s: float = WATCH_S, loop: Callable[[], float] = pace_s) -> Check:
+    """Whether the same loop always takes as long: it computes the same and waits for nothing."""
+    windows: list[float] = []
+    end = time.perf_counter() + watch_s
+    while time.perf_counter() < end:
+        windows.append(_window(loop))
+    fastest, slowest = min(windows), max(windows)
+    spread = slowest / fastest - 1
+    figures = {"spread": spread, "fastest_loop_s": fastest, "slowest_loop_s": slowest, "watched_s": watch_s}
+    text = f"The same loop took up to {100 * spread:.0f} % longer at its slowest than at its quickest within {watch_s:.0f} s."
+    unsteady = spread > UNSTEADY
+    return Check("steadiness", "Steadiness", "warning" if unsteady else "ok", text, figures,
+                 "Stop what else runs. On a virtual machine it may be a neighbour: trust paired comparisons within a study, and measure "
+                 "again before you compare studies." if unsteady else "")  # fmt: skip
+
+
+def _window(loop: Callable[[], float]) -> float:
+    end, seen = time.perf_counter() + WINDOW_S, [loop()]
+    while time.perf_counter() < end:
+        seen.append(loop())
+    return median(seen)
+
+
+# --- comparisons whose answer is known ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the lab's rounds said of two variants that are the same, and of one that is slower by SLOWER.
+
+    Attributes:
+        of: what was timed.
+        same, slower: one ratio a repetition; rounds, disturbed: how many there were in all.
+    """
+
+    of: str
+    same: tuple[Ratio, ...]
+    slower: tuple[Ratio, ...]
+    rounds: int
+    disturbed: int
+
+
+@cache
+def compared(repeat: int) -> Compared:
+    """Measure so many times as a study does: the same file loaded twice, and once with a delay after each call."""
+    same, slower, turns = [], [], list[Mapping[str, Any]]()
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(repeat):
+            of, load = doctor_models.loader(Path(folder))
+            first, second = load(), load()
+            found = time_rounds({"a": first, "b": second, "slower": delayed(first, SLOWER)}, protocol(number))
+            same.append(ratio(found["a"], found["b"]))
+            slower.append(ratio(found["a"], found["slower"]))
+            turns += [turn for each in found.values() for turn in each]
+    return Compared(of, tuple(same), tuple(slower), len(turns), sum(bool(t["contended"]) for t in turns))
+
+
+def protocol(seed: int) -> Protocol:
+    """A study's own, unless it was asked for otherwise."""
+    usual = StudySpec("")
+    return Protocol(usual.rounds, usual.runs, usual.turn_s, usual.precision, usual.budget_s, 1, seed)
+
+
+def delayed(call: Call, by: float) -> Call:
+    """The call and then a wait of a known share of what it usually takes; the wait keeps the processor busy."""
+    clock = time.perf_counter
+    for _ in range(20):
+        call()
+    usual = median(_timed(call) for _ in range(200))
+
+    def slower() -> None:
+        call()
+        end = clock() + by * usual
+        while clock() < end:
+            pass
+
+    return slower
+
+
+def _timed(call: Call) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def ratio(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> Ratio:
+    """The paired ratio of the medians of undisturbed rounds that both have; of all rounds where those are too few."""
+    first, second = _medians(a, clean=True), _medians(b, clean=True)
+    if len(first.keys() & second.keys()) < FEWEST_PAIRS:
+        first, second = _medians(a, clean=False), _medians(b, clean=False)
+    both = sorted(first.keys() & second.keys())
+    return paired_ratio([first[n] for n in both], [second[n] for n in both])
+
+
+def _medians(turns: Sequence[Mapping[str, Any]], *, clean: bool) -> dict[int, float]:
+    return {t["round"]: median(t["samples"]) for t in turns if not (clean and t["contended"])}
+
+
+def false_differences(repeat: int) -> Check:
+    """A/A: how often the same file, loaded twice, is called faster or slower than itself."""
+    found = compared(repeat)
+    false, n = sum(r.differs for r in found.same), len(found.same)
+    worst = max((abs(r.value - 1) for r in found.same), default=0.0)
+    figures = {"false_differences": false, "repetitions": n, "rate": false / n, "largest_difference": worst,
+               "ratios": [r.value for r in found.same], "p_values": [r.p for r in found.same], "rounds": found.rounds,
+               "disturbed_rounds": found.disturbed}  # fmt: skip
+    text = (f"{found.of}, loaded twice, was called different from itself in {false} of {n} measurements (5 % are expected); "
+            f"at most {100 * worst:.1f} % lay between both. {found.disturbed} of {found.rounds} turns were disturbed.")  # fmt: skip
+    if found.disturbed > found.rounds / 2:
+        return Check(
+            "a_a",
+            "A/A test",
+            "warning",
+            text,
+            figures,
+            "Most turns were disturbed: end what else runs, and test again.",
+        )
+    bad = at_least(false, n, 0.05) < 0.05
+    return Check("a_a", "A/A test", "warning" if bad else "ok", text, figures,
+                 "Differences in studies made now are not to be trusted: see what is unsteady or contended, and measure again." if bad else "")  # fmt: skip
+
+
+def at_least(k: int, n: int, p: float) -> float:
+    """Chance of k or more hits in n tries that hit with chance p each."""
+    return sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k, n + 1))
+
+
+def detection(repeat: int) -> Check:
+    """A/B: whether a variant that is slower by 5 % is told apart, and what difference could be told apart just so."""
+    found = compared(repeat)
+    limit, seen, n = (
+        detection_limit(found.same),
+        sum(r.differs and r.value > 1 for r in found.slower),
+        len(found.slower),
+    )
+    usual = median(r.value for r in found.slower) - 1
+    figures = {"detection_limit": limit, "slower_by": SLOWER, "seen": seen, "repetitions": n, "measured_slower_by": usual,
+               "ratios": [r.value for r in found.slower], "p_values": [r.p for r in found.slower]}  # fmt: skip
+    text = (f"A variant made {100 * SLOWER:.0f} % slower was told apart in {seen} of {n} measurements, as {100 * usual:.1f} % slower. "
+            f"A difference of {100 * limit:.1f} % would be seen in {100 * POWER:.0f} of 100.")  # fmt: skip
+    hard = limit > HARD_TO_SEE
+    return Check("a_b", "Detection limit", "warning" if hard else "ok", text, figures,
+                 "Ask for more rounds, or for a quieter machine, before you rely on small differences." if hard else "")  # fmt: skip
+
+
+def detection_limit(same: Sequence[Ratio]) -> float:
+    """The smallest relative difference that a paired comparison sees with POWER, told by those where there is none.
+
+    Its standard error is a quarter of the interval's width, nearly; where there are many repetitions, their own spread around no
+    difference, if that is more: what differs between two loads of a file is the same in all rounds of one repetition.
+    """
+    errors = [(math.log(r.high) - math.log(r.low)) / 2 / _Z for r in same]
+    spread = math.sqrt(sum(math.log(r.value) ** 2 for r in same) / len(same)) if len(same) >= MANY else 0.0
+    return math.expm1((_Z + NormalDist().inv_cdf(POWER)) * max(median(errors), spread))
+
+
+_Z = NormalDist().inv_cdf(0.975)
+
+
+# --- more threads -----------------------------------------------------------------------------------------------------------
+
+
+def thread_scaling(cores: int, lasting_s: float = 0.1, rounds: int = 4) -> Check:
+    """What 1, 2, 4 … threads bring a convolution in ONNX Runtime."""
+    counts = [n for n in (2**i for i in range(12)) if n < cores] + [cores]
+    with tempfile.TemporaryDirectory() as folder:
+        loads = {n: doctor_models.wide(Path(folder), n) for n in counts}
+        if None in loads.values():
+            return Check(
+                "threads",
+                "Threads",
+                "unavailable",
+                "There is no ONNX Runtime to try more threads in.",
+                {},
+                "pip install onnx onnxruntime.",
+            )
+        seconds = dict.fromkeys(counts, math.inf)
+        for _ in range(rounds):
+            for n in counts:
+                seconds[n] = min(seconds[n], _median_s(loads[n](), lasting_s))  # type: ignore[misc]
+    return scaling(seconds)
+
+
+def _median_s(call: Call, lasting_s: float) -> float:
+    call()
+    end, seen = time.perf_counter() + lasting_s, [_timed(call)]
+    while time.perf_counter() < end:
+        seen.append(_timed(call))
+    return median(seen)
+
+
+def scaling(seconds: Mapping[int, float]) -> Check:
+    """What so many threads bring, told by the seconds of one call with each number of them."""
+    speedups = {n: seconds[1] / s for n, s in seconds.items()}
+    most = max(seconds)
+    figures = {"seconds": {str(n): s for n, s in seconds.items()}, "speedup": {str(n): x for n, x in speedups.items()},
+               "efficiency": {str(n): x / n for n, x in speedups.items()}}  # fmt: skip
+    if most == 1:
+        return Check("threads", "Threads", "ok", "There is one core: more threads cannot help.", figures)
+    weak = speedups[most] < 0.6 * most
+    text = f"{most} threads are {speedups[most]:.2f} times as fast as one ({100 * speedups[most] / most:.0f} % of the ideal)."
+    return Check("threads", "Threads", "warning" if weak else "ok", text, figures,
+                 "Cores may be two halves of one (hyper-threads), or busy: one thread is steadier and nearly as fast." if weak else "")  # fmt: skip
+
+
+def timing_checks(repeat: int, cores: int) -> tuple[Callable[[], Check], ...]:
+    """The checks of this file, ready to be run."""
+    return (
+        timer,
+        steadiness,
+        partial(false_differences, repeat),
+        partial(detection, repeat),
+        partial(thread_scaling, cores),
+    )

@@ -1,0 +1,70 @@
+"""The machine's roofline: how fast an operator can be at best, by how much it computes for each byte that it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lab.evidence import Roofline
+from lab.plots import formats, theme
+
+HEIGHT = 340
+LEAST, MOST = 0.03, 3e3
+"""Operations for each byte, from adding vectors to products of large matrices."""
+SHOWN = ((16_000, "nearest cache"), (1_000_000, "middle cache"), (64_000_000, "memory"))
+
+
+@dataclass(frozen=True)
+class Roof:
+    """One line of the plot.
+
+    Attributes:
+        points: (operations for each byte, operations a second).
+        fades: True for what is bounded by bandwidth.
+    """
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    fades: bool
+
+
+def roofline_info(found: Roofline) -> tuple[Roof, ...]:
+    """Slopes of the bandwidths, from the left up to the highest roof, and flat roofs of the rates, from the steepest slope on.
+
+    Returns:
+        the slopes, the fastest first, then the roofs, the highest first.
+    """
+    highest = max(found.flops.values())
+    bandwidths = [(name, found.bandwidth(size)) for size, name in SHOWN]
+    steepest = max(b for _, b in bandwidths)
+    slopes = [
+        Roof(f"{name}, {_rate(b, 'B')}", ((LEAST, LEAST * b), (highest / b, highest)), True) for name, b in bandwidths
+    ]
+    roofs = [Roof(f"{name}, {_rate(rate, 'FLOP' if 'float' in name else 'OP')}", ((rate / steepest, rate), (MOST, rate)), False)
+             for name, rate in sorted(found.flops.items(), key=lambda f: -f[1])]  # fmt: skip
+    return (*slopes, *roofs)
+
+
+def _rate(per_s: float, unit: str) -> str:
+    divisor, prefix = (1e12, "T") if per_s >= 1e12 else (1e9, "G")
+    return f"{formats.digits(per_s / divisor)} {prefix}{unit}/s"
+
+
+def roofline_figure(found: Roofline, mode: theme.Mode = "light") -> Any:
+    """Draw it, both axes logarithmic."""
+    import plotly.graph_objects as go
+
+    palette = (theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0], *theme.OKABE_ITO[1:])
+    figure, ink = go.Figure(), theme.INKS[mode]
+    drawn: Sequence[Roof] = roofline_info(found)
+    for number, roof in enumerate(drawn):
+        x, y = zip(*roof.points, strict=True)
+        line = {"color": palette[number % len(palette)], "dash": "dash" if roof.fades else "solid", "width": 2}
+        figure.add_scatter(
+            x=x, y=y, mode="lines", name=roof.name, line=line, hovertemplate=f"{roof.name}<extra></extra>"
+        )
+    figure.update_layout(template=theme.template(mode), height=HEIGHT)
+    figure.update_xaxes(title="Operations for each byte moved", type="log", color=ink.text, dtick=1)
+    figure.update_yaxes(title="Operations a second", type="log", color=ink.text, exponentformat="SI", dtick=1)
+    return figure
