@@ -51,7 +51,9 @@ def providers() -> tuple[Provider, ...]:
     )  # fmt: skip
 
 
-def open_session(path: str, threads: int = 1, level: str = "all", provider: str = CPU, write_to: str = "") -> Any:
+def open_session(
+    path: str, threads: int = 1, level: str = "all", provider: str = CPU, write_to: str = "", profile_to: str = ""
+) -> Any:
     """An InferenceSession.
 
     Args:
@@ -60,6 +62,7 @@ def open_session(path: str, threads: int = 1, level: str = "all", provider: str 
         level: one of LEVELS.
         provider: one of PROVIDERS; the CPU computes what it does not know.
         write_to: a file for the optimized graph, or "".
+        profile_to: where the profiler's record begins to be named, or "" for none.
 
     Raises:
         InvalidOption: the installed build lacks the provider.
@@ -70,6 +73,8 @@ def open_session(path: str, threads: int = 1, level: str = "all", provider: str 
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level, options.optimized_model_filepath = _LOG_ERRORS, write_to
     options.graph_optimization_level = getattr(package.GraphOptimizationLevel, LEVELS[level])
+    if profile_to:
+        options.enable_profiling, options.profile_file_prefix = True, profile_to
     if provider != CPU:
         options.add_session_config_entry(_RECORDING, "1")
     chosen = list(dict.fromkeys([own, PROVIDERS[CPU][0]]))

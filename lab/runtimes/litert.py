@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile, InvalidOption
+from lab.evidence import Profile
 from lab.formats.batching import BATCH, REMEDY, batch_size
 from lab.lazy import np
 from lab.options import Option
@@ -184,6 +185,12 @@ def _load(path: str, options: Mapping[str, Any]) -> LiteRTSession:
     return HalfSession(str(path), threads)
 
 
+def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
+    from lab.runtimes._litert_profile import profile
+
+    return profile(_load(path, options), str(path), options, item, runs)
+
+
 RUNTIME = Runtime(
     id="litert",
     title="LiteRT (CPU)",
@@ -217,4 +224,5 @@ RUNTIME = Runtime(
     requires=("ai-edge-litert",),
     version_of="ai-edge-litert",
     providers=providers,
+    profile=_profile,
 )  # fmt: skip

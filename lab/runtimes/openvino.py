@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile, InvalidOption
+from lab.evidence import Profile
 from lab.formats.batching import BATCH, REMEDY, batch_size
 from lab.formats.feeding import batches
 from lab.formats.openvino_files import mapped, openvino, read_model, reason
@@ -40,21 +41,22 @@ class OpenVinoSession:
     answers batches of some quantized models wrongly (a mean that is scaled by channel and quantized).
     """
 
-    def __init__(self, path: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, options: Mapping[str, Any], counting: bool = False) -> None:
+        """Load a file; `counting` times each operator, which costs time."""
         graph, self._weights = mapped(path)  # the model reads them where they lie
         model = self._read(graph, path)
         batch, feed = batch_size(options), _info(_the_only_input(model))
         shape = _shape(feed.shape, batch)
         self.input = TensorInfo((batch, *feed.shape[1:]), feed.dtype) if batch > 1 else feed
         self.output = _info(model.output(0))
-        config = {**_config(options), **_workaround(graph, model)}
+        config = {**_config(options), **_workaround(graph, model), **({"PERF_COUNT": True} if counting else {})}
         try:
             compiled = _compiled(model, shape, config)
         except RuntimeError as error:  # some quantized graphs compile for free axes only
             if batch > 1 and feed.shape[0] is not None:
                 raise _no_batch(batch, path, error) from error
             compiled = self._compiled_free(graph, config, path)
-        self._request = compiled.create_infer_request()
+        self.compiled, self._request = compiled, compiled.create_infer_request()
         self._tensor = openvino().Tensor(model.input(0).get_element_type(), openvino().Shape(shape))
         self._request.set_input_tensor(self._tensor)
         self._infer, self._output, self._source = (
@@ -72,6 +74,10 @@ class OpenVinoSession:
         except RuntimeError as error:
             raise InvalidFile(f"OpenVINO cannot compile this file for the CPU: {reason(error)}", given=path,
                               remedy="Choose another technique, or run the file in another runtime") from error  # fmt: skip
+
+    def counters(self) -> list[Any]:
+        """ProfilingInfo of each operator where they are counted: averages of all calls until now."""
+        return list(self._request.get_profiling_info())
 
     def prepare(self, x: Array) -> Array:
         """The batch in the type that the model takes."""
@@ -158,6 +164,13 @@ def _load(path: str, options: Mapping[str, Any]) -> OpenVinoSession:
     return OpenVinoSession(str(path), options)
 
 
+def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
+    from lab.runtimes._openvino_profile import profile
+
+    counting, (graph, _) = OpenVinoSession(str(path), options, counting=True), mapped(path)
+    return profile(_load(path, options), counting, graph, item, runs)
+
+
 _DEVICES = {
     "CPU": "OpenVINO's CPU plug-in runs on any x86-64 or ARM64 processor",
     "GPU": "needs an Intel graphics processor and its OpenCL driver (package intel-opencl-icd)",
@@ -209,4 +222,5 @@ RUNTIME = Runtime(
     toolchain="nncf",
     presets=("standard", "full"),
     providers=_providers,
+    profile=_profile,
 )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.errors import InvalidFile
+from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
 from lab.formats.ort_sessions import CPU, LEVELS, PROVIDERS, onnxruntime, open_session, providers
 from lab.formats.refusals import ORT, refusal
@@ -60,6 +61,12 @@ def _load(path: str, options: Mapping[str, Any]) -> OrtSession:
     return OrtSession(str(path), int(options.get("threads", 1)), level, provider, batch_size(options))
 
 
+def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
+    from lab.runtimes._ort_profile import profile
+
+    return profile(_load(path, options), path, options, item, runs)
+
+
 RUNTIME = Runtime(
     id="ort",
     title="ONNX Runtime",
@@ -90,6 +97,7 @@ RUNTIME = Runtime(
         ),
     ),
     providers=providers,
+    profile=_profile,
     requires=("onnxruntime",),
     version_of="onnxruntime",
 )  # fmt: skip

@@ -1,0 +1,175 @@
+"""LiteRT's C library with its profiler, which the Python package's classes do not reach: a compiled model that times its operators.
+
+The library's functions have no stable binary interface: what is here fits the versions named in VERSIONS, and others are refused.
+Source: headers of github.com/google-ai-edge/LiteRT, litert/c.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import byref, c_char_p, c_int, c_size_t, c_void_p
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lab.errors import InvalidFile, LabError
+from lab.lazy import np
+from lab.plugs import Array
+
+VERSIONS = ("2.3.",)
+WHOLE, OPERATOR, DELEGATED = 1, 2, 8
+"""Types of events: a part of a call, an operator that LiteRT's own kernels ran, one that a delegate ran."""
+_CPU, _WRITE, _TYPE_BYTES = 1, 1, 1024
+_EVENT = [("tag", "u8"), ("type", "u4"), ("pad", "u4"), ("start", "u8"), ("elapsed", "u8"), ("memory", "u8", 6),
+          ("index", "i8"), ("graph", "i8"), ("source", "u4"), ("rest", "u4")]  # fmt: skip
+"""ProfiledEventData."""
+
+
+class Event(NamedTuple):
+    """Times in µs; the operator's index in its subgraph or delegate. Those of delegates do not tell when they began (0)."""
+
+    tag: str
+    type: int
+    start: int
+    elapsed: int
+    node: int
+    graph: int
+
+
+class ProfiledModel:
+    """A TFLite file in the library, on the CPU, whose operators are timed while `recording`."""
+
+    def __init__(self, path: str, settings: str) -> None:
+        """Open a file.
+
+        Args:
+            settings: of the CPU, as the library reads them: "num_threads = 1" and so on, a line each.
+
+        Raises:
+            LabError: this version of the package is not known here.
+            InvalidFile: LiteRT refuses the file.
+        """
+        self._library, self._path = _library(), path
+        with _silent():
+            self._open(path, settings)
+        graph = self._made("LiteRtGetModelSubgraph", self._model, c_size_t(0))
+        self._feeds, self._fetches = self._buffers("Input", graph), self._buffers("Output", graph)
+
+    def _open(self, path: str, settings: str) -> None:
+        self._environment = self._made("LiteRtCreateEnvironment", c_int(0), None)
+        self._model = self._made("LiteRtCreateModelFromFile", self._environment, path.encode())
+        options = self._made("LiteRtCreateOptions")
+        self._call("LiteRtSetOptionsHardwareAccelerators", options, c_int(_CPU))
+        for name, text in (("runtime_options_string", "enable_profiling = true"), ("xnnpack", settings)):
+            self._call("LiteRtAddOpaqueOptions", options, self._opaque(name, text))
+        self._compiled = self._made("LiteRtCreateCompiledModel", self._environment, self._model, options)
+        self._call("LiteRtDestroyOptions", options)
+        self._profiler = self._made("LiteRtCompiledModelGetProfiler", self._compiled)
+
+    def _opaque(self, name: str, text: str) -> c_void_p:
+        """Options as text, which the library frees when it is through with them."""
+        system = ctypes.CDLL(None)
+        system.strdup.restype = c_void_p
+        copy = c_void_p(system.strdup(f"{text}\n".encode()))
+        return self._made("LiteRtCreateOpaqueOptions", name.encode(), copy, ctypes.cast(system.free, c_void_p))
+
+    def _buffers(self, kind: str, graph: c_void_p) -> Any:
+        count = c_size_t()
+        self._call(f"LiteRtGetNumSubgraph{kind}s", graph, byref(count))
+        return (c_void_p * count.value)(*(self._buffer(kind, graph, c_size_t(i)).value for i in range(count.value)))
+
+    def _buffer(self, kind: str, graph: c_void_p, index: c_size_t) -> c_void_p:
+        type_ = ctypes.create_string_buffer(_TYPE_BYTES)
+        self._call("LiteRtGetRankedTensorType", self._made(f"LiteRtGetSubgraph{kind}", graph, index), type_)
+        needs = self._made(f"LiteRtGetCompiledModel{kind}BufferRequirements", self._compiled, c_size_t(0), index)
+        return self._made("LiteRtCreateManagedTensorBufferFromRequirements", self._environment, type_, needs)
+
+    def feed(self, x: Array) -> None:
+        """What every call reads: the input as the file takes it.
+
+        Raises:
+            InvalidFile: it is of another size.
+        """
+        size, data = c_size_t(), np.ascontiguousarray(x)
+        self._call("LiteRtGetTensorBufferPackedSize", c_void_p(self._feeds[0]), byref(size))
+        if size.value != data.nbytes:
+            raise InvalidFile("LiteRT's profiler takes the batch that the file was made for", allowed=f"{size.value} bytes",
+                              given=f"{data.nbytes} bytes", remedy="Profile it with batch 1")  # fmt: skip
+        place = c_void_p()
+        self._call("LiteRtLockTensorBuffer", c_void_p(self._feeds[0]), byref(place), c_int(_WRITE))
+        ctypes.memmove(place, data.ctypes.data, data.nbytes)
+        self._call("LiteRtUnlockTensorBuffer", c_void_p(self._feeds[0]))
+
+    def run(self) -> None:
+        """One call."""
+        self._call("LiteRtRunCompiledModel", self._compiled, c_size_t(0), c_size_t(len(self._feeds)), self._feeds,
+                   c_size_t(len(self._fetches)), self._fetches)  # fmt: skip
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Time operators until the block ends."""
+        self._call("LiteRtResetProfiler", self._profiler)
+        self._call("LiteRtStartProfiler", self._profiler)
+        yield
+        self._call("LiteRtStopProfiler", self._profiler)
+
+    def events(self) -> list[Event]:
+        """What was recorded, in the order in which it began."""
+        count = c_int()
+        self._call("LiteRtGetNumProfilerEvents", self._profiler, byref(count))
+        found = np.zeros(max(count.value, 1), dtype=_EVENT)
+        self._call("LiteRtGetProfilerEvents", self._profiler, count, found.ctypes.data_as(c_void_p))
+        return [
+            Event(_text(e["tag"]), *(int(e[field]) for field in ("type", "start", "elapsed", "index", "graph")))
+            for e in found[: count.value]
+        ]
+
+    def close(self) -> None:
+        """Give everything back."""
+        for buffer in (*self._feeds, *self._fetches):
+            self._library.LiteRtDestroyTensorBuffer(c_void_p(buffer))
+        with _silent():
+            self._library.LiteRtDestroyCompiledModel(self._compiled)
+            self._library.LiteRtDestroyModel(self._model)
+            self._library.LiteRtDestroyEnvironment(self._environment)
+
+    def _made(self, name: str, *arguments: Any) -> c_void_p:
+        made = c_void_p()
+        self._call(name, *arguments, byref(made))
+        return made
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        if status := getattr(self._library, name)(*arguments):
+            raise InvalidFile(
+                f"LiteRT's library refuses this file in its profiler: {name} returns {status}", given=self._path
+            )
+
+
+def _library() -> ctypes.CDLL:
+    found = version("ai-edge-litert")
+    if not found.startswith(VERSIONS):
+        raise LabError("The profiler of this version of LiteRT is not known to the lab", allowed=", ".join(f"{v}x" for v in VERSIONS),
+                       given=found, remedy="Install ai-edge-litert 2.3")  # fmt: skip
+    import ai_edge_litert
+
+    return ctypes.CDLL(str(Path(ai_edge_litert.__file__).with_name("libLiteRt.so")))
+
+
+def _text(address: Any) -> str:
+    return (c_char_p(int(address)).value or b"").decode()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """The library tells on standard error what it is about to do; nothing turns that off."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,111 @@
+"""Where OpenVINO's time goes: the performance counters of its CPU plug-in."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from lab.errors import LabError
+from lab.evidence import Kind, OperatorTime, Profile
+from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said
+from lab.lazy import np
+from lab.plugs import Array, Session
+
+_PRECISIONS = {"i8": "int8", "u8": "int8", "f32": "float32", "bf16": "bfloat16", "f16": "float16", "i16": "int16",
+               "i32": "int32", "i64": "int64", "i4": "int4", "u4": "int4"}  # fmt: skip
+_TICK_S, _INTERRUPTED, BLOCKS = 1e-6, 1.2, 5
+_NOTE = ("OpenVINO counts whole microseconds: half of one is added for the fraction dropped at each run, half of one for that "
+         "of the average. Operators under a microsecond are left out.")  # fmt: skip
+_LAYER = re.compile(r'<layer [^>]*?name="([^"]*)" type="([^"]*)"')
+
+
+class Counting(Session, Protocol):
+    """A session whose operators are timed."""
+
+    compiled: Any
+
+    def counters(self) -> list[Any]:
+        """ProfilingInfo of each operator: averages of all calls until now."""
+        ...
+
+
+def profile(bare: Session, counting: Counting, graph: str, item: Array, runs: int) -> Profile:
+    """See `lab.plugs.Runtime.profile`.
+
+    Args:
+        bare, counting: the file, loaded with these options, without and with counters.
+        graph: the file's model.xml.
+
+    Raises:
+        LabError: the counters tell of no operator.
+    """
+    total, taken = _timed(bare, counting, fed(bare, item), max(runs // BLOCKS, 1))
+    types = {html.unescape(name): type_ for name, type_ in _LAYER.findall(graph)}
+    facts = {o.get_friendly_name(): _facts(o) for o in counting.compiled.get_runtime_model().get_ordered_ops()}
+    operators = [_operator(row, taken[row.node_name], facts.get(row.node_name, {}), types)
+                 for row in counting.counters() if taken[row.node_name] > 0]  # fmt: skip
+    if not operators:
+        raise LabError("OpenVINO's counters tell of no operator that takes a microsecond",
+                       remedy="Its parts are too quick to be told apart")  # fmt: skip
+    found, cost = fitted(operators, total)
+    return Profile(found, BLOCKS * max(runs // BLOCKS, 1), total, said(_NOTE, cost))
+
+
+def _timed(bare: Session, counting: Counting, x: Array, some: int) -> tuple[float, dict[str, float]]:
+    """Seconds of a whole call, and of each operator; 0.0 for one that takes less than a microsecond.
+
+    Counters are averages since the file was loaded. The first calls, which lay out weights, are taken out by what they
+    told then; an interrupted call is noticed in blocks of `some` calls, whose median then counts instead of the mean.
+    """
+    for _ in range(WARM_UP):
+        counting.run(x)
+    sums, totals = [_sums(counting, WARM_UP)], []
+    for block in range(1, BLOCKS + 1):
+        totals.append(in_turns(some, lambda: bare.run(x), lambda: counting.run(x), warm_up=0)[0])
+        sums.append(_sums(counting, WARM_UP + block * some))
+    return float(np.median(totals)), {name: _steady([s[name] for s in sums], some) for name in sums[0]}
+
+
+def _sums(counting: Counting, calls: int) -> dict[str, float]:
+    return {row.node_name: row.real_time.total_seconds() * calls for row in counting.counters()}
+
+
+def _steady(sums: Sequence[float], some: int) -> float:
+    """Seconds in one call, from the sums after each block."""
+    if sums[-1] == 0:
+        return 0.0
+    mean, middle = (sums[-1] - sums[0]) / (BLOCKS * some), float(np.median(np.diff(sums))) / some
+    return max(middle if mean > _INTERRUPTED * middle + 2 * _TICK_S else mean, 0.0) + _TICK_S
+
+
+def _facts(node: Any) -> dict[str, str]:
+    wanted = ("originalLayersNames", "outputPrecisions", "runtimePrecision")
+    info = node.get_rt_info()
+    return {key: str(getattr(info[key], "value", info[key])) for key in wanted if key in info}
+
+
+def _operator(row: Any, seconds: float, facts: Mapping[str, str], types: Mapping[str, str]) -> OperatorTime:
+    parts = {name: types[name] for name in facts.get("originalLayersNames", "").split(",") if name in types}
+    how, _, suffix = row.exec_type.rpartition("_")
+    place = f"reference kernel {how}" if how.startswith("ref") else "CPU" if how in ("", "unknown") else how
+    return OperatorTime(row.node_type, _layer(parts), seconds, 1, _kind(row.node_type, facts, parts),
+                        _PRECISIONS.get(suffix.lower(), ""), place)  # fmt: skip
+
+
+def _layer(parts: Mapping[str, str]) -> str:
+    """The file's operator that a node computes: what multiplies, else the last that is more than a change of numbers' type."""
+    products = [name for name, type_ in parts.items() if kind_of(type_) == "compute"]
+    others = [name for name, type_ in parts.items() if kind_of(type_) not in ("quantize", "dequantize")]
+    return next(iter(products or others[-1:] or list(parts)[-1:]), "")
+
+
+def _kind(type_: str, facts: Mapping[str, str], parts: Mapping[str, str]) -> Kind:
+    if type_ == "Convert":
+        before, after = (facts.get(key, "").startswith(("f", "bf")) for key in ("runtimePrecision", "outputPrecisions"))
+        return "other" if before == after else "quantize" if before else "dequantize"
+    kinds = {kind_of(part) for part in parts.values()}
+    if type_ != "Subgraph" or not kinds:
+        return kind_of(type_)
+    return "compute" if "compute" in kinds else kinds.pop() if len(kinds) == 1 else "other"
