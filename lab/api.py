@@ -701,7 +701,7 @@ def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...
 
 def measuring_seconds(study_id: str) -> float:
     """Seconds that a study spent measuring latency and memory, while nothing else of the lab ran."""
-    return sum(j["finished_at"] - j["started_at"] for j in records.jobs(study_id) if j["kind"] == "measure")
+    return float(sum(j["finished_at"] - j["started_at"] for j in records.jobs(study_id) if j["kind"] == "measure"))
 
 
 def _trial(trial_id: str) -> Trial:

@@ -13,6 +13,7 @@ from lab.analysis.faithful import ENOUGH, Pair
 from lab.analysis.front import baseline_of
 from lab.plots import formats, words
 from lab.plots.calibration import HEIGHT, calibration_figure, calibration_info, calibration_table, spread_words
+from lab.plots.differences import time_text
 from lab.types import FINISHED, Study, Trial
 from pages import _address
 from pages._chart import chart
@@ -31,6 +32,8 @@ def calibrations_of(study_id: str, revision: int, metric: str) -> tuple[Calibrat
 
 def insights(study: Study, trials: Sequence[Trial], choose: Callable[[str], None]) -> None:
     """All of them, each only where there is something to say."""
+    if text := time_text(trials, lab.measuring_seconds(study.id)):
+        st.caption(f":material/timer: {text}")
     if study.state in FINISHED:
         float_answers(study, trials)
         threads(study, trials)

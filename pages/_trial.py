@@ -18,6 +18,7 @@ from lab.plots.latency import HEIGHT, latency_figure, latency_info
 from lab.plots.table import leading, numbers_info, parts_info, problem_of, state_words
 from lab.types import Measurement, Trial
 from pages._chart import chart
+from pages._compare import compare
 
 FEW_LAYERS, ABOUT_AS_QUICK = 5, 0.95
 
@@ -53,6 +54,7 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
         no_gain(trial)
     sections = {
         "Numbers": numbers,
+        "Compare": lambda trial, base: compare(trial, base, runtime_titles()),
         "Timing": timing,
         "Layers": layers,
         "Recipe": recipe,

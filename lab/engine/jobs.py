@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lab import registry
+from lab.analysis.differences import pack
 from lab.engine.calibration import Calibration
 from lab.engine.elsewhere import elsewhere
 from lab.errors import InvalidFile
@@ -18,6 +21,8 @@ from lab.store.data import load_array
 from lab.types import InputSpec, ModelCard
 
 BATCH = 100
+PER_ITEM = "top1_accuracy"
+"""The metric that is the share of items answered rightly, so that two trials can be compared item by item."""
 
 
 def build(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,12 +60,13 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         request: {"runtime", "options", "path", "card", "data", "test_samples", "baseline_path", "baseline_outputs",
-            "metrics", "is_baseline", "elsewhere", "workdir"}; the baseline's entries are None for the baseline itself, and
-            where it could not be evaluated: what compares with it is left out then. "elsewhere" is
-            the file's format where other machines are asked for, too.
+            "metrics", "is_baseline", "elsewhere", "anatomy", "workdir"}; the baseline's entries are None for the baseline itself, and
+            where it could not be evaluated: what compares with it is left out then. "elsewhere" and
+            "anatomy" are the file's format where other machines, and what the file consists of, are asked for, too.
 
     Returns:
-        {"outputs": path of an .npz, "measurements": {metric: JSON}, "elsewhere": see `lab.engine.elsewhere`}.
+        {"outputs": path of an .npz, "measurements": {metric: JSON}, "right": see `lab.analysis.differences`, "elsewhere": see `lab.engine.elsewhere`,
+        "anatomy": path of its JSON, "" where it is not known}.
     """
     card = ModelCard.from_json(request["card"])
     where, n = Path(request["data"]), request["test_samples"]
@@ -71,9 +77,19 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
     _check_outputs(registry.task(card.task), outputs, labels, inputs)
     saved = Path(request["workdir"]) / "outputs.npz"
     np.savez_compressed(saved, outputs=outputs)
-    evidence = {"outputs": outputs, "labels": labels, "inputs": inputs, **_files(request, outputs)}
-    return {"outputs": str(saved), "measurements": compute(request["metrics"], evidence),
+    anatomy, live = _anatomy(request)
+    evidence = {"outputs": outputs, "labels": labels, "inputs": inputs, **_files(request, outputs), **live}
+    return {"outputs": str(saved), "measurements": compute(request["metrics"], evidence), "anatomy": anatomy,
+            "right": _right(registry.task(card.task), outputs, inputs, labels),
             "elsewhere": _elsewhere(request, registry.task(card.task), evidence) if request.get("elsewhere") else {}}  # fmt: skip
+
+
+def _right(task: Task, outputs: Array, inputs: Array, labels: Array) -> dict[str, Any] | None:
+    """Which items were answered rightly, where a task's own metric is their share."""
+    answers = task.answers(outputs, inputs)
+    if task.primary != PER_ITEM or answers.shape != labels.shape:
+        return None
+    return pack(answers == labels, task.primary)
 
 
 def _elsewhere(request: Mapping[str, Any], task: Task, evidence: Mapping[str, Array]) -> dict[str, Any]:
@@ -82,6 +98,21 @@ def _elsewhere(request: Mapping[str, Any], task: Task, evidence: Mapping[str, Ar
     )
     answered = {name: evidence[name] for name in ("inputs", "labels", "outputs")}
     return elsewhere(Path(request["path"]), request["elsewhere"], task, answered, setting, BATCH)
+
+
+def _anatomy(request: Mapping[str, Any]) -> tuple[str, dict[str, Array]]:
+    """The file of the anatomy, and the evidence that it gives; nothing where it cannot be told, which costs no trial."""
+    from lab.formats.anatomy import anatomy
+
+    if not request.get("anatomy"):
+        return "", {}
+    try:
+        found = anatomy(request["path"], request["anatomy"])
+        saved = Path(request["workdir"]) / "anatomy.json"
+        saved.write_text(json.dumps(asdict(found)))
+    except Exception:  # the trial did run: whatever is odd about its file is no reason to lose it
+        return "", {}
+    return str(saved), {"live_bytes": np.asarray(found.live_bytes)} if found.live_bytes else {}
 
 
 def _check_outputs(task: Task, outputs: Array, labels: Array, inputs: Array) -> None:

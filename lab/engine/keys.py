@@ -8,12 +8,12 @@ from typing import Any
 
 from lab import registry
 from lab.engine import elsewhere
-from lab.formats.batching import BATCH
+from lab.formats.anatomy import VERSION as ANATOMY_VERSION
 from lab.types import ModelCard, Step, StudySpec, Target, digest_of
 
 PROTOCOL = ("rounds", "runs", "turn_s", "precision", "budget_s", "seed")
-MEASURE_VERSION = 2
-"""Raised when the same protocol would tell something else."""
+MEASURE_VERSION = EVALUATE_VERSION = 2
+"""Raised when the same file, data and protocol would tell something else, or more."""
 
 
 def step_key(source_sha256: str, steps: Sequence[Step], card: ModelCard, data_digest: str) -> str:
@@ -34,11 +34,10 @@ def output_options(target: Target) -> dict[str, Any]:
 def evaluate_key(
     artifact: str, baseline: str, target: Target, card: ModelCard, spec: StudySpec, data: str, environment: str
 ) -> str:
-    """Key of a file's answers to a test set in a runtime on a machine; it is older than the option `batch`, which changes none."""
-    options = {name: given for name, given in output_options(target).items() if name != BATCH.id}
-    return digest_of(["evaluate", artifact, baseline, target.runtime, options, asdict(card.input), data,
+    """Key of a file's answers to a test set in a runtime on a machine."""
+    return digest_of(["evaluate", EVALUATE_VERSION, artifact, baseline, target.runtime, output_options(target), asdict(card.input), data,
                       spec.test_samples, sorted(spec.metrics), environment,
-                      None if spec.about else elsewhere.versions()])  # fmt: skip
+                      None if spec.about else [elsewhere.versions(), ANATOMY_VERSION]])  # fmt: skip
 
 
 def measure_key(artifact: str, target: Target, spec: StudySpec, data: str, environment: str) -> str:

@@ -207,8 +207,8 @@ class StudyRun:
         def apply(outcome: Any) -> list[Trial]:
             if "error" in outcome:
                 return [self._failed(id_, outcome["error"])]
-            return [self._measured(id_, outcome, outputs=outcome["outputs"], evaluate_s=outcome.get("seconds"),
-                                   elsewhere=outcome.get("elsewhere", {}))]  # fmt: skip
+            return [self._measured(id_, outcome, outputs=outcome["outputs"], evaluate_s=outcome.get("seconds"), right=outcome.get("right"),
+                                   elsewhere=outcome.get("elsewhere", {}), anatomy=outcome.get("anatomy"))]  # fmt: skip
 
         return apply
 

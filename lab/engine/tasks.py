@@ -22,6 +22,7 @@ from lab.engine.measuring import measure
 from lab.engine.pools import POOLS, discard
 from lab.engine.worker import error_json
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut, LabError, MissingPackage, StoreFull
+from lab.formats.batching import batch_size
 from lab.formats.feeding import as_input
 from lab.lazy import np
 from lab.measure.environment import fingerprint
@@ -91,13 +92,14 @@ def evaluate_task(
     body = {"runtime": target.runtime, "options": keys.output_options(target), "path": built["artifact"]["path"], "card": request["card"],
             "data": request["data"], "test_samples": spec.test_samples, "metrics": list(spec.metrics), "baseline_path": base_path,
             "baseline_outputs": usable["outputs"]["path"] if usable else None, "is_baseline": request["is_baseline"],
-            "elsewhere": "" if spec.about else built["artifact"]["format"]}  # fmt: skip
+            **dict.fromkeys(("elsewhere", "anatomy"), "" if spec.about else built["artifact"]["format"])}  # fmt: skip
 
     def work() -> Outcome:
         toolchain = registry.runtime(target.runtime).toolchain
         answer = POOLS.run(toolchain, jobs.evaluate, body, 3600.0, _cancelled(request["study"]))
-        return _kept(answer, lambda a: {"outputs": keep(Path(a["outputs"]), "npz").to_json(), "measurements": a["measurements"],
-                                        "elsewhere": a["elsewhere"], "environment": request["environment"]})  # fmt: skip
+        return _kept(answer, lambda a: {"outputs": keep(Path(a["outputs"]), "npz").to_json(), "measurements": a["measurements"], "right": a["right"],
+                                        "elsewhere": a["elsewhere"], "environment": request["environment"],
+                                        "anatomy": keep(Path(a["anatomy"]), "json").to_json() if a["anatomy"] else None})  # fmt: skip
 
     def remember(outcome: Outcome, seconds: float) -> None:
         records.remember_result(key, "evaluate", outcome, seconds)
@@ -155,7 +157,9 @@ def _measure_fresh(request: Mapping[str, Any], paths: Mapping[str, str]) -> dict
     body = _measuring_request(request, paths, spec, target)
     answer = measure(body, timeout_s=120.0 + 60.0 * len(paths), cancelled=_cancelled(request["study"]))
     try:
-        outcomes = {sha: _measured(sha, answer, spec) | {"environment": request["environment"]} for sha in paths}
+        outcomes = {
+            sha: _measured(sha, answer, spec, target) | {"environment": request["environment"]} for sha in paths
+        }
     finally:
         discard(answer)
     finish = time.time()
@@ -191,14 +195,14 @@ def _measuring_request(
             "protocol": {**{name: getattr(spec, name) for name in keys.PROTOCOL}, "threads": int(target.options.get("threads", 1))}}  # fmt: skip
 
 
-def _measured(sha: str, answer: Mapping[str, Any], spec: StudySpec) -> Outcome:
+def _measured(sha: str, answer: Mapping[str, Any], spec: StudySpec, target: Target) -> Outcome:
     found = answer if "error" in answer else answer["variants"][sha]
     if "error" in found:
         return {"error": found["error"]}
     raw = Path(answer["workdir"]) / f"{sha}.json"
     raw.write_text(json.dumps({**found, "conditions": answer["conditions"]}))
     session = Path(answer["workdir"]).name
-    return {"measurements": _measurements(found, spec), "samples": keep(raw, "json").to_json(),
+    return {"measurements": _measurements(found, spec, batch_size(target.options)), "samples": keep(raw, "json").to_json(),
             "profile": _kept_profile(found.get("profile"), raw.with_suffix(".profile.json")),
             "timing": timing_of(found["rounds"], session)}  # fmt: skip
 
@@ -210,13 +214,17 @@ def _kept_profile(profile: Mapping[str, Any] | None, file: Path) -> dict[str, An
     return keep(file, "json").to_json()
 
 
-def _measurements(found: Mapping[str, Any], spec: StudySpec) -> dict[str, Any]:
+def _measurements(found: Mapping[str, Any], spec: StudySpec, batch: int) -> dict[str, Any]:
     used = clean_rounds(found["rounds"])
     evidence = {
         "latency": [np.asarray(r["samples"]) for r in used],
+        "batch": batch,
+        "energy": np.asarray([r["joules"] / len(r["samples"]) for r in used if r["joules"] is not None]),
         "cold_load": np.asarray([c["cold_load_s"] for c in found["cold"]]),
         "peak_rss": np.asarray([c["peak_rss_bytes"] for c in found["cold"]], dtype=float),
     }
+    if arenas := [c["arena_bytes"] for c in found["cold"] if c.get("arena_bytes")]:
+        evidence["arena"] = np.asarray(arenas, dtype=float)
     measurements = jobs.compute(list(spec.metrics), evidence)
     if flags := flags_of(found["rounds"], spec.precision):
         for metric in measurements.values():

@@ -17,6 +17,7 @@ import numpy as np
 
 from lab import registry
 from lab.evidence import Profile
+from lab.formats.batching import batch_of, batch_size, check_answers
 from lab.formats.feeding import fit_items
 from lab.measure.cold import cold_start
 from lab.measure.conditions import conditions
@@ -40,7 +41,7 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     before = conditions()
     runtime = registry.runtime(request["runtime"])
-    item = np.load(request["item"])
+    item = batch_of(np.load(request["item"]), batch_size(request["options"]))
     runtime.preload()
     answer: dict[str, Any] = {id_: {"cold": [], "rounds": []} for id_ in request["variants"]}
     _measure_cold(runtime, request, item, answer)
@@ -66,10 +67,21 @@ def _measure_cold(runtime: Runtime, request: Mapping[str, Any], item: Array, ans
         order.shuffle(ids)
         for id_ in ids:
             found = cold_start(runtime, request["options"], request["variants"][id_], item)
+            if "error" not in found and not answer[id_]["cold"] and batch_size(request["options"]) > 1:
+                found |= forked(partial(_check_batch, runtime, request, id_, item), PROFILE_LIMIT_S, "a batch")
             if "error" in found:
                 answer[id_]["error"] = found["error"]
             else:
                 answer[id_]["cold"].append(found)
+
+
+def _check_batch(runtime: Runtime, request: Mapping[str, Any], id_: str, item: Array) -> dict[str, Any]:
+    """{} where a batch is answered as its items are."""
+    options, path = request["options"], request["variants"][id_]
+    session = runtime.load(path, options)
+    answers = session.run(session.prepare(fit_items(item, session.input.shape)))
+    check_answers(runtime.load, path, options, item, answers)
+    return {}
 
 
 def _call(runtime: Runtime, options: Mapping[str, Any], path: str, item: Array) -> Callable[[], Any]:

@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from lab.lazy import np
+from lab.measure.energy import Counter
 from lab.measure.gate import Watch, disturbances
 from lab.statistics import cluster_bootstrap
 
@@ -65,7 +66,7 @@ def time_rounds(calls: Mapping[str, Callable[[], Any]], protocol: Protocol) -> d
 
     Returns:
         variant -> list of turns {"round", "samples" s, "warmup" s, "cpu_ratio", "waiting", "pace_s", "contended", "disturbed" (by
-        what, or ""), "started_at"}; disturbed turns stay in the list. Turns of equal "round" are paired.
+        what, or ""), "joules" (or None), "started_at"}; disturbed turns stay in the list. Turns of equal "round" are paired.
     """
     order = random.Random(protocol.seed)
     turns = {name: Turns(call) for name, call in calls.items()}
@@ -113,9 +114,10 @@ def _runs_per_turn(call: Callable[[], Any], runs: int, turn_s: float) -> int:
 
 def _take_turn(turn: Turns) -> dict[str, Any]:
     warmup, started_at = _timed(turn.call, WARM_UP_RUNS if turn.runs > FEWEST_RUNS else 1), time.time()
-    watch = Watch()
+    energy, watch = Counter(), Watch()
     samples = _timed(turn.call, turn.runs)
-    return {"samples": samples, "warmup": warmup, **watch.seen(), "contended": False, "disturbed": "",
+    seen, joules = watch.seen(), energy.joules()
+    return {"samples": samples, "warmup": warmup, **seen, "joules": joules, "contended": False, "disturbed": "",
             "started_at": started_at}  # fmt: skip
 
 

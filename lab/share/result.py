@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from lab.analysis.differences import against_baselines
 from lab.analysis.front import front
+from lab.analysis.ties import ties
 from lab.explaining import explain_all
 from lab.measure.environment import fingerprint
+from lab.plots.differences import differences_json
 from lab.store import records
 
 
 def result_json(study_id: str) -> dict[str, Any]:
-    """Study, environments, trials with why they are not faster or smaller, and front.
+    """Study, environments, trials with what they differ from float and why they are not faster or smaller, front and tie band.
 
     Raises:
         UnknownId: there is no such study.
@@ -20,12 +23,18 @@ def result_json(study_id: str) -> dict[str, Any]:
     study, trials = records.study(study_id), records.trials(study_id)
     ids = sorted({t.environment for t in trials if t.environment})
     found = explain_all(trials)
+    changes = against_baselines(trials, [o.metric for o in study.spec.objectives])
     environments = {id_: records.environment(id_) for id_ in ids}
     return {
         "study": {"id": study.id, "model": study.model, "state": study.state, "title": study.title, "created_at": study.created_at,
                   "finished_at": study.finished_at, "error": study.error, "spec": study.spec.to_json()},
         "environment": environments[ids[-1]] if ids else fingerprint(),
         "environments": environments,
-        "trials": [{**t.to_json(), "explanations": [asdict(f) for f in found[t.id]]} for t in trials],
+        "measuring_s": sum(j["finished_at"] - j["started_at"] for j in records.jobs(study_id) if j["kind"] == "measure"),
+        "trials": [
+            {**t.to_json(), "differences": differences_json(changes.get(t.id, {})), "explanations": [asdict(f) for f in found[t.id]]}
+            for t in trials
+        ],
         "front": list(front(trials, study.spec.objectives)),
+        "ties": ties(trials, study.spec.objectives),
     }  # fmt: skip

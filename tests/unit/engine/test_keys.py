@@ -49,7 +49,7 @@ def test_an_evaluation_depends_on_the_machines_that_it_is_emulated_for(monkeypat
     assert evaluation(spec=about) == before[1]
 
 
-def test_evaluations_that_are_older_than_the_option_batch_stay_known() -> None:
+def test_a_batch_is_measured_and_changes_no_evaluation() -> None:
     old, eight = (Target("ort", {k: v for k, v in ONE.options.items() if k != "batch"}),
                   complete_target(Target("ort", {"batch": 8})))  # fmt: skip
     assert evaluation(old) == evaluation(ONE) == evaluation(eight)

@@ -1,0 +1,96 @@
+"""Two trials side by side: what differs, by how much, and whether that may be chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lab import statistics
+from lab.analysis.differences import Difference, difference, discordant
+from lab.plots import formats
+from lab.plots.table import ordered_metrics
+from lab.plots.words import certain
+from lab.plugs import Metric
+from lab.types import Trial
+
+DROPS = (0.01, 0.005)
+_HOW = {
+    "paired items": "item by item (McNemar)", "paired rounds": "round by round (Wilcoxon)",
+    "separate rounds": "rounds of two sessions (Welch)", "": "intervals only",
+}  # fmt: skip
+
+
+def difference_rows(trial: Trial, other: Trial, metrics: Mapping[str, Metric]) -> list[dict[str, str]]:
+    """One row for each metric that both trials have and that does not itself compare with the float model."""
+    rows = []
+    for id_ in ordered_metrics([trial], metrics):
+        if id_ in other.measurements and not (id_ in metrics and metrics[id_].about_both):
+            rows.append(_row(id_, trial, other, metrics))
+    return rows
+
+
+def _row(metric: str, trial: Trial, other: Trial, metrics: Mapping[str, Metric]) -> dict[str, str]:
+    mine, theirs = trial.measurements[metric], other.measurements[metric]
+    found = difference(metric, trial, other)
+    exact = mine.low is None or theirs.low is None
+    return {
+        "Metric": metrics[metric].title if metric in metrics else metric,
+        "This": formats.value(mine.value, mine.unit), "Other": formats.value(theirs.value, theirs.unit),
+        "Difference": formats.change(mine, theirs, plainly=True), "95 % interval": interval_text(found) if found else "",
+        "p": p_text(found.p) if found else "", "Verdict": verdict(metric, trial, other),
+        "Compared": "exact numbers" if exact else _HOW[found.test if found else ""],
+    }  # fmt: skip
+
+
+def verdict(metric: str, trial: Trial, other: Trial) -> str:
+    """ "equal", "differs" or "may be chance"."""
+    if trial.measurements[metric].value == other.measurements[metric].value:
+        return "equal"
+    return "differs" if certain(metric, trial, other) else "may be chance"
+
+
+def interval_text(found: Difference) -> str:
+    """ "-0.8 to +0.1 points", "0.97 to 1.02 ×"."""
+    if found.kind == "ratio":
+        return f"{found.low:.3g} to {found.high:.3g} ×"
+    return f"{100 * found.low:+.2g} to {100 * found.high:+.2g} points"
+
+
+def p_text(p: float) -> str:
+    """ "0.31", "< 0.001"."""
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def items_text(trial: Trial, other: Trial) -> str:
+    """How small a difference of accuracy these test items show, and how many items a smaller one takes; "" where unknown."""
+    share = discordant(trial, other)
+    if share is None:
+        return ""
+    n = int(trial.details["right"]["n"])
+    share = max(share, 1 / n)
+    least = statistics.smallest_drop(n, share)
+    wanted = [f"{statistics.items_needed(d, share):,} for {100 * d:g} points" for d in DROPS if d < least]
+    more = f" Smaller ones take more items: {', '.join(wanted)}." if wanted else ""
+    return (f"The two answer {100 * share:.1f} % of {n:,} test items differently: a drop of {100 * least:.1f} points would show in "
+            f"four cases of five.{more}")  # fmt: skip
+
+
+def differences_json(found: Mapping[str, Difference]) -> dict[str, object]:
+    """Differences against the float baseline as JSON values."""
+    return {
+        metric: {"kind": d.kind, "value": d.value, "low": d.low, "high": d.high, "p": d.p, "adjusted_p": d.adjusted, "n": d.n,
+                 "test": d.test, "differs": d.differs}
+        for metric, d in found.items()
+    }  # fmt: skip
+
+
+def time_text(trials: Sequence[Trial], seconds: float | None) -> str:
+    """What a study's latencies rest on, in a sentence: turns, disturbances, seconds."""
+    kept = [t.details["timing"] for t in trials if t.details.get("timing")]
+    if not kept:
+        return ""
+    turns, disturbed = sum(k["turns"] for k in kept), sum(sum(k["disturbed"].values()) for k in kept)
+    took = f"Measuring took {formats.duration(seconds)}: " if seconds else ""
+    repeated = f", of which {disturbed:,} were disturbed and made again" if disturbed else ""
+    flagged = sum(bool(m and m.flags) for m in (t.measurements.get("latency_s") for t in trials))
+    doubt = f" {flagged} of {len(kept)} latencies are flagged as uncertain." if flagged else ""
+    return f"{took}{turns:,} turns of timed runs{repeated}.{doubt}"
