@@ -124,17 +124,14 @@ def roofline_check(rooflines: Sequence[Roofline]) -> Check:
     rates = ", ".join(
         f"{rate / 1e9:.0f} G{'FLOP' if 'float' in name else 'OP'}/s in {name}" for name, rate in most.flops.items()
     )
-    near, far = (most.bytes_per_s[size] / 1e9 for size in (min(most.bytes_per_s), max(most.bytes_per_s)))
-    threads = "1 thread" if most.threads == 1 else f"{most.threads} threads"
-    text = f"With {threads}: {rates}; {near:.0f} GB/s from the nearest cache, {far:.0f} GB/s from memory."
-    return Check(
-        "roofline",
-        "Roofline",
-        "ok",
-        text,
-        {"flops": dict(most.flops), "near_bytes_per_s": 1e9 * near, "far_bytes_per_s": 1e9 * far},
-        group="computing",
+    moved = ", ".join(
+        f"{most.bandwidth(size) / 1e9:.0f} GB/s on {size / 1e6:g} MB"
+        for size in (min(most.bytes_per_s), max(most.bytes_per_s))
     )
+    threads = "1 thread" if most.threads == 1 else f"{most.threads} threads"
+    text = f"With {threads}: {rates}; reading and writing {moved}."
+    figures = {"flops": dict(most.flops), "bytes_per_s": {str(size): rate for size, rate in most.bytes_per_s.items()}}
+    return Check("roofline", "Roofline", "ok", text, figures, group="computing")
 
 
 # --- alone ---------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,17 @@ LITTLE_BYTES = 2_000_000_000
 SLOW_ANSWER_S = 0.5
 
 
+def hardware() -> Check:
+    """What the machine is."""
+    f = fingerprint()
+    text = (
+        f"{f['cpu']} ({f['architecture']}), {f['cores']} cores, {f['memory_bytes'] / 1e9:.1f} GB of memory, {f['os']}."
+    )
+    return Check(
+        "hardware", "Hardware", "ok", text, {name: f[name] for name in ("machine", "cpu", "cores", "memory_bytes")}
+    )
+
+
 def versions() -> Check:
     """What is installed of what builds or runs models."""
     found = fingerprint()["versions"]
@@ -114,5 +125,5 @@ def database() -> Check:
                  "A slow store delays pages, not measurements: keep LAB_HOME on a local disk." if slow else "", "software")  # fmt: skip
 
 
-KNOWN_AT_ONCE = (versions, plugs, disk, database)
+KNOWN_AT_ONCE = (hardware, versions, plugs, disk, database)
 LAB_CHECKS = (*KNOWN_AT_ONCE, execution_providers)

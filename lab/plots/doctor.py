@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from lab.plots import theme
+from lab.plots import formats, theme
 
 GROUPS: Mapping[str, str] = {
     "timing": "Can timings be trusted?", "machine": "The processor, and what else it does",
@@ -41,6 +41,11 @@ class Shown(Protocol):
         ...
 
     @property
+    def figures(self) -> Mapping[str, Any]:
+        """The numbers by name."""
+        ...
+
+    @property
     def remedy(self) -> str:
         """What to do about it."""
         ...
@@ -70,6 +75,35 @@ def doctor_lines(checks: Sequence[C]) -> list[str]:
             lines += textwrap.wrap(said, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
     warned = sum(c.state == "warning" for c in checks)
     return [*lines[1:], "", f"{len(checks)} checks, {warned} with a warning"]
+
+
+def summary(checks: Sequence[C]) -> str:
+    """All of it in a sentence of Markdown: how many warn, and which."""
+    warned = [c.title.lower() if not c.title.startswith("A/A") else c.title for c in checks if c.state == "warning"]
+    unknown = sum(c.state == "unavailable" for c in checks)
+    more = f" {formats.plural(unknown, 'thing')} cannot be known here." if unknown else ""
+    if not warned:
+        return f"**Nothing stands in the way of good timings.**{more}"
+    return f"**{formats.plural(len(warned), 'warning')}:** {', '.join(warned)}.{more}"
+
+
+def figures_table(checks: Sequence[C]) -> list[dict[str, str]]:
+    """One row a figure: the check, the figure's name with its unit, its value."""
+    return [
+        {"Check": c.title, "Figure": name.replace("_", " "), "Value": _value(value)}
+        for c in checks
+        for name, value in c.figures.items()
+    ]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_value(v)}" for name, v in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_value(v) for v in value)
+    return formats.UNKNOWN if value is None else str(value)
 
 
 def scaling_figure(speedup: Mapping[int, float], mode: theme.Mode = "light") -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log10
 from typing import Any
 
 from lab.evidence import Roofline
@@ -12,7 +13,8 @@ from lab.plots import formats, theme
 HEIGHT = 340
 LEAST, MOST = 0.03, 3e3
 """Operations for each byte, from adding vectors to products of large matrices."""
-SHOWN = ((16_000, "nearest cache"), (1_000_000, "middle cache"), (64_000_000, "memory"))
+SHOWN = (16_000, 1_000_000, 64_000_000)
+"""Bytes that are worked on: the nearest cache, a farther one, memory."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,15 @@ def roofline_info(found: Roofline) -> tuple[Roof, ...]:
     """Slopes of the bandwidths, from the left up to the highest roof, and flat roofs of the rates, from the steepest slope on.
 
     Returns:
-        the slopes, the fastest first, then the roofs, the highest first.
+        the slopes, the smallest size first, then the roofs, the highest first.
     """
     highest = max(found.flops.values())
-    bandwidths = [(name, found.bandwidth(size)) for size, name in SHOWN]
+    bandwidths = [(f"on {formats.value(size, 'B')}", found.bandwidth(size)) for size in SHOWN]
     steepest = max(b for _, b in bandwidths)
     slopes = [
-        Roof(f"{name}, {_rate(b, 'B')}", ((LEAST, LEAST * b), (highest / b, highest)), True) for name, b in bandwidths
+        Roof(f"{name}: {_rate(b, 'B')}", ((LEAST, LEAST * b), (highest / b, highest)), True) for name, b in bandwidths
     ]
-    roofs = [Roof(f"{name}, {_rate(rate, 'FLOP' if 'float' in name else 'OP')}", ((rate / steepest, rate), (MOST, rate)), False)
+    roofs = [Roof(f"{name}: {_rate(rate, 'FLOP' if 'float' in name else 'OP')}", ((rate / steepest, rate), (MOST, rate)), False)
              for name, rate in sorted(found.flops.items(), key=lambda f: -f[1])]  # fmt: skip
     return (*slopes, *roofs)
 
@@ -66,5 +68,7 @@ def roofline_figure(found: Roofline, mode: theme.Mode = "light") -> Any:
         )
     figure.update_layout(template=theme.template(mode), height=HEIGHT)
     figure.update_xaxes(title="Operations for each byte moved", type="log", color=ink.text, dtick=1)
-    figure.update_yaxes(title="Operations a second", type="log", color=ink.text, exponentformat="SI", dtick=1)
+    lowest, highest = (f(y for roof in drawn for _, y in roof.points) for f in (min, max))
+    figure.update_yaxes(title="Operations a second", type="log", color=ink.text, exponentformat="SI", dtick=1,
+                        range=[log10(lowest / 1.5), log10(highest * 1.5)])  # fmt: skip
     return figure

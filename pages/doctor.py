@@ -1,0 +1,131 @@
+"""Whether this machine's timings can be trusted, what it can compute, and what is missing on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+import lab
+from lab.errors import LabError
+from lab.plots import formats
+from lab.plots.doctor import HEIGHT, figures_table, grouped, scaling_figure, summary
+from lab.plots.roofline import HEIGHT as ROOF_HEIGHT
+from lab.plots.roofline import roofline_figure
+from pages import _entry
+from pages._chart import chart
+
+TITLE, ICON, ORDER = "This machine", ":material/stethoscope:", 8
+POLL_S = 1.0
+SIGNS = {
+    "ok": ":green[:material/check_circle:]",
+    "warning": ":orange[:material/warning:]",
+    "unavailable": ":gray[:material/help:]",
+}
+
+
+def main() -> None:
+    st.title("This machine", anchor=False)
+    last = lab.last_self_test()
+    header(last)
+    if last is None:
+        never_tested()
+        return
+    st.markdown(summary(last.checks))
+    left, right = st.columns([3, 2], gap="large")
+    parts = grouped(last.checks)
+    with left:
+        for title, checks in parts.items():
+            group(title, checks)
+    with right:
+        plots(last)
+    every_figure(last.checks)
+
+
+# --- testing it --------------------------------------------------------------------------------------------------------
+
+
+def header(last: Any) -> None:
+    running = lab.self_test_progress() is not None
+    left, right = st.columns([5, 2], vertical_alignment="center")
+    when = (
+        f"Tested {formats.moment(last.at)}, in {last.seconds:.0f} s, on {formats.markdown(last.machine)}."
+        if last
+        else "Not tested yet."
+    )
+    left.markdown(when)
+    with right:
+        st.button("Test this machine", type="primary" if last is None else "secondary", icon=":material/play_arrow:", disabled=running,
+                  on_click=begin, help="Half a minute, in the background. Not while a study runs: both would disturb each other.",
+                  width="stretch")  # fmt: skip
+    if running:
+        st.fragment(live, run_every=POLL_S)()
+    elif (error := st.session_state.pop("self_test_refused", None) or lab.self_test_failure()) is not None:
+        st.warning(formats.markdown(str(error)), icon=":material/block:")
+
+
+def begin() -> None:
+    try:
+        lab.start_self_test()
+    except LabError as error:
+        st.session_state.self_test_refused = error
+
+
+def live() -> None:
+    done = lab.self_test_progress()
+    if done is None:
+        st.rerun()
+    st.progress(
+        done or 0.0, text="Testing: leave the machine alone for half a minute, so that the test sees it at rest."
+    )
+
+
+def never_tested() -> None:
+    st.write(
+        "A test measures the same model twice and says whether the lab would call it different from itself, how small a "
+        "difference it could see, how steady the processor is, what more threads bring, and how fast this machine computes "
+        "and moves data at best. This much is known without it:"
+    )
+    for title, checks in grouped(lab.known_checks()).items():
+        group(title, checks)
+
+
+# --- what was found ----------------------------------------------------------------------------------------------------
+
+
+def group(title: str, checks: Sequence[Any]) -> None:
+    st.subheader(title, anchor=False)
+    for check in checks:
+        remedy = f"  \n:material/build: *{formats.markdown(check.remedy)}*" if check.remedy else ""
+        st.markdown(
+            f"{SIGNS[check.state]} **{formats.markdown(check.title)}** · {formats.markdown(check.text)}{remedy}"
+        )
+
+
+def plots(last: Any) -> None:
+    if last.rooflines:
+        roof = last.rooflines[-1]
+        threads = formats.plural(roof.threads, "thread")
+        st.subheader("Roofline", anchor=False)
+        chart(roofline_figure(roof).to_json(), key="roofline", height=ROOF_HEIGHT,
+              alt="Most operations a second over operations for each byte moved; the checks have the same numbers.")  # fmt: skip
+        st.caption(
+            f"With {threads}. Under a slope an operator waits for data, under a flat line for arithmetic. Few operations for each byte: "
+            "smaller numbers help; many: quicker arithmetic does."
+        )
+    threads_check = next((c for c in last.checks if c.id == "threads" and "speedup" in c.figures), None)
+    if threads_check:
+        st.subheader("More threads", anchor=False)
+        speedup = {int(n): x for n, x in threads_check.figures["speedup"].items()}
+        chart(scaling_figure(speedup).to_json(), key="scaling", height=HEIGHT, alt=threads_check.text)
+
+
+def every_figure(checks: Sequence[Any]) -> None:
+    with st.expander("All figures"):
+        st.dataframe(pd.DataFrame(figures_table(checks)), hide_index=True, alt="The figures of all checks")
+
+
+_entry.require()
+main()
