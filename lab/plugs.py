@@ -285,10 +285,12 @@ EVIDENCE = {
     "baseline_outputs": "float array (items, *output): what the float baseline answered in the same runtime",
     "file": "uint8 array: the artifact's bytes",
     "baseline_file": "uint8 array: the bytes of the float baseline in the same format",
+    "live_bytes": "1-D int array: bytes of activations alive while each operator runs, planned from the file's graph for one item",
     "latency": "list of 1-D float arrays: seconds of each timed run, one array per uncontended round",
     "batch": "int: items in each timed run",
     "cold_load": "1-D float array: seconds from opening the file to the end of the first run, in fresh processes",
     "peak_rss": "1-D float array: bytes above the bare runtime, in fresh processes",
+    "arena": "1-D float array: bytes that the runtime's tensors lie in once it is ready to run, in fresh processes; LiteRT only",
     "energy": "1-D float array: joules of one call in each uncontended round, idle cores included; absent where no counter is readable",
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.formats.feeding import fit_items
-from lab.measure.memory import peak_bytes, start_watching
+from lab.measure.memory import mapped_bytes, peak_bytes, start_watching
 from lab.plugs import Array, Runtime
 
 LIMIT_S = 120.0
@@ -23,7 +23,8 @@ def cold_start(runtime: Runtime, options: Mapping[str, Any], path: str, item: Ar
     """Load a file and run it once in a forked child.
 
     Returns:
-        {"cold_load_s", "peak_rss_bytes"} or {"error": {...}} where the child failed, crashed or hung.
+        {"cold_load_s", "peak_rss_bytes", "mapped_bytes" (of the file itself; None where it was copied), "arena_bytes" (None where
+        the session tells none)} or {"error": {...}} where the child failed, crashed or hung.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -52,7 +53,15 @@ def _load_and_run(runtime: Runtime, options: Mapping[str, Any], path: str, item:
     session = runtime.load(path, options)
     session.run(session.prepare(fit_items(item, session.input.shape)))
     cold_load_s = time.perf_counter() - start
-    return {"cold_load_s": cold_load_s, "peak_rss_bytes": max(peak_bytes() - before, 0)}
+    peak = peak_bytes()
+    return {"cold_load_s": cold_load_s, "peak_rss_bytes": max(peak - before, 0), "mapped_bytes": mapped_bytes(path),
+            "arena_bytes": _arena_bytes(session)}  # fmt: skip
+
+
+def _arena_bytes(session: Any) -> int | None:
+    """What a session that lays its tensors out itself tells about that (`arena_bytes()`); most have no such method."""
+    tells = getattr(session, "arena_bytes", None)
+    return None if tells is None else tells()
 
 
 def _wait(child: int, reader: int) -> dict[str, Any]:

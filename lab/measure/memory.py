@@ -7,18 +7,20 @@ as the model's when first touched. So they are all mapped before the baseline is
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 import sys
 from pathlib import Path
 
 MADV_POPULATE_READ = 22
-STATUS = Path("/proc/self/status")
+STATUS, MAPS, SMAPS = Path("/proc/self/status"), Path("/proc/self/maps"), Path("/proc/self/smaps")
 
 
 def start_watching() -> int:
-    """Map all library code, forget the peak so far, and return the resident bytes to compare with."""
+    """Give back free memory, map all library code, forget the peak so far, and return the resident bytes to compare with."""
     if not STATUS.exists():
         return peak_bytes()
+    _give_back()
     _populate_libraries()
     Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets VmHWM
     return _status_bytes("VmRSS")
@@ -31,9 +33,33 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def mapped_bytes(path: str | Path) -> int | None:
+    """Resident bytes of this process's mappings of a file; None where it maps none of it, or where /proc is missing.
+
+    Source: proc_pid_smaps(5).
+    """
+    real = os.path.realpath(path)
+    if not MAPS.exists() or f" {real}\n" not in MAPS.read_text():
+        return None
+    mine, found = False, 0
+    for line in SMAPS.read_text().splitlines():
+        first, *rest = line.split(maxsplit=5)
+        if not first.endswith(":"):
+            mine = len(rest) == 5 and rest[4] == real
+        elif mine and first == "Rss:":
+            found += int(rest[0]) * 1024
+    return found
+
+
 def _status_bytes(field: str) -> int:
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field + ":"))
     return int(line.split()[1]) * 1024
+
+
+def _give_back() -> None:
+    """Memory that was freed but kept (malloc_trim(3)) is resident already: what a model took of it would not be seen."""
+    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(ctypes.c_size_t(0))
 
 
 def _populate_libraries() -> None:

@@ -12,6 +12,7 @@ from lab.formats.batching import BATCH, REMEDY, batch_size
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
+from lab.runtimes._litert_arena import arena_bytes
 from lab.runtimes._litert_delegates import load, providers
 
 
@@ -25,7 +26,7 @@ class LiteRTSession:
     """One model in a LiteRT interpreter: takes and gives real numbers, whatever integers the file computes in."""
 
     def __init__(self, path: str, threads: int, xnnpack: bool, delegate: str = "", batch: int = 1) -> None:
-        self._interpreter = _open(path, threads, xnnpack, delegate, batch)
+        self._path, self._interpreter = path, _open(path, threads, xnnpack, delegate, batch)
         feed, fetch = _the_only_input(self._interpreter), self._interpreter.get_output_details()[0]
         self.input, self.output = _info(feed), _info(fetch)
         self._quantize, self._dequantize = _quantizer(feed), _dequantizer(fetch)
@@ -40,6 +41,10 @@ class LiteRTSession:
         self._interpreter.set_tensor(self._feed, x)
         self._interpreter.invoke()
         return self._dequantize(self._interpreter.get_tensor(self._fetch))
+
+    def arena_bytes(self) -> int | None:
+        """What LiteRT set aside for the tensors of this model, see `lab.runtimes._litert_arena`."""
+        return arena_bytes(self._interpreter, self._path)
 
 
 class HalfSession(LiteRTSession):
@@ -57,6 +62,10 @@ class HalfSession(LiteRTSession):
     def run(self, x: Array) -> Array:
         """Shape (batch, *input) -> (batch, *output), with the batch that the file was converted with."""
         return self._dequantize(self._model.run(x))
+
+    def arena_bytes(self) -> int | None:
+        """None: the newer interface does not say where its tensors lie."""
+        return None
 
 
 def _open(path: str, threads: int, xnnpack: bool, delegate: str, batch: int) -> Any:

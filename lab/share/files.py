@@ -21,6 +21,8 @@ from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, State,
 if TYPE_CHECKING:
     import pandas as pd
 
+CARRIED = ("samples", "anatomy", "profile")
+"""Names of the files among a trial's details that travel with it."""
 EXAMPLE = Path(__file__).with_name("example.lab")
 FORMAT_VERSION = 1
 LARGEST_ENTRY_BYTES = 512 * 2**20
@@ -110,7 +112,7 @@ def _write_lab(study_id: str, to: Path) -> None:
 
 
 def _files(trial: Trial) -> list[dict[str, Any]]:
-    kept = [trial.details.get("samples"), trial.artifact.to_json() if trial.artifact else None]
+    kept = [*(trial.details.get(name) for name in CARRIED), trial.artifact.to_json() if trial.artifact else None]
     return [file for file in kept if file]
 
 
@@ -118,8 +120,7 @@ def _portable(trial: Trial) -> dict[str, Any]:
     """Without this machine's paths: files are known by name."""
     value = trial.to_json()
     details = {k: v for k, v in value["details"].items() if k != "outputs"}
-    if details.get("samples"):
-        details["samples"] = _by_name(details["samples"])
+    details |= {name: _by_name(details[name]) for name in CARRIED if details.get(name)}
     return {**value, "position": trial.position, "artifact": _by_name(value["artifact"]), "details": details}
 
 
@@ -188,8 +189,8 @@ def _ended(state: State) -> State:
 
 def _read_trial(value: dict[str, Any], study: str, kept: dict[str, Artifact], environments: dict[str, str]) -> Trial:
     details = dict(value["details"])
-    if (samples := details.pop("samples", None)) and samples["path"] in kept:
-        details["samples"] = kept[samples["path"]].to_json()
+    told = {name: details.pop(name, None) for name in CARRIED}
+    details |= {name: kept[file["path"]].to_json() for name, file in told.items() if file and file["path"] in kept}
     artifact = value["artifact"]
     if artifact:
         found = kept.get(artifact["path"])
