@@ -285,6 +285,40 @@ def _print_findings(value: dict[str, Any]) -> None:
     return None
 
 
+def scaling(trial: str, threads: str | None, batch: str | None, json_file: Path | None) -> None:
+    """Measure a trial and its float baseline with more threads, and with more items a call."""
+    _check_writable(json_file)
+    tried = _numbers(threads, "--threads"), _numbers(batch, "--batch")
+    study = lab.wait(lab.start_scaling(trial, *tried), _show_progress())
+    from lab.plots.scaling import scaling_json, scaling_rows, scaling_texts
+
+    found = lab.scaling(study.id)
+    if json_file is not None:
+        _write({"study": study.id, **scaling_json(found)}, json_file)
+    if str(json_file) != "-":
+        rows = scaling_rows(found)
+        print(f"study {study.id}: threads and batches")
+        _table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+        print("\n".join(scaling_texts(found)))
+    if not any(curve.points for curve in found.curves):
+        raise LabError(
+            f"Nothing could be measured in study {study.id}",
+            given=next((f[1] for c in found.curves for f in c.failed), ""),
+        )
+
+
+def _numbers(text: str | None, option: str) -> list[int] | None:
+    """ "1,2,8" as numbers.
+
+    Raises:
+        UsageError: it is no such list.
+    """
+    try:
+        return None if text is None else [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UsageError(f"{option} takes whole numbers", allowed="such as 1,2,4", given=text) from error
+
+
 def studies() -> None:
     """List the studies, newest first."""
     _table(
@@ -521,6 +555,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _scaling_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("trial", help="id of a trial, as `show` lists them")
+    p.add_argument("--threads", metavar="N,N", help="numbers of threads (default: powers of two up to the cores)")
+    p.add_argument("--batch", metavar="N,N", help="items a call (default: 1,2,4,8,16,32)")
+    _writes_json(p)
+
+
 def _export_arguments(p: argparse.ArgumentParser) -> None:
     _of_study(p)
     p.add_argument("--to", type=Path, required=True, metavar="FILE", help="FILE.csv, .parquet, .json or .lab")
@@ -562,6 +603,6 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
-    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: _sensitivity_arguments, explain: _explain_arguments, studies: lambda p: None,
+    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: _sensitivity_arguments, scaling: _scaling_arguments, explain: _explain_arguments, studies: lambda p: None,
     resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, doctor: _doctor_arguments, serve: _serve_arguments,
 }  # fmt: skip

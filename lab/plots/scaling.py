@@ -1,0 +1,263 @@
+"""How time grows with threads and with items a call: curves, a table, and what they say in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lab.analysis.scaling import Curve, Dimension, Line, Point, Scaling
+from lab.plots import formats, theme
+from lab.types import Measurement
+
+HEIGHT, STEPS = 320, 24
+SMALL = 1e-3
+"""Relative errors below are not worth a word."""
+X_TITLES: Mapping[Dimension, str] = {"threads": "threads", "batch": "items a call"}
+Y_TITLES: Mapping[Dimension, str] = {"threads": "speed-up", "batch": "items a second"}
+Pairs = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One variant of a plot, in speed-up (threads) or items a second (batches).
+
+    Attributes:
+        points: (x, y, low, high); texts: what is said of each.
+        fit: the fitted line as (x, y).
+        floor: y if more brought nothing; ceiling: y at best by the fit, None where unknown.
+    """
+
+    name: str
+    points: tuple[tuple[float, float, float, float], ...]
+    texts: tuple[str, ...]
+    fit: Pairs
+    floor: float
+    ceiling: float | None
+
+
+@dataclass(frozen=True)
+class ScalingInfo:
+    """A plot; `ideal` is as many times quicker as there are threads, empty for batches."""
+
+    dimension: Dimension
+    series: tuple[Series, ...]
+    ideal: Pairs
+
+
+def scaling_info(found: Scaling, dimension: Dimension) -> ScalingInfo:
+    """Lay out one dimension: the variant, and its float baseline beside it."""
+    named = [(found.name, found.threads if dimension == "threads" else found.batch),
+             ("float baseline", found.baseline_threads if dimension == "threads" else found.baseline_batch)]  # fmt: skip
+    series = tuple(_series(name, curve) for name, curve in named if curve.points)
+    xs = sorted({x for s in series for x, *_ in s.points})
+    return ScalingInfo(dimension, series, tuple((x, x / xs[0]) for x in xs) if dimension == "threads" else ())
+
+
+def _series(name: str, curve: Curve) -> Series:
+    shown = [p.speedup if curve.dimension == "threads" else p.throughput for p in curve.points]
+    points = tuple((float(p.value), *_ends(m)) for p, m in zip(curve.points, shown, strict=True))
+    ceiling = curve.most_per_s if curve.dimension == "batch" else None
+    return Series(
+        name, points, tuple(_point_text(name, curve, p) for p in curve.points), _fit(curve), points[0][1], ceiling
+    )
+
+
+def _ends(m: Measurement) -> tuple[float, float, float]:
+    low, high = (m.value if end is None else end for end in (m.low, m.high))
+    return m.value, low, high
+
+
+def _point_text(name: str, curve: Curve, point: Point) -> str:
+    of = formats.plural(point.value, "thread") if curve.dimension == "threads" else f"batch {point.value}"
+    return (f"{name}, {of}<br>{formats.measurement(point.latency)} a call<br>"
+            f"{formats.measurement(point.throughput)}<br>{times(point.speedup)}")  # fmt: skip
+
+
+def _fit(curve: Curve) -> Pairs:
+    line, first, last = curve.line, curve.points[0], curve.points[-1]
+    if line is None:
+        return ()
+    xs = [first.value * (last.value / first.value) ** (n / STEPS) for n in range(STEPS + 1)]
+    seconds = [line.at(1 / x if curve.dimension == "threads" else x) for x in xs]
+    above = first.latency.value if curve.dimension == "threads" else None
+    return tuple((x, (above or x) / s) for x, s in zip(xs, seconds, strict=True) if s > 0)
+
+
+def times(m: Measurement) -> str:
+    """A speed-up: "1.62× (1.58–1.66×)"."""
+    if m.low is None or m.high is None:
+        return f"{formats.digits(m.value)}×"
+    return f"{formats.digits(m.value)}× ({formats.digits(m.low)}–{formats.digits(m.high)}×)"
+
+
+def scaling_figure(info: ScalingInfo, mode: theme.Mode = "light") -> Any:
+    """Both axes in powers of two: dots with intervals, thin the fit, dashed what would be ideal (or no gain), dotted the most."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(layout=_layout(info, mode))
+    blue = theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0]
+    styles = ((blue, "circle"), (theme.INKS[mode].muted, "square-open"))
+    if info.ideal:
+        figure.add_trace(_line("ideal", info.ideal, theme.INKS[mode].muted, "dash"))
+    for series, (color, symbol) in zip(info.series, styles, strict=False):
+        for trace in _traces(series, info.dimension, color, symbol):
+            figure.add_trace(trace)
+    return figure
+
+
+def _traces(series: Series, dimension: Dimension, color: str, symbol: str) -> Iterator[dict[str, Any]]:
+    ends = (series.points[0][0], series.points[-1][0])
+    if dimension == "batch":
+        yield _line(f"{series.name}: no gain", tuple((x, series.floor) for x in ends), color, "dash")
+        if series.ceiling:
+            yield _line(f"{series.name}: most", tuple((x, series.ceiling) for x in ends), color, "dot")
+    if series.fit:
+        yield _line(f"{series.name}: fit", series.fit, color, "solid")
+    x, y, low, high = zip(*series.points, strict=True)
+    yield {
+        "type": "scatter", "mode": "markers", "name": series.name, "x": x, "y": y, "showlegend": True,
+        "marker": {"color": color, "symbol": symbol, "size": 9}, "hovertext": series.texts, "hoverinfo": "text",
+        "error_y": {"type": "data", "symmetric": False, "array": [h - v for h, v in zip(high, y, strict=True)],
+                    "arrayminus": [v - b for v, b in zip(y, low, strict=True)], "thickness": 1, "width": 3, "color": color},
+    }  # fmt: skip
+
+
+def _line(name: str, points: Pairs, color: str, dash: str) -> dict[str, Any]:
+    x, y = zip(*points, strict=True)
+    return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "hoverinfo": "skip", "showlegend": name == "ideal",
+            "line": {"color": color, "width": 1, "dash": dash}}  # fmt: skip
+
+
+def _layout(info: ScalingInfo, mode: theme.Mode) -> dict[str, Any]:
+    values = [v for s in info.series for _, *ys in s.points for v in (*ys, s.ceiling or ys[0])]
+    values += [y for _, y in info.ideal]
+    xs = sorted({x for s in info.series for x, *_ in s.points})
+    return {
+        "template": theme.template(mode), "height": HEIGHT, "hovermode": "closest",
+        "xaxis": {"type": "log", "title": {"text": X_TITLES[info.dimension]}, "tickvals": xs, "ticktext": [f"{x:g}" for x in xs]},
+        "yaxis": {"type": "log", "title": {"text": Y_TITLES[info.dimension]}} | _ticks(values, info.dimension),
+    }  # fmt: skip
+
+
+def _ticks(values: Sequence[float], dimension: Dimension) -> dict[str, Any]:
+    """Powers of two times the smallest round number below the values."""
+    if not values:
+        return {}
+    least = 1.0 if dimension == "threads" else float(f"{min(values):.1g}")
+    marks = [least * 2.0**n for n in range(-8, 24) if min(values) / 2 < least * 2.0**n < 2 * max(values)]
+    unit = "×" if dimension == "threads" else ""
+    return {"tickvals": marks, "ticktext": [f"{_plain(mark)}{unit}" for mark in marks]}
+
+
+def _plain(mark: float) -> str:
+    return f"{mark:,.0f}" if mark >= 100 else f"{mark:g}"
+
+
+# --- in words and numbers -----------------------------------------------------------------------------------------------
+
+
+def scaling_texts(found: Scaling) -> tuple[str, ...]:
+    """What the variant's curves say, a sentence each."""
+    texts = (threads_text(found.threads), batch_text(found.batch))
+    return tuple(text for text in texts if text)
+
+
+def threads_text(curve: Curve) -> str:
+    """ "2 threads: 1.60× of 2× (1.55–1.65×); serial share 25 % ± 3 %."; empty before there are two points."""
+    if len(curve.points) < 2:
+        return _why_not(curve)
+    first, last = curve.points[0], curve.points[-1]
+    ideal = f"{formats.digits(last.value / first.value)}×".replace(".00", "")
+    head = f"{last.value} threads: {formats.digits(last.speedup.value)}× of {ideal}{_between(last.speedup)}"
+    return f"{head}; {_serial(curve.line)}." if gains(last.speedup) else f"{head}: threads do nothing here."
+
+
+def _between(speedup: Measurement) -> str:
+    return f" ({times(speedup).partition('(')[2]}" if speedup.low is not None else ""
+
+
+def _serial(line: Line | None) -> str:
+    share = line.share if line else 0.0
+    error = f" ± {100 * line.share_error:.0f} %" if line and line.share_error else ""
+    return f"serial share {100 * share:.0f} %{error}" if share > 0 else "no serial share that could be measured"
+
+
+def gains(speedup: Measurement) -> bool:
+    """Whether it is more than chance."""
+    return (speedup.value if speedup.low is None else speedup.low) > 1
+
+
+def batch_text(curve: Curve) -> str:
+    """What batches bring, what a call costs and what an item does; empty before there are two points."""
+    if len(curve.points) < 2:
+        return _why_not(curve)
+    best = max(curve.points, key=lambda p: p.throughput.value)
+    if best is curve.points[0] or not gains(best.speedup):
+        head = "Batches bring no more items a second"
+    else:
+        head = (f"Batch {best.value}: {formats.value(best.throughput.value, '1/s')}, {formats.digits(best.speedup.value)}× the items a "
+                f"second of single ones{_between(best.speedup)}")  # fmt: skip
+    return f"{head}; {_costs(curve)}."
+
+
+def _costs(curve: Curve) -> str:
+    line = curve.line
+    if line is None or line.per_s <= 0:
+        return "the time does not grow evenly with the batch"
+    item = f"an item {_with_error(line.per_s, line.per_error_s)}"
+    if line.fixed_s <= 0:
+        return f"{item}, the call itself nothing that could be measured"
+    most = formats.value(curve.most_per_s, "1/s")
+    return f"a call costs {_with_error(line.fixed_s, line.fixed_error_s)} and {item}, so that {most} is the most"
+
+
+def _with_error(seconds: float, error: float) -> str:
+    return formats.value(seconds, "s") + (f" ± {formats.value(error, 's')}" if error > SMALL * seconds else "")
+
+
+def _why_not(curve: Curve) -> str:
+    """The first failure, once the rest has been measured."""
+    if not curve.failed or not curve.points:
+        return ""
+    value, why = curve.failed[0]
+    what = formats.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
+    return f"{formats.capital(what)} could not be measured: {why}"
+
+
+def scaling_rows(found: Scaling) -> list[dict[str, str]]:
+    """The numbers behind the curves, one row a target."""
+    named = ((found.name, found.threads), (found.name, found.batch),
+             ("float baseline", found.baseline_threads), ("float baseline", found.baseline_batch))  # fmt: skip
+    return [row for name, curve in named for row in _rows(name, curve)]
+
+
+def _rows(name: str, curve: Curve) -> Iterator[dict[str, str]]:
+    for p in curve.points:
+        efficiency = formats.value(p.efficiency, "1")
+        yield _row(name, curve, p.value, formats.measurement(p.latency), formats.measurement(p.throughput),
+                   times(p.speedup), efficiency, "")  # fmt: skip
+    for value, why in curve.failed:
+        yield _row(name, curve, value, "", "", "", "", why)
+
+
+def _row(name: str, curve: Curve, value: int, *told: str) -> dict[str, str]:
+    what = formats.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
+    columns = ("Latency of a call", "Items a second", "Speed-up", "Efficiency", "Problem")
+    return {"Variant": name, "With": what, **dict(zip(columns, told, strict=True))}
+
+
+def scaling_json(found: Scaling) -> dict[str, Any]:
+    """Everything as JSON: {"variant", "threads", "batch", "baseline_threads", "baseline_batch"}."""
+    names = ("threads", "batch", "baseline_threads", "baseline_batch")
+    return {"variant": found.name, **{name: _curve_json(getattr(found, name)) for name in names}}
+
+
+def _curve_json(curve: Curve) -> dict[str, Any]:
+    points = [{"value": p.value, "trial": p.trial, "latency_s": p.latency.to_json(), "throughput_per_s": p.throughput.to_json(),
+               "speedup": p.speedup.to_json(), "efficiency": p.efficiency} for p in curve.points]  # fmt: skip
+    fit = (
+        asdict(curve.line) | {"share": curve.line.share, "share_error": curve.line.share_error} if curve.line else None
+    )
+    return {"points": points, "fit": fit, "most_per_s": curve.most_per_s,
+            "failed": [{"value": value, "message": why} for value, why in curve.failed]}  # fmt: skip

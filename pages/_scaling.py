@@ -1,0 +1,103 @@
+"""How one trial's time grows with threads and with items a call: measured when asked for, shown while it is measured."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+import lab
+from lab.analysis.scaling import Dimension, Scaling
+from lab.errors import LabError
+from lab.plots import formats
+from lab.plots.scaling import HEIGHT, scaling_figure, scaling_info, scaling_rows, scaling_texts
+from lab.plots.table import problem_of
+from lab.types import FINISHED, Study, Trial
+from pages._chart import chart
+
+POLL_S = 2.0
+TITLES: dict[Dimension, str] = {
+    "threads": "Dashed: as many times quicker as there are threads. Thin: Amdahl's law, fitted.",
+    "batch": "Dashed: more items a call bring nothing. Dotted: if a call itself cost nothing. Thin: the fit.",
+}
+
+
+def scaling_section(trial: Trial) -> None:
+    """Curves of a trial's threads and batches, or the button that has them measured."""
+    found = lab.scaling_study(trial.id)
+    if found is None:
+        ask(trial)
+        return
+    study = lab.study(found)
+    progress(study)
+    known = scaling_of(study.id, study.revision)
+    if known.threads.points or known.batch.points:
+        curves(study, known)
+    elif study.state in FINISHED:
+        broken = next((t for t in lab.trials(study.id) if t.error), None)
+        st.warning(f"Nothing could be measured. {formats.markdown(problem_of(broken)) if broken else ''}")
+    else:
+        st.info("The first points appear here by themselves.", icon=":material/hourglass_empty:")
+
+
+def ask(trial: Trial) -> None:
+    st.write(
+        "Does it get faster with more threads? How many items a second are possible when several go into one call? "
+        "Both are measured for this variant and for the float model beside it."
+    )
+    if st.button("Measure threads and batches", icon=":material/speed:", key="measure_scaling"):
+        try:
+            lab.start_scaling(trial.id)
+        except LabError as error:
+            st.error(formats.markdown(str(error)))
+            return
+        st.rerun()
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def scaling_of(study_id: str, revision: int) -> Scaling:
+    return lab.scaling(study_id)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def figure_of(study_id: str, revision: int, dimension: Dimension) -> str:
+    return str(scaling_figure(scaling_info(scaling_of(study_id, revision), dimension)).to_json())
+
+
+def progress(study: Study) -> None:
+    if study.state not in FINISHED:
+        st.fragment(live, run_every=POLL_S)(study.id, study.state, lab.progress(study.id).done)
+
+
+def live(study_id: str, state: str, shown: int) -> None:
+    now = lab.progress(study_id)
+    rested = time.monotonic() - st.session_state.get("scaling_drawn_at", 0.0) > 2 * POLL_S
+    if lab.study(study_id).state != state or (now.done != shown and rested):
+        st.session_state.scaling_drawn_at = time.monotonic()
+        st.rerun()
+    left = f", {formats.duration(now.seconds_left)} left" if now.seconds_left is not None else ""
+    st.progress(
+        now.done / now.total if now.total else 0.0,
+        text=f"**{now.done} of {now.total}** measured{left} · {now.stage}",
+    )
+
+
+def curves(study: Study, found: Scaling) -> None:
+    for text in scaling_texts(found):
+        st.markdown(formats.markdown(text))
+    for dimension, caption in TITLES.items():
+        if len((found.threads if dimension == "threads" else found.batch).points) > 1:
+            chart(figure_of(study.id, study.revision, dimension), key=f"scaling_{study.id}_{dimension}", height=HEIGHT,
+                  alt=f"Curve over {dimension}; the table has the same numbers.")  # fmt: skip
+            st.caption(caption)
+    rows = scaling_rows(found)
+    if not any(row["Problem"] for row in rows):
+        rows = [{name: told for name, told in row.items() if name != "Problem"} for row in rows]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="–",
+        alt="Latency and items a second for each number of threads and items a call",
+    )
+    if st.button("All that was measured", icon=":material/scatter_plot:", key="show_scaling"):
+        st.switch_page("pages/study.py", query_params={"study": study.id})
