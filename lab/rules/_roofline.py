@@ -26,24 +26,27 @@ class Placed:
 
 
 def placed(case: Case) -> list[Placed]:
-    """The profile's layers whose arithmetic and bytes are known, the heaviest first; none without roofline or profile."""
-    if case.roofline is None or case.profile is None or case.anatomy is None or "float32" not in case.roofline.flops:
+    """The profile's layers whose arithmetic and bytes are known, the heaviest first; none without roofline or profile.
+
+    Layers whose precision the roofline was not measured in are left out.
+    """
+    if case.roofline is None or case.profile is None or case.anatomy is None:
         return []
+    precision, peaks = computes_in(case), case.roofline.flops
     spent: dict[str, float] = {}
     for line in computing(case.profile):
         spent[line.layer] = spent.get(line.layer, 0.0) + line.time_s
     found = [
-        _placed(case, o, spent[o.name])
+        _placed(case, o, precision[o.name], spent[o.name])
         for o in products(case.anatomy)
-        if spent.get(o.name) and o.macs and o.moved_bytes
+        if spent.get(o.name) and o.macs and o.moved_bytes and precision.get(o.name) in peaks
     ]
     return sorted(found, key=lambda p: -p.time_s)
 
 
-def _placed(case: Case, facts: OperatorFacts, time_s: float) -> Placed:
+def _placed(case: Case, facts: OperatorFacts, precision: str, time_s: float) -> Placed:
     assert case.roofline is not None
     assert case.anatomy is not None
-    precision = computes_in(case).get(facts.name) or "float32"
     held = max(facts.moved_bytes or 0, sum(o.weight_bytes for o in case.anatomy.operators))
     least = case.roofline.seconds(facts.macs or 0, facts.moved_bytes or 0, precision, held)
     return Placed(facts, precision, time_s, *least)

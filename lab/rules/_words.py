@@ -9,6 +9,9 @@ _STATIC = {"onnx": "onnx_static_int8", "tflite": "tflite_static_wi8_ai8", "openv
 _WEIGHTS = {"onnx": "onnx_weight_only_wi4", "tflite": "tflite_weight_only_wi8", "openvino_ir": "nncf_openvino_weights",
             "executorch": "torch_pt2e_dynamic_int8", "torchscript": "torch_fx_dynamic_int8"}  # fmt: skip
 
+LONGEST = 32
+"""Letters of a layer's name in a sentence."""
+
 
 def percent(share: float) -> str:
     """0.234 -> "23 %", 0.0042 -> "0.4 %"."""
@@ -48,8 +51,13 @@ def plural(number: int, noun: str) -> str:
 
 def some(names: list[str], most: int = 3) -> str:
     """The first few of them: "conv1, conv2, conv3 and 4 more"."""
-    shown = ", ".join(names[:most])
+    shown = ", ".join(map(short, names[:most]))
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def short(name: str) -> str:
+    """The end of a long name, which tells most: exporters put the path of the module first."""
+    return name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
 
 
 def static_technique(trial: Trial) -> str:

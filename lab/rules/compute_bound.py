@@ -18,11 +18,22 @@ def _find(case: Case) -> Finding | None:
         return None
     first, reach = bound[0], sum(p.compute_s for p in bound) / sum(p.time_s for p in bound)
     peak = 2 * (first.facts.macs or 0) / first.compute_s
-    text = (f"{percent(share)} of the time is in layers that arithmetic limits; together they run at {percent(reach)} of the peak measured on this "
-            f"machine. The heaviest, {first.facts.name}, reaches {percent(first.reach)} of {rate(peak, 'operations/s')} in {first.precision}.")  # fmt: skip
+    text = (f"{percent(share)} of the time is in layers that arithmetic limits; together they run at {percent(min(reach, 1.0))} of the peak measured on this "
+            f"machine. The heaviest, {first.facts.name}, reaches {percent(min(first.reach, 1.0))} of {rate(peak, 'operations/s')} in {first.precision}.")  # fmt: skip
     return found(
-        "compute_bound", "speed", text, _remedy(reach), share, layers=[p.facts.name for p in bound], reach=reach
+        "compute_bound",
+        "speed",
+        text,
+        _remedy(reach),
+        share * _told(reach),
+        layers=[p.facts.name for p in bound],
+        reach=reach,
     )
+
+
+def _told(reach: float) -> float:
+    """How much of the layers' time the figure accounts for: what cannot be saved near the peak, what is lost far from it."""
+    return min(reach, 1.0) if reach >= NEAR else 1 - reach
 
 
 def _remedy(reach: float) -> str:

@@ -15,7 +15,7 @@ NARROW = 4
 def _find(case: Case) -> Finding | None:
     wide = [o for o in case.anatomy.operators if o.weights and bits(o.weight_dtype) > NARROW] if case.anatomy else []
     zeros, weights = sum(o.zeros for o in wide), sum(o.weights for o in wide)
-    if case.anatomy is None or not weights or zeros < LEAST * weights:
+    if case.baseline is None or case.anatomy is None or not weights or zeros < LEAST * weights:
         return None
     share = sum(map(_zero_bytes, wide)) / max(case.anatomy.size_bytes, 1)
     download = case.trial.measurements.get("download_bytes")

@@ -16,7 +16,7 @@ _SHRINKS = {
 
 
 def _find(case: Case) -> Finding | None:
-    if case.anatomy is None or part(case.anatomy, "embeddings") < LEAST:
+    if case.baseline is None or case.anatomy is None or part(case.anatomy, "embeddings") < LEAST:
         return None
     share, table = part(case.anatomy, "embeddings"), case.anatomy.parts["embeddings"]
     text = f"{percent(share)} of the file, {size(table)}, are embeddings: a table that is looked up, not multiplied."

@@ -1,10 +1,12 @@
-"""Operators that compute in float in a file whose other operators have integer weights."""
+"""Operators that compute in float as they did before."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 from lab.evidence import Finding, OperatorFacts
 from lab.plugs import Case, Rule
-from lab.rules._evidence import compared, computes_in, found, is_float, is_integer, is_quantized, products, share_of
+from lab.rules._evidence import compared, computes_in, computing, found, is_float, products, share_of
 from lab.rules._words import percent, plural, some, static_technique
 
 LEAST = 0.05
@@ -14,32 +16,42 @@ LEAST = 0.05
 def _find(case: Case) -> Finding | None:
     if case.baseline is None:
         return None
-    if case.anatomy is None or not case.anatomy.operators:
+    if not any(computes_in(case).values()):
         return _counted(case)
-    left = _left(case) if is_quantized(case.anatomy) else []
+    left = _left(case)
     share = share_of(case, left) if left else None
     if share is None or share[0] < LEAST:
         return None
     names, total = [o.name for o in left], len(products(case.anatomy))
-    text = (f"{len(left)} of {plural(total, 'operator')} that multiply compute in float and take {percent(share[0])} "
-            f"{share[1]}{compared(case)}: {some(names)}.")  # fmt: skip
+    which = f"All {total}" if len(left) == total else f"{len(left)} of {total}"
+    text = (f"{which} operators that multiply compute in {_usual(case)} as in the float model, with {percent(share[0])} {share[1]}"
+            f"{compared(case)}: {some(names)}.")  # fmt: skip
     return _finding(case, text, share[0], operators=names, of=total)
 
 
 def _left(case: Case) -> list[OperatorFacts]:
-    precision = computes_in(case)
-    return [o for o in products(case.anatomy) if is_float(precision.get(o.name, "")) and not is_integer(o.weight_dtype)]
+    """Not those whose weights are stored in fewer bits: `weight_only` and `half_storage` speak of them."""
+    precision, usual = computes_in(case), _usual(case)
+    return [o for o in products(case.anatomy) if precision.get(o.name) == usual and o.weight_dtype in ("", "float32")]
+
+
+def _usual(case: Case) -> str:
+    """What the float model computes in on this target: float32, unless the target was told to take fewer bits."""
+    spent: Counter[str] = Counter()
+    for line in computing(case.baseline_profile):
+        spent[line.precision] += round(1e9 * line.time_s)
+    usual = spent.most_common(1)[0][0] if spent else "float32"
+    return usual if is_float(usual) else "float32"
 
 
 def _counted(case: Case) -> Finding | None:
-    """Where nobody looked into the file: the operators that were counted when it was evaluated."""
+    """Where the file does not tell what computes in what: the operators that were counted when it was evaluated."""
     left = dict(case.trial.float_operators)
     if not left:
         return None
     listed = ", ".join(f"{count} {type_}" for type_, count in left.items())
-    return _finding(
-        case, f"{plural(sum(left.values()), 'operator')} of the file compute in float: {listed}.", 0.5, operators=left
-    )
+    text = f"{plural(sum(left.values()), 'operator')} of the file compute in float: {listed}."
+    return _finding(case, text, 0.5, operators=left)
 
 
 def _finding(case: Case, text: str, share: float, **evidence: object) -> Finding:

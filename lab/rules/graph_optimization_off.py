@@ -24,8 +24,7 @@ def _find(case: Case) -> Finding | None:
 
 
 def _against(level: str, mine: float, other: float) -> Finding:
-    text = (f"Graph optimization is {level}: {seconds(mine)}, where the same file takes {seconds(other)} with all of it, {percent(1 - other / mine)} less. "
-            "Integer operators arise only when it fuses them.")  # fmt: skip
+    text = (f"Graph optimization is {level}: {seconds(mine)}, where the same file takes {seconds(other)} with all of it, {percent(1 - other / mine)} less.")  # fmt: skip
     return found("graph_optimization_off", "speed", text, _REMEDY, 1 - other / mine, level=level)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from lab.evidence import Anatomy, Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, part
+from lab.rules._evidence import found
 from lab.rules._words import percent, size
+
+LEAST = 1.01
+"""Times the size of the float file."""
 
 
 def _find(case: Case) -> Finding | None:
@@ -14,7 +17,7 @@ def _find(case: Case) -> Finding | None:
         case.baseline is None
         or mine is None
         or before is None
-        or mine.size_bytes <= before.size_bytes
+        or mine.size_bytes < LEAST * before.size_bytes
         or mine.format != before.format
     ):
         return None
@@ -24,7 +27,7 @@ def _find(case: Case) -> Finding | None:
             f"came in than went out, {listed}.")  # fmt: skip
     remedy = ("Quantize in the format that is run: converting a quantized file adds operators and may turn integers back into floats; leave out steps "
               "that change nothing.")  # fmt: skip
-    return found("grown", "size", text, remedy, max(part(mine, *more), 0.01), grown=more)
+    return found("grown", "size", text, remedy, sum(more.values()) / mine.size_bytes, grown=more)
 
 
 def _more(mine: Anatomy, before: Anatomy) -> dict[str, int]:

@@ -8,11 +8,12 @@ from lab.rules._evidence import found
 from lab.rules._roofline import placed
 from lab.rules._words import percent, rate, size, weights_technique
 
-LEAST = 0.2
+LEAST, NEAR = 0.2, 0.25
+"""Share of the time; share of the bandwidth, below which something else is the limit."""
 
 
 def _find(case: Case) -> Finding | None:
-    bound = [p for p in placed(case) if p.memory_s > p.compute_s]
+    bound = [p for p in placed(case) if p.memory_s > p.compute_s and p.reach >= NEAR]
     share = sum(p.time_s for p in bound) / max(case.profile.operators_s, 1e-12) if case.profile else 0.0
     if case.baseline is None or not bound or share < LEAST:
         return None

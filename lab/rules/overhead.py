@@ -7,8 +7,9 @@ from lab.plugs import Case, Rule
 from lab.rules._evidence import found, latency, products
 from lab.rules._words import percent, seconds, times
 
-LEAST, SHORT_S, FAR = 0.2, 1e-5, 4.0
-"""Share of a call outside of its operators; a short operator; how many times the machine's least time is far from it."""
+LEAST, MOST, SHORT_S, FAR = 0.2, 0.5, 5e-6, 4.0
+"""Share of a call outside of its operators; share of a call in short operators; how short; how many times the machine's least
+time a call must take."""
 
 
 def _find(case: Case) -> Finding | None:
@@ -28,13 +29,15 @@ def _between(case: Case) -> Finding | None:
 
 
 def _small(case: Case) -> Finding | None:
-    """Operators so short that starting them costs more than their arithmetic at this machine's peak."""
-    mine, least, count = latency(case.trial), _least(case), len(case.anatomy.operators) if case.anatomy else 0
-    if mine is None or not least or not count or mine.value < FAR * least or mine.value > SHORT_S * count:
+    """Most of the time in operators so short that starting them costs more than their arithmetic at this machine's peak."""
+    mine, least, lines = latency(case.trial), _least(case), case.profile.operators if case.profile else ()
+    short = [o for o in lines if o.time_s / max(o.calls, 1) < SHORT_S]
+    share = sum(o.time_s for o in short) / max(sum(o.time_s for o in lines), 1e-12)
+    if mine is None or not least or share < MOST or mine.value < FAR * least:
         return None
     text = (f"At this machine's peak the arithmetic would take {seconds(least)}, but a call takes {seconds(mine.value)}, {times(mine.value / least)} as long: "
-            f"with {seconds(mine.value / count)} for each of {count} operators, starting them is most of the work.")  # fmt: skip
-    return found("overhead", "speed", text, _REMEDY, 1 - least / mine.value, least_s=least)
+            f"{percent(share)} of it is in {len(short)} operators of less than {seconds(SHORT_S)} each, most of which is starting them.")  # fmt: skip
+    return found("overhead", "speed", text, _REMEDY, share, least_s=least, operators=len(short))
 
 
 def _least(case: Case) -> float:

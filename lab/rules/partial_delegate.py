@@ -15,13 +15,13 @@ LEAST = 0.05
 def _find(case: Case) -> Finding | None:
     if case.baseline is None or case.profile is None:
         return None
-    outside, borders = _outside(case.profile.operators), _borders(case.profile.operators)
+    outside, borders = _outside(case), _borders(case.profile.operators)
     share = sum(o.time_s for o in outside) / max(case.profile.operators_s, 1e-12)
-    if not borders or share < LEAST:
+    if share < LEAST:
         return None
     names = some(sorted({o.operator for o in outside}))
-    text = (f"The delegate takes a part of the graph only: {plural(len(outside), 'operator')} with {percent(share)} of the time are computed outside "
-            f"it, and data change hands {plural(borders, 'time')} ({names}).")  # fmt: skip
+    text = (f"The delegate takes {'only a part' if borders else 'nothing'} of the graph: {plural(len(outside), 'operator')} with {percent(share)} of the time "
+            f"are computed outside it, and data change hands {plural(borders, 'time')} ({names}).")  # fmt: skip
     remedy = ("Avoid what the delegate does not take: 8-bit instead of 4- or 16-bit integers in tflite_static_wi8_ai8, the same "
               "quantization for all layers, no layers named in wide.")  # fmt: skip
     return found(
@@ -33,8 +33,11 @@ def _delegated(line: OperatorTime) -> bool:
     return "xnnpack" in line.placed_on.lower() or "delegate" in line.placed_on.lower()
 
 
-def _outside(lines: tuple[OperatorTime, ...]) -> list[OperatorTime]:
-    return [o for o in lines if o.placed_on and not _delegated(o)] if any(map(_delegated, lines)) else []
+def _outside(case: Case) -> list[OperatorTime]:
+    """What a delegate that is there leaves to others; all of it where it was turned on and takes nothing."""
+    lines = case.profile.operators if case.profile else ()
+    wanted = case.trial.target.options.get("xnnpack") is True or any(map(_delegated, lines))
+    return [o for o in lines if o.placed_on and not _delegated(o)] if wanted else []
 
 
 def _borders(lines: tuple[OperatorTime, ...]) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import compared, found, latency, overlap, twin
+from lab.rules._evidence import compared, found, latencies, latency, overlap, twin
 from lab.rules._words import percent, seconds, some, times
 
-LEAST = 0.1
+LEAST, FAR = 0.1, 4.0
+"""Share of the time; times the float latency that tell plain loops from kernels."""
 
 
 def _find(case: Case) -> Finding | None:
@@ -40,14 +41,18 @@ def _without_xnnpack(case: Case) -> Finding | None:
 
 
 def _wide(case: Case) -> Finding | None:
-    """Where nobody profiled: XNNPACK knows no 16-bit activations, LiteRT computes them by reference kernels."""
+    """XNNPACK knows no 16-bit activations: LiteRT computes them by its own kernels, which are plain loops."""
     technique = next(
         (s.technique for s in case.trial.recipe.steps if "ai16" in s.technique or "int16x8" in s.technique), ""
     )
-    if case.profile or case.baseline is None or case.trial.target.runtime != "litert" or not technique:
+    pair = latencies(case)
+    if pair is None or case.trial.target.runtime != "litert" or not technique or pair[0].value < FAR * pair[1].value:
         return None
-    text = f"Activations have 16 bits, for which LiteRT has reference kernels only: plain loops{compared(case)}."
-    return found("reference_kernel", "speed", text, _remedy(case), 0.9, technique=technique)
+    text = (f"Activations have 16 bits, for which XNNPACK has no kernels and LiteRT only plain loops: {times(pair[0].value / pair[1].value)} the time of "
+            f"float{compared(case)}.")  # fmt: skip
+    return found(
+        "reference_kernel", "speed", text, _remedy(case), 1 - pair[1].value / pair[0].value, technique=technique
+    )
 
 
 def _remedy(case: Case) -> str:

@@ -26,8 +26,8 @@ def _clipped(case: Case) -> Finding | None:
         return None
     worst = max(clipped, key=lambda o: o.saturated or 0.0)
     share = sum(o.weights for o in clipped) / max(sum(o.weights for o in operators), 1)
-    text = (f"{percent(worst.saturated or 0.0)} of the weights of {worst.name} lie at the ends of their range of integers: larger ones were cut "
-            f"off. So it is in {len(clipped)} operators with {percent(share)} of the weights.")  # fmt: skip
+    text = (f"{percent(worst.saturated or 0.0)} of the weights of {worst.name} lie at the ends of their range of integers: larger ones may have been "
+            f"cut off. So it is in {len(clipped)} operators with {percent(share)} of the weights.")  # fmt: skip
     remedy = "Use per_channel, or another method or algorithm of calibration, whose scales reach the largest weights."
     return found("saturation", "accuracy", text, remedy, share, operators=[o.name for o in clipped])
 

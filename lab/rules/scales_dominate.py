@@ -12,7 +12,7 @@ _BLOCKS = ("block_size", "group_size")
 
 
 def _find(case: Case) -> Finding | None:
-    if case.anatomy is None or part(case.anatomy, "scales") < LEAST:
+    if case.baseline is None or case.anatomy is None or part(case.anatomy, "scales") < LEAST:
         return None
     share, scales = part(case.anatomy, "scales"), case.anatomy.parts["scales"]
     text = f"{percent(share)} of the file, {size(scales)}, are scales and zero points, which say what the integers stand for{_each(case)}."

@@ -11,12 +11,12 @@ LEAST = 0.2
 
 
 def _find(case: Case) -> Finding | None:
-    if case.anatomy is None or part(case.anatomy, "structure", "constants") < LEAST:
+    if case.baseline is None or case.anatomy is None or part(case.anatomy, "structure") < LEAST:
         return None
-    share, rest = part(case.anatomy, "structure", "constants"), case.anatomy
+    share, rest = part(case.anatomy, "structure"), case.anatomy
     before = case.baseline_anatomy
     grown = f", {size(_bytes(before))} in the float file" if before and before.format == rest.format else ""
-    text = (f"{percent(share)} of the file, {size(_bytes(rest))}, are no weights but the graph's description, names, metadata and constants"
+    text = (f"{percent(share)} of the file, {size(_bytes(rest))}, are no numbers but the graph's description, names and metadata"
             f"{grown}: quantization does not make them smaller.")  # fmt: skip
     remedy = _remedy(case)
     return found("structure_dominates", "size", text, remedy, share, structure_bytes=_bytes(rest))
@@ -24,7 +24,7 @@ def _find(case: Case) -> Finding | None:
 
 def _bytes(anatomy: object) -> int:
     parts = getattr(anatomy, "parts", {})
-    return int(parts.get("structure", 0) + parts.get("constants", 0))
+    return int(parts.get("structure", 0))
 
 
 def _remedy(case: Case) -> str:

@@ -15,7 +15,7 @@ def _find(case: Case) -> Finding | None:
     if fewer is None or mine is None or theirs is None or not no_faster(mine, theirs):
         return None
     before = int(fewer.target.options["threads"])
-    text = (f"{threads} threads are no faster than {before}: {seconds(mine.value)} against {seconds(theirs.value)}, {times(mine.value / theirs.value)} "
+    text = (f"{threads} threads are not surely faster than {before}: {seconds(mine.value)} against {seconds(theirs.value)}, {times(mine.value / theirs.value)} "
             "the time.")  # fmt: skip
     remedy = f"Take {before} thread{'s' if before > 1 else ''}: the layers are too small to be shared out, or other work needs the cores."
     return found(

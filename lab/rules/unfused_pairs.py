@@ -7,11 +7,15 @@ from lab.plugs import Case, Rule
 from lab.rules._evidence import found
 from lab.rules._words import percent, plural, static_technique
 
+LEAST = 0.02
+
 
 def _find(case: Case) -> Finding | None:
     if case.baseline is None or case.anatomy is None or not case.anatomy.unfused_pairs:
         return None
     pairs, share = case.anatomy.unfused_pairs, _share(case)
+    if share < LEAST:
+        return None
     told = f" These operators take {percent(share)} of the time." if case.profile else ""
     text = f"{plural(pairs, 'pair')} of quantize and dequantize stand in the graph with no integer operator that could absorb them.{told}"
     remedy = (f"Quantize the operators around them too with {static_technique(case.trial)} and 8-bit activations, or leave those "

@@ -21,10 +21,16 @@ def _find(case: Case) -> Finding | None:
     kinds = sorted({o.weight_dtype for o in stored})
     text = (f"The weights of {len(stored)} operators with {percent(share[0])} {share[1]} are stored as {' and '.join(kinds)}, but "
             f"multiplied as floats: they are converted when the file is loaded or at each call{compared(case)}.")  # fmt: skip
-    remedy = (
-        f"Take it for its size; for speed use {static_technique(case.trial)}, which makes activations integers too."
+    return found(
+        "weight_only", "speed", text, _remedy(case), share[0], operators=[o.name for o in stored], weights=kinds
     )
-    return found("weight_only", "speed", text, remedy, share[0], operators=[o.name for o in stored], weights=kinds)
+
+
+def _remedy(case: Case) -> str:
+    if any("static" in step.technique for step in case.trial.recipe.steps):
+        return ("This runtime does not fuse the quantize operators around these layers: use 8-bit activations, the scheme u8s8 and "
+                "graph_optimization all, or run it in another runtime.")  # fmt: skip
+    return f"Take it for its size; for speed use {static_technique(case.trial)}, which makes activations integers too."
 
 
 RULE = Rule(
