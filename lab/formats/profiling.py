@@ -12,7 +12,7 @@ from lab.formats.feeding import fit_items
 from lab.lazy import np
 from lab.plugs import Array, Session
 
-WARM_UP = 3
+WARM_UP, _SAID_S = 3, 1e-7
 _KINDS: tuple[tuple[Kind, str], ...] = (
     ("compute", r"conv(?!ert)|gemm|mat_?mul|matrix multiply|fully.?connected|(?<![a-z])(?<!upsample_)linear|addmm|(?<![a-z])b?mm(?![a-z])"
                 r"|gru|lstm|rnn|attention|einsum"),
@@ -77,14 +77,14 @@ def fitted(operators: Sequence[OperatorTime], total_s: float) -> tuple[tuple[Ope
     """The operators without what timing them costs, and these seconds, for one run of an operator.
 
     Profilers time themselves along with each operator, some µs. What all operators take together beyond a whole call without
-    the profiler is taken off each run of an operator alike, though of none more than it took, and no more than a quarter of the
+    the profiler is taken off each run of an operator alike, though of none more than it took, and no more than half of the
     operators take at all: what is beyond that is not the profiler's.
 
     Args:
         total_s: seconds of a call without the profiler.
     """
     times, calls = np.array([o.time_s for o in operators]), np.array([o.calls for o in operators])
-    cost = min(_level(times, calls, float(times.sum()) - total_s), float(np.quantile(times / calls, 0.25)))
+    cost = min(_level(times, calls, float(times.sum()) - total_s), float(np.median(times / calls)))
     rest = np.maximum(times - cost * calls, 0.0)
     return tuple(replace(o, time_s=float(t)) for o, t in zip(operators, rest, strict=True)), cost
 
@@ -103,5 +103,5 @@ def _level(times: Array, calls: Array, excess: float) -> float:
 
 def said(note: str, cost_s: float) -> str:
     """A profile's note, with what profiling cost where it was taken off."""
-    cost = f"Timing itself took {1e6 * cost_s:.1f} µs an operator, which is taken off." if cost_s > 0 else ""
+    cost = f"Timing itself took {1e6 * cost_s:.1f} µs an operator, which is taken off." if cost_s >= _SAID_S else ""
     return " ".join(part for part in (note, cost) if part)

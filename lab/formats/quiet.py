@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,20 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         root.setLevel(before)
+
+
+@contextlib.contextmanager
+def silent_libraries() -> Iterator[None]:
+    """Swallow what compiled libraries write to standard error, whose chatter nothing else turns off, until the block ends."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def no_telemetry() -> None:

@@ -7,7 +7,6 @@ Source: headers of github.com/google-ai-edge/LiteRT, litert/c.
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import byref, c_char_p, c_int, c_size_t, c_void_p
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lab.errors import InvalidFile, LabError
+from lab.formats.quiet import silent_libraries
 from lab.lazy import np
 from lab.plugs import Array
 
@@ -53,7 +53,7 @@ class ProfiledModel:
             InvalidFile: LiteRT refuses the file.
         """
         self._library, self._path = _library(), path
-        with _silent():
+        with silent_libraries():
             self._open(path, settings)
         graph = self._made("LiteRtGetModelSubgraph", self._model, c_size_t(0))
         self._feeds, self._fetches = self._buffers("Input", graph), self._buffers("Output", graph)
@@ -131,7 +131,7 @@ class ProfiledModel:
         """Give everything back."""
         for buffer in (*self._feeds, *self._fetches):
             self._library.LiteRtDestroyTensorBuffer(c_void_p(buffer))
-        with _silent():
+        with silent_libraries():
             self._library.LiteRtDestroyCompiledModel(self._compiled)
             self._library.LiteRtDestroyModel(self._model)
             self._library.LiteRtDestroyEnvironment(self._environment)
@@ -160,16 +160,3 @@ def _library() -> ctypes.CDLL:
 
 def _text(address: Any) -> str:
     return (c_char_p(int(address)).value or b"").decode()
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """The library tells on standard error what it is about to do; nothing turns that off."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.errors import InvalidFile
+from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
 from lab.formats.executorch_files import DTYPES
 from lab.formats.torch_threads import THREADS
@@ -66,6 +67,12 @@ def _load(path: str, options: Mapping[str, Any]) -> ExecuTorchSession:
         return ExecuTorchSession(str(path), int(options.get("threads", 1)), batch_size(options))
 
 
+def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
+    from lab.runtimes._executorch_profile import profile
+
+    return profile(_load(path, options), str(path), item, runs)
+
+
 RUNTIME = Runtime(
     id="executorch",
     title="ExecuTorch (XNNPACK)",
@@ -73,6 +80,7 @@ RUNTIME = Runtime(
     formats=("executorch",),
     preload=_preload,
     load=_load,
+    profile=_profile,
     options=(THREADS, BATCH),
     requires=("executorch",),
     version_of="executorch",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
 from lab.formats.torch_threads import THREADS, use_threads
 from lab.plugs import Array, Runtime
@@ -52,6 +53,25 @@ def _load(path: str, options: Mapping[str, Any]) -> PyTorchSession:
         return PyTorchSession(str(path), int(options.get("threads", 1)), batch_size(options))
 
 
+def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
+    from lab.formats.torch_files import load_program
+    from lab.runtimes._torch_profile import profile
+
+    return profile(_load(path, options), _layers(load_program(Path(path))), "", item, runs)
+
+
+def _layers(program: Any) -> list[tuple[str, str]]:
+    """(operator, layer) of each operation, in order; a layer is named after the innermost module, an operation outside any after itself."""
+    nodes = [node for node in program.module(check_guards=False).graph.nodes if node.op == "call_function"]
+    found = [next(reversed((node.meta.get("nn_module_stack") or {"": ("", "")}).values()))[0] for node in nodes]
+    inner = {path for path in found if path and not any(other.startswith(f"{path}.") for other in found)}
+    names = [
+        path if path in inner else f"{path}.{node.name}".strip(".") for path, node in zip(found, nodes, strict=True)
+    ]
+    return [(str(getattr(node.target, "_schema", node.target)).partition("(")[0].partition(".")[0], name)
+            for node, name in zip(nodes, names, strict=True)]  # fmt: skip
+
+
 RUNTIME = Runtime(
     id="pytorch",
     title="PyTorch (CPU)",
@@ -59,6 +79,7 @@ RUNTIME = Runtime(
     formats=("torch_export",),
     preload=_preload,
     load=_load,
+    profile=_profile,
     options=(THREADS, BATCH),
     requires=("torch",),
     version_of="torch",

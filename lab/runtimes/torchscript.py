@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
 from lab.formats.torch_threads import THREADS, use_threads
 from lab.options import Option
@@ -53,6 +54,14 @@ def _load(path: str, options: Mapping[str, Any]) -> TorchScriptSession:
         return TorchScriptSession(str(path), threads, optimize, batch_size(options))
 
 
+def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
+    """A frozen module has no layers left, only operators."""
+    from lab.formats.torchscript_files import read_note
+    from lab.runtimes._torch_profile import profile
+
+    return profile(_load(path, options), (), str(read_note(Path(path))["engine"]), item, runs)
+
+
 RUNTIME = Runtime(
     id="torchscript",
     title="TorchScript (CPU)",
@@ -60,6 +69,7 @@ RUNTIME = Runtime(
     formats=("torchscript",),
     preload=_preload,
     load=_load,
+    profile=_profile,
     options=(
         THREADS,
         BATCH,
