@@ -118,16 +118,18 @@ def _undisturbed(checks: Sequence[Check]) -> list[Check]:
                   "Test again when the study is finished.", "timing"), *checks]  # fmt: skip
 
 
+def _bytes(size: int) -> str:
+    return f"{size / 1e6:g} MB" if size >= 1e6 else f"{size / 1e3:g} kB"
+
+
 def roofline_check(rooflines: Sequence[Roofline]) -> Check:
     """The most that this machine computes and moves, in a sentence."""
     most = rooflines[-1]
     rates = ", ".join(
         f"{rate / 1e9:.0f} G{'FLOP' if 'float' in name else 'OP'}/s in {name}" for name, rate in most.flops.items()
     )
-    moved = ", ".join(
-        f"{most.bandwidth(size) / 1e9:.0f} GB/s on {size / 1e6:g} MB"
-        for size in (min(most.bytes_per_s), max(most.bytes_per_s))
-    )
+    ends = (min(most.bytes_per_s), max(most.bytes_per_s))
+    moved = ", ".join(f"{most.bandwidth(size) / 1e9:.0f} GB/s on {_bytes(size)}" for size in ends)
     threads = "1 thread" if most.threads == 1 else f"{most.threads} threads"
     text = f"With {threads}: {rates}; reading and writing {moved}."
     figures = {"flops": dict(most.flops), "bytes_per_s": {str(size): rate for size, rate in most.bytes_per_s.items()}}

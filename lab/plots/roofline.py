@@ -38,7 +38,7 @@ def roofline_info(found: Roofline) -> tuple[Roof, ...]:
         the slopes, the smallest size first, then the roofs, the highest first.
     """
     highest = max(found.flops.values())
-    bandwidths = [(f"on {formats.value(size, 'B')}", found.bandwidth(size)) for size in SHOWN]
+    bandwidths = [(f"on {_bytes(size)}", found.bandwidth(size)) for size in SHOWN]
     steepest = max(b for _, b in bandwidths)
     slopes = [
         Roof(f"{name}: {_rate(b, 'B')}", ((LEAST, LEAST * b), (highest / b, highest)), True) for name, b in bandwidths
@@ -46,6 +46,10 @@ def roofline_info(found: Roofline) -> tuple[Roof, ...]:
     roofs = [Roof(f"{name}: {_rate(rate, 'FLOP' if 'float' in name else 'OP')}", ((rate / steepest, rate), (MOST, rate)), False)
              for name, rate in sorted(found.flops.items(), key=lambda f: -f[1])]  # fmt: skip
     return (*slopes, *roofs)
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 1e6:g} MB" if size >= 1e6 else f"{size / 1e3:g} kB"
 
 
 def _rate(per_s: float, unit: str) -> str:

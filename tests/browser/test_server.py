@@ -94,7 +94,7 @@ def test_a_killed_server_finishes_its_study_when_it_starts_again(server):
 def test_the_web_process_loads_no_framework(server, open_page):
     id_ = lab.start(lab.make_spec("small", "quick"))
     finished(id_)
-    for path in (f"/?study={id_}", "/models", "/sweep?model=small"):
+    for path in (f"/?study={id_}", "/models", "/sweep?model=small", "/doctor"):
         settled(open_page(server.address + path))
     assert server.loaded() == []
 
