@@ -23,7 +23,7 @@ from lab.engine import estimating
 from lab.engine.doctor import REPEAT, SelfTest
 from lab.engine.estimating import Estimate
 from lab.errors import LabError, UnknownId, UsageError
-from lab.evidence import Finding
+from lab.evidence import Anatomy, Finding, Profile
 from lab.measure.check import Check
 from lab.plugs import Dataset, Metric, Provider, Runtime, Task, Technique, Training
 from lab.store import records
@@ -702,6 +702,20 @@ def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...
 def measuring_seconds(study_id: str) -> float:
     """Seconds that a study spent measuring latency and memory, while nothing else of the lab ran."""
     return float(sum(j["finished_at"] - j["started_at"] for j in records.jobs(study_id) if j["kind"] == "measure"))
+
+
+def anatomy(trial: Trial) -> Anatomy | None:
+    """What a trial's file consists of: bytes by part, operators, weights, zeros; None where it was not looked into."""
+    from lab.explaining import anatomy_of
+
+    return anatomy_of(trial)
+
+
+def profile(trial: Trial) -> Profile | None:
+    """Where the time of a trial's call goes, operator by operator; None where it was not profiled."""
+    from lab.explaining import profile_of
+
+    return profile_of(trial)
 
 
 def _trial(trial_id: str) -> Trial:

@@ -45,8 +45,7 @@ def explain(
 def _case(trial: Trial, trials: Sequence[Trial], environment: Mapping[str, Any], roofline: Roofline | None) -> Case:
     baseline = None if trial.is_baseline else baseline_of(trial, trials)
     return Case(
-        trial, baseline, trials, _evidence(trial, "anatomy", Anatomy.from_json), _evidence(baseline, "anatomy", Anatomy.from_json),
-        _evidence(trial, "profile", Profile.from_json), _evidence(baseline, "profile", Profile.from_json), roofline, environment,
+        trial, baseline, trials, anatomy_of(trial), anatomy_of(baseline), profile_of(trial), profile_of(baseline), roofline, environment,
     )  # fmt: skip
 
 
@@ -54,6 +53,16 @@ def baseline_of(trial: Trial, trials: Sequence[Trial]) -> Trial | None:
     """The float model on the same target and the same machine."""
     return next((t for t in trials if t.is_baseline and t.state == "complete" and t.target == trial.target
                  and t.environment == trial.environment), None)  # fmt: skip
+
+
+def anatomy_of(trial: Trial | None) -> Anatomy | None:
+    """What the trial's file consists of; None where nobody looked."""
+    return _evidence(trial, "anatomy", Anatomy.from_json)
+
+
+def profile_of(trial: Trial | None) -> Profile | None:
+    """Where the trial's time goes; None where nobody looked."""
+    return _evidence(trial, "profile", Profile.from_json)
 
 
 def _evidence(trial: Trial | None, name: str, read: Callable[[Mapping[str, Any]], Value]) -> Value | None:
