@@ -170,7 +170,9 @@ def threads_text(curve: Curve) -> str:
     first, last = curve.points[0], curve.points[-1]
     ideal = f"{formats.digits(last.value / first.value)}×".replace(".00", "")
     head = f"{last.value} threads: {formats.digits(last.speedup.value)}× of {ideal}{_between(last.speedup)}"
-    return f"{head}; {_serial(curve.line)}." if gains(last.speedup) else f"{head}: threads do nothing here."
+    if gains(last.speedup):
+        return f"{head}; {_serial(curve.line)}."
+    return f"{head}; more threads {'only cost time' if (last.speedup.high or last.speedup.value) < 1 else 'do nothing'} here."
 
 
 def _between(speedup: Measurement) -> str:

@@ -79,7 +79,9 @@ def test_the_words() -> None:
 
 def test_no_gain_is_called_so() -> None:
     same = curve("threads", [made(1.0, 0.05), made(0.99, 0.05, threads=2)], 1)
-    assert plots.threads_text(same).endswith("threads do nothing here.")
+    assert plots.threads_text(same).endswith("; more threads do nothing here.")
+    slower = curve("threads", [made(1.0, 0.05), made(1.5, 0.05, threads=2)], 1)
+    assert plots.threads_text(slower).endswith("; more threads only cost time here.")
     linear = curve("batch", [made(0.1 * n, 0.001, batch=n) for n in (1, 2, 4)], 1)
     assert plots.batch_text(linear).startswith("Batches bring no more items a second; ")
     perfect = curve("threads", [made(1.0, 0.01), made(0.499, 0.001, threads=2)], 1)
