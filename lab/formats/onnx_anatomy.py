@@ -53,8 +53,8 @@ class _Reader:
         self.row_of = {node.output[0]: number for number, node in enumerate(self.nodes)}
         self.types = _named(types, model)
         self.fixed = constant_tensors(model)
-        narrow = {name for name, kind in self.types.items() if kind in ("int8", "uint8")}
-        self.fused = fused(model, self.fixed, narrow)
+        self.dequantizes = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "DequantizeLinear"}
+        self.fused = fused(model, self.fixed, self.types)
         self.stored, self.owner = stored_weights(model), owners(model, self.fixed, self.row_of)
 
     def anatomy(self) -> Anatomy:
@@ -73,20 +73,16 @@ class _Reader:
         )  # fmt: skip
 
     def _precision(self, node: Any) -> str:
-        kind = self.types.get(node.output[0], "")
-        if (
-            node.output[0] in self.fused.integer
-            or node.op_type in INTEGER_PRODUCTS
-            or node.op_type.startswith("QLinear")
-        ):
+        first, type_ = node.output[0], node.op_type
+        kind = self.types.get(self.fused.quantized_by.get(first, first), "")
+        if first in self.fused.quantized_by:
+            return kind.removeprefix("u")
+        if first in self.fused.integer or type_ in INTEGER_PRODUCTS or type_.startswith("QLinear"):
             return "int8"
-        if node.op_type == "MatMulNBits":
+        if type_ == "MatMulNBits":
             return "int8" if computes_in_integers(node) else kind
-        if node.op_type == "DequantizeLinear":
-            kind = self.types.get(node.input[0], "")
-        return (
-            kind.removeprefix("u") if "int" in kind and _KINDS.get(node.op_type) in ("quantize", "dequantize") else kind
-        )
+        kind = self.types.get(node.input[0], "") if type_ == "DequantizeLinear" else kind
+        return kind.removeprefix("u") if "int" in kind and _KINDS.get(type_) in ("quantize", "dequantize") else kind
 
     # --- bytes ----------------------------------------------------------------------------------------------------------
 
@@ -96,26 +92,30 @@ class _Reader:
         if first in self.fused.absorbed:
             return 0
         integer = first in self.fused.integer
-        read = [self._bytes(name, integer) for name in node.input if name and name not in self.fixed]
-        made = [self._bytes(name, first in self.fused.quantized_by) for name in node.output if name]
+        read = [self._bytes(self._read_as(name, integer)) for name in node.input if name and name not in self.fixed]
+        made = [self._bytes(self.fused.quantized_by.get(name, name)) for name in node.output if name]
         if None in (*read, *made):
             return None
         if first in self.fixed:  # what unpacks weights
-            return sum(self._bytes(node.input[0], False) or 0 for _ in node.input[:1]) + sum(filter(None, made))
+            return sum(self._bytes(name) or 0 for name in node.input[:1]) + sum(filter(None, made))
         weights = sum(filter(None, made)) if node.op_type in _LOOKUPS else sum(s.size_bytes for s in stored)
         return sum(filter(None, (*read, *made))) + weights
 
-    def _bytes(self, name: str, integer: bool) -> int | None:
-        """What a tensor takes; where it is read or written as 8-bit integers, a byte a number."""
+    def _read_as(self, name: str, integer: bool) -> str:
+        """The tensor that is read in fact: an operator that computes in integers needs none dequantized."""
+        return self.dequantizes.get(name, name) if integer else name
+
+    def _bytes(self, name: str) -> int | None:
         if name not in self.shapes:
             return None
-        return round(prod(self.shapes[name]) * (1 if integer else _item_bytes(self.types.get(name, "float32"))))
+        return round(prod(self.shapes[name]) * _item_bytes(self.types.get(name, "float32")))
 
     def _live(self) -> list[int]:
         """Empty where a shape is unknown; unpacked weights are no activations."""
         if any(node.output[0] not in self.shapes for node in self.nodes):
             return []
-        sizes = {self.row_of[name]: prod(self.shapes[name]) for name in self.fused.quantized_by if name in self.row_of}
+        quantized = [(name, self._bytes(to)) for name, to in self.fused.quantized_by.items() if name in self.row_of]
+        sizes = {self.row_of[name]: size for name, size in quantized if size is not None}
         sizes |= {self.row_of[name]: 0 for name in self.fixed if name in self.row_of}
         return planned(self.rows, {self.row_of[name] for name in self.fused.absorbed if name in self.row_of}, sizes)
 

@@ -1,20 +1,21 @@
 """Which operators between DequantizeLinear and QuantizeLinear a runtime can turn into one that computes in integers.
 
 Source: the selectors that ONNX Runtime registers for its CPU provider (onnxruntime/core/optimizer/qdq_transformer/
-selectors_actions/qdq_selector_action_transformer.cc): it takes 8-bit numbers there, not 16-bit ones.
+selectors_actions/qdq_selector_action_transformer.cc): 8-bit numbers, 16-bit ones only where they are moved and not computed with. On
+x86 it leaves out signed 8-bit activations that several operators read, which it fuses elsewhere.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.formats.onnx_contrib import attributes
 
 DENSE = {"MatMul", "Gemm"}
-"""Need no QuantizeLinear behind them."""
+"""Need no QuantizeLinear behind them, unless they add a bias that is stored in float."""
 _CLIPPING = {"Relu", "Clip"}
 """Disappear into the range of the QuantizeLinear behind them."""
 MOVING = {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "MaxPool", "Gather", "Slice", "Split", "Resize", "Expand",
@@ -41,19 +42,19 @@ class Fused:
     pairs: int = 0
 
 
-def fused(model: Any, fixed: set[str], narrow: set[str]) -> Fused:
+def fused(model: Any, fixed: set[str], integers: Mapping[str, str]) -> Fused:
     """See `Fused`.
 
     Args:
         fixed: tensors that depend on no input.
-        narrow: tensors of 8-bit integers.
+        integers: the element types of tensors of 8-bit and 16-bit integers: int8, uint16 …
     """
-    return _Finder(model, fixed, narrow).run()
+    return _Finder(model, fixed, integers).run()
 
 
 class _Finder:
-    def __init__(self, model: Any, fixed: set[str], narrow: set[str]) -> None:
-        self.nodes, self.fixed, self.narrow = list(model.graph.node), fixed, narrow
+    def __init__(self, model: Any, fixed: set[str], integers: Mapping[str, str]) -> None:
+        self.nodes, self.fixed, self.integers = list(model.graph.node), fixed, integers
         self.maker = {name: node for node in self.nodes for name in node.output}
         self.readers: dict[str, list[Any]] = defaultdict(list)
         for node in self.nodes:
@@ -76,21 +77,30 @@ class _Finder:
         """Whether all activations that it reads, and the weights of its product, are dequantized from 8 bits."""
         read = [name for name in node.input if name and name not in self.fixed]
         factors = list(node.input[:2]) if node.op_type in {"Conv", *DENSE} else []
-        return bool(read) and all(self._dequantizes(name) for name in {*read, *factors})
+        return bool(read) and all(self._dequantizes(name, node) for name in {*read, *factors})
 
-    def _dequantizes(self, name: str) -> bool:
+    def _dequantizes(self, name: str, reader: Any) -> bool:
         maker = self.maker.get(name)
-        return maker is not None and maker.op_type == "DequantizeLinear" and maker.input[0] in self.narrow
+        return maker is not None and maker.op_type == "DequantizeLinear" and self._fits(maker.input[0], reader)
+
+    def _fits(self, tensor: str, node: Any) -> bool:
+        """Whether a tensor's integers are such as a node can take or make."""
+        kind = self.integers.get(tensor, "")
+        return kind.endswith("int8") or (kind.endswith("int16") and node.op_type in MOVING)
 
     def _try(self, node: Any) -> None:
         between, ends = self._behind(node)
-        quantizers = [end for end in ends if end.op_type == "QuantizeLinear" and end.output[0] in self.narrow]
+        quantizers = [end for end in ends if end.op_type == "QuantizeLinear" and self._fits(end.output[0], node)]
         if ends and len(quantizers) == len(ends):
             self.found.absorbed.update(part.output[0] for part in (*between, *quantizers))
             self.found.quantized_by[node.output[0]] = quantizers[0].output[0]
-        elif node.op_type not in DENSE:
+        elif node.op_type not in DENSE or (len(node.input) > 2 and not self._dequantizes_bias(node.input[2])):
             return
         self.found.integer.add(node.output[0])
+
+    def _dequantizes_bias(self, name: str) -> bool:
+        maker = self.maker.get(name)
+        return maker is not None and maker.op_type == "DequantizeLinear"
 
     def _behind(self, node: Any) -> tuple[list[Any], list[Any]]:
         """Clipping nodes that only it feeds, and what reads the result; nothing where the result is an answer."""
