@@ -11,7 +11,7 @@ from lab.rules._words import seconds
 from lab.types import Measurement, Trial
 
 KNOWN_LAYERS = 0.7
-"""Shares are of the profile's time where so much of it is of layers that the file names, else of multiplications."""
+"""Shares are of the profile's time where so much of it is of layers that the file names, else of multiplications, else of weights."""
 
 
 def found(
@@ -106,11 +106,15 @@ def computing(profile: Profile | None) -> list[OperatorTime]:
 
 
 def share_of(case: Case, operators: Sequence[OperatorFacts]) -> tuple[float, str] | None:
-    """The share that some of the file's operators have: (0 … 1, "of the time" or "of the multiplications"); None if unknown."""
+    """The share that some of the file's operators have, of the first that is known: time, multiplications, weights.
+
+    Returns:
+        0 … 1, and "of the time", "of the multiplications" or "of the weights"; None where nothing is known.
+    """
     if case.anatomy is None:
         return None
     names = {o.name for o in operators}
-    return _share_of_time(case, names) or _share_of_macs(case.anatomy, names)
+    return _share_of_time(case, names) or _share_of_facts(case.anatomy, names)
 
 
 def _share_of_time(case: Case, names: set[str]) -> tuple[float, str] | None:
@@ -122,10 +126,12 @@ def _share_of_time(case: Case, names: set[str]) -> tuple[float, str] | None:
     return mine / max(case.profile.operators_s, 1e-12), "of the time"
 
 
-def _share_of_macs(anatomy: Anatomy, names: set[str]) -> tuple[float, str] | None:
-    total = sum(o.macs or 0 for o in products(anatomy))
-    mine = sum(o.macs or 0 for o in products(anatomy) if o.name in names)
-    return (mine / total, "of the multiplications") if total else None
+def _share_of_facts(anatomy: Anatomy, names: set[str]) -> tuple[float, str] | None:
+    for kind, attribute in (("multiplications", "macs"), ("weights", "weights")):
+        counts = {o.name: getattr(o, attribute) or 0 for o in products(anatomy)}
+        if total := sum(counts.values()):
+            return sum(n for name, n in counts.items() if name in names) / total, f"of the {kind}"
+    return None
 
 
 def part(anatomy: Anatomy, *names: str) -> float:

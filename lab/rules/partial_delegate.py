@@ -22,8 +22,8 @@ def _find(case: Case) -> Finding | None:
     names = some(sorted({o.operator for o in outside}))
     text = (f"The delegate takes {'only a part' if borders else 'nothing'} of the graph: {plural(len(outside), 'operator')} with {percent(share)} of the time "
             f"are computed outside it, and data change hands {plural(borders, 'time')} ({names}).")  # fmt: skip
-    remedy = ("Avoid what the delegate does not take: 8-bit instead of 4- or 16-bit integers in tflite_static_wi8_ai8, the same "
-              "quantization for all layers, no layers named in wide.")  # fmt: skip
+    remedy = ("Avoid what the delegate does not take: 4- and 16-bit integers (tflite_static_wi8_ai8 has 8), names in wide, or leave an operator "
+              "of these types in float with keep_float.")  # fmt: skip
     return found(
         "partial_delegate", "speed", text, remedy, share, operators=[o.operator for o in outside], borders=borders
     )
