@@ -473,11 +473,13 @@ def jobs(study_id: str | None = None) -> list[dict[str, Any]]:
 
 
 def latency_samples(trial: Trial) -> list[dict[str, Any]]:
-    """Raw timings, one entry a turn: {"samples" s, "warmup" s, "cpu_ratio", "contended"}; empty where there are none."""
+    """Raw timings, one entry a turn: {"round", "samples" s, "warmup" s, "cpu_ratio", "contended", "disturbed" …}, see
+    `lab.measure.rounds.time_rounds`; empty where there are none."""
     kept = trial.details.get("samples")
     if not kept or not Path(kept["path"]).exists():
         return []
-    return list(json.loads(Path(kept["path"]).read_text())["rounds"])
+    value = json.loads(Path(kept["path"]).read_text())
+    return list(value["turns"] if "turns" in value else value["rounds"])  # as it was called once
 
 
 def examples(model_id: str, n: int = 8) -> Examples:

@@ -268,7 +268,7 @@ class StudySpec:
         targets: where every variant runs.
         further_targets: where only the float model runs, and each technique of the space as it comes.
         metrics: ids to measure; empty means all that fit the task.
-        rounds: undisturbed timing rounds per variant; runs: timed runs in a round at most; turn_s: seconds a turn aims at.
+        rounds: undisturbed timing rounds per variant, each of two turns; runs: timed runs in a turn at most; turn_s: seconds a turn aims at.
         precision: rounds are added until the median's 95 % interval is at most this far from it on either side (0.02 is 2 %) …
         budget_s: … or until so many seconds are spent for each variant.
         about: what the study was made to find out, where it is more than its trials; see `lab.analysis.sensitivity`.
@@ -283,7 +283,7 @@ class StudySpec:
     )  # fmt: skip
     metrics: tuple[str, ...] = ()
     preset: str | None = None
-    rounds: int = 20
+    rounds: int = 10
     runs: int = 50
     turn_s: float = 0.015
     test_samples: int | None = None

@@ -227,7 +227,7 @@ class StudyRun:
             return self._failed(
                 id_, (outcome or {}).get("error") or {"type": "JobError", "message": "It was never measured."}
             )
-        told = {name: outcome[name] for name in ("samples", "profile", "timing") if outcome.get(name)}
+        told = {name: outcome[name] for name in ("samples", "profile", "timing", "memory") if outcome.get(name)}
         trial = self._measured(id_, outcome, **told)
         return self._change(id_, state="complete", measurements=trial.measurements)
 

@@ -26,7 +26,7 @@ from lab.formats.batching import batch_size
 from lab.formats.feeding import as_input
 from lab.lazy import np
 from lab.measure.environment import fingerprint
-from lab.measure.quality import clean_rounds, flags_of, timing_of
+from lab.measure.quality import clean_rounds, clean_turns, flags_of, timing_of
 from lab.recipe import spec_from_json
 from lab.store import records
 from lab.store.blobs import keep
@@ -192,7 +192,8 @@ def _measuring_request(
         os.replace(temporary, item)
     return {"runtime": target.runtime, "options": dict(target.options), "item": str(item), "variants": dict(paths),
             "cold_repeats": COLD_REPEATS, "profile_runs": 0 if spec.about else PROFILE_RUNS,
-            "protocol": {**{name: getattr(spec, name) for name in keys.PROTOCOL}, "threads": int(target.options.get("threads", 1))}}  # fmt: skip
+            "protocol": {**{name: getattr(spec, name) for name in keys.PROTOCOL}, "threads": int(target.options.get("threads", 1)),
+                         "afresh": not spec.about}}  # fmt: skip
 
 
 def _measured(sha: str, answer: Mapping[str, Any], spec: StudySpec, target: Target) -> Outcome:
@@ -204,7 +205,8 @@ def _measured(sha: str, answer: Mapping[str, Any], spec: StudySpec, target: Targ
     session = Path(answer["workdir"]).name
     return {"measurements": _measurements(found, spec, batch_size(target.options)), "samples": keep(raw, "json").to_json(),
             "profile": _kept_profile(found.get("profile"), raw.with_suffix(".profile.json")),
-            "timing": timing_of(found["rounds"], session)}  # fmt: skip
+            "timing": timing_of(found["turns"], session),
+            "memory": {"mapped_bytes": max((c["mapped_bytes"] or 0 for c in found["cold"]), default=0)}}  # fmt: skip
 
 
 def _kept_profile(profile: Mapping[str, Any] | None, file: Path) -> dict[str, Any] | None:
@@ -215,20 +217,20 @@ def _kept_profile(profile: Mapping[str, Any] | None, file: Path) -> dict[str, An
 
 
 def _measurements(found: Mapping[str, Any], spec: StudySpec, batch: int) -> dict[str, Any]:
-    used = clean_rounds(found["rounds"])
+    turns = clean_turns(found["turns"])
     evidence = {
-        "latency": [np.asarray(r["samples"]) for r in used],
+        "latency": list(clean_rounds(turns).values()),
         "batch": batch,
-        "energy": np.asarray([r["joules"] / len(r["samples"]) for r in used if r["joules"] is not None]),
+        "energy": np.asarray([t["joules"] / len(t["samples"]) for t in turns if t["joules"] is not None]),
         "cold_load": np.asarray([c["cold_load_s"] for c in found["cold"]]),
         "peak_rss": np.asarray([c["peak_rss_bytes"] for c in found["cold"]], dtype=float),
     }
     if arenas := [c["arena_bytes"] for c in found["cold"] if c.get("arena_bytes")]:
         evidence["arena"] = np.asarray(arenas, dtype=float)
     measurements = jobs.compute(list(spec.metrics), evidence)
-    if flags := flags_of(found["rounds"], spec.precision):
-        for metric in measurements.values():
-            metric["flags"] = [*metric["flags"], *flags] if metric["unit"] == "s" else metric["flags"]
+    if flags := flags_of(found["turns"], spec.precision):
+        for id_ in (id_ for id_ in measurements if "latency" in registry.metric(id_).needs):
+            measurements[id_]["flags"] = [*measurements[id_]["flags"], *flags]
     return measurements
 
 

@@ -37,20 +37,20 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
             "cold_repeats", "profile_runs" (0 for no profile), "protocol": fields of `lab.measure.rounds.Protocol`}.
 
     Returns:
-        {"variants": {id: {"cold": [...], "profile": {...}, "rounds": [...]} or {"error": {...}}}, "conditions": {"before", "after"}}.
+        {"variants": {id: {"cold": [...], "profile": {...}, "turns": [...]} or {"error": {...}}}, "conditions": {"before", "after"}}.
     """
     before = conditions()
     runtime = registry.runtime(request["runtime"])
     item = batch_of(np.load(request["item"]), batch_size(request["options"]))
     runtime.preload()
-    answer: dict[str, Any] = {id_: {"cold": [], "rounds": []} for id_ in request["variants"]}
+    answer: dict[str, Any] = {id_: {"cold": [], "turns": []} for id_ in request["variants"]}
     _measure_cold(runtime, request, item, answer)
     alive = {id_: path for id_, path in request["variants"].items() if "error" not in answer[id_]}
     for id_, path in alive.items() if runtime.profile and request["profile_runs"] else ():
         answer[id_]["profile"] = forked(partial(_profile, runtime, request, path, item), PROFILE_LIMIT_S, "profiling")
-    calls = {id_: _call(runtime, request["options"], path, item) for id_, path in alive.items()}
-    for id_, rounds in time_rounds(calls, Protocol(**request["protocol"])).items():
-        answer[id_]["rounds"] = rounds
+    loads = {id_: partial(_call, runtime, request["options"], path, item) for id_, path in alive.items()}
+    for id_, turns in time_rounds(loads, Protocol(**request["protocol"])).items():
+        answer[id_] |= turns if isinstance(turns, dict) else {"turns": turns}
     return {"variants": answer, "conditions": {"before": before, "after": conditions()}}
 
 

@@ -1,4 +1,9 @@
-"""Warm latency in interleaved rounds: all variants take turns in shuffled order, so that drift hits all alike."""
+"""Warm latency in interleaved rounds: all variants take turns in shuffled order, so that drift hits all alike.
+
+Each round is a forked process that loads every variant anew. Where a model's memory comes to lie decides how well it fits the
+caches; two copies of one file, loaded once, would differ by a percent or two for as long as they live, and no number of runs would
+show that it is luck. So it is drawn again in each round, and a round is what intervals and tests count.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +14,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.lazy import np
 from lab.measure.energy import Counter
+from lab.measure.forked import forked
 from lab.measure.gate import Watch, disturbances
 from lab.statistics import cluster_bootstrap
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Call = Callable[[], Any]
+TURNS = 2
+"""Of each variant in a round: the second shows what changed meanwhile."""
 WARM_UP_RUNS = 3
 """Before each turn; one where a turn has so few runs that warming up would double its time."""
 FEWEST_RUNS = 3
@@ -23,6 +35,7 @@ BLOCK = 5
 """Rounds between two looks at the intervals, and the fewest that are made when the budget is gone."""
 MOST_ROUNDS = 3
 """Times the rounds asked for, at most, however much of the budget is left."""
+LIMIT_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,7 @@ class Protocol:
         precision: half-width of the median's 95 % interval over the median at which a variant has enough rounds.
         budget_s: seconds for each variant after which no further rounds begin.
         threads: what the runtime was told.
+        afresh: whether each round loads the variants anew; else all rounds of a block share what was loaded.
     """
 
     rounds: int
@@ -43,55 +57,97 @@ class Protocol:
     budget_s: float = 3.0
     threads: int = 1
     seed: int = 0
+    afresh: bool = True
 
 
 @dataclass
-class Turns:
-    """A variant's call and all that was timed of it."""
+class Variant:
+    """What opens a variant, and all that was timed of it."""
 
-    call: Callable[[], Any]
-    runs: int = 1
-    rounds: list[dict[str, Any]] = field(default_factory=list)
-
-    def clean(self) -> list[Sequence[float]]:
-        """Samples of the undisturbed rounds."""
-        return [r["samples"] for r in self.rounds if not r["contended"]]
+    load: Callable[[], Call]
+    runs: int = 0
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    error: dict[str, Any] | None = None
 
 
-def time_rounds(calls: Mapping[str, Callable[[], Any]], protocol: Protocol) -> dict[str, Any]:
-    """Time every call in shuffled rounds; go on with those that were disturbed, or whose interval is still too wide.
+def time_rounds(
+    loads: Mapping[str, Callable[[], Call]], protocol: Protocol, isolate: Callable[..., dict[str, Any]] = forked
+) -> dict[str, Any]:
+    """Time every variant in shuffled rounds; go on with those that were disturbed, or whose interval is still too wide.
 
     Args:
-        calls: variant -> a call to time.
+        loads: variant -> loads it and gives the call to time.
+        isolate: (work, limit in seconds, what) -> what the work returns, or {"error"}.
 
     Returns:
-        variant -> list of turns {"round", "samples" s, "warmup" s, "cpu_ratio", "waiting", "pace_s", "contended", "disturbed" (by
-        what, or ""), "joules" (or None), "started_at"}; disturbed turns stay in the list. Turns of equal "round" are paired.
+        variant -> {"error"} or list of turns {"round", "samples" s, "warmup" s, "cpu_ratio", "waiting", "pace_s", "contended",
+        "disturbed" (by what, or ""), "joules" (or None), "started_at"}; disturbed turns stay in the list. Rounds of equal number are paired.
     """
     order = random.Random(protocol.seed)
-    turns = {name: Turns(call) for name, call in calls.items()}
-    end = time.monotonic() + protocol.budget_s * len(turns)
-    gc.disable()
-    for turn in turns.values():
-        turn.runs = _runs_per_turn(turn.call, protocol.runs, protocol.turn_s)
-    left, made = list(turns.values()), 0
+    variants = {name: Variant(load) for name, load in loads.items()}
+    end, made, left = time.monotonic() + protocol.budget_s * len(variants), 0, list(variants)
     while left and made < MOST_ROUNDS * protocol.rounds and (made == 0 or time.monotonic() < end):
         block = min(BLOCK, protocol.rounds - made) if made < protocol.rounds else BLOCK
-        for number in range(made, made + block):
-            _one_round(left, order, number)
+        numbers = range(made, made + block)
+        for together in [[n] for n in numbers] if protocol.afresh else [list(numbers)]:
+            _make_rounds({name: variants[name] for name in left}, together, protocol, order, isolate)
         made += block
-        _mark(turns, protocol.threads)
-        left = [t for t in turns.values() if not _enough(t, protocol)]
+        for variant in variants.values():
+            _mark(variant.turns, protocol.threads)
+        left = [name for name, v in variants.items() if v.error is None and not _enough(v, protocol)]
+    return {name: {"error": v.error} if v.error else v.turns for name, v in variants.items()}
+
+
+def _make_rounds(variants: Mapping[str, Variant], numbers: Sequence[int], protocol: Protocol, order: random.Random,
+                 isolate: Callable[..., dict[str, Any]]) -> None:  # fmt: skip
+    """Some rounds of some variants in one process; where that fails, each variant in one of its own, to find the culprit."""
+    seed = order.random()
+    found = isolate(lambda: _timed_rounds(variants, numbers, protocol, random.Random(seed)), LIMIT_S, "timing")
+    if "error" in found and len(variants) > 1:
+        for name, variant in variants.items():
+            _make_rounds({name: variant}, numbers, protocol, order, isolate)
+        return
+    for name, variant in variants.items():
+        if "error" in found:
+            variant.error = found["error"]
+        else:
+            variant.runs = found[name]["runs"]
+            variant.turns += found[name]["turns"]
+
+
+def _timed_rounds(
+    variants: Mapping[str, Variant], numbers: Sequence[int], protocol: Protocol, order: random.Random
+) -> dict[str, Any]:
+    """variant -> {"runs", "turns"}, in this process."""
+    names = list(variants)
+    order.shuffle(names)
+    calls = {name: variants[name].load() for name in names}
+    gc.disable()
+    runs = {name: variants[name].runs or _runs_per_turn(calls[name], protocol.runs, protocol.turn_s) for name in names}
+    found: dict[str, Any] = {name: {"runs": runs[name], "turns": []} for name in names}
+    for number in numbers:
+        for _ in range(TURNS):
+            order.shuffle(names)
+            for name in names:
+                found[name]["turns"].append({"round": number, **_take_turn(calls[name], runs[name])})
     gc.enable()
-    return {name: turn.rounds for name, turn in turns.items()}
+    return found
 
 
-def _enough(turn: Turns, protocol: Protocol) -> bool:
-    clean = turn.clean()
-    return len(clean) >= protocol.rounds and half_width(clean) <= protocol.precision
+def _enough(variant: Variant, protocol: Protocol) -> bool:
+    clean = samples_by_round([t for t in variant.turns if not t["contended"]])
+    return len(clean) >= protocol.rounds and half_width(list(clean.values())) <= protocol.precision
 
 
-def half_width(rounds: Sequence[Sequence[float]]) -> float:
+def samples_by_round(turns: Sequence[Mapping[str, Any]]) -> dict[int, list[float]]:
+    """Round number -> all its samples, in the order of the rounds."""
+    found: dict[int, list[float]] = {}
+    for turn in turns:
+        found.setdefault(turn["round"], []).extend(turn["samples"])
+    return found
+
+
+def half_width(rounds: Sequence[Sequence[float] | NDArray[np.float64]]) -> float:
     """Half of the median's 95 % interval, over the median; infinite for fewer than two rounds."""
     if len(rounds) < 2:
         return float("inf")
@@ -100,28 +156,22 @@ def half_width(rounds: Sequence[Sequence[float]]) -> float:
     return (high - low) / 2 / float(np.median(np.concatenate(arrays)))
 
 
-def _one_round(turns: list[Turns], order: random.Random, number: int) -> None:
-    order.shuffle(turns)
-    for turn in turns:
-        turn.rounds.append({"round": number, **_take_turn(turn)})
-
-
-def _runs_per_turn(call: Callable[[], Any], runs: int, turn_s: float) -> int:
+def _runs_per_turn(call: Call, runs: int, turn_s: float) -> int:
     seconds = median(_timed(call, 5))
     fitting = int(turn_s / max(seconds, 1e-9))
     return max(FEWEST_RUNS, min(runs, fitting)) if runs >= FEWEST_RUNS else runs
 
 
-def _take_turn(turn: Turns) -> dict[str, Any]:
-    warmup, started_at = _timed(turn.call, WARM_UP_RUNS if turn.runs > FEWEST_RUNS else 1), time.time()
+def _take_turn(call: Call, runs: int) -> dict[str, Any]:
+    warmup, started_at = _timed(call, WARM_UP_RUNS if runs > FEWEST_RUNS else 1), time.time()
     energy, watch = Counter(), Watch()
-    samples = _timed(turn.call, turn.runs)
+    samples = _timed(call, runs)
     seen, joules = watch.seen(), energy.joules()
     return {"samples": samples, "warmup": warmup, **seen, "joules": joules, "contended": False, "disturbed": "",
             "started_at": started_at}  # fmt: skip
 
 
-def _timed(call: Callable[[], Any], n: int) -> list[float]:
+def _timed(call: Call, n: int) -> list[float]:
     clock, samples = time.perf_counter, []
     for _ in range(n):
         start = clock()
@@ -130,8 +180,7 @@ def _timed(call: Callable[[], Any], n: int) -> list[float]:
     return samples
 
 
-def _mark(turns: Mapping[str, Turns], threads: int) -> None:
+def _mark(turns: Sequence[dict[str, Any]], threads: int) -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for turn in turns.values():
-        for r, by in zip(turn.rounds, disturbances(turn.rounds, threads, cores), strict=True):
-            r["disturbed"], r["contended"] = by, bool(by)
+    for turn, by in zip(turns, disturbances(turns, threads, cores) if turns else (), strict=True):
+        turn["disturbed"], turn["contended"] = by, bool(by)

@@ -22,7 +22,7 @@ from lab.formats.feeding import (  # noqa: E402
     fit_items,
     run_all,
 )
-from lab.measure.rounds import time_rounds  # noqa: E402
+from lab.measure.rounds import Protocol, time_rounds  # noqa: E402
 from lab.plugs import Context  # noqa: E402
 from lab.recipe import plan  # noqa: E402
 from lab.store.data import data_folder, load_array  # noqa: E402
@@ -73,9 +73,11 @@ for target in {canonical_json(t.target.to_json()): t.target for t in trials}.val
     for trial in (t for t in trials if t.target == target):
         session = registry.runtime(target.runtime).load(str(build(trial.recipe.steps)), target.options)
         calls[trial.name] = partial(session.run, session.prepare(fit_items(x[:1], session.input.shape)))
+    threads = int(target.options.get("threads", 1))
+    protocol = Protocol(spec.rounds, spec.runs, spec.turn_s, spec.precision, spec.budget_s, threads, afresh=False)
     clock(
         "measure",
-        partial(time_rounds, calls, spec.rounds, spec.runs, spec.turn_s, int(target.options.get("threads", 1)), 0),
+        partial(time_rounds, {name: lambda call=call: call for name, call in calls.items()}, protocol),
     )
 
 wall_s = time.perf_counter() - start

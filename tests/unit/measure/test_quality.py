@@ -36,8 +36,13 @@ def test_rounds_far_apart_are_unstable_and_imprecise() -> None:
 
 
 def test_only_undisturbed_rounds_count_unless_there_are_none() -> None:
-    assert [r["round"] for r in clean_rounds(turns([1.0, 2.0, 3.0], {1}))] == [0, 2]
-    assert [r["round"] for r in clean_rounds(turns([1.0, 2.0], {0, 1}))] == [0, 1]
+    assert list(clean_rounds(turns([1.0, 2.0, 3.0], {1}))) == [0, 2]
+    assert list(clean_rounds(turns([1.0, 2.0], {0, 1}))) == [0, 1]
+
+
+def test_the_turns_of_a_round_count_as_one() -> None:
+    two = [{**t, "round": n // 2} for n, t in enumerate(turns([1.0, 2.0, 3.0, 4.0], {3}))]
+    assert {n: len(samples) for n, samples in clean_rounds(two).items()} == {0: 6, 1: 3}
 
 
 def test_what_a_trial_keeps() -> None:

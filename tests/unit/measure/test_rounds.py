@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.measure import gate, rounds
-from lab.measure.rounds import WARM_UP_RUNS, Protocol, time_rounds
+from lab.measure.rounds import TURNS, WARM_UP_RUNS, Protocol
 
 
 class Clock:
@@ -42,25 +45,32 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
+def time_rounds(calls: dict[str, Callable[[], Any]], protocol: Protocol) -> dict[str, Any]:
+    """In this process, whose clock the test controls; a variant that is loaded gives its call."""
+    loads = {name: lambda call=call: call for name, call in calls.items()}
+    return rounds.time_rounds(loads, protocol, lambda work, *_: work())
+
+
 def protocol(rounds: int, runs: int, turn_s: float = 1.0, threads: int = 1, seed: int = 0, **more: Any) -> Protocol:
     return Protocol(rounds, runs, turn_s, threads=threads, seed=seed, **more)
 
 
 def turns_of(log: list[str], runs: int) -> list[str]:
-    """Who had each turn, in order: the probing calls left out."""
-    whole = log[5 * len(set(log)) :]
-    return whole[:: runs + WARM_UP_RUNS]
+    """Who had each turn, in order: the probing calls of the first round are left out."""
+    return log[5 * len(set(log)) :][:: runs + WARM_UP_RUNS]
 
 
-def test_every_variant_takes_one_turn_a_round_in_shuffled_order(clock: Clock) -> None:
+def test_every_variant_takes_its_turns_in_each_round_in_shuffled_order(clock: Clock) -> None:
     log: list[str] = []
     calls = {name: clock.call(0.001, log, name) for name in "abc"}
     found = time_rounds(calls, protocol(8, 4, seed=3))
     turns = turns_of(log, 4)
-    in_rounds = [turns[i : i + 3] for i in range(0, 24, 3)]
-    assert all(sorted(r) == ["a", "b", "c"] for r in in_rounds)
-    assert len({tuple(r) for r in in_rounds}) > 2
-    assert {name: len(r) for name, r in found.items()} == {"a": 8, "b": 8, "c": 8}
+    once_each = [turns[i : i + 3] for i in range(0, 24 * TURNS, 3)]
+    assert all(sorted(r) == ["a", "b", "c"] for r in once_each)
+    assert len({tuple(r) for r in once_each}) > 2
+    assert {name: [t["round"] for t in r] for name, r in found.items()} == {
+        name: [n for n in range(8) for _ in range(TURNS)] for name in "abc"
+    }
     assert found["a"][0]["samples"] == pytest.approx([0.001] * 4)
     assert len(found["a"][0]["warmup"]) == WARM_UP_RUNS
 
@@ -99,14 +109,14 @@ def test_a_contended_turn_is_marked_kept_and_repeated(clock: Clock) -> None:
     victim = turns_of(log, 4)[2]
     (other,) = {"a", "b"} - {victim}
     assert [sum(r["contended"] for r in found[n]) for n in (victim, other)] == [1, 0]
-    assert [len(found[n]) for n in (victim, other)] == [10, 5]  # rounds are added five at a time
+    assert [len(found[n]) // TURNS for n in (victim, other)] == [5, 5]  # its other turn of that round is clean
     assert next(r["cpu_ratio"] for r in found[victim] if r["contended"]) == pytest.approx(0.5)
 
 
 def test_repeating_ends_where_the_machine_never_calms_down(clock: Clock) -> None:
     clock.share = lambda: 0.5
     found = time_rounds({"a": clock.call(0.001, [], "a")}, protocol(5, 4))
-    assert len(found["a"]) == 15
+    assert len(found["a"]) == 15 * TURNS
     assert all(r["contended"] for r in found["a"])
 
 
@@ -138,19 +148,19 @@ def test_rounds_go_on_until_the_interval_is_narrow(clock: Clock) -> None:
 
     def uneven() -> None:
         log.append("b")
-        seconds = 0.001 if (len(log) // 7) % 2 else 0.0011
+        seconds = 0.001 if ((len(log) - 6) // 14) % 2 else 0.0011
         clock.wall += seconds
         clock.cpu += seconds
 
     found = time_rounds({"a": clock.call(0.001, [], "a"), "b": uneven}, protocol(5, 4, precision=0.02, budget_s=1e9))
-    assert [len(found[n]) for n in "ab"] == [5, 15]
-    assert [r["round"] for r in found["b"]] == list(range(15))
+    assert [len(found[n]) // TURNS for n in "ab"] == [5, 15]
+    assert sorted({r["round"] for r in found["b"]}) == list(range(15))
 
 
 def test_a_budget_that_is_gone_ends_the_rounds(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds.time, "monotonic", lambda: clock.wall)
     found = time_rounds({"a": clock.call(1.0, [], "a")}, protocol(100, 3, budget_s=1.0))
-    assert len(found["a"]) == rounds.BLOCK
+    assert len(found["a"]) == rounds.BLOCK * TURNS
 
 
 @pytest.mark.parametrize(("threads", "cores", "marked"), [(1, 2, True), (2, 2, True), (3, 2, False)])
@@ -167,9 +177,9 @@ def test_a_slower_pace_marks_a_turn() -> None:
 
 def test_a_disturbed_pace_is_seen_and_repeated(clock: Clock) -> None:
     calls = iter(range(10**6))
-    clock.pace = lambda: 3e-4 if next(calls) in (4, 5) else 2e-4
+    clock.pace = lambda: 3e-4 if next(calls) in (4, 5, 6, 7) else 2e-4
     found = time_rounds({"a": clock.call(0.001, [], "a")}, protocol(5, 4))
-    assert [r["disturbed"] for r in found["a"]] == ["", "", "slow processor", *[""] * 7]
+    assert [r["disturbed"] for r in found["a"]] == ["", "", *["slow processor"] * 2, *[""] * 16]
 
 
 def test_pressure_is_read_in_seconds(tmp_path: Path) -> None:
@@ -178,3 +188,30 @@ def test_pressure_is_read_in_seconds(tmp_path: Path) -> None:
     )
     assert gate.waited_s(tmp_path / "cpu") == pytest.approx(5.029981)
     assert gate.waited_s(tmp_path / "none") is None
+
+
+def test_each_round_loads_every_variant_anew_in_a_process_of_its_own() -> None:
+    loaded: list[str] = []
+
+    def load(name: str) -> Callable[[], Any]:
+        loaded.append(name)
+        return lambda: time.sleep(1e-4)
+
+    found = rounds.time_rounds({n: partial(load, n) for n in "ab"}, protocol(3, 3, precision=1.0))
+    assert loaded == []  # in this process
+    assert all(len(turns) >= 3 * TURNS for turns in found.values())
+    together = partial(rounds.time_rounds, {n: partial(load, n) for n in "ab"})
+    together(protocol(3, 3, precision=1.0, afresh=False), lambda work, *_: work())
+    once = len(loaded)
+    together(protocol(3, 3, precision=1.0), lambda work, *_: work())
+    assert loaded[:2] in (["a", "b"], ["b", "a"])
+    assert len(loaded) - once >= 3 * once
+
+
+def test_a_variant_that_crashes_while_it_is_timed_costs_no_other() -> None:
+    def crash() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    found = rounds.time_rounds({"a": lambda: lambda: None, "b": lambda: crash}, protocol(2, 3, precision=1.0))
+    assert found["b"]["error"]["type"] == "JobCrashed"
+    assert len(found["a"]) >= 2 * TURNS
