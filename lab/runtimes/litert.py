@@ -8,11 +8,12 @@ from typing import Any
 
 from lab.errors import InvalidFile, InvalidOption
 from lab.evidence import Profile
-from lab.formats.batching import BATCH, REMEDY, batch_size
+from lab.formats.batching import BATCH, batch_size
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
 from lab.runtimes._litert_arena import arena_bytes
+from lab.runtimes._litert_batch import lay_out
 from lab.runtimes._litert_delegates import load, providers
 
 
@@ -37,7 +38,7 @@ class LiteRTSession:
         return np.ascontiguousarray(self._quantize(x))
 
     def run(self, x: Array) -> Array:
-        """Shape (batch, *input) -> (batch, *output), with the batch that the file was converted with."""
+        """Shape (batch, *input) -> (batch, *output), with the batch that the graph was laid out for."""
         self._interpreter.set_tensor(self._feed, x)
         self._interpreter.invoke()
         return self._dequantize(self._interpreter.get_tensor(self._fetch))
@@ -72,27 +73,14 @@ def _open(path: str, threads: int, xnnpack: bool, delegate: str, batch: int) -> 
     interpreter = _created(path, threads, xnnpack, [load(delegate)] if delegate else [])
     if not xnnpack:
         _check_blocks(path)
+    if batch > 1:
+        lay_out(interpreter, _the_only_input(interpreter), batch, path)
+        return interpreter
     try:
-        if batch > 1:
-            _resize(interpreter, batch)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        raise (_no_batch(path, batch, str(error)) if batch > 1 else _refusal(path, error)) from error
-    if batch > 1 and (answered := int(interpreter.get_output_details()[0]["shape"][0])) != batch:
-        raise _no_batch(path, batch, f"its answer stays one for {answered} item, since a size is fixed in the graph")
+        raise _refusal(path, error) from error
     return interpreter
-
-
-def _resize(interpreter: Any, batch: int) -> None:
-    feed = _the_only_input(interpreter)
-    interpreter.resize_tensor_input(feed["index"], [batch, *map(int, feed["shape"][1:])])
-
-
-def _no_batch(path: str, batch: int, told: str) -> InvalidFile:
-    """Run all the same, operators that do not grow with the batch would write beyond their memory."""
-    why = "a shape is fixed in the graph: " if "num_input_elements" in told else ""
-    return InvalidFile(f"LiteRT cannot lay this file out for a batch of {batch}: {why}{' '.join(told.split())[:300]}", given=path,
-                       remedy=REMEDY)  # fmt: skip
 
 
 def _created(path: str, threads: int, xnnpack: bool, delegates: list[Any]) -> Any:

@@ -31,6 +31,23 @@ def test_litert_refuses_a_fixed_shape(tmp_path: Path) -> None:
         runtime("litert").load(str(fixed_reshape(tmp_path / "fixed.tflite")), {"batch": 4})
 
 
+def test_litert_refuses_an_operator_that_writes_beyond_its_memory(tmp_path: Path) -> None:
+    source = fixed_reshape(tmp_path / "source.tflite")
+    file = str(tiny.apply("tflite_dynamic_wi8_afp32", source, tmp_path / "out", algorithm="hadamard"))
+    assert runtime("litert").load(file, {"batch": 1}).input.shape[0] == 1
+    with pytest.raises(InvalidFile, match=r"hadamard_rotation takes one item.*hadamard_builtin"):
+        runtime("litert").load(file, {"batch": 4})
+
+
+@pytest.mark.slow
+def test_litert_takes_a_shape_that_the_graph_computes(tmp_path: Path) -> None:
+    """Keras's Flatten is converted so: the answer has no size before the graph has run."""
+    file = tiny.apply("keras_to_tflite", tiny.write_keras(tmp_path / "tiny.keras"), tmp_path)
+    session = runtime("litert").load(str(file), {"batch": 4})
+    found = session.run(session.prepare(tiny.items(4)))
+    np.testing.assert_allclose(found, tiny.answers("litert", file, tiny.items(4)), atol=1e-5)
+
+
 def fixed_reshape(path: Path) -> Path:
     """The tiny classifier whose pooled features are reshaped to (1, FILTERS), as some converters write it."""
     from lab.formats.tflite_files import load_tflite

@@ -1,0 +1,52 @@
+"""Several items a call in LiteRT: the graph is laid out anew for them, where it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile
+from lab.formats.batching import REMEDY
+
+ROTATION = "aeq.hadamard_rotation"
+"""Version 2.3's kernel of this operator keeps the output for one item, and writes beyond it."""
+
+
+def lay_out(interpreter: Any, feed: Mapping[str, Any], batch: int, path: str) -> None:
+    """Allocate the tensors of an interpreter for a batch.
+
+    Args:
+        feed: details of its input.
+
+    Raises:
+        InvalidFile: a shape is fixed in the graph, or an operator does not grow with the batch.
+    """
+    if ROTATION.encode() in Path(path).read_bytes():
+        raise _refusal(
+            f"its operator {ROTATION} takes one item", path, batch, "Choose batch 1, or the algorithm hadamard_builtin"
+        )
+    try:
+        interpreter.resize_tensor_input(feed["index"], [batch, *map(int, feed["shape"][1:])])
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        why = "a shape is fixed in the graph: " if "num_input_elements" in str(error) else ""
+        raise _refusal(f"{why}{' '.join(str(error).split())[:300]}", path, batch) from error
+    fetch = interpreter.get_output_details()[0]
+    if int(fetch["shape"][0]) != batch and _is_there(interpreter, fetch["index"]):
+        raise _refusal("a size is fixed in the graph, so that its answer does not grow", path, batch)
+
+
+def _is_there(interpreter: Any, index: int) -> bool:
+    """Whether a tensor has memory before the first run; one whose shape the graph computes has not, and grows when it runs."""
+    try:
+        interpreter.tensor(index)()
+    except ValueError:
+        return False
+    return True
+
+
+def _refusal(why: str, path: str, batch: int, remedy: str = REMEDY) -> InvalidFile:
+    return InvalidFile(
+        f"LiteRT cannot lay this file out for a batch of {batch}: {why}", allowed="batch 1", given=path, remedy=remedy
+    )
