@@ -23,6 +23,7 @@ def loader(folder: Path) -> tuple[str, Callable[[], Call]]:
     """What is timed, in words, and a function that loads it anew and gives a call of it, about 0.3 ms."""
     if not available():
         return "A product of numpy's", _product
+    registry.runtime(RUNTIME).preload()
     file = folder / "small.onnx"
     _write(file, 3, 32, (16, 32, 32, 64))
     return "A small network in ONNX Runtime", lambda: _call(file, 1)

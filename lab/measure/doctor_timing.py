@@ -13,16 +13,17 @@ from pathlib import Path
 from statistics import NormalDist, median
 from typing import Any
 
+from lab.errors import LabError
 from lab.measure import doctor_models
 from lab.measure.check import Check
 from lab.measure.gate import pace_s
-from lab.measure.rounds import Protocol, time_rounds
+from lab.measure.rounds import Protocol, samples_by_round, time_rounds
 from lab.statistics import Ratio, paired_ratio
 from lab.types import StudySpec
 
 SLOW_READING_S = 1e-6
 WATCH_S, WINDOW_S, UNSTEADY = 2.0, 0.05, 0.10
-SLOWER, HARD_TO_SEE = 0.05, 0.05
+SLOWER, HARD_TO_SEE, CALLS = 0.05, 0.05, 40
 POWER, MANY, FEWEST_PAIRS = 0.8, 10, 6
 """With fewer than six pairs no signed-rank test can reach 5 %."""
 Call = Callable[[], Any]
@@ -68,7 +69,7 @@ def _window(loop: Callable[[], float]) -> float:
 
 @dataclass(frozen=True)
 class Compared:
-    """What the lab's rounds said of two variants that are the same, and of one that is slower by SLOWER.
+    """What the lab's rounds said of two variants that are one file, and of one that is slower by SLOWER.
 
     Attributes:
         of: what was timed.
@@ -84,17 +85,25 @@ class Compared:
 
 @cache
 def compared(repeat: int) -> Compared:
-    """Measure so many times as a study does: the same file loaded twice, and once with a delay after each call."""
+    """Measure so many times as a study does: the same file entered twice, and once with a delay after each call."""
     same, slower, turns = [], [], list[Mapping[str, Any]]()
     with tempfile.TemporaryDirectory() as folder:
+        of, load = doctor_models.loader(Path(folder))
+        loads = {"a": load, "b": load, "slower": lambda: delayed(load(), SLOWER)}
         for number in range(repeat):
-            of, load = doctor_models.loader(Path(folder))
-            first, second = load(), load()
-            found = time_rounds({"a": first, "b": second, "slower": delayed(first, SLOWER)}, protocol(number))
+            found = _timed_turns(loads, number)
             same.append(ratio(found["a"], found["b"]))
             slower.append(ratio(found["a"], found["slower"]))
             turns += [turn for each in found.values() for turn in each]
     return Compared(of, tuple(same), tuple(slower), len(turns), sum(bool(t["contended"]) for t in turns))
+
+
+def _timed_turns(loads: Mapping[str, Callable[[], Call]], seed: int) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    found: Mapping[str, Any] = time_rounds(loads, protocol(seed))
+    for turns in found.values():
+        if "error" in turns:
+            raise LabError("A network of the self-test could not be run", given=turns["error"]["message"])
+    return found
 
 
 def protocol(seed: int) -> Protocol:
@@ -106,9 +115,9 @@ def protocol(seed: int) -> Protocol:
 def delayed(call: Call, by: float) -> Call:
     """The call and then a wait of a known share of what it usually takes; the wait keeps the processor busy."""
     clock = time.perf_counter
-    for _ in range(20):
+    for _ in range(CALLS):
         call()
-    usual = median(_timed(call) for _ in range(200))
+    usual = median(_timed(call) for _ in range(CALLS))
 
     def slower() -> None:
         call()
@@ -127,26 +136,26 @@ def _timed(call: Call) -> float:
 
 def ratio(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> Ratio:
     """The paired ratio of the medians of undisturbed rounds that both have; of all rounds where those are too few."""
-    first, second = _medians(a, clean=True), _medians(b, clean=True)
+    first, second = (_medians([t for t in turns if not t["contended"]]) for turns in (a, b))
     if len(first.keys() & second.keys()) < FEWEST_PAIRS:
-        first, second = _medians(a, clean=False), _medians(b, clean=False)
+        first, second = _medians(a), _medians(b)
     both = sorted(first.keys() & second.keys())
     return paired_ratio([first[n] for n in both], [second[n] for n in both])
 
 
-def _medians(turns: Sequence[Mapping[str, Any]], *, clean: bool) -> dict[int, float]:
-    return {t["round"]: median(t["samples"]) for t in turns if not (clean and t["contended"])}
+def _medians(turns: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+    return {number: median(samples) for number, samples in samples_by_round(turns).items()}
 
 
 def false_differences(repeat: int) -> Check:
-    """A/A: how often the same file, loaded twice, is called faster or slower than itself."""
+    """A/A: how often the same file, entered twice, is called faster or slower than itself."""
     found = compared(repeat)
     false, n = sum(r.differs for r in found.same), len(found.same)
     worst = max((abs(r.value - 1) for r in found.same), default=0.0)
     figures = {"false_differences": false, "repetitions": n, "rate": false / n, "largest_difference": worst,
                "ratios": [r.value for r in found.same], "p_values": [r.p for r in found.same], "rounds": found.rounds,
                "disturbed_rounds": found.disturbed}  # fmt: skip
-    text = (f"{found.of}, loaded twice, was called different from itself in {false} of {n} measurements (5 % are expected); "
+    text = (f"{found.of}, entered twice, was called different from itself in {false} of {n} measurements (5 % are expected); "
             f"at most {100 * worst:.1f} % lay between both. {found.disturbed} of {found.rounds} turns were disturbed.")  # fmt: skip
     if found.disturbed > found.rounds / 2:
         return Check(
@@ -189,7 +198,7 @@ def detection_limit(same: Sequence[Ratio]) -> float:
     """The smallest relative difference that a paired comparison sees with POWER, told by those where there is none.
 
     Its standard error is a quarter of the interval's width, nearly; where there are many repetitions, their own spread around no
-    difference, if that is more: what differs between two loads of a file is the same in all rounds of one repetition.
+    difference, if that is more.
     """
     errors = [(math.log(r.high) - math.log(r.low)) / 2 / _Z for r in same]
     spread = math.sqrt(sum(math.log(r.value) ** 2 for r in same) / len(same)) if len(same) >= MANY else 0.0

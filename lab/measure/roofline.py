@@ -1,7 +1,7 @@
-"""What this machine reaches at best: `python -m lab.measure.roofline THREADS ANSWER.json`, in a process of its own, in 2 to 3 s.
+"""What this machine reaches at best: `python -m lab.measure.roofline THREADS ANSWER.json`, in a process of its own, in 3 to 4 s.
 
 Arithmetic: products of square matrices that fit the caches, by numpy's BLAS and by ONNX Runtime, the better of both, in 8-bit integers by
-ONNX Runtime alone. Bandwidth: the larger of two vectors, element by element, again and again: two reads and a write. The best of
+ONNX Runtime alone, in 16-bit floats by OpenVINO where the processor computes in them. Bandwidth: the larger of two vectors, element by element, again and again: two reads and a write. The best of
 several repetitions is kept, since whatever disturbs only makes slower.
 """
 
@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from lab.evidence import Roofline
+from lab.formats.quiet import no_telemetry
 from lab.lazy import np
 from lab.measure.parent import die_with_parent
 
@@ -50,6 +52,7 @@ def measure_roofline(threads: int, lasting_s: float = LASTING_S) -> Roofline:
         rates["int8"] = _by_onnxruntime("int8", threads, lasting_s)
     else:
         note += "; int8 is left out, since onnx and onnxruntime are not both installed"
+    rates |= _halves_by_openvino(threads, lasting_s) if find_spec("openvino") else {}
     bandwidths = {size: bandwidth(size, threads, lasting_s / 2) for size in SIZES}
     return Roofline(threads, rates, bandwidths, f"{note}; two reads and a write of vectors")
 
@@ -80,6 +83,36 @@ def _by_onnxruntime(precision: str, threads: int, lasting_s: float) -> float:
     session = package.InferenceSession(product_graph(precision), options, providers=["CPUExecutionProvider"])
     a = _matrix("float32" if precision == "float32" else "uint8")
     return float(2 * SIDE**3 / best_s(lambda: session.run(None, {"a": a}), lasting_s))
+
+
+HALVES = {"bfloat16": ("BF16", "bf16"), "float16": ("FP16", "f16")}
+"""16-bit floats -> OpenVINO's name of the capability, and of the precision to compute in."""
+
+
+def _halves_by_openvino(threads: int, lasting_s: float) -> dict[str, float]:
+    """Rates of those 16-bit floats that the processor computes in: OpenVINO would store the others only."""
+    no_telemetry()
+    import openvino
+
+    core = openvino.Core()
+    offered = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    found = {}
+    for name, (capability, precision) in HALVES.items():
+        if capability in offered:
+            how = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
+            request = core.compile_model(_openvino_product(), "CPU", how).create_infer_request()
+            a = _matrix("float32")
+            found[name] = 2 * SIDE**3 / best_s(partial(request.infer, [a]), lasting_s)
+    return found
+
+
+def _openvino_product() -> Any:
+    import openvino
+    from openvino import opset13
+
+    a = opset13.parameter([SIDE, SIDE], np.float32)
+    b = opset13.constant(_matrix("float32"))
+    return openvino.Model([opset13.matmul(a, b, False, False)], [a])
 
 
 def product_graph(precision: str) -> bytes:

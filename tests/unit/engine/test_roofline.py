@@ -19,6 +19,20 @@ def test_it_is_measured_once_for_each_number_of_threads(lab_home, monkeypatch):
     assert roofline.ensure_roofline(2).bytes_per_s == {16_000: 1e11}
 
 
+def test_measured_again_the_best_is_kept(lab_home, monkeypatch):
+    found = iter(
+        [
+            {**FOUND, "flops": {"float32": 1e11, "int8": 2e11}},
+            {**FOUND, "flops": {"float32": 3e11}, "bytes_per_s": {"16000": 5e10}},
+        ]
+    )
+    monkeypatch.setattr(roofline, "_measure", lambda threads: next(found))
+    roofline.measured_roofline(2)
+    again = roofline.measured_roofline(2)
+    assert again == roofline.known_roofline(2)
+    assert (again.flops, again.bytes_per_s) == ({"float32": 3e11}, {16_000: 1e11})
+
+
 def test_it_belongs_to_the_environment(lab_home, monkeypatch):
     monkeypatch.setattr(roofline, "_measure", lambda threads: FOUND)
     roofline.ensure_roofline(2)

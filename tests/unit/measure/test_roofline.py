@@ -67,6 +67,13 @@ def test_bandwidth_is_that_of_a_copy_and_never_grows_with_size(found: Roofline) 
     assert 0.4 < far / copied < 2.5
 
 
+@pytest.mark.slow
+def test_16_bit_floats_have_a_rate_where_the_processor_computes_in_them(found: Roofline) -> None:
+    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
+    assert ("bfloat16" in found.flops) == any(f in flags for f in ("avx512_bf16", "amx_bf16", "bf16"))
+    assert all(rate > 1e9 for rate in found.flops.values())
+
+
 def test_the_least_time_is_that_of_the_formula() -> None:
     roofline = Roofline(1, {"float32": 1e11, "int8": 4e11}, {16_000: 1e11, 1_000_000: 5e10, 64_000_000: 1e10})
     assert roofline.seconds(1e9, 1e9, "int8", 2_000) == (2e9 / 4e11, 1e9 / 1e11)
