@@ -593,7 +593,7 @@ def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
 
 
 def doctor(repeat: int = REPEAT) -> tuple[Check, ...]:
-    """Test this machine, which takes half a minute and must be alone: can timings be trusted, what can it compute, what is missing.
+    """Test this machine, which takes half a minute or more and must be alone: can timings be trusted, what can it compute, what is missing.
 
     Args:
         repeat: how often comparisons whose answer is known are made; 40 tell a rate.
@@ -664,6 +664,8 @@ def start_scaling(trial_id: str, threads: Sequence[int] | None = None, batches: 
         )
     spec = scaling_spec(trial, records.study(study_id).spec, cores_of(trial), threads, batches)
     known = next((s.id for s in studies_about(trial_id) if same_targets(s.spec, spec)), None)
+    if known and records.counts(known).get("failed"):
+        resume(known)  # what fails for good is known and costs nothing
     return known or start(spec, f"Threads and batches: {trial.name}")
 
 

@@ -34,7 +34,7 @@ def batch_of(item: Array, batch: int) -> Array:
     return item if batch == 1 else np.repeat(item[:1], batch, axis=0)
 
 
-def with_batch(info: TensorInfo, batch: int, path: str) -> TensorInfo:
+def with_batch(info: TensorInfo, batch: int) -> TensorInfo:
     """An input or output whose batch axis is fixed at `batch`, or as it is for one item.
 
     Raises:
@@ -44,7 +44,7 @@ def with_batch(info: TensorInfo, batch: int, path: str) -> TensorInfo:
         return info
     if info.shape[0] not in (None, batch):
         raise InvalidFile(f"This file takes no batch of {batch}: its batch axis is fixed", allowed=f"batch {info.shape[0]}",
-                          given=path, remedy=REMEDY)  # fmt: skip
+                          given=f"batch {batch}", remedy=REMEDY)  # fmt: skip
     return TensorInfo((batch, *info.shape[1:]), info.dtype)
 
 
@@ -62,10 +62,10 @@ def check_answers(load: Callable[[str, Mapping[str, Any]], Session], path: str, 
         return
     session = load(path, {**options, BATCH.id: 1})
     alone = session.run(session.prepare(fit_items(item[:1], session.input.shape)))
-    check_alike(alone, answers, batch, path)
+    check_alike(alone, answers, batch)
 
 
-def check_alike(alone: Array, answers: Array, batch: int, path: str) -> None:
+def check_alike(alone: Array, answers: Array, batch: int) -> None:
     """The same for answers at hand: shape (1, *output) and (batch, *output)."""
     wanted = (batch, *alone.shape[1:])
     if answers.shape != wanted:
@@ -75,5 +75,5 @@ def check_alike(alone: Array, answers: Array, batch: int, path: str) -> None:
     scale = max(float(np.abs(alone).max()), 1e-12)
     worst = float(np.abs(answers.astype(np.float64) - alone).max()) / scale
     if not worst <= TOLERANCE:
-        raise InvalidFile(f"A batch of {batch} is answered otherwise than its items one by one: {100 * worst:.0f} % off",
-                          allowed=f"{100 * TOLERANCE:.0f} % of the largest answer", given=path, remedy=REMEDY)  # fmt: skip
+        raise InvalidFile(f"A batch of {batch} is answered otherwise than its items one by one",
+                          allowed=f"{100 * TOLERANCE:.0f} % of the largest answer", given=f"{100 * worst:.0f} %", remedy=REMEDY)  # fmt: skip

@@ -224,7 +224,7 @@ def _why_not(curve: Curve) -> str:
         return ""
     value, why = curve.failed[0]
     what = formats.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
-    return f"{formats.capital(what)} could not be measured: {why}"
+    return f"{formats.capital(what)} could not be measured: {why.split('. ')[0].rstrip('.')}."
 
 
 def scaling_rows(found: Scaling) -> list[dict[str, str]]:

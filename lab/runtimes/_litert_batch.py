@@ -24,17 +24,17 @@ def lay_out(interpreter: Any, feed: Mapping[str, Any], batch: int, path: str) ->
     """
     if ROTATION.encode() in Path(path).read_bytes():
         raise _refusal(
-            f"its operator {ROTATION} takes one item", path, batch, "Choose batch 1, or the algorithm hadamard_builtin"
+            f"its operator {ROTATION} takes one item", batch, "Choose batch 1, or the algorithm hadamard_builtin"
         )
     try:
         interpreter.resize_tensor_input(feed["index"], [batch, *map(int, feed["shape"][1:])])
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         why = "a shape is fixed in the graph: " if "num_input_elements" in str(error) else ""
-        raise _refusal(f"{why}{' '.join(str(error).split())[:300]}", path, batch) from error
+        raise _refusal(f"{why}{' '.join(str(error).split())[:300]}", batch) from error
     fetch = interpreter.get_output_details()[0]
     if int(fetch["shape"][0]) != batch and _is_there(interpreter, fetch["index"]):
-        raise _refusal("a size is fixed in the graph, so that its answer does not grow", path, batch)
+        raise _refusal("a size is fixed in the graph, so that its answer does not grow", batch)
 
 
 def _is_there(interpreter: Any, index: int) -> bool:
@@ -46,7 +46,10 @@ def _is_there(interpreter: Any, index: int) -> bool:
     return True
 
 
-def _refusal(why: str, path: str, batch: int, remedy: str = REMEDY) -> InvalidFile:
+def _refusal(why: str, batch: int, remedy: str = REMEDY) -> InvalidFile:
     return InvalidFile(
-        f"LiteRT cannot lay this file out for a batch of {batch}: {why}", allowed="batch 1", given=path, remedy=remedy
+        f"LiteRT cannot lay this file out for a batch of {batch}: {why}",
+        allowed="batch 1",
+        given=f"batch {batch}",
+        remedy=remedy,
     )

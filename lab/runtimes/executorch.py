@@ -30,7 +30,7 @@ class ExecuTorchSession:
         if meta.num_inputs() != 1:
             raise InvalidFile("The model must have one input", allowed="1", given=meta.num_inputs())
         self.input, self.output = (
-            with_batch(_info(meta.input_tensor_meta(0)), batch, path),
+            with_batch(_info(meta.input_tensor_meta(0)), batch),
             _info(meta.output_tensor_meta(0)),
         )
 

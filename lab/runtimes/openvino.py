@@ -54,7 +54,7 @@ class OpenVinoSession:
             compiled = _compiled(model, shape, config)
         except RuntimeError as error:  # some quantized graphs compile for free axes only
             if batch > 1 and feed.shape[0] is not None:
-                raise _no_batch(batch, path, error) from error
+                raise _no_batch(batch, error) from error
             compiled = self._compiled_free(graph, config, path)
         self.compiled, self._request = compiled, compiled.create_infer_request()
         self._tensor = openvino().Tensor(model.input(0).get_element_type(), openvino().Shape(shape))
@@ -94,9 +94,12 @@ class OpenVinoSession:
         return np.concatenate([self.run(part) for part in parts])[: len(x)]
 
 
-def _no_batch(batch: int, path: str, error: RuntimeError) -> InvalidFile:
+def _no_batch(batch: int, error: RuntimeError) -> InvalidFile:
     return InvalidFile(
-        f"OpenVINO cannot lay this file out for a batch of {batch}: {reason(error)}", given=path, remedy=REMEDY
+        f"OpenVINO cannot lay this file out for a batch of {batch}: {reason(error)}",
+        allowed="batch 1",
+        given=f"batch {batch}",
+        remedy=REMEDY,
     )
 
 

@@ -26,7 +26,7 @@ class OrtSession:
     def __init__(self, path: str, threads: int = 1, level: str = "all", provider: str = CPU, batch: int = 1) -> None:
         self._session = open_session(path, threads, level, provider)
         self._feed, self._fetch = _the_only_input(self._session), self._session.get_outputs()[0]
-        self.input, self.output = with_batch(_info(self._feed), batch, path), _info(self._fetch)
+        self.input, self.output = with_batch(_info(self._feed), batch), _info(self._fetch)
         self._name, self._outputs, self._run = self._feed.name, [self._fetch.name], self._session.run
         self._path = path
 

@@ -33,7 +33,7 @@ class PyTorchSession:
         program = load_program(Path(path))
         self._torch, self._module = torch, program.module(check_guards=False)
         feed, self.output = inputs_and_outputs(program)
-        self.input = with_batch(feed, batch, path)
+        self.input = with_batch(feed, batch)
 
     def prepare(self, x: Array) -> Array:
         """The batch in the type that the model takes."""

@@ -28,7 +28,7 @@ class TorchScriptSession:
         use_threads(threads)
         note = read_note(Path(path))
         feed, self.output = (TensorInfo(tuple(note[k]["shape"]), note[k]["dtype"]) for k in ("input", "output"))
-        self.input = with_batch(feed, batch, path)
+        self.input = with_batch(feed, batch)
         self._torch, self._engine = torch, note["engine"]
         module = read_torchscript(Path(path)).eval()
         self._module = torch.jit.optimize_for_inference(module) if optimize else module

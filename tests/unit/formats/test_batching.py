@@ -58,11 +58,11 @@ def test_the_option_is_a_whole_number_up_to_1024(given: Any) -> None:
 
 def test_a_fixed_axis_takes_its_own_batch_only() -> None:
     free, fixed = TensorInfo((None, 3), "float32"), TensorInfo((4, 3), "float32")
-    assert batching.with_batch(free, 1, "f") == free
-    assert batching.with_batch(free, 8, "f") == TensorInfo((8, 3), "float32")
-    assert batching.with_batch(fixed, 4, "f") == fixed
+    assert batching.with_batch(free, 1) == free
+    assert batching.with_batch(free, 8) == TensorInfo((8, 3), "float32")
+    assert batching.with_batch(fixed, 4) == fixed
     with pytest.raises(InvalidFile, match=r"no batch of 8.*batch 4.*Choose batch 1"):
-        batching.with_batch(fixed, 8, "f")
+        batching.with_batch(fixed, 8)
 
 
 def test_right_answers_pass_and_one_item_loads_nothing_more() -> None:
@@ -82,9 +82,9 @@ def test_a_row_that_is_answered_otherwise_is_refused(row: int, wrong: float) -> 
 
 
 def test_rounding_is_no_other_answer() -> None:
-    batching.check_alike(ALONE, batching.batch_of(ALONE, 4) + 1e-6, 4, "f")
+    batching.check_alike(ALONE, batching.batch_of(ALONE, 4) + 1e-6, 4)
 
 
 def test_a_batch_that_is_answered_as_one_item_is_refused() -> None:
     with pytest.raises(InvalidFile, match=r"another shape.*\(4, 3\).*\(1, 3\)"):
-        batching.check_alike(ALONE, ALONE, 4, "f")
+        batching.check_alike(ALONE, ALONE, 4)
