@@ -16,7 +16,7 @@ from typing import Any
 from lab.errors import InvalidFile, LabError
 from lab.types import Layer
 
-VERSION = 1
+VERSION = 2
 """Raised when the same file would give another table."""
 
 

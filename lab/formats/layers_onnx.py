@@ -12,6 +12,8 @@ from lab.formats.onnx_inspect import Shapes, node_macs, shapes_of, weights_of
 from lab.types import Layer
 
 _RENAMING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Dropout"}
+_ROUNDING = {"QuantizeLinear", "DynamicQuantizeLinear"}
+"""Read what is computed, if only the model's input: nobody rounds constants while a model runs."""
 _INTEGER = 7  # TensorProto.INT64: shapes and indices
 
 
@@ -48,7 +50,7 @@ def _is_silent(node: Any, shapes: Shapes, types: dict[str, int], sources: list[i
         node.op_type in _RENAMING
         or of_shapes
         or node.op_type in ("Constant", "ConstantOfShape")
-        or (started and not sources)
+        or (started and not sources and node.op_type not in _ROUNDING)
     )
 
 
