@@ -68,3 +68,11 @@ def static_technique(trial: Trial) -> str:
 def weights_technique(trial: Trial) -> str:
     """The technique that stores this format's weights as integers, whatever operators compute in."""
     return _WEIGHTS.get(trial.artifact.format if trial.artifact else "", "onnx_weight_only_wi4")
+
+
+def to_integers(trial: Trial) -> str:
+    """A remedy, as a sentence: what makes this trial's operators compute in integers and hand them on to each other."""
+    if any("static" in step.technique for step in trial.recipe.steps):
+        return ("This runtime does not fuse all quantize operators of this file: use 8-bit activations, the scheme u8s8 and graph_optimization all, "
+                "or run it in another runtime.")  # fmt: skip
+    return f"Use {static_technique(trial)}, which makes activations integers beforehand, so that operators hand integers on to each other."

@@ -6,7 +6,7 @@ from lab.evidence import Finding
 from lab.plugs import Case, Rule
 from lab.rules._evidence import found
 from lab.rules._roofline import placed
-from lab.rules._words import percent, rate
+from lab.rules._words import percent, rate, short
 
 LEAST, NEAR = 0.2, 0.5
 
@@ -19,7 +19,7 @@ def _find(case: Case) -> Finding | None:
     first, reach = bound[0], sum(p.compute_s for p in bound) / sum(p.time_s for p in bound)
     peak = 2 * (first.facts.macs or 0) / first.compute_s
     text = (f"{percent(share)} of the time is in layers that arithmetic limits; together they run at {percent(min(reach, 1.0))} of the peak measured on this "
-            f"machine. The heaviest, {first.facts.name}, reaches {percent(min(first.reach, 1.0))} of {rate(peak, 'operations/s')} in {first.precision}.")  # fmt: skip
+            f"machine. The heaviest, {short(first.facts.name)}, reaches {percent(min(first.reach, 1.0))} of {rate(peak, 'operations/s')} in {first.precision}.")  # fmt: skip
     return found(
         "compute_bound",
         "speed",

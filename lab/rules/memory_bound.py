@@ -6,7 +6,7 @@ from lab.evidence import Finding
 from lab.plugs import Case, Rule
 from lab.rules._evidence import found
 from lab.rules._roofline import placed
-from lab.rules._words import percent, rate, size, weights_technique
+from lab.rules._words import percent, rate, short, size, weights_technique
 
 LEAST, NEAR = 0.2, 0.25
 """Share of the time; share of the bandwidth, below which something else is the limit."""
@@ -20,7 +20,7 @@ def _find(case: Case) -> Finding | None:
     first = bound[0]
     moved = first.facts.moved_bytes or 0
     reached, peak = moved / first.time_s, moved / first.memory_s
-    text = (f"{percent(share)} of the time is in layers that memory limits, not arithmetic: {first.facts.name} moves {size(moved)} at "
+    text = (f"{percent(share)} of the time is in layers that memory limits, not arithmetic: {short(first.facts.name)} moves {size(moved)} at "
             f"{rate(reached, 'B/s')}, {percent(first.reach)} of the {rate(peak, 'B/s')} that this machine reaches.")  # fmt: skip
     remedy = f"Only fewer bytes make these layers faster: narrower weights ({weights_technique(case.trial)}), or fewer channels."
     return found("memory_bound", "speed", text, remedy, share, layers=[p.facts.name for p in bound], reach=first.reach)

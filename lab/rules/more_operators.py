@@ -7,7 +7,7 @@ from collections import Counter
 from lab.evidence import Finding, Profile
 from lab.plugs import Case, Rule
 from lab.rules._evidence import found, latencies
-from lab.rules._words import percent, plural, seconds, static_technique
+from lab.rules._words import percent, plural, seconds, to_integers
 
 LEAST = 0.1
 """Share of a call that they take more than in the float model."""
@@ -24,8 +24,7 @@ def _find(case: Case) -> Finding | None:
     listed = ", ".join(f"{count} {name}" for name, count in more.most_common(5))
     text = (f"What does not multiply takes {seconds(mine)} a call, {seconds(theirs)} in the float model: {percent(share)} of the time goes into "
             f"{plural(sum(more.values()), 'further operator')}, {listed}.")  # fmt: skip
-    remedy = (f"Use {static_technique(case.trial)}, whose integers need no scaling in between, with 8 bits everywhere and all graph optimization, so "
-              "that the runtime fuses what lies between two layers.")  # fmt: skip
+    remedy = to_integers(case.trial)
     return found(
         "more_operators", "speed", text, remedy, share, operators=dict(more), seconds=mine, float_seconds=theirs
     )

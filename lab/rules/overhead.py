@@ -17,15 +17,17 @@ def _find(case: Case) -> Finding | None:
 
 
 def _between(case: Case) -> Finding | None:
-    """What a call takes beyond its operators. Profiling slows both down, so the share is that of the profiled call."""
-    if case.profile is None or not case.profile.total_s:
+    """What a call takes beyond its operators, as profiled and as measured: whichever is less, since profiling slows calls down."""
+    mine = latency(case.trial)
+    if case.profile is None or mine is None:
         return None
-    share = 1 - case.profile.operators_s / case.profile.total_s
-    if share < LEAST:
+    call = min(case.profile.total_s, mine.value)
+    beyond = call - case.profile.operators_s
+    if beyond < LEAST * call:
         return None
-    text = (f"{percent(share)} of a call, {seconds(case.profile.total_s - case.profile.operators_s)} while profiled, is spent between its "
-            f"{len(case.profile.operators)} operators: on calling the runtime, handing over data and starting operators.")  # fmt: skip
-    return found("overhead", "speed", text, _REMEDY, share, seconds=case.profile.total_s - case.profile.operators_s)
+    text = (f"{percent(beyond / call)} of a call, {seconds(beyond)}, is spent between its {len(case.profile.operators)} operators: on calling the runtime, "
+            "handing over data and starting operators.")  # fmt: skip
+    return found("overhead", "speed", text, _REMEDY, beyond / call, seconds=beyond)
 
 
 def _small(case: Case) -> Finding | None:

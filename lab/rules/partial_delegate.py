@@ -20,8 +20,9 @@ def _find(case: Case) -> Finding | None:
     if share < LEAST:
         return None
     names = some(sorted({o.operator for o in outside}))
+    handed = f", and data change hands {plural(borders, 'time')}" if borders else ""
     text = (f"The delegate takes {'only a part' if borders else 'nothing'} of the graph: {plural(len(outside), 'operator')} with {percent(share)} of the time "
-            f"are computed outside it, and data change hands {plural(borders, 'time')} ({names}).")  # fmt: skip
+            f"are computed outside it{handed} ({names}).")  # fmt: skip
     remedy = ("Avoid what the delegate does not take: 4- and 16-bit integers (tflite_static_wi8_ai8 has 8), names in wide, or leave an operator "
               "of these types in float with keep_float.")  # fmt: skip
     return found(

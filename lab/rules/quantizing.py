@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
 from lab.rules._evidence import compared, found
-from lab.rules._words import percent, plural, seconds, static_technique
+from lab.rules._words import percent, plural, seconds, to_integers
 
 LEAST = 0.05
 
@@ -17,15 +17,7 @@ def _find(case: Case) -> Finding | None:
     share, spent = case.profile.share("quantize", "dequantize"), sum(o.time_s for o in lines)
     text = (f"Turning numbers into integers and back takes {percent(share)} of the time, {seconds(spent)} a call in "
             f"{plural(sum(o.calls for o in lines), 'step')}{compared(case)}.")  # fmt: skip
-    return found("quantizing", "speed", text, _remedy(case), share, seconds=spent, operators=len(lines))
-
-
-def _remedy(case: Case) -> str:
-    if any("dynamic" in step.technique for step in case.trial.recipe.steps):
-        return (f"Use {static_technique(case.trial)}: with ranges found beforehand, operators hand integers on to each other and "
-                "nothing is measured or converted at each call.")  # fmt: skip
-    return ("Quantize neighbouring operators alike, so that integers are handed on: no keep_float in between, 8-bit activations, "
-            "and float only at the model's input and output.")  # fmt: skip
+    return found("quantizing", "speed", text, to_integers(case.trial), share, seconds=spent, operators=len(lines))
 
 
 RULE = Rule(

@@ -16,7 +16,7 @@ def _find(case: Case) -> Finding | None:
     pairs, share = case.anatomy.unfused_pairs, _share(case)
     if share < LEAST:
         return None
-    told = f" These operators take {percent(share)} of the time." if case.profile else ""
+    told = f" They take about {percent(share)} of the time." if case.profile else ""
     text = f"{plural(pairs, 'pair')} of quantize and dequantize stand in the graph with no integer operator that could absorb them.{told}"
     remedy = (f"Quantize the operators around them too with {static_technique(case.trial)} and 8-bit activations, or leave those "
               "layers in float with keep_float so that nothing is converted to and fro.")  # fmt: skip
@@ -24,10 +24,12 @@ def _find(case: Case) -> Finding | None:
 
 
 def _share(case: Case) -> float:
-    """Of the time; where nobody profiled, of the file's operators."""
-    if case.profile:
-        return case.profile.share("quantize", "dequantize")
-    return 2 * case.anatomy.unfused_pairs / max(len(case.anatomy.operators), 1) if case.anatomy else 0.0
+    """Of the time in quantize and dequantize operators, the part that is as many as these pairs; unprofiled, of the file's operators."""
+    steps = 2 * case.anatomy.unfused_pairs if case.anatomy else 0
+    if case.profile is None:
+        return steps / max(len(case.anatomy.operators), 1) if case.anatomy else 0.0
+    lines = sum(o.calls for o in case.profile.operators if o.kind in ("quantize", "dequantize"))
+    return case.profile.share("quantize", "dequantize") * min(1.0, steps / max(lines, 1))
 
 
 RULE = Rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
 from lab.rules._evidence import compared, computes_in, found, is_float, is_integer, products, share_of
-from lab.rules._words import percent, static_technique
+from lab.rules._words import percent, to_integers
 
 LEAST = 0.05
 
@@ -22,15 +22,14 @@ def _find(case: Case) -> Finding | None:
     text = (f"The weights of {len(stored)} operators with {percent(share[0])} {share[1]} are stored as {' and '.join(kinds)}, but "
             f"multiplied as floats: they are converted when the file is loaded or at each call{compared(case)}.")  # fmt: skip
     return found(
-        "weight_only", "speed", text, _remedy(case), share[0], operators=[o.name for o in stored], weights=kinds
+        "weight_only",
+        "speed",
+        text,
+        f"Take it for its size. {to_integers(case.trial)}",
+        share[0],
+        operators=[o.name for o in stored],
+        weights=kinds,
     )
-
-
-def _remedy(case: Case) -> str:
-    if any("static" in step.technique for step in case.trial.recipe.steps):
-        return ("This runtime does not fuse the quantize operators around these layers: use 8-bit activations, the scheme u8s8 and "
-                "graph_optimization all, or run it in another runtime.")  # fmt: skip
-    return f"Take it for its size; for speed use {static_technique(case.trial)}, which makes activations integers too."
 
 
 RULE = Rule(
