@@ -89,8 +89,10 @@ class Curve:
 
     @property
     def most_per_s(self) -> float | None:
-        """Items a second if a call itself cost nothing: what batches can reach at best; None where no line says so."""
-        return 1 / self.line.per_s if self.dimension == "batch" and self.line and self.line.per_s > 0 else None
+        """Items a second if a call itself cost nothing: what batches can reach at best; None where items of larger batches take
+        longer, so that no line says so."""
+        grows = self.line is not None and self.line.per_s > 0 and self.line.fixed_s > 0
+        return 1 / self.line.per_s if self.dimension == "batch" and self.line and grows else None
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from lab.plots import formats, theme
 from lab.types import Measurement
 
 HEIGHT, STEPS = 320, 24
-SMALL = 1e-3
-"""Relative errors below are not worth a word."""
+WORTH, SMALL = 1.01, 1e-3
+"""Speed-ups and relative errors below are not worth a word."""
 X_TITLES: Mapping[Dimension, str] = {"threads": "threads", "batch": "items a call"}
 Y_TITLES: Mapping[Dimension, str] = {"threads": "speed-up", "batch": "items a second"}
 Pairs = tuple[tuple[float, float], ...]
@@ -186,8 +186,8 @@ def _serial(line: Line | None) -> str:
 
 
 def gains(speedup: Measurement) -> bool:
-    """Whether it is more than chance."""
-    return (speedup.value if speedup.low is None else speedup.low) > 1
+    """Whether it is more than chance, and enough to be worth a word."""
+    return (speedup.value if speedup.low is None else speedup.low) > 1 and speedup.value >= WORTH
 
 
 def batch_text(curve: Curve) -> str:
@@ -204,10 +204,12 @@ def batch_text(curve: Curve) -> str:
 
 
 def _costs(curve: Curve) -> str:
-    line = curve.line
+    line, last = curve.line, curve.points[-1]
     if line is None or line.per_s <= 0:
         return "the time does not grow evenly with the batch"
     item = f"an item {_with_error(line.per_s, line.per_error_s)}"
+    if (last.speedup.high or last.speedup.value) < 1 / WORTH:
+        return f"items of batch {last.value} take {formats.digits(1 / last.speedup.value)}× as long each"
     if line.fixed_s <= 0:
         return f"{item}, the call itself nothing that could be measured"
     most = formats.value(curve.most_per_s, "1/s")

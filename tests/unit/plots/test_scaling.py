@@ -84,6 +84,12 @@ def test_no_gain_is_called_so() -> None:
     assert plots.threads_text(slower).endswith("; more threads only cost time here.")
     linear = curve("batch", [made(0.1 * n, 0.001, batch=n) for n in (1, 2, 4)], 1)
     assert plots.batch_text(linear).startswith("Batches bring no more items a second; ")
+    bursting = curve("batch", [made(0.1, 0.001), made(0.2, 0.001, batch=2), made(1.2, 0.01, batch=4)], 1)
+    assert (
+        plots.batch_text(bursting) == "Batches bring no more items a second; items of batch 4 take 3.00× as long each."
+    )
+    assert bursting.most_per_s is None
+    assert {p.efficiency for p in bursting.points} == {None}
     perfect = curve("threads", [made(1.0, 0.01), made(0.499, 0.001, threads=2)], 1)
     assert "no serial share that could be measured" in plots.threads_text(perfect)
 
