@@ -34,6 +34,8 @@ def _span(interpreter: Any, index: int) -> tuple[int, int] | None:
         array = interpreter.tensor(index)()
     except ValueError:  # no memory: a delegate's, or of a size that is known only while it runs
         return None
+    if not hasattr(array, "ctypes"):  # a number without axes comes as a copy
+        return None
     return array.ctypes.data, array.ctypes.data + array.nbytes
 
 
