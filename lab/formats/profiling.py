@@ -12,7 +12,8 @@ from lab.formats.feeding import fit_items
 from lab.lazy import np
 from lab.plugs import Array, Session
 
-WARM_UP, _SAID_S = 3, 1e-7
+WARM_UP, BUDGET_S, FEWEST = 3, 1.0, 5
+_SAID_S = 1e-7
 _KINDS: tuple[tuple[Kind, str], ...] = (
     ("compute", r"conv(?!ert)|gemm|mat_?mul|matrix multiply|fully.?connected|(?<![a-z])(?<!upsample_)linear|addmm|(?<![a-z])b?mm(?![a-z])"
                 r"|gru|lstm|rnn|attention|einsum"),
@@ -42,14 +43,20 @@ def typical(values: Array) -> Array:
     return middle
 
 
-def in_turns(runs: int, *calls: Callable[[], object], warm_up: int = WARM_UP) -> list[float]:
-    """Typical seconds of each call, which take turns so that other work on the machine slows all of them alike.
-
-    Each is called `warm_up` times first, which is not counted.
-    """
+def warmed(runs: int, *calls: Callable[[], object]) -> int:
+    """How many of so many runs of all calls fit into BUDGET_S, but at least FEWEST; each is called WARM_UP times to find out."""
     for call in calls:
-        for _ in range(warm_up):
+        for _ in range(WARM_UP - 1):
             call()
+    start = time.perf_counter()
+    for call in calls:
+        call()
+    fitting = BUDGET_S / max(time.perf_counter() - start, 1e-9)
+    return min(runs, max(FEWEST, int(fitting)))
+
+
+def in_turns(runs: int, *calls: Callable[[], object]) -> list[float]:
+    """Typical seconds of each call, which take turns so that other work on the machine slows all of them alike."""
     taken = np.zeros((runs, len(calls)))
     for row in taken:
         for column, call in enumerate(calls):

@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.evidence import OperatorTime, Profile
-from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said, typical
+from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said, typical, warmed
 from lab.formats.quiet import quiet, silent_libraries
 from lab.formats.xnnpack import NOTE, PLACE, TICK_S, precision_of, with_kinds
 from lab.lazy import np
@@ -37,7 +37,9 @@ def profile(bare: Session, path: str, item: Array, runs: int) -> Profile:
     tensor = torch.from_numpy(x)
     with TemporaryDirectory() as folder, silent_libraries(), quiet():
         module = portable_lib._load_for_executorch(path, enable_etdump=True)
-        total, _ = in_turns(runs, lambda: bare.run(x), lambda: module.run_method("forward", (tensor,)))
+        both = (lambda: bare.run(x), lambda: module.run_method("forward", (tensor,)))
+        runs = warmed(runs, *both)
+        total, _ = in_turns(runs, *both)
         module.write_etdump_result_to_file(f"{folder}/record.etdp")
         operators = _operators(_events(Path(folder) / "record.etdp"))
     if not operators:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.evidence import OperatorTime, Profile
-from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said, typical
+from lab.formats.profiling import fed, fitted, in_turns, kind_of, said, typical, warmed
 from lab.formats.xnnpack import NOTE, PLACE, TICK_S, precision_of, with_kinds, with_layers
 from lab.lazy import np
 from lab.plugs import Array, Session
@@ -44,11 +44,9 @@ def profile(bare: Session, path: str, options: Mapping[str, Any], item: Array, r
                        remedy="Profile it without the delegate")  # fmt: skip
     x, model = fed(bare, item), ProfiledModel(path, _settings(options))
     model.feed(x)
-    for call in (lambda: bare.run(x), model.run):
-        for _ in range(WARM_UP):
-            call()
+    runs = warmed(runs, lambda: bare.run(x), model.run)
     with model.recording():
-        total, _ = in_turns(runs, lambda: bare.run(x), model.run, warm_up=0)
+        total, _ = in_turns(runs, lambda: bare.run(x), model.run)
     lines = _lines(model.events())
     model.close()
     if not lines:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from lab.errors import LabError
 from lab.evidence import Kind, OperatorTime, Profile
-from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said
+from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said, warmed
 from lab.lazy import np
 from lab.plugs import Array, Session
 
@@ -41,7 +41,9 @@ def profile(bare: Session, counting: Counting, graph: str, item: Array, runs: in
     Raises:
         LabError: the counters tell of no operator.
     """
-    total, taken = _timed(bare, counting, fed(bare, item), max(runs // BLOCKS, 1))
+    x = fed(bare, item)
+    some = max(warmed(runs, lambda: bare.run(x), lambda: counting.run(x)) // BLOCKS, 1)
+    total, taken = _timed(bare, counting, x, some)
     types = {html.unescape(name): type_ for name, type_ in _LAYER.findall(graph)}
     facts = {o.get_friendly_name(): _facts(o) for o in counting.compiled.get_runtime_model().get_ordered_ops()}
     operators = [_operator(row, taken[row.node_name], facts.get(row.node_name, {}), types)
@@ -50,7 +52,7 @@ def profile(bare: Session, counting: Counting, graph: str, item: Array, runs: in
         raise LabError("OpenVINO's counters tell of no operator that takes a microsecond",
                        remedy="Its parts are too quick to be told apart")  # fmt: skip
     found, cost = fitted(operators, total)
-    return Profile(found, BLOCKS * max(runs // BLOCKS, 1), total, said(_NOTE, cost))
+    return Profile(found, BLOCKS * some, total, said(_NOTE, cost))
 
 
 def _timed(bare: Session, counting: Counting, x: Array, some: int) -> tuple[float, dict[str, float]]:
@@ -59,11 +61,9 @@ def _timed(bare: Session, counting: Counting, x: Array, some: int) -> tuple[floa
     Counters are averages since the file was loaded. The first calls, which lay out weights, are taken out by what they
     told then; an interrupted call is noticed in blocks of `some` calls, whose median then counts instead of the mean.
     """
-    for _ in range(WARM_UP):
-        counting.run(x)
     sums, totals = [_sums(counting, WARM_UP)], []
     for block in range(1, BLOCKS + 1):
-        totals.append(in_turns(some, lambda: bare.run(x), lambda: counting.run(x), warm_up=0)[0])
+        totals.append(in_turns(some, lambda: bare.run(x), lambda: counting.run(x))[0])
         sums.append(_sums(counting, WARM_UP + block * some))
     return float(np.median(totals)), {name: _steady([s[name] for s in sums], some) for name in sums[0]}
 

@@ -13,7 +13,7 @@ from typing import Any
 from lab.errors import LabError
 from lab.evidence import OperatorTime, Profile
 from lab.formats.ort_sessions import CPU, LEVELS, open_session
-from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said, self_times, typical
+from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said, self_times, typical, warmed
 from lab.lazy import np
 from lab.plugs import Array, Session
 
@@ -37,7 +37,9 @@ def profile(bare: Session, path: str, options: Mapping[str, Any], item: Array, r
     with TemporaryDirectory() as folder:
         session, rewritten = _open(path, options, folder)
         name, outputs = session.get_inputs()[0].name, [session.get_outputs()[0].name]
-        total, _ = in_turns(runs, lambda: bare.run(x), lambda: session.run(outputs, {name: x}))
+        both = (lambda: bare.run(x), lambda: session.run(outputs, {name: x}))
+        runs = warmed(runs, *both)
+        total, _ = in_turns(runs, *both)
         trace = json.loads(Path(session.end_profiling()).read_text())
         operators = _operators(trace, runs, _nodes(path, rewritten))
     if not operators:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.evidence import OperatorTime, Profile
-from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said, typical
+from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said, typical, warmed
 from lab.formats.quiet import silent_libraries
 from lab.lazy import np
 from lab.plugs import Array, Session
@@ -33,6 +33,7 @@ def profile(bare: Session, layers: Sequence[tuple[str, str]], engine: str, item:
         LabError: torch's profiler recorded no operator.
     """
     x = fed(bare, item)
+    runs = warmed(runs, lambda: bare.run(x))
     (total,) = in_turns(runs, lambda: bare.run(x))
     calls = _calls(_recorded(bare, x, runs, shapes=False))
     told = _calls(_recorded(bare, x, 1, shapes=True))

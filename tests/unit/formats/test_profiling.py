@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lab.evidence import OperatorTime
-from lab.formats.profiling import fed, fitted, in_turns, kind_of, said, self_times, typical
+from lab.formats.profiling import BUDGET_S, FEWEST, fed, fitted, in_turns, kind_of, said, self_times, typical, warmed
 from lab.formats.xnnpack import kind_in_xnnpack, precision_of, with_kinds, with_layers
 from lab.plugs import Array, TensorInfo
 
@@ -37,11 +37,19 @@ def test_a_run_that_was_interrupted_does_not_count() -> None:
     np.testing.assert_allclose(typical(runs), [3.0, 5.0])
 
 
-def test_calls_take_turns_after_a_warm_up_that_is_not_timed() -> None:
+def test_calls_take_turns() -> None:
     order: list[str] = []
     slow, quick = in_turns(4, lambda: (order.append("a"), time.sleep(0.002)), lambda: order.append("b"))
-    assert order == list("aaabbb") + list("abababab")
+    assert order == list("abababab")
     assert slow >= 0.002 > quick > 0
+
+
+def test_slow_models_run_less_often() -> None:
+    order: list[str] = []
+    assert warmed(30, lambda: order.append("a"), lambda: order.append("b")) == 30
+    assert sorted(order) == list("aaabbb")
+    assert warmed(30, lambda: time.sleep(BUDGET_S / 10)) in (FEWEST, 7, 8, 9, 10)
+    assert warmed(3, lambda: time.sleep(BUDGET_S / 10)) == 3
 
 
 def test_time_inside_another_span_is_counted_once() -> None:
