@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import subprocess
 import sys
@@ -110,3 +111,50 @@ def test_memory_of_a_child_that_does_nothing_is_nearly_none() -> None:
     code = ALLOCATE.format(megabytes=0, freed=False)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 2**20
+
+
+MEGABYTES = 50
+
+
+class Holding(Answering):
+    """A session that keeps what it allocated, and says how much it laid out."""
+
+    def __init__(self) -> None:
+        self.kept = np.ones(MEGABYTES * 2**20, np.uint8)
+
+    def arena_bytes(self) -> int:
+        return 123
+
+
+def test_what_a_runtime_keeps_is_its_peak() -> None:
+    """Within a twentieth, though this process has freed as much before and the allocator may have kept it."""
+    freed = [bytes(40_000) for _ in range(1_500)]
+    del freed
+    found = cold_start(
+        Runtime("fake", "Fake", "h", ("onnx",), lambda: None, lambda path, options: Holding()), {}, "x.onnx", ITEM
+    )
+    assert found["peak_rss_bytes"] == pytest.approx(MEGABYTES * 2**20, rel=0.05)
+    assert found["arena_bytes"] == 123
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_a_mapped_file_is_told_from_a_copied_one(mapped: bool, tmp_path: Path) -> None:
+    """Of 40 pages, 10 are read."""
+    file, pages = tmp_path / "model.bin", 40
+    file.write_bytes(bytes(pages * mmap.PAGESIZE))
+
+    def load(path: str, options: Mapping[str, Any]) -> Session:
+        session = Answering()
+        if mapped:
+            session.kept = np.memmap(path, np.uint8, "r")  # type: ignore[attr-defined]
+            session.kept[: 10 * mmap.PAGESIZE].sum()  # type: ignore[attr-defined]
+        else:
+            session.kept = Path(path).read_bytes()  # type: ignore[attr-defined]
+        return session
+
+    found = cold_start(Runtime("fake", "Fake", "h", ("onnx",), lambda: None, load), {}, str(file), ITEM)
+    assert found["arena_bytes"] is None
+    if mapped:
+        assert 10 * mmap.PAGESIZE <= found["mapped_bytes"] <= pages * mmap.PAGESIZE
+    else:
+        assert found["mapped_bytes"] is None
