@@ -543,7 +543,7 @@ def _doctor_arguments(p: argparse.ArgumentParser) -> None:
         type=_positive,
         default=3,
         metavar="N",
-        help="comparisons whose answer is known (default 3); 40 tell a rate, in two minutes",
+        help="comparisons whose answer is known (default 3); 40 tell a rate, in some minutes",
     )
     _writes_json(p)
 

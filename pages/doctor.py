@@ -58,7 +58,7 @@ def header(last: Any) -> None:
     left.markdown(when)
     with right:
         st.button("Test this machine", type="primary" if last is None else "secondary", icon=":material/play_arrow:", disabled=running,
-                  on_click=begin, help="Half a minute, in the background. Not while a study runs: both would disturb each other.",
+                  on_click=begin, help="Half a minute or more, in the background. Not while a study runs: both would disturb each other.",
                   width="stretch")  # fmt: skip
     if running:
         st.fragment(live, run_every=POLL_S)()
