@@ -6,11 +6,13 @@ import json
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lab
 from lab.errors import UnknownId, UsageError
 from lab.types import Recipe, Step
+from tests import tiny
 from tests.system.test_command_line import command
 
 pytestmark = pytest.mark.slow
@@ -73,15 +75,28 @@ def test_bad_usage_is_told(home: Path, arguments: tuple[str, ...], words: str) -
     assert words in run.err
 
 
-def test_a_file_with_a_fixed_batch_fails_with_its_reason(lab_home: Path) -> None:
-    study = lab.sweep("digits_lenet", space={}, targets=["litert:batch=4", "litert"], rounds=2)
-    states = {t.target.options["batch"]: t for t in lab.trials(study.id)}
-    assert states[1].state == "complete"
-    if (four := states[4]).state == "failed":
-        assert four.error is not None
-        assert "batch of 4" in four.error["message"]
-    else:
-        assert four.measurements["throughput_per_s"].value == pytest.approx(4 / four.measurements["latency_s"].value)
+def test_a_keras_model_takes_a_batch_in_litert(lab_home: Path) -> None:
+    study = lab.sweep("digits_lenet", space={}, targets=["litert", "litert:batch=4"], rounds=2)
+    for trial in lab.trials(study.id):
+        found, items = trial.measurements, trial.target.options["batch"]
+        assert trial.state == "complete", trial.error
+        assert found["throughput_per_s"].value == pytest.approx(items / found["latency_s"].value)
+
+
+def test_a_file_with_a_fixed_batch_fails_with_its_reason(lab_home: Path, tmp_path: Path) -> None:
+    file, x = tiny.write_onnx(tmp_path / "tiny.onnx", batch=1), tiny.items(100)
+    y = tiny.answers("ort", file, x).argmax(axis=1)
+    np.savez(tmp_path / "tiny.npz", x_calibration=x, y_calibration=y, x_test=x, y_test=y)
+    card = lab.add_model(file, tmp_path / "tiny.npz", layout="NHWC")
+    study = lab.sweep(card.id, space={}, targets=["ort", "ort:batch=4"], rounds=2)
+    one, four = lab.trials(study.id)
+    assert (one.state, four.state) == ("complete", "failed")
+    assert four.error is not None
+    assert "takes no batch of 4: its batch axis is fixed" in four.error["message"]
+    about = lab.wait(lab.start_scaling(one.id, threads=(1,), batches=(1, 4)))
+    found = lab.scaling(about.id).batch
+    assert [p.value for p in found.points] == [1]
+    assert [value for value, _ in found.failed] == [4]
 
 
 def test_a_study_from_before_there_was_a_batch_goes_on(lab_home: Path) -> None:
