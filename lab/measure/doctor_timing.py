@@ -251,7 +251,7 @@ def scaling(seconds: Mapping[int, float]) -> Check:
     weak = speedups[most] < 0.6 * most
     text = f"{most} threads are {speedups[most]:.2f} times as fast as one ({100 * speedups[most] / most:.0f} % of the ideal)."
     return Check("threads", "Threads", "warning" if weak else "ok", text, figures,
-                 "Cores may be two halves of one (hyper-threads), or busy: one thread is steadier and nearly as fast." if weak else "")  # fmt: skip
+                 "The cores may be halves of one (hyper-threads), or busy now: prefer one thread, or end what else runs and test again." if weak else "")  # fmt: skip
 
 
 def timing_checks(repeat: int, cores: int) -> tuple[Callable[[], Check], ...]:
