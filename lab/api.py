@@ -25,7 +25,7 @@ from lab.engine.estimating import Estimate
 from lab.errors import LabError, UnknownId, UsageError
 from lab.evidence import Anatomy, Finding, Profile
 from lab.measure.check import Check
-from lab.plugs import Dataset, Metric, Provider, Runtime, Task, Technique, Training
+from lab.plugs import Dataset, Metric, Provider, Rule, Runtime, Task, Technique, Training
 from lab.store import records
 from lab.store.blobs import keep, locate_card
 from lab.store.data import FROM_DISK
@@ -97,6 +97,11 @@ def available_metrics() -> dict[str, Metric]:
 def available_tasks() -> dict[str, Task]:
     """Every task by id."""
     return registry.tasks()
+
+
+def available_rules() -> dict[str, Rule]:
+    """Every rule that explains trials by id."""
+    return registry.rules()
 
 
 def primary(card: ModelCard) -> Measurement | None:
@@ -570,15 +575,18 @@ def add_model(file: str | Path, data: str | Path, task: str = "classification", 
     return add(Path(file), Path(data), task, **more)
 
 
-def explain(trial_id: str) -> tuple[Finding, ...]:
+def explain(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple[Finding, ...]:
     """Why a trial is not faster or not smaller than the float model, the largest share of time or bytes first.
+
+    Args:
+        trials: all of its study's, where they are at hand.
 
     Raises:
         UnknownId: there is no trial of that id.
     """
     from lab.explaining import explain_trial
 
-    return explain_trial(trial_id)
+    return explain_trial(trial_id, trials)
 
 
 def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:

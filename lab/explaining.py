@@ -94,13 +94,16 @@ def explain_all(trials: Sequence[Trial]) -> dict[str, tuple[Finding, ...]]:
     return {t.id: explain(t, trials, *_machine(t, known)) for t in trials}
 
 
-def explain_trial(trial_id: str) -> tuple[Finding, ...]:
+def explain_trial(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple[Finding, ...]:
     """Why one trial is not faster or not smaller.
+
+    Args:
+        trials: all of its study's, where they are at hand.
 
     Raises:
         UnknownId: there is no trial of that id.
     """
-    trials = records.trials(trial_id.rpartition("-")[0])
+    trials = records.trials(trial_id.rpartition("-")[0]) if trials is None else trials
     trial = next((t for t in trials if t.id == trial_id), None)
     if trial is None:
         raise UnknownId(
@@ -115,8 +118,15 @@ def _machine(
     """The environment and the roofline of a trial."""
     key = (trial.environment, int(trial.target.options.get("threads", 1)))
     if key not in known:
-        known[key] = (records.environment(trial.environment), _roofline(*key)) if trial.environment else ({}, None)
+        known[key] = (_environment(trial.environment), _roofline(*key)) if trial.environment else ({}, None)
     return known[key]
+
+
+def _environment(id_: str) -> Mapping[str, Any]:
+    try:
+        return records.environment(id_)
+    except UnknownId:  # of a study from elsewhere
+        return {}
 
 
 def _roofline(environment: str | None, threads: int) -> Roofline | None:

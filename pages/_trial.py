@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,10 @@ from lab.plots.table import leading, numbers_info, parts_info, problem_of, state
 from lab.types import Measurement, Trial
 from pages._chart import chart
 from pages._compare import compare
+from pages._operators import operators
+from pages._scaling import scaling_section
+from pages._size import size
+from pages._why import why
 
 FEW_LAYERS, ABOUT_AS_QUICK = 5, 0.95
 
@@ -52,13 +56,16 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
     if trial.measurements:
         headline(trial, base)
         no_gain(trial)
-    sections = {
+    sections: dict[str, Callable[[Trial, Trial | None], None]] = {
+        "Why": lambda trial, base: why(trial, trials),
         "Numbers": numbers,
         "Compare": lambda trial, base: compare(trial, base, runtime_titles()),
         "Timing": timing,
+        "Operators": lambda trial, base: operators(trial, base, runtime_titles()),
+        "Size": size,
+        "Scaling": lambda trial, base: scaling_section(trial),
         "Layers": layers,
         "Recipe": recipe,
-        "Reproduce": reproduce,
         "Machine": machine,
     }
     tabs = st.tabs(list(sections), key="detail", bind="query-params")
@@ -205,6 +212,8 @@ def recipe(trial: Trial, base: Trial | None) -> None:
     if notes := trial.details.get("notes"):
         with st.expander("What the steps recorded"):
             st.json(notes, expanded=2)
+    st.markdown("**Run it again**")
+    reproduce(trial)
 
 
 def said(value: Any) -> str:
@@ -220,7 +229,7 @@ def download(trial: Trial) -> None:
         return
     path = Path(trial.artifact.path)
     if not path.is_file():
-        st.caption("The file itself is not in this lab; **Reproduce** says how to make it.")
+        st.caption("The file itself is not in this lab; below is how to make it.")
         return
     st.download_button(f"Download the model ({formats.value(trial.artifact.size_bytes, 'B')})", path.read_bytes,
                        f"{trial.name}{path.suffix}", "application/octet-stream", icon=":material/download:",
@@ -228,7 +237,7 @@ def download(trial: Trial) -> None:
     st.caption(f"{trial.artifact.format}, SHA-256 `{trial.artifact.sha256[:16]}…`")
 
 
-def reproduce(trial: Trial, base: Trial | None) -> None:
+def reproduce(trial: Trial) -> None:
     try:
         lines = lab.reproduce(trial)
     except LabError as error:

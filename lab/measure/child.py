@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import random
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -22,10 +20,10 @@ from lab.formats.feeding import fit_items
 from lab.measure.cold import cold_start
 from lab.measure.conditions import conditions
 from lab.measure.forked import forked
+from lab.measure.parent import die_with_parent
 from lab.measure.rounds import Protocol, time_rounds
 from lab.plugs import Array, Runtime
 
-PR_SET_PDEATHSIG = 1
 PROFILE_LIMIT_S = 60.0
 
 
@@ -89,13 +87,7 @@ def _call(runtime: Runtime, options: Mapping[str, Any], path: str, item: Array) 
     return partial(session.run, session.prepare(fit_items(item, session.input.shape)))
 
 
-def _die_with_parent() -> None:
-    """The thread that started this process waits for it, so PR_SET_PDEATHSIG (prctl(2)) is exact, and costs no polling."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 if __name__ == "__main__":
-    _die_with_parent()
+    die_with_parent()
     source, destination = map(Path, sys.argv[1:])
     destination.write_text(json.dumps(measure(json.loads(source.read_text()))))

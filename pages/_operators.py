@@ -1,0 +1,42 @@
+"""Where a trial's time goes, operator by operator, beside the float model or any other trial that was profiled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import streamlit as st
+
+import lab
+from lab.plots import words
+from lab.plots.profile import height_of, kinds_rows, profile_info, profile_rows, profile_spec
+from lab.types import Trial
+from pages._chart import chart
+
+ALONE = ""
+
+
+def operators(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
+    """Bars, time by kind, and the table."""
+    profile = lab.profile(trial)
+    if profile is None:
+        st.write("This trial was not profiled: its runtime tells nothing, or it was measured before the lab asked.")
+        return
+    others = {t.id: t for t in lab.trials(trial.study) if t.id != trial.id and t.details.get("profile")}
+    ids = sorted(others, key=lambda id_: id_ != (base.id if base else ""))
+    name: Callable[[str], str] = lambda id_: words.trial_text(others[id_], titles) if id_ else "nothing"  # noqa: E731
+    first = [*ids, ALONE] if base and base.id in others else [ALONE, *ids]
+    chosen = st.selectbox("Beside it", first, format_func=name, key=f"beside_{trial.id}")
+    other = lab.profile(others[chosen]) if chosen else None
+    names = [trial.name, others[chosen].name] if other else [trial.name]
+    info = profile_info(profile, other, names)
+    chart(
+        json.dumps(profile_spec(info)),
+        key="profile",
+        height=height_of(info),
+        alt="Time of each layer; the table below has the same numbers",
+    )
+    st.dataframe(kinds_rows(profile, other, names), hide_index=True, alt="Time by what operators are for")
+    with st.expander(f"Every operator ({len(profile.operators)})"):
+        st.dataframe(profile_rows(profile), hide_index=True, alt="Every operator of this trial")
+    st.caption(info.note)

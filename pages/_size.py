@@ -1,0 +1,50 @@
+"""What a trial's file consists of, and what it takes in memory."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import lab
+from lab.plots import formats
+from lab.plots.anatomy import anatomy_figure, anatomy_info, height_of, layer_rows
+from lab.types import Trial
+from pages._chart import chart
+
+SIZES = ("size_bytes", "download_bytes", "update_bytes")
+MEMORY = ("peak_rss_bytes", "activation_peak_bytes", "arena_bytes")
+
+
+def size(trial: Trial, base: Trial | None) -> None:
+    """The three sizes, the file's parts and largest layers, the memory."""
+    numbers(trial, SIZES)
+    anatomy = lab.anatomy(trial)
+    if anatomy is None:
+        st.write("What the file consists of was not looked at.")
+    else:
+        bars = anatomy_info(anatomy)
+        chart(
+            anatomy_figure(bars).to_json(),
+            key="anatomy",
+            height=height_of(bars),
+            alt="Bytes of the file's parts and of its largest layers",
+        )
+        if rows := layer_rows(anatomy):
+            with st.expander(f"Every layer with weights ({len(rows)})"):
+                st.dataframe(rows, hide_index=True, alt="Every layer that stores weights")
+    st.markdown("**Memory**")
+    numbers(trial, MEMORY)
+    mapped = (trial.details.get("memory") or {}).get("mapped_bytes")
+    if mapped is not None:
+        st.caption(
+            f"The runtime maps the file: {formats.value(mapped, 'B')} of it are read where they lie, and other processes can share them."
+            if mapped else "The runtime copies the file into memory of its own."
+        )  # fmt: skip
+
+
+def numbers(trial: Trial, ids: tuple[str, ...]) -> None:
+    metrics = lab.available_metrics()
+    known = [id_ for id_ in ids if id_ in trial.measurements]
+    for column, id_ in zip(st.columns(max(len(known), 1)), known, strict=False):
+        m = trial.measurements[id_]
+        said = "" if m.source == "measured" else f" ({m.source})"
+        column.metric(metrics[id_].title + said, formats.value(m.value, m.unit), help=metrics[id_].help)

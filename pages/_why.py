@@ -1,0 +1,49 @@
+"""Why a trial is not faster or not smaller: what the rules found, with the figure and what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+import lab
+from lab.evidence import Finding
+from lab.plots import formats
+from lab.types import Trial
+
+HEADINGS = {"speed": "Speed", "size": "Size", "accuracy": "Accuracy"}
+ICONS = {"speed": ":material/speed:", "size": ":material/compress:", "accuracy": ":material/target:"}
+FEW = 3
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def findings_of(trial_id: str, revision: int, _trials: Sequence[Trial]) -> Sequence[Finding]:
+    return lab.explain(trial_id, _trials)
+
+
+def why(trial: Trial, trials: Sequence[Trial]) -> None:
+    """The findings, the largest first, grouped by what they explain."""
+    if trial.state != "complete":
+        st.write("Reasons are found when the trial is complete.")
+        return
+    found = findings_of(trial.id, lab.study(trial.study).revision, trials)
+    if not found:
+        st.write("This is the float model, which the others are compared with." if trial.is_baseline
+                 else "Nothing stands out: no rule found a reason why it should be faster or smaller.")  # fmt: skip
+        return
+    for about, heading in HEADINGS.items():
+        mine = [f for f in found if f.about == about]
+        if mine:
+            st.markdown(f"{ICONS[about]} **{heading}**")
+            for finding in mine[:FEW]:
+                tell(finding)
+            if mine[FEW:]:
+                with st.expander(f"{len(mine) - FEW} more about {about}"):
+                    for finding in mine[FEW:]:
+                        tell(finding)
+
+
+def tell(finding: Finding) -> None:
+    rule = lab.available_rules()[finding.rule]
+    st.markdown(f"**{formats.markdown(rule.title)}.** {formats.markdown(finding.text)}", help=rule.help)
+    st.caption(f":material/arrow_forward: {formats.markdown(finding.remedy)}")
