@@ -88,9 +88,9 @@ def _way(trial: Trial) -> tuple[int, str, int]:
 
 
 def _key(trial: Trial) -> str:
-    """What two trials share that differ in calibration only; threads change no answer."""
+    """What two trials share that differ in calibration only; threads and batches change no answer."""
     steps = [Step(s.technique, {k: v for k, v in s.params.items() if k not in OPTIONS}) for s in trial.recipe.steps]
-    options = {k: v for k, v in trial.target.options.items() if k != "threads"}
+    options = {k: v for k, v in trial.target.options.items() if k not in ("threads", "batch")}
     return digest_of([[s.to_json() for s in steps], trial.target.runtime, options, trial.environment])
 
 

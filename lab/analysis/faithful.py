@@ -47,6 +47,6 @@ def pairs(
 
 
 def _key(trial: Trial) -> str:
-    """Threads change no answer: one trial stands for all numbers of them."""
-    options = {k: v for k, v in trial.target.options.items() if k != "threads"}
+    """Threads and batches change no answer: one trial stands for all numbers of them."""
+    options = {k: v for k, v in trial.target.options.items() if k not in ("threads", "batch")}
     return digest_of([trial.artifact.sha256 if trial.artifact else "", trial.target.runtime, options])

@@ -80,19 +80,15 @@ class Curve:
     Attributes:
         points: with rising value; line: None below two points.
         failed: (value, why) of targets on which it could not be measured.
+        most_per_s: items a second if a call itself cost nothing, which batches come near to at best; None for threads, and where
+            the line does not say so: items of larger batches take longer, or more a second were measured.
     """
 
     dimension: Dimension
     points: tuple[Point, ...] = ()
     line: Line | None = None
     failed: tuple[tuple[int, str], ...] = ()
-
-    @property
-    def most_per_s(self) -> float | None:
-        """Items a second if a call itself cost nothing: what batches can reach at best; None where items of larger batches take
-        longer, so that no line says so."""
-        grows = self.line is not None and self.line.per_s > 0 and self.line.fixed_s > 0
-        return 1 / self.line.per_s if self.dimension == "batch" and self.line and grows else None
+    most_per_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -142,9 +138,15 @@ def curve(dimension: Dimension, trials: Iterable[Trial], threads: int) -> Curve:
     failed = tuple((value, str(t.error.get("message", ""))) for value, t in sorted(there.items()) if t.error)
     latencies = {value: t.measurements["latency_s"] for value, t in known.items()}
     line = fitted([_x(dimension, value) for value in latencies], list(latencies.values()))
-    bare = Curve(dimension, (), line, failed)
-    points = (_point(bare, value, known[value].id, latencies) for value in latencies)
-    return Curve(dimension, tuple(points), line, failed)
+    most = _most(line, latencies) if dimension == "batch" else None
+    points = (_point(dimension, most, value, known[value].id, latencies) for value in latencies)
+    return Curve(dimension, tuple(points), line, failed, most)
+
+
+def _most(line: Line | None, latencies: Mapping[int, Measurement]) -> float | None:
+    if line is None or line.fixed_s <= 0 or line.per_s <= 0:
+        return None
+    return 1 / line.per_s if all(n / m.value <= 1 / line.per_s for n, m in latencies.items()) else None
 
 
 def _of(trial: Trial, dimension: Dimension) -> int:
@@ -159,11 +161,13 @@ def _x(dimension: Dimension, value: int) -> float:
     return 1.0 / value if dimension == "threads" else float(value)
 
 
-def _point(curve: Curve, value: int, trial: str, latencies: Mapping[int, Measurement]) -> Point:
-    items: Callable[[int], int] = (lambda n: n) if curve.dimension == "batch" else (lambda n: 1)
+def _point(
+    dimension: Dimension, most: float | None, value: int, trial: str, latencies: Mapping[int, Measurement]
+) -> Point:
+    items: Callable[[int], int] = (lambda n: n) if dimension == "batch" else (lambda n: 1)
     first = min(latencies)
     mine, reference = (throughput(latencies[n], items(n)) for n in (value, first))
-    best = value / first if curve.dimension == "threads" else _over(curve.most_per_s, reference.value)
+    best = value / first if dimension == "threads" else _over(most, reference.value)
     speedup = _ratio(mine, reference) if value != first else Measurement("speedup", 1.0, "×")
     return Point(value, trial, latencies[value], mine, speedup, _over(speedup.value, best))
 

@@ -57,9 +57,13 @@ def scaling_info(found: Scaling, dimension: Dimension) -> ScalingInfo:
 def _series(name: str, curve: Curve) -> Series:
     shown = [p.speedup if curve.dimension == "threads" else p.throughput for p in curve.points]
     points = tuple((float(p.value), *_ends(m)) for p, m in zip(curve.points, shown, strict=True))
-    ceiling = curve.most_per_s if curve.dimension == "batch" else None
     return Series(
-        name, points, tuple(_point_text(name, curve, p) for p in curve.points), _fit(curve), points[0][1], ceiling
+        name,
+        points,
+        tuple(_point_text(name, curve, p) for p in curve.points),
+        _fit(curve),
+        points[0][1],
+        curve.most_per_s,
     )
 
 
@@ -212,8 +216,8 @@ def _costs(curve: Curve) -> str:
         return f"items of batch {last.value} take {formats.digits(1 / last.speedup.value)}× as long each"
     if line.fixed_s <= 0:
         return f"{item}, the call itself nothing that could be measured"
-    most = formats.value(curve.most_per_s, "1/s")
-    return f"a call costs {_with_error(line.fixed_s, line.fixed_error_s)} and {item}, so that {most} is the most"
+    costs = f"a call costs {_with_error(line.fixed_s, line.fixed_error_s)} and {item}"
+    return f"{costs}, so that {formats.value(curve.most_per_s, '1/s')} is the most" if curve.most_per_s else costs
 
 
 def _with_error(seconds: float, error: float) -> str:

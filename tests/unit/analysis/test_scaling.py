@@ -133,3 +133,14 @@ def test_the_float_model_itself_is_no_baseline_of_its_own() -> None:
 def test_nothing_is_known_at_first() -> None:
     found = scaling(ABOUT, [])
     assert found.curves == ()
+
+
+def test_no_most_is_told_where_more_was_measured() -> None:
+    """Batches that leave the cache bend the line below what smaller ones reach."""
+    latencies = {1: 1.8e-4, 2: 2.9e-4, 8: 1.03e-3, 32: 5.94e-3}
+    found = curve("batch", [made(seconds(v), batch=n) for n, v in latencies.items()], 1)
+    assert found.line
+    assert found.line.fixed_s > 0
+    assert 1 / found.line.per_s < 8 / 1.03e-3
+    assert found.most_per_s is None
+    assert {p.efficiency for p in found.points} == {None}

@@ -116,3 +116,12 @@ def test_the_json_has_everything() -> None:
     assert value["batch"]["most_per_s"] == pytest.approx(20_000)
     assert [p["value"] for p in value["batch"]["points"]] == [1, 2, 4, 8]
     assert value["baseline_batch"] == {"points": [], "fit": None, "most_per_s": None, "failed": []}
+
+
+def test_a_line_below_what_was_measured_tells_its_costs_and_no_most() -> None:
+    bent = curve(
+        "batch", [made(v, v / 100, batch=n) for n, v in {1: 1.8e-4, 2: 2.9e-4, 8: 1.03e-3, 16: 2.9e-3}.items()], 1
+    )
+    text = plots.batch_text(bent)
+    assert "a call costs" in text or "an item" in text
+    assert "most" not in text
