@@ -91,8 +91,8 @@ def curves(study: Study, found: Scaling) -> None:
                   alt=f"Curve over {dimension}; the table has the same numbers.")  # fmt: skip
             st.caption(caption)
     rows = scaling_rows(found)
-    if not any(row["Problem"] for row in rows):
-        rows = [{name: told for name, told in row.items() if name != "Problem"} for row in rows]
+    if not any(row["Remarks"] for row in rows):
+        rows = [{name: told for name, told in row.items() if name != "Remarks"} for row in rows]
     st.dataframe(
         rows,
         hide_index=True,

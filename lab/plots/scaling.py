@@ -8,6 +8,7 @@ from typing import Any
 
 from lab.analysis.scaling import Curve, Dimension, Line, Point, Scaling
 from lab.plots import formats, theme
+from lab.plots.table import remarks
 from lab.types import Measurement
 
 HEIGHT, STEPS = 320, 24
@@ -244,14 +245,14 @@ def _rows(name: str, curve: Curve) -> Iterator[dict[str, str]]:
     for p in curve.points:
         efficiency = formats.value(p.efficiency, "1")
         yield _row(name, curve, p.value, formats.measurement(p.latency), formats.measurement(p.throughput),
-                   times(p.speedup), efficiency, "")  # fmt: skip
+                   times(p.speedup), efficiency, remarks(p.latency))  # fmt: skip
     for value, why in curve.failed:
         yield _row(name, curve, value, "", "", "", "", why)
 
 
 def _row(name: str, curve: Curve, value: int, *told: str) -> dict[str, str]:
     what = formats.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
-    columns = ("Latency of a call", "Items a second", "Speed-up", "Efficiency", "Problem")
+    columns = ("Latency of a call", "Items a second", "Speed-up", "Efficiency", "Remarks")
     return {"Variant": name, "With": what, **dict(zip(columns, told, strict=True))}
 
 

@@ -66,7 +66,7 @@ def test_curves_words_and_table(add_study) -> None:
     assert "Amdahl" in text
     frame = app.dataframe[0].value
     assert list(frame["With"]) == ["1 thread", "2 threads", "batch 1", "batch 2", "batch 4"]
-    assert "Problem" not in frame
+    assert "Remarks" not in frame
 
 
 def test_while_nothing_is_known_it_says_so(add_study) -> None:

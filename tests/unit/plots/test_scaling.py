@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -98,7 +99,15 @@ def test_what_could_not_be_measured_says_why() -> None:
     refused = curve("batch", [made(1.0), made(0, error="This file takes no batch of 2.", batch=2)], 1)
     assert plots.batch_text(refused) == "Batch 2 could not be measured: This file takes no batch of 2."
     rows = plots.scaling_rows(Scaling("int8", Curve("threads"), refused, Curve("threads"), Curve("batch")))
-    assert [(r["With"], r["Problem"]) for r in rows] == [("batch 1", ""), ("batch 2", "This file takes no batch of 2.")]
+    assert [(r["With"], r["Remarks"]) for r in rows] == [("batch 1", ""), ("batch 2", "This file takes no batch of 2.")]
+
+
+def test_a_point_that_was_disturbed_says_so() -> None:
+    quiet = made(1.0)
+    latency = replace(quiet.measurements["latency_s"], flags=("contended",))
+    disturbed = curve("threads", [replace(quiet, measurements={"latency_s": latency})], 1)
+    (row,) = plots.scaling_rows(Scaling("int8", disturbed, Curve("batch"), Curve("threads"), Curve("batch")))
+    assert row["Remarks"] == "measured while other work was running"
 
 
 def test_the_table_has_the_numbers() -> None:
