@@ -59,7 +59,7 @@ def with_layers(operators: Sequence[OperatorTime], layers: Mapping[str, Sequence
     A conversion that the file does not have belongs to the layer after it, an activation to the one before.
 
     Args:
-        layers: name of an operator without what is in brackets ("Convolution") -> the file's layers of that sort, in order.
+        layers: family of operators, see `family_of` -> the file's layers of that family, in order.
     """
     given = {family: iter(names) for family, names in layers.items() if _count(operators, family) == len(names)}
     found = [replace(o, layer=next(given[family_of(o)])) if family_of(o) in given else o for o in operators]
@@ -71,8 +71,9 @@ def with_layers(operators: Sequence[OperatorTime], layers: Mapping[str, Sequence
 
 
 def family_of(operator: OperatorTime) -> str:
-    """An operator's name without what is in brackets and behind."""
-    return operator.operator.partition(" (")[0]
+    """An operator's name without what is in brackets and behind; convolutions of 1 × 1 are run as dense layers, so both are one."""
+    name = operator.operator.partition(" (")[0]
+    return "Convolution" if name == "Fully Connected" else name
 
 
 def _count(operators: Sequence[OperatorTime], family: str) -> int:

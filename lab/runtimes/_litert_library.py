@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes import byref, c_char_p, c_int, c_size_t, c_void_p
+from ctypes import byref, c_bool, c_char_p, c_int, c_size_t, c_uint, c_void_p
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,10 +22,22 @@ from lab.plugs import Array
 VERSIONS = ("2.3.",)
 WHOLE, OPERATOR, DELEGATED = 1, 2, 8
 """Types of events: a part of a call, an operator that LiteRT's own kernels ran, one that a delegate ran."""
-_CPU, _WRITE, _TYPE_BYTES = 1, 1, 1024
+_CPU, _WRITE, _MOST_AXES = 1, 1, 8
 _EVENT = [("tag", "u8"), ("type", "u4"), ("pad", "u4"), ("start", "u8"), ("elapsed", "u8"), ("memory", "u8", 6),
           ("index", "i8"), ("graph", "i8"), ("source", "u4"), ("rest", "u4")]  # fmt: skip
 """ProfiledEventData."""
+
+
+class _Layout(ctypes.Structure):
+    """LiteRtLayout: rank and whether there are strides in one number, sizes, strides."""
+
+    _fields_ = (("rank", c_uint), ("dims", c_int * _MOST_AXES), ("strides", c_uint * _MOST_AXES))
+
+
+class _Type(ctypes.Structure):
+    """LiteRtRankedTensorType."""
+
+    _fields_ = (("element", c_int), ("layout", _Layout))
 
 
 class Event(NamedTuple):
@@ -42,11 +54,12 @@ class Event(NamedTuple):
 class ProfiledModel:
     """A TFLite file in the library, on the CPU, whose operators are timed while `recording`."""
 
-    def __init__(self, path: str, settings: str) -> None:
+    def __init__(self, path: str, settings: str, x: Array) -> None:
         """Open a file.
 
         Args:
             settings: of the CPU, as the library reads them: "num_threads = 1" and so on, a line each.
+            x: what every call reads, the input as the file takes it.
 
         Raises:
             LabError: this version of the package is not known here.
@@ -56,7 +69,9 @@ class ProfiledModel:
         with silent_libraries():
             self._open(path, settings)
         graph = self._made("LiteRtGetModelSubgraph", self._model, c_size_t(0))
+        self._resize(x.shape)
         self._feeds, self._fetches = self._buffers("Input", graph), self._buffers("Output", graph)
+        self._feed(x)
 
     def _open(self, path: str, settings: str) -> None:
         self._environment = self._made("LiteRtCreateEnvironment", c_int(0), None)
@@ -76,28 +91,45 @@ class ProfiledModel:
         copy = c_void_p(system.strdup(f"{text}\n".encode()))
         return self._made("LiteRtCreateOpaqueOptions", name.encode(), copy, ctypes.cast(system.free, c_void_p))
 
+    def _resize(self, shape: tuple[int, ...]) -> None:
+        """Files may leave the batch free, or fix it and be given another one."""
+        dims = (c_int * len(shape))(*shape)
+        self._call(
+            "LiteRtCompiledModelResizeInputTensorNonStrict",
+            self._compiled,
+            c_size_t(0),
+            c_size_t(0),
+            dims,
+            c_size_t(len(shape)),
+        )
+
     def _buffers(self, kind: str, graph: c_void_p) -> Any:
         count = c_size_t()
         self._call(f"LiteRtGetNumSubgraph{kind}s", graph, byref(count))
-        return (c_void_p * count.value)(*(self._buffer(kind, graph, c_size_t(i)).value for i in range(count.value)))
+        layouts = (_Layout * count.value)()
+        if kind == "Input":
+            self._call("LiteRtGetCompiledModelInputTensorLayout", self._compiled, c_size_t(0), c_size_t(0), layouts)
+        else:
+            self._call(
+                "LiteRtGetCompiledModelOutputTensorLayouts", self._compiled, c_size_t(0), count, layouts, c_bool(True)
+            )
+        return (c_void_p * count.value)(
+            *(self._buffer(kind, graph, n, layout).value for n, layout in enumerate(layouts))
+        )
 
-    def _buffer(self, kind: str, graph: c_void_p, index: c_size_t) -> c_void_p:
-        type_ = ctypes.create_string_buffer(_TYPE_BYTES)
-        self._call("LiteRtGetRankedTensorType", self._made(f"LiteRtGetSubgraph{kind}", graph, index), type_)
+    def _buffer(self, kind: str, graph: c_void_p, number: int, layout: _Layout) -> c_void_p:
+        type_, index = _Type(), c_size_t(number)
+        self._call("LiteRtGetRankedTensorType", self._made(f"LiteRtGetSubgraph{kind}", graph, index), byref(type_))
+        type_.layout = layout
         needs = self._made(f"LiteRtGetCompiledModel{kind}BufferRequirements", self._compiled, c_size_t(0), index)
-        return self._made("LiteRtCreateManagedTensorBufferFromRequirements", self._environment, type_, needs)
+        return self._made("LiteRtCreateManagedTensorBufferFromRequirements", self._environment, byref(type_), needs)
 
-    def feed(self, x: Array) -> None:
-        """What every call reads: the input as the file takes it.
-
-        Raises:
-            InvalidFile: it is of another size.
-        """
+    def _feed(self, x: Array) -> None:
         size, data = c_size_t(), np.ascontiguousarray(x)
         self._call("LiteRtGetTensorBufferPackedSize", c_void_p(self._feeds[0]), byref(size))
         if size.value != data.nbytes:
-            raise InvalidFile("LiteRT's profiler takes the batch that the file was made for", allowed=f"{size.value} bytes",
-                              given=f"{data.nbytes} bytes", remedy="Profile it with batch 1")  # fmt: skip
+            raise InvalidFile("LiteRT's profiler cannot take this input", allowed=f"{size.value} bytes", given=f"{data.nbytes} bytes",
+                              remedy="Profile the file with batch 1")  # fmt: skip
         place = c_void_p()
         self._call("LiteRtLockTensorBuffer", c_void_p(self._feeds[0]), byref(place), c_int(_WRITE))
         ctypes.memmove(place, data.ctypes.data, data.nbytes)

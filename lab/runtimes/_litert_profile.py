@@ -22,12 +22,12 @@ _HYBRID = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", 
 _PRECISIONS = {"UINT8": "int8"}
 _FAMILIES = {
     "CONV_2D": "Convolution", "DEPTHWISE_CONV_2D": "Convolution", "TRANSPOSE_CONV": "Deconvolution",
-    "FULLY_CONNECTED": "Fully Connected", "BATCH_MATMUL": "Batch Matrix Multiply", "ADD": "Add", "SUB": "Subtract", "MUL": "Multiply",
+    "FULLY_CONNECTED": "Convolution", "BATCH_MATMUL": "Batch Matrix Multiply", "ADD": "Add", "SUB": "Subtract", "MUL": "Multiply",
     "DIV": "Divide", "SOFTMAX": "Softmax", "MEAN": "Mean", "SUM": "Sum", "TRANSPOSE": "Transpose", "PAD": "Constant Pad",
     "AVERAGE_POOL_2D": "Average Pooling", "MAX_POOL_2D": "Max Pooling", "LOGISTIC": "Sigmoid", "TANH": "Tanh", "GELU": "GELU",
     "HARD_SWISH": "HardSwish", "RSQRT": "Reciprocal Square Root", "QUANTIZE": "Convert", "DEQUANTIZE": "Convert",
 }  # fmt: skip
-"""The file's operators -> what XNNPACK calls them."""
+"""The file's operators -> their family in XNNPACK, see `lab.formats.xnnpack.family_of`."""
 
 
 def profile(bare: Session, path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
@@ -42,8 +42,8 @@ def profile(bare: Session, path: str, options: Mapping[str, Any], item: Array, r
     if options.get("delegate"):
         raise LabError("LiteRT's profiler does not reach delegates that are loaded as libraries", given=options["delegate"],
                        remedy="Profile it without the delegate")  # fmt: skip
-    x, model = fed(bare, item), ProfiledModel(path, _settings(options))
-    model.feed(x)
+    x = fed(bare, item)
+    model = ProfiledModel(path, _settings(options), x)
     runs = warmed(runs, lambda: bare.run(x), model.run)
     with model.recording():
         total, _ = in_turns(runs, lambda: bare.run(x), model.run)

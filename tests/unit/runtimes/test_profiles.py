@@ -185,6 +185,29 @@ def test_litert_tells_integers_from_floats(xnnpack: bool, tiny_tflite: Path, tmp
         assert {o.precision for o in found.operators if o.kind == "compute"} == {"int8"}, technique
 
 
+@pytest.mark.parametrize("xnnpack", [True, False])
+def test_litert_profiles_batches_other_than_the_files(xnnpack: bool, tiny_tflite: Path) -> None:
+    """A hundred times the items takes several times as long, in the same operators."""
+    one, many = (_profile("litert", tiny_tflite, xnnpack=xnnpack, batch=batch) for batch in (1, 100))
+    assert [o.operator for o in many.operators] == [o.operator for o in one.operators]
+    assert many.operators_s > 10 * one.operators_s
+
+
+def test_litert_profiles_files_whose_batch_is_free(tiny_tflite: Path, tmp_path: Path) -> None:
+    import flatbuffers
+
+    from lab.formats.tflite_files import load_tflite
+
+    model = load_tflite(tiny_tflite)
+    graph = model.subgraphs[0]
+    for index in (*graph.inputs, *graph.outputs):
+        graph.tensors[index].shapeSignature = [-1, *map(int, graph.tensors[index].shape[1:])]
+    builder, file = flatbuffers.Builder(4096), tmp_path / "free.tflite"
+    builder.Finish(model.Pack(builder), b"TFL3")
+    file.write_bytes(bytes(builder.Output()))
+    assert {o.layer for o in _profile("litert", file).operators if o.kind == "compute"} == {"relu", "y"}
+
+
 def test_litert_refuses_a_version_whose_library_it_does_not_know(
     tiny_tflite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
