@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -146,13 +147,16 @@ def _layout(info: ScalingInfo, mode: theme.Mode) -> dict[str, Any]:
 
 
 def _ticks(values: Sequence[float], dimension: Dimension) -> dict[str, Any]:
-    """Powers of two times the smallest round number below the values."""
+    """Powers of two, times a round number for items a second; from the last one below the values on, and two of them at least."""
     if not values:
         return {}
-    least = 1.0 if dimension == "threads" else float(f"{min(values):.1g}")
-    marks = [least * 2.0**n for n in range(-8, 24) if min(values) / 2 < least * 2.0**n < 2 * max(values)]
-    unit = "×" if dimension == "threads" else ""
-    return {"tickvals": marks, "ticktext": [f"{_plain(mark)}{unit}" for mark in marks]}
+    unit = 1.0 if dimension == "threads" else float(f"{min(values):.1g}")
+    first = unit * 2.0 ** math.floor(math.log2(min(values) / unit))
+    last = max(1.08 * max(values), 2.1 * first)
+    marks = [first * 2.0**n for n in range(64) if first * 2.0**n <= last]
+    suffix = "×" if dimension == "threads" else ""
+    return {"tickvals": marks, "ticktext": [f"{_plain(mark)}{suffix}" for mark in marks],
+            "range": [math.log10(0.97 * first), math.log10(last)]}  # fmt: skip
 
 
 def _plain(mark: float) -> str:

@@ -56,6 +56,10 @@ def test_both_axes_are_in_powers_of_two_and_intervals_are_drawn(dimension: plots
     assert len(marks) >= 2
     assert all(b == pytest.approx(2 * a) for a, b in pairwise(marks))
     dots = next(t for t in figure["data"] if t["name"] == "int8")
+    low, high = (10**end for end in layout["yaxis"]["range"])
+    assert low < marks[0] <= min(dots["y"])
+    assert max(dots["y"]) < high
+    assert marks[-1] < high
     assert dots["error_y"]["array"][-1] > 0
     assert any(t.get("line", {}).get("dash") == "dash" for t in figure["data"])
 
