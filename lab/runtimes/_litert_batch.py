@@ -30,8 +30,8 @@ def lay_out(interpreter: Any, feed: Mapping[str, Any], batch: int, path: str) ->
         interpreter.resize_tensor_input(feed["index"], [batch, *map(int, feed["shape"][1:])])
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        why = "a shape is fixed in the graph: " if "num_input_elements" in str(error) else ""
-        raise _refusal(f"{why}{' '.join(str(error).split())[:300]}", batch) from error
+        told = "a shape is fixed in the graph" if "num_input_elements" in str(error) else " ".join(str(error).split())
+        raise _refusal(told[:300], batch) from error
     fetch = interpreter.get_output_details()[0]
     if int(fetch["shape"][0]) != batch and _is_there(interpreter, fetch["index"]):
         raise _refusal("a size is fixed in the graph, so that its answer does not grow", batch)
