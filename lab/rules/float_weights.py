@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, is_integer
+from lab.rules._evidence import bits, found
 from lab.rules._words import percent, plural, size, some, static_technique, weights_technique
 
 LEAST = 0.2
@@ -21,10 +21,10 @@ def _find(case: Case) -> Finding | None:
     if share < LEAST:
         return None
     names = [o.name for o in sorted(left, key=lambda o: -o.weight_bytes)]
-    quantized = any(is_integer(o.weight_dtype) for o in case.anatomy.operators)
+    narrower = any(o.weights and bits(o.weight_dtype) < 32 for o in case.anatomy.operators)
     which = (
         f"in {plural(len(left), 'layer')}: {some(names)}"
-        if quantized
+        if narrower
         else "in every layer: the recipe makes none narrower"
     )
     text = f"{percent(share)} of the file, {size(kept)}, are still 32-bit floats, {which}."

@@ -1,4 +1,4 @@
-"""A file that is larger than the float model's, and what grew in it."""
+"""A file that is not smaller than the float model's, and what grew in it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,23 @@ from lab.plugs import Case, Rule
 from lab.rules._evidence import found
 from lab.rules._words import percent, size
 
-LEAST = 1.01
-"""Times the size of the float file."""
+LEAST, MORE = 0.95, 0.05
+"""Share of the float file's size that is hardly smaller; share of the file that grew and is worth a sentence."""
 
 
 def _find(case: Case) -> Finding | None:
     mine, before = case.anatomy, case.baseline_anatomy
-    if (
-        case.baseline is None
-        or mine is None
-        or before is None
-        or mine.size_bytes < LEAST * before.size_bytes
-        or mine.format != before.format
-    ):
+    if case.baseline is None or mine is None or before is None or mine.format != before.format:
         return None
-    more = _more(mine, before)
-    listed = ", ".join(f"{size(n)} of {name}" for name, n in more.items())
-    text = (f"The file is {size(mine.size_bytes - before.size_bytes)} larger than the float model's ({percent(mine.size_bytes / before.size_bytes - 1)}): more "
-            f"came in than went out, {listed}.")  # fmt: skip
+    more, ratio = _more(mine, before), mine.size_bytes / max(before.size_bytes, 1)
+    share = sum(more.values()) / max(mine.size_bytes, 1)
+    if ratio < LEAST or share < MORE:
+        return None
+    listed = " and ".join(f"{size(n)} of {name}" for name, n in list(more.items())[:3])
+    text = f"What was saved came in again: the file has {percent(ratio)} of the float model's size, with {listed} more than it."
     remedy = ("Quantize in the format that is run: converting a quantized file adds operators and may turn integers back into floats; leave out steps "
               "that change nothing.")  # fmt: skip
-    return found("grown", "size", text, remedy, sum(more.values()) / mine.size_bytes, grown=more)
+    return found("grown", "size", text, remedy, share, grown=more)
 
 
 def _more(mine: Anatomy, before: Anatomy) -> dict[str, int]:
@@ -38,7 +34,7 @@ def _more(mine: Anatomy, before: Anatomy) -> dict[str, int]:
 
 RULE = Rule(
     id="grown",
-    title="The file grew",
-    help="Quantization adds scales, operators and names. Where little is saved on weights, the file is larger than before.",
+    title="Parts of the file grew",
+    help="Quantization adds scales, operators and names. Where little is saved on weights, or comes back as floats, the file is as large as before.",
     find=_find,
 )

@@ -23,11 +23,22 @@ def _find(case: Case) -> Finding | None:
     handed = f", and data change hands {plural(borders, 'time')}" if borders else ""
     text = (f"The delegate takes {'only a part' if borders else 'nothing'} of the graph: {plural(len(outside), 'operator')} with {percent(share)} of the time "
             f"are computed outside it{handed} ({names}).")  # fmt: skip
-    remedy = ("Avoid what the delegate does not take: 4- and 16-bit integers (tflite_static_wi8_ai8 has 8), names in wide, or leave an operator "
-              "of these types in float with keep_float.")  # fmt: skip
     return found(
-        "partial_delegate", "speed", text, remedy, share, operators=[o.operator for o in outside], borders=borders
+        "partial_delegate",
+        "speed",
+        text,
+        _remedy(case),
+        share,
+        operators=[o.operator for o in outside],
+        borders=borders,
     )
+
+
+def _remedy(case: Case) -> str:
+    if case.trial.target.runtime == "litert":
+        return ("Avoid what the delegate does not take: 4- and 16-bit integers (tflite_static_wi8_ai8 has 8), names in wide, or leave an operator "
+                "of these types in float with keep_float.")  # fmt: skip
+    return "Replace these operators in the model by some that the delegate takes, or compare runtimes that compute them all: ort and openvino."
 
 
 def _delegated(line: OperatorTime) -> bool:

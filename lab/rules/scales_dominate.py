@@ -9,6 +9,8 @@ from lab.rules._words import percent, size
 
 LEAST = 0.08
 _BLOCKS = ("block_size", "group_size")
+_NONE = (None, 0, "0", "channel")
+"""Values of these options that mean a scale for each channel."""
 
 
 def _find(case: Case) -> Finding | None:
@@ -27,7 +29,7 @@ def _each(case: Case) -> str:
 
 
 def _remedy(case: Case) -> str:
-    given = [name for s in case.trial.recipe.steps for name in _BLOCKS if s.params.get(name)]
+    given = [name for s in case.trial.recipe.steps for name in _BLOCKS if s.params.get(name) not in _NONE]
     if given:
         return f"Choose a larger {given[0]}: so many weights share one scale."
     return "Turn per_channel off, if accuracy allows it: then a whole tensor shares one scale."

@@ -25,7 +25,7 @@ def _find(case: Case) -> Finding | None:
         "weight_only",
         "speed",
         text,
-        f"Take it for its size. {to_integers(case.trial)}",
+        f"It is smaller, not faster. {to_integers(case.trial)}",
         share[0],
         operators=[o.name for o in stored],
         weights=kinds,
