@@ -23,8 +23,14 @@ from lab.types import Artifact, Layer, ModelCard, Recipe, StudySpec, Trial
 def choosing_step(recipe: Recipe) -> int | None:
     """The last step of a recipe that lets layers be chosen, or None."""
     chosen = {KEEP_FLOAT.id, ONLY.id}
-    numbers = [n for n, s in enumerate(recipe.steps) if chosen <= {o.id for o in _technique(s.technique).options}]
+    numbers = [n for n, s in enumerate(recipe.steps) if chosen <= _options(s.technique)]
     return numbers[-1] if numbers else None
+
+
+def _options(technique: str) -> set[str]:
+    """None of a technique that this lab does not have: the study may come from another one."""
+    known = registry.techniques().get(technique)
+    return {o.id for o in known.options} if known else set()
 
 
 def _technique(id_: str) -> Technique:

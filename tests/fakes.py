@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 
+from lab.analysis.differences import pack
+from lab.evidence import Anatomy, OperatorFacts, OperatorTime, Profile
 from lab.plugs import Metric
 from lab.types import Artifact, Measurement, Objective, Recipe, Step, Study, StudySpec, Target, Trial
 
@@ -124,3 +128,38 @@ def study(id_: str = "study-1", state: str = "complete", **more: object) -> Stud
 def objective(metric: str) -> Objective:
     """The metric with its own direction."""
     return Objective(metric, METRICS[metric].direction)
+
+
+def with_evidence(made: list[Trial], folder: Path) -> list[Trial]:
+    """The complete trials with what comparisons and reasons are drawn from: items, rounds, a profile, an anatomy."""
+    return [_with_evidence(t, folder) if t.state == "complete" else t for t in made]
+
+
+def _with_evidence(made: Trial, folder: Path) -> Trial:
+    rng, seconds = np.random.default_rng(made.position), made.measurements["latency_s"].value
+    right = rng.random(597) < made.measurements["top1_accuracy"].value
+    medians = [float(seconds * x) for x in np.exp(rng.normal(0, 0.01, 10))]
+    precision = "float32" if made.is_baseline else "int8"
+    profile = Profile((OperatorTime("Conv", "conv1", 0.6 * seconds, 1, "compute", precision, "CPU"),
+                       OperatorTime("QuantizeLinear", "q1", 0.3 * seconds, 1, "quantize", precision, "CPU")), 20, seconds)  # fmt: skip
+    size = int(made.measurements["size_bytes"].value)
+    anatomy = Anatomy("onnx", size, {"weights": size - 100, "structure": 100},
+                      (OperatorFacts("conv1", "Conv", "compute", precision, precision, 1000, size - 100, macs=10**6, moved_bytes=size),))  # fmt: skip
+    timing = {
+        "session": made.target.runtime,
+        "rounds": list(range(10)),
+        "medians_s": medians,
+        "disturbed": {},
+        "turns": 20,
+        "seconds": 0.3,
+    }
+    kept = {
+        name: _kept(asdict(value), folder / f"{made.id}-{name}.json")
+        for name, value in (("profile", profile), ("anatomy", anatomy))
+    }
+    return replace(made, details={**made.details, **kept, "timing": timing, "right": pack(right, "top1_accuracy")})
+
+
+def _kept(value: object, file: Path) -> dict[str, object]:
+    file.write_text(json.dumps(value))
+    return {"path": str(file), "format": "json", "sha256": file.stem, "size_bytes": file.stat().st_size}

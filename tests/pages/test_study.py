@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import lab
 from lab.store import records
+from lab.store.home import folder
 from tests import fakes
 from tests.pages.conftest import in_address
 
@@ -117,7 +118,18 @@ def test_a_study_whose_model_is_gone_still_opens(open_page):
 
 def test_every_section_of_a_trial_opens(open_page, add_study):
     id_ = add_study()
-    for section in ("Timing", "Recipe", "Machine"):
+    for section in (
+        "Why",
+        "Numbers",
+        "Compare",
+        "Timing",
+        "Operators",
+        "Size",
+        "Scaling",
+        "Layers",
+        "Recipe",
+        "Machine",
+    ):
         app = open_page("study", study=id_, detail=section)
         assert not app.exception, section
 
@@ -135,3 +147,45 @@ def test_a_thousand_trials_cost_little_at_each_rerun(open_page, add_study):
     start = time.process_time()
     app.run()
     assert time.process_time() - start < 0.15
+
+
+def test_the_reasons_behind_a_trial_are_told(open_page, add_study):
+    id_ = add_study(fakes.with_evidence(fakes.trials(), folder("artifacts")))
+    trial = next(t for t in lab.trials(id_) if t.details.get("profile") and not t.is_baseline)
+    app = open_page("study", study=id_, trial=trial.id, detail="Why")
+    assert not app.exception
+    findings = lab.explain(trial.id, lab.trials(id_))
+    assert findings
+    assert all(lab.available_rules()[f.rule].title in text_of(app) for f in findings[:1])
+
+
+def test_a_trial_is_set_beside_another_one(open_page, add_study):
+    id_ = add_study(fakes.with_evidence(fakes.trials(), folder("artifacts")))
+    trial = next(t for t in lab.trials(id_) if t.details.get("right") and not t.is_baseline)
+    app = open_page("study", study=id_, trial=trial.id, detail="Compare")
+    assert not app.exception
+    rows = next(d.value for d in app.dataframe if "Verdict" in d.value.columns).set_index("Metric")
+    assert rows.loc["Top-1 accuracy", "Compared"] == "item by item (McNemar)"
+    assert rows.loc["Latency (median)", "Compared"] == "round by round (Wilcoxon)"
+    assert set(rows["Verdict"]) <= {"equal", "differs", "may be chance"}
+    assert "answer" in text_of(app)
+    assert "four cases of five" in text_of(app)
+
+
+def test_operators_and_size_of_a_trial_are_shown(open_page, add_study):
+    id_ = add_study(fakes.with_evidence(fakes.trials(), folder("artifacts")))
+    trial = next(t for t in lab.trials(id_) if t.details.get("profile") and not t.is_baseline)
+    app = open_page("study", study=id_, trial=trial.id, detail="Operators")
+    assert not app.exception
+    assert any("Operator" in d.value.columns for d in app.dataframe)
+    app = open_page("study", study=id_, trial=trial.id, detail="Size")
+    assert not app.exception
+    assert "Peak memory" in text_of(app)
+
+
+def test_a_trial_without_evidence_says_so(open_page, add_study):
+    id_ = add_study()
+    for section, words in {"Operators": "not profiled", "Size": "not looked at"}.items():
+        app = open_page("study", study=id_, detail=section)
+        assert not app.exception
+        assert words in text_of(app)
