@@ -13,6 +13,10 @@ ROTATION = "aeq.hadamard_rotation"
 """Version 2.3's kernel of this operator keeps the output for one item, and writes beyond it."""
 
 
+FIXED = ("num_input_elements", "failed to reshape runtime")
+"""What LiteRT's own kernels and XNNPACK say where sizes do not fit each other."""
+
+
 def lay_out(interpreter: Any, feed: Mapping[str, Any], batch: int, path: str) -> None:
     """Allocate the tensors of an interpreter for a batch.
 
@@ -30,7 +34,9 @@ def lay_out(interpreter: Any, feed: Mapping[str, Any], batch: int, path: str) ->
         interpreter.resize_tensor_input(feed["index"], [batch, *map(int, feed["shape"][1:])])
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        told = "a shape is fixed in the graph" if "num_input_elements" in str(error) else " ".join(str(error).split())
+        told = " ".join(str(error).split())
+        if any(sign in told for sign in FIXED):
+            told = "a shape is fixed in the graph"
         raise _refusal(told[:300], batch) from error
     fetch = interpreter.get_output_details()[0]
     if int(fetch["shape"][0]) != batch and _is_there(interpreter, fetch["index"]):
