@@ -58,10 +58,10 @@ def is_small(value: Any) -> bool:
 def stored(op: Any, fixed: set[str]) -> Iterator[Any]:
     """The constants that are an operator's weights: neither its scales, nor shapes, nor indices."""
     values = op.input_values()
-    ranges = op.get_type_name() == "FakeQuantize"
+    ranges, multiplies = op.get_type_name() == "FakeQuantize", op.get_type_name() in MULTIPLYING
     for value in values[:1] if ranges else values:
         if value.get_node().get_name() in fixed:
-            yield from _roots(value)
+            yield from _roots(value, multiplies)
 
 
 def place_of(constant: Any) -> int:
@@ -69,14 +69,20 @@ def place_of(constant: Any) -> int:
     return int(constant.get_tensor_view().data.ctypes.data)
 
 
-def _roots(value: Any) -> Iterator[Any]:
+def _roots(value: Any, multiplied: bool = False) -> Iterator[Any]:
+    """The constants behind a value.
+
+    Args:
+        multiplied: 32-bit integers are taken, too: an ONNX file's integer products come with weights that are stored so.
+    """
     node = value.get_node()
     if node.get_type_name() == "Constant":
-        if kind(value) not in _SHAPES:
+        whole = multiplied and kind(value) == "i32" and len(node.get_output_shape(0)) > 1
+        if whole or kind(value) not in _SHAPES:
             yield node
         return
     for source in _weights_among(node):
-        yield from _roots(source)
+        yield from _roots(source, multiplied)
 
 
 def _weights_among(node: Any) -> list[Any]:

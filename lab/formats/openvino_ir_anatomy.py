@@ -150,6 +150,8 @@ def _stored(root: Any) -> Stored:
     kind_, size = kind(root.output(0)), int(root.get_byte_size())
     shape = [int(n) for n in root.get_output_shape(0)]
     data = np.asarray(root.get_tensor_view().data)
+    if kind_ == "i32":
+        return integers(data, size, "int32", 32, True)
     if not ((is_small(root.output(0)) and kind_[0] in "iun") or kind_ in _ZERO_CODES):
         return floats(data.view(np.uint16) if kind_ in ("bf16", "f16") else data, size, _dtype(kind_))
     count = int(np.prod(shape))

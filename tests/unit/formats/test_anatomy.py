@@ -358,3 +358,13 @@ def test_what_is_absorbed_hands_on_what_it_reads() -> None:
             Layer("d", "D", (), 0, 0, 1, ("2",))]  # fmt: skip
     assert planned(rows) == [40, 50, 15, 6]
     assert planned(rows, {1}, {0: 10}) == [10, 10, 15, 6]
+
+
+@pytest.mark.slow
+def test_integers_that_openvino_stores_in_32_bits_are_weights(tiny_onnx: Path, tmp_path: Path) -> None:
+    """So it does with the weights of an ONNX file that rounds activations while it runs."""
+    dynamic = tiny.apply("onnx_dynamic_int8", tiny_onnx, tmp_path / "dynamic")
+    found = anatomy(tiny.apply("onnx_to_openvino", dynamic, tmp_path / "out"), "openvino_ir")
+    conv = next(o for o in found.operators if o.type == "Convolution")
+    assert (conv.weights, conv.weight_dtype, conv.weight_bytes) == (CONV, "int32", 4 * CONV)
+    assert found.weights >= CONV + DENSE + tiny.FILTERS + tiny.CLASSES
