@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lab import registry
+from lab.engine.roofline import known_roofline
 from lab.errors import UnknownId
 from lab.evidence import Anatomy, Finding, Profile, Roofline
 from lab.plugs import Case
 from lab.store import records
-from lab.types import Measurement, Trial, digest_of
+from lab.types import Measurement, Trial
 
 Value = TypeVar("Value", Anatomy, Profile)
 HARDLY_SMALLER = 0.95
@@ -66,17 +67,18 @@ def profile_of(trial: Trial | None) -> Profile | None:
 
 
 def _evidence(trial: Trial | None, name: str, read: Callable[[Mapping[str, Any]], Value]) -> Value | None:
+    """None where there is none, where its file is gone, or where an older lab wrote it."""
     kept = trial.details.get(name) if trial else None
-    return _read(kept["path"], read) if kept else None
+    try:
+        return _read(kept["path"], read) if kept else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 @lru_cache(maxsize=4096)
-def _read(path: str, read: Callable[[Mapping[str, Any]], Value]) -> Value | None:
-    """A file of the store never changes: its name is its digest. One that is gone, or of an older lab, tells nothing."""
-    try:
-        return read(json.loads(Path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _read(path: str, read: Callable[[Mapping[str, Any]], Value]) -> Value:
+    """A file of the store never changes: its name is its digest."""
+    return read(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
@@ -118,7 +120,11 @@ def _machine(
     """The environment and the roofline of a trial."""
     key = (trial.environment, int(trial.target.options.get("threads", 1)))
     if key not in known:
-        known[key] = (_environment(trial.environment), _roofline(*key)) if trial.environment else ({}, None)
+        known[key] = (
+            (_environment(trial.environment), known_roofline(key[1], trial.environment))
+            if trial.environment
+            else ({}, None)
+        )
     return known[key]
 
 
@@ -127,11 +133,6 @@ def _environment(id_: str) -> Mapping[str, Any]:
         return records.environment(id_)
     except UnknownId:  # of a study from elsewhere
         return {}
-
-
-def _roofline(environment: str | None, threads: int) -> Roofline | None:
-    kept = records.known_result(digest_of(["roofline", environment, threads]))
-    return Roofline.from_json(kept["roofline"]) if kept and kept.get("roofline") else None
 
 
 def not_faster(trial: Trial, baseline: Trial | None) -> bool:
