@@ -19,6 +19,6 @@ def latency_p90_s(latency: list[Array]) -> Measurement:
 
 METRIC = Metric(
     id="latency_p90_s", title="Latency (p90)", unit="s", direction="minimize", needs=("latency",), compute=latency_p90_s,
-    help="Nine in ten of the warm, batch-1 calls were quicker than this. Timed in interleaved rounds; 95 % interval from how rounds differ (Woodruff 1952).",
+    help="Nine in ten of the warm calls were quicker than this. Timed in interleaved rounds; 95 % interval from how rounds differ (Woodruff 1952).",
     noun="slow-case latency", best="fastest in the slow case",
 )  # fmt: skip

@@ -24,6 +24,6 @@ def latency_p99_s(latency: list[Array]) -> Measurement | None:
 
 METRIC = Metric(
     id="latency_p99_s", title="Latency (p99)", unit="s", direction="minimize", needs=("latency",), compute=latency_p99_s,
-    help="99 in 100 of the warm, batch-1 calls were quicker than this. Timed in interleaved rounds; 95 % interval from how rounds differ (Woodruff 1952).",
+    help="99 in 100 of the warm calls were quicker than this. Timed in interleaved rounds; 95 % interval from how rounds differ (Woodruff 1952).",
     noun="worst-case latency", best="fastest in the worst case",
 )  # fmt: skip
