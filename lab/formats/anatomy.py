@@ -13,7 +13,7 @@ from lab.evidence import Anatomy, OperatorFacts
 from lab.formats.layers import live_bytes
 from lab.types import Layer
 
-VERSION = 2
+VERSION = 3
 """Raised when the same file would give another anatomy."""
 
 FORMATS = ("onnx", "tflite", "openvino_ir", "torch_export", "torchscript", "executorch")

@@ -103,7 +103,8 @@ class _Reader:
 
     def _read_as(self, name: str, integer: bool) -> str:
         """The tensor that is read in fact: an operator that computes in integers needs none dequantized."""
-        return self.dequantizes.get(name, name) if integer else name
+        handed_on = self.fused.quantized_by.get(name, name)
+        return self.dequantizes.get(name, handed_on) if integer else handed_on
 
     def _bytes(self, name: str) -> int | None:
         if name not in self.shapes:

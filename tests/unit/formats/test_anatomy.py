@@ -14,6 +14,8 @@ import pytest
 from lab.errors import InvalidFile
 from lab.evidence import Anatomy, OperatorFacts
 from lab.formats.anatomy import anatomy, planned
+from lab.formats.onnx_fused import fused
+from lab.formats.onnx_weights import constant_tensors
 from lab.formats.stored_weights import floats, integers, unpack
 from lab.types import Layer
 from tests import onnx_graphs as graphs
@@ -368,3 +370,23 @@ def test_integers_that_openvino_stores_in_32_bits_are_weights(tiny_onnx: Path, t
     conv = next(o for o in found.operators if o.type == "Convolution")
     assert (conv.weights, conv.weight_dtype, conv.weight_bytes) == (CONV, "int32", 4 * CONV)
     assert found.weights >= CONV + DENSE + tiny.FILTERS + tiny.CLASSES
+
+
+@pytest.mark.parametrize(("machine", "expected"), [("x86_64", set()), ("aarch64", {"a", "b"})])
+def test_x86_fuses_no_signed_activations_that_several_read(machine: str, expected: set[str], tmp_path: Path) -> None:
+    import onnx
+
+    nodes = [*pair("x", 0), WEIGHT, graphs.node("MatMul", "d0 wd", "a", "one"), graphs.node("MatMul", "d0 wd", "b", "two"), graphs.node("Add", "a b", "y", "sum")]  # fmt: skip
+    model = onnx.load(str(written(tmp_path, nodes)))
+    assert fused(model, constant_tensors(model), {"q0": "int8", "w": "int8"}, machine).integer == expected
+    assert fused(model, constant_tensors(model), {"q0": "uint8", "w": "int8"}, machine).integer == {"a", "b"}
+
+
+def test_a_transpose_between_changes_places_with_the_quantization(tmp_path: Path) -> None:
+    nodes = [*pair("x", 0), WEIGHT, graphs.node("Transpose", "d0", "t", "turn", perm=[0, 1]), graphs.node("MatMul", "t wd", "m", "product"),
+             graphs.node("Reshape", "m shape", "r", "shape"), *pair("r", 1)]  # fmt: skip
+    nodes[-1].output[0] = "y"
+    stored_ = {**quantized(), "shape": np.array([-1, 4])}
+    found = by_name(anatomy(graphs.write(tmp_path / "t.onnx", nodes, stored_, ["n", 4], ["n", 4]), "onnx"))
+    assert (found["product"].precision, found["product"].moved_bytes) == ("int8", 4 + 16 + 4)
+    assert (found["turn"].precision, found["turn"].moved_bytes) == ("int8", 8)
