@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import lab
+from lab.cli_output import check_writable, table, write
+from lab.cli_trial import compare, compare_arguments, profile, profile_arguments
 from lab.errors import LabError, UsageError
 
 # argparse, not typer: typer brings pydantic, whose import costs as much as a whole sweep that is cached.
@@ -53,7 +54,7 @@ def models(as_json: bool) -> None:
     cards = lab.models().values()
     if as_json:
         return print(json.dumps([c.to_json() for c in cards], indent=1))
-    _table(["id", "task", "framework", "parameters", "data", "float baseline"], [
+    table(["id", "task", "framework", "parameters", "data", "float baseline"], [
         [c.id, c.task, c.framework, f"{c.parameters or 0:,}", c.dataset, _baseline(c)] for c in cards
     ])  # fmt: skip
 
@@ -69,7 +70,7 @@ def techniques(as_json: bool) -> None:
     found = lab.available_techniques().values()
     if as_json:
         return print(json.dumps([_technique_json(t) for t in found], indent=1))
-    _table(["id", "from", "to", "needs", "options"], [
+    table(["id", "from", "to", "needs", "options"], [
         [t.id, "/".join(t.accepts), t.produces, f"pip install {t.missing}" if t.missing else "", ", ".join(o.id for o in t.options)] for t in found
     ])  # fmt: skip
 
@@ -83,7 +84,7 @@ def datasets(as_json: bool, fetch: str | None) -> None:
     found = [(d, is_here(d)) for d in lab.available_datasets().values()]
     if as_json:
         return print(json.dumps([_dataset_json(d, here) for d, here in found], indent=1))
-    _table(["id", "title", "task", "classes", "test items", "is", "licence"], [
+    table(["id", "title", "task", "classes", "test items", "is", "licence"], [
         [d.id, d.title, d.task, str(len(d.class_names)), f"{d.test_items:,}", _whereabouts(d, here), d.licence] for d, here in found
     ])  # fmt: skip
 
@@ -127,11 +128,11 @@ def runtimes(as_json: bool) -> None:
         return print(json.dumps([{"id": r.id, "title": r.title, "formats": list(r.formats), "missing": r.missing,
                                   "providers": [asdict(p) for p in offered[r.id]],
                                   "options": [o.to_json() for o in r.options]} for r in found], indent=1))  # fmt: skip
-    _table(["id", "runs", "needs", "options"], [
+    table(["id", "runs", "needs", "options"], [
         [r.id, "/".join(r.formats), f"pip install {r.missing}" if r.missing else "", ", ".join(o.id for o in r.options)] for r in found
     ])  # fmt: skip
     print()
-    _table(["runtime", "provider", "here", "why"], [
+    table(["runtime", "provider", "here", "why"], [
         [id_, p.name, "yes" if p.available else "no", p.why] for id_, listed in offered.items() for p in listed
     ])  # fmt: skip
 
@@ -139,7 +140,7 @@ def runtimes(as_json: bool) -> None:
 def sweep(model: str, preset: str, spec: str | None, target: list[str] | None, title: str, remeasure: bool,
           json_file: Path | None) -> None:  # fmt: skip
     """Sweep a model over techniques and runtimes, and show the front."""
-    _check_writable(json_file)
+    check_writable(json_file)
     more = _read_spec(spec, model)
     if target:
         more["targets"] = list(target)
@@ -175,22 +176,6 @@ def _show_epochs() -> Callable[[int, int, str], None]:
     return say
 
 
-def _check_writable(file: Path | None) -> None:
-    """Before the work, not after it.
-
-    Raises:
-        UsageError: nothing can be written there.
-    """
-    if (
-        file is not None
-        and str(file) != "-"
-        and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK))
-    ):
-        raise UsageError(
-            "This file cannot be written", given=str(file), remedy="Name a file in a folder that exists and is yours"
-        )
-
-
 def _targets(given: list[Any] | None) -> list[Any] | None:
     from lab.types import Target
 
@@ -221,13 +206,13 @@ def _with_recipes(value: dict[str, Any]) -> dict[str, Any]:
 
 def show(study: str, json_file: Path | None) -> None:
     """Show a study's trials and front."""
-    _check_writable(json_file)
+    check_writable(json_file)
     _report(study, json_file)
 
 
 def sensitivity(trial: str, mix: int, wide: bool, keep_float: list[str] | None, json_file: Path | None) -> None:
     """Find out what each layer of a trial's recipe costs, and keep the worst in float."""
-    _check_writable(json_file)
+    check_writable(json_file)
     study = lab.wait(lab.start_sensitivity(trial), _show_progress())
     _show_layers(study.id, json_file)
     option, parent, added = "wide" if wide else "keep_float", str(study.spec.about["study"]), list[str]()
@@ -245,17 +230,17 @@ def _show_layers(study_id: str, json_file: Path | None) -> None:
 
     found = lab.sensitivity(study_id)
     if json_file is not None:
-        _write({"study": study_id, **sensitivity_json(found)}, json_file)
+        write({"study": study_id, **sensitivity_json(found)}, json_file)
     if str(json_file) == "-":
         return
     rows = sensitivity_rows(found)
     print(f"study {study_id}: what each layer costs, the most harmful first")
-    _table(list(rows[0]) if rows else [], [[str(v) for v in row.values()] for row in rows])
+    table(list(rows[0]) if rows else [], [[str(v) for v in row.values()] for row in rows])
 
 
 def explain(of: str, json_file: Path | None) -> None:
     """Say why a trial, or each trial of a study, is not faster or not smaller."""
-    _check_writable(json_file)
+    check_writable(json_file)
     if "-" in of:
         found = {of: lab.explain(of)}
         value: dict[str, Any] = {"trial": of, "explanations": [asdict(f) for f in found[of]]}
@@ -266,7 +251,7 @@ def explain(of: str, json_file: Path | None) -> None:
         value = {"study": of, **summary(lab.trials(of), found),
                  "explanations": {id_: [asdict(f) for f in findings] for id_, findings in found.items()}}  # fmt: skip
     if json_file is not None:
-        _write(value, json_file)
+        write(value, json_file)
     if str(json_file) != "-":
         _print_findings(value)
 
@@ -278,7 +263,7 @@ def _print_findings(value: dict[str, Any]) -> None:
         return None if value["explanations"] else print("No rule found anything.")
     from lab.registry import rules
 
-    _table(["trials", "rule", "reason"], [[str(n), id_, rules()[id_].title] for id_, n in value["rules"].items()])
+    table(["trials", "rule", "reason"], [[str(n), id_, rules()[id_].title] for id_, n in value["rules"].items()])
     print(f"{value['not_faster']} trials are not faster than the float model, {value['not_smaller']} not smaller")
     for t in value["unexplained"]:
         print(f"unexplained: {t['trial']} {t['name']} ({t['about']})")
@@ -287,18 +272,18 @@ def _print_findings(value: dict[str, Any]) -> None:
 
 def scaling(trial: str, threads: str | None, batch: str | None, json_file: Path | None) -> None:
     """Measure a trial and its float baseline with more threads, and with more items a call."""
-    _check_writable(json_file)
+    check_writable(json_file)
     tried = _numbers(threads, "--threads"), _numbers(batch, "--batch")
     study = lab.wait(lab.start_scaling(trial, *tried), _show_progress())
     from lab.plots.scaling import scaling_json, scaling_rows, scaling_texts
 
     found = lab.scaling(study.id)
     if json_file is not None:
-        _write({"study": study.id, **scaling_json(found)}, json_file)
+        write({"study": study.id, **scaling_json(found)}, json_file)
     if str(json_file) != "-":
         rows = scaling_rows(found)
         print(f"study {study.id}: threads and batches")
-        _table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+        table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
         print("\n".join(scaling_texts(found)))
     if not any(curve.points for curve in found.curves):
         raise LabError(
@@ -321,7 +306,7 @@ def _numbers(text: str | None, option: str) -> list[int] | None:
 
 def studies() -> None:
     """List the studies, newest first."""
-    _table(
+    table(
         ["id", "model", "state", "created", "title"],
         [[s.id, s.model, s.state, s.created_at, s.title] for s in lab.studies()],
     )
@@ -329,7 +314,7 @@ def studies() -> None:
 
 def resume(study: str, json_file: Path | None) -> None:
     """Run again what failed, was cancelled or is missing."""
-    _check_writable(json_file)
+    check_writable(json_file)
     lab.resume(study)
     lab.wait(study, _show_progress())
     _report(study, json_file)
@@ -342,7 +327,7 @@ def cancel(study: str) -> None:
 
 def export(study: str, to: Path) -> None:
     """Write a study to a file."""
-    _check_writable(to)
+    check_writable(to)
     print(lab.export(study, to))
 
 
@@ -370,12 +355,12 @@ def doctor(repeat: int, json_file: Path | None) -> None:
     """Test this machine: can its timings be trusted, what can it compute, and what is missing."""
     from lab.plots.doctor import doctor_lines
 
-    _check_writable(json_file)
+    check_writable(json_file)
     print("  testing this machine, half a minute or more: leave it alone", file=sys.stderr)
     lab.doctor(repeat)
     found = lab.last_self_test()
     if found is not None and json_file is not None:
-        _write(found.to_json(), json_file)
+        write(found.to_json(), json_file)
     if found is not None and str(json_file) != "-":
         print(*doctor_lines(found.checks), sep="\n")
 
@@ -391,7 +376,7 @@ def _show_progress() -> Callable[[Any], None]:
 def _report(study_id: str, json_file: Path | None) -> None:
     value = lab.result_json(study_id)
     if json_file is not None:
-        _write(value, json_file)
+        write(value, json_file)
     if str(json_file) != "-":
         _print_study(value)
     if value["study"]["error"] or not any(t["state"] == "complete" for t in value["trials"]):
@@ -421,7 +406,7 @@ def _print_study(value: dict[str, Any]) -> None:
                 note,
             ]
         )
-    _table(["front", "trial", "recipe", "target", "state", primary, "size", "download", "latency", "memory", ""], rows)
+    table(["front", "trial", "recipe", "target", "state", primary, "size", "download", "latency", "memory", ""], rows)
     for line in _remarks(value["study"]["id"]):
         print(line)
 
@@ -461,17 +446,6 @@ def _value(measurements: Any, metric: str) -> str:
         return ""
     m = measurements[metric]
     return value(m["value"] if isinstance(m, dict) else m.value, m["unit"] if isinstance(m, dict) else m.unit)
-
-
-def _write(value: dict[str, Any], json_file: Path) -> None:
-    text = json.dumps(value, indent=1)
-    print(text) if str(json_file) == "-" else json_file.write_text(text)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> None:
-    widths = [max(len(str(r[i])) for r in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
-        print("  ".join(str(cell).ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
 
 
 # --- the arguments of each command -------------------------------------------------------------------------------------
@@ -603,6 +577,6 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
-    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: _sensitivity_arguments, scaling: _scaling_arguments, explain: _explain_arguments, studies: lambda p: None,
+    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: _sensitivity_arguments, scaling: _scaling_arguments, compare: compare_arguments, profile: profile_arguments, explain: _explain_arguments, studies: lambda p: None,
     resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, doctor: _doctor_arguments, serve: _serve_arguments,
 }  # fmt: skip

@@ -28,7 +28,8 @@ def operators(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
     first = [*ids, ALONE] if base and base.id in others else [ALONE, *ids]
     chosen = st.selectbox("Beside it", first, format_func=name, key=f"beside_{trial.id}")
     other = lab.profile(others[chosen]) if chosen else None
-    names = [trial.name, others[chosen].name] if other else [trial.name]
+    same = bool(other) and others[chosen].name == trial.name
+    names = [words.trial_text(t, titles) if same else t.name for t in ([trial, others[chosen]] if other else [trial])]
     info = profile_info(profile, other, names)
     chart(
         json.dumps(profile_spec(info)),

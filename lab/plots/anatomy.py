@@ -44,6 +44,14 @@ def size_rows(anatomy: Anatomy) -> list[dict[str, Any]]:
     ]
 
 
+def size_texts(anatomy: Anatomy) -> list[dict[str, str]]:
+    """The same as text, without the parts that are not there."""
+    return [
+        {"Part": row["part"], "Bytes": f"{row['bytes']:,}", "Share": formats.value(row["share"], "1")}
+        for row in size_rows(anatomy) if row["bytes"]
+    ]  # fmt: skip
+
+
 def layer_rows(anatomy: Anatomy, most: int | None = None) -> list[dict[str, Any]]:
     """The layers that store weights as a table, the largest first: their type, numbers, bytes, share of the file, zeros and ends."""
     storing = sorted((o for o in anatomy.operators if o.weights), key=lambda o: -o.weight_bytes)

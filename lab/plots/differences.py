@@ -68,10 +68,14 @@ def items_text(trial: Trial, other: Trial) -> str:
     n = int(trial.details["right"]["n"])
     share = max(share, 1 / n)
     least = statistics.smallest_drop(n, share)
-    wanted = [f"{statistics.items_needed(d, share):,} for {100 * d:g} points" for d in DROPS if d < least]
+    wanted = [f"{statistics.items_needed(d, share):,} for {_points(d)}" for d in DROPS if d < least]
     more = f" Smaller ones take more items: {', '.join(wanted)}." if wanted else ""
     return (f"The two answer {100 * share:.1f} % of {n:,} test items differently: a drop of {100 * least:.1f} points would show in "
             f"four cases of five.{more}")  # fmt: skip
+
+
+def _points(share: float) -> str:
+    return "1 point" if share == 0.01 else f"{100 * share:g} points"
 
 
 def differences_json(found: Mapping[str, Difference]) -> dict[str, object]:
