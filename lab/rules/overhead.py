@@ -7,6 +7,8 @@ from lab.plugs import Case, Rule
 from lab.rules._evidence import found, latency, products
 from lab.rules._words import percent, seconds, times
 
+MOST_S = 5e-5
+"""Seconds that starting an operator takes at most; more of them are a measurement that was disturbed."""
 LEAST, MOST, SHORT_S, FAR = 0.2, 0.5, 5e-6, 4.0
 """Share of a call outside of its operators; share of a call in short operators; how short; how many times the machine's least
 time a call must take."""
@@ -23,7 +25,7 @@ def _between(case: Case) -> Finding | None:
         return None
     call = min(case.profile.total_s, mine.value)
     beyond = call - case.profile.operators_s
-    if beyond < LEAST * call:
+    if beyond < LEAST * call or beyond > MOST_S * len(case.profile.operators):
         return None
     text = (f"{percent(beyond / call)} of a call, {seconds(beyond)}, is spent between its {len(case.profile.operators)} operators: on calling the runtime, "
             "handing over data and starting operators.")  # fmt: skip

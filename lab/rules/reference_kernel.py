@@ -12,7 +12,7 @@ LEAST, FAR = 0.1, 4.0
 
 
 def _find(case: Case) -> Finding | None:
-    return _profiled(case) or _without_xnnpack(case) or _wide(case)
+    return _profiled(case) or _wide(case) or _without_xnnpack(case)
 
 
 def _profiled(case: Case) -> Finding | None:
