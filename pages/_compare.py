@@ -19,7 +19,8 @@ def compare(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
         st.write("There is no other trial to compare with yet.")
         return
     by_id = {t.id: t for t in sorted(others, key=lambda t: t.id != (base.id if base else ""))}
-    name: Callable[[str], str] = lambda id_: words.trial_text(by_id[id_], titles)  # noqa: E731
+    shown = formats.varying_options(t.target for t in [*others, trial])
+    name: Callable[[str], str] = lambda id_: words.trial_text(by_id[id_], titles, shown)  # noqa: E731
     chosen = st.selectbox("Compare with", list(by_id), format_func=name, key=f"compare_{trial.id}")
     other = by_id[chosen]
     rows = difference_rows(trial, other, lab.available_metrics())

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 import lab
-from lab.plots import words
+from lab.plots import formats, words
 from lab.plots.profile import height_of, kinds_rows, profile_info, profile_rows, profile_spec
 from lab.types import Trial
 from pages._chart import chart
@@ -24,12 +24,15 @@ def operators(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
         return
     others = {t.id: t for t in lab.trials(trial.study) if t.id != trial.id and t.details.get("profile")}
     ids = sorted(others, key=lambda id_: id_ != (base.id if base else ""))
-    name: Callable[[str], str] = lambda id_: words.trial_text(others[id_], titles) if id_ else "nothing"  # noqa: E731
+    shown = formats.varying_options(t.target for t in [*others.values(), trial])
+    name: Callable[[str], str] = lambda id_: words.trial_text(others[id_], titles, shown) if id_ else "nothing"  # noqa: E731
     first = [*ids, ALONE] if base and base.id in others else [ALONE, *ids]
     chosen = st.selectbox("Beside it", first, format_func=name, key=f"beside_{trial.id}")
     other = lab.profile(others[chosen]) if chosen else None
     same = bool(other) and others[chosen].name == trial.name
-    names = [words.trial_text(t, titles) if same else t.name for t in ([trial, others[chosen]] if other else [trial])]
+    names = [
+        words.trial_text(t, titles, shown) if same else t.name for t in ([trial, others[chosen]] if other else [trial])
+    ]
     info = profile_info(profile, other, names)
     chart(
         json.dumps(profile_spec(info)),

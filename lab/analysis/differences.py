@@ -128,6 +128,22 @@ def differs(metric: str, trial: Trial, other: Trial) -> bool:
     return found.differs if found else not overlap(trial.measurements[metric], other.measurements[metric])
 
 
+def against_float(metric: str, trial: Trial) -> tuple[float, float] | None:
+    """How far a metric may lie from its value as compared with the float model on the same items: below and above.
+
+    Narrower than the metric's own interval, which also holds that other items would have been harder or easier for all alike.
+
+    Returns:
+        None where items were not compared; (0, 0) for the float model itself.
+    """
+    change = trial.measurements.get("accuracy_change")
+    if (trial.details.get("right") or {}).get("metric") != metric or not change:
+        return None
+    if trial.is_baseline or change.low is None or change.high is None:
+        return 0.0, 0.0
+    return change.value - change.low, change.high - change.value
+
+
 def discordant(trial: Trial, other: Trial) -> float | None:
     """Share of test items that exactly one of both answers rightly; None where it is not known."""
     mine, theirs = (t.details.get("right") or {} for t in (trial, other))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 
+from lab.analysis.differences import against_float
 from lab.analysis.front import comparable, front, non_dominated
 from lab.plots import formats, theme, words
 from lab.plugs import Metric
@@ -58,7 +59,11 @@ class Axis:
 
 @dataclass(frozen=True)
 class Point:
-    """A trial in the plot; numbers in SI units."""
+    """A trial in the plot; numbers in SI units.
+
+    Attributes:
+        paired: metric -> how far below and above its value it may lie, compared with float on the same items.
+    """
 
     trial: str
     name: str
@@ -70,6 +75,7 @@ class Point:
     y: Measurement
     size: Measurement | None
     others: tuple[Measurement, ...] = ()
+    paired: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,8 @@ class ParetoInfo:
     Attributes:
         points: the comparable trials, in order.
         line: (x, y) of the trials that nothing beats in the two axes shown, by rising x.
-        band: (x, y) corners of the area in which the true front lies: its trials' 95 % intervals in the two axes shown.
+        band: (x, y) corners of the area in which the front may lie in truth, by 95 % intervals in the two axes shown; for
+            accuracy those of the difference from the float model on the same items.
         left_out: complete trials that were not compared: another environment, or not measured alike.
         pick: id of the trial to name, if any.
         limits: (metric, value) to draw as lines.
@@ -138,7 +145,10 @@ def _point(
     others = tuple(m[o.metric] for o in objectives if o.metric not in (x, y, size))
     runtime = titles.get(trial.target.runtime, trial.target.runtime)
     target = formats.target_text(trial.target, titles, shown)
-    return Point(trial.id, trial.name, runtime, target, role, trial.is_baseline, m[x], m[y], m.get(size or ""), others)
+    paired = {id_: spread for id_ in (x, y) if (spread := against_float(id_, trial))}
+    return Point(
+        trial.id, trial.name, runtime, target, role, trial.is_baseline, m[x], m[y], m.get(size or ""), others, paired
+    )
 
 
 def _axis(metric: str, points: Sequence[Point], role: str, metrics: Mapping[str, Metric]) -> Axis:
@@ -163,13 +173,17 @@ def _band(points: Sequence[Point], x: Axis, y: Axis) -> tuple[tuple[float, float
     allowed = [p for p in points if p.role != "excluded"]
     if not any(m.low is not None for p in allowed for m in (p.x, p.y)):
         return ()
-    good = _steps([(_end(p.x, x, True), _end(p.y, y, True)) for p in allowed], x, y)
-    bad = _steps([(_end(p.x, x, False), _end(p.y, y, False)) for p in allowed], x, y)
+    good = _steps([(_end(p, p.x, x, True), _end(p, p.y, y, True)) for p in allowed], x, y)
+    bad = _steps([(_end(p, p.x, x, False), _end(p, p.y, y, False)) for p in allowed], x, y)
     return (*good, *reversed(bad))
 
 
-def _end(m: Measurement, axis: Axis, good: bool) -> float:
-    end = m.low if (axis.direction == "minimize") == good else m.high
+def _end(point: Point, m: Measurement, axis: Axis, good: bool) -> float:
+    below = (axis.direction == "minimize") == good
+    if axis.metric in point.paired:
+        less, more = point.paired[axis.metric]
+        return m.value - less if below else m.value + more
+    end = m.low if below else m.high
     return m.value if end is None else end
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.plots.pareto import Axis, ParetoInfo, Point, pareto_figure, pareto_info
@@ -44,6 +46,20 @@ def test_the_band_lies_between_the_good_and_the_bad_ends_of_the_intervals():
     corners = [(2.8e-4, 0.92), (4.9e-4, 0.92), (4.9e-4, 0.97), (5.1e-4, 0.95), (5.1e-4, 0.88), (3.2e-4, 0.88)]
     band = info_of([BASE, quick, worst]).band
     assert [x for corner in band for x in corner] == pytest.approx([x for corner in corners for x in corner])
+
+
+def test_the_band_of_accuracy_is_that_of_the_same_items():
+    change = fakes.measured_in("accuracy_change", -0.01, "1", 0.004)
+    right = {"metric": "top1_accuracy", "n": 8, "bits": ""}
+    paired = [
+        replace(t, details={"right": right}, measurements={**t.measurements, "accuracy_change": change})
+        for t in (BASE, SMALL)
+    ]
+    alone = {p.trial: p.paired for p in info_of(paired).points}
+    assert alone[BASE.id] == {"top1_accuracy": (0.0, 0.0)}
+    assert alone[SMALL.id]["top1_accuracy"] == pytest.approx((0.004, 0.004))
+    heights = [y for _, y in info_of(paired).band]
+    assert heights == pytest.approx([0.96, 0.96])
 
 
 def test_a_tie_with_the_front_is_neither_on_it_nor_plainly_beaten():
