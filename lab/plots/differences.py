@@ -34,9 +34,9 @@ def _row(metric: str, trial: Trial, other: Trial, metrics: Mapping[str, Metric])
     exact = mine.low is None or theirs.low is None
     return {
         "Metric": metrics[metric].title if metric in metrics else metric,
+        "Difference": formats.change(mine, theirs, plainly=True), "Verdict": verdict(metric, trial, other),
+        "95 % interval": interval_text(found) if found else "", "p": p_text(found.p) if found else "",
         "This": formats.value(mine.value, mine.unit), "Other": formats.value(theirs.value, theirs.unit),
-        "Difference": formats.change(mine, theirs, plainly=True), "95 % interval": interval_text(found) if found else "",
-        "p": p_text(found.p) if found else "", "Verdict": verdict(metric, trial, other),
         "Compared": "exact numbers" if exact else _HOW[found.test if found else ""],
     }  # fmt: skip
 

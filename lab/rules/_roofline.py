@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.evidence import OperatorFacts
 from lab.plugs import Case
@@ -38,10 +38,21 @@ def placed(case: Case) -> list[Placed]:
         spent[line.layer] = spent.get(line.layer, 0.0) + line.time_s
     found = [
         _placed(case, o, precision[o.name], spent[o.name])
-        for o in products(case.anatomy)
+        for o in in_a_call(case)
         if spent.get(o.name) and o.macs and o.moved_bytes and precision.get(o.name) in peaks
     ]
     return sorted(found, key=lambda p: -p.time_s)
+
+
+def in_a_call(case: Case) -> list[OperatorFacts]:
+    """The products of one call: arithmetic and activations of all items of a batch, weights once."""
+    batch = int(case.trial.target.options.get("batch", 1))
+    return [_of_batch(o, batch) for o in products(case.anatomy)]
+
+
+def _of_batch(facts: OperatorFacts, batch: int) -> OperatorFacts:
+    moved = facts.moved_bytes and facts.weight_bytes + batch * (facts.moved_bytes - facts.weight_bytes)
+    return replace(facts, macs=facts.macs and batch * facts.macs, moved_bytes=moved)
 
 
 def _placed(case: Case, facts: OperatorFacts, precision: str, time_s: float) -> Placed:

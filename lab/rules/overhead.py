@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latency, products
+from lab.rules._evidence import found, latency
+from lab.rules._roofline import in_a_call
 from lab.rules._words import percent, seconds, times
 
 MOST_S = 5e-5
@@ -49,7 +50,7 @@ def _least(case: Case) -> float:
     if case.roofline is None or "float32" not in case.roofline.flops:
         return 0.0
     return sum(max(case.roofline.seconds(o.macs, o.moved_bytes, o.precision, o.moved_bytes))
-               for o in products(case.anatomy) if o.macs and o.moved_bytes)  # fmt: skip
+               for o in in_a_call(case) if o.macs and o.moved_bytes)  # fmt: skip
 
 
 _REMEDY = "The model is too small to gain from faster arithmetic: fewer operators, fused ones, or several items in one call help instead."

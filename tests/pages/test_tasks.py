@@ -23,7 +23,7 @@ def as_auc(trial: Trial) -> Trial:
 def test_a_study_of_an_anomaly_detector_is_judged_by_auc(open_page, add_study):
     spec = StudySpec("digits_lenet", objectives=(fakes.Objective("auc", "maximize"), *StudySpec("x").objectives[1:]))
     id_ = add_study([as_auc(t) for t in fakes.trials()], spec=spec)
-    app = open_page("study", study=id_)
+    app = open_page("study", study=id_, detail="Numbers")
     assert not app.exception
     assert app.selectbox(key="choice_y").options[0] == "AUC"
     assert app.selectbox(key="choice_y").value == "auc"
@@ -37,7 +37,7 @@ def test_accuracy_by_class_is_listed_with_the_weakest_first(open_page, add_study
     weakest = Measurement("per_class_accuracy", 0.91, "1", 60, 0.8, 0.99, parts=parts)
     made = [replace(t, measurements={**t.measurements, weakest.metric: weakest}) for t in fakes.trials(6, failed=0)]
     id_ = add_study(made)
-    app = open_page("study", study=id_)
+    app = open_page("study", study=id_, detail="Numbers")
     assert not app.exception
     (frame,) = [d.value for d in app.dataframe if "Class" in d.value.columns]
     assert list(frame["Class"]) == ["1", "2", "3"]
