@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 NORMAL = NormalDist()
 Z95 = 1.959963984540054
+ERROR = 0.01
+"""p-value below which two numbers are said to differ. Intervals are 95 % ones; a verdict is asked to be surer, since whoever looks at
+enough pairs at 5 % sees differences between a file and its copy."""
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -185,8 +188,8 @@ class Ratio:
 
     @property
     def differs(self) -> bool:
-        """Whether chance is an unlikely cause, at 5 %."""
-        return self.p < 0.05
+        """Whether chance is an unlikely cause; see ERROR."""
+        return self.p < ERROR
 
 
 def paired_ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
@@ -233,7 +236,7 @@ def unpaired_ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
-    """p-values of many tests, raised so that among those below 0.05 at most 5 % are expected to be false.
+    """p-values of many tests, raised so that among those below a level at most that share is expected to be false.
 
     Source: Y. Benjamini, Y. Hochberg, Controlling the False Discovery Rate, J. R. Stat. Soc. B 57:289 (1995).
     """

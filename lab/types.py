@@ -283,7 +283,7 @@ class StudySpec:
     )  # fmt: skip
     metrics: tuple[str, ...] = ()
     preset: str | None = None
-    rounds: int = 10
+    rounds: int = 15
     runs: int = 50
     turn_s: float = 0.015
     test_samples: int | None = None

@@ -21,10 +21,9 @@ from lab.types import Trial
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FEWEST_PAIRS = 6
-"""Rounds in common from which the signed-rank test can tell anything at 5 %."""
+FEWEST_PAIRS = 8
+"""Rounds in common from which the signed-rank test can tell anything at 1 %."""
 LATENCY = "latency_s"
-ERROR = 0.05
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Difference:
 
     @property
     def differs(self) -> bool:
-        """Whether chance is an unlikely cause, at 5 %."""
-        return (self.p if self.adjusted is None else self.adjusted) < ERROR
+        """Whether chance is an unlikely cause (`lab.statistics.ERROR`)."""
+        return (self.p if self.adjusted is None else self.adjusted) < statistics.ERROR
 
 
 def pack(right: NDArray[np.bool_], metric: str) -> dict[str, Any]:

@@ -18,14 +18,14 @@ from lab.measure import doctor_models
 from lab.measure.check import Check
 from lab.measure.gate import pace_s
 from lab.measure.rounds import Protocol, samples_by_round, time_rounds
-from lab.statistics import Ratio, paired_ratio
+from lab.statistics import ERROR, Ratio, paired_ratio
 from lab.types import StudySpec
 
 SLOW_READING_S = 1e-6
 WATCH_S, WINDOW_S, UNSTEADY = 2.0, 0.05, 0.10
 SLOWER, HARD_TO_SEE, CALLS = 0.05, 0.05, 40
-POWER, MANY, FEWEST_PAIRS = 0.8, 10, 6
-"""With fewer than six pairs no signed-rank test can reach 5 %."""
+POWER, MANY, FEWEST_PAIRS = 0.8, 10, 8
+"""With fewer than eight pairs no signed-rank test can reach 1 %."""
 Call = Callable[[], Any]
 
 
@@ -155,7 +155,7 @@ def false_differences(repeat: int) -> Check:
     figures = {"false_differences": false, "repetitions": n, "rate": false / n, "largest_difference": worst,
                "ratios": [r.value for r in found.same], "p_values": [r.p for r in found.same], "rounds": found.rounds,
                "disturbed_rounds": found.disturbed}  # fmt: skip
-    text = (f"{found.of}, entered twice, was called different from itself in {false} of {n} measurements (5 % are expected); "
+    text = (f"{found.of}, entered twice, was called different from itself in {false} of {n} measurements ({100 * ERROR:.0f} % are expected); "
             f"at most {100 * worst:.1f} % lay between both. {found.disturbed} of {found.rounds} turns were disturbed.")  # fmt: skip
     if found.disturbed > found.rounds / 2:
         return Check(
@@ -166,7 +166,7 @@ def false_differences(repeat: int) -> Check:
             figures,
             "Most turns were disturbed: end what else runs, and test again.",
         )
-    bad = at_least(false, n, 0.05) < 0.05
+    bad = at_least(false, n, ERROR) < 0.05
     return Check("a_a", "A/A test", "warning" if bad else "ok", text, figures,
                  "Differences in studies made now are not to be trusted: see what is unsteady or contended, and measure again." if bad else "")  # fmt: skip
 
@@ -202,7 +202,7 @@ def detection_limit(same: Sequence[Ratio]) -> float:
     """
     errors = [(math.log(r.high) - math.log(r.low)) / 2 / _Z for r in same]
     spread = math.sqrt(sum(math.log(r.value) ** 2 for r in same) / len(same)) if len(same) >= MANY else 0.0
-    return math.expm1((_Z + NormalDist().inv_cdf(POWER)) * max(median(errors), spread))
+    return math.expm1((NormalDist().inv_cdf(1 - ERROR / 2) + NormalDist().inv_cdf(POWER)) * max(median(errors), spread))
 
 
 _Z = NormalDist().inv_cdf(0.975)

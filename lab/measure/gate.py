@@ -16,8 +16,9 @@ from typing import Any
 MINIMUM_CPU_RATIO = 0.9
 MOST_WAITING = 0.05
 SLOWEST_PACE = 1.15
-USUAL = 0.2
-"""Quantile of a variant's own turns that stands for an undisturbed one: the quickest may be luck."""
+USUAL = 0.5
+"""Quantile of a variant's own turns that stands for its usual pace. On a host that is slow most of the time the few quick turns
+would be the odd ones: were they the measure, too few turns would be left to compare anything with."""
 PRESSURE = Path("/proc/pressure/cpu")
 PACE_LOOPS = 5000
 

@@ -220,7 +220,8 @@ def benchmark_app_s(path: Path, folder: Path) -> float:
     command = [str(Path(sys.executable).with_name("benchmark_app")), "-m", str(folder / "model.xml"), "-d", "CPU", "-api", "sync", "-hint", "none",
                "-nstreams", "1", "-nthreads", "1", "-t", "2", "-infer_precision", "f32", "-shape", "[1,3,32,32]"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(re.search(r"Median:\s+([\d.]+) ms", done.stdout).group(1)) / 1e3  # type: ignore[union-attr]
+    number, unit = re.search(r"Median:\s+([\d.]+) (us|ms)", done.stdout).groups()  # type: ignore[union-attr]
+    return float(number) * {"us": 1e-6, "ms": 1e-3}[unit]
 
 
 @pytest.mark.parametrize("runtime", ["ort", "litert", "openvino"])

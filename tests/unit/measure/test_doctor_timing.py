@@ -88,7 +88,7 @@ def test_the_detection_limit_is_seen_in_eight_of_ten() -> None:
     ("false", "disturbed", "state"), [(0, 0, "ok"), (2, 0, "ok"), (6, 0, "warning"), (0, 900, "warning")]
 )
 def test_a_a_warns_of_more_than_chance_explains(monkeypatch, false: int, disturbed: int, state: str) -> None:
-    same = [Ratio(1.05, 1.02, 1.08, 0.01, 20)] * false + [Ratio(1.0, 0.99, 1.01, 0.6, 20)] * (40 - false)
+    same = [Ratio(1.05, 1.02, 1.08, 0.001, 20)] * false + [Ratio(1.0, 0.99, 1.01, 0.6, 20)] * (40 - false)
     monkeypatch.setattr(
         doctor_timing,
         "compared",
