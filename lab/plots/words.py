@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from lab import registry
 from lab.analysis.differences import differs
 from lab.analysis.pick import TOLERANCE, Limit, Pick, Relaxation, quality_of
+from lab.analysis.ties import NEGLIGIBLE
 from lab.plots import formats
 from lab.types import Objective, Trial
 
@@ -82,7 +83,9 @@ def _ties(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) ->
     names = [trial_text(trials[id_], titles, ()) for id_ in pick.ties]
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
     joined = f"{', '.join(names[:2])}{more}" if more else " and ".join(names)
-    return f"a tie with {joined}: the difference may be chance"
+    exact = trials[pick.trial or ""].measurements[pick.goal.metric].low is None and pick.rule != "highest_quality"
+    why = f"less than {100 * NEGLIGIBLE:.0f} % apart" if exact else "the difference may be chance"
+    return f"a tie with {joined}: {why}"
 
 
 def _nothing_feasible(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) -> str:

@@ -92,8 +92,8 @@ def test_runs_of_a_turn(clock: Clock, call_s: float, runs: int, turn_s: float, e
 
     def tick() -> None:
         call()
-        clock.wall += 1e-12
-        clock.cpu += 1e-12
+        clock.wall += 1e-9
+        clock.cpu += 1e-9
 
     found = time_rounds({"a": tick}, protocol(2, runs, turn_s))
     assert {len(r["samples"]) for r in found["a"]} == {expected}

@@ -104,6 +104,17 @@ def test_reason_when_nothing_is_left_says_what_to_loosen():
     assert reason([]).startswith("No trial has finished yet")
 
 
+def test_a_tie_of_exact_numbers_is_not_called_chance():
+    a, b = (
+        fakes.trial(n, 0.96, size, latency, position=i)
+        for i, (n, size, latency) in enumerate([("a", 100e3, 3e-4), ("b", 100.5e3, 2e-4)])
+    )
+    found = pick([a, b], fakes.OBJECTIVES, goal=fakes.objective("size_bytes"))
+    assert found.ties == (b.id,)
+    text = words.pick_reason(found, {t.id: t for t in (a, b)}, fakes.OBJECTIVES, (), fakes.TITLES)
+    assert text.endswith("a tie with b on ONNX Runtime: less than 1 % apart.")
+
+
 def test_unknown_metrics_have_words_too():
     assert words.plain("heat_k") == "heat k"
     assert words.superlative(fakes.OBJECTIVES[0]) == "most accurate"
