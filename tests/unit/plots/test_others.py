@@ -106,7 +106,7 @@ def test_reason_when_nothing_is_left_says_what_to_loosen():
 
 def test_a_tie_of_exact_numbers_is_not_called_chance():
     a, b = (
-        fakes.trial(n, 0.96, size, latency, position=i)
+        fakes.trial(n, 0.96, size, latency, position=i, baseline=n == "a")
         for i, (n, size, latency) in enumerate([("a", 100e3, 3e-4), ("b", 100.5e3, 2e-4)])
     )
     found = pick([a, b], fakes.OBJECTIVES, goal=fakes.objective("size_bytes"))
