@@ -487,6 +487,14 @@ def latency_samples(trial: Trial) -> list[dict[str, Any]]:
     return list(value["turns"] if "turns" in value else value["rounds"])  # as it was called once
 
 
+def measuring_conditions(trial: Trial) -> dict[str, Any]:
+    """The machine's state before and after a trial's measurement, see `lab.measure.conditions`; {} where it was not kept."""
+    kept = trial.details.get("samples")
+    if not kept or not Path(kept["path"]).exists():
+        return {}
+    return dict(json.loads(Path(kept["path"]).read_text()).get("conditions", {}))
+
+
 def examples(model_id: str, n: int = 8) -> Examples:
     """Some test items of a model's data, to be looked at: (items, labels, texts), one of each class as far as they go."""
     return examples_of(model(model_id), n)

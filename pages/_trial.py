@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 import lab
+from lab.analysis.differences import Difference, against_baselines
 from lab.analysis.front import baseline_of
 from lab.analysis.threads import NoGain, without_effect
 from lab.errors import LabError, UnknownId
 from lab.plots import formats, words
 from lab.plots.elsewhere import elsewhere_rows, elsewhere_texts
-from lab.plots.latency import HEIGHT, latency_figure, latency_info
+from lab.plots.latency import HEIGHT, conditions_text, latency_figure, latency_info, quality_text
 from lab.plots.table import leading, numbers_info, parts_info, problem_of, state_words
 from lab.types import Measurement, Trial
 from pages._chart import chart
@@ -54,7 +55,7 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
     if trial.error:
         problem(trial)
     if trial.measurements:
-        headline(trial, base)
+        headline(trial, base, known_of(trial))
         no_gain(trial)
     sections: dict[str, Callable[[Trial, Trial | None], None]] = {
         "Why": lambda trial, base: why(trial, trials),
@@ -75,6 +76,16 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
                 section(trial, base)
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def differences_of(study_id: str, revision: int) -> Mapping[str, Mapping[str, Difference]]:
+    """Every trial against its baseline, corrected for how many there are."""
+    return against_baselines(lab.trials(study_id), [o.metric for o in lab.study(study_id).spec.objectives])
+
+
+def known_of(trial: Trial) -> Mapping[str, Difference]:
+    return differences_of(trial.study, lab.study(trial.study).revision).get(trial.id, {})
+
+
 def back_to_pick() -> None:
     """Without a chosen trial in the address the best pick is shown, whichever that becomes."""
     st.query_params.pop("trial", None)
@@ -92,11 +103,11 @@ def problem(trial: Trial) -> None:
             st.code(log, language=None, wrap_lines=True)
 
 
-def headline(trial: Trial, base: Trial | None) -> None:
+def headline(trial: Trial, base: Trial | None, known: Mapping[str, Difference]) -> None:
     shown = [id_ for id_ in leading() if id_ in trial.measurements]
     for column, id_ in zip(st.columns(max(len(shown), 1)), shown, strict=True):
         m, other = trial.measurements[id_], base if base and base.id != trial.id and id_ in base.measurements else None
-        change, color = versus(id_, trial, other) if other else (None, "off")
+        change, color = versus(id_, trial, other, known) if other else (None, "off")
         name, value = formats.capital(words.plain(id_)), formats.value(m.value, m.unit)
         column.metric(name, value, change, delta_color=color, delta_arrow="off", help=interval_help(m))
 
@@ -121,11 +132,11 @@ def interval_help(m: Measurement) -> str:
     )
 
 
-def versus(metric: str, trial: Trial, base: Trial) -> tuple[str, str]:
+def versus(metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference]) -> tuple[str, str]:
     """The change in words, green where better, red where worse, grey where it may be chance."""
     m, other = trial.measurements[metric], base.measurements[metric]
     text = formats.change(m, other, plainly=True)
-    if text == "no change" or not words.certain(metric, trial, base):
+    if text == "no change" or not words.certain(metric, trial, base, known):
         return text, "gray"
     better = (m.value > other.value) == (lab.available_metrics()[metric].direction == "maximize")
     return text, "green" if better else "red"
@@ -135,7 +146,7 @@ def numbers(trial: Trial, base: Trial | None) -> None:
     if not trial.measurements:
         st.write("Nothing was measured, since the trial failed." if trial.error else "Nothing was measured yet.")
         return
-    frame = numbers_info(trial, base, lab.available_metrics())
+    frame = numbers_info(trial, base, lab.available_metrics(), known_of(trial))
     st.dataframe(frame, hide_index=True, height="content", alt="All numbers of this trial")
     elsewhere(trial)
     classes(trial, base)
@@ -169,6 +180,11 @@ def timing(trial: Trial, base: Trial | None) -> None:
     info = latency_info(rounds, trial.measurements.get("latency_s"))
     chart(latency_figure(info).to_json(), key="timing", height=HEIGHT, alt=f"Raw timings: {info.note}")
     st.caption(f"{info.note}. Dashed: median. Band: its 95 % interval.")
+    if kept := trial.details.get("timing"):
+        spec = lab.study(trial.study).spec
+        st.caption(quality_text(kept, spec.precision, spec.budget_s))
+    if text := conditions_text(lab.measuring_conditions(trial)):
+        st.caption(f":material/thermostat: {text}")
 
 
 def layers(trial: Trial, base: Trial | None) -> None:

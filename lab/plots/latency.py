@@ -111,3 +111,44 @@ def _layout(info: LatencyInfo, mode: theme.Mode) -> dict[str, Any]:
 def _round_edge(start: int, ink: theme.Ink) -> dict[str, Any]:
     return {"type": "line", "yref": "paper", "x0": start - 0.5, "x1": start - 0.5, "y0": 0, "y1": 1, "layer": "below",
             "line": {"color": ink.grid, "width": 1}}  # fmt: skip
+
+
+def quality_text(timing: Mapping[str, Any], precision: float, budget_s: float) -> str:
+    """How good a latency is, and what was asked for: the limit of the interval and the budget of time.
+
+    Args:
+        timing: as `lab.measure.quality.timing_of` tells it.
+    """
+    reached = f"±{100 * timing['half_width']:.2g} %" if timing.get("half_width") is not None else "no interval"
+    disturbed = ", ".join(f"{count} by {by.replace('shared CPU', 'a shared CPU').replace('slow processor', 'a slow processor')}"
+                          for by, count in timing["disturbed"].items())  # fmt: skip
+    left_out = f"; disturbed: {disturbed}" if disturbed else "; none disturbed"
+    return (f"The median is known to {reached} after {len(timing['rounds'])} rounds, each loaded anew ({timing['turns']} turns, {timing['seconds']:.2g} s of runs{left_out}). "
+            f"Asked for: ±{100 * precision:g} %, or {budget_s:g} s a variant.")  # fmt: skip
+
+
+def conditions_text(conditions: Mapping[str, Any]) -> str:
+    """The machine's state while it measured, as far as it told; "" where nothing is known.
+
+    Args:
+        conditions: {"before", "after"}, each as `lab.measure.conditions.conditions` tells it.
+    """
+    before, after = (conditions.get(when) or {} for when in ("before", "after"))
+    parts = []
+    if before.get("load") is not None and after.get("load") is not None:
+        parts.append(f"load {before['load']:.1f} before and {after['load']:.1f} after")
+    if after.get("clock_hz"):
+        parts.append(f"clock {min(after['clock_hz']) / 1e9:.2g} GHz")
+    if after.get("governor"):
+        parts.append(f"governor {after['governor']}")
+    if after.get("temperature_c") is not None:
+        parts.append(f"{after['temperature_c']:.0f} °C")
+    if before.get("throttled") is not None and after.get("throttled") is not None:
+        parts.append(f"slowed down for heat {after['throttled'] - before['throttled']} times")
+    unknown = [
+        name
+        for name, key in (("clock", "clock_hz"), ("temperature", "temperature_c"))
+        if parts and after.get(key) is None
+    ]
+    hidden = f"; {' and '.join(unknown)} cannot be read here" if unknown else ""
+    return f"While measuring: {', '.join(parts)}{hidden}." if parts else ""

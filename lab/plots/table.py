@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab import registry
+from lab.analysis.differences import Difference
 from lab.plots import formats
 from lab.plots.words import certain
 from lab.plugs import Metric
@@ -96,8 +97,14 @@ def problem_of(trial: Trial) -> str:
     return str((trial.error or {}).get("message", "")).strip().split("\n")[0]
 
 
-def numbers_info(trial: Trial, base: Trial | None, metrics: Mapping[str, Metric]) -> pd.DataFrame:
-    """One row a metric of one trial: value, interval, sample count, comparison, and remarks where there are any."""
+def numbers_info(
+    trial: Trial, base: Trial | None, metrics: Mapping[str, Metric], known: Mapping[str, Difference] | None = None
+) -> pd.DataFrame:
+    """One row a metric of one trial: value, interval, sample count, comparison, and remarks where there are any.
+
+    Args:
+        known: corrected differences from the base, as in `lab.plots.words.certain`.
+    """
     import pandas as pd
 
     rows = []
@@ -110,7 +117,7 @@ def numbers_info(trial: Trial, base: Trial | None, metrics: Mapping[str, Metric]
             "Value": formats.value(m.value, m.unit),
             "95 % interval": formats.interval(m) or "exact",
             "n": m.n,
-            "Against float": versus(id_, trial, base) if base and against else "",
+            "Against float": versus(id_, trial, base, known) if base and against else "",
             "Remarks": remarks(m),
         })  # fmt: skip
     empty = [name for name in ("Against float", "Remarks") if not any(row[name] for row in rows)]
@@ -145,10 +152,10 @@ def _part(part: Measurement, base: Measurement | None, names: Sequence[str]) -> 
     }
 
 
-def versus(metric: str, trial: Trial, base: Trial) -> str:
+def versus(metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None) -> str:
     """The change, with a word where it may be chance: "0.5 points lower (a tie)"."""
     change = formats.change(trial.measurements[metric], base.measurements[metric], plainly=True)
-    return change if change == "no change" or certain(metric, trial, base) else f"{change} (a tie)"
+    return change if change == "no change" or certain(metric, trial, base, known) else f"{change} (a tie)"
 
 
 def remarks(m: Measurement) -> str:

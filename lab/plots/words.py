@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lab import registry
-from lab.analysis.differences import differs
+from lab.analysis.differences import Difference, differs
 from lab.analysis.pick import TOLERANCE, Limit, Pick, Relaxation, quality_of
 from lab.analysis.ties import NEGLIGIBLE
 from lab.plots import formats
@@ -71,9 +71,15 @@ def difference(metric: str, trial: Trial, base: Trial) -> str:
     return change if certain(metric, trial, base) else f"{change} (within the noise)"
 
 
-def certain(metric: str, trial: Trial, base: Trial) -> bool:
-    """Whether a difference is more than chance: exact numbers differ, others as their pairs or intervals tell."""
+def certain(metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None) -> bool:
+    """Whether a difference is more than chance: exact numbers differ, others as their pairs or intervals tell.
+
+    Args:
+        known: differences from the same base that are corrected for how many were made, by metric.
+    """
     exact = trial.measurements[metric].low is None or base.measurements[metric].low is None
+    if known and metric in known:
+        return known[metric].differs
     return exact or differs(metric, trial, base)
 
 
