@@ -25,11 +25,16 @@ def _find(case: Case) -> Finding | None:
         "weight_only",
         "speed",
         text,
-        f"It is smaller, not faster. {to_integers(case.trial)}",
+        f"{_gain(case)}{to_integers(case.trial)}",
         share[0],
         operators=[o.name for o in stored],
         weights=kinds,
     )
+
+
+def _gain(case: Case) -> str:
+    mine, theirs = case.trial.artifact, case.baseline.artifact if case.baseline else None
+    return "It is smaller, not faster. " if mine and theirs and mine.size_bytes < theirs.size_bytes else ""
 
 
 RULE = Rule(

@@ -151,6 +151,53 @@ def test_json_to_standard_output_is_json_alone(first: Run, home: Path) -> None:
     assert json.loads(command(home, "show", first.result["study"]["id"], "--json", "-").out) == first.result
 
 
+def test_every_trial_has_what_its_reasons_are_drawn_from(first: Run) -> None:
+    for trial in lab.trials(first.result["study"]["id"]):
+        profile, anatomy, timing = lab.profile(trial), lab.anatomy(trial), trial.details["timing"]
+        assert profile is not None
+        assert anatomy is not None
+        assert sum(anatomy.parts.values()) == trial.measurements["size_bytes"].value
+        assert len(timing["rounds"]) == len(timing["medians_s"]) >= 2
+        assert trial.details["right"]["n"] == trial.measurements["top1_accuracy"].n
+        assert {"before", "after"} == set(lab.measuring_conditions(trial))
+        assert {t["round"] for t in lab.latency_samples(trial)} >= set(timing["rounds"])
+
+
+def test_variants_are_set_against_float_and_explained(first: Run) -> None:
+    for trial in first.result["trials"]:
+        if trial["baseline"]:
+            continue
+        found = trial["differences"]
+        assert found["top1_accuracy"]["test"] == "paired items"
+        assert found["top1_accuracy"]["value"] == pytest.approx(trial["measurements"]["accuracy_change"]["value"])
+        assert found["latency_s"]["low"] <= found["latency_s"]["value"] <= found["latency_s"]["high"]
+        assert found["latency_s"]["adjusted_p"] >= found["latency_s"]["p"]
+        assert all(e["text"] and e["remedy"] for e in trial["explanations"])
+    assert first.result["measuring_s"] > 0
+    assert set(first.result["ties"]) <= {t["id"] for t in first.result["trials"]} - set(first.result["front"])
+
+
+def test_compare(first: Run, home: Path, tmp_path: Path) -> None:
+    a, b = first.result["trials"][1]["id"], first.result["trials"][2]["id"]
+    shown = command(home, "compare", a, b, json_to=tmp_path / "compare.json")
+    assert (shown.result["trial"], shown.result["other"]) == (a, b)
+    assert {"top1_accuracy", "latency_s"} == set(shown.result["differences"])
+    assert "item by item (McNemar)" in shown.out
+    assert "round by round (Wilcoxon)" in shown.out
+    float_ = command(home, "compare", a, json_to=tmp_path / "float.json").result["other"]
+    assert next(t for t in first.result["trials"] if t["id"] == float_)["baseline"]
+    assert command(home, "compare", "none-0000").status != 0
+
+
+def test_profile(first: Run, home: Path, tmp_path: Path) -> None:
+    trial = next(t for t in first.result["trials"] if t["target"]["runtime"] == "ort" and not t["baseline"])
+    shown = command(home, "profile", trial["id"], json_to=tmp_path / "profile.json")
+    assert shown.result["anatomy"]["size_bytes"] == trial["artifact"]["size_bytes"]
+    assert shown.result["profile"]["operators"]
+    assert sum(shown.result["profile"]["kinds_s"].values()) == pytest.approx(shown.result["profile"]["operators_s"])
+    assert all(line["operator"] in shown.out for line in shown.result["profile"]["operators"])
+
+
 def test_export_of_tables(first: Run, home: Path, tmp_path: Path) -> None:
     import pandas as pd
 
