@@ -22,6 +22,7 @@ ABOUT = "**Compression lab**: how small, how fast and how accurate a model can b
 def _engine() -> None:
     lab.ensure_engine()
     import pandas  # noqa: F401 (what every page needs, so that it is frozen with the rest)
+    import scipy.stats  # noqa: F401 (what comparisons need)
 
     gc.freeze()  # Streamlit collects garbage after every rerun: what was imported need not be looked at each time
 
