@@ -2,7 +2,9 @@
 
 import ast
 import gc
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 import streamlit as st
 
@@ -22,8 +24,10 @@ ABOUT = "**Compression lab**: how small, how fast and how accurate a model can b
 def _engine() -> None:
     lab.ensure_engine()
     import pandas  # noqa: F401 (what every page needs, so that it is frozen with the rest)
-    import scipy.stats  # noqa: F401 (what comparisons need)
 
+    Thread(
+        target=import_module, args=("scipy.stats",), daemon=True
+    ).start()  # comparisons need it; no page waits for it
     gc.freeze()  # Streamlit collects garbage after every rerun: what was imported need not be looked at each time
 
 
