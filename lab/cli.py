@@ -397,7 +397,7 @@ def _print_study(value: dict[str, Any]) -> None:
         note = t["error"]["message"][:100] if t["error"] else "cached" if t["cached"] else ""
         rows.append(
             [
-                "*" if t["id"] in value["front"] else "",
+                "*" if t["id"] in value["front"] else "~" if t["id"] in value["ties"] else "",
                 t["id"],
                 t["name"],
                 _target_text(t["target"]),
@@ -424,8 +424,10 @@ FEW, MUCH = 5, 0.005
 
 
 def _remarks(study_id: str) -> list[str]:
-    """What the table does not tell: float answers that differ, threads without effect, other answers on other processors."""
+    """What the table does not tell: what measuring took, float answers that differ, threads without effect, other answers on
+    other processors."""
     from lab.analysis.threads import without_effect
+    from lab.plots.differences import time_text
     from lab.plots.elsewhere import elsewhere_texts
 
     trials = {t.id: t for t in lab.trials(study_id)}
@@ -436,7 +438,8 @@ def _remarks(study_id: str) -> list[str]:
     threads = [f"threads: more of them change nothing for {len(idle)} trials"] if idle else []
     texts = list(dict.fromkeys(f"{t.name}: {text}" for t in trials.values() for text in elsewhere_texts(t, MUCH)))
     more = [f"… and {len(texts) - FEW} more that answer otherwise on other processors"] if len(texts) > FEW else []
-    return [*unlike, *threads, *texts[:FEW], *more]
+    took = time_text(list(trials.values()), lab.measuring_seconds(study_id))
+    return [*([took] if took else []), *unlike, *threads, *texts[:FEW], *more]
 
 
 def _value(measurements: Any, metric: str) -> str:
