@@ -60,7 +60,7 @@ class Server:
 @pytest.fixture
 def server(small_card, lab_home, monkeypatch):
     """A server whose lab knows the small model; this process queues studies in it and runs none itself."""
-    monkeypatch.setattr("lab.api.ensure_engine", lambda: None)
+    monkeypatch.setattr("lab.api._studies.ensure_engine", lambda: None)
     made = Server(lab_home)
     yield made
     made.process.terminate()

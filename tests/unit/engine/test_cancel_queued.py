@@ -5,7 +5,7 @@ from lab.store import records
 
 
 def test_a_queued_study_ends_at_once(small_card, monkeypatch):
-    monkeypatch.setattr("lab.api.ensure_engine", lambda: None)
+    monkeypatch.setattr("lab.api._studies.ensure_engine", lambda: None)
     waiting = lab.start(lab.make_spec("small", space={}), title="x" * 300)
     other = lab.start(lab.make_spec("small", space={}))
     lab.cancel(waiting)

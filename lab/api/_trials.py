@@ -1,0 +1,109 @@
+"""One trial: its timings, file, operators, reasons, and how it differs from others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.analysis.differences import Difference, difference
+from lab.analysis.front import baseline_of
+from lab.api._models import available_metrics
+from lab.api._studies import study, trials
+from lab.errors import UnknownId
+from lab.evidence import Anatomy, Finding, Profile
+from lab.store import records
+from lab.types import Trial
+
+
+def latency_samples(trial: Trial) -> list[dict[str, Any]]:
+    """Raw timings, one entry a turn: {"round", "samples" s, "warmup" s, "cpu_ratio", "contended", "disturbed" …}, see
+    `lab.measure.rounds.time_rounds`; empty where there are none."""
+    kept = trial.details.get("samples")
+    if not kept or not Path(kept["path"]).exists():
+        return []
+    value = json.loads(Path(kept["path"]).read_text())
+    return list(value["turns"] if "turns" in value else value["rounds"])  # as it was called once
+
+
+def measuring_conditions(trial: Trial) -> dict[str, Any]:
+    """The machine's state before and after a trial's measurement, see `lab.measure.conditions`; {} where it was not kept."""
+    kept = trial.details.get("samples")
+    if not kept or not Path(kept["path"]).exists():
+        return {}
+    return dict(json.loads(Path(kept["path"]).read_text()).get("conditions", {}))
+
+
+def anatomy(trial: Trial) -> Anatomy | None:
+    """What a trial's file consists of: bytes by part, operators, weights, zeros; None where it was not looked into."""
+    from lab.explaining import anatomy_of
+
+    return anatomy_of(trial)
+
+
+def profile(trial: Trial) -> Profile | None:
+    """Where the time of a trial's call goes, operator by operator; None where it was not profiled."""
+    from lab.explaining import profile_of
+
+    return profile_of(trial)
+
+
+def reproduce(trial: Trial) -> dict[str, str]:
+    """The command line and the Python lines that run this one trial again."""
+    from lab.share.reproduce import reproduce as lines
+
+    return lines(trial, study(trial.study).spec)
+
+
+def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...]:
+    """How a trial differs from another one, by default its float baseline: items and rounds are paired where they can be.
+
+    Raises:
+        UnknownId: there is no such trial.
+    """
+    trial = trial_of(trial_id)
+    others = trials(trial.study)
+    other = baseline_of(trial, others) if other_id is None else trial_of(other_id)
+    metrics = available_metrics() if other else {}
+    found = [difference(id_, trial, other) for id_ in metrics if other]
+    return tuple(d for d in found if d)
+
+
+def explain(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple[Finding, ...]:
+    """Why a trial is not faster or not smaller than the float model, the largest share of time or bytes first.
+
+    Args:
+        trials: all of its study's, where they are at hand.
+
+    Raises:
+        UnknownId: there is no trial of that id.
+    """
+    from lab.explaining import explain_trial
+
+    return explain_trial(trial_id, trials)
+
+
+def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
+    """Trial id -> why it is not faster or not smaller, for every trial of a study.
+
+    Raises:
+        UnknownId: there is no such study.
+    """
+    from lab.explaining import explanations as found
+
+    return found(study_id)
+
+
+def trial_of(trial_id: str) -> Trial:
+    """One trial.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    found = next((t for t in records.trials(trial_id.rpartition("-")[0]) if t.id == trial_id), None)
+    if found is None:
+        raise UnknownId(
+            "There is no trial of that id", given=trial_id, remedy="Look it up with: python -m lab show STUDY"
+        )
+    return found
