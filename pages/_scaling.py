@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import streamlit as st
 
 import lab
@@ -14,8 +12,8 @@ from lab.plots.scaling import HEIGHT, scaling_figure, scaling_info, scaling_rows
 from lab.plots.table import problem_of
 from lab.types import FINISHED, Study, Trial
 from pages._chart import chart
+from pages._progress import POLL_S, progress
 
-POLL_S = 2.0
 TITLES: dict[Dimension, str] = {
     "threads": "Dashed: as many times quicker as there are threads. Thin: Amdahl's law, fitted.",
     "batch": "Dashed: more items a call bring nothing. Dotted: if a call itself cost nothing. Thin: the fit.",
@@ -29,7 +27,7 @@ def scaling_section(trial: Trial) -> None:
         ask(trial)
         return
     study = lab.study(found)
-    progress(study)
+    progress(study, lab.progress(study.id).done, 2 * POLL_S)
     known = scaling_of(study.id, study.revision)
     if known.threads.points or known.batch.points:
         curves(study, known)
@@ -62,24 +60,6 @@ def scaling_of(study_id: str, revision: int) -> Scaling:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def figure_of(study_id: str, revision: int, dimension: Dimension) -> str:
     return str(scaling_figure(scaling_info(scaling_of(study_id, revision), dimension)).to_json())
-
-
-def progress(study: Study) -> None:
-    if study.state not in FINISHED:
-        st.fragment(live, run_every=POLL_S)(study.id, study.state, lab.progress(study.id).done)
-
-
-def live(study_id: str, state: str, shown: int) -> None:
-    now = lab.progress(study_id)
-    rested = time.monotonic() - st.session_state.get("scaling_drawn_at", 0.0) > 2 * POLL_S
-    if lab.study(study_id).state != state or (now.done != shown and rested):
-        st.session_state.scaling_drawn_at = time.monotonic()
-        st.rerun()
-    left = f", {formats.duration(now.seconds_left)} left" if now.seconds_left is not None else ""
-    st.progress(
-        now.done / now.total if now.total else 0.0,
-        text=f"**{now.done} of {now.total}** measured{left} · {now.stage}",
-    )
 
 
 def curves(study: Study, found: Scaling) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +16,10 @@ from lab.plots.table import problem_of
 from lab.types import FINISHED, Study
 from pages import _address, _entry
 from pages._chart import chart
+from pages._progress import POLL_S, progress
 from pages._trial import runtime_titles
 
 TITLE, ICON, ORDER = "Layers", ":material/stacked_bar_chart:", 3
-POLL_S = 2.0
 ORDERS = {"harm": "Most harmful first", "graph": "As the network computes"}
 BUDGET = 12
 
@@ -33,7 +32,7 @@ def main() -> None:
         return
     header(study)
     with st.container():
-        progress(study)
+        progress(study, lab.progress(study.id).done, 2 * POLL_S)
     found = sensitivity_of(study.id, study.revision)
     if not any(layer.alone for layer in found.layers):
         waiting(study)
@@ -104,24 +103,6 @@ def sensitivity_of(study_id: str, revision: int) -> Sensitivity:
 def figure_of(study_id: str, revision: int, order: Order) -> tuple[str, int]:
     rows = sensitivity_info(sensitivity_of(study_id, revision), order)
     return sensitivity_figure(rows).to_json(), height_of(rows)
-
-
-def progress(study: Study) -> None:
-    if study.state not in FINISHED:
-        st.fragment(live, run_every=POLL_S)(study.id, study.state, lab.progress(study.id).done)
-
-
-def live(study_id: str, state: str, shown: int) -> None:
-    now = lab.progress(study_id)
-    rested = time.monotonic() - st.session_state.get("layers_drawn_at", 0.0) > 2 * POLL_S
-    if lab.study(study_id).state != state or (now.done != shown and rested):
-        st.session_state.layers_drawn_at = time.monotonic()
-        st.rerun()
-    left = f", {formats.duration(now.seconds_left)} left" if now.seconds_left is not None else ""
-    st.progress(
-        now.done / now.total if now.total else 0.0,
-        text=f"**{now.done} of {now.total}** variants done{left} · {now.stage}",
-    )
 
 
 def waiting(study: Study) -> None:

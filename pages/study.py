@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import streamlit as st
 
@@ -24,11 +22,10 @@ from pages import _address, _entry
 from pages._chart import chart
 from pages._insights import insights
 from pages._limits import goal_and_limits
+from pages._progress import progress
 from pages._trial import detail, runtime_titles
 
 TITLE, ICON, ORDER = "Results", ":material/scatter_plot:", 0
-POLL_S = 2.0
-REST_S = 0.005  # pause between redraws for each trial of a running study: a large one must not keep the server busy
 LOOKS = {
     "complete": ("finished", "green", ":material/check_circle:"),
     "running": ("running", "blue", ":material/autorenew:"),
@@ -46,9 +43,8 @@ def main() -> None:
         return
     header(study)
     with st.container():  # stays when the bar goes: what moves in the page's tree would be drawn anew and lose its zoom
-        progress(study)
+        progress(study, sum(t.state in FINISHED for t in trials_of(study.id, study.revision)))
     results(study)
-    st.session_state.drawn_at = time.monotonic()
     st.session_state.last_view = st.query_params.to_dict()
 
 
@@ -221,29 +217,6 @@ def exporter(study_id: str, ending: str) -> Callable[[], bytes]:
             return Path(lab.export(study_id, to=Path(folder) / f"study.{ending}")).read_bytes()
 
     return write
-
-
-def progress(study: Study) -> None:
-    """A bar that moves by itself while the study runs, and redraws the page when there are new results."""
-    if study.state not in FINISHED:
-        done = sum(t.state in FINISHED for t in trials_of(study.id, study.revision))
-        st.fragment(live_progress, run_every=POLL_S)(study.id, study.state, done)
-
-
-def live_progress(study_id: str, state: str, shown: int) -> None:
-    now = lab.progress(study_id)
-    rested = time.monotonic() - st.session_state.get("drawn_at", 0.0) > max(POLL_S, now.total * REST_S)
-    if lab.study(study_id).state != state or (now.done != shown and rested):
-        st.rerun()
-    st.progress(now.done / now.total if now.total else 0.0, text=progress_text(now, state))
-
-
-def progress_text(now: Any, state: str) -> str:
-    if state == "queued" and now.queue_position:
-        return f"Waiting: {now.queue_position} {'study is' if now.queue_position == 1 else 'studies are'} ahead."
-    failed = f", {now.failed} failed" if now.failed else ""
-    left = f", {formats.duration(now.seconds_left)} left" if now.seconds_left is not None else ""
-    return f"**{now.done} of {now.total}** trials done{failed}{left}" + (f" · {now.stage}" if now.stage else "")
 
 
 # --- results ---------------------------------------------------------------------------------------------------------

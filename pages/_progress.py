@@ -1,0 +1,45 @@
+"""A bar that moves by itself while a study runs, and redraws the page when there are new results."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+import lab
+from lab.api import Progress
+from lab.plots import formats
+from lab.types import FINISHED, Study
+
+POLL_S = 2.0
+REST_S = 0.005
+"""Pause between redraws for each trial of a running study: a large one must not keep the server busy."""
+
+
+def progress(study: Study, done: int, least_rest_s: float = POLL_S) -> None:
+    """Nothing once the study has ended.
+
+    Args:
+        done: finished trials that the page shows.
+        least_rest_s: pause between redraws, for pages that are costly to draw.
+    """
+    if study.state not in FINISHED:
+        st.fragment(_live, run_every=POLL_S)(study.id, study.state, done, least_rest_s)
+
+
+def _live(study_id: str, state: str, shown: int, least_rest_s: float) -> None:
+    now, drawn_at = lab.progress(study_id), f"drawn_at_{study_id}"
+    rested = time.monotonic() - st.session_state.get(drawn_at, 0.0) > max(least_rest_s, now.total * REST_S)
+    if lab.study(study_id).state != state or (now.done != shown and rested):
+        st.session_state[drawn_at] = time.monotonic()
+        st.rerun()
+    st.progress(now.done / now.total if now.total else 0.0, text=progress_text(now, state))
+
+
+def progress_text(now: Progress, state: str) -> str:
+    """How far it is, what failed, and about how long it takes still."""
+    if state == "queued" and now.queue_position:
+        return f"Waiting: {now.queue_position} {'study is' if now.queue_position == 1 else 'studies are'} ahead."
+    failed = f", {now.failed} failed" if now.failed else ""
+    left = f", {formats.duration(now.seconds_left)} left" if now.seconds_left is not None else ""
+    return f"**{now.done} of {now.total}** trials done{failed}{left}" + (f" · {now.stage}" if now.stage else "")
