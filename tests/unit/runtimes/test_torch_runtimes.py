@@ -107,7 +107,9 @@ def test_a_forked_process_can_load_and_run(id_: str, threads: int, files: tiny.S
         timeout=120,
         check=False,
     )
-    assert done.stdout.strip().splitlines()[-1] == "['cold_load_s', 'peak_rss_bytes']", done.stderr[-2000:]
+    assert done.stdout.strip().splitlines()[-1] == "['arena_bytes', 'cold_load_s', 'mapped_bytes', 'peak_rss_bytes']", (
+        done.stderr[-2000:]
+    )
 
 
 @pytest.mark.parametrize("id_", ["torchscript", "executorch"])
