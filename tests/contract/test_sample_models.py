@@ -192,8 +192,9 @@ def test_names_tell_the_trials_of_a_full_sweep_apart(card: ModelCard) -> None:
 
 @pytest.fixture(scope="module")
 def swept(card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The quick preset on every runtime that the model can reach, in a store of its own."""
+    """The quick preset on every runtime that the model can reach, in a store of its own; no test here asks how quick it is."""
     folder = tmp_path_factory.mktemp(card.id)
+    (folder / "spec.json").write_text(json.dumps({"rounds": 2, "runs": 3, "precision": 1.0}))
     where = [word for runtime in reachable(card) for word in ("--target", runtime)]
     command = [
         sys.executable,
@@ -203,6 +204,8 @@ def swept(card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         card.id,
         "--preset",
         "quick",
+        "--spec",
+        str(folder / "spec.json"),
         *where,
         "--json",
         str(folder / "out.json"),
