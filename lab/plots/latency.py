@@ -62,8 +62,11 @@ def _note(rounds: Sequence[Mapping[str, Any]], kinds: Mapping[str, Sequence[Any]
     disturbed = sum(bool(r.get("contended")) for r in rounds)
     timed = formats.plural(len(kinds["calm"]) + len(kinds["contended"]), "timed run")
     warmup = formats.plural(len(kinds["warmup"]), "warm-up run")
-    text = f"{timed} in {formats.plural(len(rounds), 'round')}, {warmup} not counted"
-    return text + (f"; disturbed by other work and left out: {formats.plural(disturbed, 'round')}" if disturbed else "")
+    several = len({r.get("round", n) for n, r in enumerate(rounds)})
+    turns = f"{formats.plural(len(rounds), 'turn')} of " if several < len(rounds) else ""
+    noun = "turn" if turns else "round"
+    text = f"{timed} in {turns}{formats.plural(several, 'round')}, {warmup} not counted"
+    return text + (f"; disturbed and left out: {formats.plural(disturbed, noun)}" if disturbed else "")
 
 
 def latency_figure(info: LatencyInfo, mode: theme.Mode = "light") -> Any:

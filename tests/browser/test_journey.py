@@ -45,6 +45,11 @@ def test_the_front_is_there_and_a_pick_is_named(open_at, finished_study):
     page = open_at(finished_study)
     page.get_by_text("Best pick:").wait_for()
     assert len(points(page)) > 4
+    page.locator("[role=tabpanel]").get_by_text(
+        re.compile("Speed|Size|Nothing stands out|float model")
+    ).first.wait_for()  # why it is as it is
+    page.get_by_role("tab", name="Numbers").click()
+    page.get_by_text("Every class").wait_for()
     elsewhere = page.get_by_text("The same file on other processors").count()
     assert (
         page.locator("[data-testid=stDataFrame]").count() == 3 + elsewhere

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.plots.latency import conditions_text, quality_text
+from lab.plots.latency import conditions_text, latency_info, quality_text
 
 TIMING = {"rounds": list(range(15)), "turns": 34, "seconds": 0.512, "half_width": 0.0062, "disturbed": {}}
 
@@ -25,3 +25,11 @@ def test_conditions_tell_what_can_be_read_and_what_cannot() -> None:
     bare = {"load": 0.5, "clock_hz": None, "governor": None, "temperature_c": None, "throttled": None}
     assert conditions_text({"before": bare, "after": bare}).endswith("clock and temperature cannot be read here.")
     assert conditions_text({}) == ""
+
+
+def test_turns_of_a_round_are_told_apart_from_rounds() -> None:
+    turns = [{"round": n // 2, "samples": [1e-3] * 5, "warmup": [2e-3], "contended": n == 3} for n in range(6)]
+    assert (
+        latency_info(turns).note
+        == "30 timed runs in 6 turns of 3 rounds, 6 warm-up runs not counted; disturbed and left out: 1 turn"
+    )

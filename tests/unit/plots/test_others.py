@@ -28,7 +28,7 @@ def test_latency_info_whole():
         calm=((1, pytest.approx(0.4)), (2, pytest.approx(0.5))), contended=((3, pytest.approx(0.8)),),
         warmup=((0, pytest.approx(0.9)),), starts=(0, 3), suffix="ms", median=pytest.approx(0.45),
         low=pytest.approx(0.4), high=pytest.approx(0.5),
-        note="3 timed runs in 2 rounds, 1 warm-up run not counted; disturbed by other work and left out: 1 round",
+        note="3 timed runs in 2 rounds, 1 warm-up run not counted; disturbed and left out: 1 round",
     )  # fmt: skip
 
 
