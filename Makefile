@@ -18,11 +18,12 @@ test: env lint
 	$(MAKE) --no-print-directory halves
 	$(BIN)/python -m pytest -m "slow or browser or postgres" tests/browser tests/system tests/pages tests/unit/store
 
+SWEEPING := tests/contract/test_sample_models.py tests/contract/test_techniques.py
 # two halves at once, since each of these tests keeps one core busy; the log of the first is shown after the second's
 halves: env
-	@log=$$(mktemp); $(BIN)/python -m pytest -m slow tests/contract >$$log 2>&1 & first=$$!; second=0; \
+	@log=$$(mktemp); $(BIN)/python -m pytest -m slow $(SWEEPING) >$$log 2>&1 & first=$$!; second=0; \
 	$(BIN)/python -m pytest -m "not slow and not browser and not postgres and not benchmark" || second=1; \
-	$(BIN)/python -m pytest -m slow tests/unit --ignore=tests/unit/store || second=1; \
+	$(BIN)/python -m pytest -m slow tests/unit tests/contract --ignore=tests/unit/store $(SWEEPING:%=--ignore=%) || second=1; \
 	wait $$first; first=$$?; cat $$log; rm -f $$log; exit $$((first + second))
 
 fast: env

@@ -10,7 +10,7 @@ from tests.browser.conftest import RANGES, click_until, lonely, points, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-SWEEP_MS = 240_000
+SWEEP_MS = 420_000
 
 
 def test_the_first_link_that_a_fresh_server_opens_shows_the_whole_app(open_at):
