@@ -23,7 +23,7 @@ class OperatorTime:
     Attributes:
         operator: what the runtime calls it, such as "QLinearConv" or "Convolution (NHWC, QC8) IGEMM".
         layer: the file's name of the node or layer, as its layer table has it where that can be told; "" where not.
-        time_s: mean seconds it takes in one call of the model.
+        time_s: seconds it takes in one call of the model, the mean of the middle half of the runs where they are told one by one.
         calls: how often it runs in one call.
         precision: what it computes in: "float32", "float16", "bfloat16", "int8", "int16", "int4" …; "" where unknown.
         placed_on: what computed it: "CPU", "XNNPACK", "LiteRT kernels", "reference kernel", "oneDNN brgconv_avx512" …
@@ -44,7 +44,7 @@ class Profile:
 
     Attributes:
         runs: calls that were averaged.
-        total_s: mean seconds of a whole call while profiling, which takes longer than without.
+        total_s: seconds of a whole call without the profiler; what profiling itself takes is taken off the operators.
         note: what the numbers do not tell, such as that a delegate shows as one line; "" where nothing is missing.
     """
 
