@@ -169,7 +169,7 @@ CASES: dict[str, tuple[Builder, Builder]] = {
         made("tflite_static_wi8_ai16", "tflite", "litert", ms=20, more=PROFILED),
         made("tflite_static_wi8_ai8", "tflite", "litert", ms=0.5, more=PROFILED),
     ),
-    "layout": (file_of("moving", "moving", **PROFILED), file_of("convolutions", "convolutions", profiled=True)),
+    "layout": (file_of("moving", "moving", **PROFILED), file_of("dense", "dense", **PROFILED)),
     "low_intensity": (file_of("dense", "dense"), file_of("convolutions", "convolutions")),
     "memory_bound": (bandwidth_met, file_of("convolutions", "convolutions", **PLACED)),
     "more_operators": (made("onnx_dynamic_int8", more=PROFILED), made("onnx_fuse", more=PROFILED, level="basic")),
