@@ -18,7 +18,7 @@ test: env lint
 	$(MAKE) --no-print-directory halves
 	$(BIN)/python -m pytest -m "slow or browser or postgres" tests/browser tests/system tests/pages tests/unit/store
 
-SWEEPING := tests/contract/test_sample_models.py tests/contract/test_techniques.py
+SWEEPING := tests/contract/test_sample_models.py
 # two halves at once, since each of these tests keeps one core busy; the log of the first is shown after the second's
 halves: env
 	@log=$$(mktemp); $(BIN)/python -m pytest -m slow $(SWEEPING) >$$log 2>&1 & first=$$!; second=0; \
