@@ -55,6 +55,7 @@ def test_a_filter_a_model_its_layers_and_back(open_at, models):
     page.locator(".st-key-open_digits_lenet button").click()
     page.wait_for_url(re.compile("model=digits_lenet"))
     page.get_by_text(re.compile(r"layers, [\d,]+ parameters, [\d,]+ MACs per item")).wait_for()
+    page.locator("img[alt^='image: ']").nth(7).wait_for()
     assert page.locator("img[alt^='image: ']").count() == 8
     page.get_by_role("button", name="All models").click()
     page.locator(".st-key-sweep_digits_lenet button").wait_for()
