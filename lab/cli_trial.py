@@ -9,20 +9,8 @@ from pathlib import Path
 import lab
 from lab.analysis.front import baseline_of
 from lab.cli_output import check_writable, table, write
-from lab.errors import UnknownId, UsageError
-from lab.types import Trial
-
-
-def trial_of(id_: str) -> Trial:
-    """One trial.
-
-    Raises:
-        UnknownId: there is no such trial.
-    """
-    found = next((t for t in lab.trials(id_.rpartition("-")[0]) if t.id == id_), None)
-    if found is None:
-        raise UnknownId("There is no trial of that id", given=id_, remedy="Look it up with: python -m lab show STUDY")
-    return found
+from lab.errors import UsageError
+from lab.store import records
 
 
 def compare(trial: str, other: str | None, json_file: Path | None) -> None:
@@ -30,7 +18,7 @@ def compare(trial: str, other: str | None, json_file: Path | None) -> None:
     from lab.plots.differences import difference_rows, differences_json, items_text
 
     check_writable(json_file)
-    this, that = trial_of(trial), trial_of(other) if other else None
+    this, that = records.trial(trial), records.trial(other) if other else None
     that = that or baseline_of(this, lab.trials(this.study))
     if that is None:
         raise UsageError("There is no float baseline to compare with", given=trial, remedy="Name another trial")
@@ -60,7 +48,7 @@ def profile(trial: str, json_file: Path | None) -> None:
     from lab.plots.profile import kinds_rows, profile_json, profile_rows
 
     check_writable(json_file)
-    this = trial_of(trial)
+    this = records.trial(trial)
     times, anatomy = lab.profile(this), lab.anatomy(this)
     if times is None and anatomy is None:
         raise UsageError("This trial was not profiled", given=trial,

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lab import registry
+from lab.analysis.differences import LATENCY, surely_faster
 from lab.engine.roofline import known_roofline
 from lab.errors import UnknownId
 from lab.evidence import Anatomy, Finding, Profile, Roofline
 from lab.plugs import Case
 from lab.store import records
-from lab.types import Measurement, Trial
+from lab.types import Trial
 
 Value = TypeVar("Value", Anatomy, Profile)
 HARDLY_SMALLER = 0.95
@@ -105,12 +106,8 @@ def explain_trial(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple
     Raises:
         UnknownId: there is no trial of that id.
     """
-    trials = records.trials(trial_id.rpartition("-")[0]) if trials is None else trials
-    trial = next((t for t in trials if t.id == trial_id), None)
-    if trial is None:
-        raise UnknownId(
-            "There is no trial of that id", given=trial_id, remedy="Look it up with: python -m lab show STUDY"
-        )
+    trial = next((t for t in trials or () if t.id == trial_id), None) or records.trial(trial_id)
+    trials = records.trials(trial.study) if trials is None else trials
     return explain(trial, trials, *_machine(trial, {}))
 
 
@@ -136,27 +133,15 @@ def _environment(id_: str) -> Mapping[str, Any]:
 
 
 def not_faster(trial: Trial, baseline: Trial | None) -> bool:
-    """Whether a trial is slower than its baseline, or not surely faster: their intervals overlap."""
-    mine, theirs = (t.measurements.get("latency_s") if t else None for t in (trial, baseline))
-    return bool(
-        mine
-        and theirs
-        and (mine.value >= theirs.value or (_low(mine) <= _high(theirs) and _low(theirs) <= _high(mine)))
-    )
+    """Whether a trial is slower than its baseline, or not faster by more than chance; False where either has no latency."""
+    known = baseline and LATENCY in trial.measurements and LATENCY in baseline.measurements
+    return bool(baseline and known and not surely_faster(trial, baseline))
 
 
 def not_smaller(trial: Trial, baseline: Trial | None) -> bool:
     """Whether a trial's file has nearly the size of its baseline's, or more."""
     mine, theirs = trial.artifact, baseline.artifact if baseline else None
     return bool(mine and theirs and mine.size_bytes > HARDLY_SMALLER * theirs.size_bytes)
-
-
-def _low(m: Measurement) -> float:
-    return m.value if m.low is None else m.low
-
-
-def _high(m: Measurement) -> float:
-    return m.value if m.high is None else m.high
 
 
 def summary(trials: Sequence[Trial], found: Mapping[str, Sequence[Finding]]) -> dict[str, Any]:

@@ -127,6 +127,12 @@ def differs(metric: str, trial: Trial, other: Trial) -> bool:
     return found.differs if found else not overlap(trial.measurements[metric], other.measurements[metric])
 
 
+def surely_faster(trial: Trial, other: Trial) -> bool:
+    """Whether a trial's latency is below another's by more than chance; False where one has none."""
+    mine, theirs = (t.measurements.get(LATENCY) for t in (trial, other))
+    return bool(mine and theirs and mine.value < theirs.value and differs(LATENCY, trial, other))
+
+
 def against_float(metric: str, trial: Trial) -> tuple[float, float] | None:
     """How far a metric may lie from its value as compared with the float model on the same items: below and above.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lab.analysis.front import overlap
+from lab.analysis.differences import surely_faster
 from lab.types import Trial, digest_of
 
 
@@ -26,7 +26,7 @@ class NoGain:
 
 
 def without_effect(trials: Iterable[Trial]) -> tuple[NoGain, ...]:
-    """The trials that are no quicker than their like with fewer threads: intervals overlap, or they are slower."""
+    """The trials that are no quicker than their like with fewer threads: the difference may be chance, or they are slower."""
     alike: dict[str, list[Trial]] = {}
     for trial in trials:
         if "threads" in trial.target.options and "latency_s" in trial.measurements:
@@ -45,6 +45,6 @@ def _no_gain(group: Sequence[Trial], trial: Trial) -> NoGain | None:
     fewest = min(group, key=lambda t: int(t.target.options["threads"]))
     mine, theirs = (t.measurements["latency_s"] for t in (trial, fewest))
     more, fewer = (int(t.target.options["threads"]) for t in (trial, fewest))
-    if more == fewer or (mine.value < theirs.value and not overlap(mine, theirs)):
+    if more == fewer or (surely_faster(trial, fewest)):
         return None
     return NoGain(trial.id, fewest.id, more, fewer, theirs.value / mine.value)

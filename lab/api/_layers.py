@@ -8,7 +8,6 @@ from lab import probing
 from lab.analysis.sensitivity import KIND, Sensitivity, changed, groups_of, mixed_recipes
 from lab.analysis.sensitivity import sensitivity as sensitivity_of
 from lab.api._studies import card_of, extend, start
-from lab.api._trials import trial_of
 from lab.errors import UnknownId, UsageError
 from lab.store import records
 from lab.types import Study, Trial
@@ -23,7 +22,7 @@ def start_sensitivity(trial_id: str) -> str:
     Raises:
         UsageError: the trial's recipe has no step that lets layers be chosen.
     """
-    trial = trial_of(trial_id)
+    trial = records.trial(trial_id)
     if (found := sensitivity_study(trial_id)) is not None:
         return found
     spec = probing.sensitivity_spec(trial, records.study(trial.study).spec, card_of(trial.study))

@@ -298,4 +298,4 @@ def card_of(study_id: str) -> ModelCard:
 
 def measuring_seconds(study_id: str) -> float:
     """Seconds that a study spent measuring latency and memory, while nothing else of the lab ran."""
-    return float(sum(j["finished_at"] - j["started_at"] for j in records.jobs(study_id) if j["kind"] == "measure"))
+    return records.measuring_seconds(study_id)

@@ -11,7 +11,6 @@ from lab.analysis.differences import Difference, difference
 from lab.analysis.front import baseline_of
 from lab.api._models import available_metrics
 from lab.api._studies import study, trials
-from lab.errors import UnknownId
 from lab.evidence import Anatomy, Finding, Profile
 from lab.store import records
 from lab.types import Trial
@@ -20,19 +19,19 @@ from lab.types import Trial
 def latency_samples(trial: Trial) -> list[dict[str, Any]]:
     """Raw timings, one entry a turn: {"round", "samples" s, "warmup" s, "cpu_ratio", "contended", "disturbed" …}, see
     `lab.measure.rounds.time_rounds`; empty where there are none."""
-    kept = trial.details.get("samples")
-    if not kept or not Path(kept["path"]).exists():
-        return []
-    value = json.loads(Path(kept["path"]).read_text())
-    return list(value["turns"] if "turns" in value else value["rounds"])  # as it was called once
+    value = _raw(trial)
+    return list(value.get("turns") or value.get("rounds", ()))  # as it was called once
 
 
 def measuring_conditions(trial: Trial) -> dict[str, Any]:
     """The machine's state before and after a trial's measurement, see `lab.measure.conditions`; {} where it was not kept."""
+    return dict(_raw(trial).get("conditions", {}))
+
+
+def _raw(trial: Trial) -> dict[str, Any]:
+    """All that the measuring process told of a trial; {} where it was not kept."""
     kept = trial.details.get("samples")
-    if not kept or not Path(kept["path"]).exists():
-        return {}
-    return dict(json.loads(Path(kept["path"]).read_text()).get("conditions", {}))
+    return dict(json.loads(Path(kept["path"]).read_text())) if kept and Path(kept["path"]).exists() else {}
 
 
 def anatomy(trial: Trial) -> Anatomy | None:
@@ -62,9 +61,9 @@ def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...
     Raises:
         UnknownId: there is no such trial.
     """
-    trial = trial_of(trial_id)
+    trial = records.trial(trial_id)
     others = trials(trial.study)
-    other = baseline_of(trial, others) if other_id is None else trial_of(other_id)
+    other = baseline_of(trial, others) if other_id is None else records.trial(other_id)
     metrics = available_metrics() if other else {}
     found = [difference(id_, trial, other) for id_ in metrics if other]
     return tuple(d for d in found if d)
@@ -93,17 +92,3 @@ def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
     from lab.explaining import explanations as found
 
     return found(study_id)
-
-
-def trial_of(trial_id: str) -> Trial:
-    """One trial.
-
-    Raises:
-        UnknownId: there is none of that id.
-    """
-    found = next((t for t in records.trials(trial_id.rpartition("-")[0]) if t.id == trial_id), None)
-    if found is None:
-        raise UnknownId(
-            "There is no trial of that id", given=trial_id, remedy="Look it up with: python -m lab show STUDY"
-        )
-    return found

@@ -35,18 +35,6 @@ def latency(trial: Trial | None) -> Measurement | None:
     return trial.measurements.get("latency_s") if trial else None
 
 
-def overlap(a: Measurement, b: Measurement) -> bool:
-    """True where the 95 % intervals share a value; an exact number is its own interval."""
-    low_a, high_a = a.value if a.low is None else a.low, a.value if a.high is None else a.high
-    low_b, high_b = b.value if b.low is None else b.low, b.value if b.high is None else b.high
-    return low_a <= high_b and low_b <= high_a
-
-
-def no_faster(mine: Measurement, theirs: Measurement) -> bool:
-    """Slower, or not surely faster."""
-    return mine.value >= theirs.value or overlap(mine, theirs)
-
-
 def compared(case: Case) -> str:
     """The measured latencies as the end of a sentence: ", 0.37 ms against 0.23 ms in float"; "" where not known."""
     pair = latencies(case)

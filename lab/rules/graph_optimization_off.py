@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from lab.analysis.differences import surely_faster
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latency, overlap, twin
+from lab.rules._evidence import found, latency, twin
 from lab.rules._words import percent, plural, seconds
 
 OPTION, BEST = "graph_optimization", "all"
@@ -14,9 +15,10 @@ def _find(case: Case) -> Finding | None:
     level = case.trial.target.options.get(OPTION, BEST)
     if level == BEST:
         return None
-    other, mine = latency(twin(case, OPTION, BEST)), latency(case.trial)
-    if mine and other:
-        return None if other.value >= mine.value or overlap(mine, other) else _against(level, mine.value, other.value)
+    best = twin(case, OPTION, BEST)
+    other, mine = latency(best), latency(case.trial)
+    if best and mine and other:
+        return _against(level, mine.value, other.value) if surely_faster(best, case.trial) else None
     if case.profile is None:
         return None
     text = f"Graph optimization is {level}: {plural(len(case.profile.operators), 'operator')} run one by one, none of them fused with its neighbours."

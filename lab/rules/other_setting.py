@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.analysis.differences import surely_faster
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latency, overlap
+from lab.rules._evidence import found, latency
 from lab.rules._words import seconds, times
 from lab.types import Trial
 
@@ -24,7 +25,7 @@ def _find(case: Case) -> Finding | None:
     faster = [
         (m.value, t, change)
         for m, t, change in others
-        if m and not overlap(m, mine) and m.value < (1 - LEAST) * mine.value and _as_small(t, case.trial)
+        if m and m.value < (1 - LEAST) * mine.value and surely_faster(t, case.trial) and _as_small(t, case.trial)
     ]
     if not faster:
         return None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from lab.analysis.differences import surely_faster
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import compared, found, latencies, latency, overlap, twin
+from lab.rules._evidence import compared, found, latencies, latency, twin
 from lab.rules._words import percent, seconds, some, times
 
 LEAST, FAR = 0.1, 4.0
@@ -31,8 +32,9 @@ def _without_xnnpack(case: Case) -> Finding | None:
     """The option that turns the fast library off, against the same file with it on."""
     if case.trial.target.options.get("xnnpack") is not False:
         return None
-    other, mine = latency(twin(case, "xnnpack", True)), latency(case.trial)
-    if mine is None or other is None or other.value >= mine.value or overlap(mine, other):
+    faster = twin(case, "xnnpack", True)
+    other, mine = latency(faster), latency(case.trial)
+    if faster is None or mine is None or other is None or not surely_faster(faster, case.trial):
         return None
     ratio, share = mine.value / other.value, 1 - other.value / mine.value
     text = (f"XNNPACK is off, so LiteRT's own kernels compute everything: {seconds(mine.value)}, {times(ratio)} the {seconds(other.value)} that "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from lab.analysis.differences import surely_faster
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latency, no_faster, twin
+from lab.rules._evidence import found, latency, twin
 from lab.rules._words import seconds, times
 
 
@@ -12,7 +13,7 @@ def _find(case: Case) -> Finding | None:
     threads = int(case.trial.target.options.get("threads", 1))
     fewer = next((t for n in range(1, threads) if (t := twin(case, "threads", n)) and latency(t)), None)
     mine, theirs = latency(case.trial), latency(fewer)
-    if fewer is None or mine is None or theirs is None or not no_faster(mine, theirs):
+    if fewer is None or mine is None or theirs is None or surely_faster(case.trial, fewer):
         return None
     before = int(fewer.target.options["threads"])
     text = (f"{threads} threads are not surely faster than {before}: {seconds(mine.value)} against {seconds(theirs.value)}, {times(mine.value / theirs.value)} "

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from lab.analysis.differences import LATENCY, differs
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latencies, overlap
+from lab.rules._evidence import found, latencies
 from lab.rules._words import percent, seconds
 from lab.types import Measurement
 
 
 def _find(case: Case) -> Finding | None:
     pair = latencies(case)
-    if pair is None or not overlap(*pair):
+    if pair is None or case.baseline is None or differs(LATENCY, case.trial, case.baseline):
         return None
     mine, theirs = pair
     change = mine.value / theirs.value - 1
     text = (f"The difference in latency may be chance: {seconds(mine.value)} ({_interval(mine)}) against {seconds(theirs.value)} ({_interval(theirs)}) in "
-            f"float, {percent(abs(change))} {'slower' if change > 0 else 'faster'}, and the 95 % intervals overlap.")  # fmt: skip
+            f"float, {percent(abs(change))} {'slower' if change > 0 else 'faster'}, and no test tells the two apart.")  # fmt: skip
     remedy = "Take it as equally fast; more rounds in a further study narrow the intervals."
     return found("within_noise", "speed", text, remedy, abs(change), change=change)
 
@@ -29,6 +30,6 @@ def _interval(m: Measurement) -> str:
 RULE = Rule(
     id="within_noise",
     title="The difference may be chance",
-    help="Every timing varies. Where the intervals of two latencies overlap, one cannot say which of the two is faster.",
+    help="Every timing varies. Where the rounds that two variants had together, or else their intervals, do not tell them apart, one cannot say which is faster.",
     find=_find,
 )

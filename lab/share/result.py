@@ -30,7 +30,7 @@ def result_json(study_id: str) -> dict[str, Any]:
                   "finished_at": study.finished_at, "error": study.error, "spec": study.spec.to_json()},
         "environment": environments[ids[-1]] if ids else fingerprint(),
         "environments": environments,
-        "measuring_s": sum(j["finished_at"] - j["started_at"] for j in records.jobs(study_id) if j["kind"] == "measure"),
+        "measuring_s": records.measuring_seconds(study_id),
         "trials": [
             {**t.to_json(), "differences": differences_json(changes.get(t.id, {})), "explanations": [asdict(f) for f in found[t.id]]}
             for t in trials

@@ -119,6 +119,18 @@ def trials(study_id: str) -> list[Trial]:
     ]
 
 
+def trial(id_: str) -> Trial:
+    """One trial; its id begins with its study's.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    found = next((t for t in trials(id_.rpartition("-")[0]) if t.id == id_), None)
+    if found is None:
+        raise UnknownId("There is no trial of that id", given=id_, remedy="Look it up with: python -m lab show STUDY")
+    return found
+
+
 def update_trials(study_id: str, changed: Sequence[Trial]) -> None:
     """Write trials back and raise the study's revision, in one transaction."""
     rows = [{f"new_{k}": v for k, v in _trial_row(t).items() if k in _CHANGING} | {"this": t.id} for t in changed]
@@ -300,6 +312,11 @@ def jobs(study_id: str | None = None) -> list[dict[str, Any]]:
         query = query.where(schema.jobs.c.study == study_id)
     with read() as connection:
         return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def measuring_seconds(study_id: str) -> float:
+    """Seconds that a study spent measuring latency and memory, while nothing else of the lab ran."""
+    return float(sum(j["finished_at"] - j["started_at"] for j in jobs(study_id) if j["kind"] == "measure"))
 
 
 def add_model(card: ModelCard) -> None:
