@@ -12,8 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import lab
-from lab.cli_output import check_writable, table, write
-from lab.cli_trial import compare, compare_arguments, profile, profile_arguments
+from lab.cli_output import check_writable, report, show_progress, table, write, writes_json
+from lab.cli_trial import (
+    compare,
+    compare_arguments,
+    explain,
+    explain_arguments,
+    profile,
+    profile_arguments,
+    scaling,
+    scaling_arguments,
+    sensitivity,
+    sensitivity_arguments,
+)
 from lab.errors import LabError, UsageError
 
 # argparse, not typer: typer brings pydantic, whose import costs as much as a whole sweep that is cached.
@@ -146,8 +157,8 @@ def sweep(model: str, preset: str, spec: str | None, target: list[str] | None, t
         more["targets"] = list(target)
     given = more.pop("targets", None)
     found = lab.make_spec(model, more.pop("preset", None) or preset, targets=_targets(given), **more)
-    study = lab.wait(lab.start(found, title, remeasure=remeasure), _show_progress())
-    _report(study.id, json_file)
+    study = lab.wait(lab.start(found, title, remeasure=remeasure), show_progress())
+    report(study.id, json_file)
 
 
 def train(model: str, to: Path | None, replace: bool, seed: int | None, bf16: bool, epochs: int | None) -> None:
@@ -207,101 +218,7 @@ def _with_recipes(value: dict[str, Any]) -> dict[str, Any]:
 def show(study: str, json_file: Path | None) -> None:
     """Show a study's trials and front."""
     check_writable(json_file)
-    _report(study, json_file)
-
-
-def sensitivity(trial: str, mix: int, wide: bool, keep_float: list[str] | None, json_file: Path | None) -> None:
-    """Find out what each layer of a trial's recipe costs, and keep the worst in float."""
-    check_writable(json_file)
-    study = lab.wait(lab.start_sensitivity(trial), _show_progress())
-    _show_layers(study.id, json_file)
-    option, parent, added = "wide" if wide else "keep_float", str(study.spec.about["study"]), list[str]()
-    if keep_float:
-        added += lab.raise_layers(study.id, keep_float, option)
-    if mix:
-        added += lab.mixed_precision(study.id, mix, option)
-    if added:
-        lab.wait(parent, _show_progress())
-        _report(parent, None)
-
-
-def _show_layers(study_id: str, json_file: Path | None) -> None:
-    from lab.plots.sensitivity import sensitivity_json, sensitivity_rows
-
-    found = lab.sensitivity(study_id)
-    if json_file is not None:
-        write({"study": study_id, **sensitivity_json(found)}, json_file)
-    if str(json_file) == "-":
-        return
-    rows = sensitivity_rows(found)
-    print(f"study {study_id}: what each layer costs, the most harmful first")
-    table(list(rows[0]) if rows else [], [[str(v) for v in row.values()] for row in rows])
-
-
-def explain(of: str, json_file: Path | None) -> None:
-    """Say why a trial, or each trial of a study, is not faster or not smaller."""
-    check_writable(json_file)
-    if "-" in of:
-        found = {of: lab.explain(of)}
-        value: dict[str, Any] = {"trial": of, "explanations": [asdict(f) for f in found[of]]}
-    else:
-        from lab.explaining import summary
-
-        found = lab.explanations(of)
-        value = {"study": of, **summary(lab.trials(of), found),
-                 "explanations": {id_: [asdict(f) for f in findings] for id_, findings in found.items()}}  # fmt: skip
-    if json_file is not None:
-        write(value, json_file)
-    if str(json_file) != "-":
-        _print_findings(value)
-
-
-def _print_findings(value: dict[str, Any]) -> None:
-    if "trial" in value:
-        for f in value["explanations"]:
-            print(f"{f['about']}, {100 * f['share']:.0f} %: {f['text']}\n  {f['remedy']}")
-        return None if value["explanations"] else print("No rule found anything.")
-    from lab.registry import rules
-
-    table(["trials", "rule", "reason"], [[str(n), id_, rules()[id_].title] for id_, n in value["rules"].items()])
-    print(f"{value['not_faster']} trials are not faster than the float model, {value['not_smaller']} not smaller")
-    for t in value["unexplained"]:
-        print(f"unexplained: {t['trial']} {t['name']} ({t['about']})")
-    return None
-
-
-def scaling(trial: str, threads: str | None, batch: str | None, json_file: Path | None) -> None:
-    """Measure a trial and its float baseline with more threads, and with more items a call."""
-    check_writable(json_file)
-    tried = _numbers(threads, "--threads"), _numbers(batch, "--batch")
-    study = lab.wait(lab.start_scaling(trial, *tried), _show_progress())
-    from lab.plots.scaling import scaling_json, scaling_rows, scaling_texts
-
-    found = lab.scaling(study.id)
-    if json_file is not None:
-        write({"study": study.id, **scaling_json(found)}, json_file)
-    if str(json_file) != "-":
-        rows = scaling_rows(found)
-        print(f"study {study.id}: threads and batches")
-        table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
-        print("\n".join(scaling_texts(found)))
-    if not any(curve.points for curve in found.curves):
-        raise LabError(
-            f"Nothing could be measured in study {study.id}",
-            given=next((f[1] for c in found.curves for f in c.failed), ""),
-        )
-
-
-def _numbers(text: str | None, option: str) -> list[int] | None:
-    """ "1,2,8" as numbers.
-
-    Raises:
-        UsageError: it is no such list.
-    """
-    try:
-        return None if text is None else [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise UsageError(f"{option} takes whole numbers", allowed="such as 1,2,4", given=text) from error
+    report(study, json_file)
 
 
 def studies() -> None:
@@ -316,8 +233,8 @@ def resume(study: str, json_file: Path | None) -> None:
     """Run again what failed, was cancelled or is missing."""
     check_writable(json_file)
     lab.resume(study)
-    lab.wait(study, _show_progress())
-    _report(study, json_file)
+    lab.wait(study, show_progress())
+    report(study, json_file)
 
 
 def cancel(study: str) -> None:
@@ -365,92 +282,6 @@ def doctor(repeat: int, json_file: Path | None) -> None:
         print(*doctor_lines(found.checks), sep="\n")
 
 
-def _show_progress() -> Callable[[Any], None]:
-    def say(p: Any) -> None:
-        left = f", about {p.seconds_left:.0f} s left" if p.seconds_left is not None else ""
-        print(f"  {p.done}/{p.total} trials, {p.stage}{left}", file=sys.stderr)
-
-    return say
-
-
-def _report(study_id: str, json_file: Path | None) -> None:
-    value = lab.result_json(study_id)
-    if json_file is not None:
-        write(value, json_file)
-    if str(json_file) != "-":
-        _print_study(value)
-    if value["study"]["error"] or not any(t["state"] == "complete" for t in value["trials"]):
-        reason = value["study"]["error"] or next(
-            (t["error"] for t in value["trials"] if t["error"]), {"message": "no trial ran"}
-        )
-        raise LabError(f"Nothing could be run in study {study_id}", given=reason["message"])
-
-
-def _print_study(value: dict[str, Any]) -> None:
-    print(f"study {value['study']['id']}  {value['study']['model']}  {value['study']['state']}")
-    rows, primary = [], value["study"]["spec"]["objectives"][0]["metric"]
-    for t in value["trials"]:
-        numbers = [
-            _value(t["measurements"], m)
-            for m in (primary, "size_bytes", "download_bytes", "latency_s", "peak_rss_bytes")
-        ]
-        note = t["error"]["message"][:100] if t["error"] else "cached" if t["cached"] else ""
-        rows.append(
-            [
-                "*" if t["id"] in value["front"] else "~" if t["id"] in value["ties"] else "",
-                t["id"],
-                t["name"],
-                _target_text(t["target"]),
-                t["state"],
-                *numbers,
-                note,
-            ]
-        )
-    table(["front", "trial", "recipe", "target", "state", primary, "size", "download", "latency", "memory", ""], rows)
-    for line in _remarks(value["study"]["id"]):
-        print(line)
-
-
-def _target_text(target: dict[str, Any]) -> str:
-    """The runtime, its threads, and what else is not at its default."""
-    runtime = lab.available_runtimes().get(target["runtime"])
-    usual = {o.id: o.default for o in runtime.options if o.id != "threads"} if runtime else {}
-    return f"{target['runtime']}" + "".join(
-        f" {k}={v}" for k, v in target.items() if k != "runtime" and usual.get(k) != v
-    )
-
-
-FEW, MUCH = 5, 0.005
-
-
-def _remarks(study_id: str) -> list[str]:
-    """What the table does not tell: what measuring took, float answers that differ, threads without effect, other answers on
-    other processors."""
-    from lab.analysis.threads import without_effect
-    from lab.plots.differences import time_text
-    from lab.plots.elsewhere import elsewhere_texts
-
-    trials = {t.id: t for t in lab.trials(study_id)}
-    names = {id_: f"{t.name} on {_target_text(t.target.to_json())}" for id_, t in trials.items()}
-    unlike = [f"float answers differ: {names[p.first]} and {names[p.second]} agree on {100 * p.agreement.value:.2f} %"
-              for p in lab.float_agreement(study_id) if not p.faithful]  # fmt: skip
-    idle = without_effect(trials.values())
-    threads = [f"threads: more of them change nothing for {len(idle)} trials"] if idle else []
-    texts = list(dict.fromkeys(f"{t.name}: {text}" for t in trials.values() for text in elsewhere_texts(t, MUCH)))
-    more = [f"… and {len(texts) - FEW} more that answer otherwise on other processors"] if len(texts) > FEW else []
-    took = time_text(list(trials.values()), lab.measuring_seconds(study_id))
-    return [*([took] if took else []), *unlike, *threads, *texts[:FEW], *more]
-
-
-def _value(measurements: Any, metric: str) -> str:
-    from lab.plots.formats import value
-
-    if metric not in measurements:
-        return ""
-    m = measurements[metric]
-    return value(m["value"] if isinstance(m, dict) else m.value, m["unit"] if isinstance(m, dict) else m.unit)
-
-
 # --- the arguments of each command -------------------------------------------------------------------------------------
 
 
@@ -463,23 +294,13 @@ def _dataset_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--fetch", metavar="ID", help="first download the files of a data set that comes from the net")
 
 
-def _writes_json(p: argparse.ArgumentParser) -> None:
-    p.add_argument(
-        "--json",
-        dest="json_file",
-        type=Path,
-        metavar="FILE",
-        help="also write the result as JSON ('-': only that, to standard output)",
-    )
-
-
 def _of_study(p: argparse.ArgumentParser) -> None:
     p.add_argument("study", help="id of a study, as `studies` lists them")
 
 
 def _study_and_json(p: argparse.ArgumentParser) -> None:
     _of_study(p)
-    _writes_json(p)
+    writes_json(p)
 
 
 def _sweep_arguments(p: argparse.ArgumentParser) -> None:
@@ -496,22 +317,7 @@ def _sweep_arguments(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--title", default="", help="a name for the study")
     p.add_argument("--remeasure", action="store_true", help="measure latency and memory again, though they are known")
-    _writes_json(p)
-
-
-def _explain_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("of", metavar="TRIAL_or_STUDY", help="id of a trial or of a study")
-    _writes_json(p)
-
-
-def _sensitivity_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("trial", help="id of a trial whose recipe lets layers be chosen, as `show` lists them")
-    p.add_argument("--mix", type=int, default=0, metavar="N", help="then add N recipes of mixed precision to its study")
-    p.add_argument(
-        "--keep-float", nargs="+", metavar="LAYER", help="then add the recipe with these layers kept in float"
-    )
-    p.add_argument("--wide", action="store_true", help="raise layers to 16-bit activations instead of float")
-    _writes_json(p)
+    writes_json(p)
 
 
 def _doctor_arguments(p: argparse.ArgumentParser) -> None:
@@ -522,7 +328,7 @@ def _doctor_arguments(p: argparse.ArgumentParser) -> None:
         metavar="N",
         help="comparisons whose answer is known (default 3); 40 tell a rate, in some minutes",
     )
-    _writes_json(p)
+    writes_json(p)
 
 
 def _positive(text: str) -> int:
@@ -530,13 +336,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return number
-
-
-def _scaling_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("trial", help="id of a trial, as `show` lists them")
-    p.add_argument("--threads", metavar="N,N", help="numbers of threads (default: powers of two up to the cores)")
-    p.add_argument("--batch", metavar="N,N", help="items a call (default: 1,2,4,8,16,32)")
-    _writes_json(p)
 
 
 def _export_arguments(p: argparse.ArgumentParser) -> None:
@@ -580,6 +379,6 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
-    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: _sensitivity_arguments, scaling: _scaling_arguments, compare: compare_arguments, profile: profile_arguments, explain: _explain_arguments, studies: lambda p: None,
+    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: sensitivity_arguments, scaling: scaling_arguments, compare: compare_arguments, profile: profile_arguments, explain: explain_arguments, studies: lambda p: None,
     resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, doctor: _doctor_arguments, serve: _serve_arguments,
 }  # fmt: skip

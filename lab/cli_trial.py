@@ -1,15 +1,16 @@
-"""Commands about one trial: how it differs from another one, and where its time and its bytes go."""
+"""Commands about one trial: how it differs from another one, where its time and its bytes go, why, which layers cost what, how it scales."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import lab
 from lab.analysis.front import baseline_of
-from lab.cli_output import check_writable, table, write
-from lab.errors import UsageError
+from lab.cli_output import check_writable, report, show_progress, table, write, writes_json
+from lab.errors import LabError, UsageError
 from lab.store import records
 
 
@@ -39,7 +40,7 @@ def compare_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of `compare`."""
     p.add_argument("trial", help="id of a trial, as `show` lists it")
     p.add_argument("other", nargs="?", help="id of another one (default: its float baseline)")
-    _json(p)
+    writes_json(p)
 
 
 def profile(trial: str, json_file: Path | None) -> None:
@@ -75,8 +76,123 @@ def profile(trial: str, json_file: Path | None) -> None:
 def profile_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of `profile`."""
     p.add_argument("trial", help="id of a trial, as `show` lists it")
-    _json(p)
+    writes_json(p)
 
 
-def _json(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--json", dest="json_file", type=Path, metavar="FILE", help="write JSON; - prints it instead")
+def sensitivity(trial: str, mix: int, wide: bool, keep_float: list[str] | None, json_file: Path | None) -> None:
+    """Find out what each layer of a trial's recipe costs, and keep the worst in float."""
+    check_writable(json_file)
+    study = lab.wait(lab.start_sensitivity(trial), show_progress())
+    _show_layers(study.id, json_file)
+    option, parent, added = "wide" if wide else "keep_float", str(study.spec.about["study"]), list[str]()
+    if keep_float:
+        added += lab.raise_layers(study.id, keep_float, option)
+    if mix:
+        added += lab.mixed_precision(study.id, mix, option)
+    if added:
+        lab.wait(parent, show_progress())
+        report(parent, None)
+
+
+def _show_layers(study_id: str, json_file: Path | None) -> None:
+    from lab.plots.sensitivity import sensitivity_json, sensitivity_rows
+
+    found = lab.sensitivity(study_id)
+    if json_file is not None:
+        write({"study": study_id, **sensitivity_json(found)}, json_file)
+    if str(json_file) == "-":
+        return
+    rows = sensitivity_rows(found)
+    print(f"study {study_id}: what each layer costs, the most harmful first")
+    table(list(rows[0]) if rows else [], [[str(v) for v in row.values()] for row in rows])
+
+
+def explain(of: str, json_file: Path | None) -> None:
+    """Say why a trial, or each trial of a study, is not faster or not smaller."""
+    check_writable(json_file)
+    if "-" in of:
+        found = {of: lab.explain(of)}
+        value: dict[str, Any] = {"trial": of, "explanations": [asdict(f) for f in found[of]]}
+    else:
+        from lab.explaining import summary
+
+        found = lab.explanations(of)
+        value = {"study": of, **summary(lab.trials(of), found),
+                 "explanations": {id_: [asdict(f) for f in findings] for id_, findings in found.items()}}  # fmt: skip
+    if json_file is not None:
+        write(value, json_file)
+    if str(json_file) != "-":
+        _print_findings(value)
+
+
+def _print_findings(value: dict[str, Any]) -> None:
+    if "trial" in value:
+        for f in value["explanations"]:
+            print(f"{f['about']}, {100 * f['share']:.0f} %: {f['text']}\n  {f['remedy']}")
+        return None if value["explanations"] else print("No rule found anything.")
+    from lab.registry import rules
+
+    table(["trials", "rule", "reason"], [[str(n), id_, rules()[id_].title] for id_, n in value["rules"].items()])
+    print(f"{value['not_faster']} trials are not faster than the float model, {value['not_smaller']} not smaller")
+    for t in value["unexplained"]:
+        print(f"unexplained: {t['trial']} {t['name']} ({t['about']})")
+    return None
+
+
+def scaling(trial: str, threads: str | None, batch: str | None, json_file: Path | None) -> None:
+    """Measure a trial and its float baseline with more threads, and with more items a call."""
+    check_writable(json_file)
+    tried = _numbers(threads, "--threads"), _numbers(batch, "--batch")
+    study = lab.wait(lab.start_scaling(trial, *tried), show_progress())
+    from lab.plots.scaling import scaling_json, scaling_rows, scaling_texts
+
+    found = lab.scaling(study.id)
+    if json_file is not None:
+        write({"study": study.id, **scaling_json(found)}, json_file)
+    if str(json_file) != "-":
+        rows = scaling_rows(found)
+        print(f"study {study.id}: threads and batches")
+        table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
+        print("\n".join(scaling_texts(found)))
+    if not any(curve.points for curve in found.curves):
+        raise LabError(
+            f"Nothing could be measured in study {study.id}",
+            given=next((f[1] for c in found.curves for f in c.failed), ""),
+        )
+
+
+def _numbers(text: str | None, option: str) -> list[int] | None:
+    """ "1,2,8" as numbers.
+
+    Raises:
+        UsageError: it is no such list.
+    """
+    try:
+        return None if text is None else [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UsageError(f"{option} takes whole numbers", allowed="such as 1,2,4", given=text) from error
+
+
+def explain_arguments(p: argparse.ArgumentParser) -> None:
+    """Arguments of `explain`."""
+    p.add_argument("of", metavar="TRIAL_or_STUDY", help="id of a trial or of a study")
+    writes_json(p)
+
+
+def sensitivity_arguments(p: argparse.ArgumentParser) -> None:
+    """Arguments of `sensitivity`."""
+    p.add_argument("trial", help="id of a trial whose recipe lets layers be chosen, as `show` lists them")
+    p.add_argument("--mix", type=int, default=0, metavar="N", help="then add N recipes of mixed precision to its study")
+    p.add_argument(
+        "--keep-float", nargs="+", metavar="LAYER", help="then add the recipe with these layers kept in float"
+    )
+    p.add_argument("--wide", action="store_true", help="raise layers to 16-bit activations instead of float")
+    writes_json(p)
+
+
+def scaling_arguments(p: argparse.ArgumentParser) -> None:
+    """Arguments of `scaling`."""
+    p.add_argument("trial", help="id of a trial, as `show` lists them")
+    p.add_argument("--threads", metavar="N,N", help="numbers of threads (default: powers of two up to the cores)")
+    p.add_argument("--batch", metavar="N,N", help="items a call (default: 1,2,4,8,16,32)")
+    writes_json(p)

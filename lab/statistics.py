@@ -21,6 +21,8 @@ Z95 = 1.959963984540054
 ERROR = 0.01
 """p-value below which two numbers are said to differ. Intervals are 95 % ones; a verdict is asked to be surer, since whoever looks at
 enough pairs at 5 % sees differences between a file and its copy."""
+FEWEST_PAIRS = 8
+"""Pairs from which a signed-rank test can reach ERROR: its smallest p-value is 2 / 2^n."""
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:

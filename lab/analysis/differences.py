@@ -21,8 +21,6 @@ from lab.types import Trial
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FEWEST_PAIRS = 8
-"""Rounds in common from which the signed-rank test can tell anything at 1 %."""
 LATENCY = "latency_s"
 
 
@@ -91,7 +89,7 @@ def _by_rounds(trial: Trial, other: Trial) -> Difference | None:
     mine, theirs = (t.details.get("timing") or {} for t in (trial, other))
     if not mine or not theirs or trial.environment != other.environment:
         return None
-    if mine["session"] == theirs["session"] and len(pairs := _pairs(mine, theirs)) >= FEWEST_PAIRS:
+    if mine["session"] == theirs["session"] and len(pairs := _pairs(mine, theirs)) >= statistics.FEWEST_PAIRS:
         found, test = statistics.paired_ratio([b for _, b in pairs], [a for a, _ in pairs]), "paired rounds"
     elif min(len(mine["medians_s"]), len(theirs["medians_s"])) > 1:
         found, test = statistics.unpaired_ratio(theirs["medians_s"], mine["medians_s"]), "separate rounds"

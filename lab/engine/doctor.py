@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import platform
 import shutil
 import threading
@@ -23,6 +22,7 @@ from lab.engine.roofline import measured_roofline, run_module
 from lab.errors import LabError
 from lab.evidence import Roofline
 from lab.measure.check import Check
+from lab.measure.conditions import usable_cores
 from lab.measure.environment import fingerprint
 from lab.measure.roofline import blas_environment, to_json
 from lab.store import records
@@ -99,10 +99,7 @@ def self_test(repeat: int = REPEAT) -> SelfTest:
 
 
 def _tested(repeat: int, workdir: Path) -> SelfTest:
-    start, cores = (
-        time.monotonic(),
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-    )
+    start, cores = time.monotonic(), len(usable_cores())
     answer = run_module("lab.measure.doctor", [str(repeat)], workdir, blas_environment(1), LIMIT_S + EACH_S * repeat)
     measured = [Check.from_json(c) for c in answer["checks"]]
     rooflines = tuple(measured_roofline(n) for n in sorted({1, cores}))

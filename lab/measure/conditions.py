@@ -28,7 +28,7 @@ def conditions(sys: Path = SYS, proc: Path = PROC) -> dict[str, Any]:
     ]
     slowed = [n for cpu in cpus if (n := _number(cpu / "thermal_throttle/core_throttle_count")) is not None]
     return {
-        "load": _load(proc), "cores": _affinity(), "clock_hz": clocks or None,
+        "load": _load(proc), "cores": usable_cores(), "clock_hz": clocks or None,
         "governor": _text(sys / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "temperature_c": max(zones, default=None), "throttled": sum(slowed) if slowed else None,
     }  # fmt: skip
@@ -39,8 +39,9 @@ def _load(proc: Path) -> float | None:
     return float(text.split()[0]) if text else None
 
 
-def _affinity() -> list[int] | None:
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+def usable_cores() -> list[int]:
+    """Numbers of the cores that this process may use; all of them where the system has no affinity."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def _text(path: Path) -> str | None:

@@ -6,7 +6,6 @@ A check is a function without arguments that returns a `Check`; to add one, name
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from lab.measure import doctor_machine as machine
 from lab.measure.check import Check, Group
+from lab.measure.conditions import usable_cores
 from lab.measure.doctor_timing import timing_checks
 from lab.measure.parent import die_with_parent
 
@@ -22,7 +22,7 @@ Run = Callable[[], Check]
 
 def groups(repeat: int) -> tuple[tuple[Group, tuple[Run, ...]], ...]:
     """Every check under its group, in the order in which they run: first what our own work would change."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(usable_cores())
     *timing, threads = timing_checks(repeat, cores)
     return (
         ("machine", (machine.contention, machine.pressure, machine.affinity, machine.virtual_machine, machine.clock,

@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.machines._cpus import DOT_PRODUCTS, saturates
 from lab.measure.check import Check
-from lab.measure.conditions import conditions
+from lab.measure.conditions import conditions, usable_cores
 from lab.measure.energy import why_not, zones
 from lab.measure.environment import FEATURES
 
@@ -160,7 +160,7 @@ def energy(root: Path = ROOT) -> Check:
 def affinity(root: Path = ROOT) -> Check:
     """How many cores this process may use."""
     online = len(list(root.glob("sys/devices/system/cpu/cpu[0-9]*"))) or os.cpu_count() or 1
-    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else online
+    mine = len(usable_cores())
     limit = cpu_limit(root)
     figures = {"cores": online, "allowed": mine, "limit": limit}
     if limit is not None and limit < mine:

@@ -18,14 +18,13 @@ from lab.measure import doctor_models
 from lab.measure.check import Check
 from lab.measure.gate import pace_s
 from lab.measure.rounds import Protocol, samples_by_round, time_rounds
-from lab.statistics import ERROR, Ratio, paired_ratio
+from lab.statistics import ERROR, FEWEST_PAIRS, Ratio, paired_ratio
 from lab.types import StudySpec
 
 SLOW_READING_S = 1e-6
 WATCH_S, WINDOW_S, UNSTEADY = 2.0, 0.05, 0.10
 SLOWER, HARD_TO_SEE, CALLS = 0.05, 0.05, 40
-POWER, MANY, FEWEST_PAIRS = 0.8, 10, 8
-"""With fewer than eight pairs no signed-rank test can reach 1 %."""
+POWER, MANY = 0.8, 10
 Call = Callable[[], Any]
 
 

@@ -8,7 +8,6 @@ show that it is luck. So it is drawn again in each round, and a round is what in
 from __future__ import annotations
 
 import gc
-import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from lab.lazy import np
+from lab.measure.conditions import usable_cores
 from lab.measure.energy import Counter
 from lab.measure.forked import forked
 from lab.measure.gate import Watch, disturbances
@@ -183,6 +183,6 @@ def _timed(call: Call, n: int) -> list[float]:
 
 
 def _mark(turns: Sequence[dict[str, Any]], threads: int) -> None:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(usable_cores())
     for turn, by in zip(turns, disturbances(turns, threads, cores) if turns else (), strict=True):
         turn["disturbed"], turn["contended"] = by, bool(by)
