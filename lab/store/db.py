@@ -7,7 +7,9 @@ loses writes to "database is locked") behind a lock file (SQLite before 3.51.3 c
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -25,6 +27,7 @@ MIGRATION_LOCK = 0x1AC
 MIGRATIONS = Path(__file__).parent / "migrations"
 FULL = ("disk is full", "disk i/o", "no space left")  # SQLite's two ways to say it, and PostgreSQL's
 _process_lock = threading.RLock()
+BUSY_S = 30
 
 
 def database_url() -> str:
@@ -40,7 +43,7 @@ def engine() -> Engine:
 
 @cache
 def _engine(url: str) -> Engine:
-    made = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+    made = create_engine(url, connect_args={"timeout": BUSY_S} if url.startswith("sqlite") else {})
     if made.dialect.name == "sqlite":
         event.listen(made, "connect", _configure_sqlite)
         event.listen(made, "begin", _begin_sqlite)
@@ -50,8 +53,22 @@ def _engine(url: str) -> Engine:
 
 def _configure_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={1000 * BUSY_S}", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _use_wal(connection)
+
+
+def _use_wal(connection: Any) -> None:
+    """SQLite does not wait for others when it changes the journal: whoever opens a new store second has to try again."""
+    end = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:
