@@ -40,8 +40,11 @@ def latency_info(rounds: Sequence[Mapping[str, Any]], latency: Measurement | Non
     divisor, suffix = formats.axis_scale("s", [s for r in rounds for s in r["samples"]])
     kinds: dict[str, list[tuple[int, float]]] = {"calm": [], "contended": [], "warmup": []}
     starts, run = [], 0
-    for entry in rounds:
-        starts.append(run)
+    last = object()
+    for number, entry in enumerate(rounds):
+        if entry.get("round", number) != last:  # the turns of a round belong together
+            starts.append(run)
+        last = entry.get("round", number)
         timed = "contended" if entry.get("contended") else "calm"
         labelled = [*(("warmup", s) for s in entry.get("warmup", ())), *((timed, s) for s in entry["samples"])]
         for kind, seconds in labelled:

@@ -33,3 +33,4 @@ def test_turns_of_a_round_are_told_apart_from_rounds() -> None:
         latency_info(turns).note
         == "30 timed runs in 6 turns of 3 rounds, 6 warm-up runs not counted; disturbed and left out: 1 turn"
     )
+    assert latency_info(turns).starts == (0, 12, 24)
