@@ -21,9 +21,6 @@ EXPORTED = (
 )  # fmt: skip
 
 
-SUBMODULES_WIN = ("metrics", "datasets")
-
-
 def __getattr__(name: str) -> Any:
     if name not in EXPORTED:
         raise AttributeError(f"module 'lab' has no attribute {name!r}")

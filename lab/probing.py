@@ -12,7 +12,6 @@ from lab.analysis.sensitivity import KIND, REST, Group, changed
 from lab.engine import keys
 from lab.errors import LabError, UsageError
 from lab.formats.choosing import KEEP_FLOAT, ONLY
-from lab.plugs import Technique
 from lab.store import records
 from lab.store.blobs import sha256_of
 from lab.store.data import data_digest
@@ -31,10 +30,6 @@ def _options(technique: str) -> set[str]:
     """None of a technique that this lab does not have: the study may come from another one."""
     known = registry.techniques().get(technique)
     return {o.id for o in known.options} if known else set()
-
-
-def _technique(id_: str) -> Technique:
-    return registry.technique(id_)
 
 
 def sensitivity_spec(trial: Trial, spec: StudySpec, card: ModelCard) -> StudySpec:
