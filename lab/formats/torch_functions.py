@@ -23,8 +23,11 @@ _LONGEST = {"layer_norm": 5, "batch_norm": 9}
 """Arguments that the Python function takes, where ATen has one more, about cuDNN."""
 
 
-def as_functions(program: Any) -> Any:
+def as_functions(program: Any, *, dropouts: bool = False) -> Any:
     """The program as a GraphModule with one input, nodes named as in `program.module()`; its weights are shared with it.
+
+    Args:
+        dropouts: keeps those that only work in training, for who trains it.
 
     Raises:
         InvalidFile: an operator of the program has no Python function.
@@ -38,7 +41,7 @@ def as_functions(program: Any) -> Any:
         if node.op == "output":
             node.args = (_the_only(node.args[0]),)
         elif node.op == "call_function":
-            _translate(model.graph, node)
+            _translate(model.graph, node, dropouts)
         elif node.op == "call_module":  # the checks of the input's shape
             model.graph.erase_node(node)
     return cleaned(model)
@@ -58,11 +61,11 @@ def _the_only(outputs: Any) -> Any:
     return outputs[0] if isinstance(outputs, tuple | list) else outputs
 
 
-def _translate(graph: Any, node: Any) -> None:
+def _translate(graph: Any, node: Any, dropouts: bool) -> None:
     name = _name(node.target)
     if name in _CHECKS:
         graph.erase_node(node)
-    elif name in _SAME or (name in _DROPOUTS and not node.args[2]):
+    elif name in _SAME or (name in _DROPOUTS and not node.args[2] and not dropouts):
         node.replace_all_uses_with(node.args[0])
         graph.erase_node(node)
     elif name in _METHODS:
