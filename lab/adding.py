@@ -148,7 +148,7 @@ def _convert(
         "card": card.to_json(),
         "data": data,
     }
-    answer = POOLS.run(technique.toolchain, jobs.build, request, technique.timeout_s, lambda: False)
+    answer = POOLS.run(technique.pool, jobs.build, request, technique.timeout_s, lambda: False)
     try:
         if "error" in answer:
             raise InvalidFile(

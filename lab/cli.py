@@ -127,7 +127,7 @@ def _dataset_json(d: Any, here: bool) -> dict[str, Any]:
 
 def _technique_json(t: Any) -> dict[str, Any]:
     return {"id": t.id, "title": t.title, "help": t.help, "accepts": list(t.accepts), "produces": t.produces, "conversion": t.conversion,
-            "toolchain": t.toolchain, "requires": list(t.requires), "missing": t.missing, "needs_calibration": t.needs_calibration,
+            "toolchain": t.toolchain, "requires": list(t.requires), "missing": t.missing, "needs_calibration": t.needs_calibration, "trains": t.trains,
             "presets": list(t.presets), "options": [o.to_json() for o in t.options]}  # fmt: skip
 
 

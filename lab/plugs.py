@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from lab.errors import MissingPackage
+from lab.errors import InvalidFile, MissingPackage
 from lab.evidence import Anatomy, Finding, Profile, Roofline
 from lab.lazy import np
 from lab.options import Option
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 else:
     Array = Any
 Toolchain = Literal["light", "nncf", "torch", "tensorflow"]
+"""What a job's process has loaded; what trains has processes of its own, "torch_training" and "tensorflow_training"."""
 
 
 @cache
@@ -43,6 +44,38 @@ _MODULES = {"scikit-learn": "sklearn"}
 
 
 @dataclass(frozen=True)
+class TrainingSet:
+    """What a technique may learn from; nothing of it is in the test set.
+
+    Attributes:
+        x: training items as the model takes them, shape (n, *card.input.shape); y: their truth.
+        x_check, y_check: items held out, to see how a training goes.
+        learns: what answers are compared with: class numbers, the inputs themselves, or values.
+        source: where the items are from, in words.
+        augment: batch of items -> the batch, varied, as the framework's tensors; how the model was trained at first.
+        smoothing: share of the truth that is spread over all classes.
+    """
+
+    x: Array
+    y: Array
+    x_check: Array
+    y_check: Array
+    learns: Literal["classes", "inputs", "values"] = "classes"
+    source: str = "training set"
+    augment: Callable[[Any], Any] | None = None
+    smoothing: float = 0.0
+
+
+def no_training() -> TrainingSet:
+    """Stands where nothing may train.
+
+    Raises:
+        InvalidFile: always.
+    """
+    raise InvalidFile("There is nothing to train on", remedy="Mark the technique with trains=True")
+
+
+@dataclass(frozen=True)
 class Context:
     """What a technique may use besides its source file.
 
@@ -53,6 +86,9 @@ class Context:
             the step's options `calibration_seed` and `calibration_source`; the same ones each time.
         labelled: n -> (x, y), calibration items with their truth, for techniques that watch the task's own metric.
         note: keeps a fact about the job under a name; it is shown on the trial.
+        training: () -> what may be learnt from; for techniques that are marked with `trains`.
+        checkpoint: a folder that outlives the process, the same one each time the job is tried; None where nothing is kept.
+        tell: shows a training's curve while it runs, see `lab.finetuning.loop.Course`.
     """
 
     workdir: Path
@@ -60,6 +96,9 @@ class Context:
     calibration: Callable[[int], Array]
     labelled: Callable[[int], tuple[Array, Array]]
     note: Callable[[str, Any], None] = lambda name, value: None
+    training: Callable[[], TrainingSet] = no_training
+    checkpoint: Path | None = None
+    tell: Callable[[Mapping[str, Any]], None] = lambda curve: None
 
 
 @dataclass(frozen=True)
@@ -77,7 +116,7 @@ class Technique:
         valid: params -> False for combinations that a grid skips because they mean the same as another one.
         extra: preset -> further settings that it tries one by one, where the whole grid would be too large: what is not named
             is at its default.
-        tasks: tasks it applies to; empty means all.
+        trains: True where it learns from the training set: it has processes of its own, may take hours, and shows a curve.
         typical_s: seconds it takes as a rule; a first guess until the store knows better.
     """
 
@@ -94,6 +133,7 @@ class Technique:
     conversion: bool = False
     only_first: bool = False
     needs_calibration: bool = False
+    trains: bool = False
     presets: tuple[str, ...] = ("quick", "standard", "full")
     valid: Callable[[Mapping[str, Any]], bool] = lambda params: True
     extra: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
@@ -105,6 +145,11 @@ class Technique:
     def missing(self) -> str | None:
         """The package that must be installed first, or None."""
         return missing_package(self.requires)
+
+    @property
+    def pool(self) -> str:
+        """The processes that it runs in."""
+        return f"{self.toolchain}_training" if self.trains else self.toolchain
 
 
 @dataclass(frozen=True)
@@ -334,6 +379,7 @@ class Task:
         labels: whether the truth is class numbers, one an item, or values of any shape.
         answers: (outputs, inputs) -> what is compared with the truth: class numbers, scores, values; shape (items, …).
         misfit: (outputs, labels, inputs) -> what outputs must be like, where they are not; "" where they fit.
+        learns: what a model is trained to answer: the labels, or the inputs themselves.
     """
 
     id: str
@@ -345,6 +391,7 @@ class Task:
     answers: Callable[[Array, Array], Array]
     labels: Literal["classes", "values"] = "classes"
     misfit: Callable[[Array, Array, Array], str] = lambda outputs, labels, inputs: ""
+    learns: Literal["labels", "inputs"] = "labels"
 
 
 def arrays_digest(arrays: Mapping[str, Array]) -> str:

@@ -224,14 +224,16 @@ def _map(s: Any, name: bytes, index: int) -> Any:
 
 def context(workdir: Path, channels_first: bool = False) -> Any:
     """What a technique gets, with random calibration items."""
-    from lab.plugs import Context
+    from lab.plugs import Context, TrainingSet
     from lab.types import InputSpec, ModelCard
 
     spec = InputSpec((CHANNELS, SIDE, SIDE) if channels_first else (SIDE, SIDE, CHANNELS))
     card = ModelCard("tiny", "Tiny", "classification", "none", "onnx", "", spec, "none")
     workdir.mkdir(parents=True, exist_ok=True)
     x = items(512, seed=2, channels_first=channels_first)
-    return Context(workdir, card, lambda n: x[:n], lambda n: (x[:n], np.arange(len(x))[:n] % CLASSES))
+    y = np.arange(len(x)) % CLASSES
+    learnt = TrainingSet(x[:384], y[:384], x[384:], y[384:])
+    return Context(workdir, card, lambda n: x[:n], lambda n: (x[:n], y[:n]), training=lambda: learnt)
 
 
 def apply(technique: str, source: Path, workdir: Path, **params: Any) -> Path:

@@ -60,6 +60,6 @@ def _seconds(builds: list[str], trials: int) -> float:
     if not builds and not trials:
         return 0.3
     steps, results = records.step_seconds(), {**GUESS_S, **records.result_seconds()}
-    start = sum(START_S[toolchain] for toolchain in {registry.technique(b).toolchain for b in builds})
+    start = sum(START_S[toolchain] for toolchain in {registry.technique(b).pool for b in builds})
     build = sum(steps.get(b, registry.technique(b).typical_s) for b in builds)
     return 2.0 + start + build / slots() + trials * (results["evaluate"] / slots() + results["measure"])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from lab import registry
 from lab.analysis.differences import pack
 from lab.engine.calibration import Calibration
+from lab.engine.curves import teller, told
 from lab.engine.elsewhere import elsewhere
+from lab.engine.training_data import training_set
 from lab.errors import InvalidFile
 from lab.formats.feeding import as_input, run_all
 from lab.lazy import np
@@ -29,10 +31,10 @@ def build(request: Mapping[str, Any]) -> dict[str, Any]:
     """Apply one technique.
 
     Args:
-        request: {"technique", "params", "source", "card", "data", "workdir"}.
+        request: {"technique", "params", "source", "card", "data", "checkpoint", "workdir"}; "checkpoint" is a folder, None for none.
 
     Returns:
-        {"file", "format", "notes", "inspection"}.
+        {"file", "format", "notes", "inspection", "curves"}.
     """
     from lab.formats.inspect import inspect
 
@@ -46,13 +48,22 @@ def build(request: Mapping[str, Any]) -> dict[str, Any]:
         "format": technique.produces,
         "notes": notes,
         "inspection": inspect(file, technique.produces),
+        "curves": told(Path(request["workdir"])),
     }
 
 
 def _context(request: Mapping[str, Any], technique: Technique, notes: dict[str, Any]) -> Context:
-    card = ModelCard.from_json(request["card"])
+    card, workdir = ModelCard.from_json(request["card"]), Path(request["workdir"])
     items = Calibration(Path(request["data"]), card, request["params"], notes.__setitem__)
-    return Context(Path(request["workdir"]), card, items.inputs, items.labelled, notes.__setitem__)
+    usual = Context(workdir, card, items.inputs, items.labelled, notes.__setitem__)
+    if not technique.trains:
+        return usual
+    checkpoint = Path(request["checkpoint"]) if request.get("checkpoint") else None
+    if checkpoint:
+        checkpoint.mkdir(parents=True, exist_ok=True)
+    return replace(
+        usual, training=lambda: training_set(Path(request["data"]), card), checkpoint=checkpoint, tell=teller(workdir)
+    )
 
 
 def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from lab import registry
 from lab.engine import elsewhere
 from lab.formats.anatomy import VERSION as ANATOMY_VERSION
+from lab.store.data import FROM_DISK
 from lab.types import ModelCard, Step, StudySpec, Target, digest_of
 
 PROTOCOL = ("rounds", "runs", "turn_s", "precision", "budget_s", "seed")
@@ -20,8 +21,16 @@ def step_key(source_sha256: str, steps: Sequence[Step], card: ModelCard, data_di
     """Key of the file that a chain of steps makes of a source file."""
     techniques = [registry.technique(step.technique) for step in steps]
     chain = [[t.id, t.version, dict(s.params)] for t, s in zip(techniques, steps, strict=True)]
-    calibrated = any(t.needs_calibration for t in techniques)
-    return digest_of(["step", source_sha256, chain, [data_digest, asdict(card.input)] if calibrated else None])
+    uses_data = any(t.needs_calibration or t.trains for t in techniques)
+    data = [data_digest, asdict(card.input)] if uses_data else None
+    return digest_of(
+        ["step", source_sha256, chain, data, *([_training_digest(card)] if any(t.trains for t in techniques) else ())]
+    )
+
+
+def _training_digest(card: ModelCard) -> str:
+    """Of the training set; what somebody brought is in the digest of the data already."""
+    return "" if card.dataset.startswith(FROM_DISK) else registry.dataset(card.dataset).training_digest
 
 
 def output_options(target: Target) -> dict[str, Any]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import os
 
 GUESS_S = {"evaluate": 1.0, "measure": 0.7}
-START_S = {"light": 0.0, "nncf": 2.0, "torch": 5.0, "tensorflow": 9.0}
+START_S = {
+    "light": 0.0,
+    "nncf": 2.0,
+    "torch": 5.0,
+    "tensorflow": 9.0,
+    "torch_training": 5.0,
+    "tensorflow_training": 9.0,
+}
+TRAINING_LIMIT_S = 24 * 3600.0
 """Seconds that a toolchain takes to import."""
 
 
@@ -30,6 +38,6 @@ HEAVY = ("nncf", "torch", "tensorflow")
 
 
 def workers_of(toolchain: str) -> int:
-    """Warm processes of a toolchain: one for each slot; of torch and tensorflow only one, since a second import costs more
-    than it brings."""
-    return slots() if toolchain in ("light", "nncf") else 1
+    """Warm processes of a toolchain: one for each slot; of torch and tensorflow only one where nothing trains, since a second
+    import costs more than it brings."""
+    return 1 if toolchain in ("torch", "tensorflow") else slots()

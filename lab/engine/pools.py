@@ -66,13 +66,20 @@ class Pools:
             self._pool(toolchain).schedule(worker.preload, args=(tuple(packages),))
 
     def run(
-        self, toolchain: str, body: Body, request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[], bool]
+        self,
+        toolchain: str,
+        body: Body,
+        request: Mapping[str, Any],
+        timeout_s: float,
+        cancelled: Callable[[], bool],
+        follow: Callable[[Path], None] = lambda workdir: None,
     ) -> dict[str, Any]:
         """Run a job to its end in a worker of the toolchain.
 
         Args:
             body: module-level function of `lab.engine.jobs`; its request gets a fresh "workdir".
             cancelled: asked every 0.1 s; True stops the worker.
+            follow: called every 0.1 s with the work folder, to see what the job writes there.
 
         Returns:
             the body's answer, or {"error": {...}}: a crash, a hang and a lack of memory are named; with "workdir", for `discard`.
@@ -84,7 +91,7 @@ class Pools:
         future = self._pool(toolchain).schedule(worker.run, args=arguments, timeout=timeout_s)
         answer: dict[str, Any]
         try:
-            answer = self._wait(future, cancelled)
+            answer = self._wait(future, cancelled, lambda: follow(workdir))
         except JobCancelled as error:
             answer = {"error": worker.error_json(error)}
         except FutureTimeout:
@@ -98,13 +105,14 @@ class Pools:
         return {**answer, "workdir": str(workdir)}
 
     @staticmethod
-    def _wait(future: Any, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    def _wait(future: Any, cancelled: Callable[[], bool], follow: Callable[[], None]) -> dict[str, Any]:
         while True:
             try:
                 return dict(future.result(timeout=POLL_S))
             except FutureTimeout:
                 if future.done():
                     return dict(future.result())
+                follow()
                 if cancelled():
                     future.cancel()
                     raise JobCancelled("The study was cancelled") from None

@@ -78,7 +78,7 @@ class StudyRun:
         }
         packages: dict[str, dict[str, None]] = {}
         for technique in map(registry.technique, sorted(missing) if "LAB_SCHEDULER" not in os.environ else ()):
-            packages.setdefault(technique.toolchain, {}).update(dict.fromkeys(technique.requires))
+            packages.setdefault(technique.pool, {}).update(dict.fromkeys(technique.requires))
         for toolchain in sorted(packages, key=lambda t: t == "light"):  # the longest import first
             POOLS.warm(toolchain, tuple(packages[toolchain]))
 
@@ -127,7 +127,7 @@ class StudyRun:
             tasks.build_task,
             request,
             before,
-            resources=_resources(technique.toolchain),
+            resources=_resources(technique.pool),
             priority=BUILD_PRIORITY,
             label=technique.id,
         )
@@ -196,6 +196,7 @@ class StudyRun:
                 "notes": outcome.get("notes", {}),
                 "build_s": outcome.get("seconds"),
                 "build_cached": bool(outcome.get("cached")),
+                **({"training": outcome["training"]} if outcome.get("training") else {}),
             }
             inspection = outcome.get("inspection", {})
             return [self._change(id_, state="running", artifact=Artifact(**outcome["artifact"]), environment=self.environment, details=details,

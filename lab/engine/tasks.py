@@ -10,15 +10,19 @@ import contextlib
 import json
 import os
 import platform
+import shutil
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lab import registry
 from lab.engine import jobs, keys
+from lab.engine.curves import Follower
+from lab.engine.limits import TRAINING_LIMIT_S
 from lab.engine.measuring import measure
 from lab.engine.pools import POOLS, discard
 from lab.engine.roofline import ensure_roofline
@@ -33,6 +37,7 @@ from lab.recipe import spec_from_json
 from lab.store import records
 from lab.store.blobs import keep
 from lab.store.data import load_array
+from lab.store.home import folder
 from lab.types import InputSpec, ModelCard, StudySpec, Target
 
 Outcome = dict[str, Any]
@@ -53,10 +58,13 @@ def build_task(request: Mapping[str, Any], before: Outcome) -> Outcome:
     technique = registry.technique(request["step"]["technique"])
 
     def work() -> Outcome:
+        checkpoint = folder("checkpoints") / request["key"]
         body = {"technique": technique.id, "params": request["step"]["params"], "source": before["artifact"]["path"],
-                "card": request["card"], "data": request["data"]}  # fmt: skip
-        answer = POOLS.run(technique.toolchain, jobs.build, body, technique.timeout_s, _cancelled(request["study"]))
-        return _kept(
+                "card": request["card"], "data": request["data"], "checkpoint": str(checkpoint) if technique.trains else None}  # fmt: skip
+        limit = TRAINING_LIMIT_S if technique.trains else technique.timeout_s
+        follow = Follower(partial(records.keep_curve, request["key"], technique.id))
+        answer = POOLS.run(technique.pool, jobs.build, body, limit, _cancelled(request["study"]), follow)
+        made = _kept(
             answer,
             lambda a: {
                 "artifact": keep(Path(a["file"]), a["format"]).to_json(),
@@ -65,13 +73,24 @@ def build_task(request: Mapping[str, Any], before: Outcome) -> Outcome:
                     **a["notes"],
                 },  # that no data were used is true of all that follows
                 "inspection": a["inspection"],
+                "training": [*before.get("training", []), *_training(request, technique.id, a["curves"])],
             },
         )
+        if "error" not in made:
+            shutil.rmtree(checkpoint, ignore_errors=True)
+        return made
 
     def remember(outcome: Outcome, seconds: float) -> None:
         records.remember_step(request["key"], technique.id, outcome, seconds)
 
     return _once(request, "build", technique.id, lambda: records.known_step(request["key"]), work, remember)
+
+
+def _training(request: Mapping[str, Any], technique: str, curves: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The curves of a training that ended, as its trials keep them."""
+    if curves:
+        records.keep_curve(request["key"], technique, curves)
+    return [{"key": request["key"], "technique": technique, **curve} for curve in curves]
 
 
 def evaluate_task(

@@ -19,6 +19,7 @@ from lab.plugs import module_of
 
 PRELOAD: dict[str, tuple[str, ...]] = {
     "light": ("numpy",), "nncf": ("openvino", "nncf"), "torch": ("torch",), "tensorflow": ("tensorflow",),
+    "torch_training": ("torch",), "tensorflow_training": ("tensorflow",),
 }  # fmt: skip
 OUT_OF_MEMORY = "out_of_memory"
 POLL_S, ORPHAN_POLL_S = 0.1, 0.5

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import zipfile
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,23 @@ def load_keras(path: Path) -> Any:
             allowed=".keras, or .h5 with layers that Keras 3 still has",
             given=str(path),
         ) from error
+
+
+def save_keras(model: Any, path: Path) -> Path:
+    """Write a model as a .keras file, the same bytes for the same model: Keras writes the time and a random id into it.
+
+    Args:
+        path: where to, ending in .keras.
+    """
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in sorted(archive.namelist())}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            if name == "metadata.json":
+                data = json.dumps({**json.loads(data), "date_saved": "1980-01-01@00:00:00"}).encode()
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return path
 
 
 def _linked(path: Path) -> Path:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.formats.torch_fx import kind
 from lab.formats.torch_functions import CONVOLUTIONS, as_functions, cleaned
+from lab.formats.torch_fx import kind
 
 
 def as_modules(program: Any) -> Any:

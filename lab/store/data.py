@@ -13,7 +13,7 @@ from lab import registry
 from lab.datasets._download import Progress, downloads, fetch_all
 from lab.errors import InvalidFile, LabError
 from lab.lazy import np
-from lab.plugs import ARRAYS, Array, Dataset, Splits, require
+from lab.plugs import ARRAYS, Array, Dataset, Splits, arrays_digest, require
 from lab.store.blobs import full_disk
 from lab.store.home import CHECKOUT, folder
 from lab.types import ModelCard
@@ -79,6 +79,29 @@ def fetch_sources(dataset_id: str, progress: Progress) -> None:
     fetch_all(dataset_id, registry.dataset(dataset_id).sources, progress)
 
 
+def training_folder(dataset_id: str) -> Path:
+    """Where the training set of a data set is kept, once something has trained: x.npy and y.npy, items as stored."""
+    return folder("data") / f"training-{registry.dataset(dataset_id).training_digest}"
+
+
+def materialize_training(dataset_id: str) -> Path:
+    """Make the training set of a registered data set, check its digest and keep it.
+
+    Raises:
+        MissingPackage: its library is not installed.
+        InvalidFile: it has none, or it is not the one that its digest names.
+    """
+    dataset = registry.dataset(dataset_id)
+    require(f"The data set {dataset_id!r}", dataset.requires)
+    if dataset.training is None:
+        raise InvalidFile(f"The data set {dataset_id!r} has no training set", remedy="Choose one that has")
+    x, y = dataset.training()
+    if not dataset.sources and (found := arrays_digest({"x": x, "y": y})) != dataset.training_digest:
+        raise InvalidFile(f"The training set of {dataset_id!r} is not the declared one", allowed=dataset.training_digest,
+                          given=found, remedy="Install the versions in requirements.txt")  # fmt: skip
+    return save_arrays({"x": x, "y": y}, training_folder(dataset_id).name)
+
+
 def save_arrays(arrays: dict[str, Array], digest: str) -> Path:
     """Keep arrays under a digest; nothing is left behind where the disk is full."""
     final = folder("data") / digest
@@ -120,6 +143,6 @@ def load_array(where: Path, name: str) -> Array:
 
 if __name__ == "__main__":
     try:
-        materialize(sys.argv[1])
+        (materialize_training if sys.argv[2:] else materialize)(sys.argv[1])
     except LabError as problem:
         sys.exit(str(problem))

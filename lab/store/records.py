@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -246,6 +247,24 @@ def remember_step(key: str, technique: str, outcome: Mapping[str, Any], seconds:
 def remember_result(key: str, kind: str, outcome: Mapping[str, Any], seconds: float) -> None:
     """Keep an evaluation's or a measurement's outcome for every later study."""
     _remember(schema.results, key, {"kind": kind, "outcome": dict(outcome), "seconds": seconds})
+
+
+def keep_curve(key: str, technique: str, phases: Sequence[Mapping[str, Any]]) -> None:
+    """Keep how a training of a step goes, for who watches it: the curves so far, see `lab.finetuning.loop`."""
+    table, row = schema.curves, {"technique": technique, "phases": list(phases), "updated_at": time.time()}
+    with write() as connection:
+        if connection.execute(update(table).where(table.c.key == key).values(row)).rowcount == 0:
+            connection.execute(insert(table).values(key=key, **row))
+
+
+def curves(keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Key of a step -> {"technique", "phases", "updated_at"}, of those that have begun to train."""
+    table, found = schema.curves, dict[str, dict[str, Any]]()
+    with read() as connection:
+        for start in range(0, len(keys), 500):
+            rows = connection.execute(select(table).where(table.c.key.in_(keys[start : start + 500])))
+            found |= {row.key: {k: v for k, v in row._mapping.items() if k != "key"} for row in rows}
+    return found
 
 
 def _remember(table: Table, key: str, values: Mapping[str, Any]) -> None:

@@ -88,3 +88,11 @@ jobs = Table(
     Column("finished_at", Float, nullable=False),
     Column("outcome", String(20), nullable=False),
 )  # fmt: skip
+
+curves = Table(
+    "curves", metadata,
+    Column("key", String(64), primary_key=True),
+    Column("technique", String(100), nullable=False),
+    Column("phases", JSON, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)  # fmt: skip

@@ -33,4 +33,5 @@ TASK = Task(
     noun="AUC",
     answers=answers,
     misfit=misfit,
+    learns="inputs",
 )

@@ -1,0 +1,250 @@
+"""The course of a training, the same for every framework: which items, how fast, when to look, when to stop, what is kept.
+
+Every step is drawn from the seed and its own number, so that a training that goes on from a checkpoint makes what it would have
+made without a break. Checkpoints lie in `Context.checkpoint`, which outlives the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from math import cos, pi
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
+
+from lab.lazy import np
+from lab.plugs import Array, Context
+
+CHECKPOINT_S = 5.0
+POINTS, LOOKS = 60, 12
+"""Of a training's curve: losses, and looks at held-out items."""
+WARM_UP = 0.05
+AfterStep = Callable[[int, int], None]
+
+
+class Learner(Protocol):
+    """A model in training, in whatever framework."""
+
+    def step(self, rows: Array, rate: float, seed: int) -> float:
+        """Learn from these training items at this rate; returns the loss."""
+        ...
+
+    def look(self) -> dict[str, float]:
+        """Loss, and accuracy where there are classes, on the held-out items, as the model answers."""
+        ...
+
+    def save(self, file: Path) -> None:
+        """Write all that a later process needs to go on."""
+        ...
+
+    def load(self, file: Path) -> None:
+        """Take up what was written."""
+        ...
+
+    def keep(self) -> None:
+        """Remember the weights as they are."""
+        ...
+
+    def back(self) -> None:
+        """Return to the weights that were remembered last."""
+        ...
+
+
+@dataclass
+class Progress:
+    """Where a training stands: all of its state beside the model's.
+
+    Attributes:
+        step: steps done.
+        seconds: spent training, over all processes that took part.
+        best: the lowest loss on held-out items; waited: looks since then.
+        points: the curve: {"step", "seconds", "loss", "rate", perhaps "check_loss", "accuracy"}.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best: float = float("inf")
+    waited: int = 0
+    done: bool = False
+    points: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass
+class Course:
+    """One training from its first step, or its last checkpoint, to its end.
+
+    Attributes:
+        items: how many training items there are.
+        params: the options of `lab.finetuning.options.TRAINING`.
+        phase: names the checkpoint, where a technique trains several times.
+        after_step: (steps done, steps in all) -> nothing, after each step.
+    """
+
+    learner: Learner
+    context: Context
+    items: int
+    params: Mapping[str, Any]
+    phase: str
+    total: int
+    after_step: AfterStep
+
+    def run(self) -> Progress:
+        """Train; the learner's model is what was asked for at the end."""
+        progress = self._taken_up()
+        if not progress.done:
+            self._train(progress)
+        self._tell(progress)
+        return progress
+
+    def _train(self, progress: Progress) -> None:
+        if not progress.points:
+            self._look(progress, {"step": 0, "seconds": 0.0})
+        saved = started = perf_counter()
+        before, losses = progress.seconds, list[float]()
+        while progress.step < self.total and not self._spent(progress) and not self._tired(progress):
+            rows = self._rows(progress.step)
+            losses.append(self.learner.step(rows, self.rate(progress), self._seed(progress.step)))
+            progress.step += 1
+            self.after_step(progress.step, self.total)
+            progress.seconds = before + perf_counter() - started
+            if self._due(progress.step, POINTS):
+                self._point(progress, losses)
+                losses = []
+            if perf_counter() - saved > CHECKPOINT_S:
+                self._save(progress)
+                saved = perf_counter()
+        self._end(progress, losses)
+
+    def _end(self, progress: Progress, losses: list[float]) -> None:
+        if progress.points[-1]["step"] != progress.step:
+            self._point(progress, losses)
+        if self.params["patience"]:
+            self.learner.back()
+        progress.done = True
+        self._save(progress)
+
+    def rate(self, progress: Progress) -> float:
+        """The learning rate of the next step."""
+        limit = self.params["train_seconds"]
+        done = max(progress.step / self.total, progress.seconds / limit if limit else 0.0)
+        if done < WARM_UP:
+            return float(self.params["learning_rate"]) * (progress.step + 1) / (WARM_UP * self.total + 1)
+        left = 1 - (done - WARM_UP) / (1 - WARM_UP)
+        shapes = {"cosine": (1 - cos(pi * left)) / 2, "linear": left, "constant": 1.0}
+        return float(self.params["learning_rate"]) * max(0.0, shapes[self.params["schedule"]])
+
+    def _rows(self, step: int) -> Array:
+        """Training items of a step: each item once in an epoch, in an order of the epoch's own."""
+        size = min(self.params["batch_size"], self.items)
+        per_epoch = self.items // size
+        order = np.random.default_rng([self.params["train_seed"], step // per_epoch]).permutation(self.items)
+        at = step % per_epoch * size
+        return np.asarray(order[at : at + size])
+
+    def _seed(self, step: int) -> int:
+        return int(np.random.default_rng([self.params["train_seed"], step, 1]).integers(2**31))
+
+    def _spent(self, progress: Progress) -> bool:
+        return bool(self.params["train_seconds"]) and progress.seconds >= self.params["train_seconds"]
+
+    def _tired(self, progress: Progress) -> bool:
+        return bool(self.params["patience"]) and progress.waited >= self.params["patience"]
+
+    def _due(self, step: int, times: int) -> bool:
+        return step * times // self.total != (step - 1) * times // self.total
+
+    # --- what is told ------------------------------------------------------------------------------------------------------
+
+    def _point(self, progress: Progress, losses: list[float]) -> None:
+        point = {
+            "step": progress.step,
+            "seconds": round(progress.seconds, 2),
+            "rate": float(f"{self.rate(progress):.3g}"),
+        }
+        if losses:
+            point["loss"] = float(f"{sum(losses) / len(losses):.4g}")
+        if self._due(progress.step, LOOKS) or progress.step == self.total:
+            self._look(progress, point)
+        else:
+            progress.points.append(point)
+        self._tell(progress)
+
+    def _look(self, progress: Progress, point: dict[str, float]) -> None:
+        found = self.learner.look()
+        progress.points.append({**point, **{k: float(f"{v:.4g}") for k, v in found.items()}})
+        if found["check_loss"] < progress.best:
+            progress.best, progress.waited = found["check_loss"], 0
+            if self.params["patience"]:
+                self.learner.keep()
+        else:
+            progress.waited += 1
+
+    def _tell(self, progress: Progress) -> None:
+        self.context.tell({"phase": self.phase, "steps": self.total, "points": progress.points})
+
+    # --- checkpoints -------------------------------------------------------------------------------------------------------
+
+    def _taken_up(self) -> Progress:
+        state = self._file(".json")
+        if state is None or not state.exists():
+            return Progress()
+        self.learner.load(self._file(f"-{(value := json.loads(state.read_text()))['step']}.state"))  # type: ignore[arg-type]
+        return Progress(**value)
+
+    def _save(self, progress: Progress) -> None:
+        """The model first, then the line that names it: a kill between leaves the checkpoint before."""
+        state = self._file(".json")
+        if state is None:
+            return
+        model = self._file(f"-{progress.step}.state")
+        assert model is not None
+        part = model.with_suffix(".part")
+        self.learner.save(part)
+        os.replace(part, model)
+        temporary = state.with_suffix(".part-json")
+        temporary.write_text(json.dumps(asdict(progress)))
+        os.replace(temporary, state)
+        for old in state.parent.glob(f"{self.phase}-*.state"):
+            if old != model:
+                old.unlink()
+
+    def _file(self, ending: str) -> Path | None:
+        return None if self.context.checkpoint is None else self.context.checkpoint / f"{self.phase}{ending}"
+
+
+def course(learner: Learner, context: Context, items: int, params: Mapping[str, Any], phase: str, steps: int | None,
+           after_step: AfterStep | None) -> Progress:  # fmt: skip
+    """Run a training and note what it came to.
+
+    Args:
+        steps: instead of the option `train_steps`.
+    """
+    told = Course(
+        learner, context, items, params, phase, steps or params["train_steps"], after_step or (lambda *_: None)
+    )
+    progress = told.run()
+    context.note("training" if phase == "train" else f"training, {phase}", _summary(progress, told))
+    return progress
+
+
+def gives_shares(outputs: Array) -> bool:
+    """Whether answers are shares of one, as after a softmax, instead of logits.
+
+    Args:
+        outputs: (items, classes).
+    """
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(-1), 1, atol=1e-3))
+
+
+def _summary(progress: Progress, told: Course) -> str:
+    first, last = progress.points[0], [p for p in progress.points if "check_loss" in p][-1]
+    name, unit = ("accuracy", "{:.1%}") if "accuracy" in first else ("check_loss", "{:.4g}")
+    words = {"accuracy": "accuracy on held-out items", "check_loss": "loss on held-out items"}[name]
+    early = (
+        " (ended early, the best weights were taken)" if progress.step < told.total and told.params["patience"] else ""
+    )
+    return (f"{progress.step} steps of {min(told.params['batch_size'], told.items)} items in {progress.seconds:.0f} s; "
+            f"{words} {unit.format(first[name])} → {unit.format(last[name])}{early}")  # fmt: skip

@@ -1,0 +1,208 @@
+"""Trains a PyTorch model in place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from lab.finetuning.loop import AfterStep, Progress, course, gives_shares
+from lab.formats.feeding import fit_items
+from lab.plugs import Array, Context, TrainingSet
+
+WEIGHT_DECAY = 0.01
+BATCH, IMAGE_AXES = 256, 4
+
+
+def fit(model: Any, context: Context, params: Mapping[str, Any], *, phase: str = "train", after_step: AfterStep | None = None,
+        steps: int | None = None) -> Progress:  # fmt: skip
+    """Train with AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), gradients clipped to a norm of 1.
+
+    Args:
+        model: torch.nn.Module with one input, batch axis first; it is in evaluation mode at the end.
+        params: the options of `lab.finetuning.options.TRAINING`.
+        phase: names the checkpoint; a technique that trains several times gives each its own.
+        after_step: (steps done, steps in all), after each optimizer step; what it keeps must be in the model's buffers.
+        steps: instead of the option `train_steps`.
+
+    Raises:
+        InvalidFile: there is nothing to train on, or the data do not fit the model.
+    """
+    import torch
+
+    with _threads(), torch.random.fork_rng([]):
+        learner = _Learner(model, context, params)
+        progress = course(learner, context, len(learner.data.x), params, phase, steps, after_step)
+        learner.leave()
+    return progress
+
+
+@contextmanager
+def _threads() -> Iterator[None]:
+    """As many threads as a job has: sums of another number of threads round otherwise."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def teacher_of(context: Context) -> Any:
+    """The model that the recipe began with, as it answers.
+
+    Raises:
+        InvalidFile: torch cannot read it.
+    """
+    from lab.formats.torch_files import load_program
+
+    return load_program(Path(context.card.path)).module(check_guards=False)
+
+
+class _Learner:
+    """See `lab.finetuning.loop.Learner`."""
+
+    def __init__(self, model: Any, context: Context, params: Mapping[str, Any]) -> None:
+        import torch
+
+        self.model, self.params = model, params
+        self.data: TrainingSet = context.training()
+        self.images = self.data.x.ndim == IMAGE_AXES
+        if self.images:  # convolutions train in two thirds of the time
+            model.to(memory_format=torch.channels_last)
+        self.teacher = teacher_of(context) if params["distillation"] else None
+        self.optimizer = torch.optim.AdamW(_groups(model), lr=params["learning_rate"])
+        self.kept: Any = None
+        self.shares = self.data.learns == "classes" and gives_shares(self._answers().numpy())
+
+    def step(self, rows: Array, rate: float, seed: int) -> float:
+        import torch
+
+        torch.manual_seed(seed)
+        x, y = self._items(self.data.x[rows]), torch.from_numpy(self.data.y[rows])
+        x = self._varied(x)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        loss = self._loss(x, y)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def _items(self, x: Array) -> Any:
+        import torch
+
+        return self._laid_out(torch.from_numpy(fit_items(x, (None, *x.shape[1:]))))
+
+    def _laid_out(self, x: Any) -> Any:
+        import torch
+
+        return x.contiguous(memory_format=torch.channels_last) if self.images else x
+
+    def _varied(self, x: Any) -> Any:
+        """Items as training varies them; where that leaves something off the end, it is filled up again with zeros."""
+        import torch
+
+        if self.data.augment is None:
+            return x
+        varied = self.data.augment(x)
+        short = [part for a, b in zip(x.shape[:0:-1], varied.shape[:0:-1], strict=True) for part in (0, a - b)]
+        return self._laid_out(torch.nn.functional.pad(varied, short) if any(short) else varied)
+
+    def _loss(self, x: Any, y: Any) -> Any:
+        import torch
+
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.params["bf16"]):
+            outputs = self.model(x)
+        loss, share = self._own_loss(outputs.float(), x, y), self.params["distillation"]
+        if self.teacher is None:
+            return loss
+        with torch.no_grad():
+            taught = self.teacher(x)
+        return (1 - share) * loss + share * self._distance(outputs.float(), taught)
+
+    def _own_loss(self, outputs: Any, x: Any, y: Any) -> Any:
+        import torch
+
+        if self.data.learns == "classes":
+            outputs = self._logits(outputs)
+            return torch.nn.functional.cross_entropy(
+                outputs, y, label_smoothing=self.data.smoothing if self.model.training else 0.0
+            )
+        return torch.nn.functional.mse_loss(outputs, x if self.data.learns == "inputs" else y.float())
+
+    def _distance(self, outputs: Any, taught: Any) -> Any:
+        """From the teacher's answers: softened shares for classes, which weigh as much as hard ones by temperature squared."""
+        import torch
+
+        if self.data.learns != "classes":
+            return torch.nn.functional.mse_loss(outputs, taught)
+        t = self.params["temperature"]
+        soft, hard = (torch.log_softmax(self._logits(answers) / t, 1) for answers in (outputs, taught))
+        return t * t * torch.nn.functional.kl_div(soft, hard, reduction="batchmean", log_target=True)
+
+    def look(self) -> dict[str, float]:
+        import torch
+
+        outputs, x, y = self._answers(), torch.from_numpy(self.data.x_check), torch.from_numpy(self.data.y_check)
+        with torch.no_grad():
+            found = {"check_loss": float(self._own_loss(outputs, x, y))}
+        if self.data.learns == "classes":
+            found["accuracy"] = float((outputs.argmax(1) == y).float().mean())
+        return found
+
+    def _answers(self) -> Any:
+        """To the held-out items, as the model answers."""
+        import torch
+
+        self.model.eval()
+        with torch.no_grad():
+            x = self.data.x_check
+            return torch.cat([self.model(self._items(x[at : at + BATCH])) for at in range(0, len(x), BATCH)])
+
+    def _logits(self, outputs: Any) -> Any:
+        """A model that ends in a softmax gives shares; their logarithms are logits as good as any."""
+        return (outputs + 1e-7).log() if self.shares else outputs
+
+    def save(self, file: Path) -> None:
+        import torch
+
+        torch.save(
+            {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "kept": self.kept}, file
+        )
+
+    def load(self, file: Path) -> None:
+        import torch
+
+        state = torch.load(file, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.kept = state["kept"]
+
+    def keep(self) -> None:
+        self.kept = deepcopy(self.model.state_dict())
+
+    def back(self) -> None:
+        if self.kept is not None:
+            self.model.load_state_dict(self.kept)
+
+    def leave(self) -> None:
+        """As others expect a model: answering, its weights laid out as usual, without gradients."""
+        import torch
+
+        self.model.eval().to(memory_format=torch.contiguous_format)
+        self.optimizer.zero_grad(set_to_none=True)
+
+
+def _groups(model: Any) -> list[dict[str, Any]]:
+    """Matrices and kernels decay; biases and the scales of normalisations do not."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return [{"params": [p for p in trained if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
+            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0}]  # fmt: skip

@@ -1,0 +1,58 @@
+"""Fine-tuning of a Keras model: what pruning took is learnt again by what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.finetuning.options import TRAINING, training_suffix
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+
+def apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    """Train a model's weights a little further; its layers stay as they are."""
+    from lab.finetuning.keras_loop import fit
+    from lab.formats.keras_files import load_keras, save_keras
+
+    model = load_keras(source)
+    fit(model, context, params, after_step=_zeros_kept(model) if params["keep_zeros"] else None)
+    return save_keras(model, context.workdir / "tuned.keras")
+
+
+def _zeros_kept(model: Any) -> Callable[[int, int], None] | None:
+    """Sets to zero again what was zero; None where nothing was."""
+    weights = [v for v in model.trainable_variables if len(v.shape) > 1]
+    masks = [(v, (value != 0).astype("float32")) for v in weights if not (value := v.numpy()).all()]
+
+    def mask(step: int, total: int) -> None:
+        for variable, kept in masks:
+            variable.assign(variable * kept)
+
+    return mask if masks else None
+
+
+def name(params: Mapping[str, Any]) -> str:
+    """Such as "finetune400_kd0.5"."""
+    return f"finetune{params['train_steps']}{training_suffix(params)}{'' if params['keep_zeros'] else '_refill'}"
+
+
+TECHNIQUE = Technique(
+    id="keras_fine_tune",
+    title="Fine-tuning",
+    help="Trains a model a little further, so that what pruning or another change took from it is learnt again.",
+    accepts=("keras",),
+    produces="keras",
+    apply=apply,
+    name=name,
+    options=(
+        Option("keep_zeros", "Keep zeros", "bool", True, "Weights that are zero stay zero: what was pruned stays pruned."),
+        *TRAINING,
+    ),
+    toolchain="tensorflow",
+    requires=("tensorflow", "keras"),
+    trains=True,
+    presets=("full",),
+    typical_s=60.0,
+)  # fmt: skip

@@ -1,0 +1,59 @@
+"""Fine-tuning of a PyTorch model: what pruning took is learnt again by what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.finetuning.options import TRAINING, training_suffix
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+
+def apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    """Train a program's weights a little further; its graph stays as it is."""
+    from lab.finetuning.torch_loop import fit
+    from lab.formats.torch_files import load_program, with_free_batch
+    from lab.formats.torch_modules import as_modules, save_modules
+
+    program = with_free_batch(load_program(source))
+    model = as_modules(program)
+    fit(model, context, params, after_step=_zeros_kept(model) if params["keep_zeros"] else None)
+    return save_modules(model, program, context.workdir / "tuned.pt2")
+
+
+def _zeros_kept(model: Any) -> Callable[[int, int], None] | None:
+    """Sets to zero again what was zero; None where nothing was."""
+    masks = [(p, p.detach() != 0) for p in model.parameters() if p.ndim > 1 and bool((p == 0).any())]
+
+    def mask(step: int, total: int) -> None:
+        for parameter, kept in masks:
+            parameter.data.mul_(kept)
+
+    return mask if masks else None
+
+
+def name(params: Mapping[str, Any]) -> str:
+    """Such as "finetune400_kd0.5"."""
+    return f"finetune{params['train_steps']}{training_suffix(params)}{'' if params['keep_zeros'] else '_refill'}"
+
+
+TECHNIQUE = Technique(
+    id="torch_fine_tune",
+    title="Fine-tuning",
+    help="Trains a model a little further, so that what pruning or another change took from it is learnt again.",
+    accepts=("torch_export",),
+    produces="torch_export",
+    apply=apply,
+    name=name,
+    options=(
+        Option("keep_zeros", "Keep zeros", "bool", True, "Weights that are zero stay zero: what was pruned stays pruned."),
+        *TRAINING,
+    ),
+    toolchain="torch",
+    requires=("torch",),
+    trains=True,
+    presets=("full",),
+    typical_s=60.0,
+)  # fmt: skip
