@@ -116,6 +116,8 @@ class Technique:
         valid: params -> False for combinations that a grid skips because they mean the same as another one.
         extra: preset -> further settings that it tries one by one, where the whole grid would be too large: what is not named
             is at its default.
+        role: what it does in a composition: "prune" makes the float model smaller, "tune" trains it, "quantize" is all else.
+        composed: preset -> the settings of it that take part in that preset's compositions, see `lab.chains`.
         trains: True where it learns from the training set: it has processes of its own, may take hours, and shows a curve.
         typical_s: seconds it takes as a rule; a first guess until the store knows better.
     """
@@ -134,6 +136,8 @@ class Technique:
     only_first: bool = False
     needs_calibration: bool = False
     trains: bool = False
+    role: Literal["prune", "tune", "quantize"] = "quantize"
+    composed: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     presets: tuple[str, ...] = ("quick", "standard", "full")
     valid: Callable[[Mapping[str, Any]], bool] = lambda params: True
     extra: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)

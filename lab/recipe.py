@@ -12,10 +12,12 @@ from functools import cache
 from typing import Any
 
 from lab import registry
+from lab.chains import chain_from_json, check_chain, check_space, recipes_of
+from lab.chains import preset_chains as chains_of
 from lab.errors import InvalidOption, NoPath, UnknownId, UsageError
 from lab.options import PRESETS, Option, grid, validate
 from lab.plugs import Technique
-from lab.types import ModelCard, Objective, Recipe, Step, StudySpec, Target, digest_of
+from lab.types import Chain, ModelCard, Objective, Recipe, Step, StudySpec, Target, digest_of
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,11 @@ def preset_recipes(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> 
     return tuple(Recipe((Step(t.id, dict(params)),)) for t in chosen for params in t.extra.get(preset, ()))
 
 
+def preset_chains(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
+    """The compositions that a preset tries, see `lab.chains.preset_chains`."""
+    return chains_of(applicable(card, runtime_ids), check_preset(preset))
+
+
 def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tuple[Target, ...]:
     """The preset's installed runtimes (or the named ones) with the option values that it tries, see `star`."""
     check_preset(preset)
@@ -207,7 +214,8 @@ def plan(spec: StudySpec, card: ModelCard) -> Plan:
 
 def _layout(spec: StudySpec) -> Iterator[tuple[Target, Sequence[Recipe]]]:
     """Each target with what runs on it, the float model first."""
-    everything = (Recipe(), *spec.recipes, *_grid_recipes(spec))
+    composed = (recipe for chain in spec.chains for recipe in recipes_of(chain))
+    everything = (Recipe(), *spec.recipes, *_grid_recipes(spec), *composed)
     as_they_come = (Recipe(), *(Recipe((Step(id_),)) for id_ in spec.space))
     yield from ((complete_target(target), everything) for target in spec.targets)
     yield from ((complete_target(target), as_they_come) for target in spec.further_targets)
@@ -222,19 +230,9 @@ def _grid_recipes(spec: StudySpec) -> list[Recipe]:
     recipes = []
     for id_, space in spec.space.items():
         technique = registry.technique(id_)
-        _check_space(technique, space)
+        check_space(technique, space)
         recipes += [Recipe((Step(id_, p),)) for p in grid(technique.options, space) if technique.valid(p)]
     return recipes
-
-
-def _check_space(technique: Technique, space: Mapping[str, Sequence[Any]]) -> None:
-    validate(technique.options, {}, technique.id)
-    known = {option.id for option in technique.options}
-    for id_, values in space.items():
-        if id_ not in known or not values:
-            raise InvalidOption(f"{technique.id!r} cannot sweep this option over these values",
-                                allowed=", ".join(sorted(known)) or "no options", given={id_: list(values)},
-                                remedy="Name an option of the technique and at least one value")  # fmt: skip
 
 
 _SPEC_FIELDS = set(StudySpec.__dataclass_fields__)
@@ -265,6 +263,7 @@ def _read_spec(value: Mapping[str, Any]) -> StudySpec:
     spec = StudySpec(
         **plain,
         space={t: {o: tuple(v) for o, v in opts.items()} for t, opts in (value.get("space") or {}).items()},
+        chains=tuple(chain_from_json(chain) for chain in value.get("chains") or ()),
         recipes=tuple(Recipe.from_json(r) for r in value.get("recipes") or ()),
         targets=tuple(Target.from_json(t) for t in value.get("targets") or ()),
         further_targets=tuple(Target.from_json(t) for t in value.get("further_targets") or ()),
@@ -289,7 +288,9 @@ def check_spec(spec: StudySpec) -> StudySpec:
     for id_ in (*spec.metrics, *(o.metric for o in spec.objectives)):
         registry.metric(id_)
     for id_, space in spec.space.items():
-        _check_space(registry.technique(id_), space)
+        check_space(registry.technique(id_), space)
+    for chain in spec.chains:
+        check_chain(chain)
     for recipe in spec.recipes:
         tuple(map(complete_step, recipe.steps))
     return spec

@@ -14,6 +14,10 @@ from typing import Any, Literal, Self
 State = Literal["queued", "running", "complete", "failed", "cancelled"]
 FINISHED: tuple[State, ...] = ("complete", "failed", "cancelled")
 Source = Literal["measured", "emulated", "estimated"]
+Stage = Mapping[str, Mapping[str, tuple[Any, ...]]]
+"""Technique -> option -> values tried."""
+Chain = tuple[Stage, ...]
+"""See `lab.chains`."""
 
 
 def canonical_json(value: Any) -> str:
@@ -264,6 +268,7 @@ class StudySpec:
 
     Attributes:
         space: technique id -> option id -> values tried; every combination is a recipe. The float baseline is always added.
+        chains: compositions of several techniques, every way through their stages, see `lab.chains`.
         recipes: further recipes, given one by one.
         targets: where every variant runs.
         further_targets: where only the float model runs, and each technique of the space as it comes.
@@ -292,12 +297,14 @@ class StudySpec:
     further_targets: tuple[Target, ...] = ()
     precision: float = 0.02
     budget_s: float = 3.0
+    chains: tuple[Chain, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As JSON; the reverse is `lab.recipe.spec_from_json`, which also validates."""
         return {
             "model": self.model, "preset": self.preset, "seed": self.seed, "test_samples": self.test_samples,
             "space": {t: {o: list(v) for o, v in opts.items()} for t, opts in self.space.items()},
+            "chains": [[{t: {o: list(v) for o, v in opts.items()} for t, opts in stage.items()} for stage in c] for c in self.chains],
             "recipes": [r.to_json() for r in self.recipes], "targets": [t.to_json() for t in self.targets],
             "further_targets": [t.to_json() for t in self.further_targets],
             "objectives": [asdict(o) for o in self.objectives], "metrics": list(self.metrics),

@@ -19,7 +19,7 @@ from lab.engine.estimating import Estimate
 from lab.errors import UsageError
 from lab.store import records
 from lab.store.blobs import keep, locate_card
-from lab.types import FINISHED, ModelCard, Recipe, Study, StudySpec, Target, Trial
+from lab.types import FINISHED, Chain, ModelCard, Recipe, Study, StudySpec, Target, Trial
 
 LONGEST_PAUSE_S = 0.2
 
@@ -62,8 +62,14 @@ def preset_recipes(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tu
     return recipes_.preset_recipes(model(model_id), preset, runtime_ids)
 
 
+def preset_chains(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
+    """What a preset composes of several techniques, such as prune, fine-tune, quantize; see `lab.chains`."""
+    return recipes_.preset_chains(model(model_id), preset, runtime_ids)
+
+
 def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | None = None,
-              targets: Sequence[Target | str] | None = None, recipes: Sequence[Recipe] = (), **more: Any) -> StudySpec:  # fmt: skip
+              targets: Sequence[Target | str] | None = None, recipes: Sequence[Recipe] = (),
+              chains: Sequence[Chain] | None = None, **more: Any) -> StudySpec:  # fmt: skip
     """A complete spec.
 
     Args:
@@ -74,6 +80,7 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
         targets: targets, or strings as `parse_target` reads them; None takes the preset's that the model can reach: of each
             runtime the usual one for every variant, the others for each technique as it comes.
         recipes: further recipes.
+        chains: compositions, see `lab.chains`; None takes the preset's where `space` is None, too.
         more: any further field of `StudySpec`, such as `rounds`.
 
     Raises:
@@ -85,10 +92,12 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
     runtime_ids = list(dict.fromkeys(t.runtime for t in chosen))
     grid = recipes_.preset_space(card, preset, runtime_ids) if space is None else space
     extra = recipes_.preset_recipes(card, preset, runtime_ids) if space is None else ()
+    if chains is None:
+        chains = recipes_.preset_chains(card, preset, runtime_ids) if space is None else ()
     value = {"metrics": _metrics_of(card), "objectives": _objectives_of(card),
              "further_targets": [t.to_json() for t in further], **more}  # fmt: skip
     spec = recipes_.spec_from_json(
-        {**StudySpec(card.id, grid, (*extra, *recipes), chosen, preset=preset).to_json(), **value}
+        {**StudySpec(card.id, grid, (*extra, *recipes), chosen, preset=preset, chains=tuple(chains)).to_json(), **value}
     )
     return recipes_.check_spec(spec)
 

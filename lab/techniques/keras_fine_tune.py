@@ -53,6 +53,8 @@ TECHNIQUE = Technique(
     toolchain="tensorflow",
     requires=("tensorflow", "keras"),
     trains=True,
+    role="tune",
+    composed=dict.fromkeys(("standard", "full"), ({},)),
     presets=("full",),
     typical_s=60.0,
 )  # fmt: skip

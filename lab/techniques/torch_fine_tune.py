@@ -54,6 +54,8 @@ TECHNIQUE = Technique(
     toolchain="torch",
     requires=("torch",),
     trains=True,
+    role="tune",
+    composed=dict.fromkeys(("standard", "full"), ({},)),
     presets=("full",),
     typical_s=60.0,
 )  # fmt: skip
