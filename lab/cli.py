@@ -203,7 +203,7 @@ def _read_spec(file: str | None, model: str) -> dict[str, Any]:
     if not isinstance(value, dict) or value.get("model", model) != model:
         raise UsageError("The spec is of another model, or not an object", allowed=model, given=value)
     value = {k: v for k, v in value.items() if k != "model"}
-    if "recipes" in value and "space" not in value:
+    if {"recipes", "chains"} & set(value) and "space" not in value:
         value["space"] = {}
     return _with_recipes(value)
 
@@ -212,7 +212,7 @@ def _with_recipes(value: dict[str, Any]) -> dict[str, Any]:
     from lab.recipe import spec_from_json
 
     checked = spec_from_json({"model": "", **value})
-    return {**value, **({"recipes": checked.recipes} if "recipes" in value else {})}
+    return {**value, **{name: getattr(checked, name) for name in ("recipes", "chains") if name in value}}
 
 
 def show(study: str, json_file: Path | None) -> None:
