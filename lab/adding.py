@@ -37,8 +37,8 @@ def add_model(file: Path, data: Path, task: str = "classification", *, name: str
 
     Args:
         file: .onnx, .tflite, .keras, .h5 or .pt2; it is trusted.
-        data: .npz with x_calibration, y_calibration, x_test, y_test and perhaps class_names (no pickled objects), or the
-            id of a data set.
+        data: .npz with x_calibration, y_calibration, x_test, y_test, perhaps x_train with y_train for techniques that train,
+            and class_names (no pickled objects), or the id of a data set.
         task: id of a task. How data become input is found by trying for classification only.
         name: the id; by default the file's name.
         layout: "NHWC" or "NCHW", of the images in the data.
@@ -99,7 +99,7 @@ def _given(data: Path, task: str) -> _Given:
     if str(data) in registry.datasets() and not data.exists():
         return _registered(registry.dataset(str(data)), task)
     arrays, class_names = read_data(data, registry.task(task).labels)
-    where = save_arrays(arrays, arrays_digest({name: arrays[name] for name in ARRAYS}))
+    where = save_arrays(arrays, arrays_digest(arrays))
     return _Given(arrays, class_names, where, FROM_DISK + where.name)
 
 

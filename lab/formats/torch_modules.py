@@ -51,7 +51,8 @@ def save_modules(model: Any, program: Any, file: Path) -> Path:
     with torch.no_grad():
         exported = torch.export.export(model.eval(), (example(program, batch or 2),), dynamic_shapes=axes)
     for node in exported.graph.nodes:
-        node.meta.pop("stack_trace", None)  # names folders of this machine
+        for told in ("stack_trace", "from_node"):  # folders and addresses of this process: one model, one file
+            node.meta.pop(told, None)
     torch.export.save(exported, file)
     return file
 

@@ -11,6 +11,9 @@ from lab.errors import InvalidFile
 from lab.lazy import np
 from lab.plugs import ARRAYS, Array
 
+LEARNT = ("x_train", "y_train")
+"""What techniques that train learn from, where it is given; without it they learn from calibration items."""
+
 
 def read_data(path: Path, labels: str = "classes") -> tuple[dict[str, Array], tuple[str, ...]]:
     """Read and check an .npz.
@@ -19,14 +22,14 @@ def read_data(path: Path, labels: str = "classes") -> tuple[dict[str, Array], tu
         labels: "classes": y arrays hold class numbers; "values": anything that is finite.
 
     Returns:
-        the four arrays of `lab.plugs.ARRAYS`, and the class names.
+        the four arrays of `lab.plugs.ARRAYS`, those of LEARNT where they are given, and the class names.
 
     Raises:
         InvalidFile: not an .npz, pickled objects, a missing array, or arrays that do not fit each other.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in (*ARRAYS, "class_names") if name in file.files}
+            arrays = {name: file[name] for name in (*ARRAYS, *LEARNT, "class_names") if name in file.files}
     except (ValueError, TypeError) as error:
         remedy = "Save plain arrays: np.savez(file, x_test=np.asarray(images, dtype='uint8'), …)"
         raise InvalidFile(
@@ -41,27 +44,27 @@ def read_data(path: Path, labels: str = "classes") -> tuple[dict[str, Array], tu
         ) from error
     names = arrays.pop("class_names", None)
     _check_present(arrays)
-    for split in ("calibration", "test"):
+    splits = ("calibration", "test", *(("train",) if set(LEARNT) & set(arrays) else ()))
+    for split in splits:
         _check_split(arrays[f"x_{split}"], arrays[f"y_{split}"], split)
     if labels == "values":
         return arrays, () if names is None else tuple(map(str, names))
-    for split in ("calibration", "test"):
+    for split in splits:
         _check_classes(arrays[f"y_{split}"], split)
     return {k: _labels(v) if k.startswith("y_") else v for k, v in arrays.items()}, _class_names(names, arrays)
 
 
 def _check_present(arrays: Mapping[str, Array]) -> None:
-    if absent := [name for name in ARRAYS if name not in arrays]:
+    wanted = (*ARRAYS, *(LEARNT if set(LEARNT) & set(arrays) else ()))
+    if absent := [name for name in wanted if name not in arrays]:
         raise InvalidFile(
             f"The data file lacks {', '.join(absent)}",
-            allowed=", ".join(ARRAYS) + ", and perhaps class_names",
+            allowed=", ".join(ARRAYS) + ", and perhaps x_train with y_train, and class_names",
             given=sorted(arrays),
         )
-    if arrays["x_test"].shape[1:] != arrays["x_calibration"].shape[1:]:
-        raise InvalidFile(
-            "Calibration and test items differ in shape",
-            given=[arrays[f"x_{s}"].shape for s in ("calibration", "test")],
-        )
+    shapes = [arrays[name].shape for name in wanted if name.startswith("x_")]
+    if len({shape[1:] for shape in shapes}) > 1:
+        raise InvalidFile("Calibration, test and training items differ in shape", given=shapes)
 
 
 def _check_split(x: Array, y: Array, split: str) -> None:
@@ -91,7 +94,7 @@ def _labels(y: Array) -> Array:
 
 
 def _class_names(names: Array | None, arrays: Mapping[str, Array]) -> tuple[str, ...]:
-    highest = int(max(arrays["y_test"].max(), arrays["y_calibration"].max()))
+    highest = int(max(y.max() for name, y in arrays.items() if name.startswith("y_")))
     if names is None:
         return ()
     if names.ndim != 1 or len(names) <= highest:

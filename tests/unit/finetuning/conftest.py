@@ -1,0 +1,5 @@
+"""The tiny models, as fixtures."""
+
+from tests.tiny import tiny_torch
+
+__all__ = ["tiny_torch"]
