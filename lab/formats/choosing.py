@@ -31,13 +31,18 @@ WIDE = Option(
     help="Layers whose activations are stored in 16 bits instead of 8: less loss than 8 bits, smaller than float.",
 )  # fmt: skip
 
+KEEP = Option(
+    id="keep", label="Layers to spare", kind="names", default=(),
+    help="Layers whose weights are left as they are, because changing them costs more accuracy than it is worth.",
+)  # fmt: skip
+
 LAYERS = (KEEP_FLOAT, ONLY)
 LONGEST_NAME = 40
 
 
 def chosen_suffix(params: Mapping[str, Any]) -> str:
-    """`only_…`, `float_…` and `wide_…` with the layer's name, or with how many there are and a digest of their names."""
-    words = {ONLY.id: "only", KEEP_FLOAT.id: "float", WIDE.id: "wide"}
+    """`only_…`, `float_…`, `wide_…` and `keep_…` with the layer's name, or with how many there are and a digest of their names."""
+    words = {ONLY.id: "only", KEEP_FLOAT.id: "float", WIDE.id: "wide", KEEP.id: "keep"}
     return speaking_name("", *(f"{word}_{_few(params[id_])}" for id_, word in words.items() if params.get(id_)))
 
 

@@ -23,7 +23,8 @@ HEAVY = {"torch", "tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_quantiz
          "executorch", "torchao", "openvino", "nncf"}  # fmt: skip
 ALIKE = {"tflite_weight_only_wi4": 0.95, "tflite_dynamic_wi4_afp32": 0.95, "tflite_static_wi4_ai8": 0.95, "tflite_static_wi4_ai16": 0.95,
          "tflite_gptq": 0.95, "tflite_oscar": 0.95, "tflite_dynamic_wi2_afp32": 0.5, "tflite_weight_only_wi2": 0.4,
-         "nncf_onnx_static_int8": 0.97, "nncf_openvino_static_int8": 0.97, "nncf_openvino_accuracy": 0.97}  # fmt: skip
+         "nncf_onnx_static_int8": 0.97, "nncf_openvino_static_int8": 0.97, "nncf_openvino_accuracy": 0.97,
+         "torch_weight_pruning": 0.85, "torch_weight_clustering": 0.97, "torch_low_rank": 0.25}  # fmt: skip
 """Least correlation with the float answers, where 0.99 is too much to ask of the number format."""
 
 every = pytest.mark.parametrize("technique", techniques().values(), ids=techniques().keys())

@@ -1,0 +1,74 @@
+"""Exchanges layers of a PyTorch model for two smaller ones in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lab.formats.choosing import KEEP
+from lab.formats.low_rank import BY, KERNELS, SHARE, Factors, factorized, noted, nothing_to_factorize
+from lab.formats.torch_weighted import weighted_layers
+from lab.plugs import Context
+
+
+def factorize(model: Any, params: Mapping[str, Any], context: Context) -> None:
+    """Factorize the layers of a model in place; `conv1` becomes `conv1.0` and `conv1.1`.
+
+    Raises:
+        InvalidFile: no layer gets smaller.
+    """
+    layers = {
+        name: m for name, m in weighted_layers(model, params[KEEP.id]).items() if _is_whole(m, params[KERNELS.id])
+    }
+    matrices = {name: module.weight.detach().numpy().reshape(len(module.weight), -1) for name, module in layers.items()}
+    made = factorized(matrices, params[BY.id], params[SHARE.id])
+    whole = {name: (matrix.shape[0], matrix.shape[1]) for name, matrix in matrices.items()}
+    if not made:
+        raise nothing_to_factorize(whole)
+    for name, found in made.items():
+        _put(model, name, _pair(layers[name], found))
+    context.note("low rank", noted(made, whole))
+
+
+def _is_whole(module: Any, kernels: str) -> bool:
+    """Whether a layer is one matrix that may be factorized; a weight used as an embedding is no product."""
+    import torch
+
+    if isinstance(module, torch.nn.Linear):
+        return True
+    if isinstance(module, torch.nn.Embedding) or module.groups > 1:
+        return False
+    return kernels == "all" or all(size == 1 for size in module.kernel_size)
+
+
+def _pair(module: Any, found: Factors) -> Any:
+    """The first layer has the kernel, stride and padding, the second one the bias."""
+    import torch
+
+    bias = module.bias is not None
+    if isinstance(module, torch.nn.Linear):
+        first = torch.nn.Linear(module.in_features, found.rank, bias=False)
+        second = torch.nn.Linear(found.rank, module.out_features, bias=bias)
+    else:
+        kind = type(module)
+        first = kind(
+            module.in_channels,
+            found.rank,
+            module.kernel_size,
+            module.stride,
+            module.padding,
+            module.dilation,
+            bias=False,
+        )
+        second = kind(found.rank, module.out_channels, 1, bias=bias)
+    with torch.no_grad():
+        for layer, matrix in ((first, found.first), (second, found.second)):
+            layer.weight.copy_(torch.from_numpy(matrix).reshape(layer.weight.shape))
+        if bias:
+            second.bias.copy_(module.bias)
+    return torch.nn.Sequential(first, second)
+
+
+def _put(model: Any, path: str, module: Any) -> None:
+    parent, _, name = path.rpartition(".")
+    setattr(model.get_submodule(parent), name, module)

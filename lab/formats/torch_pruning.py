@@ -1,0 +1,108 @@
+"""Sets single weights of a PyTorch model to zero: NNCF's magnitude pruning, and N of M neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from lab.errors import InvalidFile
+from lab.formats.sparsity import PATTERNS, counted, pattern_mask
+from lab.formats.torch_weighted import weighted_layers
+from lab.plugs import Context
+
+_INPUTS = 1
+"""The axis of a weight that a layer's inputs lie along: (outputs, inputs, …)."""
+
+
+def wrapped(model: Any) -> Any:
+    """The GraphModule as a plain module: NNCF takes it for another kind of model otherwise. It is at `.model`."""
+    import torch
+
+    class Plain(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: Any) -> Any:
+            return self.model(x)
+
+    return Plain().eval()
+
+
+def masked(model: Any, program: Any, mode: str, ratio: float | None, keep: Collection[str]) -> Any:
+    """A module around the model in which NNCF multiplies weights by masks.
+
+    Args:
+        mode: "global" (over all layers, each weight divided by the norm of its layer), "local" (in each layer) or
+            "regularization" (masks that are learnt).
+        ratio: share of zeros; None for "regularization".
+        keep: layers without masks.
+    """
+    import nncf
+
+    from lab.formats.torch_files import example, fixed_batch
+
+    layers = weighted_layers(model, keep)
+    if not layers:
+        raise nothing_to_prune()
+    spared = [f"model.{name}.weight" for name in weighted_layers(model) if name not in layers]
+    scope = nncf.IgnoredScope(names=spared) if spared else None
+    return nncf.prune(wrapped(model), modes()[mode], ratio=ratio, ignored_scope=scope,
+                      examples_inputs=example(program, fixed_batch(program) or 2))  # fmt: skip
+
+
+def modes() -> dict[str, Any]:
+    """Our words for NNCF's modes."""
+    from nncf import PruneMode
+
+    return {"global": PruneMode.UNSTRUCTURED_MAGNITUDE_GLOBAL, "local": PruneMode.UNSTRUCTURED_MAGNITUDE_LOCAL,
+            "regularization": PruneMode.UNSTRUCTURED_REGULARIZATION_BASED}  # fmt: skip
+
+
+def settle(net: Any, context: Context) -> None:
+    """Write the masks of a module of `masked` into its weights, take the masks off, and note how many zeros there are."""
+    import nncf
+
+    found = nncf.pruning_statistic(net).pruned_tensors
+    nncf.strip(net, do_copy=False, strip_format=nncf.StripFormat.IN_PLACE)
+    tensors = dict(net.named_parameters())
+    note(context, {t.tensor_name.removeprefix("model."): tensors[t.tensor_name] for t in found})
+
+
+def prune_pattern(model: Any, pattern: str, keep: Collection[str], context: Context) -> None:
+    """Keep N of M neighbouring inputs of each output, in place; layers whose inputs M does not divide are left, and noted."""
+    import torch
+
+    stay, of = PATTERNS[pattern]
+    layers = weighted_layers(model, keep)
+    fitting = {
+        name: m.weight for name, m in layers.items() if not _is_embedding(m) and m.weight.shape[_INPUTS] % of == 0
+    }
+    if not fitting:
+        raise nothing_to_prune(f"layers whose number of inputs (in each group of channels) {of} divides")
+    for weight in fitting.values():
+        mask = pattern_mask(weight.detach().numpy(), stay, of, _INPUTS)
+        with torch.no_grad():
+            weight.mul_(torch.from_numpy(mask))
+    if left := [name for name in layers if name not in fitting]:
+        context.note("left dense", f"{', '.join(left)}: {of} does not divide their inputs, or they are embeddings")
+    note(context, {f"{name}.weight": weight for name, weight in fitting.items()})
+
+
+def _is_embedding(module: Any) -> bool:
+    import torch
+
+    return isinstance(module, torch.nn.Embedding)
+
+
+def note(context: Context, pruned: dict[str, Any]) -> None:
+    """Keep how many weights are zero in the pruned tensors."""
+    zeros = {name: int((tensor == 0).sum()) for name, tensor in sorted(pruned.items())}
+    context.note("pruning", counted(zeros, {name: pruned[name].numel() for name in zeros}))
+
+
+def nothing_to_prune(allowed: str = "convolutions, dense layers and embeddings") -> InvalidFile:
+    """What to raise where a model has no layer that can be pruned, or the options spare all."""
+    return InvalidFile(
+        "No layer is left to prune", allowed=allowed, remedy="Spare fewer layers, or choose another mode"
+    )

@@ -1,0 +1,26 @@
+"""The layers of a PyTorch model that hold nearly all of its weights: what pruning, clustering and factorizing work on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from lab.formats.choosing import KEEP, check_names
+
+
+def weighted_layers(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
+    """Name -> module of convolutions, dense layers and embeddings, in the model's order, without those in `keep`.
+
+    Args:
+        model: as `lab.formats.torch_modules.as_modules` gives it.
+
+    Raises:
+        InvalidOption: `keep` names a layer that is none of them.
+    """
+    import torch
+
+    n = torch.nn
+    kinds = (n.Linear, n.Conv1d, n.Conv2d, n.Conv3d, n.Embedding)
+    found = {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
+    check_names(KEEP.id, keep, found)
+    return {name: module for name, module in found.items() if name not in keep}

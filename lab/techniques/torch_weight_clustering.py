@@ -1,0 +1,51 @@
+"""PyTorch weights that take few values (k-means)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.choosing import KEEP
+from lab.formats.clustering import CLUSTERING, clustered, clusters_name, noted
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    import torch
+
+    from lab.formats.quiet import quiet
+    from lab.formats.torch_files import load_program
+    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_weighted import weighted_layers
+
+    with quiet():
+        program = load_program(source)
+        model = as_modules(program)
+        layers = weighted_layers(model, params[KEEP.id])
+        before = {name: module.weight.detach().numpy().copy() for name, module in layers.items()}
+        after = {name: clustered(w, params["clusters"], params["scope"]) for name, w in before.items()}
+        with torch.no_grad():
+            for name, module in layers.items():
+                module.weight.copy_(torch.from_numpy(after[name]))
+        context.note("clustering", noted(before, after))
+        return save_modules(model, program, context.workdir / "model.pt2")
+
+
+TECHNIQUE = Technique(
+    id="torch_weight_clustering",
+    title="Weight clustering",
+    help=(
+        "Exchanges each layer's weights for the nearest of few values. Files store them like any numbers: the compressed "
+        "download shrinks, the file and the time stay."
+    ),
+    accepts=("torch_export",),
+    produces="torch_export",
+    apply=_apply,
+    name=clusters_name,
+    options=CLUSTERING,
+    toolchain="torch",
+    requires=("torch",),
+    presets=("full",),
+    typical_s=5.0,
+)

@@ -1,0 +1,66 @@
+"""PyTorch weights set to zero by their magnitude, one by one or N of M neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.choosing import KEEP, chosen_suffix
+from lab.formats.naming import speaking_name
+from lab.formats.sparsity import PATTERNS, RATIO, sparse_word
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.quiet import quiet
+    from lab.formats.torch_files import load_program
+    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_pruning import masked, prune_pattern, settle
+
+    with quiet():
+        program = load_program(source)
+        model = as_modules(program)
+        if params["mode"] in PATTERNS:
+            prune_pattern(model, params["mode"], params[KEEP.id], context)
+        else:
+            settle(masked(model, program, params["mode"], params["ratio"], params[KEEP.id]), context)
+        return save_modules(model, program, context.workdir / "model.pt2")
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    return speaking_name(sparse_word(params["mode"], params["ratio"]), chosen_suffix(params))
+
+
+TECHNIQUE = Technique(
+    id="torch_weight_pruning",
+    title="Weight pruning",
+    help=(
+        "Sets the weights of least magnitude to zero. Files store zeros like any number: the compressed download shrinks, the "
+        "file and the time stay."
+    ),
+    accepts=("torch_export",),
+    produces="torch_export",
+    apply=_apply,
+    name=_name,
+    options=(
+        RATIO,
+        Option(
+            id="mode", label="Chosen", kind="choice", default="global", choices=("global", "local", *PATTERNS),
+            help=(
+                "Where the weights of least magnitude are looked for: in all layers together (each divided by its layer's "
+                "norm), in each layer alike, or among 4 or 8 neighbouring inputs (2:4 leaves two of four, whatever the sparsity "
+                "says), a pattern that some GPUs have instructions for."
+            ),
+            sweep={"full": ("global", "2:4")},
+        ),
+        KEEP,
+    ),
+    toolchain="torch",
+    requires=("torch", "nncf"),
+    presets=("full",),
+    valid=lambda params: params["mode"] not in PATTERNS or params["ratio"] == RATIO.default,
+    extra={"full": ({"ratio": 0.8}, {"ratio": 0.9})},
+    typical_s=6.0,
+)  # fmt: skip
