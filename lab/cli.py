@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lab
-from lab.cli_output import check_writable, report, show_progress, table, write, writes_json
+from lab.cli_output import check_writable, follow, report, table, write, writes_json
 from lab.cli_trial import (
     compare,
     compare_arguments,
@@ -157,7 +157,7 @@ def sweep(model: str, preset: str, spec: str | None, target: list[str] | None, t
         more["targets"] = list(target)
     given = more.pop("targets", None)
     found = lab.make_spec(model, more.pop("preset", None) or preset, targets=_targets(given), **more)
-    study = lab.wait(lab.start(found, title, remeasure=remeasure), show_progress())
+    study = follow(lab.start(found, title, remeasure=remeasure))
     report(study.id, json_file)
 
 
@@ -233,7 +233,7 @@ def resume(study: str, json_file: Path | None) -> None:
     """Run again what failed, was cancelled or is missing."""
     check_writable(json_file)
     lab.resume(study)
-    lab.wait(study, show_progress())
+    follow(study)
     report(study, json_file)
 
 

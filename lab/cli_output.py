@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,26 @@ def show_progress() -> Callable[[Any], None]:
         print(f"  {p.done}/{p.total} trials, {p.stage}{left}", file=sys.stderr)
 
     return say
+
+
+def show_training() -> Callable[[Sequence[Any]], None]:
+    """Says what trains now and how far it is, a line each."""
+    from lab.plots.training import progress_text
+
+    shown: dict[str, str] = {}
+
+    def say(trainings: Sequence[Any]) -> None:
+        for t in trainings:
+            if t.state == "running" and shown.get(t.key) != (text := progress_text(t)):
+                shown[t.key] = text
+                print(f"  training {t.name}: {text}", file=sys.stderr)
+
+    return say
+
+
+def follow(study_id: str) -> Any:
+    """Wait until a study has ended, and say how far it is meanwhile."""
+    return lab.wait(study_id, show_progress(), show_training())
 
 
 def report(study_id: str, json_file: Path | None) -> None:

@@ -17,6 +17,7 @@ from lab.plots.differences import time_text
 from lab.types import FINISHED, Study, Trial
 from pages import _address
 from pages._chart import chart
+from pages._training import trainings
 from pages._trial import runtime_titles, threads_of
 
 
@@ -37,6 +38,7 @@ def insights(study: Study, trials: Sequence[Trial], choose: Callable[[str], None
     if study.state in FINISHED:
         float_answers(study, trials)
         threads(study, trials)
+    trainings(study, trials)
     calibration(study, trials, choose)
 
 

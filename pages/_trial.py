@@ -23,6 +23,7 @@ from pages._compare import compare
 from pages._operators import operators
 from pages._scaling import scaling_section
 from pages._size import size
+from pages._training import training
 from pages._why import why
 
 FEW_LAYERS, ABOUT_AS_QUICK = 5, 0.95
@@ -66,6 +67,7 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
         "Size": size,
         "Scaling": lambda trial, base: scaling_section(trial),
         "Layers": layers,
+        **({"Training": lambda trial, base: training(trial)} if any(t.details.get("training") for t in trials) else {}),
         "Recipe": recipe,
         "Machine": machine,
     }

@@ -23,6 +23,7 @@ from pages._chart import chart
 from pages._insights import insights
 from pages._limits import goal_and_limits
 from pages._progress import progress
+from pages._training import live
 from pages._trial import detail, runtime_titles
 
 TITLE, ICON, ORDER = "Results", ":material/scatter_plot:", 0
@@ -44,6 +45,7 @@ def main() -> None:
     header(study)
     with st.container():  # stays when the bar goes: what moves in the page's tree would be drawn anew and lose its zoom
         progress(study, sum(t.state in FINISHED for t in trials_of(study.id, study.revision)))
+        live(study)
     results(study)
     st.session_state.last_view = st.query_params.to_dict()
 

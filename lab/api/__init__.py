@@ -65,6 +65,7 @@ from lab.api._studies import (
     trials,
     wait,
 )
+from lab.api._training import training_curves
 from lab.api._trials import (
     anatomy,
     compare,
@@ -145,6 +146,7 @@ __all__ = [
     "study",
     "sweep",
     "train",
+    "training_curves",
     "trials",
     "wait",
 ]

@@ -13,7 +13,9 @@ from lab import recipe as recipes_
 from lab import registry
 from lab.analysis.faithful import Pair
 from lab.analysis.front import front as front_of
+from lab.analysis.training import Training
 from lab.api._models import model
+from lab.api._training import training_curves
 from lab.engine import estimating
 from lab.engine.estimating import Estimate
 from lab.errors import UsageError
@@ -21,7 +23,7 @@ from lab.store import records
 from lab.store.blobs import keep, locate_card
 from lab.types import FINISHED, Chain, ModelCard, Recipe, Study, StudySpec, Target, Trial
 
-LONGEST_PAUSE_S = 0.2
+LONGEST_PAUSE_S, TRAINING_PAUSE_S = 0.2, 5.0
 
 
 @dataclass(frozen=True)
@@ -220,13 +222,25 @@ def sweep(model_id: str, preset: str = "quick", *, title: str = "", remeasure: b
     return wait(start(make_spec(model_id, preset, **spec), title, remeasure=remeasure), on_progress)
 
 
-def wait(study_id: str, on_progress: Callable[[Progress], None] | None = None) -> Study:
-    """Wait until a study has ended."""
-    told, shown, pause = 0.0, -1, 0.005
+def wait(
+    study_id: str,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_training: Callable[[Sequence[Training]], None] | None = None,
+) -> Study:
+    """Wait until a study has ended.
+
+    Args:
+        on_progress: called about once a second, where something has changed.
+        on_training: called every few seconds with all trainings of the study, where it has any.
+    """
+    told, shown, pause, looked = 0.0, -1, 0.005, time.monotonic()
     while (found := records.study(study_id)).state not in FINISHED:
         if on_progress and found.revision != shown and time.monotonic() - told > 0.5:
             on_progress(progress(study_id))
             told, shown = time.monotonic(), found.revision
+        if on_training and time.monotonic() - looked > TRAINING_PAUSE_S:
+            on_training(training_curves(study_id))
+            looked = time.monotonic()
         time.sleep(pause := min(LONGEST_PAUSE_S, 1.2 * pause))
     return found
 

@@ -18,7 +18,7 @@ PUBLIC = [
     "available_rules", "available_runtimes", "available_tasks", "available_techniques", "can_choose_layers", "cancel", "card_of", "compare", "dataset_of", "doctor", "ensure_engine", "environment",
     "estimate", "example_study", "examples", "execution_providers", "explain", "explanations", "export", "extend", "float_agreement", "front", "import_study", "jobs", "known_checks", "last_self_test", "latency_samples", "layers",
     "make_spec", "measuring_conditions", "measuring_seconds", "mixed_precision", "model", "models", "parse_target", "preset_chains", "preset_recipes", "preset_space", "preset_targets", "primary", "profile", "progress", "raise_layers", "reproduce",
-    "result_json", "resume", "scaling", "scaling_study", "self_test_failure", "self_test_progress", "sensitivity", "sensitivity_study", "start", "start_scaling", "start_self_test", "start_sensitivity", "studies", "study", "sweep", "train", "trials", "wait",
+    "result_json", "resume", "scaling", "scaling_study", "self_test_failure", "self_test_progress", "sensitivity", "sensitivity_study", "start", "start_scaling", "start_self_test", "start_sensitivity", "studies", "study", "sweep", "train", "training_curves", "trials", "wait",
 ]  # fmt: skip
 
 

@@ -1,0 +1,103 @@
+"""How trainings go: their curves, how far each is, how long it takes still."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lab.types import Trial
+
+State = Literal["waiting", "running", "done", "ended"]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One training of a step; most steps have one, called "train".
+
+    Attributes:
+        steps: how many it takes at most.
+        points: {"step", "seconds", "rate", perhaps "loss" (mean since the point before, on training items), and "check_loss" and
+            "accuracy" (held-out items)}.
+    """
+
+    name: str
+    steps: int
+    points: tuple[Mapping[str, float], ...] = ()
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return int(self.points[-1]["step"]) if self.points else 0
+
+    @property
+    def seconds(self) -> float:
+        """Spent training."""
+        return float(self.points[-1]["seconds"]) if self.points else 0.0
+
+    def last(self, name: str) -> float | None:
+        """The newest value of a loss or an accuracy."""
+        return next((p[name] for p in reversed(self.points) if name in p), None)
+
+    def first(self, name: str) -> float | None:
+        """The oldest one."""
+        return next((p[name] for p in self.points if name in p), None)
+
+    def best(self, name: str) -> float | None:
+        """The highest one."""
+        return max((p[name] for p in self.points if name in p), default=None)
+
+
+@dataclass(frozen=True)
+class Training:
+    """One step of a recipe that trains; recipes that begin alike share it.
+
+    Attributes:
+        key: of the step in the store.
+        name: of what the recipe is so far, such as "channels50_l2+finetune400".
+        state: "waiting" before its first step (also in this run of the study, after a break), "ended" where the study ended first.
+        limit_s: seconds after which it ends in any case, 0 for none.
+        steps: how many it takes at most, as asked for; 0 where it is not known before it begins.
+    """
+
+    key: str
+    name: str
+    phases: tuple[Phase, ...] = ()
+    state: State = "done"
+    limit_s: float = 0.0
+    steps: int = 0
+
+    @property
+    def now(self) -> Phase | None:
+        """The phase that trains, or trained last."""
+        return self.phases[-1] if self.phases else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until its phase ends, at the pace so far; None before anything is known."""
+        if self.now is None or not self.now.step:
+            return None
+        left = self.now.seconds / self.now.step * (self.now.steps - self.now.step)
+        return min(left, max(0.0, self.limit_s - self.now.seconds)) if self.limit_s else left
+
+
+def phases_of(kept: Iterable[Mapping[str, Any]]) -> tuple[Phase, ...]:
+    """Phases as the store keeps them: {"phase", "steps", "points"}."""
+    return tuple(Phase(str(p["phase"]), int(p["steps"]), tuple(p["points"])) for p in kept)
+
+
+def of_trial(trial: Trial) -> tuple[Training, ...]:
+    """All trainings that a trial's file went through, the first one first."""
+    by_key: dict[str, list[Mapping[str, Any]]] = {}
+    for curve in trial.details.get("training", ()):
+        by_key.setdefault(curve["key"], []).append(curve)
+    return tuple(Training(key, str(kept[0]["technique"]), phases_of(kept)) for key, kept in by_key.items())
+
+
+def of_trials(trials: Iterable[Trial]) -> tuple[Training, ...]:
+    """All trainings behind some trials, each once, under the shortest name of a recipe that has it."""
+    found: dict[str, Training] = {}
+    for trial in sorted(trials, key=lambda t: (len(t.name), t.position)):
+        for training in of_trial(trial):
+            found.setdefault(training.key, Training(training.key, trial.name, training.phases))
+    return tuple(found.values())

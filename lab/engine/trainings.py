@@ -1,0 +1,85 @@
+"""The trainings of a study: which steps of its recipes train, and how far each is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from lab import registry
+from lab.analysis.training import State, Training, phases_of
+from lab.engine import keys
+from lab.recipe import name_of, prefixes
+from lab.store import records
+from lab.store.blobs import locate_card, sha256_of
+from lab.store.data import data_digest
+from lab.store.db import database_url
+from lab.store.home import home
+from lab.types import FINISHED, ModelCard, Recipe, Study
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A step that trains, before anything is known of it.
+
+    Attributes:
+        key: of the step in the store; name: of the recipe up to it.
+        params: of the step.
+    """
+
+    key: str
+    name: str
+    params: Mapping[str, Any]
+
+
+@lru_cache(maxsize=64)
+def _planned(where: str, study_id: str, count: int) -> tuple[Planned, ...]:
+    """The steps of a study's recipes that may train, each once, in the order of its trials: asked for every second by whoever watches.
+
+    Args:
+        where: the store; count: trials of the study, which may be extended.
+    """
+    chains = [steps for t in records.trials(study_id) for steps in prefixes(t.recipe) if _trains(steps[-1].technique)]
+    card = ModelCard.from_json(locate_card(records.study_row(study_id).card))
+    if not chains or not Path(card.path).is_file():
+        return ()
+    source, data = sha256_of(Path(card.path)), data_digest(card)
+    found = (Planned(keys.step_key(source, s, card, data), name_of(Recipe(s)), s[-1].params) for s in chains)
+    return tuple({p.key: p for p in found}.values())
+
+
+def _trains(technique: str) -> bool:
+    """False of a technique that this lab does not have: the study may come from another one."""
+    known = registry.techniques().get(technique)
+    return known is not None and known.trains
+
+
+def trainings(study_id: str) -> tuple[Training, ...]:
+    """How far the trainings of a study are, in the order of its trials; () where no recipe trains.
+
+    Raises:
+        UnknownId: there is no such study.
+    """
+    study, count = records.study(study_id), sum(records.counts(study_id).values())
+    planned = _planned(f"{home()} {database_url()}", study_id, count)
+    if not planned:
+        return ()
+    wanted = [p.key for p in planned]
+    curves, made, began = records.curves(wanted), records.known_steps(wanted), records.study_row(study_id).started_at
+    found = (_training(p, curves.get(p.key), made.get(p.key), study, began or 0.0) for p in planned)
+    return tuple(t for t in found if t.phases or t.steps)
+
+
+def _training(p: Planned, curve: Mapping[str, Any] | None, made: Any, study: Study, began: float) -> Training:
+    """Without steps and phases where it turned out that the step trains nothing, such as a pruning in one go."""
+    worked = made is not None and "error" not in made
+    state: State = "waiting"
+    if made is not None or study.state in FINISHED:
+        state = "done" if worked else "ended"
+    elif curve and curve["updated_at"] >= began:
+        state = "running"
+    phases = phases_of(curve["phases"]) if curve else ()
+    steps = 0 if worked and not phases else int(p.params.get("train_steps", 0))
+    return Training(p.key, p.name, phases, state, float(p.params.get("train_seconds", 0.0)), steps)

@@ -1,0 +1,98 @@
+"""Curves of trainings: what trains now while a study runs, how a trial was trained, and all trainings of a study beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+import lab
+from lab.analysis.training import Training, of_trial, of_trials
+from lab.plots import formats
+from lab.plots.training import (
+    HEIGHT,
+    MOST,
+    count_text,
+    progress_text,
+    share_done,
+    training_figure,
+    training_info,
+    training_rows,
+)
+from lab.types import FINISHED, Study, Trial
+from pages._chart import chart
+from pages._progress import POLL_S
+
+CAPTION = "Thick: held-out items. Thin: the loss on training items, averaged since the point before."
+ABREAST, MOST_ROWS = 2, 4
+LIVE_HEIGHT = 250
+
+
+def live(study: Study) -> None:
+    """What trains now, drawn anew every two seconds; nothing where no recipe trains, or once the study has ended."""
+    if study.state not in FINISHED and lab.training_curves(study.id):
+        st.fragment(_live, run_every=POLL_S)(study.id)
+
+
+def _live(study_id: str) -> None:
+    found = lab.training_curves(study_id)
+    running = [t for t in found if t.state == "running"]
+    with st.container(border=True, key="live_training"):
+        st.markdown(f"**Training** · {count_text(found)}")
+        for column, training in zip(st.columns(ABREAST) * MOST_ROWS, running, strict=False):
+            with column:
+                st.progress(share_done(training), f"**{formats.markdown(training.name)}**: {progress_text(training)}")
+        if not running:
+            st.caption(idle_text(found))
+        curves(found, f"live_training_{study_id}")
+
+
+def idle_text(found: Sequence[Training]) -> str:
+    """Why nothing trains: what comes next."""
+    if any(t.state == "waiting" for t in found):
+        return "Nothing trains at this moment; what waits begins when files before it are made and a core is free."
+    return "All trainings are done; what they made is quantized and measured now."
+
+
+def curves(found: Sequence[Training], key: str) -> None:
+    """The curves in one plot."""
+    info = training_info(found)
+    if not info.lines:
+        return
+    chart(training_figure(info, key).to_json(), key=key, height=HEIGHT,
+          alt=f"Loss and accuracy over steps of {formats.plural(len(info.lines), 'training')}.")  # fmt: skip
+    more = f" {info.left_out} more are not drawn." if info.left_out else ""
+    st.caption(CAPTION + more)
+
+
+def training(trial: Trial) -> None:
+    """How a trial's file was trained, step by step of its recipe."""
+    found = of_trial(trial)
+    if not found:
+        st.write("No step of this recipe has trained anything.")
+        return
+    techniques = lab.available_techniques()
+    for number, one in enumerate(found):
+        known = techniques.get(one.name)
+        titled = Training(one.key, known.title if known else one.name, one.phases)
+        if len(found) > 1:
+            st.markdown(f"**{formats.markdown(titled.name)}**")
+        curves([titled], f"training_{trial.id}_{number}")
+        st.dataframe(training_rows([titled]), hide_index=True, alt="What this training came to")
+    for name, note in (trial.details.get("notes") or {}).items():
+        if str(name).startswith("training"):
+            st.caption(f"{formats.capital(formats.markdown(str(name)))}: {formats.markdown(str(note))}.")
+    st.caption("Recipes that begin alike share a training: it ran once for all of them.")
+
+
+def trainings(study: Study, trials: Sequence[Trial]) -> None:
+    """All trainings of a study that has ended, beside each other."""
+    found = of_trials(trials)
+    if len(found) < 2 or study.state not in FINISHED:
+        return
+    with st.expander(f"How the {len(found)} trainings went", icon=":material/model_training:"):
+        names = {t.key: t.name for t in found}
+        drawn = st.multiselect("Drawn", list(names), list(names)[:MOST], format_func=lambda key: names[key],
+                               key=f"trainings_drawn_{study.id}", max_selections=MOST)  # fmt: skip
+        curves([t for t in found if t.key in drawn], f"trainings_{study.id}")
+        st.dataframe(training_rows(found), hide_index=True, alt="What each training came to")
