@@ -242,7 +242,10 @@ def apply(technique: str, source: Path, workdir: Path, **params: Any) -> Path:
     from lab.registry import technique as find
 
     plug = find(technique)
-    return plug.apply(source, validate(plug.options, params, technique), context(workdir))
+    items_as = plug.trains and plug.accepts == (
+        "torch_export",
+    )  # what is trained on has the shape of the model's input
+    return plug.apply(source, validate(plug.options, params, technique), context(workdir, channels_first=items_as))
 
 
 def answers(runtime: str, file: Path, x: Any) -> Any:

@@ -1,0 +1,169 @@
+"""Weights on a grid: those of a PyTorch module rounded to few bits while it trains, as a later quantizer will round them.
+
+A weight is w = s * q with integers q of b bits and one scale s for a group of weights. While the module trains, gradients pass
+through the rounding as if it were not there (Bengio et al. 2013, arXiv:1308.3432), and s is learnt, too (Esser et al. 2020,
+Learned Step Size Quantization, arXiv:1902.08153). Post-training quantizers take s from the largest weight of the group, so s is
+held where that weight lies on the last integer: whoever reads the weights finds the same s, and so the same integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+STEPS = 60
+SMALLEST = 1e-9
+"""Of a group's largest weight, as ai-edge-quantizer has it: a group of zeros has a scale, too."""
+
+
+@dataclass(frozen=True)
+class GridSpec:
+    """How weights are rounded.
+
+    Attributes:
+        bits: of an integer, 2 to 8.
+        granularity: "channel" (of the output), "tensor", or "block": as many neighbours of a dense layer's row as `block` says.
+        block: size of a block.
+        lopsided: False has integers from -(2^(b-1) - 1) to its opposite; True has the largest weight of a group, whatever its
+            sign, at -2^(b-1), as ONNX Runtime's and NNCF's blocks have it.
+    """
+
+    bits: int
+    granularity: str = "channel"
+    block: int = 32
+    lopsided: bool = False
+
+    @property
+    def highest(self) -> int:
+        """The largest positive integer."""
+        return int(2 ** (self.bits - 1) - 1)
+
+    @property
+    def end(self) -> int:
+        """The magnitude of the integer that a group's largest weight gets."""
+        return self.highest + self.lopsided
+
+    def groups(self, weight: Any) -> Any:
+        """The weight as (groups, weights that share a scale)."""
+        if self.granularity == "tensor":
+            return weight.reshape(1, -1)
+        return weight.reshape(-1, self.block) if self.granularity == "block" else weight.reshape(len(weight), -1)
+
+    def fits(self, weight: Any) -> bool:
+        """Whether a weight can be stored so: blocks need rows of a matrix that they divide."""
+        return self.granularity != "block" or (weight.ndim == 2 and weight.shape[1] % self.block == 0)
+
+
+def extremes(groups: Any) -> Any:
+    """The largest weight of each group by magnitude, with its sign, (groups, 1)."""
+    return groups.gather(1, groups.abs().argmax(1, keepdim=True))
+
+
+def largest_scale(groups: Any, spec: GridSpec) -> Any:
+    """The scale that post-training quantizers take: the largest weight lies on the last integer. Negative for some if lopsided."""
+    found = extremes(groups)
+    size = found.abs().clamp(min=SMALLEST) / spec.end
+    return -size * found.sign().masked_fill(found == 0, 1.0) if spec.lopsided else size
+
+
+def rounded(groups: Any, scale: Any, spec: GridSpec) -> Any:
+    """The integers, as floats, half to even."""
+    return (groups / scale).round().clamp(-spec.end, spec.highest)
+
+
+def best_share(groups: Any, spec: GridSpec) -> Any:
+    """The share of `largest_scale` that costs the least squared error, (groups, 1), of STEPS that are tried."""
+    import torch
+
+    full, best, least = largest_scale(groups, spec), None, None
+    for step in range(STEPS, STEPS // 5, -1):
+        share = torch.full_like(full, step / STEPS)
+        error = ((rounded(groups, full * share, spec) * full * share - groups) ** 2).sum(1, keepdim=True)
+        best = share if best is None else torch.where(error < least, share, best)
+        least = error if least is None else torch.minimum(error, least)
+    return best
+
+
+@cache
+def grid_class() -> Any:
+    """The parametrization (torch.nn.utils.parametrize) that puts a weight on its grid."""
+    import torch
+
+    class Grid(torch.nn.Module):  # type: ignore[misc]
+        """What is trained is the weight with each output channel as large as the others, so that one learning rate suits all."""
+
+        def __init__(self, weight: Any, spec: GridSpec, keep_zeros: bool) -> None:
+            super().__init__()
+            self.spec, rows = spec, weight.detach().reshape(len(weight), -1)
+            size = rows.abs().amax(1).clamp(min=SMALLEST)
+            self.register_buffer("size", (size / size.mean()).reshape(-1, *[1] * (weight.ndim - 1)))
+            kept = (weight.detach() != 0).to(weight.dtype)
+            self.register_buffer("mask", kept if keep_zeros and not kept.all() else None)
+            groups = spec.groups(weight.detach())
+            scale = largest_scale(groups, spec).abs() * best_share(groups, spec)
+            self.log_scale = torch.nn.Parameter(scale.flatten().log())
+
+        def forward(self, trained: Any) -> Any:
+            """The weight on its grid."""
+            weight = trained * self.size
+            groups = self.spec.groups(weight if self.mask is None else weight * self.mask)
+            scale = self._scale(groups)
+            exact = (groups / scale).clamp(-self.spec.end, self.spec.highest)
+            return ((exact.round() - exact).detach() + exact).mul(scale).reshape(weight.shape)
+
+        def _scale(self, groups: Any) -> Any:
+            """Learnt, but never so large that no weight reaches the last integer."""
+            limit = largest_scale(groups.detach(), self.spec)
+            scale = torch.minimum(self.log_scale.exp()[:, None], limit.abs()) * limit.sign()
+            return _short(scale) if self.spec.granularity == "block" and not self.spec.lopsided else scale
+
+        def right_inverse(self, weight: Any) -> Any:
+            """What is trained for a given weight."""
+            return weight / self.size
+
+    return Grid
+
+
+def _short(scale: Any) -> Any:
+    """Rounded down to what bfloat16 stores, as TFLite stores the scales of blocks; the gradient passes."""
+    import torch
+
+    kept = torch.frexp(scale.detach())
+    short = torch.ldexp((kept.mantissa * 256).floor() / 256, kept.exponent)
+    return scale + (short - scale).detach()
+
+
+def put_on_grid(modules: Iterable[Any], spec: GridSpec, keep_zeros: bool = False) -> None:
+    """Let the weights of these modules be on a grid from now on.
+
+    Args:
+        keep_zeros: weights that are zero now are not trained.
+    """
+    from torch.nn.utils import parametrize
+
+    for module in modules:
+        grid = grid_class()(module.weight, spec, keep_zeros)
+        parametrize.register_parametrization(module, "weight", grid, unsafe=True)
+
+
+def leave_on_grid(modules: Iterable[Any]) -> None:
+    """Make what these modules' weights are rounded to their weights."""
+    from torch.nn.utils import parametrize
+
+    for module in modules:
+        parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+
+
+def weighted(model: Any, spec: GridSpec | None = None) -> dict[str, Any]:
+    """The modules of a model whose weights a post-training quantizer rounds, by name: convolutions, dense layers, embeddings.
+
+    Args:
+        spec: leaves out those whose weights cannot be stored so.
+    """
+    import torch
+
+    kinds = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.Linear, torch.nn.Embedding)
+    found = {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
+    return {name: module for name, module in found.items() if spec is None or spec.fits(module.weight)}

@@ -1,0 +1,120 @@
+"""Quantization-aware training that leaves a float PyTorch model whose weights lie on the grid of a later quantizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile
+from lab.finetuning.quantizing import QAT_TRAINING, Gap, qat_suffix, torch_answer
+from lab.formats.naming import speaking_name
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+_BLOCK, _RANGED = 32, 128
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.finetuning.torch_loop import fit
+    from lab.formats.torch_fakes import add_fakes
+    from lab.formats.torch_files import load_program, module, with_free_batch
+    from lab.formats.torch_folding import fold_modules
+    from lab.formats.torch_grid import put_on_grid
+    from lab.formats.torch_modules import as_modules, save_modules
+
+    program = with_free_batch(load_program(source))
+    model = fold_modules(as_modules(program))
+    put_on_grid(_layers(model, params, context), _spec(params), params["keep_zeros"])
+    fakes = add_fakes(model) if params["activation_bits"] == "8" else []
+    _see(model, program, context, fakes)
+    fit(model, context, params)
+    gap = Gap(context, torch_answer(model, program))
+    file = save_modules(_plain(model, params, fakes), program, context.workdir / "on_grid.pt2")
+    gap.note(torch_answer(module(load_program(file)), program))
+    return file
+
+
+def _spec(params: Mapping[str, Any]) -> Any:
+    from lab.formats.torch_grid import GridSpec
+
+    return GridSpec(params["bits"], params["granularity"], params["block_size"], params["lopsided"])
+
+
+def _layers(model: Any, params: Mapping[str, Any], context: Context) -> list[Any]:
+    from lab.formats.torch_grid import weighted
+
+    found, everything = weighted(model, _spec(params)), weighted(model)
+    if not found:
+        raise InvalidFile("No layer of this model has weights that fit the grid", given=", ".join(everything) or "no layer with weights",
+                          allowed="convolutions, dense layers and embeddings; in blocks, dense layers whose inputs are a multiple of the block",
+                          remedy="Choose granularity=channel, or a smaller block_size")  # fmt: skip
+    context.note("on_grid", f"{len(found)} of {len(everything)} layers")
+    return list(found.values())
+
+
+def _see(model: Any, program: Any, context: Context, fakes: list[str]) -> None:
+    """Give the ranges of activations a first value."""
+    if fakes:
+        for name in fakes:
+            model.get_submodule(name).train()
+        torch_answer(model, program)(context.calibration(_RANGED))
+
+
+def _plain(model: Any, params: Mapping[str, Any], fakes: list[str]) -> Any:
+    """The model with ordinary layers, whose weights are what they were rounded to."""
+    from lab.formats.torch_fakes import drop_fakes
+    from lab.formats.torch_grid import leave_on_grid, weighted
+
+    leave_on_grid(weighted(model, _spec(params)).values())
+    drop_fakes(model, fakes)
+    return model
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    spread = {"channel": "", "tensor": "per_tensor", "block": f"block{params['block_size']}"}[params["granularity"]]
+    return speaking_name(
+        f"qat_wi{params['bits']}",
+        "ai8" if params["activation_bits"] == "8" else "",
+        spread,
+        "lopsided" if params["lopsided"] else "",
+        "refill" if not params["keep_zeros"] else "",
+    ) + qat_suffix(params)
+
+
+TECHNIQUE = Technique(
+    id="torch_qat_grid",
+    title="Quantization-aware training (weights on a grid)",
+    help=(
+        "Trains a float model on with its weights rounded to few bits, and leaves them as they were rounded: a quantizer that comes "
+        "later with the same bits and granularity finds exactly the integers that were trained, for any runtime."
+    ),
+    accepts=("torch_export",),
+    produces="torch_export",
+    apply=_apply,
+    name=_name,
+    options=(
+        Option("bits", "Bits", "int", 4, "How many bits the later quantizer stores a weight in.", low=2, high=8),
+        Option("granularity", "Granularity", "choice", "channel",
+               "Which weights share a scale, as the later quantizer has it: those of an output channel, of a whole layer, or of a block "
+               "of a dense layer's row (other layers are then left in float).", choices=("channel", "tensor", "block")),
+        Option("block_size", "Block size", "int", _BLOCK, "How many neighbouring weights share a scale, with granularity=block.",
+               low=2, high=1024),
+        Option("lopsided", "Lopsided", "bool", False,
+               "The largest weight of a group gets the lowest integer (-8 of 4 bits), as the blocks of onnx_weight_only_wi4 have it; "
+               "otherwise integers reach as far below zero as above it, as TFLite's and static ones do."),
+        Option("activation_bits", "Bits of activations", "choice", "none",
+               "Rounds activations while training, too, for a later static technique; none is for those that keep them in float or "
+               "choose their ranges while running.", choices=("none", "8")),
+        Option("keep_zeros", "Keep zeros", "bool", True, "Weights that are zero stay zero: what was pruned stays pruned."),
+        *QAT_TRAINING,
+    ),
+    toolchain="torch",
+    requires=("torch",),
+    trains=True,
+    role="tune",
+    presets=(),
+    valid=lambda params: params["granularity"] == "block" or (params["block_size"] == _BLOCK and not params["lopsided"]),
+    timeout_s=7200.0,
+    typical_s=90.0,
+)  # fmt: skip
