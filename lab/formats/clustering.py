@@ -11,6 +11,10 @@ from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array
 
+HELP = (
+    "Exchanges each layer's weights for the nearest of few values. Files store them like any numbers: the compressed "
+    "download shrinks, the file and the time stay."
+)
 ROUNDS = 200
 """Of Lloyd's algorithm at most; it ends when no centre moves any more."""
 BINS = 512

@@ -14,6 +14,10 @@ from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array
 
+HELP = (
+    "Exchanges dense layers and convolutions for two smaller ones in a row whose product is nearest to them: fewer weights "
+    "and fewer multiplications, but more operators."
+)
 BY = Option(
     id="by", label="Rank by", kind="choice", default="weights", choices=("weights", "energy"),
     help=(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.low_rank import LOW_RANK, STUDY, low_rank_name
+from lab.formats.low_rank import HELP, LOW_RANK, STUDY, low_rank_name
 from lab.plugs import Context, Technique
 
 
@@ -26,10 +26,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 TECHNIQUE = Technique(
     id="torch_low_rank",
     title="Low rank",
-    help=(
-        "Exchanges dense layers and convolutions for two smaller ones in a row whose product is nearest to them: fewer weights "
-        "and fewer multiplications, but more operators."
-    ),
+    help=HELP,
     accepts=("torch_export",),
     produces="torch_export",
     apply=_apply,
@@ -37,6 +34,7 @@ TECHNIQUE = Technique(
     options=LOW_RANK,
     toolchain="torch",
     requires=("torch",),
+    role="prune",
     presets=("full",),
     extra={"full": STUDY},
     typical_s=5.0,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.formats.choosing import KEEP
-from lab.formats.clustering import CLUSTERING, clustered, clusters_name, noted
+from lab.formats.clustering import CLUSTERING, HELP, clustered, clusters_name, noted
 from lab.plugs import Context, Technique
 
 
@@ -35,10 +35,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 TECHNIQUE = Technique(
     id="torch_weight_clustering",
     title="Weight clustering",
-    help=(
-        "Exchanges each layer's weights for the nearest of few values. Files store them like any numbers: the compressed "
-        "download shrinks, the file and the time stay."
-    ),
+    help=HELP,
     accepts=("torch_export",),
     produces="torch_export",
     apply=_apply,

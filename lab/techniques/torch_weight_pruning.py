@@ -59,6 +59,7 @@ TECHNIQUE = Technique(
     ),
     toolchain="torch",
     requires=("torch", "nncf"),
+    role="prune",
     presets=("full",),
     valid=lambda params: params["mode"] not in PATTERNS or params["ratio"] == RATIO.default,
     extra={"full": ({"ratio": 0.8}, {"ratio": 0.9})},

@@ -1,0 +1,38 @@
+"""Keras layers exchanged for two smaller ones (singular value decomposition)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.low_rank import HELP, LOW_RANK, STUDY, low_rank_name
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.keras_files import load_keras, save_keras
+    from lab.formats.keras_low_rank import factorize
+    from lab.formats.quiet import quiet
+
+    with quiet():
+        model = factorize(load_keras(source), params, context)
+        return save_keras(model, context.workdir / "model.keras")
+
+
+TECHNIQUE = Technique(
+    id="keras_low_rank",
+    title="Low rank",
+    help=HELP,
+    accepts=("keras",),
+    produces="keras",
+    apply=_apply,
+    name=low_rank_name,
+    options=LOW_RANK,
+    toolchain="tensorflow",
+    requires=("tensorflow", "keras"),
+    role="prune",
+    presets=("full",),
+    extra={"full": STUDY},
+    typical_s=3.0,
+)

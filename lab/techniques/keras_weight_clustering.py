@@ -1,0 +1,52 @@
+"""Keras weights that take few values (k-means)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.choosing import KEEP
+from lab.formats.clustering import CLUSTERING, HELP, clustered, clusters_name, noted
+from lab.plugs import Array, Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.keras_files import load_keras, save_keras
+    from lab.formats.keras_graph import rebuilt
+    from lab.formats.keras_weighted import kernels, weighted_layers
+    from lab.formats.quiet import quiet
+
+    with quiet():
+        model = rebuilt(load_keras(source))
+        layers = weighted_layers(model, params[KEEP.id])
+        found = {f"{name}/{path}": (layer, v) for name, layer in layers.items() for path, v in kernels(layer).items()}
+        before = {name: variable.numpy() for name, (_, variable) in found.items()}
+        after = {name: _clustered(found[name][0], weights, params) for name, weights in before.items()}
+        for name, (_, variable) in found.items():
+            variable.assign(after[name])
+        context.note("clustering", noted(before, after))
+        return save_keras(model, context.workdir / "model.keras")
+
+
+def _clustered(layer: Any, weights: Array, params: Mapping[str, Any]) -> Array:
+    """Outputs are the last axis of a kernel; those of a depthwise one are its last two."""
+    depthwise = "Depthwise" in type(layer).__name__
+    flat = weights.reshape(*weights.shape[:-2], -1) if depthwise else weights
+    return clustered(flat, params["clusters"], params["scope"], channel_axis=-1).reshape(weights.shape)
+
+
+TECHNIQUE = Technique(
+    id="keras_weight_clustering",
+    title="Weight clustering",
+    help=HELP,
+    accepts=("keras",),
+    produces="keras",
+    apply=_apply,
+    name=clusters_name,
+    options=CLUSTERING,
+    toolchain="tensorflow",
+    requires=("tensorflow", "keras"),
+    presets=("full",),
+    typical_s=3.0,
+)
