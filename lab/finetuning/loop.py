@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from lab.lazy import np
 from lab.plugs import Array, Context
 
-CHECKPOINT_S = 5.0
+CHECKPOINT_S, TOLD_S = 5.0, 1.0
 POINTS, LOOKS = 60, 12
 """Of a training's curve: losses, and looks at held-out items."""
 WARM_UP = 0.05
@@ -102,7 +102,7 @@ class Course:
     def _train(self, progress: Progress) -> None:
         if not progress.points:
             self._look(progress, {"step": 0, "seconds": 0.0})
-        saved = started = perf_counter()
+        saved = told = started = perf_counter()
         before, losses = progress.seconds, list[float]()
         while progress.step < self.total and not self._spent(progress) and not self._tired(progress):
             rows = self._rows(progress.step)
@@ -112,7 +112,12 @@ class Course:
             progress.seconds = before + perf_counter() - started
             if self._due(progress.step, POINTS):
                 self._point(progress, losses)
-                losses = []
+                losses, told = [], perf_counter()
+            elif perf_counter() - told > TOLD_S:
+                self._tell(
+                    progress, {"step": progress.step, "seconds": round(progress.seconds, 2), "loss": _mean(losses)}
+                )
+                told = perf_counter()
             if perf_counter() - saved > CHECKPOINT_S:
                 self._save(progress)
                 saved = perf_counter()
@@ -165,7 +170,7 @@ class Course:
             "rate": float(f"{self.rate(progress):.3g}"),
         }
         if losses:
-            point["loss"] = float(f"{sum(losses) / len(losses):.4g}")
+            point["loss"] = _mean(losses)
         if self._due(progress.step, LOOKS) or progress.step == self.total:
             self._look(progress, point)
         else:
@@ -182,8 +187,11 @@ class Course:
         else:
             progress.waited += 1
 
-    def _tell(self, progress: Progress) -> None:
-        self.context.tell({"phase": self.phase, "steps": self.total, "points": progress.points})
+    def _tell(self, progress: Progress, now: Mapping[str, float] | None = None) -> None:
+        """The curve; between two of its points also where the training is now."""
+        self.context.tell(
+            {"phase": self.phase, "steps": self.total, "points": progress.points, **({"now": now} if now else {})}
+        )
 
     # --- checkpoints -------------------------------------------------------------------------------------------------------
 
@@ -228,6 +236,10 @@ def course(learner: Learner, context: Context, items: int, params: Mapping[str, 
     progress = told.run()
     context.note("training" if phase == "train" else f"training, {phase}", _summary(progress, told))
     return progress
+
+
+def _mean(losses: list[float]) -> float:
+    return float(f"{sum(losses) / len(losses):.4g}")
 
 
 def gives_shares(outputs: Array) -> bool:

@@ -160,6 +160,14 @@ def test_the_curve_is_told_while_it_runs() -> None:
     assert all({"rate", "loss", "seconds"} <= set(p) for p in last["points"][1:])
 
 
+def test_between_points_it_tells_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.finetuning.loop.TOLD_S", 0.0)
+    told: list[Any] = []
+    course(Line(ITEMS), context(told=told), 30, params(train_steps=120), "train", None, None)
+    assert [curve["now"]["step"] for curve in told if "now" in curve] == list(range(1, 120, 2))
+    assert "now" not in told[-1]
+
+
 def test_shares_are_told_from_logits() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(20, 5))
