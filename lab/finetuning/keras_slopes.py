@@ -1,0 +1,51 @@
+"""The loss's derivatives by a Keras model's weights, over training items: what says how much a weight matters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.finetuning.loop import gives_shares
+from lab.lazy import np
+from lab.plugs import Array, TrainingSet
+
+ITEMS, BATCH = 512, 128
+
+
+def slopes(model: Any, data: TrainingSet, seed: int = 0) -> dict[str, list[Array]]:
+    """Layer -> derivative of the mean loss by each of its weights, in the order of `get_weights()`; zeros where there is none.
+
+    Args:
+        model: functional, answering as in inference.
+        data: what it is trained on; 512 items of it are looked at, or all.
+        seed: draws them.
+    """
+    rows = np.random.default_rng(seed).permutation(len(data.x))[:ITEMS]
+    batches = [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
+    variables = [variable for layer in model.layers for variable in layer.weights]
+    totals = [np.zeros(variable.shape) for variable in variables]
+    for batch in batches:
+        for total, slope in zip(totals, _slopes(model, variables, data, batch), strict=True):
+            total += slope * len(batch) / len(rows)
+    found = iter(totals)
+    return {layer.name: [next(found) for _ in layer.weights] for layer in model.layers}
+
+
+def _slopes(model: Any, variables: list[Any], data: TrainingSet, batch: Array) -> list[Array]:
+    import tensorflow as tf
+
+    x, y = tf.convert_to_tensor(data.x[batch]), data.y[batch]
+    watched = [variable.value for variable in variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([one for one in watched if one.dtype.is_floating])
+        loss = _loss(tf.cast(model(x, training=False), tf.float32), x, y, data.learns)
+    found = tape.gradient(loss, watched, unconnected_gradients="zero")
+    return [np.asarray(tf.convert_to_tensor(slope)) for slope in found]
+
+
+def _loss(outputs: Any, x: Any, y: Array, learns: str) -> Any:
+    import tensorflow as tf
+
+    if learns != "classes":
+        return tf.reduce_mean((outputs - tf.cast(x if learns == "inputs" else y, tf.float32)) ** 2)
+    logits = tf.math.log(outputs + 1e-7) if gives_shares(outputs.numpy()) else outputs
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(y, tf.int32), logits))

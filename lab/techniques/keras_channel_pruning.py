@@ -1,0 +1,96 @@
+"""Keras models with fewer channels: structured pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.errors import InvalidFile
+from lab.finetuning.options import TRAINING, training_suffix
+from lab.formats.channel_pruning import IMPORTANCE, RATIO, ROUND_TO, SCOPE, STEPS, STEPS_BETWEEN, channels_name
+from lab.formats.choosing import KEEP
+from lab.plugs import Context, Technique
+
+CHECKED, TOLERANCE = 8, 1e-4
+"""Items that the pruned model is checked on, and the largest difference as a share of the largest answer."""
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.finetuning.keras_loop import fit
+    from lab.formats.keras_channels import channels
+    from lab.formats.keras_files import load_keras, save_keras
+
+    model = load_keras(source)
+    before, steps = model.count_params(), params[STEPS.id]
+    first = channels(model, params[KEEP.id])
+    for step in range(1, steps + 1):
+        model = _smaller(model, params, context, first, step / steps)
+        if step < steps:
+            fit(model, context, params, phase=f"step {step}", steps=params[STEPS_BETWEEN.id])
+    _note(context, first, channels(model, params[KEEP.id]), before, model.count_params())
+    return save_keras(model, context.workdir / "pruned.keras")
+
+
+def _smaller(model: Any, params: Mapping[str, Any], context: Context, first: Any, share: float) -> Any:
+    """The model with so much of the ratio gone."""
+    from lab.finetuning.keras_slopes import slopes
+    from lab.formats.keras_channels import channels
+    from lab.formats.keras_importance import importances, pruned
+
+    found, seed = channels(model, params[KEEP.id]), params["train_seed"]
+    slope = slopes(found.model, context.training(), seed) if params[IMPORTANCE.id] == "taylor" else None
+    importance = importances(found, params[IMPORTANCE.id], seed, slope)
+    sizes = [len(first.groups[layers]) for layers in found.groups]
+    ratio = params[RATIO.id] * share
+    gone = pruned(found, importance, sizes, ratio, params[SCOPE.id], params[ROUND_TO.id])
+    smaller = found.without(gone)
+    _check(smaller, found.zeroed(gone), context)
+    return smaller
+
+
+def _check(smaller: Any, zeroed: Any, context: Context) -> None:
+    """What is left must answer as the whole model does with zeros in place of what is gone.
+
+    Raises:
+        InvalidFile: it does not.
+    """
+    from lab.formats.feeding import fit_items
+    from lab.lazy import np
+
+    x = fit_items(context.calibration(CHECKED), (None, *smaller.inputs[0].shape[1:]))
+    mine, wanted = (np.asarray(model(x, training=False)) for model in (smaller, zeroed))
+    if np.abs(mine - wanted).max() > TOLERANCE * max(1.0, np.abs(wanted).max()):
+        raise InvalidFile("The pruned model does not answer as the whole one does without these channels",
+                          allowed="layers that treat channels as Keras' own do", given=smaller.name,
+                          remedy="Name layers to spare in the option 'keep', or choose keras_weight_pruning")  # fmt: skip
+
+
+def _note(context: Context, first: Any, last: Any, before: int, after: int) -> None:
+    left = {" + ".join(layers): f"{len(last.groups[layers])} of {len(units)}" for layers, units in first.groups.items()}
+    context.note("channels", left)
+    context.note("parameters", f"{before:,} → {after:,}")
+    if spared := first.coupling.spared_by:
+        context.note("spared", f"the channels that reach {', '.join(spared)}: what these do with channels is not known")
+
+
+TECHNIQUE = Technique(
+    id="keras_channel_pruning",
+    title="Channel pruning",
+    help=(
+        "Takes the least important channels out of every layer: tensors really shrink, so file, time and memory do, too. Much of the "
+        "accuracy goes with them until the model is fine-tuned."
+    ),
+    accepts=("keras",),
+    produces="keras",
+    apply=_apply,
+    name=lambda params: channels_name(params, training_suffix(params)),
+    options=(RATIO, IMPORTANCE, SCOPE, STEPS, STEPS_BETWEEN, ROUND_TO, KEEP, *TRAINING[1:]),
+    toolchain="tensorflow",
+    requires=("tensorflow", "keras"),
+    trains=True,
+    role="prune",
+    presets=("full",),
+    valid=lambda params: params[STEPS.id] > 1 or params[STEPS_BETWEEN.id] == STEPS_BETWEEN.default,
+    typical_s=10.0,
+)  # fmt: skip
