@@ -144,7 +144,17 @@ def _remarks(study_id: str) -> list[str]:
     texts = list(dict.fromkeys(f"{t.name}: {text}" for t in trials.values() for text in elsewhere_texts(t, MUCH)))
     more = [f"… and {len(texts) - FEW} more that answer otherwise on other processors"] if len(texts) > FEW else []
     took = time_text(list(trials.values()), lab.measuring_seconds(study_id))
-    return [*([took] if took else []), *unlike, *threads, *texts[:FEW], *more]
+    return [*([took] if took else []), *unlike, *threads, *_of_training(study_id), *texts[:FEW], *more]
+
+
+def _of_training(study_id: str) -> list[str]:
+    """What orders of steps and seeds of trainings change."""
+    from lab.plots.orders import order_text, spread_text
+
+    metric = lab.study(study_id).spec.objectives[0].metric
+    pairs, spread = lab.orders(study_id), lab.spread(study_id)
+    texts = [order_text(pairs, metric) if pairs else "", spread_text(spread, metric)]
+    return [text for text in texts if text]
 
 
 def _value(measurements: Any, metric: str) -> str:

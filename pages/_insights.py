@@ -11,9 +11,12 @@ import lab
 from lab.analysis.calibration import Calibrations, calibrations
 from lab.analysis.faithful import ENOUGH, Pair
 from lab.analysis.front import baseline_of
+from lab.analysis.orders import OrderPair
+from lab.analysis.spread import Spread
 from lab.plots import formats, words
 from lab.plots.calibration import HEIGHT, calibration_figure, calibration_info, calibration_table, spread_words
 from lab.plots.differences import time_text
+from lab.plots.orders import order_rows, order_text, spread_rows, spread_text
 from lab.types import FINISHED, Study, Trial
 from pages import _address
 from pages._chart import chart
@@ -31,6 +34,16 @@ def calibrations_of(study_id: str, revision: int, metric: str) -> tuple[Calibrat
     return calibrations(lab.trials(study_id), metric)
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def orders_of(study_id: str, revision: int) -> tuple[OrderPair, ...]:
+    return lab.orders(study_id)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def spread_of(study_id: str, revision: int) -> tuple[Spread, ...]:
+    return lab.spread(study_id)
+
+
 def insights(study: Study, trials: Sequence[Trial], choose: Callable[[str], None]) -> None:
     """All of them, each only where there is something to say."""
     if text := time_text(trials, lab.measuring_seconds(study.id)):
@@ -39,6 +52,8 @@ def insights(study: Study, trials: Sequence[Trial], choose: Callable[[str], None
         float_answers(study, trials)
         threads(study, trials)
     trainings(study, trials)
+    order(study, trials)
+    seeds(study)
     calibration(study, trials, choose)
 
 
@@ -112,6 +127,39 @@ def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], N
             )
         if said := spread_words(chosen.over_seeds()):
             st.caption(f"Spread over seeds: {said}.")
+
+
+def order(study: Study, trials: Sequence[Trial]) -> None:
+    """Whether it matters which of two steps comes first."""
+    found = orders_of(study.id, study.revision)
+    if not found:
+        return
+    with st.expander(
+        f"Does the order of steps matter? ({formats.plural(len(found), 'pair')})", icon=":material/swap_horiz:"
+    ):
+        st.markdown(formats.markdown(order_text(found, study.spec.objectives[0].metric)))
+        shown = formats.varying_options(t.target for t in trials)
+        st.dataframe(
+            order_rows(found, runtime_titles(), shown),
+            hide_index=True,
+            alt="The same steps in two orders, number by number",
+        )
+        st.caption(
+            "Both orders answered the same test items and took turns on the machine; p-values are corrected for the number of pairs."
+        )
+
+
+def seeds(study: Study) -> None:
+    """How much of a result is luck."""
+    found = spread_of(study.id, study.revision)
+    if not found:
+        return
+    with st.expander(f"How much is the luck of the seed? ({formats.plural(len(found), 'recipe')} trained several times)",
+                     icon=":material/casino:"):  # fmt: skip
+        if text := spread_text(found, study.spec.objectives[0].metric):
+            st.markdown(formats.markdown(text))
+        st.dataframe(spread_rows(found), hide_index=True, placeholder="–", alt="Mean, lowest and highest over seeds")
+        st.caption("Mean, in brackets lowest and highest, of trials that differ in nothing but the training's seed.")
 
 
 def _first(found: Calibrations, trials: Sequence[Trial]) -> Trial:

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 import lab
+from lab.analysis.pruning import KIND as PRUNING
 from lab.errors import LabError
 from lab.plots import formats
 from lab.plots.examples import examples_html
@@ -21,6 +22,7 @@ from pages._netron import graph
 LAYOUTS = {"NT": "a text of up to {0} characters", "N": "{0} numbers"}
 SECTIONS = {"layers": "Layers", "graph": "Graph", "origin": "Where it comes from"}
 LONG_S = 60.0
+PRUNABLE = "Only models of PyTorch and Keras can be pruned and trained; this one has come without its framework."
 FEW = 15
 """Layers that are shown without scrolling."""
 
@@ -74,6 +76,23 @@ def results_button(card: ModelCard, studies: Sequence[Study]) -> None:
         st.switch_page("pages/study.py", query_params={"study": studies[0].id})
 
 
+def pruning_button(card: ModelCard, studies: Sequence[Study]) -> None:
+    """The lesson about pruning: the one that is there, or a new one."""
+    able = lab.can_prune(card.id)
+    why = "Whole channels against single weights, with and without fine-tuning." if able else PRUNABLE
+    if not st.button(
+        "What pruning costs", key=f"pruning_{card.id}", icon=":material/content_cut:", help=why, disabled=not able
+    ):
+        return
+    known = [s.id for s in studies if s.spec.about.get("kind") == PRUNING and s.state not in ("failed", "cancelled")]
+    try:
+        study = known[0] if known else lab.start(lab.pruning_spec(card.id), "What pruning costs")
+    except LabError as error:
+        st.error(formats.markdown(str(error)))
+        return
+    st.switch_page("pages/pruning.py", query_params={"study": study})
+
+
 def detail(card: ModelCard, studies: Sequence[Study]) -> None:
     st.title(formats.markdown(card.title), anchor=False)
     left, right = st.columns([11, 9], gap="medium")
@@ -85,6 +104,7 @@ def detail(card: ModelCard, studies: Sequence[Study]) -> None:
         with st.container(horizontal=True):
             sweep_button(card)
             results_button(card, studies)
+            pruning_button(card, studies)
     with right:
         figures(card)
     data(card)

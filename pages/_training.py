@@ -12,6 +12,7 @@ from lab.plots import formats
 from lab.plots.training import (
     HEIGHT,
     MOST,
+    TALL,
     count_text,
     progress_text,
     share_done,
@@ -25,7 +26,6 @@ from pages._progress import POLL_S
 
 CAPTION = "Thick: held-out items. Thin: the loss on training items, averaged since the point before."
 ABREAST, MOST_ROWS = 2, 4
-LIVE_HEIGHT = 250
 
 
 def live(study: Study) -> None:
@@ -54,12 +54,12 @@ def idle_text(found: Sequence[Training]) -> str:
     return "All trainings are done; what they made is quantized and measured now."
 
 
-def curves(found: Sequence[Training], key: str) -> None:
+def curves(found: Sequence[Training], key: str, *, stacked: bool = False) -> None:
     """The curves in one plot."""
     info = training_info(found)
     if not info.lines:
         return
-    chart(training_figure(info, key).to_json(), key=key, height=HEIGHT,
+    chart(training_figure(info, key, stacked=stacked).to_json(), key=key, height=TALL if stacked else HEIGHT,
           alt=f"Loss and accuracy over steps of {formats.plural(len(info.lines), 'training')}.")  # fmt: skip
     more = f" {info.left_out} more are not drawn." if info.left_out else ""
     st.caption(CAPTION + more)
@@ -77,7 +77,7 @@ def training(trial: Trial) -> None:
         titled = Training(one.key, known.title if known else one.name, one.phases)
         if len(found) > 1:
             st.markdown(f"**{formats.markdown(titled.name)}**")
-        curves([titled], f"training_{trial.id}_{number}")
+        curves([titled], f"training_{trial.id}_{number}", stacked=True)
         st.dataframe(training_rows([titled]), hide_index=True, alt="What this training came to")
     for name, note in (trial.details.get("notes") or {}).items():
         if str(name).startswith("training"):

@@ -230,8 +230,23 @@ def recipe(trial: Trial, base: Trial | None) -> None:
     if notes := trial.details.get("notes"):
         with st.expander("What the steps recorded"):
             st.json(notes, expanded=2)
+    reorder(trial)
     st.markdown("**Run it again**")
     reproduce(trial)
+
+
+def reorder(trial: Trial) -> None:
+    """One click to see whether the order of steps matters."""
+    if not lab.can_reorder(trial) or not st.button("Try it in the other order", icon=":material/swap_horiz:", key="reorder",
+                                                   help="Adds this recipe to the study with two of its steps exchanged."):  # fmt: skip
+        return
+    try:
+        added = lab.reorder(trial.id)
+    except LabError as error:
+        st.error(formats.markdown(str(error)))
+        return
+    st.query_params["trial"] = added[0]
+    st.rerun()
 
 
 def said(value: Any) -> str:

@@ -82,8 +82,13 @@ class Training:
 
 
 def phases_of(kept: Iterable[Mapping[str, Any]]) -> tuple[Phase, ...]:
-    """Phases as the store keeps them: {"phase", "steps", "points"}."""
-    return tuple(Phase(str(p["phase"]), int(p["steps"]), tuple(p["points"])) for p in kept)
+    """Phases as the store keeps them: {"phase", "steps", "points", perhaps "now": where it is since the last point}."""
+    return tuple(Phase(str(p["phase"]), int(p["steps"]), _points(p)) for p in kept)
+
+
+def _points(phase: Mapping[str, Any]) -> tuple[Mapping[str, float], ...]:
+    now = phase.get("now")
+    return (*phase["points"], *([now] if now else []))
 
 
 def of_trial(trial: Trial) -> tuple[Training, ...]:

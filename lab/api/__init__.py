@@ -11,6 +11,7 @@ from lab.api._layers import (
     sensitivity_study,
     start_sensitivity,
 )
+from lab.api._lessons import can_prune, can_reorder, order_spec, pruning, pruning_spec, reorder
 from lab.api._machine import (
     doctor,
     known_checks,
@@ -65,7 +66,7 @@ from lab.api._studies import (
     trials,
     wait,
 )
-from lab.api._training import training_curves
+from lab.api._training import orders, spread, training_curves
 from lab.api._trials import (
     anatomy,
     compare,
@@ -91,6 +92,8 @@ __all__ = [
     "available_tasks",
     "available_techniques",
     "can_choose_layers",
+    "can_prune",
+    "can_reorder",
     "cancel",
     "card_of",
     "compare",
@@ -120,6 +123,8 @@ __all__ = [
     "mixed_precision",
     "model",
     "models",
+    "order_spec",
+    "orders",
     "parse_target",
     "preset_chains",
     "preset_recipes",
@@ -128,7 +133,10 @@ __all__ = [
     "primary",
     "profile",
     "progress",
+    "pruning",
+    "pruning_spec",
     "raise_layers",
+    "reorder",
     "reproduce",
     "result_json",
     "resume",
@@ -138,6 +146,7 @@ __all__ = [
     "self_test_progress",
     "sensitivity",
     "sensitivity_study",
+    "spread",
     "start",
     "start_scaling",
     "start_self_test",

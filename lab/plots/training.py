@@ -9,8 +9,8 @@ from typing import Any
 from lab.analysis.training import Phase, Training
 from lab.plots import formats, theme
 
-HEIGHT, MOST = 300, 6
-"""Pixels; trainings drawn at once, beyond which lines only cover each other."""
+HEIGHT, TALL, MOST = 300, 400, 6
+"""Pixels, of both plots beside each other and one above the other; trainings drawn at once, beyond which lines only cover each other."""
 NOUNS = {"accuracy": "accuracy", "check_loss": "loss"}
 Pairs = tuple[tuple[float, float], ...]
 
@@ -73,15 +73,16 @@ def _pairs(phases: Sequence[tuple[int, Phase]], name: str, times: float = 1) -> 
     return tuple((n + p["step"], times * p[name]) for n, phase in phases for p in phase.points if name in p)
 
 
-def training_figure(info: TrainingInfo, key: str, mode: theme.Mode = "light") -> Any:
-    """Losses on the left, accuracy on the right where there is one; a colour a training, dashed on held-out items.
+def training_figure(info: TrainingInfo, key: str, mode: theme.Mode = "light", *, stacked: bool = False) -> Any:
+    """Losses, and accuracy where there is one; a colour a training, thick on held-out items.
 
     Args:
         key: while it stays, a redraw keeps the zoom.
+        stacked: accuracy above the losses, for a narrow place, instead of beside them.
     """
     import plotly.graph_objects as go
 
-    figure = go.Figure(layout=_layout(info, key, mode))
+    figure = go.Figure(layout=_layout(info, key, mode, stacked))
     palette = (theme.DARK_BLUE_FOR_DARK, *theme.OKABE_ITO[1:]) if mode == "dark" else theme.OKABE_ITO
     for line in info.lines:
         for trace in _traces(line, palette[line.number % MOST]):
@@ -110,18 +111,23 @@ def _hover(name: str, kind: str) -> str:
     return f"{name}<br>step %{{x}}: {kind} {value}<extra></extra>"
 
 
-def _layout(info: TrainingInfo, key: str, mode: theme.Mode) -> dict[str, Any]:
+def _layout(info: TrainingInfo, key: str, mode: theme.Mode, stacked: bool) -> dict[str, Any]:
     steps = max((line.steps for line in info.lines), default=1)
     x = {"title": {"text": "steps"}, "range": [0, 1.02 * steps]}
     layout: dict[str, Any] = {
-        "template": theme.template(mode), "height": HEIGHT, "hovermode": "closest", "uirevision": key,
-        "xaxis": x | {"domain": [0, 0.46 if info.has_accuracy else 1]}, "yaxis": {"title": {"text": "loss"}, "rangemode": "tozero"},
-        "showlegend": True,
+        "template": theme.template(mode), "height": TALL if stacked else HEIGHT, "hovermode": "closest", "uirevision": key,
+        "xaxis": x, "yaxis": {"title": {"text": "loss"}, "rangemode": "tozero"}, "showlegend": len(info.lines) > 1,
     }  # fmt: skip
-    if info.has_accuracy:
-        layout |= {"xaxis2": x | {"domain": [0.54, 1], "anchor": "y2"},
-                   "yaxis2": {"title": {"text": "accuracy, %"}, "anchor": "x2"}}  # fmt: skip
-    return layout
+    return layout | _two_axes(layout, stacked) if info.has_accuracy else layout
+
+
+def _two_axes(layout: dict[str, Any], stacked: bool) -> dict[str, Any]:
+    """The axes of losses made smaller, and those of accuracy."""
+    x, y, accuracy = layout["xaxis"], layout["yaxis"], {"title": {"text": "accuracy, %"}, "anchor": "x2"}
+    if stacked:
+        return {"yaxis": y | {"domain": [0, 0.46]}, "yaxis2": accuracy | {"domain": [0.54, 1]},
+                "xaxis2": x | {"anchor": "y2", "matches": "x", "showticklabels": False, "title": {"text": ""}}}  # fmt: skip
+    return {"xaxis": x | {"domain": [0, 0.46]}, "xaxis2": x | {"domain": [0.54, 1], "anchor": "y2"}, "yaxis2": accuracy}
 
 
 # --- in words -----------------------------------------------------------------------------------------------------------

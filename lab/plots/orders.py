@@ -1,0 +1,119 @@
+"""Orders of steps, and seeds of trainings, as tables and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lab.analysis.orders import OrderPair
+from lab.analysis.spread import Range, Spread
+from lab.plots import formats, words
+from lab.plots.differences import differences_json, interval_text, p_text
+from lab.types import Trial
+
+
+def order_rows(
+    pairs: Sequence[OrderPair], titles: Mapping[str, str], shown: Sequence[str] = ()
+) -> list[dict[str, str]]:
+    """One row for each pair and compared number: what the second order makes of it, against the first.
+
+    Args:
+        titles: runtime -> how people call it; shown: target options worth saying.
+    """
+    return [_row(p, metric, titles, shown) for p in pairs for metric in _metrics(p)]
+
+
+def _metrics(pair: OrderPair) -> list[str]:
+    both = [m for m in pair.first.measurements if m in pair.second.measurements]
+    exact = [m for m in both if m == "size_bytes"]
+    return [*pair.differences, *(m for m in exact if m not in pair.differences)]
+
+
+def _row(pair: OrderPair, metric: str, titles: Mapping[str, str], shown: Sequence[str]) -> dict[str, str]:
+    mine, theirs, found = (
+        pair.second.measurements[metric],
+        pair.first.measurements[metric],
+        pair.differences.get(metric),
+    )
+    return {
+        "First this": pair.first.name, "Or this": pair.second.name, "Runs on": formats.target_text(pair.first.target, titles, shown),
+        "Number": formats.capital(words.plain(metric)), "First": formats.value(theirs.value, theirs.unit),
+        "Second": formats.value(mine.value, mine.unit), "Second is": formats.change(mine, theirs),
+        "95 % interval": interval_text(found) if found else "", "p": p_text(_p(found)) if found else "",
+    }  # fmt: skip
+
+
+def _p(found: Any) -> float:
+    return float(found.p if found.adjusted is None else found.adjusted)
+
+
+def order_text(pairs: Sequence[OrderPair], metric: str) -> str:
+    """What the orders come to in the study's accuracy, in a sentence."""
+    known = [p for p in pairs if metric in p.differences]
+    sure = [p for p in known if p.differences[metric].differs]
+    if not known:
+        return "Which order is better cannot be told: there are no paired items to compare."
+    if not sure:
+        return (f"In none of {formats.plural(len(known), 'pair')} does the order change {words.plain(metric)} by more than chance.")  # fmt: skip
+    best = max(sure, key=lambda p: abs(p.differences[metric].value))
+    d = best.differences[metric]
+    better, worse = (best.second, best.first) if d.value > 0 else (best.first, best.second)
+    return (f"The order matters in {len(sure)} of {formats.plural(len(known), 'pair')}: {better.name} beats {worse.name} by "
+            f"{100 * abs(d.value):.1f} points of {words.plain(metric)}.")  # fmt: skip
+
+
+def orders_json(pairs: Sequence[OrderPair]) -> list[dict[str, Any]]:
+    """Everything as JSON values."""
+    return [
+        {"first": _told(p.first), "second": _told(p.second), "differences": differences_json(p.differences)}
+        for p in pairs
+    ]
+
+
+def _told(trial: Trial) -> dict[str, str]:
+    return {"trial": trial.id, "name": trial.name}
+
+
+# --- seeds --------------------------------------------------------------------------------------------------------------
+
+
+def spread_rows(found: Sequence[Spread]) -> list[dict[str, str]]:
+    """One row a recipe: mean, lowest and highest of each number over the seeds."""
+    return [
+        {"Recipe": s.name, "Seeds": ", ".join(map(str, s.seeds)),
+         **{formats.capital(words.plain(m)): range_text(r) for m, r in s.ranges.items()}}
+        for s in found
+    ]  # fmt: skip
+
+
+def range_text(found: Range) -> str:
+    """ "94.8 % (94.3–95.1 %)": mean, lowest and highest; one number where all are equal."""
+    if found.low == found.high:
+        return formats.value(found.mean, found.unit)
+    divisor, suffix = formats.scale(found.unit, found.mean)
+    ends = "–".join(formats.digits(v / divisor, suffix) for v in (found.low, found.high))
+    return f"{formats.value(found.mean, found.unit)} ({ends} {suffix})".replace(" )", ")")
+
+
+def spread_text(found: Sequence[Spread], metric: str) -> str:
+    """How far seeds lie apart at most, in a sentence; "" where the metric was not measured."""
+    ranges = {s.name: s.ranges[metric] for s in found if metric in s.ranges}
+    if not ranges:
+        return ""
+    name = max(ranges, key=lambda n: ranges[n].high - ranges[n].low)
+    widest = ranges[name]
+    of = (
+        f"up to {100 * (widest.high - widest.low):.1f} points"
+        if formats.kind_of(widest.unit) == formats.SHARE
+        else range_text(widest)
+    )
+    return f"Other seeds of the same training change {words.plain(metric)} by {of} ({name}): a smaller gain than that may be luck."
+
+
+def spread_json(found: Sequence[Spread]) -> list[dict[str, Any]]:
+    """Everything as JSON values."""
+    return [
+        {"name": s.name, "trials": list(s.trials), "seeds": list(s.seeds),
+         "ranges": {m: {"mean": r.mean, "low": r.low, "high": r.high, "unit": r.unit, "n": r.n} for m, r in s.ranges.items()}}
+        for s in found
+    ]  # fmt: skip

@@ -1,0 +1,291 @@
+"""What pruning costs, as a plot over the share of weights that is gone, as a table, and in sentences that teach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lab.analysis.differences import difference
+from lab.analysis.pruning import Lesson, Point, Way, furthest
+from lab.plots import formats, theme, words
+from lab.types import Measurement, Trial
+
+HEIGHT, SMALL = 380, 300
+NAMES: Mapping[tuple[Way, bool], str] = {
+    ("structured", False): "whole channels", ("structured", True): "whole channels, fine-tuned",
+    ("unstructured", False): "single weights", ("unstructured", True): "single weights, fine-tuned",
+}  # fmt: skip
+SYMBOLS = {"structured": "square", "unstructured": "circle"}
+COSTS = {"size_bytes": "file", "download_bytes": "compressed download", "latency_s": "time"}
+DROP = 0.01
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One way to prune, as drawn: shares and accuracies in percent.
+
+    Attributes:
+        points: (trial, removed, value, low, high), from the float model on; texts: what is said of each.
+        costs: metric -> (removed, percent of the float model's).
+    """
+
+    name: str
+    way: Way
+    tuned: bool
+    points: tuple[tuple[str, float, float, float, float], ...]
+    texts: tuple[str, ...]
+    costs: Mapping[str, tuple[tuple[float, float], ...]]
+
+
+@dataclass(frozen=True)
+class PruningInfo:
+    """The plot; the baseline is (value, low, high) in percent, None before it is there."""
+
+    curves: tuple[Curve, ...]
+    baseline: tuple[float, float, float] | None
+    noun: str
+
+
+def pruning_info(found: Lesson) -> PruningInfo:
+    """Lay out the four ways; each begins at what was not pruned."""
+    base = _percent(found.baseline.quality) if found.baseline else None
+    curves = tuple(_curve(found, way, tuned) for way, tuned in NAMES if found.line(way, tuned).points)
+    return PruningInfo(curves, base, formats.capital(words.plain(found.metric)))
+
+
+def _curve(found: Lesson, way: Way, tuned: bool) -> Curve:
+    start = found.tuned if tuned else found.baseline
+    points = [*([start] if start else []), *found.line(way, tuned).points]
+    drawn = tuple((p.trial, 100 * p.removed, *_percent(p.quality)) for p in points)
+    costs = {m: _relative(points, found.baseline, m) for m in COSTS}
+    return Curve(NAMES[way, tuned], way, tuned, drawn, tuple(_text(p, found.metric) for p in points), costs)
+
+
+def _percent(m: Measurement) -> tuple[float, float, float]:
+    low, high = (m.value if end is None else end for end in (m.low, m.high))
+    return 100 * m.value, 100 * low, 100 * high
+
+
+def _relative(points: Sequence[Point], baseline: Point | None, metric: str) -> tuple[tuple[float, float], ...]:
+    reference = baseline.measurements.get(metric) if baseline else None
+    if reference is None or not reference.value:
+        return ()
+    known = [(p, p.measurements[metric].value) for p in points if metric in p.measurements]
+    return tuple((100 * p.removed, 100 * value / reference.value) for p, value in known)
+
+
+def _text(p: Point, metric: str) -> str:
+    costs = [
+        f"{COSTS[m]} {formats.value(p.measurements[m].value, p.measurements[m].unit)}"
+        for m in COSTS
+        if m in p.measurements
+    ]
+    head = f"{p.name}<br>{100 * p.removed:.1f} % of the weights gone{'' if p.counted else ' (as asked for)'}"
+    return "<br>".join([head, f"{words.plain(metric)} {formats.measurement(p.quality)}", *costs])
+
+
+# --- figures ------------------------------------------------------------------------------------------------------------
+
+
+def pruning_figure(info: PruningInfo, mode: theme.Mode = "light") -> Any:
+    """Accuracy over the share of weights gone: squares for channels, dots for single weights, dashed without fine-tuning."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(layout=_layout(mode, HEIGHT, f"{info.noun.lower() if info.noun != 'AUC' else info.noun}, %"))
+    if info.baseline:
+        for trace in _band(info.baseline, theme.INKS[mode].muted):
+            figure.add_trace(trace)
+    for curve in info.curves:
+        figure.add_trace(_trace(curve, mode))
+    return figure
+
+
+def _layout(mode: theme.Mode, height: int, y: str) -> dict[str, Any]:
+    return {
+        "template": theme.template(mode), "height": height, "hovermode": "closest",
+        "xaxis": {"title": {"text": "weights gone or zero, %"}, "range": [-2, 101]}, "yaxis": {"title": {"text": y}},
+    }  # fmt: skip
+
+
+def _band(baseline: tuple[float, float, float], color: str) -> Iterator[dict[str, Any]]:
+    value, low, high = baseline
+    line = {"type": "scatter", "mode": "lines", "x": [-2, 101], "hoverinfo": "skip"}
+    yield line | {"y": [low, low], "line": {"width": 0}, "showlegend": False}
+    yield line | {
+        "y": [high, high],
+        "line": {"width": 0},
+        "fill": "tonexty",
+        "fillcolor": f"rgba({theme.rgb(color)},0.15)",
+        "showlegend": False,
+    }
+    yield line | {"y": [value, value], "name": "float model", "line": {"color": color, "width": 1, "dash": "dot"}}
+
+
+def _trace(curve: Curve, mode: theme.Mode) -> dict[str, Any]:
+    ids, x, y, low, high = zip(*curve.points, strict=True)
+    bars = {"type": "data", "symmetric": False, "array": [h - v for h, v in zip(high, y, strict=True)],
+            "arrayminus": [v - b for v, b in zip(y, low, strict=True)], "thickness": 1, "width": 3, "color": _color(curve, mode)}  # fmt: skip
+    return _line(curve, mode) | {
+        "x": x, "y": y, "customdata": [[id_] for id_ in ids], "hovertext": curve.texts, "hoverinfo": "text", "error_y": bars
+    }  # fmt: skip
+
+
+def _line(curve: Curve, mode: theme.Mode) -> dict[str, Any]:
+    color = _color(curve, mode)
+    symbol = SYMBOLS[curve.way] + ("" if curve.tuned else "-open")
+    return {"type": "scatter", "mode": "lines+markers", "name": curve.name,
+            "line": {"color": color, "width": 2 if curve.tuned else 1.5, "dash": "solid" if curve.tuned else "dash"},
+            "marker": {"color": color, "symbol": symbol, "size": [9.0] * len(curve.points)}}  # fmt: skip
+
+
+def _color(curve: Curve, mode: theme.Mode) -> str:
+    blue = theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0]
+    return blue if curve.way == "structured" else theme.OKABE_ITO[1]
+
+
+def cost_figure(info: PruningInfo, metric: str, mode: theme.Mode = "light") -> Any:
+    """One cost over the share of weights gone, in percent of the float model's; fine-tuning changes neither file nor time."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(layout=_layout(mode, SMALL, f"{COSTS[metric]}, % of float") | {"showlegend": False})
+    figure.add_trace({"type": "scatter", "mode": "lines", "x": [-2, 101], "y": [100, 100], "hoverinfo": "skip",
+                      "line": {"color": theme.INKS[mode].muted, "width": 1, "dash": "dot"}})  # fmt: skip
+    for curve in info.curves:
+        if curve.costs[metric]:
+            x, y = zip(*curve.costs[metric], strict=True)
+            figure.add_trace(
+                _line(curve, mode) | {"x": x, "y": y, "hovertemplate": f"{curve.name}: %{{y:.0f}} %<extra></extra>"}
+            )
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+# --- in words and numbers -----------------------------------------------------------------------------------------------
+
+
+def pruning_texts(found: Lesson, trials: Mapping[str, Trial]) -> tuple[str, ...]:
+    """What the study shows, a sentence each: how far each way goes, what fine-tuning wins back, what zeros weigh.
+
+    Args:
+        trials: id -> trial, for comparisons item by item.
+    """
+    base = found.baseline
+    if base is None or not any(line.points for line in found.lines):
+        return ()
+    return tuple(
+        text
+        for text in (_reach(found, base), _won_back(found, trials), _zeros(found, base), _channels(found, base))
+        if text
+    )
+
+
+def _reach(found: Lesson, base: Point) -> str:
+    parts = []
+    for way, name in (("structured", "whole channels"), ("unstructured", "single weights")):
+        ends = {tuned: furthest(found.line(way, tuned), base.quality, DROP) for tuned in (False, True)}  # type: ignore[arg-type]
+        told = {tuned: f"{100 * p.removed:.0f} %" if p else "none" for tuned, p in ends.items()}
+        parts.append(f"{told[False]} of the weights as {name}, {told[True]} with fine-tuning")
+    return f"At most {100 * DROP:.0f} point below the float model one can take {'; '.join(parts)}."
+
+
+def _won_back(found: Lesson, trials: Mapping[str, Trial]) -> str:
+    pairs = [(bare, tuned) for way in ("structured", "unstructured") for bare in found.line(way, False).points
+             for tuned in found.line(way, True).points if tuned.asked == bare.asked]  # fmt: skip
+    if not pairs:
+        return ""
+    bare, tuned = max(pairs, key=lambda p: p[1].quality.value - p[0].quality.value)
+    gain = tuned.quality.value - bare.quality.value
+    if gain <= 0:
+        return "Fine-tuning won nothing back here."
+    between = _between(found.metric, trials.get(tuned.trial), trials.get(bare.trial))
+    return (f"Fine-tuning wins back most for {bare.name}: {100 * gain:.1f} points{between}, from {100 * bare.quality.value:.1f} "
+            f"to {100 * tuned.quality.value:.1f} %.")  # fmt: skip
+
+
+def _between(metric: str, trial: Trial | None, other: Trial | None) -> str:
+    d = difference(metric, trial, other) if trial and other else None
+    return f" (95 % interval {100 * d.low:.1f} to {100 * d.high:.1f})" if d else ""
+
+
+def _zeros(found: Lesson, base: Point) -> str:
+    """Zeros are stored like any number."""
+    most = max(
+        found.line("unstructured", True).points or found.line("unstructured", False).points,
+        key=lambda p: p.removed,
+        default=None,
+    )
+    if most is None:
+        return ""
+    changes = {m: _change(most, base, m) for m in COSTS}
+    return (f"With {100 * most.removed:.0f} % of the weights at zero the file is {changes['size_bytes']} and takes {changes['latency_s']}, because "
+            f"zeros are stored and multiplied like any number; compressed for a download it is {changes['download_bytes']}.")  # fmt: skip
+
+
+def _channels(found: Lesson, base: Point) -> str:
+    most = max(
+        found.line("structured", True).points or found.line("structured", False).points,
+        key=lambda p: p.removed,
+        default=None,
+    )
+    if most is None:
+        return ""
+    changes = {m: _change(most, base, m) for m in COSTS}
+    return (f"With {100 * most.removed:.0f} % of the weights gone as whole channels the file is {changes['size_bytes']} and takes "
+            f"{changes['latency_s']}: smaller tensors are less to store and less to compute.")  # fmt: skip
+
+
+def _change(p: Point, base: Point, metric: str) -> str:
+    """ "as large as before", "3.1× smaller", "1.6× less time"."""
+    mine, theirs = p.measurements.get(metric), base.measurements.get(metric)
+    if mine is None or theirs is None or not mine.value:
+        return "of unknown size" if metric != "latency_s" else "an unknown time"
+    ratio, seconds = theirs.value / mine.value, metric == "latency_s"
+    overlapping = (
+        mine.low is not None
+        and theirs.low is not None
+        and mine.low <= (theirs.high or 0)
+        and theirs.low <= (mine.high or 0)
+    )
+    if overlapping or abs(ratio - 1) < 0.03:
+        return "as long as before" if seconds else "as large as before"
+    times = f"{formats.digits(max(ratio, 1 / ratio))}×"
+    return f"{times} {('less' if ratio > 1 else 'more') + ' time' if seconds else 'smaller' if ratio > 1 else 'larger'}"
+
+
+def pruning_rows(found: Lesson) -> list[dict[str, str]]:
+    """The numbers behind the plots, one row a model; what failed, with its reason."""
+    unpruned = [("float model", found.baseline), ("float model, fine-tuned", found.tuned)]
+    rows = [_row(name, p, found) for name, p in unpruned if p]
+    for (way, tuned), name in NAMES.items():
+        rows += [_row(name, p, found) for p in found.line(way, tuned).points]
+        rows += [_broken(name, *failure, found) for failure in found.line(way, tuned).failed]
+    return rows
+
+
+def _row(name: str, p: Point, found: Lesson) -> dict[str, str]:
+    removed = f"{100 * p.removed:.1f} %" + ("" if p.counted else " asked")
+    told = [formats.measurement(m) for m in (p.quality, *(p.measurements.get(m) for m in COSTS))]
+    return dict(zip(_columns(found), (name, p.name, removed, *told, ""), strict=True))
+
+
+def _broken(name: str, recipe: str, why: str, found: Lesson) -> dict[str, str]:
+    return dict.fromkeys(_columns(found), "") | {"Pruned": name, "Recipe": recipe, "Remarks": why}
+
+
+def _columns(found: Lesson) -> tuple[str, ...]:
+    costs = (formats.capital(name) for name in COSTS.values())
+    return ("Pruned", "Recipe", "Weights gone", formats.capital(words.plain(found.metric)), *costs, "Remarks")
+
+
+def pruning_json(found: Lesson) -> dict[str, Any]:
+    """Everything as JSON: {"metric", "baseline", "fine_tuned", "lines": [{"way", "fine_tuned", "points", "failed"}]}."""
+    lines = [{"way": x.way, "fine_tuned": x.tuned, "points": [_point_json(p) for p in x.points],
+              "failed": [{"name": n, "message": why} for n, why in x.failed]} for x in found.lines]  # fmt: skip
+    return {"metric": found.metric, "baseline": found.baseline and _point_json(found.baseline),
+            "fine_tuned": found.tuned and _point_json(found.tuned), "lines": lines}  # fmt: skip
+
+
+def _point_json(p: Point) -> dict[str, Any]:
+    return {"trial": p.trial, "name": p.name, "removed": p.removed, "counted": p.counted, "ratio": p.asked,
+            "measurements": {m: v.to_json() for m, v in p.measurements.items()}}  # fmt: skip

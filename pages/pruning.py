@@ -1,0 +1,242 @@
+"""What pruning costs: whole channels against single weights, with and without fine-tuning, on one model."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import lab
+from lab.analysis.pruning import KIND, Lesson
+from lab.errors import LabError
+from lab.lessons import SHARES, STEPS
+from lab.plots import formats
+from lab.plots.pruning import (
+    COSTS,
+    HEIGHT,
+    SMALL,
+    cost_figure,
+    pruning_figure,
+    pruning_info,
+    pruning_rows,
+    pruning_texts,
+)
+from lab.plots.table import problem_of
+from lab.types import FINISHED, Study
+from pages import _entry
+from pages._chart import chart
+from pages._progress import POLL_S, progress
+from pages._training import live
+from pages._trial import runtime_titles
+
+TITLE, ICON, ORDER = "Pruning", ":material/content_cut:", 4
+LEAST_STEPS, MOST_STEPS = 10, 5000
+WHAT_IT_IS = """
+**Pruning** takes out of a network what matters least. There are two ways, and they bring different things.
+
+- **Whole channels** (structured): a filter, a neuron or an attention head goes, and with it every weight that made or read it. Tensors
+  become smaller, so the file, the memory and the time shrink on any device.
+- **Single weights** (unstructured): the weights of least magnitude become zero, wherever they are. More of them can go before the
+  accuracy falls. But a tensor with zeros is stored and multiplied like any other: only a compressed download shrinks, unless the
+  runtime has kernels that skip zeros, which ordinary ones on CPUs have not.
+
+**Fine-tuning** afterwards trains what is left for some more steps, so that it takes over what the pruned part did.
+"""
+SOURCES = """
+- Y. LeCun, J. Denker, S. Solla: Optimal Brain Damage, NIPS 1989: not all weights matter.
+- S. Han, J. Pool, J. Tran, W. Dally: Learning both Weights and Connections for Efficient Neural Networks, NIPS 2015
+  ([arXiv:1506.02626](https://arxiv.org/abs/1506.02626)): prune by magnitude, then train again.
+- H. Li et al.: Pruning Filters for Efficient ConvNets, ICLR 2017 ([arXiv:1608.08710](https://arxiv.org/abs/1608.08710)): whole filters.
+- Z. Liu et al.: Rethinking the Value of Network Pruning, ICLR 2019 ([arXiv:1810.05270](https://arxiv.org/abs/1810.05270)): how much is due
+  to the training afterwards.
+- D. Blalock et al.: What is the State of Neural Network Pruning?, MLSys 2020
+  ([arXiv:2003.03033](https://arxiv.org/abs/2003.03033)): how to compare, and why it is hard.
+"""
+
+
+def main() -> None:
+    st.title("What pruning costs", anchor=False)
+    study = chosen()
+    if study is None:
+        st.markdown(WHAT_IT_IS)
+        begin()
+        sources()
+        return
+    follow(study)
+    header(study)
+    with st.container():
+        progress(study, lab.progress(study.id).done, 2 * POLL_S)
+        live(study)
+    found = pruning_of(study.id, study.revision)
+    if any(line.points for line in found.lines):
+        shown(study, found)
+    else:
+        waiting(study)
+    with st.expander("What is what", icon=":material/school:"):
+        st.markdown(WHAT_IT_IS)
+    with st.expander("Ask it of another model, or with other numbers", icon=":material/add:"):
+        begin()
+    sources()
+
+
+# --- which one --------------------------------------------------------------------------------------------------------
+
+
+def about_pruning() -> list[Study]:
+    return [s for s in lab.studies() if s.spec.about.get("kind") == KIND]
+
+
+def chosen() -> Study | None:
+    """The study in the address, else the newest of its kind; none where the address asks for a model to begin with."""
+    studies = about_pruning()
+    wanted = st.query_params.get("study")
+    if wanted and wanted not in {s.id for s in studies}:
+        st.warning("The study in this address does not ask what pruning costs, or is not in this lab.")
+    if not wanted and "model" in st.query_params:
+        return None
+    study = next((s for s in studies if s.id == wanted), studies[0] if studies else None)
+    if study:
+        st.query_params["study"] = study.id
+    return study
+
+
+def header(study: Study) -> None:
+    left, right = st.columns([5, 3], vertical_alignment="bottom")
+    target = formats.target_text(study.spec.targets[0], runtime_titles(), ("threads",))
+    steps = study.spec.about.get("steps")
+    tuned = f", fine-tuned for {formats.plural(int(steps), 'step')}" if steps else ""
+    left.markdown(f"**{formats.markdown(lab.card_of(study.id).title)}** on {formats.markdown(target)}{tuned}")
+    with right:
+        texts = {s.id: f"{lab.card_of(s.id).title} · {formats.moment(s.created_at)}" for s in about_pruning()}
+        st.session_state.open_pruning = study.id
+        st.selectbox("Open another", list(texts), format_func=texts.get, key="open_pruning", label_visibility="collapsed",
+                     on_change=lambda: st.query_params.from_dict({"study": st.session_state.open_pruning}))  # fmt: skip
+
+
+def begin() -> None:
+    """The form that starts the lesson."""
+    able = [id_ for id_ in lab.models() if lab.can_prune(id_)]
+    if not able:
+        st.info("No model here can be pruned: models of PyTorch or Keras can.")
+        return
+    wanted = st.query_params.get("model")
+    if wanted and wanted not in able:
+        st.warning(refusal(wanted))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=320):
+            model = st.selectbox("Model", able, able.index(wanted) if wanted in able else 0, key="pruning_model",
+                                 format_func=lambda id_: lab.model(id_).title)  # fmt: skip
+        with st.container(width=220):
+            steps = st.number_input("Steps of fine-tuning", LEAST_STEPS, MOST_STEPS, STEPS, 10, key="pruning_steps",
+                                    help="Each pruned model learns from so many batches. More wins back more, and takes longer.")  # fmt: skip
+        with st.container(width=220):
+            runtimes = [t.runtime for t in lab.make_spec(model, "full").targets]
+            runtime = st.selectbox("Runs on", list(dict.fromkeys(sorted(runtimes, key=lambda r: r != "ort"))),
+                                   format_func=lambda id_: runtime_titles()[id_], key="pruning_runtime")  # fmt: skip
+        go = st.button("Start", type="primary", icon=":material/play_arrow:", key="pruning_start")
+    cost = explained(model, int(steps), runtime)
+    if go and cost:
+        start(model, int(steps), runtime)
+
+
+def refusal(model: str) -> str:
+    try:
+        lab.pruning_spec(model)
+    except LabError as error:
+        return formats.markdown(str(error))
+    return ""
+
+
+def explained(model: str, steps: int, runtime: str) -> bool:
+    """Says what it comes to; False where it cannot be."""
+    try:
+        cost = lab.estimate(lab.pruning_spec(model, steps=steps, runtime=runtime))
+    except LabError as error:
+        st.error(formats.markdown(str(error)))
+        return False
+    shares = ", ".join(f"{100 * share:.0f}" for share in SHARES)
+    st.caption(f"About {shares} % of the weights go, as whole channels and one by one, each with and without fine-tuning: "
+               f"{formats.plural(cost.trials, 'trial')}, {formats.duration(cost.seconds)}. What this lab knows already is not run again.")  # fmt: skip
+    return True
+
+
+def start(model: str, steps: int, runtime: str) -> None:
+    try:
+        study = lab.start(lab.pruning_spec(model, steps=steps, runtime=runtime), "What pruning costs")
+    except LabError as error:
+        st.error(formats.markdown(str(error)))
+        return
+    st.query_params.from_dict({"study": study})
+    st.rerun()
+
+
+# --- what was found -----------------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def pruning_of(study_id: str, revision: int) -> Lesson:
+    return lab.pruning(study_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def figures_of(study_id: str, revision: int) -> dict[str, str]:
+    """Metric -> figure's JSON, "" for the accuracy."""
+    info = pruning_info(pruning_of(study_id, revision))
+    return {"": pruning_figure(info).to_json(), **{m: cost_figure(info, m).to_json() for m in COSTS}}
+
+
+def waiting(study: Study) -> None:
+    if study.state not in FINISHED:
+        st.info("The first points appear here by themselves.", icon=":material/hourglass_empty:")
+        return
+    broken = next((t for t in lab.trials(study.id) if t.error), None)
+    st.warning(f"Nothing could be measured. {formats.markdown(problem_of(broken)) if broken else ''}")
+
+
+def shown(study: Study, found: Lesson) -> None:
+    trials = {t.id: t for t in lab.trials(study.id)}
+    figures = figures_of(study.id, study.revision)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        chart(figures[""], key=f"pruning_{study.id}", height=HEIGHT, on_choose=remember,
+              alt="Accuracy over the share of weights gone, for four ways to prune; the table has the same numbers.")  # fmt: skip
+        st.caption(
+            "Solid: fine-tuned. Dashed: as pruned. Bars and band: 95 % intervals. Click a point to open its trial."
+        )
+    with right:
+        said(study, found, trials)
+    for column, metric in zip(st.columns(len(COSTS), gap="medium"), COSTS, strict=True):
+        with column:
+            chart(figures[metric], key=f"pruning_{study.id}_{metric}", height=SMALL,
+                  alt=f"{formats.capital(COSTS[metric])} over the share of weights gone, in percent of the float model's.")  # fmt: skip
+    rows = pruning_rows(found)
+    if not any(row["Remarks"] for row in rows):
+        rows = [{name: told for name, told in row.items() if name != "Remarks"} for row in rows]
+    st.dataframe(rows, hide_index=True, placeholder="–", alt="Every pruned model with its numbers")
+    if st.button("All that was measured", icon=":material/scatter_plot:", key="show_pruning"):
+        st.switch_page("pages/study.py", query_params={"study": study.id})
+
+
+def said(study: Study, found: Lesson, trials: dict) -> None:
+    st.markdown("##### What it shows")
+    for text in pruning_texts(found, trials):
+        st.markdown(f"- {formats.markdown(text)}")
+    if study.state not in FINISHED:
+        st.caption("The study still runs: more points come.")
+
+
+def follow(study: Study) -> None:
+    """Open the trial that was clicked; a callback may not leave the page."""
+    if id_ := st.session_state.pop("pruning_clicked", None):
+        st.switch_page("pages/study.py", query_params={"study": study.id, "trial": id_})
+
+
+def remember(id_: str) -> None:
+    st.session_state.pruning_clicked = id_
+
+
+def sources() -> None:
+    with st.expander("Sources", icon=":material/menu_book:"):
+        st.markdown(SOURCES)
+
+
+_entry.require()
+main()
