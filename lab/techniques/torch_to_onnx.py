@@ -10,29 +10,12 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    import torch
-
-    from lab.formats.quiet import quiet
+    from lab.formats.onnx_exporting import exported_onnx
     from lab.formats.torch_files import load_program, with_free_batch
 
-    with quiet():
-        exported = torch.onnx.export(with_free_batch(load_program(source)), dynamo=True, verbose=False).model_proto
     target = context.workdir / "model.onnx"
-    target.write_bytes(_bare(exported).SerializeToString())
+    target.write_bytes(exported_onnx(with_free_batch(load_program(source))).SerializeToString())
     return target
-
-
-def _bare(model: Any) -> Any:
-    """Drop what the exporter notes beside the model.
-
-    Its inferred shapes make onnxruntime's quantizer stumble, which infers its own; its stack traces are a third of the
-    size of a small file and nothing that a device needs.
-    """
-    del model.graph.value_info[:]
-    for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.functions):
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-    return model
 
 
 TECHNIQUE = Technique(

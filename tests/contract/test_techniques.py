@@ -27,6 +27,8 @@ ALIKE = {"tflite_weight_only_wi4": 0.95, "tflite_dynamic_wi4_afp32": 0.95, "tfli
          "torch_weight_pruning": 0.85, "torch_weight_clustering": 0.97, "torch_low_rank": 0.25, "keras_weight_clustering": 0.97,
          "keras_low_rank": 0.25, "keras_channel_pruning": 0.5}  # fmt: skip
 """Least correlation with the float answers, where 0.99 is too much to ask of the number format."""
+LEARNT = 0.8
+"""The same for what trains: it learns the classes that the float model chooses, and grows surer of them."""
 
 every = pytest.mark.parametrize("technique", techniques().values(), ids=techniques().keys())
 compressing = [t for t in techniques().values() if not t.conversion]
@@ -140,7 +142,9 @@ def test_every_standard_variant_runs_and_answers_like_the_float_model(
         outputs = _answers(technique.produces, file, x)
         assert file.is_relative_to(tmp_path / str(number))
         assert outputs.shape == float_.shape
-        assert np.corrcoef(outputs.ravel(), float_.ravel())[0, 1] > ALIKE.get(technique.id, 0.99)
+        assert np.corrcoef(outputs.ravel(), float_.ravel())[0, 1] > ALIKE.get(
+            technique.id, LEARNT if technique.trains else 0.99
+        )
 
 
 @every_compressing

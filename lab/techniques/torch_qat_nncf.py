@@ -1,0 +1,69 @@
+"""Quantization-aware training with NNCF's quantizers, written as ONNX with integer weights (QDQ)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.finetuning.quantizing import QAT_TRAINING, Gap, file_answer, qat_suffix, torch_answer
+from lab.formats.calibrating import CALIBRATION, SAMPLES, calibration_suffix
+from lab.formats.naming import speaking_name
+from lab.formats.nncf_options import OVERFLOW, PRESET
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.finetuning.torch_loop import fit
+    from lab.formats.nncf_torch import exported, with_quantizers
+    from lab.formats.torch_feeding import calibration_batches
+    from lab.formats.torch_files import load_program, with_free_batch
+    from lab.formats.torch_folding import fold_modules
+    from lab.formats.torch_modules import as_modules
+
+    program, file = with_free_batch(load_program(source)), context.workdir / "model.onnx"
+    batches = list(calibration_batches(context.calibration(params[SAMPLES.id]), program))
+    model = with_quantizers(fold_modules(as_modules(program)), batches, params)
+    fit(model, context, params)
+    gap = Gap(context, torch_answer(model, program))
+    file.write_bytes(exported(model, program).SerializeToString())
+    gap.note(file_answer("ort", file))
+    return file
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    half = {"first_layer": "", "all": "half_range", "off": "full_range"}[params[OVERFLOW.id]]
+    return speaking_name(
+        "qat_wi8_ai8_nncf",
+        "" if params["per_channel"] else "per_tensor",
+        params[PRESET.id] if params[PRESET.id] != PRESET.default else "",
+        half,
+        calibration_suffix(params),
+    ) + qat_suffix(params)
+
+
+TECHNIQUE = Technique(
+    id="torch_qat_nncf",
+    title="Quantization-aware training by NNCF",
+    help=(
+        "Trains a model on while weights and activations are rounded to 8 bits in ranges that are learnt along, with Intel's quantizers; "
+        "the file runs in ONNX Runtime and OpenVINO."
+    ),
+    accepts=("torch_export",),
+    produces="onnx",
+    apply=_apply,
+    name=_name,
+    options=(
+        Option("per_channel", "Per channel", "bool", True,
+               "One scale for each output channel of a weight instead of one for the whole weight."),
+        PRESET, OVERFLOW, *CALIBRATION, *QAT_TRAINING,
+    ),
+    toolchain="torch",
+    requires=("torch", "nncf", "openvino", "onnx", "onnxruntime", "onnxscript"),
+    needs_calibration=True,
+    trains=True,
+    presets=("full",),
+    timeout_s=7200.0,
+    typical_s=120.0,
+)  # fmt: skip
