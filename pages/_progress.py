@@ -16,21 +16,24 @@ REST_S = 0.005
 """Pause between redraws for each trial of a running study: a large one must not keep the server busy."""
 
 
-def progress(study: Study, done: int, least_rest_s: float = POLL_S) -> None:
+def progress(study: Study, done: int | None, least_rest_s: float = POLL_S) -> None:
     """Nothing once the study has ended.
 
     Args:
-        done: finished trials that the page shows.
+        done: finished trials that the page shows; None where it also shows what has not finished, and follows every change.
         least_rest_s: pause between redraws, for pages that are costly to draw.
     """
     if study.state not in FINISHED:
-        st.fragment(_live, run_every=POLL_S)(study.id, study.state, done, least_rest_s)
+        st.fragment(_live, run_every=POLL_S)(study, done, least_rest_s)
 
 
-def _live(study_id: str, state: str, shown: int, least_rest_s: float) -> None:
+def _live(study: Study, shown: int | None, least_rest_s: float) -> None:
+    study_id, state = study.id, study.state
     now, drawn_at = lab.progress(study_id), f"drawn_at_{study_id}"
     rested = time.monotonic() - st.session_state.get(drawn_at, 0.0) > max(least_rest_s, now.total * REST_S)
-    if lab.study(study_id).state != state or (now.done != shown and rested):
+    latest = lab.study(study_id)
+    fresh = latest.revision != study.revision if shown is None else now.done != shown
+    if latest.state != state or (fresh and rested):
         st.session_state[drawn_at] = time.monotonic()
         st.rerun()
     st.progress(now.done / now.total if now.total else 0.0, text=progress_text(now, state))

@@ -39,7 +39,8 @@ def _live(study_id: str) -> None:
     running = [t for t in found if t.state == "running"]
     with st.container(border=True, key="live_training"):
         st.markdown(f"**Training** · {count_text(found)}")
-        for column, training in zip(st.columns(ABREAST) * MOST_ROWS, running, strict=False):
+        columns = st.columns(ABREAST) * MOST_ROWS if running else []
+        for column, training in zip(columns, running, strict=False):
             with column:
                 st.progress(share_done(training), f"**{formats.markdown(training.name)}**: {progress_text(training)}")
         if not running:

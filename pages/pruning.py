@@ -63,7 +63,7 @@ def main() -> None:
     follow(study)
     header(study)
     with st.container():
-        progress(study, lab.progress(study.id).done, 2 * POLL_S)
+        progress(study, None, 2 * POLL_S)
         live(study)
     found = pruning_of(study.id, study.revision)
     if any(line.points for line in found.lines):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
 import lab
-from lab.errors import InvalidOption, LabError
-from lab.options import PRESETS, Option, grid
+from lab.errors import LabError
+from lab.options import PRESETS, grid
 from lab.plots import formats
 from lab.plugs import Runtime, Technique
 from lab.recipe import star
-from lab.types import Recipe, StudySpec, Target
+from lab.types import Chain, Recipe, StudySpec, Target
 from pages import _entry
+from pages._compositions import compositions
+from pages._options import Values, option_values
 
 TITLE, ICON, ORDER = "New sweep", ":material/tune:", 2
 ABREAST = 3
@@ -24,7 +25,7 @@ ONE_BY_ONE = (
 )
 FAMILIES = {"onnx": "ONNX", "tflite": "TFLite", "keras": "Keras", "torch_export": "PyTorch", "openvino_ir": "OpenVINO",
             "torchscript": "TorchScript", "executorch": "ExecuTorch"}  # fmt: skip
-Values = Mapping[str, tuple[Any, ...]]  # option id -> the values to try
+FLOAT = {"prune": "**prune** the float model", "tune": "**train** the float model"}
 Space = dict[str, Values]  # technique id -> its values
 PRESET_HELP = {
     "quick": "a first look: the usual settings of each technique",
@@ -43,9 +44,11 @@ def main() -> None:
     with form:
         model, preset = model_and_preset(list(cards))
         targets, further = where_it_runs(model, preset)
-        space = what_to_try(model, preset, list(dict.fromkeys(t.runtime for t in targets)))
+        runtimes = list(dict.fromkeys(t.runtime for t in targets))
+        space = what_to_try(model, preset, runtimes)
+        chains = compositions(model, preset, runtimes) if runtimes else ()
     with summary, st.container(border=True, key="sweep_summary"):
-        start_box(model, preset, targets, space, further)
+        start_box(model, preset, targets, space, further, chains)
 
 
 def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
@@ -135,11 +138,11 @@ def what_to_try(model: str, preset: str, runtime_ids: Sequence[str]) -> Space:
     if not runtime_ids:
         return {}
     techniques, defaults = lab.applicable_techniques(model, runtime_ids), lab.preset_space(model, preset, runtime_ids)
-    families = list(dict.fromkeys(family(t) for t in techniques))
+    families = list(dict.fromkeys(heading(t) for t in sorted(techniques, key=lambda t: t.role != "quantize")))
     space: Space = {}
     for name in families:
-        mine = [t for t in techniques if family(t) == name]
-        st.caption(f"as **{name}** files")
+        mine = [t for t in techniques if heading(t) == name]
+        st.caption(name)
         columns = st.columns(2, gap="medium")
         for number, technique in enumerate(mine):
             with columns[number % len(columns)]:
@@ -168,6 +171,11 @@ def technique_form(technique: Technique, prefix: str, preset: str, defaults: Val
     return space
 
 
+def heading(technique: Technique) -> str:
+    """What a group of techniques is named after: the files that they make, or what they do to the float model."""
+    return FLOAT.get(technique.role, f"as **{family(technique)}** files")
+
+
 def family(technique: Technique) -> str:
     return FAMILIES.get(technique.produces, technique.produces)
 
@@ -185,68 +193,15 @@ def not_offered(techniques: Sequence[Technique]) -> None:
             st.markdown(f":gray[**{technique.title}** · {family(technique)}] — {why}")
 
 
-# --- an option, whatever it is --------------------------------------------------------------------------------------
-
-
-def option_values(options: Sequence[Option], prefix: str, preset: str, defaults: Values) -> Values:
-    """A field for each option; every combination of the chosen values becomes a variant."""
-    columns = st.columns(2, gap="medium") if len(options) > 1 else [st.container()]
-    found: dict[str, tuple[Any, ...]] = {
-        o.id: (o.default,) for o in options if o.kind == "path"
-    }  # never asked for here
-    for number, option in enumerate(o for o in options if o.kind != "path"):
-        with columns[number % len(columns)]:
-            found[option.id] = option_field(
-                option, f"{prefix}.{option.id}", defaults.get(option.id, option.values(preset))
-            )
-    return found
-
-
-def option_field(option: Option, key: str, start: tuple[Any, ...]) -> tuple[Any, ...]:
-    if option.kind == "names":
-        given = st.text_input(option.label, "+".join(start[0]), key=key, help=f"{option.help} Joined by +.")
-        return checked(option, [given])
-    offered = list(dict.fromkeys([*known_values(option), *start]))
-    free = option.kind in ("int", "float")
-    label = f"{option.label} ({option.unit})" if option.unit else option.label
-    help_ = f"{option.help} Accepts {option.allowed}." if free else option.help
-    given = st.multiselect(label, offered, list(start), key=key, help=help_, format_func=value_text,
-                           accept_new_options=free, placeholder="Type a number" if free else "Choose")  # fmt: skip
-    return checked(option, given)
-
-
-def known_values(option: Option) -> list[Any]:
-    if option.kind == "bool":
-        return [False, True]
-    if option.kind == "choice":
-        return list(option.choices)
-    return sorted({option.default, *(v for values in option.sweep.values() for v in values)})
-
-
-def value_text(value: Any) -> str:
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)
-
-
-def checked(option: Option, given: Sequence[Any]) -> tuple[Any, ...]:
-    """The values in the option's type; a wrong one is named and left out, none at all means the default."""
-    values = []
-    for value in given:
-        try:
-            values.append(option.validate(value))
-        except InvalidOption:
-            st.caption(f":red[{formats.markdown(str(value))} is not possible. Accepted: {option.allowed}.]")
-    if not values:
-        st.caption(f"Nothing chosen: {value_text(option.default)} is used.")
-    return tuple(dict.fromkeys(values)) or (option.default,)
-
-
 # --- start ----------------------------------------------------------------------------------------------------------
 
 
-def start_box(model: str, preset: str, targets: Sequence[Target], space: Space, further: Sequence[Target]) -> None:
+def start_box(
+    model: str, preset: str, targets: Sequence[Target], space: Space, further: Sequence[Target], chains: Sequence[Chain]
+) -> None:
     st.markdown("##### What this comes to")
     title = st.text_input("Name (optional)", key="sweep_title", placeholder="What you want to find out", max_chars=80)
-    spec = spec_of(model, preset, targets, space, one_by_one(model, preset, targets, space), further)
+    spec = spec_of(model, preset, targets, space, one_by_one(model, preset, targets, space), further, chains)
     if spec is not None and st.button("Start", type="primary", icon=":material/play_arrow:", width="stretch"):
         try:
             study = lab.start(spec, title.strip())
@@ -274,6 +229,7 @@ def spec_of(
     space: Space,
     recipes: Sequence[Recipe],
     further: Sequence[Target],
+    chains: Sequence[Chain],
 ) -> StudySpec | None:
     """The spec, told about; None where it cannot be run."""
     if not targets:
@@ -281,7 +237,7 @@ def spec_of(
         return None
     try:
         more = {"further_targets": [target.to_json() for target in further]}
-        spec = lab.make_spec(model, preset, space=space, targets=targets, recipes=recipes, **more)
+        spec = lab.make_spec(model, preset, space=space, targets=targets, recipes=recipes, chains=chains, **more)
         cost = lab.estimate(spec)
     except LabError as error:
         st.error(formats.markdown(str(error)))

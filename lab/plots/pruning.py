@@ -18,7 +18,8 @@ NAMES: Mapping[tuple[Way, bool], str] = {
 }  # fmt: skip
 SYMBOLS = {"structured": "square", "unstructured": "circle"}
 COSTS = {"size_bytes": "file", "download_bytes": "compressed download", "latency_s": "time"}
-DROP = 0.01
+DROP, NEARLY = 0.01, 0.03
+SAME_SIZE, SAME_TIME = "as large as before", "as long as before"
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,13 @@ def pruning_texts(found: Lesson, trials: Mapping[str, Trial]) -> tuple[str, ...]
         return ()
     return tuple(
         text
-        for text in (_reach(found, base), _won_back(found, trials), _zeros(found, base), _channels(found, base))
+        for text in (
+            _reach(found, base),
+            _won_back(found, trials),
+            _alone(found, trials),
+            _zeros(found, base),
+            _channels(found, base),
+        )
         if text
     )
 
@@ -203,54 +210,84 @@ def _won_back(found: Lesson, trials: Mapping[str, Trial]) -> str:
             f"to {100 * tuned.quality.value:.1f} %.")  # fmt: skip
 
 
+def _alone(found: Lesson, trials: Mapping[str, Trial]) -> str:
+    """What the training itself does, told where it is more than chance."""
+    tuned, base = (trials.get(p.trial) if p else None for p in (found.tuned, found.baseline))
+    d = difference(found.metric, tuned, base) if tuned and base else None
+    if d is None or not d.differs:
+        return ""
+    what = "harms" if d.value < 0 else "improves"
+    why = (
+        ": more steps or a smaller learning rate would do better"
+        if d.value < 0
+        else ", so not all that it wins back was lost by pruning"
+    )
+    return f"Fine-tuning alone {what} the model that was not pruned, by {100 * abs(d.value):.1f} points{why}."
+
+
 def _between(metric: str, trial: Trial | None, other: Trial | None) -> str:
     d = difference(metric, trial, other) if trial and other else None
     return f" (95 % interval {100 * d.low:.1f} to {100 * d.high:.1f})" if d else ""
 
 
 def _zeros(found: Lesson, base: Point) -> str:
-    """Zeros are stored like any number."""
-    most = max(
-        found.line("unstructured", True).points or found.line("unstructured", False).points,
-        key=lambda p: p.removed,
-        default=None,
-    )
+    """Zeros are stored like any number, where the numbers show it."""
+    most = _most(found, "unstructured")
     if most is None:
         return ""
-    changes = {m: _change(most, base, m) for m in COSTS}
-    return (f"With {100 * most.removed:.0f} % of the weights at zero the file is {changes['size_bytes']} and takes {changes['latency_s']}, because "
-            f"zeros are stored and multiplied like any number; compressed for a download it is {changes['download_bytes']}.")  # fmt: skip
+    told = _told(most, base)
+    stored = told["size_bytes"] == SAME_SIZE
+    why = ": zeros are stored and multiplied like any number" if stored else ""
+    download = f"; compressed for a download it is {told['download_bytes']}" if told["download_bytes"] else ""
+    return f"With {100 * most.removed:.0f} % of the weights at zero the file {_file_and_time(told)}{why}{download}."
 
 
 def _channels(found: Lesson, base: Point) -> str:
-    most = max(
-        found.line("structured", True).points or found.line("structured", False).points,
-        key=lambda p: p.removed,
-        default=None,
-    )
+    most = _most(found, "structured")
     if most is None:
         return ""
-    changes = {m: _change(most, base, m) for m in COSTS}
-    return (f"With {100 * most.removed:.0f} % of the weights gone as whole channels the file is {changes['size_bytes']} and takes "
-            f"{changes['latency_s']}: smaller tensors are less to store and less to compute.")  # fmt: skip
+    told = _told(most, base)
+    why = ": smaller tensors are less to store and less to compute" if "smaller" in told["size_bytes"] else ""
+    return (
+        f"With {100 * most.removed:.0f} % of the weights gone as whole channels the file {_file_and_time(told)}{why}."
+    )
+
+
+def _most(found: Lesson, way: Way) -> Point | None:
+    """The most pruned model, fine-tuned where there is such a one."""
+    points = found.line(way, True).points or found.line(way, False).points
+    return max(points, key=lambda p: p.removed, default=None)
+
+
+def _file_and_time(told: Mapping[str, str]) -> str:
+    parts = [
+        f"is {told['size_bytes']}" if told["size_bytes"] else "",
+        f"takes {told['latency_s']}" if told["latency_s"] else "",
+    ]
+    return " and ".join(part for part in parts if part) or "has not been measured yet"
+
+
+def _told(p: Point, base: Point) -> dict[str, str]:
+    return {metric: _change(p, base, metric) for metric in COSTS}
 
 
 def _change(p: Point, base: Point, metric: str) -> str:
-    """ "as large as before", "3.1× smaller", "1.6× less time"."""
+    """ "as large as before", "3.1× smaller", "1.6× less time"; "" where it is not known yet."""
     mine, theirs = p.measurements.get(metric), base.measurements.get(metric)
     if mine is None or theirs is None or not mine.value:
-        return "of unknown size" if metric != "latency_s" else "an unknown time"
+        return ""
     ratio, seconds = theirs.value / mine.value, metric == "latency_s"
-    overlapping = (
-        mine.low is not None
-        and theirs.low is not None
-        and mine.low <= (theirs.high or 0)
-        and theirs.low <= (mine.high or 0)
-    )
-    if overlapping or abs(ratio - 1) < 0.03:
-        return "as long as before" if seconds else "as large as before"
-    times = f"{formats.digits(max(ratio, 1 / ratio))}×"
-    return f"{times} {('less' if ratio > 1 else 'more') + ' time' if seconds else 'smaller' if ratio > 1 else 'larger'}"
+    if _overlap(mine, theirs) or abs(ratio - 1) < NEARLY:
+        return SAME_TIME if seconds else SAME_SIZE
+    word = ("less time" if ratio > 1 else "more time") if seconds else "smaller" if ratio > 1 else "larger"
+    return f"{formats.digits(max(ratio, 1 / ratio))}× {word}"
+
+
+def _overlap(a: Measurement, b: Measurement) -> bool:
+    """False for exact numbers."""
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return False
+    return a.low <= b.high and b.low <= a.high
 
 
 def pruning_rows(found: Lesson) -> list[dict[str, str]]:

@@ -67,3 +67,12 @@ def test_a_table_with_what_failed() -> None:
     assert rows[0]["Weights gone"] == "0.0 %"
     told = plots.pruning_json(FOUND)
     assert [len(line["points"]) for line in told["lines"]] == [2, 1, 2, 1]
+
+
+def test_what_is_not_measured_yet_is_not_told() -> None:
+    unmeasured = [
+        replace(t, measurements={k: m for k, m in t.measurements.items() if k != "latency_s"}) for t in TRIALS
+    ]
+    zeros, channels = plots.pruning_texts(lesson(ABOUT, unmeasured, "top1_accuracy"), BY_ID)[-2:]
+    assert "the file is as large as before: zeros are stored" in zeros
+    assert "takes" not in zeros + channels

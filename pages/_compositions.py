@@ -1,0 +1,136 @@
+"""Compositions: what prunes, then what trains, then what quantizes; every way through them is a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+import lab
+from lab.chains import NOTHING, ROLES, recipes_of
+from lab.plots import formats
+from lab.plugs import Technique
+from lab.types import Chain
+from pages._options import Values, option_values
+
+WHAT = (
+    "Several techniques one after the other. Every way through the three stages is a variant; what variants share at their "
+    "beginning is made once: a pruned and trained model is trained once, however many quantizations follow."
+)
+HEADS = {"prune": "1 · Prune", "tune": "2 · Train", "quantize": "3 · Quantize"}
+HELPS = {
+    "prune": "What makes the float model smaller. With “nothing” among them, the whole model is trained, too.",
+    "tune": "What trains the float model. With “nothing” among them, the pruned model is also taken as it is.",
+    "quantize": "What stores the numbers in fewer bits. With “nothing” among them, the model also stays in float.",
+}
+SEED, MOST_SEEDS = "train_seed", 10
+SEED_HELP = "Each training is repeated with so many seeds, which shows how much of a result is luck."
+Stages = dict[str, dict[str, Values]]  # role -> technique -> option -> values
+
+
+def compositions(model: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
+    """The chosen compositions; none where the model cannot be trained here, or nobody wants any."""
+    techniques = lab.applicable_techniques(model, runtime_ids)
+    if not any(t.role != "quantize" for t in techniques):
+        return ()
+    st.subheader("Compositions", anchor=False)
+    st.caption(WHAT)
+    usual = lab.preset_chains(model, preset, runtime_ids)
+    prefix = f"{model}.{preset}.chain"
+    if not st.toggle("Try compositions", bool(usual), key=prefix):
+        return ()
+    begin = merged(usual) if usual else first_choice(techniques)
+    chosen: Stages = {}
+    for column, role in zip(st.columns(len(ROLES), gap="medium"), ROLES, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            chosen[role] = stage(
+                role, [t for t in techniques if t.role == role], begin.get(role, {}), f"{prefix}.{role}"
+            )
+    chains = usual if usual and chosen == completed(begin) else one_chain(chosen)
+    st.caption(said(chains))
+    return chains
+
+
+def merged(chains: Sequence[Chain]) -> Stages:
+    """All settings of the preset's compositions in one form."""
+    found: Stages = {role: {} for role in ROLES}
+    for chain in chains:
+        for role, choices in zip(ROLES, chain, strict=True):
+            for id_, space in choices.items():
+                known = found[role].setdefault(id_, {})
+                found[role][id_] = {
+                    **known,
+                    **{o: tuple(dict.fromkeys((*known.get(o, ()), *v))) for o, v in space.items()},
+                }
+    return found
+
+
+def first_choice(techniques: Sequence[Technique]) -> Stages:
+    """What a composition begins with where the preset has none: one technique a stage, the last stage also left out."""
+    found: Stages = {}
+    for role in ROLES:
+        mine = [t for t in techniques if t.role == role]
+        mine.sort(key=lambda t: ("quick" not in t.presets, "channel" not in t.id, "fine_tune" not in t.id))
+        found[role] = {**({NOTHING: {}} if role == "quantize" else {}), **({mine[0].id: {}} if mine else {NOTHING: {}})}
+    return found
+
+
+def completed(stages: Stages) -> Stages:
+    """With every option of every technique, as the form gives it."""
+    known = lab.available_techniques()
+    return {
+        role: {
+            id_: {o.id: tuple(space.get(o.id, (o.default,))) for o in known[id_].options} if id_ else {}
+            for id_, space in choices.items()
+        }
+        for role, choices in stages.items()
+    }
+
+
+def stage(role: str, techniques: Sequence[Technique], begin: Mapping[str, Values], prefix: str) -> dict[str, Values]:
+    """One stage's techniques with the values of their options."""
+    by_id = {t.id: t for t in techniques}
+    titles = {NOTHING: "nothing", **{t.id: t.title for t in techniques}}
+    ids = st.multiselect(HEADS[role], list(titles), [id_ for id_ in begin if id_ in titles], format_func=lambda id_: titles[id_],
+                         key=prefix, help=HELPS[role], placeholder="Nothing")  # fmt: skip
+    found: dict[str, Values] = {}
+    for id_ in ids or [NOTHING]:
+        found[id_] = settings(by_id[id_], begin.get(id_, {}), f"{prefix}.{id_}") if id_ else {}
+    return seeded(found, prefix) if role == "tune" and ids != [NOTHING] else found
+
+
+def settings(technique: Technique, begin: Values, prefix: str) -> Values:
+    if not technique.options:
+        return {}
+    with st.expander(technique.title):
+        return option_values(technique.options, prefix, "", begin, abreast=1)
+
+
+def seeded(stage: dict[str, Values], prefix: str) -> dict[str, Values]:
+    """With several seeds for each training whose seed nobody has chosen."""
+    count = int(st.number_input("Seeds", 1, MOST_SEEDS, 1, key=f"{prefix}.seeds", help=SEED_HELP))
+    seeds = tuple(range(count))
+    return {
+        id_: {**space, SEED: seeds} if count > 1 and space.get(SEED) == (0,) else space for id_, space in stage.items()
+    }
+
+
+def one_chain(chosen: Stages) -> tuple[Chain, ...]:
+    chain = tuple(chosen[role] for role in ROLES)
+    return (chain,) if recipes_of(chain) else ()
+
+
+def said(chains: Sequence[Chain]) -> str:
+    """How many variants they come to, and how many trainings."""
+    recipes = [recipe for chain in chains for recipe in recipes_of(chain)]
+    if not recipes:
+        return "Nothing is composed yet: choose a technique in one of the stages."
+    known = lab.available_techniques()
+    trained = {
+        str([s.to_json() for s in recipe.steps[: n + 1]])
+        for recipe in recipes
+        for n, step in enumerate(recipe.steps)
+        if known[step.technique].role == "tune"
+    }
+    once = f", {formats.plural(len(trained), 'training')} in all: each runs once" if trained else ""
+    return f"**{formats.plural(len(recipes), 'variant')}** of each place where they run{once}."

@@ -1,0 +1,70 @@
+"""A field for an option, whatever it is, made from its declaration: the values that are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from lab.errors import InvalidOption
+from lab.options import Option
+from lab.plots import formats
+
+Values = Mapping[str, tuple[Any, ...]]  # option id -> the values to try
+
+
+def option_values(options: Sequence[Option], prefix: str, preset: str, defaults: Values, abreast: int = 2) -> Values:
+    """A field for each option; every combination of the chosen values becomes a variant.
+
+    Args:
+        preset: what is tried of an option that is not in the defaults; "" for its default alone.
+    """
+    columns = st.columns(abreast, gap="medium") if len(options) > 1 and abreast > 1 else [st.container()]
+    found: dict[str, tuple[Any, ...]] = {
+        o.id: (o.default,) for o in options if o.kind == "path"
+    }  # never asked for here
+    for number, option in enumerate(o for o in options if o.kind != "path"):
+        with columns[number % len(columns)]:
+            found[option.id] = option_field(
+                option, f"{prefix}.{option.id}", defaults.get(option.id, option.values(preset))
+            )
+    return found
+
+
+def option_field(option: Option, key: str, start: tuple[Any, ...]) -> tuple[Any, ...]:
+    if option.kind == "names":
+        given = st.text_input(option.label, "+".join(start[0]), key=key, help=f"{option.help} Joined by +.")
+        return checked(option, [given])
+    offered = list(dict.fromkeys([*known_values(option), *start]))
+    free = option.kind in ("int", "float")
+    label = f"{option.label} ({option.unit})" if option.unit else option.label
+    help_ = f"{option.help} Accepts {option.allowed}." if free else option.help
+    given = st.multiselect(label, offered, list(start), key=key, help=help_, format_func=value_text,
+                           accept_new_options=free, placeholder="Type a number" if free else "Choose")  # fmt: skip
+    return checked(option, given)
+
+
+def known_values(option: Option) -> list[Any]:
+    if option.kind == "bool":
+        return [False, True]
+    if option.kind == "choice":
+        return list(option.choices)
+    return sorted({option.default, *(v for values in option.sweep.values() for v in values)})
+
+
+def value_text(value: Any) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+
+def checked(option: Option, given: Sequence[Any]) -> tuple[Any, ...]:
+    """The values in the option's type; a wrong one is named and left out, none at all means the default."""
+    values = []
+    for value in given:
+        try:
+            values.append(option.validate(value))
+        except InvalidOption:
+            st.caption(f":red[{formats.markdown(str(value))} is not possible. Accepted: {option.allowed}.]")
+    if not values:
+        st.caption(f"Nothing chosen: {value_text(option.default)} is used.")
+    return tuple(dict.fromkeys(values)) or (option.default,)
