@@ -1,4 +1,4 @@
-"""The loss's derivatives by a Keras model's weights, over training items: what says how much a weight matters."""
+"""How much the loss of a Keras model would change with each of its weights, over training items."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from lab.finetuning.loop import gives_shares
 from lab.lazy import np
 from lab.plugs import Array, TrainingSet
 
-ITEMS, BATCH = 512, 128
+ITEMS, BATCH = 512, 32
 
 
 def slopes(model: Any, data: TrainingSet, seed: int = 0) -> dict[str, list[Array]]:
-    """Layer -> derivative of the mean loss by each of its weights, in the order of `get_weights()`; zeros where there is none.
+    """Layer -> magnitude of the loss's derivative by each of its weights, in the order of `get_weights()`; zeros where there is none.
+
+    The mean over batches: over all items at once, the derivatives of a trained model cancel out.
 
     Args:
         model: functional, answering as in inference.
@@ -25,7 +27,7 @@ def slopes(model: Any, data: TrainingSet, seed: int = 0) -> dict[str, list[Array
     totals = [np.zeros(variable.shape) for variable in variables]
     for batch in batches:
         for total, slope in zip(totals, _slopes(model, variables, data, batch), strict=True):
-            total += slope * len(batch) / len(rows)
+            total += np.abs(slope) * len(batch) / len(rows)
     found = iter(totals)
     return {layer.name: [next(found) for _ in layer.weights] for layer in model.layers}
 

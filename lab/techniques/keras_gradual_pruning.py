@@ -1,0 +1,73 @@
+"""Keras weights set to zero little by little while the model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lab.finetuning.options import TRAINING, training_suffix
+from lab.formats.choosing import KEEP, chosen_suffix
+from lab.formats.naming import speaking_name
+from lab.formats.sparsity import PATTERNS, RATIO, percent_word
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+_RATIO = replace(RATIO, default=0.8)
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.finetuning.keras_loop import fit
+    from lab.formats.keras_files import load_keras, save_keras
+    from lab.formats.keras_graph import rebuilt
+    from lab.formats.keras_sparsity import Pruner
+
+    model = rebuilt(load_keras(source))
+    pruner = Pruner(model, params["mode"], params[RATIO.id], params[KEEP.id])
+    fit(model, context, params, after_step=pruner.after_step())
+    pruner.prune()  # a training that ended early did not come to the last zeros
+    pruner.note(context)
+    return save_keras(rebuilt(model), context.workdir / "pruned.keras")
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    mode, steps = params["mode"], f"s{params['train_steps']}"
+    word = f"gradual_{mode.replace(':', 'x')}" if mode in PATTERNS else f"gradual{percent_word(params[RATIO.id])}"
+    local = "local" if mode == "local" else ""
+    return speaking_name(speaking_name(word, local, steps) + training_suffix(params), chosen_suffix(params))
+
+
+TECHNIQUE = Technique(
+    id="keras_gradual_pruning",
+    title="Gradual weight pruning",
+    help=(
+        "Sets more and more of the least weights to zero while the model trains, so that what is left takes over. Files store "
+        "zeros like any number: the compressed download shrinks, the file and the time stay."
+    ),
+    accepts=("keras",),
+    produces="keras",
+    apply=_apply,
+    name=_name,
+    options=(
+        _RATIO,
+        Option(
+            id="mode", label="Chosen", kind="choice", default="global", choices=("global", "local", *PATTERNS),
+            help=(
+                "Which weights go: those of least magnitude in all kernels together (each divided by its norm), in each kernel alike, or "
+                "among 4 or 8 neighbouring inputs (2:4 leaves two of four, whatever the sparsity says). The share counts over the kernels of "
+                "dense layers and convolutions; depthwise kernels, embeddings, recurrent layers and biases stay as they are."
+            ),
+        ),
+        KEEP,
+        *TRAINING,
+    ),
+    toolchain="tensorflow",
+    requires=("tensorflow", "keras"),
+    trains=True,
+    role="prune",
+    presets=("full",),
+    valid=lambda params: params["mode"] not in PATTERNS or params[RATIO.id] == _RATIO.default,
+    timeout_s=7200.0,
+    typical_s=60.0,
+)  # fmt: skip

@@ -1,0 +1,59 @@
+"""Keras weights set to zero by their magnitude, one by one or N of M neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.choosing import KEEP, chosen_suffix
+from lab.formats.naming import speaking_name
+from lab.formats.sparsity import PATTERNS, RATIO, sparse_word
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.keras_files import load_keras, save_keras
+    from lab.formats.keras_graph import rebuilt
+    from lab.formats.keras_sparsity import Pruner
+
+    model = rebuilt(load_keras(source))
+    pruner = Pruner(model, params["mode"], params[RATIO.id], params[KEEP.id])
+    pruner.prune()
+    pruner.note(context)
+    return save_keras(model, context.workdir / "pruned.keras")
+
+
+TECHNIQUE = Technique(
+    id="keras_weight_pruning",
+    title="Weight pruning",
+    help=(
+        "Sets the weights of least magnitude to zero. Files store zeros like any number: the compressed download shrinks, the "
+        "file and the time stay."
+    ),
+    accepts=("keras",),
+    produces="keras",
+    apply=_apply,
+    name=lambda params: speaking_name(sparse_word(params["mode"], params[RATIO.id]), chosen_suffix(params)),
+    options=(
+        RATIO,
+        Option(
+            id="mode", label="Chosen", kind="choice", default="global", choices=("global", "local", *PATTERNS),
+            help=(
+                "Where the weights of least magnitude are looked for: in all kernels together (each divided by its norm), in each kernel "
+                "alike, or among 4 or 8 neighbouring inputs (2:4 leaves two of four, whatever the sparsity says). The share counts over the "
+                "kernels of dense layers and convolutions; depthwise kernels, embeddings, recurrent layers and biases stay as they are."
+            ),
+            sweep={"full": ("global", "2:4")},
+        ),
+        KEEP,
+    ),
+    toolchain="tensorflow",
+    requires=("tensorflow", "keras"),
+    role="prune",
+    presets=("full",),
+    valid=lambda params: params["mode"] not in PATTERNS or params[RATIO.id] == RATIO.default,
+    extra={"full": ({"ratio": 0.8}, {"ratio": 0.9})},
+    typical_s=8.0,
+)  # fmt: skip
