@@ -1,4 +1,8 @@
-"""Palettes of weights: few values that stand for many (k-means in one dimension)."""
+"""Palettes of weights: few values that stand for many (k-means in one dimension).
+
+Batch normalisations are folded first: every deployed file has them folded, and folding afterwards would scale each channel's
+values, so that a layer had as many values as before for each of its channels.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +21,20 @@ HELP = (
 )
 ROUNDS = 200
 """Of Lloyd's algorithm at most; it ends when no centre moves any more."""
-BINS = 512
+BINS = (8, 16, 32, 64, 128, 512)
+"""Of the histograms that centres begin with: Lloyd's algorithm ends where it began well."""
 
 CLUSTERS = Option(
-    id="clusters", label="Values", kind="int", default=16, low=2, high=256,
+    id="clusters", label="Values", kind="int", default=32, low=2, high=256,
     help="How many different values weights may take: fewer compress better and round more. 16 need 4 bits, 256 need 8.",
-    sweep={"full": (16, 64)},
+    sweep={"full": (32, 16)},
 )  # fmt: skip
 SCOPE = Option(
     id="scope", label="Values for", kind="choice", default="tensor", choices=("tensor", "channel"),
     help="Whether a layer's weights share their values, or each output channel has its own: nearer to the weights, but less to compress.",
 )  # fmt: skip
+STUDY = ({"clusters": 8, "scope": "channel"},)
+"""What the full preset tries beside its grid."""
 CLUSTERING = (CLUSTERS, SCOPE, KEEP)
 
 
@@ -75,13 +82,19 @@ def nearest(values: Array, centres: Array) -> Array:
 
 
 def means(values: Array, clusters: int) -> Array:
-    """Centres of k-means in one dimension, sorted, float32: Lloyd's algorithm on sorted values, the same each time.
+    """Centres of k-means in one dimension, sorted, float32, the same each time: the best of several beginnings.
 
     A centre that is left without values is dropped.
     """
     ordered = np.sort(values.astype(np.float64))
     sums = np.concatenate([[0.0], np.cumsum(ordered)])
-    centres = _first_centres(ordered, clusters)
+    tried = [_settled(_first_centres(ordered, clusters, bins), ordered, sums) for bins in BINS]
+    best = min(tried, key=lambda centres: float(((nearest(ordered, centres) - ordered) ** 2).sum()))
+    return best.astype(np.float32)
+
+
+def _settled(centres: Array, ordered: Array, sums: Array) -> Array:
+    """Lloyd's algorithm: each centre moves to the mean of the values that are nearest to it."""
     for _ in range(ROUNDS):
         ends = np.concatenate([[0], np.searchsorted(ordered, (centres[1:] + centres[:-1]) / 2), [len(ordered)]])
         counts = np.diff(ends)
@@ -89,12 +102,12 @@ def means(values: Array, clusters: int) -> Array:
         if np.array_equal(moved, centres):
             break
         centres = moved
-    return centres.astype(np.float32)
+    return centres
 
 
-def _first_centres(ordered: Array, clusters: int) -> Array:
+def _first_centres(ordered: Array, clusters: int, bins: int) -> Array:
     """As dense as the cube root of the values' own density, which is best for many centres (Panter & Dite 1951, Proc. IRE 39:44)."""
-    counts, edges = np.histogram(ordered, BINS)
+    counts, edges = np.histogram(ordered, bins)
     reached = np.concatenate([[0.0], np.cumsum(np.cbrt(counts))])
     return np.asarray(np.interp((np.arange(clusters) + 0.5) / clusters * reached[-1], reached, edges))
 

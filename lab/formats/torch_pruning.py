@@ -59,6 +59,18 @@ def modes() -> dict[str, Any]:
             "regularization": PruneMode.UNSTRUCTURED_REGULARIZATION_BASED}  # fmt: skip
 
 
+def set_ratio(net: Any, mode: str, ratio: float) -> None:
+    """Choose the weights of a module of `masked` anew that are zero: "global" or "local"."""
+    import torch
+    from nncf.torch.function_hook.pruning.magnitude.algo import update_pruning_ratio
+
+    moved = any(not weight.is_contiguous() for weight in net.parameters())
+    net.to(memory_format=torch.contiguous_format)  # NNCF reads weights as a row; training lays images' channels last
+    update_pruning_ratio(net, modes()[mode], ratio)
+    if moved:
+        net.to(memory_format=torch.channels_last)
+
+
 def settle(net: Any, context: Context) -> None:
     """Write the masks of a module of `masked` into its weights, take the masks off, and note how many zeros there are."""
     import nncf
@@ -96,7 +108,12 @@ def _is_embedding(module: Any) -> bool:
 
 
 def note(context: Context, pruned: dict[str, Any]) -> None:
-    """Keep how many weights are zero in the pruned tensors."""
+    """Keep how many weights are zero in the pruned tensors, and make -0 of a masked weight 0: one value compresses better."""
+    import torch
+
+    with torch.no_grad():
+        for tensor in pruned.values():
+            tensor.add_(0.0)
     zeros = {name: int((tensor == 0).sum()) for name, tensor in sorted(pruned.items())}
     context.note("pruning", counted(zeros, {name: pruned[name].numel() for name in zeros}))
 

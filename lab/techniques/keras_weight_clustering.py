@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from lab.formats.choosing import KEEP
-from lab.formats.clustering import CLUSTERING, HELP, clustered, clusters_name, noted
+from lab.formats.clustering import CLUSTERING, HELP, STUDY, clustered, clusters_name, noted
 from lab.plugs import Array, Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     from lab.formats.keras_files import load_keras, save_keras
-    from lab.formats.keras_graph import rebuilt
+    from lab.formats.keras_graph import fold_batch_norms
     from lab.formats.keras_weighted import kernels, weighted_layers
     from lab.formats.quiet import quiet
 
     with quiet():
-        model = rebuilt(load_keras(source))
+        model = fold_batch_norms(load_keras(source))
         layers = weighted_layers(model, params[KEEP.id])
         found = {f"{name}/{path}": (layer, v) for name, layer in layers.items() for path, v in kernels(layer).items()}
         before = {name: variable.numpy() for name, (_, variable) in found.items()}
@@ -48,5 +48,6 @@ TECHNIQUE = Technique(
     toolchain="tensorflow",
     requires=("tensorflow", "keras"),
     presets=("full",),
+    extra={"full": STUDY},
     typical_s=3.0,
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.formats.choosing import KEEP
-from lab.formats.clustering import CLUSTERING, HELP, clustered, clusters_name, noted
+from lab.formats.clustering import CLUSTERING, HELP, STUDY, clustered, clusters_name, noted
 from lab.plugs import Context, Technique
 
 
@@ -16,12 +16,13 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
     from lab.formats.quiet import quiet
     from lab.formats.torch_files import load_program
+    from lab.formats.torch_folding import fold_modules
     from lab.formats.torch_modules import as_modules, save_modules
     from lab.formats.torch_weighted import weighted_layers
 
     with quiet():
         program = load_program(source)
-        model = as_modules(program)
+        model = fold_modules(as_modules(program))
         layers = weighted_layers(model, params[KEEP.id])
         before = {name: module.weight.detach().numpy().copy() for name, module in layers.items()}
         after = {name: clustered(w, params["clusters"], params["scope"]) for name, w in before.items()}
@@ -44,5 +45,6 @@ TECHNIQUE = Technique(
     toolchain="torch",
     requires=("torch",),
     presets=("full",),
+    extra={"full": STUDY},
     typical_s=5.0,
 )

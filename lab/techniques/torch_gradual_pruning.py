@@ -1,0 +1,112 @@
+"""PyTorch weights set to zero little by little while the model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lab.finetuning.options import TRAINING, training_suffix
+from lab.formats.choosing import KEEP, chosen_suffix
+from lab.formats.naming import speaking_name
+from lab.formats.sparsity import RATIO, percent_word
+from lab.options import Option
+from lab.plugs import Context, Technique
+
+_RAMP = 0.6
+"""The share of the training over which zeros become more; over the rest what is left learns to do without."""
+_UPDATES = 20
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.formats.quiet import quiet
+    from lab.formats.torch_files import load_program, with_free_batch
+    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_pruning import settle
+
+    with quiet():
+        program = with_free_batch(load_program(source))
+        model = as_modules(program)
+    train = _learnt if params["mode"] == "regularization" else _by_magnitude
+    net = train(model, program, params, context)
+    with quiet():
+        settle(net, context)
+        return save_modules(model, program, context.workdir / "model.pt2")
+
+
+def _by_magnitude(model: Any, program: Any, params: Mapping[str, Any], context: Context) -> Any:
+    """Trains the model; returns it with NNCF's masks, chosen anew so many times while their share of zeros grows."""
+    from lab.finetuning.torch_loop import fit
+    from lab.formats.torch_pruning import masked, set_ratio
+
+    net = masked(model, program, params["mode"], 0.0, params[KEEP.id])
+
+    def update(step: int, total: int) -> None:
+        ramp = max(1, round(_RAMP * total))
+        if step <= ramp and step * _UPDATES // ramp != (step - 1) * _UPDATES // ramp:
+            set_ratio(net, params["mode"], ratio_at(step / ramp, params["ratio"]))
+
+    fit(net, context, params, after_step=update)
+    set_ratio(net, params["mode"], params["ratio"])
+    return net
+
+
+def _learnt(model: Any, program: Any, params: Mapping[str, Any], context: Context) -> Any:
+    """Trains the model and its masks, whose share of zeros follows a target that grows."""
+    from lab.finetuning.torch_loop import fit
+    from lab.formats.torch_learned_masks import decide, learning
+
+    whole = learning(model, program, params[KEEP.id])
+
+    def update(step: int, total: int) -> None:
+        whole.target.fill_(ratio_at(step / (_RAMP * total), params["ratio"]))
+
+    fit(whole, context, params, after_step=update)
+    decide(whole.net, params["ratio"])
+    return whole.net
+
+
+def ratio_at(done: float, ratio: float) -> float:
+    """The share of zeros after so much of the ramp: fast at first, when weights are plenty (Zhu & Gupta 2018, arXiv:1710.01878)."""
+    return ratio * (1 - (1 - min(done, 1.0)) ** 3)
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    mode = params["mode"] if params["mode"] != "global" else ""
+    word = speaking_name(f"gradual{percent_word(params['ratio'])}", mode, f"s{params['train_steps']}")
+    return speaking_name(word + training_suffix(params), chosen_suffix(params))
+
+
+TECHNIQUE = Technique(
+    id="torch_gradual_pruning",
+    title="Gradual weight pruning",
+    help=(
+        "Sets more and more of the least weights to zero while the model trains, so that what is left takes over. Files store "
+        "zeros like any number: the compressed download shrinks, the file and the time stay."
+    ),
+    accepts=("torch_export",),
+    produces="torch_export",
+    apply=_apply,
+    name=_name,
+    options=(
+        replace(RATIO, default=0.8),
+        Option(
+            id="mode", label="Chosen", kind="choice", default="global", choices=("global", "local", "regularization"),
+            help=(
+                "Which weights go: those of least magnitude in all layers together or in each layer alike, or those whose masks "
+                "are learnt to be off, under a loss that pulls their number to the sparsity (regularization-based)."
+            ),
+        ),
+        KEEP,
+        *TRAINING,
+    ),
+    toolchain="torch",
+    requires=("torch", "nncf"),
+    trains=True,
+    role="prune",
+    presets=("full",),
+    extra={"full": ({"mode": "regularization"},)},
+    timeout_s=7200.0,
+    typical_s=90.0,
+)  # fmt: skip
