@@ -11,7 +11,7 @@ from lab.chains import NOTHING, ROLES, recipes_of
 from lab.plots import formats
 from lab.plugs import Technique
 from lab.types import Chain
-from pages._options import Values, option_values
+from pages._options import Values, family, option_values
 
 WHAT = (
     "Several techniques one after the other. Every way through the three stages is a variant; what variants share at their "
@@ -70,7 +70,14 @@ def first_choice(techniques: Sequence[Technique]) -> Stages:
     found: Stages = {}
     for role in ROLES:
         mine = [t for t in techniques if t.role == role]
-        mine.sort(key=lambda t: ("quick" not in t.presets, "channel" not in t.id, "fine_tune" not in t.id))
+        mine.sort(
+            key=lambda t: (
+                "quick" not in t.presets,
+                "channel" not in t.id,
+                "fine_tune" not in t.id,
+                "static_" not in t.id,
+            )
+        )
         found[role] = {**({NOTHING: {}} if role == "quantize" else {}), **({mine[0].id: {}} if mine else {NOTHING: {}})}
     return found
 
@@ -90,7 +97,7 @@ def completed(stages: Stages) -> Stages:
 def stage(role: str, techniques: Sequence[Technique], begin: Mapping[str, Values], prefix: str) -> dict[str, Values]:
     """One stage's techniques with the values of their options."""
     by_id = {t.id: t for t in techniques}
-    titles = {NOTHING: "nothing", **{t.id: t.title for t in techniques}}
+    titles = {NOTHING: "nothing", **{t.id: title(t) for t in techniques}}
     ids = st.multiselect(HEADS[role], list(titles), [id_ for id_ in begin if id_ in titles], format_func=lambda id_: titles[id_],
                          key=prefix, help=HELPS[role], placeholder="Nothing")  # fmt: skip
     found: dict[str, Values] = {}
@@ -99,10 +106,15 @@ def stage(role: str, techniques: Sequence[Technique], begin: Mapping[str, Values
     return seeded(found, prefix) if role == "tune" and ids != [NOTHING] else found
 
 
+def title(technique: Technique) -> str:
+    """With the kind of file where it quantizes: static int8 is there for each."""
+    return f"{technique.title} ({family(technique)})" if technique.role == "quantize" else technique.title
+
+
 def settings(technique: Technique, begin: Values, prefix: str) -> Values:
     if not technique.options:
         return {}
-    with st.expander(technique.title):
+    with st.expander(title(technique)):
         return option_values(technique.options, prefix, "", begin, abreast=1)
 
 
@@ -132,5 +144,5 @@ def said(chains: Sequence[Chain]) -> str:
         for n, step in enumerate(recipe.steps)
         if known[step.technique].role == "tune"
     }
-    once = f", {formats.plural(len(trained), 'training')} in all: each runs once" if trained else ""
-    return f"**{formats.plural(len(recipes), 'variant')}** of each place where they run{once}."
+    once = f" {formats.capital(formats.plural(len(trained), 'training'))}, each run once." if trained else ""
+    return f"**{formats.plural(len(recipes), 'variant')}** wherever they can run.{once}"

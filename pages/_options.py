@@ -10,8 +10,15 @@ import streamlit as st
 from lab.errors import InvalidOption
 from lab.options import Option
 from lab.plots import formats
+from lab.plugs import Technique
 
+FAMILIES = {"onnx": "ONNX", "tflite": "TFLite", "keras": "Keras", "torch_export": "PyTorch", "openvino_ir": "OpenVINO",
+            "torchscript": "TorchScript", "executorch": "ExecuTorch"}  # fmt: skip
 Values = Mapping[str, tuple[Any, ...]]  # option id -> the values to try
+
+
+def family(technique: Technique) -> str:
+    return FAMILIES.get(technique.produces, technique.produces)
 
 
 def option_values(options: Sequence[Option], prefix: str, preset: str, defaults: Values, abreast: int = 2) -> Values:

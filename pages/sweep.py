@@ -15,7 +15,7 @@ from lab.recipe import star
 from lab.types import Chain, Recipe, StudySpec, Target
 from pages import _entry
 from pages._compositions import compositions
-from pages._options import Values, option_values
+from pages._options import Values, family, option_values
 
 TITLE, ICON, ORDER = "New sweep", ":material/tune:", 2
 ABREAST = 3
@@ -23,8 +23,6 @@ EVERY_HELP = "Otherwise every variant runs with the first value of each option; 
 ONE_BY_ONE = (
     "Other numbers of calibration items, other seeds, calibration without data: each once, not in every combination."
 )
-FAMILIES = {"onnx": "ONNX", "tflite": "TFLite", "keras": "Keras", "torch_export": "PyTorch", "openvino_ir": "OpenVINO",
-            "torchscript": "TorchScript", "executorch": "ExecuTorch"}  # fmt: skip
 FLOAT = {"prune": "**prune** the float model", "tune": "**train** the float model"}
 Space = dict[str, Values]  # technique id -> its values
 PRESET_HELP = {
@@ -174,10 +172,6 @@ def technique_form(technique: Technique, prefix: str, preset: str, defaults: Val
 def heading(technique: Technique) -> str:
     """What a group of techniques is named after: the files that they make, or what they do to the float model."""
     return FLOAT.get(technique.role, f"as **{family(technique)}** files")
-
-
-def family(technique: Technique) -> str:
-    return FAMILIES.get(technique.produces, technique.produces)
 
 
 def not_offered(techniques: Sequence[Technique]) -> None:

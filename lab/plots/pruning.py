@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.analysis.differences import difference
+from lab.analysis.differences import LATENCY, difference, differs
 from lab.analysis.pruning import Lesson, Point, Way, furthest
 from lab.plots import formats, theme, words
 from lab.types import Measurement, Trial
@@ -19,6 +19,7 @@ NAMES: Mapping[tuple[Way, bool], str] = {
 SYMBOLS = {"structured": "square", "unstructured": "circle"}
 COSTS = {"size_bytes": "file", "download_bytes": "compressed download", "latency_s": "time"}
 DROP, NEARLY = 0.01, 0.03
+WORK = {"size_bytes": "less to store", "latency_s": "less to compute"}
 SAME_SIZE, SAME_TIME = "as large as before", "as long as before"
 
 
@@ -180,8 +181,8 @@ def pruning_texts(found: Lesson, trials: Mapping[str, Trial]) -> tuple[str, ...]
             _reach(found, base),
             _won_back(found, trials),
             _alone(found, trials),
-            _zeros(found, base),
-            _channels(found, base),
+            _zeros(found, base, trials),
+            _channels(found, base, trials),
         )
         if text
     )
@@ -230,24 +231,25 @@ def _between(metric: str, trial: Trial | None, other: Trial | None) -> str:
     return f" (95 % interval {100 * d.low:.1f} to {100 * d.high:.1f})" if d else ""
 
 
-def _zeros(found: Lesson, base: Point) -> str:
+def _zeros(found: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
     """Zeros are stored like any number, where the numbers show it."""
     most = _most(found, "unstructured")
     if most is None:
         return ""
-    told = _told(most, base)
+    told = _told(most, base, trials)
     stored = told["size_bytes"] == SAME_SIZE
     why = ": zeros are stored and multiplied like any number" if stored else ""
     download = f"; compressed for a download it is {told['download_bytes']}" if told["download_bytes"] else ""
     return f"With {100 * most.removed:.0f} % of the weights at zero the file {_file_and_time(told)}{why}{download}."
 
 
-def _channels(found: Lesson, base: Point) -> str:
+def _channels(found: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
     most = _most(found, "structured")
     if most is None:
         return ""
-    told = _told(most, base)
-    why = ": smaller tensors are less to store and less to compute" if "smaller" in told["size_bytes"] else ""
+    told = _told(most, base, trials)
+    less = [work for metric, work in WORK.items() if told[metric].endswith(("smaller", "less time"))]
+    why = f": smaller tensors are {' and '.join(less)}" if less else ""
     return (
         f"With {100 * most.removed:.0f} % of the weights gone as whole channels the file {_file_and_time(told)}{why}."
     )
@@ -267,27 +269,20 @@ def _file_and_time(told: Mapping[str, str]) -> str:
     return " and ".join(part for part in parts if part) or "has not been measured yet"
 
 
-def _told(p: Point, base: Point) -> dict[str, str]:
-    return {metric: _change(p, base, metric) for metric in COSTS}
+def _told(p: Point, base: Point, trials: Mapping[str, Trial]) -> dict[str, str]:
+    return {metric: _change(metric, p, base, trials) for metric in COSTS}
 
 
-def _change(p: Point, base: Point, metric: str) -> str:
+def _change(metric: str, p: Point, base: Point, trials: Mapping[str, Trial]) -> str:
     """ "as large as before", "3.1× smaller", "1.6× less time"; "" where it is not known yet."""
     mine, theirs = p.measurements.get(metric), base.measurements.get(metric)
     if mine is None or theirs is None or not mine.value:
         return ""
-    ratio, seconds = theirs.value / mine.value, metric == "latency_s"
-    if _overlap(mine, theirs) or abs(ratio - 1) < NEARLY:
+    ratio, seconds = theirs.value / mine.value, metric == LATENCY
+    if abs(ratio - 1) < NEARLY or (seconds and not differs(metric, trials[p.trial], trials[base.trial])):
         return SAME_TIME if seconds else SAME_SIZE
     word = ("less time" if ratio > 1 else "more time") if seconds else "smaller" if ratio > 1 else "larger"
     return f"{formats.digits(max(ratio, 1 / ratio))}× {word}"
-
-
-def _overlap(a: Measurement, b: Measurement) -> bool:
-    """False for exact numbers."""
-    if a.low is None or a.high is None or b.low is None or b.high is None:
-        return False
-    return a.low <= b.high and b.low <= a.high
 
 
 def pruning_rows(found: Lesson) -> list[dict[str, str]]:

@@ -47,7 +47,7 @@ def test_what_is_chosen_in_each_stage_is_multiplied_and_trainings_are_counted_on
     form.multiselect(key=f"{CHAIN}.prune.keras_channel_pruning.ratio").set_value([0.5, "0.3"]).run()
     form.multiselect(key=f"{CHAIN}.tune").set_value(["", "keras_fine_tune"]).run()
     text = text_of(form)
-    assert "**8 variants** of each place where they run, 2 trainings in all: each runs once." in text
+    assert "**8 variants** wherever they can run. 2 trainings, each run once." in text
     spec = begun(form, started)
     assert sum(len(recipes_of(chain)) for chain in spec.chains) == 8
     assert spec.chains[0][0]["keras_channel_pruning"]["ratio"] == (0.5, 0.3)
@@ -55,7 +55,7 @@ def test_what_is_chosen_in_each_stage_is_multiplied_and_trainings_are_counted_on
 
 def test_several_seeds_repeat_each_training(form, started):  # noqa: F811
     form.number_input(key=f"{CHAIN}.tune.seeds").set_value(3).run()
-    assert "3 trainings in all" in text_of(form)
+    assert "3 trainings, each run once" in text_of(form)
     assert begun(form, started).chains[0][1]["keras_fine_tune"]["train_seed"] == (0, 1, 2)
 
 
