@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ def fit(model: Any, context: Context, params: Mapping[str, Any], *, phase: str =
     """Train with AdamW, gradients clipped to a norm of 1; see `lab.finetuning.torch_loop.fit`.
 
     Args:
-        model: keras.Model with one input; what it was compiled with is not used.
+        model: keras.Model, or one of tf_keras without bf16, with one input; what it was compiled with is not used.
         after_step: what it keeps must be in the model's variables.
 
     Raises:
@@ -41,8 +42,6 @@ class _Learner:
     """See `lab.finetuning.loop.Learner`."""
 
     def __init__(self, model: Any, context: Context, params: Mapping[str, Any]) -> None:
-        import keras
-
         self.model, self.params = model, params
         self.data: TrainingSet = context.training()
         self.teacher = teacher_of(context) if params["distillation"] else None
@@ -50,7 +49,8 @@ class _Learner:
         if params["bf16"]:
             for layer in model.layers:
                 layer.dtype_policy = "mixed_bfloat16"
-        self.optimizer = keras.optimizers.AdamW(params["learning_rate"], weight_decay=WEIGHT_DECAY, global_clipnorm=1.0)
+        adam = import_module(type(model).__module__.partition(".")[0]).optimizers.AdamW  # of keras, or of tf_keras
+        self.optimizer = adam(params["learning_rate"], weight_decay=WEIGHT_DECAY, global_clipnorm=1.0)
         self.optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if len(v.shape) < 2])
         self.optimizer.build(model.trainable_variables)
         self.seeds = [v for v in model.variables if v.name == "seed_generator_state"]
@@ -154,8 +154,9 @@ class _Learner:
 
     def leave(self) -> None:
         """The layers compute as they did before."""
-        for layer, policy in zip(self.model.layers, self.policies, strict=True):
-            layer.dtype_policy = policy
+        if self.params["bf16"]:
+            for layer, policy in zip(self.model.layers, self.policies, strict=True):
+                layer.dtype_policy = policy
 
 
 def _tensor(value: Array) -> Any:

@@ -1,0 +1,58 @@
+"""Keras -> TFLite in integers throughout, trained for it by TensorFlow Model Optimization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.finetuning.quantizing import QAT_TRAINING, file_answer, note_gap, qat_suffix
+from lab.formats.naming import speaking_name
+from lab.formats.tf_converter import check_whole
+from lab.formats.tflite_options import IO_INT8, io_suffix
+from lab.plugs import Context, Technique
+
+_RANGED = 128
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.finetuning.keras_loop import fit
+    from lab.formats.keras_fakes import answer_of
+    from lab.formats.keras_files import load_keras
+    from lab.formats.keras_graph import fold_batch_norms
+    from lab.formats.tfmot_quantizing import FOLLOW, KEEP, quantization_aware, ranges_keep, see, write_int8
+
+    x = context.calibration(_RANGED)
+    aware = quantization_aware(fold_batch_norms(load_keras(source)), x)
+    with ranges_keep(FOLLOW):
+        fit(aware, context, {**params, "bf16": False})
+    see(aware, x, KEEP)
+    file = check_whole(write_int8(aware, params[IO_INT8.id], context.workdir / "trained.tflite"))
+    note_gap(context, answer_of(aware), file_answer("litert", file))
+    return file
+
+
+def _name(params: Mapping[str, Any]) -> str:
+    return speaking_name("qat_wi8_ai8", io_suffix(params)) + qat_suffix(params) + "_tfmot"
+
+
+TECHNIQUE = Technique(
+    id="keras_qat_tfmot",
+    title="Quantization-aware training (TFMOT)",
+    help=(
+        "Trains the model on while weights and activations are rounded to 8 bits, with TensorFlow Model Optimization, and writes the "
+        "TFLite file that it was trained for. It knows fewer layers than keras_qat_grid, and 8 bits with one scale a channel only."
+    ),
+    accepts=("keras",),
+    produces="tflite",
+    apply=_apply,
+    name=_name,
+    options=(IO_INT8, *(option for option in QAT_TRAINING if option.id != "bf16")),
+    toolchain="tensorflow",
+    requires=("tensorflow", "keras", "tf-keras", "tensorflow-model-optimization"),
+    needs_calibration=True,
+    trains=True,
+    presets=("full",),
+    timeout_s=7200.0,
+    typical_s=60.0,
+)
