@@ -47,9 +47,9 @@ def answers_with_zeros(model: Any, smaller: dict[str, Any], x: Any) -> tuple[Any
     """
     import torch
 
-    gone = 0
+    gone, layers = 0, (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Linear, torch.nn.Embedding)
     for name, module in model.named_modules():
-        if f"{name}.weight" in smaller and not isinstance(module, torch.nn.LayerNorm):
+        if isinstance(module, (*layers, torch.nn.modules.batchnorm._BatchNorm)) and f"{name}.weight" in smaller:
             gone += _silence(module, name, smaller)
     with torch.no_grad():
         return model(x), gone
@@ -80,7 +80,8 @@ def _found(part: Any, whole: Any) -> Any:
     rows = whole.detach().numpy()
     found = np.zeros(len(rows), np.float32)
     for row in part.detach().numpy():
-        places = [i for i in range(len(rows)) if not found[i] and np.isin(row, rows[i]).all()]
+        likely = np.flatnonzero((rows == row[0]).any(1) & (found == 0))
+        places = [i for i in likely if np.isin(row, rows[i]).all()]
         found[places[0]] = 1  # IndexError: a tensor that is no part of the original
     return torch.from_numpy(found)
 

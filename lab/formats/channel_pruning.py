@@ -59,20 +59,23 @@ def channels_name(params: Mapping[str, Any], *suffixes: str) -> str:
     return speaking_name(base, whole, rounded, several, chosen_suffix(params), *(s.strip("_") for s in suffixes))
 
 
-def kept_counts(
-    importance: Sequence[Array], sizes: Sequence[int], ratio: float, scope: str, round_to: int
-) -> list[int]:
+def kept_counts(importance: Sequence[Array], sizes: Sequence[int], ratio: float, scope: str, round_to: int,
+                channels: Sequence[float] = (), steps: Sequence[int] = ()) -> list[int]:  # fmt: skip
     """How many units each group keeps.
 
     Args:
         importance: of each group's units that are still there, normalised to a mean of 1.
         sizes: how many units each group had before any step.
-        ratio: share of `sizes` that is to be gone.
+        ratio: share of channels that is to be gone.
+        channels: how many each unit of a group stands for; one where nothing is said.
+        steps: what each group is rounded to instead of `round_to`.
     """
-    wanted = _of_all(importance, sizes, ratio) if scope == "global" else [size * (1 - ratio) for size in sizes]
+    channels, steps = channels or [1.0] * len(sizes), steps or [round_to] * len(sizes)
+    each = [size * (1 - ratio) for size in sizes]
+    wanted = _of_all(importance, sizes, ratio, channels) if scope == "global" else each
     return [
-        min(_rounded(kept, size, round_to), len(values))
-        for kept, size, values in zip(wanted, sizes, importance, strict=True)
+        min(_rounded(kept, size, step), len(values))
+        for kept, size, values, step in zip(wanted, sizes, importance, steps, strict=True)
     ]
 
 
@@ -81,7 +84,7 @@ def _rounded(kept: float, size: int, round_to: int) -> int:
     return max(step, int(kept / step + 0.5) * step)
 
 
-def _of_all(importance: Sequence[Array], sizes: Sequence[int], ratio: float) -> list[float]:
+def _of_all(importance: Sequence[Array], sizes: Sequence[int], ratio: float, channels: Sequence[float]) -> list[float]:
     """How many are left of each group when the least important ones of all have gone; the best of each group are safe."""
     least = [max(1, round(size * min(LEAST_SHARE, 1 - ratio))) for size in sizes]
     ranked = sorted(
@@ -89,8 +92,11 @@ def _of_all(importance: Sequence[Array], sizes: Sequence[int], ratio: float) -> 
         for number, (values, safe) in enumerate(zip(importance, least, strict=True))
         for value in np.sort(values)[::-1][safe:].tolist()
     )
-    going = sum(map(len, importance)) - round(sum(sizes) * (1 - ratio))
     kept = [float(len(values)) for values in importance]
-    for _, number in ranked[: max(0, going)]:
+    going = np.dot(kept, channels) - (1 - ratio) * np.dot(sizes, channels)
+    for _, number in ranked:
+        if going < channels[number] / 2:
+            break
         kept[number] -= 1
+        going -= channels[number]
     return kept

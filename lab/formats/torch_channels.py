@@ -16,7 +16,7 @@ from lab.lazy import np
 
 OUT, IN, NORM, STORED = "out", "in", "norm", "stored"
 Place = tuple[str, str]
-"""A layer and which of its axes: what it makes, what it reads, what it normalises; a stored tensor has its last one."""
+"""A layer and which of its axes: what it makes, what it reads, what it normalises; what a stored tensor has."""
 
 
 class Units:
@@ -133,10 +133,6 @@ class Group:
     def weight(self) -> float:
         """How many channels of its layers one of them stands for."""
         return sum(len(self.members[layer, OUT][0]) for layer in self.layers) / len(self.units)
-
-    def each(self) -> int:
-        """How many channels of its first layer one of them stands for: a head's size, or 1."""
-        return len(self.members[self.layers[0], OUT][0]) // len(self.units)
 
 
 def follow(model: Any, x: Any, attention: str) -> Channels:

@@ -8,25 +8,17 @@ from math import gcd
 from types import SimpleNamespace
 from typing import Any
 
+from lab.formats.channel_pruning import kept_counts
 from lab.formats.torch_channels import IN, NORM, OUT, Group
 from lab.lazy import np
-
-LEAST_SHARE = 0.1
-"""What ranking over the whole network leaves of each layer at least, where less was asked to go."""
 
 
 @dataclass(frozen=True)
 class Aim:
-    """How much is to go.
-
-    Attributes:
-        ratio: share of channels; of each group, or of all together.
-        everywhere: whether all groups are ranked together.
-        round_to: what layers keep is a multiple of this, where they had that many.
-    """
+    """How much is to go; see the options of these names in `lab.formats.channel_pruning`."""
 
     ratio: float
-    everywhere: bool = False
+    scope: str = "per_layer"
     round_to: int = 1
 
 
@@ -96,39 +88,16 @@ def chosen(groups: Sequence[Group], sizes: Sequence[int], importance: Sequence[A
         sizes: how many units each group had at first, before any step.
         importance: see `importances`.
     """
-    kept = (
-        _kept_of_all(groups, sizes, importance, aim) if aim.everywhere else [size * (1 - aim.ratio) for size in sizes]
-    )
+    channels, steps = [group.weight() for group in groups], [_step(group, aim.round_to) for group in groups]
+    kept = kept_counts(importance, sizes, aim.ratio, aim.scope, aim.round_to, channels, steps)
     gone: list[int] = []
-    for group, size, wanted, values in zip(groups, sizes, kept, importance, strict=True):
-        stay = min(_rounded(group, size, wanted, aim.round_to), len(group.units))
+    for group, stay, values in zip(groups, kept, importance, strict=True):
         order = np.argsort(values, kind="stable")
         gone += [group.units[i] for i in order[: len(group.units) - stay]]
     return gone
 
 
-def _rounded(group: Group, size: int, wanted: float, round_to: int) -> int:
-    """A number of units that makes layers as wide as kernels like them, at least one; heads stay whole."""
+def _step(group: Group, round_to: int) -> int:
+    """Units that make a layer wider by a multiple of `round_to` channels; a head may be that by itself."""
     each = min(int(np.bincount(group.members[layer, OUT][1]).min()) for layer in group.layers)
-    step = round_to // gcd(each, round_to)
-    step = step if size >= step else 1
-    return max(step, int(wanted / step + 0.5) * step)
-
-
-def _kept_of_all(groups: Sequence[Group], sizes: Sequence[int], importance: Sequence[Any], aim: Aim) -> list[float]:
-    """How many units of each group are left when the least important channels of the whole network have gone."""
-    least = [max(1, round(size * min(LEAST_SHARE, 1 - aim.ratio))) for size in sizes]
-    ranked = []
-    for number, (group, values) in enumerate(zip(groups, importance, strict=True)):
-        order = np.sort(values)[::-1][least[number] :]  # the most important ones of each group are safe
-        ranked += [(value, number, group.weight()) for value in order]
-    to_go = aim.ratio * sum(s * g.weight() for s, g in zip(sizes, groups, strict=True)) - sum(
-        (s - len(g.units)) * g.weight() for s, g in zip(sizes, groups, strict=True)
-    )
-    kept = [float(len(group.units)) for group in groups]
-    for _, number, weight in sorted(ranked):
-        if to_go < weight / 2:
-            break
-        kept[number] -= 1
-        to_go -= weight
-    return kept
+    return round_to // gcd(each, round_to)

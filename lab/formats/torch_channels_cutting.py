@@ -8,7 +8,7 @@ from math import sqrt
 from typing import Any
 
 from lab.formats.torch_channels import IN, NORM, OUT, STORED, Channels
-from lab.formats.torch_channels_rules import varying
+from lab.formats.torch_channels_rules import stored_axis, varying
 from lab.formats.torch_functions import cleaned
 from lab.formats.torch_fx import kind
 
@@ -50,7 +50,8 @@ def _shrink(model: Any, layer: str, sides: Mapping[str, Any]) -> None:
         return
     if STORED in sides:
         owner, _, name = layer.rpartition(".")
-        _replace(model.get_submodule(owner), name, -1, sides[STORED])
+        home = model.get_submodule(owner)
+        _replace(home, name, stored_axis(getattr(home, name)) or 0, sides[STORED])
         return
     module = model.get_submodule(layer)
     if NORM in sides:

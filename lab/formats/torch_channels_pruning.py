@@ -103,13 +103,6 @@ def widths(channels: Channels) -> dict[str, int]:
     return {layer: len(units) for (layer, side), units in channels.places.items() if side == OUT}
 
 
-def in_words(before: Mapping[str, int], after: Mapping[str, int]) -> str:
-    """How many channels each layer keeps."""
-    changed = {layer: (after[layer], n) for layer, n in before.items() if after[layer] != n}
-    kept, whole = sum(after.values()), sum(before.values())
-    return f"{kept} of {whole}: " + ", ".join(f"{layer} {now} of {n}" for layer, (now, n) in changed.items())
-
-
 def reasons_in_words(reasons: Mapping[str, str]) -> str:
     """Layers that were spared, together where it is for the same reason."""
     together: dict[str, list[str]] = {}

@@ -16,7 +16,7 @@ POINTWISE = {
     "leaky_relu", "softplus", "softsign", "logsigmoid", "exp", "log", "log1p", "sqrt", "rsqrt", "abs", "neg", "pow", "square",
     "reciprocal", "erf", "sin", "cos", "clamp", "clamp_min", "clamp_max", "clip", "to", "contiguous", "clone", "zeros_like",
     "ones_like", "full_like", "add", "sub", "rsub", "mul", "div", "maximum", "minimum", "where", "ne", "eq", "gt", "lt", "ge",
-    "le", "logical_not", "logical_and", "logical_or", "masked_fill", "type_as", "dropout", "prelu",
+    "le", "logical_not", "logical_and", "logical_or", "masked_fill", "type_as", "dropout",
 }  # fmt: skip
 """Each number of the output comes from the numbers at the same place."""
 MOVES = {
@@ -85,7 +85,15 @@ def units_of(node: Any, made: Any, values: Mapping[Any, Any], channels: Channels
     parts = made if isinstance(made, tuple | list) else [made]
     if node.op != "output" and not all(isinstance(part, torch.Tensor) for part in parts):
         return None
-    return _rule(node, model)(step)
+    try:
+        return _rule(node, model)(step)
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):  # arguments that the rule does not know
+        return _unknown(step)
+
+
+def stored_axis(tensor: Any) -> int | None:
+    """The axis of a stored tensor that may follow channels: its last one that is longer than 1."""
+    return next((axis for axis in reversed(range(tensor.dim())) if tensor.shape[axis] > 1), None)
 
 
 def varying(labels: Any) -> list[int]:
@@ -135,14 +143,15 @@ def _answer(step: Step) -> None:
 
 
 def _stored(step: Step) -> Any:
-    """A stored tensor has units along its last axis."""
+    """A stored tensor has units along one axis, see `stored_axis`."""
     tensor = tensor_of(step.model, step.node)
-    if tensor.dim() == 0 or tensor.shape[-1] == 1 or not tensor.is_floating_point():
+    axis = stored_axis(tensor)
+    if axis is None or not tensor.is_floating_point():
         return _nothing(step)
     place = (step.node.target, STORED)
     if place not in step.channels.places:
-        step.channels.places[place] = step.channels.units.fresh(tensor.shape[-1])
-    return step.along(step.channels.at(place), -1)
+        step.channels.places[place] = step.channels.units.fresh(tensor.shape[axis])
+    return step.along(step.channels.at(place), axis)
 
 
 def _pointwise(step: Step) -> Any:
@@ -241,6 +250,8 @@ def _softmax(step: Step) -> Any:
 
 def _spatial(step: Step) -> Any:
     x = step.units(step.node.args[0])
+    if step.made.shape[:2] != x.shape[:2]:
+        return _unknown(step)
     return step.along(step.vector(x, 1, f"{step.node.name} changes the axis along which they differ"), 1)
 
 

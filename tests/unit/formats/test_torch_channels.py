@@ -1,0 +1,244 @@
+"""Which channels belong together: small networks with every kind of coupling, and torch-pruning's own graph as the second opinion."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lab.errors import InvalidFile
+from lab.registry import sample_cards
+from tests.channels import answers_with_zeros
+
+pytestmark = pytest.mark.slow
+FLOAT32 = 2e-5
+
+
+def _networks() -> dict[str, tuple[Any, tuple[int, ...], tuple[str, ...]]]:
+    """Name -> network, shape of an item, layers whose outputs must become fewer."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as f
+
+    class Net(nn.Module):
+        def __init__(self, forward: Any, **layers: Any) -> None:
+            super().__init__()
+            self.run = forward
+            for name, layer in layers.items():
+                setattr(self, name, layer)
+
+        def forward(self, x: Any) -> Any:
+            return self.run(self, x)
+
+    conv, norm, dense = partial(nn.Conv2d, kernel_size=3, padding=1), nn.BatchNorm2d, nn.Linear
+    image, tokens = (3, 6, 6), (5, 7)
+
+    def shuffle(x: Any) -> Any:
+        return x.reshape(-1, 2, 8, 6, 6).transpose(1, 2).reshape(-1, 16, 6, 6)
+
+    def packed(net: Any, x: Any) -> Any:
+        q, k, v = net.qkv(x).reshape(-1, 5, 3, 4, 6).permute(2, 0, 3, 1, 4).unbind(0)
+        return net.out(f.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, 5, 24)).mean(1)
+
+    def halves(net: Any, x: Any) -> Any:
+        a, b = net.a(x).split([4, 12], 1)
+        return net.out((torch.relu(net.b(a)) + net.c(b)).mean((2, 3)))
+
+    return {
+        "grouped": (Net(lambda n, x: n.out(torch.relu(n.b(torch.relu(n.a(x)))).mean((2, 3))),
+                        a=conv(3, 16), b=conv(16, 24, groups=4), out=dense(24, 4)), image, ("a", "b")),
+        "depthwise with two filters each": (Net(lambda n, x: n.out(torch.relu(n.c(f.relu6(n.b(n.a(x))))).flatten(1)),
+                        a=conv(3, 8), b=conv(8, 16, groups=8), c=conv(16, 12), out=dense(12 * 36, 4)), image, ("a", "b", "c")),
+        "parts joined and added to one": (Net(lambda n, x: n.out(n.d(torch.cat([n.a(x), n.b(x)], 1) + n.c(x)).mean((2, 3))),
+                        a=conv(3, 8), b=conv(3, 12), c=conv(3, 20), d=conv(20, 6), out=dense(6, 4)), image, ("a", "b", "c", "d")),
+        "dense connections": (Net(lambda n, x: n.out(torch.cat([y := n.a(x), z := n.b(y), n.c(torch.cat([y, z], 1))], 1).mean((2, 3))),
+                        a=conv(3, 8), b=conv(8, 6), c=conv(14, 10), out=dense(24, 4)), image, ("a", "b", "c")),
+        "channel shuffle": (Net(lambda n, x: n.out(n.b(shuffle(n.a(x))).mean((2, 3))),
+                        a=conv(3, 16), b=conv(16, 8), out=dense(8, 4)), image, ("b",)),
+        "gated": (Net(lambda n, x: n.out((lambda a, b: n.b(a * torch.sigmoid(b)))(*n.a(x).chunk(2, 1)).mean((2, 3))),
+                        a=conv(3, 16), b=conv(8, 10), out=dense(10, 4)), image, ("a", "b")),
+        "unequal parts": (Net(halves, a=conv(3, 16), b=conv(4, 8), c=conv(12, 8), out=dense(8, 4)), image, ("a", "b", "c")),
+        "a part by its bounds": (Net(lambda n, x: n.out(n.b(n.a(x)[:, 4:14]).mean((2, 3))),
+                        a=conv(3, 16), b=conv(10, 8), out=dense(8, 4)), image, ("a", "b")),
+        "squeeze and excitation": (Net(lambda n, x: n.out((lambda y: y * torch.sigmoid(n.c(torch.relu(n.b(y.mean((2, 3))))))[:, :, None, None])(
+                        n.norm(n.a(x))).amax((2, 3))), a=conv(3, 12), norm=norm(12), b=dense(12, 6), c=dense(6, 12), out=dense(12, 4)),
+                        image, ("a", "b", "c")),
+        "learnt scales": (Net(lambda n, x: n.out((n.a(x) * n.scale).mean((2, 3))),
+                        a=conv(3, 12), scale=nn.Parameter(torch.randn(12, 1, 1)), out=dense(12, 4)), image, ("a",)),
+        "a layer used twice": (Net(lambda n, x: n.out(torch.relu(n.b(torch.relu(n.b(n.a(x))))).mean((2, 3))),
+                        a=conv(3, 10), b=conv(10, 10), out=dense(10, 4)), image, ("a", "b")),
+        "packed attention": (Net(packed, qkv=dense(7, 72), out=dense(24, 4)), tokens, ("qkv",)),
+        "dense layers of tokens": (Net(lambda n, x: n.out(torch.relu(n.norm(f.gelu(n.a(x)).transpose(1, 2))).mean(2)),
+                        a=dense(7, 12), norm=nn.BatchNorm1d(12), out=dense(12, 4)), tokens, ("a",)),
+        "transposed convolution": (Net(lambda n, x: n.out(n.c(n.b(n.a(x))).mean((2, 3))), a=conv(3, 8),
+                        b=nn.ConvTranspose2d(8, 8, 2), c=conv(8, 8), out=dense(8, 4)), image, ("c",)),
+        "normalised in groups": (Net(lambda n, x: n.out(n.b(n.g(n.a(x))).mean((2, 3))), a=conv(3, 8),
+                        g=nn.GroupNorm(2, 8), b=conv(8, 8), out=dense(8, 4)), image, ("b",)),
+        "a slope each": (Net(lambda n, x: n.out(n.b(n.p(n.a(x))).mean((2, 3))), a=conv(3, 6),
+                        p=nn.PReLU(6), b=conv(6, 8), out=dense(8, 4)), image, ("b",)),
+        "zeros as further channels": (Net(lambda n, x: n.out(n.b(f.pad(n.a(x), (0, 0, 0, 0, 0, 2))).mean((2, 3))), a=conv(3, 6),
+                        b=conv(8, 8), out=dense(8, 4)), image, ("b",)),
+        "attention of torch": (Net(lambda n, x: n.out(torch.relu(n.a(n.m(x, x, x, need_weights=False)[0])).mean(1)),
+                        m=nn.MultiheadAttention(8, 2, batch_first=True), a=dense(8, 12), out=dense(12, 4)), (5, 8), ("a",)),
+        "rolled channels": (Net(lambda n, x: n.out(n.b(torch.roll(n.a(x), 1, 1)).mean((2, 3))), a=conv(3, 8), b=conv(8, 8),
+                        out=dense(8, 4)), image, ("b",)),
+    }  # fmt: skip
+
+
+NAMES = (
+    "grouped", "depthwise with two filters each", "parts joined and added to one", "dense connections", "channel shuffle", "gated",
+    "unequal parts", "a part by its bounds", "squeeze and excitation", "learnt scales", "a layer used twice", "packed attention",
+    "dense layers of tokens", "transposed convolution", "normalised in groups", "a slope each", "zeros as further channels",
+    "attention of torch", "rolled channels",
+)  # fmt: skip
+
+
+def _modules(net: Any, x: Any) -> Any:
+    import torch
+
+    from lab.formats.torch_modules import as_modules
+
+    return as_modules(torch.export.export(net.eval(), (x,), dynamic_shapes=({0: torch.export.Dim("batch")},)))
+
+
+def _made(name: str) -> tuple[Any, Any, tuple[str, ...]]:
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        net, shape, fewer = _networks()[name]
+        for module in net.modules():
+            if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+                module.running_mean.normal_()
+                module.running_var.uniform_(0.5, 2)
+                torch.nn.init.normal_(module.weight)
+        return net, torch.randn(4, *shape), fewer
+
+
+def _pruner(x: Any, attention: str = "heads", measure: str = "random", **more: Any) -> Any:
+    from lab.formats.torch_channels_choosing import importances
+    from lab.formats.torch_channels_pruning import Pruner
+
+    return Pruner([x], lambda model, groups: importances(model, groups, measure), attention, **more)
+
+
+@pytest.mark.parametrize(("name", "attention"), [
+    *((name, "heads") for name in NAMES), ("packed attention", "head_size"), ("attention of torch", "head_size"),
+    ("channel shuffle", "head_size"), ("channel shuffle", "spare"),
+])  # fmt: skip
+def test_every_coupling_comes_out_as_if_the_channels_were_zero(name: str, attention: str) -> None:
+    import torch
+
+    from lab.formats.torch_channels_choosing import Aim
+
+    net, x, fewer = _made(name)
+    pruner = _pruner(x, attention)
+    smaller = pruner.pruned(_modules(net, x), Aim(0.5))
+    wanted, gone = answers_with_zeros(net, smaller.state_dict(), x)
+    with torch.no_grad():
+        answers = smaller(x)
+    assert float((answers - wanted).abs().max()) <= FLOAT32 * float(wanted.abs().max())
+    assert gone
+    assert not pruner.faults
+    if attention == "heads":
+        assert {
+            n for n in fewer if smaller.state_dict()[f"{n}.weight"].shape[0] < net.get_submodule(n).weight.shape[0]
+        } == set(fewer)
+
+
+def test_the_networks_are_all_tried() -> None:
+    assert tuple(_networks()) == NAMES
+
+
+@pytest.mark.parametrize(
+    "model_id",
+    ["signs_resnet8", "signs_mobilenetv2", "signs_efficientnet_lite", "signs_mobilevit", "motion_transformer"],
+)
+def test_torch_pruning_couples_the_same_layers(model_id: str) -> None:
+    """Where it looks at the backward pass and this at the numbers; groups that a layer normalisation reads are spared here."""
+    import torch
+    import torch_pruning as tp
+
+    from lab.formats.torch_channels import follow, groups_of
+    from lab.formats.torch_modules import as_modules
+
+    program = torch.export.load(sample_cards()[model_id].path)
+    model, x = as_modules(program), program.example_inputs[0][0]
+    mine = {frozenset(layer for layer, _ in group.members) for group in groups_of(follow(model, x, "heads"))}
+    graph = tp.DependencyGraph().build_dependency(model, x, verbose=False)
+    theirs = set()
+    for group in graph.get_all_groups():
+        modules = [dep.target.module for dep, _ in group]
+        names = frozenset(n for n, module in model.named_modules() if any(m is module for m in modules))
+        if len(names) > 1 and not any(isinstance(m, torch.nn.LayerNorm) for m in modules):
+            theirs.add(names)
+    assert mine == theirs
+    assert len(mine) >= 6
+
+
+def test_what_does_not_answer_as_it_should_is_spared_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that is wrong: channels that move on by one taken for an operation on each by itself."""
+    from lab.formats import torch_channels_rules as rules
+    from lab.formats.torch_channels_choosing import Aim
+
+    monkeypatch.setattr(rules, "POINTWISE", {*rules.POINTWISE, "roll"})
+    net, x, _ = _made("rolled channels")
+    pruner = _pruner(x)
+    state = pruner.pruned(_modules(net, x), Aim(0.5)).state_dict()
+    assert set(pruner.faults) == {"a"}
+    assert state["a.weight"].shape[0] == 8
+    assert state["b.weight"].shape[0] == 4
+
+
+def test_sizes_that_do_not_fit_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lab.formats import torch_channels_cutting as cutting
+    from lab.formats.torch_channels_choosing import Aim
+
+    monkeypatch.setattr(cutting, "_SIZES", {})
+    net, x, _ = _made("packed attention")
+    with pytest.raises(InvalidFile, match="qkv: without them"):
+        _pruner(x).pruned(_modules(net, x), Aim(0.5))
+
+
+def test_attention_is_spared_when_asked() -> None:
+    from lab.formats.torch_channels_choosing import Aim
+
+    net, x, _ = _made("packed attention")
+    with pytest.raises(InvalidFile, match="spreads them over several axes"):
+        _pruner(x, "spare").pruned(_modules(net, x), Aim(0.5))
+
+
+def test_units_become_one_and_remember_why_they_must_stay() -> None:
+    from lab.formats.torch_channels import Units
+
+    units = Units()
+    a, b, c = (units.fresh(3) for _ in range(3))
+    units.join(a, b, "joined")
+    units.fix(b[:1], "asked for")
+    units.join(c, a, "meets what stays")
+    assert units.find(c).tolist() == [0, 2, 3]
+    assert [units.reason(int(label)) for label in (*a, c[0])] == ["asked for", "", "", "meets what stays"]
+
+
+def test_a_layer_as_narrow_as_one_head_keeps_it() -> None:
+    """However much is asked to go, every layer keeps something."""
+    from lab.formats.torch_channels_choosing import Aim
+
+    net, x, _ = _made("packed attention")
+    assert _pruner(x).pruned(_modules(net, x), Aim(0.95)).state_dict()["qkv.weight"].shape[0] == 18
+
+
+def test_heads_are_ranked_by_all_of_their_channels() -> None:
+    import torch
+
+    from lab.formats.torch_channels_choosing import Aim
+
+    net, x, _ = _made("packed attention")
+    with torch.no_grad():
+        net.qkv.weight.reshape(3, 4, 6, 7)[:, [0, 2]] *= 0.1
+        net.out.weight.reshape(4, 4, 6)[:, [0, 2]] *= 0.1
+    state = _pruner(x, measure="l2").pruned(_modules(net, x), Aim(0.5)).state_dict()
+    kept = net.qkv.weight.detach().reshape(3, 4, 6, 7)[:, [1, 3]].reshape(36, 7)
+    assert np.array_equal(state["qkv.weight"].numpy(), kept.numpy())
