@@ -101,13 +101,14 @@ def spread_text(found: Sequence[Spread], metric: str) -> str:
     if not ranges:
         return ""
     name = max(ranges, key=lambda n: ranges[n].high - ranges[n].low)
-    widest = ranges[name]
-    of = (
-        f"up to {100 * (widest.high - widest.low):.1f} points"
-        if formats.kind_of(widest.unit) == formats.SHARE
-        else range_text(widest)
+    widest, noun = ranges[name], words.plain(metric)
+    if widest.high == widest.low:
+        return f"All seeds of the same training come to the same {noun} here."
+    points = (
+        f"up to {100 * (widest.high - widest.low):.1f} points" if formats.kind_of(widest.unit) == formats.SHARE else ""
     )
-    return f"Other seeds of the same training change {words.plain(metric)} by {of} ({name}): a smaller gain than that may be luck."
+    of = points or f"as much as {range_text(widest)} tells"
+    return f"Other seeds of the same training change {noun} by {of} ({name}): a smaller gain than that may be luck."
 
 
 def spread_json(found: Sequence[Spread]) -> list[dict[str, Any]]:

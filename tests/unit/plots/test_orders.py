@@ -42,4 +42,5 @@ def test_seeds_are_told_with_mean_and_ends() -> None:
     assert row == {"Recipe": "t0", "Seeds": "0, 1, 2", "Accuracy": "91.0 % (90.0–92.0 %)", "Size": "100 kB"}
     assert "change accuracy by up to 2.0 points (t0)" in spread_text(SPREAD, "top1_accuracy")
     assert spread_text(SPREAD, "latency_s") == ""
+    assert spread_text(SPREAD, "size_bytes") == "All seeds of the same training come to the same size here."
     assert spread_json(SPREAD)[0]["ranges"]["top1_accuracy"]["n"] == 3
