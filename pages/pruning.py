@@ -28,6 +28,10 @@ from pages._training import live
 from pages._trial import runtime_titles
 
 TITLE, ICON, ORDER = "Pruning", ":material/content_cut:", 4
+ORDER_HELP = (
+    "Half of the channels go before quantization-aware training, and after it; both are then stored in int8. A new study with a few "
+    "minutes of training."
+)
 LEAST_STEPS, MOST_STEPS = 10, 5000
 WHAT_IT_IS = """
 **Pruning** takes out of a network what matters least. There are two ways, and they bring different things.
@@ -211,8 +215,21 @@ def shown(study: Study, found: Lesson) -> None:
     if not any(row["Remarks"] for row in rows):
         rows = [{name: told for name, told in row.items() if name != "Remarks"} for row in rows]
     st.dataframe(rows, hide_index=True, placeholder="–", alt="Every pruned model with its numbers")
-    if st.button("All that was measured", icon=":material/scatter_plot:", key="show_pruning"):
-        st.switch_page("pages/study.py", query_params={"study": study.id})
+    with st.container(horizontal=True):
+        if st.button("All that was measured", icon=":material/scatter_plot:", key="show_pruning"):
+            st.switch_page("pages/study.py", query_params={"study": study.id})
+        if st.button("Does the order matter?", icon=":material/swap_horiz:", key="start_order", help=ORDER_HELP):
+            start_order(study)
+
+
+def start_order(study: Study) -> None:
+    """A study of its own: the same two steps, one way and the other."""
+    try:
+        made = lab.start(lab.order_spec(study.model), "Does the order matter?")
+    except LabError as error:
+        st.error(formats.markdown(str(error)))
+        return
+    st.switch_page("pages/study.py", query_params={"study": made})
 
 
 def said(study: Study, found: Lesson, trials: dict) -> None:

@@ -61,6 +61,14 @@ def test_what_it_shows(open_page, lesson):
     assert in_address(app, "study") == "lesson"
 
 
+def test_one_click_asks_whether_the_order_matters(open_page, lesson, started):
+    app = open_page("pruning", study=lesson())
+    app.button(key="start_order").click().run()
+    assert not app.exception
+    (spec,) = started
+    assert [s.technique for s in spec.recipes[0].steps][:2] == ["keras_channel_pruning", "keras_qat_grid"]
+
+
 def test_while_it_runs_the_first_points_are_awaited(open_page, lesson):
     waiting = [replace(t, state="queued", measurements={}) for t in TRIALS]
     app = open_page("pruning", study=lesson(waiting, state="running"))
