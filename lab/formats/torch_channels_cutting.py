@@ -8,7 +8,7 @@ from math import sqrt
 from typing import Any
 
 from lab.formats.torch_channels import IN, NORM, OUT, STORED, Channels
-from lab.formats.torch_channels_rules import stored_axis, varying
+from lab.formats.torch_channels_step import stored_axis, varying
 from lab.formats.torch_functions import cleaned
 from lab.formats.torch_fx import kind
 

@@ -5,10 +5,12 @@ An operator that is in none of these lists keeps every channel that it reads: no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.formats.torch_channels import IN, NORM, OUT, STORED, Channels
+from lab.formats.torch_channels import STORED, Channels
+from lab.formats.torch_channels_layers import LAYERS
+from lab.formats.torch_channels_step import Rule, Step, inputs, met, nothing, stored_axis, unknown, varying
 from lab.formats.torch_fx import kind, tensor_of
 
 POINTWISE = {
@@ -33,49 +35,6 @@ SPATIAL = {
 }  # fmt: skip
 """Channel by channel, axis 1; the axes behind it may change their sizes."""
 
-Rule = Callable[["Step"], Any]
-
-
-class Step:
-    """A node as it ran.
-
-    Attributes:
-        made: what it made.
-        values: node -> what it made, of all before.
-    """
-
-    def __init__(self, node: Any, made: Any, values: Mapping[Any, Any], channels: Channels, model: Any) -> None:
-        self.node, self.made, self.values, self.channels, self.model = node, made, values, channels, model
-
-    def units(self, node: Any) -> Any:
-        """Units of what a node before made; None for what is no tensor."""
-        return self.channels.labels(node)
-
-    def argument(self, index: int, name: str, default: Any = None) -> Any:
-        """An argument by its place or its name."""
-        args = self.node.args
-        return args[index] if len(args) > index else self.node.kwargs.get(name, default)
-
-    def fix(self, labels: Any, why: str) -> Any:
-        """Let these stay; gives what they are now."""
-        self.channels.units.fix(labels, why)
-        return self.channels.units.find(labels)
-
-    def only_along(self, labels: Any, allowed: Sequence[int], why: str) -> Any:
-        """Let them stay if units differ along other axes than these."""
-        return self.fix(labels, why) if set(varying(labels)) - set(allowed) else labels
-
-    def vector(self, labels: Any, axis: int, why: str) -> Any:
-        """Units along an axis, those along others fixed."""
-        labels = self.only_along(labels, [axis % labels.dim()], why)
-        return labels.movedim(axis, -1).reshape(-1, labels.shape[axis])[0]
-
-    def along(self, vector: Any, axis: int) -> Any:
-        """The output's units where they differ along that axis only."""
-        shape = [1] * self.made.dim()
-        shape[axis] = len(vector)
-        return vector.reshape(shape).expand(self.made.shape)
-
 
 def units_of(node: Any, made: Any, values: Mapping[Any, Any], channels: Channels, model: Any) -> Any:
     """Units of what a node made; see `Channels.made`."""
@@ -88,57 +47,23 @@ def units_of(node: Any, made: Any, values: Mapping[Any, Any], channels: Channels
     try:
         return _rule(node, model)(step)
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):  # arguments that the rule does not know
-        return _unknown(step)
-
-
-def stored_axis(tensor: Any) -> int | None:
-    """The axis of a stored tensor that may follow channels: its last one that is longer than 1."""
-    return next((axis for axis in reversed(range(tensor.dim())) if tensor.shape[axis] > 1), None)
-
-
-def varying(labels: Any) -> list[int]:
-    """Axes along which units differ."""
-    return (
-        [axis for axis in range(labels.dim()) if (labels != labels.narrow(axis, 0, 1)).any()] if labels.numel() else []
-    )
+        return unknown(step)
 
 
 def _rule(node: Any, model: Any) -> Rule:
     if node.op in _BY_KIND_OF_NODE:
         return _BY_KIND_OF_NODE[node.op]
     if node.op == "call_module":
-        return _MODULES.get(type(model.get_submodule(node.target)).__name__, _unknown)
+        return LAYERS.get(type(model.get_submodule(node.target)).__name__, unknown)
     name = kind(node)
     for names, rule in ((POINTWISE, _pointwise), (MOVES, _moved), (REDUCTIONS, _reduced), (SPATIAL, _spatial)):
         if name in names:
             return rule
-    return _FUNCTIONS.get(name, _unknown)
-
-
-def _nothing(step: Step) -> Any:
-    """What no layer made has no units."""
-    import torch
-
-    if isinstance(step.made, tuple | list):
-        return [torch.zeros(part.shape, dtype=torch.int64) for part in step.made]
-    return torch.zeros(step.made.shape, dtype=torch.int64)
-
-
-def _inputs(step: Step) -> list[Any]:
-    found = [step.units(node) for node in step.node.all_input_nodes]
-    flat = [part for made in found for part in (made if isinstance(made, list) else [made])]
-    return [labels for labels in flat if labels is not None]
-
-
-def _unknown(step: Step) -> Any:
-    name = kind(step.node) or type(step.model.get_submodule(step.node.target)).__name__
-    for labels in _inputs(step):
-        step.fix(labels, f"{name} reads them, an operator that pruning cannot follow")
-    return _nothing(step)
+    return _FUNCTIONS.get(name, unknown)
 
 
 def _answer(step: Step) -> None:
-    for labels in _inputs(step):
+    for labels in inputs(step):
         step.fix(labels, "they are the network's answers")
 
 
@@ -147,7 +72,7 @@ def _stored(step: Step) -> Any:
     tensor = tensor_of(step.model, step.node)
     axis = stored_axis(tensor)
     if axis is None or not tensor.is_floating_point():
-        return _nothing(step)
+        return nothing(step)
     place = (step.node.target, STORED)
     if place not in step.channels.places:
         step.channels.places[place] = step.channels.units.fresh(tensor.shape[axis])
@@ -155,23 +80,7 @@ def _stored(step: Step) -> Any:
 
 
 def _pointwise(step: Step) -> Any:
-    return _met(step, _inputs(step), step.made.shape)
-
-
-def _met(step: Step, inputs: Sequence[Any], shape: Sequence[int]) -> Any:
-    """Tensors meet number by number, those of size 1 spread over the others."""
-    import torch
-
-    inputs = [labels.reshape((1,) * (len(shape) - labels.dim()) + tuple(labels.shape)) for labels in inputs]
-    labelled = [labels for labels in inputs if labels.any()]
-    for plain in (labels for labels in inputs if not labels.any()):
-        for labels in labelled:
-            if any(plain.shape[axis] > 1 for axis in varying(labels)):
-                step.fix(labels, f"{step.node.name} joins them with something that has no channels to prune")
-    for labels in labelled[1:]:
-        why = f"{step.node.name} joins them with channels that must stay"
-        step.channels.units.join(labelled[0].expand(shape), labels.expand(shape), why)
-    return step.channels.units.find(labelled[0].expand(shape)) if labelled else torch.zeros(shape, dtype=torch.int64)
+    return met(step, inputs(step), step.made.shape)
 
 
 def _moved(step: Step) -> Any:
@@ -224,7 +133,7 @@ def _joined(step: Step) -> Any:
     whole = [part if kind(step.node) == "cat" else part.unsqueeze(dim) for part in parts]
     firsts = [part.narrow(dim, 0, 1) for part in whole]
     if any(varying(first) for first in firsts):
-        _met(step, firsts, firsts[0].shape)
+        met(step, firsts, firsts[0].shape)
     import torch
 
     labels = torch.cat([step.channels.units.find(part) for part in whole], dim)
@@ -251,7 +160,7 @@ def _softmax(step: Step) -> Any:
 def _spatial(step: Step) -> Any:
     x = step.units(step.node.args[0])
     if step.made.shape[:2] != x.shape[:2]:
-        return _unknown(step)
+        return unknown(step)
     return step.along(step.vector(x, 1, f"{step.node.name} changes the axis along which they differ"), 1)
 
 
@@ -263,15 +172,15 @@ def _product(step: Step) -> Any:
 def _multiplied(step: Step, a: Any, b: Any, shape: Sequence[int]) -> Any:
     """A matrix product: what is summed over must be the same units on both sides, and is gone."""
     if a.dim() < 2 or b.dim() < 2:
-        return _unknown(step)
+        return unknown(step)
     batch = tuple(shape[:-2])
     rows, columns = a.shape[-2], b.shape[-1]
     inner = [a.narrow(-2, 0, 1).transpose(-2, -1), b.narrow(-1, 0, 1)]
     if any(part.dim() - 2 in varying(part) for part in inner):
-        _met(step, inner, (*batch, a.shape[-1], 1))
+        met(step, inner, (*batch, a.shape[-1], 1))
         a, b = step.channels.units.find(a), step.channels.units.find(b)
     outer = [_without(a, -1), _without(b, -2)]
-    labels = _met(step, outer, (*batch, rows, columns))
+    labels = met(step, outer, (*batch, rows, columns))
     return step.only_along(labels, varying(labels)[:1], f"{step.node.name} spreads them over several axes")
 
 
@@ -287,79 +196,13 @@ def _attention(step: Step) -> Any:
     scores = _multiplied(step, query, key.transpose(-2, -1), (*query.shape[:-1], key.shape[-2]))
     mask = step.argument(3, "attn_mask")
     if mask is not None:
-        scores = _met(step, [scores, step.units(mask)], scores.shape)
+        scores = met(step, [scores, step.units(mask)], scores.shape)
     scores = step.only_along(scores, range(scores.dim() - 1), f"{step.node.name} weighs all of them against each other")
     return _multiplied(step, scores, step.channels.units.find(value), step.made.shape)
 
 
-def _layer(step: Step) -> tuple[Any, str, Any]:
-    """The module, its name, and the units that it reads."""
-    return step.model.get_submodule(step.node.target), step.node.target, step.units(step.node.args[0])
-
-
-def _linear(step: Step) -> Any:
-    module, name, x = _layer(step)
-    return step.along(_weighed(step, module.out_features, name, step.vector(x, -1, _MIXES.format(name))), -1)
-
-
-def _convolution(step: Step) -> Any:
-    module, name, x = _layer(step)
-    vector = step.vector(x, 1, _MIXES.format(name))
-    if module.groups == 1:
-        return step.along(_weighed(step, module.out_channels, name, vector), 1)
-    return step.along(_grouped(step, module, name, vector), 1)
-
-
-def _weighed(step: Step, n: int, name: str, vector: Any) -> Any:
-    """Units of n channels that a layer makes of those that it reads, the same ones in each of its calls."""
-    step.channels.meet((name, IN), vector, f"{name} reads channels there that must stay")
-    if (name, OUT) not in step.channels.places:
-        step.channels.places[name, OUT] = step.channels.units.fresh(n)
-    return step.channels.at((name, OUT))
-
-
-def _grouped(step: Step, module: Any, name: str, vector: Any) -> Any:
-    """A depthwise convolution makes an output of each input; other groups lose their channels at the same places."""
-    out, join = _weighed(step, module.out_channels, name, vector), step.channels.units.join
-    if module.groups == module.in_channels:
-        each = module.out_channels // module.groups
-        join(out, step.channels.at((name, IN)).repeat_interleave(each), f"{name} makes them of channels that must stay")
-    else:
-        for labels in (out, step.channels.at((name, IN))):
-            rows = labels.reshape(module.groups, -1)
-            join(rows, rows[:1].expand(rows.shape), f"{name} reads other groups that must stay")
-    return step.channels.at((name, OUT))
-
-
-def _batch_norm(step: Step) -> Any:
-    _, name, x = _layer(step)
-    vector = step.vector(x, 1, f"{name} normalises another axis")
-    return step.along(step.channels.meet((name, NORM), vector, f"{name} normalises channels that must stay"), 1)
-
-
-def _layer_norm(step: Step) -> Any:
-    module, name, x = _layer(step)
-    others = range(x.dim() - len(module.normalized_shape))
-    return step.only_along(
-        x, others, f"{name} normalises over all of them: without some, it would make other numbers of the rest"
-    )
-
-
-def _embedding(step: Step) -> Any:
-    module, name, _ = _layer(step)
-    if (name, OUT) not in step.channels.places:
-        step.channels.places[name, OUT] = step.channels.units.fresh(module.embedding_dim)
-    return step.along(step.channels.at((name, OUT)), -1)
-
-
-_MIXES = "{} reads them along several axes"
-_BY_KIND_OF_NODE: dict[str, Rule] = {"placeholder": _nothing, "get_attr": _stored, "output": _answer}
+_BY_KIND_OF_NODE: dict[str, Rule] = {"placeholder": nothing, "get_attr": _stored, "output": _answer}
 _FUNCTIONS: dict[str, Rule] = {
     "cat": _joined, "stack": _joined, "softmax": _softmax, "log_softmax": _softmax, "matmul": _product, "bmm": _product,
     "scaled_dot_product_attention": _attention,
-}  # fmt: skip
-_MODULES: dict[str, Rule] = {
-    **dict.fromkeys(("Conv1d", "Conv2d", "Conv3d"), _convolution), "Linear": _linear, "Embedding": _embedding,
-    **dict.fromkeys(("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"), _batch_norm), "LayerNorm": _layer_norm,
-    **dict.fromkeys(("Dropout", "Dropout2d", "AlphaDropout"), _pointwise),
 }  # fmt: skip
