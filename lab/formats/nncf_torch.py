@@ -25,7 +25,11 @@ def with_quantizers(model: Any, batches: list[Any], params: Mapping[str, Any]) -
     package = nncf()
     _use_plain_functions()
     fix = {"first_layer": "FIRST_LAYER", "all": "ENABLE", "off": "DISABLE"}[params[OVERFLOW.id]]
-    weights = package.quantization.advanced_parameters.QuantizationParameters(per_channel=params["per_channel"])
+    weights = package.quantization.advanced_parameters.QuantizationParameters(
+        per_channel=None
+        if params["per_channel"]
+        else False  # True would be asked of layer normalisations, too, and fail there
+    )
     advanced = package.AdvancedQuantizationParameters(
         overflow_fix=getattr(package.OverflowFix, fix), disable_bias_correction=True, batchwise_statistics=True,
         weights_quantization_params=weights,

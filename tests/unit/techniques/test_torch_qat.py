@@ -92,3 +92,21 @@ def test_openvino_computes_what_nncf_trained_in_integers(source: Path, tmp_path:
     from lab.formats.openvino_graph import float_operators
 
     assert not {"Convolution", "MatMul"} & {op.get_type_name() for op in float_operators(load_openvino(converted))}
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_nncf_takes_layer_normalisations_with_either_granularity(per_channel: bool) -> None:
+    """Asked for one scale a channel there, too, NNCF 3.4 fails on their one-dimensional weights."""
+    import torch
+
+    from lab.formats.nncf_torch import with_quantizers
+
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.LayerNorm(8), torch.nn.Linear(8, 3)).eval()
+    x = torch.from_numpy(np.random.default_rng(0).normal(size=(16, 6)).astype(np.float32))
+    params = {"preset": "performance", "overflow_fix": "first_layer", "per_channel": per_channel}
+    rounded = with_quantizers(layers, [x], params)
+    with torch.no_grad():
+        before, after = layers(x).numpy(), rounded(x).numpy()
+    assert (before != after).any()
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.98  # it cuts off what exceeds the mean of the extremes
