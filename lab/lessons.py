@@ -118,18 +118,18 @@ def _target(card: ModelCard, runtime: str) -> Target:
 
 
 def order_lesson(card: ModelCard, ratio: float, steps: int, runtime: str) -> Layout:
-    """Pruning before quantization-aware training, and after it, each stored in integers by the same quantizer at the end.
+    """Pruning and fine-tuning before quantization-aware training, and after it, each stored in integers by the same quantizer.
 
     Raises:
         UsageError: the model cannot be pruned and trained, or no quantizer leads to the runtime.
     """
-    pieces, target = pieces_of(card, "structured", "grid"), _target(card, runtime)
+    pieces, target = pieces_of(card, "structured", "tune", "grid"), _target(card, runtime)
     quantizer = _QUANTIZERS.get(runtime)
     if quantizer is None:
         raise UsageError("No order is laid out for this runtime", allowed=", ".join(_QUANTIZERS), given=runtime)
-    prune = Step(pieces.structured, {"ratio": ratio})
-    train = Step(pieces.grid, {"bits": 8, "activation_bits": "8", "train_steps": steps})
-    recipes = tuple(Recipe((*both, Step(quantizer))) for both in ((prune, train), (train, prune)))
+    pruned = (Step(pieces.structured, {"ratio": ratio}), Step(pieces.tune, {"train_steps": steps}))
+    grid = (Step(pieces.grid, {"bits": 8, "activation_bits": "8", "train_steps": steps}),)
+    recipes = tuple(Recipe((*steps_, Step(quantizer))) for steps_ in ((*pruned, *grid), (*grid, *pruned)))
     return Layout((), recipes, target, {})
 
 

@@ -29,7 +29,7 @@ from pages._trial import runtime_titles
 
 TITLE, ICON, ORDER = "Pruning", ":material/content_cut:", 4
 ORDER_HELP = (
-    "Half of the channels go before quantization-aware training, and after it; both are then stored in int8. A new study with a few "
+    "Half of the channels go, and the rest is fine-tuned, before quantization-aware training or after it; both are stored in int8. A new study with a few "
     "minutes of training."
 )
 LEAST_STEPS, MOST_STEPS = 10, 5000

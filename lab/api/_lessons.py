@@ -41,12 +41,13 @@ def pruning_spec(
     return _spec(model_id, lessons.pruning_lesson(model(model_id), shares, steps, runtime), more)
 
 
-def order_spec(model_id: str, ratio: float = 0.5, steps: int = 400, runtime: str = "ort", **more: Any) -> StudySpec:
-    """The spec of a study that shows whether order matters: channels pruned before quantization-aware training, and after it.
+def order_spec(model_id: str, ratio: float = 0.5, steps: int = 200, runtime: str = "ort", **more: Any) -> StudySpec:
+    """The spec of a study that shows whether order matters: channels pruned, and the rest fine-tuned, before quantization-aware
+    training or after it.
 
     Args:
         ratio: share of channels that goes.
-        steps: of the quantization-aware training.
+        steps: of each training.
         runtime, more: as in `pruning_spec`.
 
     Raises:

@@ -66,7 +66,11 @@ def test_one_click_asks_whether_the_order_matters(open_page, lesson, started):
     app.button(key="start_order").click().run()
     assert not app.exception
     (spec,) = started
-    assert [s.technique for s in spec.recipes[0].steps][:2] == ["keras_channel_pruning", "keras_qat_grid"]
+    assert [s.technique for s in spec.recipes[0].steps][:3] == [
+        "keras_channel_pruning",
+        "keras_fine_tune",
+        "keras_qat_grid",
+    ]
 
 
 def test_while_it_runs_the_first_points_are_awaited(open_page, lesson):
