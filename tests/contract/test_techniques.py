@@ -25,7 +25,7 @@ ALIKE = {"tflite_weight_only_wi4": 0.95, "tflite_dynamic_wi4_afp32": 0.95, "tfli
          "tflite_gptq": 0.95, "tflite_oscar": 0.95, "tflite_dynamic_wi2_afp32": 0.5, "tflite_weight_only_wi2": 0.4,
          "nncf_onnx_static_int8": 0.97, "nncf_openvino_static_int8": 0.97, "nncf_openvino_accuracy": 0.97,
          "torch_weight_pruning": 0.85, "torch_weight_clustering": 0.97, "torch_low_rank": 0.25, "keras_weight_clustering": 0.97,
-         "keras_low_rank": 0.25, "keras_channel_pruning": 0.5, "keras_weight_pruning": 0.7,
+         "keras_low_rank": 0.25, "keras_channel_pruning": 0.5, "torch_channel_pruning": 0.5, "keras_weight_pruning": 0.7,
          "keras_gradual_pruning": 0.6}  # fmt: skip
 """Least correlation with the float answers, where 0.99 is too much to ask of the number format."""
 LEARNT = 0.8
