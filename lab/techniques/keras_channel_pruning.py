@@ -92,6 +92,5 @@ TECHNIQUE = Technique(
     role="prune",
     presets=("full",),
     valid=lambda params: params[STEPS.id] > 1 or params[STEPS_BETWEEN.id] == STEPS_BETWEEN.default,
-    timeout_s=7200.0,
     typical_s=10.0,
 )  # fmt: skip

@@ -68,6 +68,5 @@ TECHNIQUE = Technique(
     role="prune",
     presets=("full",),
     valid=lambda params: params["mode"] not in PATTERNS or params[RATIO.id] == _RATIO.default,
-    timeout_s=7200.0,
     typical_s=60.0,
 )  # fmt: skip
