@@ -90,6 +90,7 @@ TECHNIQUE = Technique(
     requires=("tensorflow", "keras"),
     trains=True,
     role="prune",
+    composed={"standard": ({"ratio": 0.3},), "full": ({"ratio": 0.25}, {"ratio": 0.3}, {"ratio": 0.5})},
     presets=("full",),
     valid=lambda params: params[STEPS.id] > 1 or params[STEPS_BETWEEN.id] == STEPS_BETWEEN.default,
     typical_s=10.0,

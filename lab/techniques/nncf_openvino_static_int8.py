@@ -55,6 +55,7 @@ TECHNIQUE = Technique(
     needs_calibration=True,
     presets=("standard", "full"),
     valid=is_sensible,
+    composed=dict.fromkeys(("full",), ({},)),
     extra={"full": (*ONE_BY_ONE, *CALIBRATION_STUDY)},
     typical_s=2.0,
 )

@@ -119,6 +119,7 @@ TECHNIQUE = Technique(
     ),
     requires=("onnx", "onnxruntime"),
     needs_calibration=True,
+    composed=dict.fromkeys(("standard", "full"), ({},)),
     extra={"standard": _METHODS[:1], "full": (*_METHODS, *CALIBRATION_STUDY, *_ONE_AT_A_TIME)},
     typical_s=0.7,
 )  # fmt: skip

@@ -52,6 +52,7 @@ TECHNIQUE = Technique(
     requires=("ai-edge-quantizer", "ai-edge-litert"),
     needs_calibration=True,
     valid=is_sensible,
+    composed=dict.fromkeys(("standard", "full"), ({},)),
     extra={
         "full": (*CALIBRATION_STUDY, {"algorithm": "octav"}, {"algorithm": "gptq"}, {"symmetric_activations": True})
     },

@@ -139,6 +139,7 @@ TECHNIQUE = Technique(
     requires=("torch", "torch-pruning"),
     trains=True,
     role="prune",
+    composed={"standard": ({"ratio": 0.4, "round_to": 16}, {"ratio": 0.5}), "full": ({"ratio": 0.25}, {"ratio": 0.4, "round_to": 16}, {"ratio": 0.5})},
     presets=("full",),
     valid=lambda params: params[STEPS.id] > 1 or params[STEPS_BETWEEN.id] == STEPS_BETWEEN.default,
     extra={"full": ({"importance": "taylor"}, {"importance": "random"}, {"scope": "global"}, {"steps": 4})},
