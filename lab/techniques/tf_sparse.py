@@ -1,0 +1,45 @@
+"""Keras -> float TFLite whose zeros are not stored, by TensorFlow's own converter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.formats.tf_converter import convert
+from lab.formats.tflite_files import load_tflite
+from lab.plugs import Context, Technique
+
+
+def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    def prepare(tf: Any, converter: Any, model: Any) -> None:
+        converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+
+    made = convert(source, context, prepare)
+    tensors = [tensor for graph in load_tflite(made).subgraphs for tensor in graph.tensors]
+    sparse = sum(tensor.sparsity is not None for tensor in tensors)
+    context.note(
+        "sparse",
+        f"{sparse} weights are stored without their zeros"
+        if sparse
+        else "nothing: no weight has zeros enough; prune first",
+    )
+    return made
+
+
+TECHNIQUE = Technique(
+    id="tf_sparse",
+    title="Sparse storage (TensorFlow)",
+    help=(
+        "Stores weights with many zeros as the places and values of the others, which makes the TFLite file of a pruned model "
+        "smaller. LiteRT unpacks them when it loads the file; no number changes."
+    ),
+    accepts=("keras",),
+    produces="tflite",
+    apply=_apply,
+    name=lambda params: "sparse_tf",
+    toolchain="tensorflow",
+    requires=("tensorflow", "keras"),
+    presets=(),
+    typical_s=7.0,
+)
