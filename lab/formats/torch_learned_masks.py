@@ -21,7 +21,7 @@ def learning(model: Any, program: Any, keep: Any) -> Any:
     from nncf.torch.function_hook.pruning.rb.losses import RBLoss
 
     net = masked(model, program, "regularization", None, keep)
-    for mask in _masks(net):
+    for mask in _masks(net).values():
         torch.nn.utils.parametrize.register_parametrization(mask, "mask", _scaled())
 
     class Learning(torch.nn.Module):  # type: ignore[misc]
@@ -41,11 +41,13 @@ def learning(model: Any, program: Any, keep: Any) -> Any:
     return Learning().eval()
 
 
-def _masks(net: Any) -> list[Any]:
-    """In the order of their names, whatever order NNCF's sets had."""
-    from nncf.torch.function_hook.pruning.rb.algo import get_pruned_modules
+def _masks(net: Any) -> dict[str, Any]:
+    """Where NNCF keeps it -> mask, in the order of the names, whatever order NNCF's sets had."""
+    from nncf.torch.function_hook.pruning.rb.modules import RBPruningMask
+    from nncf.torch.function_hook.wrapper import get_hook_storage
 
-    return [mask for _, mask in sorted(get_pruned_modules(net).items())]
+    hooks = dict(get_hook_storage(net).named_hooks())
+    return {name: hooks[name] for name in sorted(hooks) if isinstance(hooks[name], RBPruningMask)}
 
 
 def _scaled() -> Any:
@@ -78,14 +80,17 @@ def _with_loss() -> Any:
 
 
 def decide(net: Any, ratio: float) -> None:
-    """Turn the learnt masks into plain ones with an exact share of zeros: those that were learnt lowest."""
+    """Exchange the learnt masks for plain ones with an exact share of zeros: those that were learnt lowest."""
     import torch
+    from nncf.torch.function_hook.pruning.magnitude.modules import UnstructuredPruningMask
+    from nncf.torch.function_hook.wrapper import get_hook_storage
 
-    masks = _masks(net)
-    scores = torch.cat([mask.mask.detach().flatten() for mask in masks])
-    stay = torch.ones(len(scores))
-    stay[scores.argsort(stable=True)[: round(ratio * len(scores))]] = -1.0
-    for mask, part in zip(masks, stay.split([mask.mask.numel() for mask in masks]), strict=True):
-        torch.nn.utils.parametrize.remove_parametrizations(mask, "mask", leave_parametrized=True)
-        with torch.no_grad():
-            mask.mask.copy_(part.reshape(mask.mask.shape))
+    learnt = {place: mask.mask.detach() for place, mask in _masks(net).items()}
+    scores = torch.cat([values.flatten() for values in learnt.values()])
+    stay = torch.ones(len(scores), dtype=torch.bool)
+    stay[scores.argsort(stable=True)[: round(ratio * len(scores))]] = False
+    parts = stay.split([values.numel() for values in learnt.values()])
+    for (place, values), part in zip(learnt.items(), parts, strict=True):
+        plain = UnstructuredPruningMask(tuple(values.shape))
+        plain.binary_mask.copy_(part.reshape(values.shape))
+        get_hook_storage(net).set_submodule(place, plain)

@@ -53,18 +53,27 @@ def _by_magnitude(model: Any, program: Any, params: Mapping[str, Any], context: 
 
 
 def _learnt(model: Any, program: Any, params: Mapping[str, Any], context: Context) -> Any:
-    """Trains the model and its masks, whose share of zeros follows a target that grows."""
+    """Trains the model and its masks, whose share of zeros follows a target that grows; then the model with the masks as they are."""
     from lab.finetuning.torch_loop import fit
     from lab.formats.torch_learned_masks import decide, learning
 
     whole = learning(model, program, params[KEEP.id])
+    steps = params["train_steps"]
+    first = max(1, round(_RAMP * steps))
 
     def update(step: int, total: int) -> None:
         whole.target.fill_(ratio_at(step / (_RAMP * total), params["ratio"]))
 
-    fit(whole, context, params, after_step=update)
+    fit(whole, context, _part(params, _RAMP), phase="masks", after_step=update, steps=first)
     decide(whole.net, params["ratio"])
+    if steps > first:
+        fit(whole.net, context, _part(params, 1 - _RAMP), phase="recovery", steps=steps - first)
     return whole.net
+
+
+def _part(params: Mapping[str, Any], share: float) -> dict[str, Any]:
+    """The training's settings for a part of its time."""
+    return {**params, "train_seconds": params["train_seconds"] * share}
 
 
 def ratio_at(done: float, ratio: float) -> float:
