@@ -127,8 +127,8 @@ def test_zeros_come_gradually_and_a_kill_changes_nothing(
 
 def test_channels_go_step_by_step_to_the_same_widths(mixed: Path, tmp_path: Path) -> None:
     notes: dict[str, Any] = {}
-    once = _run("keras_channel_pruning", mixed, tmp_path / "once", importance="taylor")
-    params = {"importance": "taylor", "steps": 2, "steps_between": 4, "batch_size": 16}
+    once = _run("keras_channel_pruning", mixed, tmp_path / "once", importance="taylor", round_to=1)
+    params = {"importance": "taylor", "steps": 2, "steps_between": 4, "batch_size": 16, "round_to": 1}
     steps = _run("keras_channel_pruning", mixed, tmp_path / "steps", notes, **params)
     shapes = [{name: kernel.shape for name, kernel in _kernels(file).items()} for file in (once, steps)]
     assert (
@@ -143,7 +143,7 @@ def test_channels_go_step_by_step_to_the_same_widths(mixed: Path, tmp_path: Path
 def test_pruned_models_become_smaller_tflite_files(mixed: Path, tmp_path: Path) -> None:
     import keras
 
-    pruned = _run("keras_channel_pruning", mixed, tmp_path / "pruned")
+    pruned = _run("keras_channel_pruning", mixed, tmp_path / "pruned", round_to=1)
     file = tiny.apply("keras_to_tflite", pruned, tmp_path / "tflite")
     x = tiny.items(20)
     np.testing.assert_allclose(tiny.answers("litert", file, x), load_keras(pruned)(x), rtol=1e-4, atol=1e-4)
