@@ -54,6 +54,7 @@ class TrainingSet:
         source: where the items are from, in words.
         augment: batch of items -> the batch, varied, as the framework's tensors; how the model was trained at first.
         smoothing: share of the truth that is spread over all classes.
+        rate: the highest learning rate of the model's first training; None where it is not known.
     """
 
     x: Array
@@ -64,6 +65,7 @@ class TrainingSet:
     source: str = "training set"
     augment: Callable[[Any], Any] | None = None
     smoothing: float = 0.0
+    rate: float | None = None
 
 
 def no_training() -> TrainingSet:

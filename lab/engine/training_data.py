@@ -37,7 +37,7 @@ def training_set(where: Path, card: ModelCard) -> TrainingSet:
     return TrainingSet(
         as_input(x, card.input), np.asarray(y), as_input(x_check, card.input), np.asarray(y_check),
         learns="inputs" if task.learns == "inputs" else task.labels, source=source,
-        augment=getattr(plan, "augment", None), smoothing=getattr(plan, "smoothing", 0.0),
+        augment=getattr(plan, "augment", None), smoothing=getattr(plan, "smoothing", 0.0), rate=getattr(plan, "rate", None),
     )  # fmt: skip
 
 

@@ -16,12 +16,14 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from lab.lazy import np
-from lab.plugs import Array, Context
+from lab.plugs import Array, Context, TrainingSet
 
 CHECKPOINT_S, TOLD_S = 5.0, 1.0
 POINTS, LOOKS = 60, 12
 """Of a training's curve: losses, and looks at held-out items."""
 WARM_UP = 0.05
+OF_FIRST, UNKNOWN_RATE = 0.8, 1e-3
+"""The usual learning rate, as a share of the model's first training's, and where that is not known."""
 AfterStep = Callable[[int, int], None]
 
 
@@ -78,7 +80,7 @@ class Course:
 
     Attributes:
         items: how many training items there are.
-        params: the options of `lab.finetuning.options.TRAINING`.
+        params: the options of `lab.finetuning.options.TRAINING`, with the learning rate that is meant, see `with_rate`.
         phase: names the checkpoint, where a technique trains several times.
         after_step: (steps done, steps in all) -> nothing, after each step.
     """
@@ -236,6 +238,12 @@ def course(learner: Learner, context: Context, items: int, params: Mapping[str, 
     progress = told.run()
     context.note("training" if phase == "train" else f"training, {phase}", _summary(progress, told))
     return progress
+
+
+def with_rate(params: Mapping[str, Any], data: TrainingSet) -> dict[str, Any]:
+    """The options with a learning rate where they leave it open."""
+    usual = OF_FIRST * data.rate if data.rate else UNKNOWN_RATE
+    return {**params, "learning_rate": params["learning_rate"] or usual}
 
 
 def _mean(losses: list[float]) -> float:

@@ -13,9 +13,10 @@ TRAINING = (
            "Training ends after so long, if it has not ended before; 0 sets no limit. What is made then depends on the machine's speed.",
            unit="s", low=0.0, high=86_400.0),
     Option("batch_size", "Batch size", "int", 128, "How many training items each step learns from.", low=1, high=8192),
-    Option("learning_rate", "Learning rate", "float", 2e-3,
-           "The largest step that weights take. A tenth of what a model was first trained with is gentle; pruning much needs more.",
-           low=1e-7, high=1.0),
+    Option("learning_rate", "Learning rate", "float", 0.0,
+           "The highest rate of learning; 0 takes four fifths of what the model was first trained with, or 0.001 where that is not known. "
+           "A tenth is gentle enough for a model that lost little.",
+           low=0.0, high=1.0),
     Option("schedule", "Learning-rate schedule", "choice", "cosine",
            "How the learning rate falls, after it has risen over the first twentieth of the steps: along half a cosine "
            "(Loshchilov & Hutter 2017, arXiv:1608.03983), along a line, or not at all.", choices=("cosine", "linear", "constant")),

@@ -9,7 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from lab.finetuning.loop import AfterStep, Progress, course, gives_shares
+from lab.finetuning.loop import AfterStep, Progress, course, gives_shares, with_rate
 from lab.formats.feeding import fit_items
 from lab.plugs import Array, Context, TrainingSet
 
@@ -35,7 +35,9 @@ def fit(model: Any, context: Context, params: Mapping[str, Any], *, phase: str =
 
     with _threads(), torch.random.fork_rng([]):
         learner = _Learner(model, context, params)
-        progress = course(learner, context, len(learner.data.x), params, phase, steps, after_step)
+        progress = course(
+            learner, context, len(learner.data.x), with_rate(params, learner.data), phase, steps, after_step
+        )
         learner.leave()
     return progress
 

@@ -54,7 +54,7 @@ TECHNIQUE = Technique(
     requires=("tensorflow", "keras"),
     trains=True,
     role="tune",
-    composed=dict.fromkeys(("standard", "full"), ({},)),
+    composed=dict.fromkeys(("standard", "full"), ({"train_steps": 800, "distillation": 0.5},)),
     presets=("full",),
     typical_s=60.0,
 )  # fmt: skip

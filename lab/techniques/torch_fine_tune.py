@@ -55,7 +55,7 @@ TECHNIQUE = Technique(
     requires=("torch",),
     trains=True,
     role="tune",
-    composed=dict.fromkeys(("standard", "full"), ({},)),
+    composed=dict.fromkeys(("standard", "full"), ({"train_steps": 800, "distillation": 0.5},)),
     presets=("full",),
     typical_s=60.0,
 )  # fmt: skip

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.finetuning.loop import WARM_UP, Course, Progress, course, gives_shares
+from lab.finetuning.loop import WARM_UP, Course, Progress, course, gives_shares, with_rate
 from lab.finetuning.options import TRAINING, training_suffix
 from lab.options import validate
-from lab.plugs import Context
+from lab.plugs import Context, TrainingSet
 
 
 class Line:
@@ -55,7 +55,7 @@ def context(folder: Path | None = None, told: list[Any] | None = None, notes: di
 
 
 def params(**given: Any) -> dict[str, Any]:
-    return validate(TRAINING, {"train_steps": 40, "batch_size": 4, **given}, "test")
+    return validate(TRAINING, {"train_steps": 40, "batch_size": 4, "learning_rate": 2e-3, **given}, "test")
 
 
 ITEMS = np.arange(30.0)
@@ -168,6 +168,12 @@ def test_between_points_it_tells_where_it_is(monkeypatch: pytest.MonkeyPatch) ->
     assert "now" not in told[-1]
 
 
+@pytest.mark.parametrize(("asked", "first", "rate"), [(0.0, 6e-3, 4.8e-3), (0.0, None, 1e-3), (0.01, 6e-3, 0.01)])
+def test_the_usual_rate_is_of_the_first_training(asked: float, first: float | None, rate: float) -> None:
+    data = TrainingSet(ITEMS, ITEMS, ITEMS, ITEMS, rate=first)
+    assert with_rate(params(learning_rate=asked), data)["learning_rate"] == pytest.approx(rate)
+
+
 def test_shares_are_told_from_logits() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(20, 5))
@@ -176,6 +182,6 @@ def test_shares_are_told_from_logits() -> None:
 
 
 def test_the_name_tells_what_is_not_usual() -> None:
-    assert training_suffix(params(train_steps=400, batch_size=128)) == ""
+    assert training_suffix(params(train_steps=400, batch_size=128, learning_rate=0.0)) == ""
     given = {"learning_rate": 1e-3, "distillation": 0.5, "train_seed": 2, "bf16": True, "schedule": "linear"}
     assert training_suffix(given) == "_lr0.001_linear_kd0.5_bf16_seed2"
