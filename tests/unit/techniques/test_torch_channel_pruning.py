@@ -102,7 +102,7 @@ def test_ranking_everything_together_removes_the_same_share_in_all_but_not_in_ea
     _prune("signs_mobilenetv2", tmp_path, notes, ratio=0.5, scope="global", round_to=1, importance="l2")
     kept, whole = zip(*(map(int, words.split(" of ")) for words in notes["channels"].values()), strict=True)
     shares = [now / before for now, before in zip(kept, whole, strict=True)]
-    assert len(shares) == 17
+    assert len(shares) == sum(tensor.ndim == 4 for tensor in network("signs_mobilenetv2").state_dict().values())
     assert sum(kept) / sum(whole) == pytest.approx(0.5, abs=0.01)
     assert max(shares) - min(shares) > 0.2
     assert min(shares) >= 0.09
