@@ -56,7 +56,7 @@ class Gap:
         outputs = np.asarray(answer(self._x), np.float32)
         evidence = {"outputs": outputs, "labels": self._labels, "inputs": self._x}
         found = self._metric.compute(**{need: evidence[need] for need in self._metric.needs})
-        return None if found is None else found.value
+        return None if found is None or not np.isfinite(found.value) else found.value
 
 
 def torch_answer(model: Any, program: Any) -> Answer:
