@@ -93,6 +93,7 @@ def test_a_file_of_every_technique(id_: str, sources: tiny.Sources, tmp_path: Pa
     technique = techniques()[id_]
     file = tiny.apply(id_, sources[technique.accepts[0]], tmp_path)
     found = check(file, technique.produces)
-    agree_with_the_inspection(found, inspect(file, technique.produces))
+    if inspection := inspect(file, technique.produces):  # a source format has none
+        agree_with_the_inspection(found, inspection)
     if has_layers(technique.produces):
         agree_with_the_layer_table(found, file)
