@@ -74,7 +74,8 @@ class _Learner:
     def step(self, rows: Array, rate: float, seed: int) -> float:
         import tensorflow as tf
 
-        tf.random.set_seed(seed)
+        if self.data.augment is not None:  # dear: TensorFlow forgets its kernels; dropout has seeds of its own
+            tf.random.set_seed(seed)
         for number, state in enumerate(self.seeds):
             state.assign(np.asarray([seed, number], np.uint32))
         x, y = tf.convert_to_tensor(self.data.x[rows]), tf.convert_to_tensor(self.data.y[rows])

@@ -75,21 +75,21 @@ def trainers(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def test_a_killed_training_goes_on_from_its_checkpoint_and_is_made_once(
     checkout: Checkout, started: list[subprocess.Popen[str]]
 ) -> None:
-    process, study = tuning(checkout, started, 8000)
+    process, study = tuning(checkout, started, 6000)
     until(lambda: checkpoint(checkout), 120, "a checkpoint")
     below = descendants(process.pid)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     until(lambda: not alive(below), 10, "no orphans")
     _, before = checkpoint(checkout) or (None, {})
-    assert 0 < before["step"] < 8000
+    assert 0 < before["step"] < 6000
     resumed = checkout.lab("resume", study)
     assert resumed.returncode == 0, resumed.stderr
     trials = lab.trials(study)
     assert {t.state for t in trials} == {"complete"}, [t.error for t in trials]
-    (curve,) = next(t for t in trials if t.name == "finetune8000_batch32").details["training"]
+    (curve,) = next(t for t in trials if t.name == "finetune6000_batch32").details["training"]
     assert curve["points"][: len(before["points"])] == before["points"]  # nothing that had been learnt was learnt again
-    assert curve["points"][-1]["step"] == 8000
+    assert curve["points"][-1]["step"] == 6000
     assert all(t.details["training"] == [curve] for t in trials if not t.is_baseline)
     counted = Counter(
         job["label"] for job in lab.jobs(study) if job["kind"] == "build" and job["outcome"] == "complete"
@@ -106,6 +106,7 @@ def test_cancelling_stops_a_training_within_two_seconds(
     (key,) = until(lambda: _training_keys(study), 20, "the trials")
     told = until(lambda: now(key), 120, "a curve")
     assert {"loss", "seconds", "step"} <= set(told)
+    until(lambda: checkpoint(checkout), 60, "a checkpoint")
     working = trainers(process)
     assert working
     lab.cancel(study)
