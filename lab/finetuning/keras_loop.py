@@ -31,11 +31,14 @@ def fit(model: Any, context: Context, params: Mapping[str, Any], *, phase: str =
         learner.leave()
 
 
-def teacher_of(context: Context) -> Any:
-    """The model that the recipe began with."""
+def _teacher_of(context: Context) -> Any:
+    """Items -> answers of the model that the recipe began with; compiled, since layer by layer it takes longer than the training."""
+    import tensorflow as tf
+
     from lab.formats.keras_files import load_keras
 
-    return load_keras(Path(context.card.path))
+    model = load_keras(Path(context.card.path))
+    return tf.function(lambda x: model(x, training=False), reduce_retracing=True)
 
 
 class _Learner:
@@ -44,7 +47,7 @@ class _Learner:
     def __init__(self, model: Any, context: Context, params: Mapping[str, Any]) -> None:
         self.model, self.params = model, params
         self.data: TrainingSet = context.training()
-        self.teacher = teacher_of(context) if params["distillation"] else None
+        self.teacher = _teacher_of(context) if params["distillation"] else None
         self.policies = [layer.dtype_policy for layer in model.layers]
         if params["bf16"]:
             for layer in model.layers:
@@ -81,22 +84,13 @@ class _Learner:
         x, y = tf.convert_to_tensor(self.data.x[rows]), tf.convert_to_tensor(self.data.y[rows])
         x = x if self.data.augment is None else self.data.augment(x)
         self.optimizer.learning_rate = rate
-        taught = self.teacher(x, training=False) if self.teacher else tf.zeros(())
+        taught = self.teacher(x) if self.teacher else tf.zeros(())
         return float(self.compiled(x, y, taught))
 
     def _loss(self, outputs: Any, x: Any, y: Any, taught: Any) -> Any:
         share = self.params["distillation"]
-        loss = self._own_loss(outputs, x, y, self.data.smoothing)
+        loss = own_loss(outputs, x, y, self.data, self.shares, self.data.smoothing)
         return (1 - share) * loss + share * self._distance(outputs, taught) if share else loss
-
-    def _own_loss(self, outputs: Any, x: Any, y: Any, smoothing: float) -> Any:
-        import tensorflow as tf
-
-        if self.data.learns == "classes":
-            logs, classes = self._logs(outputs, 1.0), outputs.shape[-1]
-            hot = tf.one_hot(tf.cast(y, tf.int32), classes) * (1 - smoothing) + smoothing / classes
-            return -tf.reduce_mean(tf.reduce_sum(hot * logs, 1))
-        return tf.reduce_mean((outputs - tf.cast(x if self.data.learns == "inputs" else y, tf.float32)) ** 2)
 
     def _distance(self, outputs: Any, taught: Any) -> Any:
         import tensorflow as tf
@@ -104,19 +98,12 @@ class _Learner:
         if self.data.learns != "classes":
             return tf.reduce_mean((outputs - taught) ** 2)
         t = self.params["temperature"]
-        soft, hard = self._logs(outputs, t), self._logs(taught, t)
+        soft, hard = _logs(outputs, self.shares, t), _logs(taught, self.shares, t)
         return t * t * tf.reduce_mean(tf.reduce_sum(tf.exp(hard) * (hard - soft), 1))
-
-    def _logs(self, outputs: Any, temperature: float) -> Any:
-        """Logarithms of shares; a model that ends in a softmax gives shares already."""
-        import tensorflow as tf
-
-        logits = tf.math.log(outputs + 1e-7) if self.shares else outputs
-        return tf.nn.log_softmax(logits / temperature)
 
     def look(self) -> dict[str, float]:
         x, outputs = self.data.x_check, self._answers()
-        found = {"check_loss": float(self._own_loss(_tensor(outputs), x, self.data.y_check, 0.0))}
+        found = {"check_loss": float(own_loss(outputs, x, self.data.y_check, self.data, self.shares))}
         if self.data.learns == "classes":
             found["accuracy"] = float((outputs.argmax(1) == self.data.y_check).mean())
         return found
@@ -160,7 +147,20 @@ class _Learner:
                 layer.dtype_policy = policy
 
 
-def _tensor(value: Array) -> Any:
+def own_loss(outputs: Any, x: Any, y: Any, data: TrainingSet, shares: bool, smoothing: float = 0.0) -> Any:
+    """See `lab.finetuning.torch_loop.own_loss`."""
     import tensorflow as tf
 
-    return tf.convert_to_tensor(value)
+    if data.learns == "classes":
+        classes = outputs.shape[-1]
+        hot = tf.one_hot(tf.cast(y, tf.int32), classes) * (1 - smoothing) + smoothing / classes
+        return -tf.reduce_mean(tf.reduce_sum(hot * _logs(outputs, shares, 1.0), 1))
+    return tf.reduce_mean((outputs - tf.cast(x if data.learns == "inputs" else y, tf.float32)) ** 2)
+
+
+def _logs(outputs: Any, shares: bool, temperature: float) -> Any:
+    """Logarithms of shares; a model that ends in a softmax gives shares already."""
+    import tensorflow as tf
+
+    logits = tf.math.log(outputs + 1e-7) if shares else outputs
+    return tf.nn.log_softmax(logits / temperature)

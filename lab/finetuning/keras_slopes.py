@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.finetuning.keras_loop import own_loss
 from lab.finetuning.loop import gives_shares
 from lab.lazy import np
 from lab.plugs import Array, TrainingSet
@@ -39,15 +40,7 @@ def _slopes(model: Any, variables: list[Any], data: TrainingSet, batch: Array) -
     watched = [variable.value for variable in variables]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([one for one in watched if one.dtype.is_floating])
-        loss = _loss(tf.cast(model(x, training=False), tf.float32), x, y, data.learns)
+        outputs = tf.cast(model(x, training=False), tf.float32)
+        loss = own_loss(outputs, x, y, data, data.learns == "classes" and gives_shares(outputs.numpy()))
     found = tape.gradient(loss, watched, unconnected_gradients="zero")
     return [np.asarray(tf.convert_to_tensor(slope)) for slope in found]
-
-
-def _loss(outputs: Any, x: Any, y: Array, learns: str) -> Any:
-    import tensorflow as tf
-
-    if learns != "classes":
-        return tf.reduce_mean((outputs - tf.cast(x if learns == "inputs" else y, tf.float32)) ** 2)
-    logits = tf.math.log(outputs + 1e-7) if gives_shares(outputs.numpy()) else outputs
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(y, tf.int32), logits))

@@ -35,6 +35,8 @@ TRAINING = (
            "Draws the order of the training items and what is random about them. Same seed, same result on one machine.",
            low=0, high=2**31 - 1),
 )  # fmt: skip
+KEEP_ZEROS = Option("keep_zeros", "Keep zeros", "bool", True,
+                    "Weights that are zero stay zero: what was pruned stays pruned.")  # fmt: skip
 _NAMES = {"learning_rate": "lr", "batch_size": "batch", "distillation": "kd", "temperature": "t", "patience": "patience",
           "train_seed": "seed", "train_seconds": "s"}  # fmt: skip
 
@@ -44,6 +46,11 @@ def training_suffix(params: Mapping[str, Any]) -> str:
     changed = {o.id: params.get(o.id, o.default) for o in TRAINING if params.get(o.id, o.default) != o.default}
     changed.pop("train_steps", None)
     return "".join(f"_{_word(name, value)}" for name, value in changed.items())
+
+
+def fine_tune_name(params: Mapping[str, Any]) -> str:
+    """Such as "finetune400_kd0.5"."""
+    return f"finetune{params['train_steps']}{training_suffix(params)}{'' if params['keep_zeros'] else '_refill'}"
 
 
 def _word(name: str, value: Any) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from lab.finetuning.loop import gives_shares
+from lab.finetuning.torch_loop import own_loss
 from lab.formats.feeding import fit_items
 from lab.lazy import np
-from lab.plugs import Context, TrainingSet
+from lab.plugs import Context
 
 ITEMS, BATCH = 512, 32
 
@@ -29,15 +30,7 @@ def gradients(model: Any, context: Context, batch: int | None = None) -> Iterato
         rows = chosen[at : at + size]
         x = torch.from_numpy(fit_items(data.x[rows], (None, *data.x.shape[1:])))
         model.zero_grad(set_to_none=False)
-        _loss(model(x), x, torch.from_numpy(data.y[rows]), data).backward()
+        outputs, y = model(x), torch.from_numpy(data.y[rows])
+        own_loss(outputs, x, y, data, data.learns == "classes" and gives_shares(outputs.detach().numpy())).backward()
         yield
     model.zero_grad(set_to_none=True)
-
-
-def _loss(outputs: Any, x: Any, y: Any, data: TrainingSet) -> Any:
-    import torch
-
-    if data.learns != "classes":
-        return torch.nn.functional.mse_loss(outputs, x if data.learns == "inputs" else y.float())
-    shares = gives_shares(outputs.detach().numpy())
-    return torch.nn.functional.cross_entropy((outputs + 1e-7).log() if shares else outputs, y)

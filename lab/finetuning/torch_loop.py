@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.finetuning.loop import AfterStep, Progress, course, gives_shares, with_rate
 from lab.formats.feeding import fit_items
+from lab.formats.torch_threads import use_threads
 from lab.plugs import Array, Context, TrainingSet
 
 WEIGHT_DECAY = 0.01
@@ -48,14 +49,14 @@ def _threads() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    use_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        use_threads(before)
 
 
-def teacher_of(context: Context) -> Any:
+def _teacher_of(context: Context) -> Any:
     """The model that the recipe began with, as it answers.
 
     Raises:
@@ -77,7 +78,7 @@ class _Learner:
         self.images = self.data.x.ndim == IMAGE_AXES
         if self.images:  # convolutions train in two thirds of the time
             model.to(memory_format=torch.channels_last)
-        self.teacher = teacher_of(context) if params["distillation"] else None
+        self.teacher = _teacher_of(context) if params["distillation"] else None
         self.optimizer = torch.optim.AdamW(_groups(model), lr=params["learning_rate"])
         self.kept: Any = None
         self.shares = self.data.learns == "classes" and gives_shares(self._answers().numpy())
@@ -123,22 +124,13 @@ class _Learner:
 
         with torch.autocast("cpu", torch.bfloat16, enabled=self.params["bf16"]):
             outputs = self.model(x)
-        loss, share = self._own_loss(outputs.float(), x, y), self.params["distillation"]
+        loss = own_loss(outputs.float(), x, y, self.data, self.shares, self.data.smoothing)
+        share = self.params["distillation"]
         if self.teacher is None:
             return loss
         with torch.no_grad():
             taught = self.teacher(x)
         return (1 - share) * loss + share * self._distance(outputs.float(), taught)
-
-    def _own_loss(self, outputs: Any, x: Any, y: Any) -> Any:
-        import torch
-
-        if self.data.learns == "classes":
-            outputs = self._logits(outputs)
-            return torch.nn.functional.cross_entropy(
-                outputs, y, label_smoothing=self.data.smoothing if self.model.training else 0.0
-            )
-        return torch.nn.functional.mse_loss(outputs, x if self.data.learns == "inputs" else y.float())
 
     def _distance(self, outputs: Any, taught: Any) -> Any:
         """From the teacher's answers: softened shares for classes, which weigh as much as hard ones by temperature squared."""
@@ -147,7 +139,7 @@ class _Learner:
         if self.data.learns != "classes":
             return torch.nn.functional.mse_loss(outputs, taught)
         t = self.params["temperature"]
-        soft, hard = (torch.log_softmax(self._logits(answers) / t, 1) for answers in (outputs, taught))
+        soft, hard = (torch.log_softmax(_logits(answers, self.shares) / t, 1) for answers in (outputs, taught))
         return t * t * torch.nn.functional.kl_div(soft, hard, reduction="batchmean", log_target=True)
 
     def look(self) -> dict[str, float]:
@@ -155,7 +147,7 @@ class _Learner:
 
         outputs, x, y = self._answers(), torch.from_numpy(self.data.x_check), torch.from_numpy(self.data.y_check)
         with torch.no_grad():
-            found = {"check_loss": float(self._own_loss(outputs, x, y))}
+            found = {"check_loss": float(own_loss(outputs, x, y, self.data, self.shares))}
         if self.data.learns == "classes":
             found["accuracy"] = float((outputs.argmax(1) == y).float().mean())
         return found
@@ -168,10 +160,6 @@ class _Learner:
         with torch.no_grad():
             x = self.data.x_check
             return torch.cat([self.model(self._items(x[at : at + BATCH])) for at in range(0, len(x), BATCH)])
-
-    def _logits(self, outputs: Any) -> Any:
-        """A model that ends in a softmax gives shares; their logarithms are logits as good as any."""
-        return (outputs + 1e-7).log() if self.shares else outputs
 
     def save(self, file: Path) -> None:
         import torch
@@ -201,6 +189,26 @@ class _Learner:
 
         self.model.eval().to(memory_format=torch.contiguous_format)
         self.optimizer.zero_grad(set_to_none=True)
+
+
+def own_loss(outputs: Any, x: Any, y: Any, data: TrainingSet, shares: bool, smoothing: float = 0.0) -> Any:
+    """How far answers are from the truth: cross-entropy for classes, else the mean squared difference.
+
+    Args:
+        outputs: (items, …), of a model; x: its inputs, which some models are to give back; y: the truth.
+        shares: whether answers are shares of one, see `lab.finetuning.loop.gives_shares`.
+        smoothing: share of the truth that is spread over all classes.
+    """
+    import torch
+
+    if data.learns == "classes":
+        return torch.nn.functional.cross_entropy(_logits(outputs, shares), y, label_smoothing=smoothing)
+    return torch.nn.functional.mse_loss(outputs, x if data.learns == "inputs" else y.float())
+
+
+def _logits(outputs: Any, shares: bool) -> Any:
+    """A model that ends in a softmax gives shares; their logarithms are logits as good as any."""
+    return (outputs + 1e-7).log() if shares else outputs
 
 
 def _groups(model: Any) -> list[dict[str, Any]]:

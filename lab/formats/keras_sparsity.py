@@ -7,12 +7,9 @@ from typing import Any
 
 from lab.errors import InvalidFile
 from lab.formats.choosing import check_names
-from lab.formats.sparsity import PATTERNS, counted, pattern_mask
+from lab.formats.sparsity import PATTERNS, counted, pattern_mask, share_after
 from lab.lazy import np
 from lab.plugs import Array, Context
-
-RAMP, UPDATES = 0.6, 20
-"""Share of a training over which zeros become more, and in how many steps at most."""
 
 
 def kernels(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
@@ -98,9 +95,8 @@ class Pruner:
         def step(number: int, total: int) -> None:
             for name, kernel in self.kernels.items():
                 kernel.assign(kernel * held[name])
-            ramp = max(1, round(RAMP * total))
-            if number <= ramp and (number * UPDATES // ramp != (number - 1) * UPDATES // ramp):
-                for name, mask in self.masks(1 - (1 - number / ramp) ** 3).items():
+            if (share := share_after(number, total)) is not None:
+                for name, mask in self.masks(share).items():
                     held[name].assign(mask)
                     self.kernels[name].assign(self.kernels[name] * held[name])
 

@@ -10,6 +10,7 @@ from typing import Any
 from lab.errors import InvalidFile
 from lab.formats.nncf_options import OVERFLOW, PRESET
 from lab.formats.nncf_quantizing import attempt, nncf
+from lab.formats.torch_modules import plain_module
 
 
 def with_quantizers(model: Any, batches: list[Any], params: Mapping[str, Any]) -> Any:
@@ -36,7 +37,7 @@ def with_quantizers(model: Any, batches: list[Any], params: Mapping[str, Any]) -
     )  # fmt: skip
     made = attempt(
         lambda: package.quantize(
-            _plain(model), package.Dataset(batches), subset_size=len(batches), advanced_parameters=advanced,
+            plain_module(model), package.Dataset(batches), subset_size=len(batches), advanced_parameters=advanced,
             preset=package.QuantizationPreset(params[PRESET.id]),
         ),
         params,
@@ -71,20 +72,6 @@ def exported(model: Any, program: Any) -> Any:
 
 def _quantizers(model: Any) -> int:
     return sum("Quantizer" in type(module).__name__ for module in model.modules())
-
-
-def _plain(model: Any) -> Any:
-    import torch
-
-    class Plain(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, x: Any) -> Any:
-            return self.model(x)
-
-    return Plain().eval()
 
 
 @cache

@@ -18,6 +18,23 @@ RATIO = Option(
 )  # fmt: skip
 
 
+RAMP, UPDATES = 0.6, 20
+"""The share of a training over which zeros become more, and in how many steps; over the rest what is left learns to do without."""
+
+
+def share_at(done: float) -> float:
+    """The share of the zeros that have come after so much of the ramp: fast at first, when weights are plenty (Zhu & Gupta 2017,
+    arXiv:1710.01878)."""
+    return 1 - (1 - min(done, 1.0)) ** 3
+
+
+def share_after(step: int, total: int) -> float | None:
+    """`share_at` after so many steps of a training; None where it does not change."""
+    ramp = max(1, round(RAMP * total))
+    changes = step <= ramp and step * UPDATES // ramp != (step - 1) * UPDATES // ramp
+    return share_at(step / ramp) if changes else None
+
+
 def percent_word(share: float) -> str:
     """0.8 -> "80", 0.625 -> "62.5"."""
     return f"{100 * share:g}"

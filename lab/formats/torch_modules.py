@@ -57,6 +57,21 @@ def save_modules(model: Any, program: Any, file: Path) -> Path:
     return file
 
 
+def plain_module(model: Any) -> Any:
+    """The GraphModule inside a plain module, at `.model`: NNCF takes it for another kind of model otherwise."""
+    import torch
+
+    class Plain(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: Any) -> Any:
+            return self.model(x)
+
+    return Plain().eval()
+
+
 def _own(model: Any) -> Any:
     """The model with tensors of its own: the program's are not trained along."""
     import torch

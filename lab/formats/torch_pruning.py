@@ -7,26 +7,12 @@ from typing import Any
 
 from lab.errors import InvalidFile
 from lab.formats.sparsity import PATTERNS, counted, pattern_mask
+from lab.formats.torch_modules import plain_module
 from lab.formats.torch_weighted import weighted_layers
 from lab.plugs import Context
 
 _INPUTS = 1
 """The axis of a weight that a layer's inputs lie along: (outputs, inputs, …)."""
-
-
-def wrapped(model: Any) -> Any:
-    """The GraphModule as a plain module: NNCF takes it for another kind of model otherwise. It is at `.model`."""
-    import torch
-
-    class Plain(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, x: Any) -> Any:
-            return self.model(x)
-
-    return Plain().eval()
 
 
 def masked(model: Any, program: Any, mode: str, ratio: float | None, keep: Collection[str]) -> Any:
@@ -47,7 +33,7 @@ def masked(model: Any, program: Any, mode: str, ratio: float | None, keep: Colle
         raise nothing_to_prune()
     spared = [f"model.{name}.weight" for name in weighted_layers(model) if name not in layers]
     scope = nncf.IgnoredScope(names=spared) if spared else None
-    return nncf.prune(wrapped(model), modes()[mode], ratio=ratio, ignored_scope=scope,
+    return nncf.prune(plain_module(model), modes()[mode], ratio=ratio, ignored_scope=scope,
                       examples_inputs=example(program, fixed_batch(program) or 2))  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile
+from lab.finetuning.options import KEEP_ZEROS
 from lab.finetuning.quantizing import QAT_TRAINING, Answer, file_answer, note_gap, qat_suffix
 from lab.formats.naming import speaking_name
 from lab.options import Option, validate
@@ -119,7 +120,7 @@ TECHNIQUE = Technique(
         Option("activation_bits", "Bits of activations", "choice", "none",
                "Rounds activations while training, too, for a later static technique; none is for those that keep them in float or "
                "choose their ranges while running.", choices=("none", "8")),
-        Option("keep_zeros", "Keep zeros", "bool", True, "Weights that are zero stay zero: what was pruned stays pruned."),
+        KEEP_ZEROS,
         *QAT_TRAINING,
     ),
     toolchain="tensorflow",

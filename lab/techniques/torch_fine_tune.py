@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.finetuning.options import TRAINING, training_suffix
-from lab.options import Option
+from lab.finetuning.options import KEEP_ZEROS, TRAINING, fine_tune_name
 from lab.plugs import Context, Technique
 
 
@@ -34,11 +33,6 @@ def _zeros_kept(model: Any) -> Callable[[int, int], None] | None:
     return mask if masks else None
 
 
-def name(params: Mapping[str, Any]) -> str:
-    """Such as "finetune400_kd0.5"."""
-    return f"finetune{params['train_steps']}{training_suffix(params)}{'' if params['keep_zeros'] else '_refill'}"
-
-
 TECHNIQUE = Technique(
     id="torch_fine_tune",
     title="Fine-tuning",
@@ -46,11 +40,8 @@ TECHNIQUE = Technique(
     accepts=("torch_export",),
     produces="torch_export",
     apply=apply,
-    name=name,
-    options=(
-        Option("keep_zeros", "Keep zeros", "bool", True, "Weights that are zero stay zero: what was pruned stays pruned."),
-        *TRAINING,
-    ),
+    name=fine_tune_name,
+    options=(KEEP_ZEROS, *TRAINING),
     toolchain="torch",
     requires=("torch",),
     trains=True,

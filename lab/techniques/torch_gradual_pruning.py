@@ -10,13 +10,9 @@ from typing import Any
 from lab.finetuning.options import TRAINING, training_suffix
 from lab.formats.choosing import KEEP, chosen_suffix
 from lab.formats.naming import speaking_name
-from lab.formats.sparsity import RATIO, percent_word
+from lab.formats.sparsity import RAMP, RATIO, percent_word, share_after, share_at
 from lab.options import Option
 from lab.plugs import Context, Technique
-
-_RAMP = 0.6
-"""The share of the training over which zeros become more; over the rest what is left learns to do without."""
-_UPDATES = 20
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
@@ -43,9 +39,8 @@ def _by_magnitude(model: Any, program: Any, params: Mapping[str, Any], context: 
     net = masked(model, program, params["mode"], 0.0, params[KEEP.id])
 
     def update(step: int, total: int) -> None:
-        ramp = max(1, round(_RAMP * total))
-        if step <= ramp and step * _UPDATES // ramp != (step - 1) * _UPDATES // ramp:
-            set_ratio(net, params["mode"], ratio_at(step / ramp, params["ratio"]))
+        if (share := share_after(step, total)) is not None:
+            set_ratio(net, params["mode"], share * params["ratio"])
 
     fit(net, context, params, after_step=update)
     set_ratio(net, params["mode"], params["ratio"])
@@ -59,26 +54,21 @@ def _learnt(model: Any, program: Any, params: Mapping[str, Any], context: Contex
 
     whole = learning(model, program, params[KEEP.id])
     steps = params["train_steps"]
-    first = max(1, round(_RAMP * steps))
+    first = max(1, round(RAMP * steps))
 
     def update(step: int, total: int) -> None:
-        whole.target.fill_(ratio_at(step / (_RAMP * total), params["ratio"]))
+        whole.target.fill_(share_at(step / (RAMP * total)) * params["ratio"])
 
-    fit(whole, context, _part(params, _RAMP), phase="masks", after_step=update, steps=first)
+    fit(whole, context, _part(params, RAMP), phase="masks", after_step=update, steps=first)
     decide(whole.net, params["ratio"])
     if steps > first:
-        fit(whole.net, context, _part(params, 1 - _RAMP), phase="recovery", steps=steps - first)
+        fit(whole.net, context, _part(params, 1 - RAMP), phase="recovery", steps=steps - first)
     return whole.net
 
 
 def _part(params: Mapping[str, Any], share: float) -> dict[str, Any]:
     """The training's settings for a part of its time."""
     return {**params, "train_seconds": params["train_seconds"] * share}
-
-
-def ratio_at(done: float, ratio: float) -> float:
-    """The share of zeros after so much of the ramp: fast at first, when weights are plenty (Zhu & Gupta 2018, arXiv:1710.01878)."""
-    return ratio * (1 - (1 - min(done, 1.0)) ** 3)
 
 
 def _name(params: Mapping[str, Any]) -> str:
