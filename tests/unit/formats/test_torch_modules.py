@@ -102,3 +102,12 @@ def test_a_fixed_batch_stays(tmp_path: Path) -> None:
 
     program = load_program(tiny.write_torch_export(tmp_path / "one.pt2", batch=4))
     assert fixed_batch(load_program(save_modules(as_modules(program), program, tmp_path / "again.pt2"))) == 4
+
+
+def test_a_batch_that_is_set_free_renames_no_layer(tmp_path: Path) -> None:
+    from lab.formats.torch_files import fixed_batch, load_program, with_free_batch
+
+    bound = load_program(tiny.write_torch_export(tmp_path / "one.pt2", batch=1))
+    free = with_free_batch(bound)
+    assert (fixed_batch(bound), fixed_batch(free)) == (1, None)
+    assert list(free.state_dict) == list(bound.state_dict)
