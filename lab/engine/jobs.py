@@ -123,7 +123,8 @@ def _anatomy(request: Mapping[str, Any]) -> tuple[str, dict[str, Array]]:
         saved.write_text(json.dumps(asdict(found)))
     except Exception:  # the trial did run: whatever is odd about its file is no reason to lose it
         return "", {}
-    return str(saved), {"live_bytes": np.asarray(found.live_bytes)} if found.live_bytes else {}
+    planned = {"live_bytes": np.asarray(found.live_bytes)} if found.live_bytes else {}
+    return str(saved), {**planned, "weight_zeros": np.asarray([found.zeros, found.weights])}
 
 
 def _check_outputs(task: Task, outputs: Array, labels: Array, inputs: Array) -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -16,7 +15,7 @@ import lab
 from lab.types import FINISHED
 from tests.system.checkout import TAGGED, Checkout, alive, descendants, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("same_home")]
 SIX = "Option(id='n', label='n', kind='int', default=0, low=0, high=9, help='A number.'),"
 
 
@@ -36,24 +35,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     made.technique("slow", f"time.sleep(0.7)\n    {TAGGED}", SIX)
     made.technique("slow_too", f"time.sleep(0.7)\n    {TAGGED}", SIX)
     return made
-
-
-@pytest.fixture(autouse=True)
-def same_home(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test reads the store that the copy's processes write."""
-    monkeypatch.setenv("LAB_HOME", str(checkout.home))
-    monkeypatch.delenv("LAB_DATABASE_URL", raising=False)
-
-
-@pytest.fixture
-def started() -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes of a test, ended with it."""
-    made: list[subprocess.Popen[str]] = []
-    yield made
-    for process in made:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 def newest() -> str:

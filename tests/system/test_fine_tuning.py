@@ -8,7 +8,6 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +19,13 @@ from lab.store import records
 from lab.types import FINISHED
 from tests.system.checkout import Checkout, alive, descendants, until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("same_home")]
 TRAINING = "keras_fine_tune"
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return Checkout(tmp_path_factory.mktemp("training"))
-
-
-@pytest.fixture(autouse=True)
-def same_home(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test reads the store that the copy's processes write."""
-    monkeypatch.setenv("LAB_HOME", str(checkout.home))
-    monkeypatch.delenv("LAB_DATABASE_URL", raising=False)
-
-
-@pytest.fixture
-def started() -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes of a test, ended with it."""
-    made: list[subprocess.Popen[str]] = []
-    yield made
-    for process in made:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 def tuning(checkout: Checkout, started: list[subprocess.Popen[str]], steps: int) -> tuple[subprocess.Popen[str], str]:

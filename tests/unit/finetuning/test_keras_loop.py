@@ -67,27 +67,14 @@ def test_it_learns(source: Path, tmp_path: Path) -> None:
     assert right(tuned(source, tmp_path / "a", train_steps=60)) > right(source) + 0.2
 
 
-def test_same_seed_same_file_and_a_kill_changes_nothing(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from lab.finetuning import loop
-
+def test_same_seed_same_file_and_a_kill_changes_nothing(source: Path, tmp_path: Path, killed_after: Any) -> None:
     whole = [digest(tuned(source, tmp_path / str(n), train_seed=seed)) for n, seed in enumerate((0, 0, 1))]
     assert whole[0] == whole[1] != whole[2]
-    monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
-    save = loop.Course._save
-
-    def killed(self: Any, progress: Any) -> None:
-        save(self, progress)
-        if progress.step == 5:
-            raise KeyboardInterrupt
-
-    (tmp_path / "kept").mkdir()
-    monkeypatch.setattr(loop.Course, "_save", killed)
-    with pytest.raises(KeyboardInterrupt):
-        tuned(source, tmp_path / "first", tmp_path / "kept")
-    monkeypatch.setattr(loop.Course, "_save", save)
-    assert digest(tuned(source, tmp_path / "second", tmp_path / "kept")) == whole[0]
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    with killed_after(5):
+        tuned(source, tmp_path / "first", kept)
+    assert digest(tuned(source, tmp_path / "second", kept)) == whole[0]
 
 
 def test_zeros_stay_zero_and_layers_compute_as_before(source: Path, tmp_path: Path) -> None:

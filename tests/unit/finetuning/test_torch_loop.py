@@ -65,27 +65,12 @@ def test_same_seed_same_file_another_seed_another_one(tiny_torch: Path, tmp_path
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_killed_and_resumed_comes_to_the_same(
-    tiny_torch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from lab.finetuning import loop
-
-    whole = tuned(tiny_torch, tmp_path / "whole")
-    monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
-    save = loop.Course._save
-
-    def killed(self: Any, progress: Any) -> None:
-        save(self, progress)
-        if progress.step == 5:
-            raise KeyboardInterrupt
-
-    (tmp_path / "kept").mkdir()
-    monkeypatch.setattr(loop.Course, "_save", killed)
-    with pytest.raises(KeyboardInterrupt):
-        tuned(tiny_torch, tmp_path / "first", checkpoint=tmp_path / "kept")
-    monkeypatch.setattr(loop.Course, "_save", save)
-    resumed = tuned(tiny_torch, tmp_path / "second", checkpoint=tmp_path / "kept")
-    assert resumed.read_bytes() == whole.read_bytes()
+def test_killed_and_resumed_comes_to_the_same(tiny_torch: Path, tmp_path: Path, killed_after: Any) -> None:
+    whole, kept = tuned(tiny_torch, tmp_path / "whole"), tmp_path / "kept"
+    kept.mkdir()
+    with killed_after(5):
+        tuned(tiny_torch, tmp_path / "first", checkpoint=kept)
+    assert tuned(tiny_torch, tmp_path / "second", checkpoint=kept).read_bytes() == whole.read_bytes()
 
 
 def test_zeros_stay_zero_where_they_are_to(tiny_torch: Path, tmp_path: Path) -> None:
