@@ -90,7 +90,7 @@ def test_every_metric_keeps_its_promises(id_: str) -> None:
     metric = registry.metric(id_)
     given = {"outputs": OUTPUTS, "labels": LABELS, "baseline_outputs": BASELINE, "file": FILE, "baseline_file": FILE,
              "inputs": OUTPUTS + 1, "latency": LATENCY, "cold_load": np.array([1.0, 2.0]), "peak_rss": np.array([1.0, 2.0]),
-             "energy": np.array([0.1, 0.2]), "batch": 1, "live_bytes": np.array([8, 16]), "arena": np.array([64.0])}  # fmt: skip
+             "energy": np.array([0.1, 0.2]), "batch": 1, "live_bytes": np.array([8, 16]), "weight_zeros": np.array([1, 4]), "arena": np.array([64.0])}  # fmt: skip
     assert set(metric.needs) <= set(EVIDENCE) == set(given)
     assert metric.title
     assert metric.help.endswith(".")
