@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lab.finetuning.loop import AfterStep, Progress, course, gives_shares, with_rate
+from lab.finetuning.loop import AfterStep, Progress, course, gives_shares
 from lab.finetuning.torch_loop import BATCH, WEIGHT_DECAY
 from lab.lazy import np
 from lab.plugs import Array, Context, TrainingSet
@@ -26,7 +26,7 @@ def fit(model: Any, context: Context, params: Mapping[str, Any], *, phase: str =
     """
     learner = _Learner(model, context, params)
     try:
-        return course(learner, context, len(learner.data.x), with_rate(params, learner.data), phase, steps, after_step)
+        return course(learner, context, learner.data, params, phase, steps, after_step)
     finally:
         learner.leave()
 

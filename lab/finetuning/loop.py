@@ -80,7 +80,7 @@ class Course:
 
     Attributes:
         items: how many training items there are.
-        params: the options of `lab.finetuning.options.TRAINING`, with the learning rate that is meant, see `with_rate`.
+        params: the options of `lab.finetuning.options.TRAINING`, with the learning rate that is meant, see `course`.
         phase: names the checkpoint, where a technique trains several times.
         after_step: (steps done, steps in all) -> nothing, after each step.
     """
@@ -225,23 +225,23 @@ class Course:
         return None if self.context.checkpoint is None else self.context.checkpoint / f"{self.phase}{ending}"
 
 
-def course(learner: Learner, context: Context, items: int, params: Mapping[str, Any], phase: str, steps: int | None,
+def course(learner: Learner, context: Context, data: TrainingSet, params: Mapping[str, Any], phase: str, steps: int | None,
            after_step: AfterStep | None) -> Progress:  # fmt: skip
-    """Run a training and note what it came to.
+    """Run a training and note what it came to, and what it learnt from.
 
     Args:
         steps: instead of the option `train_steps`.
     """
-    told = Course(
-        learner, context, items, params, phase, steps or params["train_steps"], after_step or (lambda *_: None)
-    )
+    total, then = steps or params["train_steps"], after_step or (lambda *_: None)
+    told = Course(learner, context, len(data.x), _with_rate(params, data), phase, total, then)
     progress = told.run()
     context.note("training" if phase == "train" else f"training, {phase}", _summary(progress, told))
+    context.note("learnt from", f"{len(data.x):,} items: {data.source}")
     return progress
 
 
-def with_rate(params: Mapping[str, Any], data: TrainingSet) -> dict[str, Any]:
-    """The options with a learning rate where they leave it open."""
+def _with_rate(params: Mapping[str, Any], data: TrainingSet) -> dict[str, Any]:
+    """The options with a learning rate where they leave it open: it follows the model's first training."""
     usual = OF_FIRST * data.rate if data.rate else UNKNOWN_RATE
     return {**params, "learning_rate": params["learning_rate"] or usual}
 

@@ -9,7 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from lab.finetuning.loop import AfterStep, Progress, course, gives_shares, with_rate
+from lab.finetuning.loop import AfterStep, Progress, course, gives_shares
 from lab.formats.feeding import fit_items
 from lab.formats.torch_threads import use_threads
 from lab.plugs import Array, Context, TrainingSet
@@ -36,9 +36,7 @@ def fit(model: Any, context: Context, params: Mapping[str, Any], *, phase: str =
 
     with _threads(), torch.random.fork_rng([]):
         learner = _Learner(model, context, params)
-        progress = course(
-            learner, context, len(learner.data.x), with_rate(params, learner.data), phase, steps, after_step
-        )
+        progress = course(learner, context, learner.data, params, phase, steps, after_step)
         learner.leave()
     return progress
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from math import cos, pi
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.finetuning.loop import WARM_UP, Course, Progress, course, gives_shares, with_rate
+from lab.finetuning.loop import WARM_UP, Course, Progress, course, gives_shares
 from lab.finetuning.options import TRAINING, training_suffix
 from lab.options import validate
 from lab.plugs import Context, TrainingSet
@@ -59,11 +60,12 @@ def params(**given: Any) -> dict[str, Any]:
 
 
 ITEMS = np.arange(30.0)
+DATA = TrainingSet(ITEMS, ITEMS, ITEMS, ITEMS)
 
 
 def test_each_item_is_seen_once_in_an_epoch_and_in_another_order_in_the_next() -> None:
     line = Line(ITEMS)
-    course(line, context(), len(ITEMS), params(train_steps=14), "train", None, None)
+    course(line, context(), DATA, params(train_steps=14), "train", None, None)
     first, second = (np.concatenate(line.seen[at : at + 7]) for at in (0, 7))  # 7 batches of 4 of 30 items
     assert max(Counter(first.tolist()).values()) == 1
     assert max(Counter(second.tolist()).values()) == 1
@@ -72,7 +74,7 @@ def test_each_item_is_seen_once_in_an_epoch_and_in_another_order_in_the_next() -
 
 def test_a_small_set_is_one_batch() -> None:
     line = Line(ITEMS[:3])
-    course(line, context(), 3, params(train_steps=2), "train", None, None)
+    course(line, context(), replace(DATA, x=ITEMS[:3]), params(train_steps=2), "train", None, None)
     assert [sorted(rows.tolist()) for rows in line.seen] == [[0, 1, 2]] * 2
 
 
@@ -80,7 +82,7 @@ def test_the_seed_tells_all() -> None:
     made = []
     for seed in (0, 0, 1):
         line = Line(ITEMS)
-        course(line, context(), len(ITEMS), params(train_seed=seed), "train", None, None)
+        course(line, context(), DATA, params(train_seed=seed), "train", None, None)
         made.append(line.value)
     assert made[0] == made[1] != made[2]
 
@@ -91,15 +93,15 @@ def test_what_was_killed_goes_on_from_its_checkpoint_and_comes_to_the_same(
 ) -> None:
     monkeypatch.setattr("lab.finetuning.loop.CHECKPOINT_S", 0.0)
     whole, first, second = Line(ITEMS), Line(ITEMS), Line(ITEMS)
-    course(whole, context(), len(ITEMS), params(), "train", None, None)
+    course(whole, context(), DATA, params(), "train", None, None)
 
     def kill(step: int, total: int) -> None:
         if step == at:
             raise Killed
 
     with pytest.raises(Killed):
-        course(first, context(tmp_path), len(ITEMS), params(), "train", None, kill)
-    progress = course(second, context(tmp_path), len(ITEMS), params(), "train", None, None)
+        course(first, context(tmp_path), DATA, params(), "train", None, kill)
+    progress = course(second, context(tmp_path), DATA, params(), "train", None, None)
     assert second.value == whole.value
     assert len(second.seen) == 40 - (at - 1)
     assert [p["step"] for p in progress.points] == sorted({p["step"] for p in progress.points})
@@ -108,9 +110,9 @@ def test_what_was_killed_goes_on_from_its_checkpoint_and_comes_to_the_same(
 
 def test_a_phase_that_is_done_is_not_done_again(tmp_path: Path) -> None:
     for phase, steps in (("first", 3), ("second", 5)):
-        course(Line(ITEMS), context(tmp_path), len(ITEMS), params(), phase, steps, None)
+        course(Line(ITEMS), context(tmp_path), DATA, params(), phase, steps, None)
     again = Line(ITEMS)
-    course(again, context(tmp_path), len(ITEMS), params(), "first", 3, None)
+    course(again, context(tmp_path), DATA, params(), "first", 3, None)
     assert again.seen == []
     assert again.value != 0
 
@@ -133,7 +135,7 @@ def test_time_ends_it_and_the_rate_falls_with_the_time() -> None:
                   lambda *_: None)  # fmt: skip
     assert told.rate(Progress(step=4, seconds=8.0)) == pytest.approx(0.2 / 0.95)
     line = Line(ITEMS)
-    progress = course(line, context(), 30, params(train_steps=1_000_000, train_seconds=0.05), "train", None, None)
+    progress = course(line, context(), DATA, params(train_steps=1_000_000, train_seconds=0.05), "train", None, None)
     assert progress.seconds < 1
     assert progress.step < 1_000_000
 
@@ -142,7 +144,7 @@ def test_patience_ends_it_and_the_best_weights_are_taken() -> None:
     line = Line(ITEMS, check=[9.0, 3.0, 5.0, 4.0, 6.0])
     values: list[float] = []
     notes: dict[str, Any] = {}
-    progress = course(line, context(notes=notes), 30, params(patience=3, train_steps=120), "train", None,
+    progress = course(line, context(notes=notes), DATA, params(patience=3, train_steps=120), "train", None,
                       lambda step, total: values.append(line.value))  # fmt: skip
     assert progress.step == 40  # a look each tenth step, and the best was at step 10
     assert line.value == values[9]
@@ -151,7 +153,7 @@ def test_patience_ends_it_and_the_best_weights_are_taken() -> None:
 
 def test_the_curve_is_told_while_it_runs() -> None:
     told: list[Any] = []
-    course(Line(ITEMS), context(told=told), 30, params(train_steps=120), "train", None, None)
+    course(Line(ITEMS), context(told=told), DATA, params(train_steps=120), "train", None, None)
     assert len(told) > 30
     last = told[-1]
     assert (last["phase"], last["steps"]) == ("train", 120)
@@ -163,15 +165,22 @@ def test_the_curve_is_told_while_it_runs() -> None:
 def test_between_points_it_tells_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.finetuning.loop.TOLD_S", 0.0)
     told: list[Any] = []
-    course(Line(ITEMS), context(told=told), 30, params(train_steps=120), "train", None, None)
+    course(Line(ITEMS), context(told=told), DATA, params(train_steps=120), "train", None, None)
     assert [curve["now"]["step"] for curve in told if "now" in curve] == list(range(1, 120, 2))
     assert "now" not in told[-1]
 
 
 @pytest.mark.parametrize(("asked", "first", "rate"), [(0.0, 6e-3, 4.8e-3), (0.0, None, 1e-3), (0.01, 6e-3, 0.01)])
 def test_the_usual_rate_is_of_the_first_training(asked: float, first: float | None, rate: float) -> None:
-    data = TrainingSet(ITEMS, ITEMS, ITEMS, ITEMS, rate=first)
-    assert with_rate(params(learning_rate=asked), data)["learning_rate"] == pytest.approx(rate)
+    given = params(learning_rate=asked, schedule="constant")
+    progress = course(Line(ITEMS), context(), replace(DATA, rate=first), given, "train", None, None)
+    assert progress.points[-1]["rate"] == pytest.approx(rate)
+
+
+def test_it_says_what_it_learnt_from() -> None:
+    notes: dict[str, Any] = {}
+    course(Line(ITEMS), context(notes=notes), replace(DATA, source="calibration items"), params(), "train", None, None)
+    assert notes["learnt from"] == "30 items: calibration items"
 
 
 def test_shares_are_told_from_logits() -> None:
