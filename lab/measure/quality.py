@@ -17,12 +17,13 @@ MOST_SPREAD = 0.1
 
 
 def clean_turns(turns: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """The undisturbed turns; all of them where none is."""
-    return [t for t in turns if not t["contended"]] or turns
+    """The undisturbed turns; all of them where they are of fewer than two rounds, which have no interval."""
+    clean = [t for t in turns if not t["contended"]]
+    return clean if len({t["round"] for t in clean}) > 1 else turns
 
 
 def clean_rounds(turns: Sequence[Mapping[str, Any]]) -> dict[int, NDArray[np.float64]]:
-    """Round number -> seconds of its undisturbed runs, 1-D; of all runs where no turn is undisturbed."""
+    """Round number -> seconds of its undisturbed runs, 1-D; of all runs where fewer than two rounds are undisturbed."""
     return {number: np.asarray(samples) for number, samples in samples_by_round(clean_turns(turns)).items()}
 
 

@@ -35,8 +35,9 @@ def test_rounds_far_apart_are_unstable_and_imprecise() -> None:
     assert flags_of(turns(medians), 1.0) == ["unstable"]
 
 
-def test_only_undisturbed_rounds_count_unless_there_are_none() -> None:
+def test_only_undisturbed_rounds_count_unless_they_are_too_few_for_an_interval() -> None:
     assert list(clean_rounds(turns([1.0, 2.0, 3.0], {1}))) == [0, 2]
+    assert list(clean_rounds(turns([1.0, 2.0, 3.0], {0, 1}))) == [0, 1, 2]
     assert list(clean_rounds(turns([1.0, 2.0], {0, 1}))) == [0, 1]
 
 
