@@ -5,10 +5,12 @@ The result is numbers and ids; `lab.plots.words` puts it into a sentence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from lab.analysis.compromise import costs
 from lab.analysis.front import baseline_of, comparable, front_of
 from lab.analysis.ties import compare
 from lab.types import Objective, Trial
@@ -42,7 +44,7 @@ class Relaxation:
     trial: str
 
 
-Rule = Literal["best", "best_within_tolerance", "highest_quality", "none"]
+Rule = Literal["best", "best_within_tolerance", "highest_quality", "knee", "weighted", "none"]
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,12 @@ class Pick:
         trial: id of the pick, None where nothing meets the limits.
         goal: the objective that decided.
         rule: "best": by the goal among what meets the limits; "best_within_tolerance": also at most TOLERANCE below its
-            baseline; "highest_quality": nothing is within TOLERANCE, so quality decided.
+            baseline; "highest_quality": nothing is within TOLERANCE, so quality decided; "knee", "weighted": the lowest cost
+            of `lab.analysis.compromise`, with equal or other weights.
         baseline: id of the float baseline that the pick is compared with.
         considered: number of comparable trials.
         feasible: ids of those that meet all limits; front: ids of the non-dominated ones among them.
-        ties: ids on the front that differ from the pick in the deciding metric by no more than chance.
+        ties: ids on the front that differ from the pick in what decided by no more than chance.
         relaxations: where nothing is feasible, the limits that would help if loosened alone.
     """
 
@@ -99,11 +102,14 @@ def pick(
     objectives: Sequence[Objective],
     limits: Sequence[Limit] = (),
     goal: Objective | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> Pick:
     """Name the trial to ship.
 
     Args:
-        goal: what decides among those that meet the limits; without it the first objective to be minimized.
+        goal: what decides among those that meet the limits, the other objectives where that is equal; without it the first
+            objective to be minimized.
+        weights: objective's metric -> weight: a compromise decides instead of a goal; equal weights find the knee.
     """
     goal = goal or next((o for o in objectives if o.direction == "minimize"), objectives[0])
     group = comparable(trials, objectives)
@@ -113,14 +119,34 @@ def pick(
     if not feasible:
         return Pick(None, goal, "none", considered=len(group), relaxations=_relaxations(group, baselines, limits))
     front = front_of(feasible, objectives)
+    if weights is not None:
+        rule, best, ties = _compromise(front, objectives, weights)
+    else:
+        rule, best, ties = _lexicographic(front, baselines, objectives, limits, goal)
+    baseline = baselines[best.id]
+    return Pick(best.id, goal, rule, baseline.id if baseline else None, len(group), tuple(t.id for t in feasible),
+                tuple(t.id for t in front), ties)  # fmt: skip
+
+
+def _compromise(
+    front: Sequence[Trial], objectives: Sequence[Objective], weights: Mapping[str, float]
+) -> tuple[Rule, Trial, tuple[str, ...]]:
+    found = costs(front, objectives, weights)
+    at = min(range(len(front)), key=lambda i: (found[i].value, front[i].position))
+    ties = [i for i in range(len(front)) if i != at
+            and found[i].value - found[at].value <= math.hypot(found[i].spread, found[at].spread)]  # fmt: skip
+    rule: Rule = "knee" if len({weights.get(o.metric, 0.0) for o in objectives}) == 1 else "weighted"
+    return rule, front[at], tuple(front[i].id for i in ties)
+
+
+def _lexicographic(
+    front: Sequence[Trial], baselines: dict[str, Trial | None], objectives: Sequence[Objective],
+    limits: Sequence[Limit], goal: Objective,
+) -> tuple[Rule, Trial, tuple[str, ...]]:  # fmt: skip
     rule, candidates = _candidates(front, baselines, objectives, limits, goal)
     decider = goal if rule != "highest_quality" else quality_of(objectives) or goal
     best = min(candidates, key=lambda t: _rank(t, decider, objectives))
-    baseline = baselines[best.id]
-    return Pick(
-        best.id, goal, rule, baseline.id if baseline else None, len(group),
-        tuple(t.id for t in feasible), tuple(t.id for t in front), _ties(best, candidates, decider),
-    )  # fmt: skip
+    return rule, best, _ties(best, candidates, decider)
 
 
 def _candidates(

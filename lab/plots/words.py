@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from lab import registry
@@ -30,6 +31,15 @@ def trial_text(trial: Trial, titles: Mapping[str, str], shown: Sequence[str] | N
     return f"{trial.name} on {formats.target_text(trial.target, titles, shown)}"
 
 
+def method(trial: Trial) -> str:
+    """What was done to the model, without its settings and whose tool did it: "Channel pruning + Static int8"; "float" for
+    nothing but conversions."""
+    known = registry.techniques()
+    steps = [known.get(s.technique) for s in trial.recipe.steps]
+    titles = [re.sub(r" \(.*?\)| by NNCF", "", t.title) for t in steps if t and not t.conversion]
+    return " + ".join(dict.fromkeys(titles)) or ("float" if all(steps) else trial.name)
+
+
 def pick_reason(
     pick: Pick, trials: Mapping[str, Trial], objectives: Sequence[Objective], limits: Sequence[Limit],
     titles: Mapping[str, str],
@@ -49,8 +59,16 @@ def _rule(pick: Pick, objectives: Sequence[Objective], limits: Sequence[Limit]) 
         quality = quality_of(objectives)
         group = "of those that meet all limits" if limits else "measured"
         return f"{superlative(quality) if quality else 'best'} {group}, since none stays {within}"
+    if pick.rule in ("knee", "weighted"):
+        how = "the best compromise" if pick.rule == "knee" else "the best by your weights"
+        return f"{how} of {joined([plain(o.metric) for o in objectives])}" + (" that meets all limits" if limits else "")
     close = f" {within}" if pick.rule == "best_within_tolerance" else ""
     return superlative(pick.goal) + close + (" that meets all limits" if limits else "")
+
+
+def joined(names: Sequence[str]) -> str:
+    """ "accuracy, size and latency"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def against(trial: Trial, base: Trial | None, objectives: Sequence[Objective]) -> str:
@@ -88,10 +106,11 @@ def _ties(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) ->
         return ""
     names = [trial_text(trials[id_], titles, ()) for id_ in pick.ties]
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    joined = f"{', '.join(names[:2])}{more}" if more else " and ".join(names)
-    exact = trials[pick.trial or ""].measurements[pick.goal.metric].low is None and pick.rule != "highest_quality"
+    said = f"{', '.join(names[:2])}{more}" if more else " and ".join(names)
+    by_goal = pick.rule in ("best", "best_within_tolerance")
+    exact = by_goal and trials[pick.trial or ""].measurements[pick.goal.metric].low is None
     why = f"less than {100 * NEGLIGIBLE:.0f} % apart" if exact else "the difference may be chance"
-    return f"a tie with {joined}: {why}"
+    return f"a tie with {said}: {why}"
 
 
 def _nothing_feasible(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import pytest
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -99,3 +102,34 @@ def test_the_baseline_is_that_of_the_picks_own_runtime():
 def test_nothing_finished_yet():
     found = pick([], fakes.OBJECTIVES)
     assert (found.trial, found.considered, found.rule) == (None, 0, "none")
+
+
+@settings(deadline=None)
+@given(TRIALS)
+def test_the_knee_is_farthest_from_the_plane_through_the_extremes(trials):
+    found = pick(trials, fakes.OBJECTIVES, weights={o.metric: 1.0 for o in fakes.OBJECTIVES})
+    assert found.rule == "knee"
+    front = [t for t in trials if t.id in found.front]
+    table = np.array([[-value(t, "top1_accuracy"), np.log(value(t, "size_bytes")), np.log(value(t, "latency_s"))] for t in front])
+    span = table.max(0) - table.min(0)
+    unit = (table - table.min(0)) / np.where(span, span, 1)
+    distance = (1 - unit.sum(axis=1)) / np.sqrt(3)  # to the plane x + y + z = 1, on which the extremes lie
+    best = next(i for i, t in enumerate(front) if t.id == found.trial)
+    assert distance[best] == pytest.approx(distance.max(), abs=1e-9)
+
+
+def test_weights_decide():
+    small, fast = fakes.trial("small", 0.96, 90e3, 9e-4, position=1), fakes.trial("fast", 0.96, 200e3, 2e-4, position=2)
+    everything = [BASE, small, fast]
+    assert pick(everything, fakes.OBJECTIVES, weights={"size_bytes": 3.0, "latency_s": 1.0}).trial == small.id
+    found = pick(everything, fakes.OBJECTIVES, weights={"size_bytes": 1.0, "latency_s": 3.0})
+    assert (found.trial, found.rule) == (fast.id, "weighted")
+
+
+def test_compromises_that_chance_may_have_parted_are_ties():
+    a = fakes.trial("a", 0.96, 100e3, 3.0e-4, position=1, spread=(0.01, 2e-5))
+    b = fakes.trial("b", 0.97, 101e3, 3.1e-4, position=2, spread=(0.01, 2e-5))
+    c = fakes.trial("c", 0.90, 60e3, 9e-4, position=3, spread=(0.01, 2e-5))
+    found = pick([a, b, c], fakes.OBJECTIVES, weights={"top1_accuracy": 1.0, "size_bytes": 1.0, "latency_s": 1.0})
+    assert {found.trial, *found.ties} >= {a.id, b.id}
+    assert c.id not in found.ties

@@ -17,7 +17,7 @@ WORSE = fakes.trial("int4", 0.90, 310e3, 7e-4, position=2)
 def point(trial, role, runtime):
     m = trial.measurements
     x, y, size = m["latency_s"], m["top1_accuracy"], m["size_bytes"]
-    return Point(trial.id, trial.name, runtime, runtime, role, trial.is_baseline, x, y, size)
+    return Point(trial.id, trial.name, runtime, runtime, role, trial.is_baseline, x, y, size, group=runtime)
 
 
 def info_of(trials, **more):
@@ -26,9 +26,9 @@ def info_of(trials, **more):
 
 def test_info_whole():
     assert info_of([BASE, SMALL, WORSE, fakes.broken(3)]) == ParetoInfo(
-        x=Axis("latency_s", "Latency (median)", "s", "minimize", 1e-3, "ms", log=True),
+        x=Axis("latency_s", "Latency (median)", "s", "minimize", 1e-3, "ms", log=True, ratio=True),
         y=Axis("top1_accuracy", "Top-1 accuracy", "1", "maximize", 0.01, "%"),
-        size=Axis("size_bytes", "File size", "B", "minimize", 1e3, "kB"),
+        size=Axis("size_bytes", "File size", "B", "minimize", 1e3, "kB", ratio=True),
         points=(
             point(BASE, "front", "ONNX Runtime"),
             point(SMALL, "front", "LiteRT"),
@@ -37,6 +37,7 @@ def test_info_whole():
         line=((5e-4, 0.96),),
         titles=fakes.TITLES,
         band=((4.9e-4, 0.97), (5.1e-4, 0.95)),
+        groups=("LiteRT", "ONNX Runtime"),
     )
 
 

@@ -1,0 +1,224 @@
+"""What the trade-off of a study shows: `pareto_info` computes, `lab.plots.pareto` and `lab.plots.pareto_views` draw."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from lab.analysis.differences import against_float
+from lab.analysis.front import comparable, front, non_dominated
+from lab.plots import formats, words
+from lab.plugs import Metric
+from lab.types import Measurement, Objective, Trial
+
+Role = Literal["front", "tied", "dominated", "excluded"]
+Grouping = Literal["runtime", "method"]
+GROUPS = 6
+"""As many colours as there are; what is rarer than the first of them is drawn as others."""
+OTHERS = "others"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis or the marker size shows.
+
+    Attributes:
+        divisor: SI values are divided by it to become what the axis shows, in `suffix`.
+        log: True for times and sizes: equal ratios lie equally far apart, and no outlier crowds the rest. It does not
+            depend on the values, so that a study's zoom survives its next result.
+        ratio: True for times and sizes, whatever shows them.
+    """
+
+    metric: str
+    title: str
+    unit: str
+    direction: Literal["maximize", "minimize"]
+    divisor: float
+    suffix: str
+    log: bool = False
+    ratio: bool = False
+
+    @property
+    def label(self) -> str:
+        """Title, unit and better direction: "Latency in ms, log scale   ← faster"; the arrows turn with a y axis's title."""
+        word = formats.better_word(self.metric, self.unit, self.direction)
+        arrow = f"← {word}" if self.direction == "minimize" else f"{word} →"
+        unit = f" in {self.suffix}" if self.suffix else ""
+        return f"{self.title}{unit}{', log scale' if self.log else ''}   {arrow}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial in the plot; numbers in SI units.
+
+    Attributes:
+        group: what it shares its colour and shape with.
+        paired: metric -> how far below and above its value it may lie, compared with float on the same items.
+    """
+
+    trial: str
+    name: str
+    runtime: str
+    target: str
+    role: Role
+    is_baseline: bool
+    x: Measurement
+    y: Measurement
+    size: Measurement | None
+    others: tuple[Measurement, ...] = ()
+    paired: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class ParetoInfo:
+    """All that the figure shows.
+
+    Attributes:
+        points: the comparable trials, in order.
+        line: (x, y) of the trials that nothing beats in the two axes shown, by rising x.
+        band: (x, y) corners of the area in which the front may lie in truth, by 95 % intervals in the two axes shown; for
+            accuracy those of the difference from the float model on the same items.
+        left_out: complete trials that were not compared: another environment, or not measured alike.
+        pick: id of the trial to name, if any.
+        limits: (metric, value) to draw as lines.
+        groups: names of the points' groups, those of a study's runtimes also where no point is of them.
+        tinted: whether `size` is shown as colour instead of the markers' area; groups then differ by shape only.
+    """
+
+    x: Axis
+    y: Axis
+    size: Axis | None
+    points: tuple[Point, ...]
+    line: tuple[tuple[float, float], ...]
+    titles: Mapping[str, str]
+    left_out: int = 0
+    pick: str | None = None
+    limits: tuple[tuple[str, float], ...] = ()
+    band: tuple[tuple[float, float], ...] = ()
+    groups: tuple[str, ...] = ()
+    tinted: bool = False
+
+
+def pareto_info(
+    trials: Sequence[Trial], objectives: Sequence[Objective], metrics: Mapping[str, Metric], *,
+    x: str = "latency_s", y: str = "top1_accuracy", size: str | None = "size_bytes",
+    titles: Mapping[str, str] | None = None, feasible: Collection[str] | None = None,
+    pick: str | None = None, limits: Sequence[tuple[str, float]] = (), tied: Collection[str] = (),
+    grouping: Grouping = "runtime", tinted: bool = False,
+) -> ParetoInfo:  # fmt: skip
+    """Lay out a study's trade-off.
+
+    Args:
+        x, y, size: ids of the metrics shown; objectives say what the front is, whichever two are drawn.
+        titles: runtime id -> name.
+        feasible: ids that meet the limits; the others are drawn as excluded and take no part in the front.
+        tied: ids in the front's tie band (`lab.analysis.ties`).
+        grouping: what shares a colour: trials of one runtime, or those that the same was done to.
+        tinted: see `ParetoInfo`.
+    """
+    group = [t for t in comparable(trials, objectives) if x in t.measurements and y in t.measurements]
+    allowed = [t for t in group if feasible is None or t.id in feasible]
+    on_front = set(front(allowed, objectives))
+    names = titles or {}
+    shown = formats.varying_options(t.target for t in trials)
+    roles: dict[str, Role] = {
+        t.id: "front" if t.id in on_front else "tied" if t.id in tied else "dominated" for t in allowed
+    }
+    group_of = _groups(group, names, grouping)
+    points = tuple(
+        _point(t, roles.get(t.id, "excluded"), x, y, size, objectives, names, shown, group_of[t.id]) for t in group
+    )
+    x_axis, y_axis = _axis(x, points, "x", metrics), _axis(y, points, "y", metrics)
+    size_axis = _axis(size, points, "size", metrics) if size and any(p.size for p in points) else None
+    complete = sum(t.state == "complete" for t in trials)
+    return ParetoInfo(
+        x_axis, y_axis, size_axis, points,
+        _line(points, x_axis, y_axis), names, complete - len(group), pick if pick in roles else None,
+        tuple(pair for pair in limits if pair[0] in (x, y)), _band(points, x_axis, y_axis),
+        tuple(sorted({*(names.values() if grouping == "runtime" else ()), *group_of.values()})), tinted and size_axis is not None,
+    )  # fmt: skip
+
+
+def _groups(trials: Sequence[Trial], titles: Mapping[str, str], grouping: Grouping) -> dict[str, str]:
+    """Trial id -> name of its group."""
+    if grouping == "runtime":
+        return {t.id: titles.get(t.target.runtime, t.target.runtime) for t in trials}
+    methods = {t.id: words.method(t) for t in trials}
+    usual = [name for name, _ in Counter(methods.values()).most_common()]
+    kept = set(usual if len(usual) <= GROUPS else usual[: GROUPS - 1])
+    return {id_: name if name in kept else OTHERS for id_, name in methods.items()}
+
+
+def _point(
+    trial: Trial, role: Role, x: str, y: str, size: str | None, objectives: Sequence[Objective],
+    titles: Mapping[str, str], shown: Sequence[str], group: str,
+) -> Point:  # fmt: skip
+    m = trial.measurements
+    others = tuple(m[o.metric] for o in objectives if o.metric not in (x, y, size))
+    runtime = titles.get(trial.target.runtime, trial.target.runtime)
+    target = formats.target_text(trial.target, titles, shown)
+    paired = {id_: spread for id_ in (x, y) if (spread := against_float(id_, trial))}
+    return Point(
+        trial.id,
+        trial.name,
+        runtime,
+        target,
+        role,
+        trial.is_baseline,
+        m[x],
+        m[y],
+        m.get(size or ""),
+        others,
+        paired,
+        group,
+    )
+
+
+def _axis(metric: str, points: Sequence[Point], role: str, metrics: Mapping[str, Metric]) -> Axis:
+    plug, found = metrics.get(metric), [(p, m) for p in points if (m := getattr(p, role))]
+    unit = found[0][1].unit if found else (plug.unit if plug else "")
+    baseline = [m.value for p, m in found if p.is_baseline][:1]  # measured first: the unit stays as results come in
+    divisor, suffix = formats.axis_scale(unit, baseline or [m.value for _, m in found])
+    ratio = formats.kind_of(unit) in (formats.SECONDS, formats.BYTES) and all(m.value > 0 for _, m in found)
+    title, direction = (plug.title, plug.direction) if plug else (metric, "minimize")
+    return Axis(metric, title, unit, direction, divisor, suffix, ratio and role != "size", ratio)
+
+
+def _line(points: Sequence[Point], x: Axis, y: Axis) -> tuple[tuple[float, float], ...]:
+    allowed = [p for p in points if p.role != "excluded"]
+    pairs = np.array([[p.x.value, p.y.value] for p in allowed]).reshape(-1, 2)
+    best = pairs[non_dominated(pairs, [x.direction, y.direction])]
+    return tuple((float(a), float(b)) for a, b in np.unique(best, axis=0))
+
+
+def _band(points: Sequence[Point], x: Axis, y: Axis) -> tuple[tuple[float, float], ...]:
+    """Corners of the area between the front of the intervals' good ends and the front of their bad ends."""
+    allowed = [p for p in points if p.role != "excluded"]
+    if not any(m.low is not None for p in allowed for m in (p.x, p.y)):
+        return ()
+    good = _steps([(_end(p, p.x, x, True), _end(p, p.y, y, True)) for p in allowed], x, y)
+    bad = _steps([(_end(p, p.x, x, False), _end(p, p.y, y, False)) for p in allowed], x, y)
+    return (*good, *reversed(bad))
+
+
+def _end(point: Point, m: Measurement, axis: Axis, good: bool) -> float:
+    below = (axis.direction == "minimize") == good
+    if axis.metric in point.paired:
+        less, more = point.paired[axis.metric]
+        return m.value - less if below else m.value + more
+    end = m.low if below else m.high
+    return m.value if end is None else end
+
+
+def _steps(pairs: Sequence[tuple[float, float]], x: Axis, y: Axis) -> list[tuple[float, float]]:
+    """Corners of the step line through the pairs that nothing beats."""
+    array = np.array(pairs).reshape(-1, 2)
+    best = np.unique(array[non_dominated(array, [x.direction, y.direction])], axis=0).tolist()
+    between = [(b[0], a[1]) if x.direction == "minimize" else (a[0], b[1]) for a, b in pairwise(best)]
+    return [corner for n, point in enumerate(best) for corner in (tuple(point), *between[n : n + 1])]
