@@ -8,12 +8,14 @@ from typing import Any
 import streamlit as st
 
 
-def segments(name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None) -> str:
+def segments(
+    name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None, **more: Any
+) -> str:
     """One of a few, side by side; the first is the default and stays out of the address."""
     start, key = _start(name, options), f"choice_{name}"
     said = st.segmented_control(label, options, default=start, required=True, key=key,
                                 format_func=lambda id_: (texts or {}).get(id_, id_),
-                                on_change=remember, args=(name, key, options[0]))  # fmt: skip
+                                on_change=remember, args=(name, key, options[0]), **more)  # fmt: skip
     return said or start
 
 
@@ -48,3 +50,34 @@ def remember(name: str, key: str, default: Any) -> None:
         st.query_params.pop(name, None)
     else:
         st.query_params[name] = repr(value) if isinstance(value, float) else str(value)
+
+
+def several(name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None, **more: Any) -> tuple[str, ...]:
+    """Any number of many; none is the default and stays out of the address."""
+    key = f"choice_{name}"
+    given = [o for o in st.query_params.get_all(name) if o in options]
+    if key in st.session_state:
+        st.session_state[key] = [o for o in st.session_state[key] if o in options]
+    said = st.multiselect(label, options, given, key=key, on_change=_remember_all, args=(name, key), placeholder="All",
+                          format_func=lambda id_: (texts or {}).get(id_, id_), **more)  # fmt: skip
+    return tuple(said)
+
+
+def _remember_all(name: str, key: str) -> None:
+    if values := list(st.session_state[key]):
+        st.query_params[name] = values
+    else:
+        st.query_params.pop(name, None)
+
+
+def words(name: str, label: str, **more: Any) -> str:
+    """A text; an empty one stays out of the address."""
+    key = f"choice_{name}"
+    return st.text_input(label, st.query_params.get(name, ""), key=key, max_chars=80, on_change=remember, args=(name, key, ""), **more)
+
+
+def scale(name: str, label: str, values: Sequence[float], default: float, **more: Any) -> float:
+    """A number on a slider; the default stays out of the address."""
+    key = f"choice_{name}"
+    start = min(values, key=lambda v: abs(v - number(name, default)))
+    return float(st.select_slider(label, values, start, key=key, on_change=remember, args=(name, key, default), **more))

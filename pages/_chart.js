@@ -29,24 +29,47 @@ function inTheme(text, dark) {
 
 function place(figure, id) {
   for (const trace of figure.data) {
-    const at = Array.isArray(trace.marker?.size) ? (trace.customdata ?? []).findIndex((row) => row[0] === id) : -1;
-    if (at >= 0) return { x: trace.x[at], y: trace.y[at], size: trace.marker.size[at], trace };
+    const at = (trace.customdata ?? []).findIndex((row) => row[0] === id);
+    if (at >= 0) return { trace, at };
   }
 }
 
 function ring(figure, id, color) {
-  const at = place(figure, id);
-  const marker = { symbol: "circle-open", size: at ? at.size + 12 : 1, color, line: { width: 2.5 } };
-  const { type, xaxis, yaxis } = at?.trace ?? figure.data[0]; // WebGL would cover SVG
-  return { type, xaxis, yaxis, mode: "markers", x: [at?.x], y: [at?.y], marker, hoverinfo: "skip", showlegend: false };
+  const found = place(figure, id);
+  if (!found) return [];
+  const { trace, at } = found, { type, xaxis, yaxis } = trace; // of the same type: WebGL would cover SVG
+  const size = [].concat(trace.marker.size)[Array.isArray(trace.marker.size) ? at : 0] + 12;
+  const marker = { symbol: "circle-open", size, color, line: { width: 2.5 } };
+  const where = { x: [trace.x[at]], y: [trace.y[at]], ...(trace.z ? { z: [trace.z[at]] } : {}) };
+  return [{ type, xaxis, yaxis, mode: "markers", ...where, marker, hoverinfo: "skip", showlegend: false }];
+}
+
+function zoomed(box, layout) {
+  // What a person, or the link, zoomed to; other axes begin anew.
+  if (box.zoomOf !== undefined && box.zoomOf !== layout.uirevision) box.zoom = null;
+  else if (box.zoomOf === undefined) box.zoom = box.lab.data.zoom;
+  box.zoomOf = layout.uirevision;
+  if (!box.zoom || !layout.xaxis) return layout;
+  const [left, right, bottom, top] = box.zoom;
+  return { ...layout, xaxis: { ...layout.xaxis, range: [left, right] }, yaxis: { ...layout.yaxis, range: [bottom, top] } };
 }
 
 async function draw(box) {
   const { data } = box.lab, Plotly = await load(data.plotly);
   const figure = JSON.parse(inTheme(data.figure, data.dark));
-  const traces = data.ring ? [...figure.data, ring(figure, data.chosen, inTheme(data.ring, data.dark))] : figure.data;
-  await Plotly.react(box, traces, { ...figure.layout, autosize: true }, { ...data.config, responsive: true });
+  const ink = data.ring && inTheme(data.ring, data.dark);
+  const traces = [...figure.data, ...(data.chosen ?? []).flatMap((id) => ring(figure, id, ink))];
+  const layout = data.zooms ? zoomed(box, figure.layout) : figure.layout;
+  await Plotly.react(box, traces, { ...layout, autosize: true }, { ...data.config, responsive: true });
   if (!box.watched) watch(box, Plotly);
+}
+
+function tellZoom(box, change) {
+  const keys = Object.keys(change).filter((key) => /^[xy]axis\d*\.(range|autorange)/.test(key));
+  if (!box.lab.data.zooms || !keys.length) return;
+  const whole = keys.some((key) => key.endsWith("autorange"));
+  box.zoom = whole ? null : [...box.layout.xaxis.range, ...box.layout.yaxis.range];
+  box.lab.setStateValue("zoomed", { ranges: box.zoom });
 }
 
 function watch(box, Plotly) {
@@ -54,9 +77,10 @@ function watch(box, Plotly) {
   box.watched[0].observe(box);
   box.watched[1].observe(app(), { attributeFilter: ["class"] }); // another theme
   box.on("plotly_click", (event) => {
-    const id = event.points.map((point) => point.customdata?.[0]).find(Boolean);
-    if (id) box.lab.setTriggerValue("chosen", id);
+    const id = event.points.map((point) => [].concat(point.customdata ?? [])[0]).find(Boolean);
+    if (id) box.lab.setTriggerValue(event.event?.shiftKey ? "marked" : "chosen", id);
   });
+  box.on("plotly_relayout", (change) => tellZoom(box, change));
 }
 
 function show(box) {

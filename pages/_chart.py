@@ -6,7 +6,7 @@ component redraws in place. Plotly itself is served from its own Python package,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,10 @@ def _parts() -> tuple[Any, str]:
 
 
 def chart(
-    figure_json: str, *, key: str, height: int, alt: str, chosen: str | None = None,
-    on_choose: Callable[[str], None] | None = None, static: bool = False,
+    figure_json: str, *, key: str, height: int, alt: str, chosen: Sequence[str] = (),
+    on_choose: Callable[[str], None] | None = None, on_mark: Callable[[str], None] | None = None,
+    zoom: Sequence[float] | None = None, on_zoom: Callable[[Sequence[float] | None], None] | None = None,
+    static: bool = False,
 ) -> None:  # fmt: skip
     """Draw a figure.
 
@@ -44,8 +46,10 @@ def chart(
         key: while it stays, the chart is redrawn in place.
         height: pixels kept free until it is drawn, so that nothing jumps.
         alt: what the chart shows, for those who cannot see it.
-        chosen: id (first entry of a point's customdata) to put a ring around.
-        on_choose: told the id of a clicked point.
+        chosen: ids (first entry of a point's customdata) to put rings around.
+        on_choose: told the id of a clicked point; on_mark: of one that was clicked with Shift.
+        zoom: ends of both axes, as Plotly counts them, to begin with; on_zoom: told those that a person chose, or None where
+            all is shown again.
         static: no hover, zoom or buttons.
     """
 
@@ -53,9 +57,19 @@ def chart(
         if on_choose and (id_ := st.session_state[key].chosen):
             on_choose(id_)
 
+    def tell_mark() -> None:
+        if on_mark and (id_ := st.session_state[key].marked):
+            on_mark(id_)
+
+    def tell_zoom() -> None:
+        if on_zoom and (said := st.session_state[key].zoomed):
+            on_zoom(said["ranges"])
+
     component, path = _parts()
     data = {"figure": figure_json, "plotly": path, "alt": alt, "height": height, "dark": dark_for_light(),
             "config": CONFIG | {"staticPlot": static}}  # fmt: skip
     if on_choose:
-        data |= {"chosen": chosen, "ring": INKS["light"].text}
-    component(data=data, key=key, on_chosen_change=tell)
+        data |= {"chosen": list(chosen), "ring": INKS["light"].text}
+    if on_zoom:
+        data |= {"zoom": list(zoom) if zoom else None, "zooms": True}
+    component(data=data, key=key, on_chosen_change=tell, on_marked_change=tell_mark, on_zoomed_change=tell_zoom)

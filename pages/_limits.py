@@ -13,17 +13,26 @@ from lab.plots import formats, words
 from lab.plots.table import ordered_metrics
 from lab.types import Measurement, Objective, Trial
 from pages import _address
+from pages._asked import KNEE, WEIGHTED
 
 DROPS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
+Weights = tuple[tuple[str, float], ...]
+WEIGHT_STOPS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0)
+GOAL_HELP = (
+    "A single goal: the best in it, and the next objective where that is equal; for size and time among what is at most one point less accurate "
+    "than float. The best compromise is the front's knee: farthest from the plane through its extremes (Das 1999). Weights: the "
+    "lowest weighted mean, each objective laid from its best to its worst on the front, sizes and times by their logarithm."
+)
 IN_SIGHT = 3  # sliders beside the goal; the others are one click away
 LABELS: dict[LimitKind, str] = {"max_drop": "lost at most", "at_most": "at most", "at_least": "at least"}
 
 
-def goal_and_limits(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[str, tuple[Limit, ...]]:
-    """A row of controls; returns the metric that decides and the limits that are set."""
-    columns = st.columns([5, *[3] * IN_SIGHT, 2], vertical_alignment="bottom", gap="medium")
+def goal_and_limits(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[str, Weights, tuple[Limit, ...]]:
+    """A row of controls; returns what decides (a metric, KNEE or WEIGHTED), the weights of the latter, and the limits that are set."""
+    columns = st.columns([7, *[3] * IN_SIGHT, 2], vertical_alignment="bottom", gap="medium")
     with columns[0]:
         goal = goal_control(objectives)
+        weights = weights_control(objectives) if goal == WEIGHTED else ()
     possible = possible_limits(trials, objectives)
     limits = []
     for column, (metric, kind) in zip(columns[1:-1], possible, strict=False):
@@ -31,14 +40,23 @@ def goal_and_limits(trials: Sequence[Trial], objectives: Sequence[Objective]) ->
             limits.append(slider(trials, metric, kind))
     with columns[-1], st.popover("More", icon=":material/filter_alt:", width="stretch", help="More limits"):
         limits += [slider(trials, metric, kind) for metric, kind in possible[IN_SIGHT:]]
-    return goal, tuple(limit for limit in limits if limit)
+    return goal, weights, tuple(limit for limit in limits if limit)
 
 
 def goal_control(objectives: Sequence[Objective]) -> str:
     quality = quality_of(objectives)
     goals = sorted(objectives, key=lambda o: o == quality)
     texts = {o.metric: words.superlative(o) for o in goals}
-    return _address.segments("goal", "I want the model that is", [o.metric for o in goals], texts)
+    texts |= {KNEE: "the best compromise", WEIGHTED: "best by weights"}
+    return _address.segments("goal", "I want the model that is", [*(o.metric for o in goals), KNEE, WEIGHTED], texts, help=GOAL_HELP)
+
+
+def weights_control(objectives: Sequence[Objective]) -> Weights:
+    """How much each objective counts."""
+    with st.popover("Weights", icon=":material/balance:"):
+        return tuple(
+            (o.metric, _address.scale(f"weight_{o.metric}", formats.capital(words.plain(o.metric)), WEIGHT_STOPS, 1.0)) for o in objectives
+        )
 
 
 def possible_limits(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[tuple[str, LimitKind]]:

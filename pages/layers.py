@@ -141,7 +141,7 @@ def said(study: Study, found: Sensitivity) -> None:
 def plot(study: Study, order: Order) -> None:
     figure, height = figure_of(study.id, study.revision, order)
     picked = st.session_state.get(picks_key(study), [])
-    chart(figure, key=f"layers_{study.id}_{order}", height=height, chosen=picked[-1] if picked else None,
+    chart(figure, key=f"layers_{study.id}_{order}", height=height, chosen=picked,
           on_choose=lambda id_: toggle(study, id_),
           alt="Error and change of accuracy of each layer quantized alone; the table has the same numbers.")  # fmt: skip
     st.caption(

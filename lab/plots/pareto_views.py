@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -96,8 +96,11 @@ def dimensions(info: ParetoInfo) -> tuple[Dimension, ...]:
 
 def _rows(info: ParetoInfo) -> list[dict[str, Measurement]]:
     """Metric -> number, of each point that can be drawn, dim ones first so that they lie below."""
-    drawn = sorted((p for p in info.points if info.size is None or p.size), key=_prominence)
-    return [{m.metric: m for m in (p.y, p.size, p.x, *p.others) if m} for p in drawn]
+    return [{m.metric: m for m in (p.y, p.size, p.x, *p.others) if m} for p in _drawn(info)]
+
+
+def _drawn(info: ParetoInfo) -> list[Point]:
+    return sorted((p for p in info.points if info.size is None or p.size), key=_prominence)
 
 
 def _prominence(point: Point) -> int:
@@ -123,22 +126,21 @@ def _dimension(axis: Axis, values: Sequence[float]) -> Dimension:
     return Dimension(f"{axis.title}, {axis.suffix}".rstrip(", "), places, ticks, said, axis.direction == "minimize")
 
 
-def parallel_spec(info: ParetoInfo, mode: theme.Mode = "light", uirevision: str = "") -> dict[str, Any]:
-    """One line a trial over upright axes, the better end of each at the top; what is on the front in colour, the rest dim."""
+def parallel_spec(
+    info: ParetoInfo, mode: theme.Mode = "light", uirevision: str = "", marked: Collection[str] = ()
+) -> dict[str, Any]:
+    """One line a trial over upright axes, the better end of each at the top; what is on the front in colour, the rest dim.
+
+    Args:
+        marked: ids of trials to draw in a colour of their own.
+    """
     ink = theme.INKS[mode]
-    drawn = sorted((p for p in info.points if info.size is None or p.size), key=_prominence)
+    drawn = _drawn(info)
     strong = theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0]
-    scale = [
-        [0, ink.grid],
-        [0.34, ink.grid],
-        [0.34, _MIDDLE],
-        [0.67, _MIDDLE],
-        [0.67, "#E69F00"],
-        [0.99, "#E69F00"],
-        [0.99, strong],
-        [1, strong],
-    ]
-    line = {"color": [_prominence(p) / 3 for p in drawn], "cmin": 0, "cmax": 1, "colorscale": scale, "showscale": False}
+    colors = [ink.grid, _MIDDLE, _TIED, strong, MARKED]
+    scale = [[(n + end) / len(colors), color] for n, color in enumerate(colors) for end in (0, 1)]
+    level = [len(colors) - 1 if p.trial in marked else _prominence(p) for p in drawn]
+    line = {"color": level, "cmin": -0.5, "cmax": len(colors) - 0.5, "colorscale": scale, "showscale": False}
     trace = {
         "type": "parcoords", "line": line, "labelangle": 0, "labelfont": {"size": 12, "color": ink.muted},
         "tickfont": {"size": 11, "color": ink.text}, "rangefont": {"size": 1, "color": "rgba(0,0,0,0)"},
@@ -150,7 +152,8 @@ def parallel_spec(info: ParetoInfo, mode: theme.Mode = "light", uirevision: str 
                                         "margin": {"l": 60, "r": 60, "t": 60, "b": 24}}}  # fmt: skip
 
 
-_MIDDLE = "#A8B3BF"
+_MIDDLE, _TIED = "#A8B3BF", "#E69F00"
+MARKED = "#D55E00"
 
 
 def _span(d: Dimension) -> list[float]:

@@ -1,0 +1,243 @@
+"""The trade-off of a study: goal and limits, the pick, the plot, one trial, the table; plot and table speak of the same trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import streamlit as st
+
+import lab
+from lab.analysis.front import comparable
+from lab.analysis.pick import Limit, Pick
+from lab.plots import formats, words
+from lab.plots.table import ordered_metrics
+from lab.types import FINISHED, Study, Trial
+from pages import _address
+from pages._asked import VIEWS, Asked, Look, Only, figure_of, methods_of, pick_of, seen, table_of, trials_of
+from pages._chart import chart
+from pages._insights import insights
+from pages._limits import goal_and_limits
+from pages._trial import detail, runtime_titles
+
+MOST_COMPARED = 4
+HOW_TO = {
+    "plot": "Click a point to read about it, with Shift to tick it as well. {third} Bars and band: 95 % intervals. Faint: beaten by another.",
+    "solid": "Turn it with the mouse; click a point to read about it. Faint: beaten by another.",
+    "parallel": "A line is a trial; better is up on every axis. Blue: the front. Amber: a tie with it. Orange: ticked. Pale: beaten, or outside the limits.",
+    "multiples": "Each plot shows one group in colour, all others in grey, and the front of all. Click a point to read about it.",
+}  # fmt: skip
+
+
+def results(study: Study, read_only: bool = False) -> None:
+    """Everything below the head of the page.
+
+    Args:
+        read_only: nothing is offered that would start or change anything.
+    """
+    trials = trials_of(study.id, study.revision)
+    if not comparable(trials, study.spec.objectives):
+        without_results(study, trials)
+        return
+    goal, weights, limits = goal_and_limits(trials, study.spec.objectives)
+    asked = Asked(study.id, study.revision, only_now(trials), limits, goal, weights)
+    found, by_id = pick_of(asked), {t.id: t for t in trials}
+    trial = by_id.get(st.query_params.get("trial") or found.trial or "")
+    left, right = st.columns([11, 9], gap="medium")
+    with left:
+        banner(study, found, by_id, limits)
+        plot(asked, trials, trial)
+    with right, st.container(border=True):
+        detail(trial, trials, found.trial)
+    table(asked, trial)
+    insights(study, trials, choose)
+
+
+def without_results(study: Study, trials: Sequence[Trial]) -> None:
+    if study.state not in FINISHED:
+        st.info("The first results appear here by themselves. You may close this page: the study goes on, and this "
+                "address shows it again.", icon=":material/hourglass_empty:")  # fmt: skip
+    elif trials:
+        st.warning("No trial finished with all its numbers. The table says what went wrong; mend it and **Run again**.")
+    chosen = next((t for t in trials if t.id == st.query_params.get("trial")), None)
+    table(Asked(study.id, study.revision), chosen)
+    if chosen:
+        with st.container(border=True):
+            detail(chosen, trials)
+
+
+def banner(study: Study, found: Pick, by_id: Mapping[str, Trial], limits: Sequence[Limit]) -> None:
+    reason = words.pick_reason(found, by_id, study.spec.objectives, limits, runtime_titles())
+    if found.trial is None:
+        st.warning(formats.markdown(reason), icon=":material/filter_alt_off:")
+        return
+    shown = formats.varying_options(t.target for t in by_id.values())
+    name = words.trial_text(by_id[found.trial], runtime_titles(), shown)
+    st.success(f"**Best pick: {formats.markdown(name)}.** {formats.markdown(reason)}", icon=":material/star:")
+
+
+# --- the plot --------------------------------------------------------------------------------------------------------
+
+
+def plot(asked: Asked, trials: Sequence[Trial], trial: Trial | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        view = _address.segments("view", "View", list(VIEWS), VIEWS, label_visibility="collapsed")
+        titles, look = look_control(trials, view)
+        filter_control(asked, trials)
+    marked = frozenset(marked_now(trials))
+    figure, height, shown, left_out = figure_of(asked, look, marked if view == "parallel" else frozenset())
+    x, y, size = (titles[id_] for id_ in (look.x, look.y, look.size))
+    ringed = sorted({*marked, *([trial.id] if trial else [])})
+    chart(figure, key=f"plot_{asked.study}_{view}", height=height, chosen=ringed, on_choose=choose, on_mark=tick,
+          zoom=zoom_now(look), on_zoom=remember_zoom,
+          alt=f"{y} against {x} of {shown} trials; the table below has the same numbers.")  # fmt: skip
+    third = f"{'Colour' if look.third == 'color' else 'Marker area'}: {size.lower()}."
+    text = HOW_TO[view].format(third=third)
+    st.caption(text + (f" {left_out} trials of another machine are not compared." if left_out else ""))
+
+
+def look_control(trials: Sequence[Trial], view: str) -> tuple[dict[str, str], Look]:
+    metrics = lab.available_metrics()
+    ids = [id_ for id_ in ordered_metrics(trials, metrics) if id_ in metrics]
+    titles = {id_: metrics[id_].title for id_ in ids}
+    with st.popover("Axes", icon=":material/straighten:"):
+        x = _address.dropdown("x", "Across", first("latency_s", ids), titles)
+        y = _address.dropdown("y", "Up", ids, titles)
+        size = _address.dropdown("size", "Third number", first("size_bytes", ids), titles)
+        third = _address.segments(
+            "third", "Third number as", ["area", "color"], {"area": "marker area", "color": "colour"}
+        )
+        texts = {"runtime": "runtime", "method": "technique"}
+        color = _address.segments("color", "Colours and small plots by", list(texts), texts)
+    return titles, Look(x, y, size, view, color, third)
+
+
+def first(preferred: str, ids: Sequence[str]) -> list[str]:
+    return sorted(ids, key=lambda id_: id_ != preferred)
+
+
+def only_now(trials: Sequence[Trial]) -> Only:
+    """The filter in the address; the popover that sets it is drawn later, beside the plot."""
+    return Only(tuple(st.query_params.get_all("on")), tuple(st.query_params.get_all("how")), st.query_params.get("find", ""))
+
+
+def filter_control(asked: Asked, trials: Sequence[Trial]) -> None:
+    titles = runtime_titles()
+    runtimes = list(dict.fromkeys(t.target.runtime for t in trials))
+    methods = list(dict.fromkeys(methods_of(asked.study, asked.revision).values()))
+    hidden = len(trials) - len(seen(asked))
+    label = f"Filter ({hidden} hidden)" if hidden else "Filter"
+    with st.popover(label, icon=":material/filter_list:", help="The float baselines always stay."):
+        _address.several("on", "Runs on", runtimes, titles)
+        _address.several("how", "Technique", methods)
+        _address.words("find", "Name contains", placeholder="such as wi4")
+
+
+def zoom_now(look: Look) -> list[float] | None:
+    """The zoom in the address, which other axes or another view end."""
+    last, st.session_state.zoom_of = st.session_state.get("zoom_of"), look
+    if last not in (None, look):
+        st.query_params.pop("zoom", None)
+    try:
+        found = [float(v) for v in st.query_params.get("zoom", "").split(",")]
+    except ValueError:
+        return None
+    return found if len(found) == 4 else None
+
+
+def remember_zoom(ranges: Sequence[float] | None) -> None:
+    if ranges:
+        st.query_params["zoom"] = ",".join(f"{v:.6g}" for v in ranges)
+    else:
+        st.query_params.pop("zoom", None)
+
+
+# --- which trials are meant ------------------------------------------------------------------------------------------
+
+
+def choose(trial_id: str) -> None:
+    """This trial and no other."""
+    st.query_params["trial"] = trial_id
+    st.query_params.pop("ticked", None)
+
+
+def tick(trial_id: str) -> None:
+    """This trial as well, or no longer."""
+    study = lab.study(st.session_state.shown_study)
+    trials = trials_of(study.id, study.revision)
+    ticked = marked_now(trials)
+    set_ticked([id_ for id_ in ticked if id_ != trial_id] if trial_id in ticked else [*ticked, trial_id], trials)
+
+
+def marked_now(trials: Sequence[Trial]) -> list[str]:
+    """Ids of the ticked trials: those in the address, or the one that was chosen."""
+    by_number = {str(t.position): t.id for t in trials}
+    given = [by_number[n] for n in st.query_params.get("ticked", "").split(",") if n in by_number]
+    chosen = st.query_params.get("trial")
+    return given or [id_ for id_ in by_number.values() if id_ == chosen]
+
+
+def set_ticked(ids: Sequence[str], trials: Sequence[Trial]) -> None:
+    """Ticks; the one that came last is the one read about."""
+    before = marked_now(trials)
+    fresh = [id_ for id_ in ids if id_ not in before]
+    chosen = st.query_params.get("trial")
+    leading = fresh[-1] if fresh else chosen if chosen in ids else next(iter(ids), None)
+    for name, value in (("trial", leading), ("ticked", _numbers(ids, trials) if len(ids) > 1 else None)):
+        if value:
+            st.query_params[name] = value
+        else:
+            st.query_params.pop(name, None)
+
+
+def _numbers(ids: Sequence[str], trials: Sequence[Trial]) -> str:
+    return ",".join(str(t.position) for t in trials if t.id in ids)
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def table(asked: Asked, trial: Trial | None) -> None:
+    trials = trials_of(asked.study, asked.revision)
+    failed, ticked = sum(t.state == "failed" for t in seen(asked)), marked_now(trials)
+    many = len(ticked) > 1
+    views = ["All", *(["On the front", "Within the limits"] if asked.goal else []), *(["Failed"] if failed else []),
+             *(["Ticked"] if many else [])]  # fmt: skip
+    texts = {"Failed": f"Failed ({failed})", "Ticked": f"Ticked ({len(ticked)})"}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        rows = _address.segments("rows", "Trials", views, texts) if views[1:] else views[0]
+        st.caption("Tick rows: the last is described above, all are ringed in the plot. Click a column's name to sort.", width="content")
+        if many:
+            side_by_side(asked.study, ticked)
+    info = table_of(asked, rows, frozenset(ticked) if rows == "Ticked" else frozenset())
+    if not info.ids:
+        st.info("No trial is in this view. Loosen a limit or the filter, or show all trials.")
+        return
+    key = f"table_{asked.study}_{rows}"
+    shown = {*ticked, *([trial.id] if trial and st.query_params.get("trial") == trial.id else [])}
+    at = [i for i, id_ in enumerate(info.ids) if id_ in shown]
+    st.session_state[key] = {"selection": {"rows": at, "columns": [], "cells": []}}
+    columns = {name: st.column_config.NumberColumn(format=f, help=info.helps[name]) for name, f in info.formats.items()}
+    columns |= {name: st.column_config.TextColumn(help=info.helps[name]) for name in ("Trial", "Front")}
+    st.dataframe(info.frame, key=key, hide_index=True, column_config=columns, selection_mode="multi-row",
+                 placeholder="–", on_select=tick_rows_of(key, info.ids, trials), alt="Trials and their numbers")  # fmt: skip
+
+
+def tick_rows_of(key: str, ids: Sequence[str], trials: Sequence[Trial]) -> Callable[[], None]:
+    def tell() -> None:
+        elsewhere = [id_ for id_ in marked_now(trials) if id_ not in ids]  # ticked, but not among these rows
+        set_ticked([*elsewhere, *(ids[row] for row in st.session_state[key]["selection"]["rows"])], trials)
+
+    return tell
+
+
+def side_by_side(study: str, ticked: Sequence[str]) -> None:
+    """To the page that sets them beside each other."""
+    st.button(f"Compare {len(ticked[:MOST_COMPARED])} side by side", icon=":material/compare:", key="side_by_side",
+              on_click=_ask_to_compare, args=(study, ticked),
+              help=f"At most {MOST_COMPARED} are compared." if len(ticked) > MOST_COMPARED else None)  # fmt: skip
+    if wanted := st.session_state.pop("compare_these", None):
+        st.switch_page("pages/compare.py", query_params=wanted)
+
+
+def _ask_to_compare(study: str, ticked: Sequence[str]) -> None:
+    st.session_state.compare_these = {"study": study, "trials": ",".join(ticked[:MOST_COMPARED])}
