@@ -54,4 +54,8 @@ def described(path: Path) -> tuple[str, str, int]:
 st.set_page_config("Compression lab", ICON, layout="wide", menu_items={"About": ABOUT})
 st.html(STYLE)
 _engine()
-st.navigation(pages(), position="top").run()
+if "link" in st.query_params:
+    shared = st.Page(PAGES / "_shared.py", title="Shared study", icon=":material/visibility:", default=True)
+    st.navigation([shared], position="hidden").run()
+else:
+    st.navigation(pages(), position="top").run()

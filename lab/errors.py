@@ -6,6 +6,7 @@ LabError
 │   ├── InvalidOption    an option's value is outside its declaration
 │   ├── InvalidFile      a model file or a data file cannot be used
 │   └── NoPath           no chain of conversions leads from the model's format to the runtime's
+├── LinkRevoked          a link to a view was taken back
 ├── MissingPackage       an optional package is not installed
 ├── DownloadFailed       a publisher's file is not on this machine and cannot be fetched
 └── JobError             a job failed; the trial keeps it as data
@@ -55,6 +56,10 @@ class UnknownId(UsageError):
         near = get_close_matches(given, ids, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else remedy
         return cls(f"There is no {kind} of that id", allowed=", ".join(ids) or "none yet", given=given, remedy=hint)
+
+
+class LinkRevoked(LabError):
+    """A link that leads nowhere any more."""
 
 
 class InvalidOption(UsageError):

@@ -8,9 +8,7 @@ from typing import Any
 import streamlit as st
 
 
-def segments(
-    name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None, **more: Any
-) -> str:
+def segments(name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None, **more: Any) -> str:
     """One of a few, side by side; the first is the default and stays out of the address."""
     start, key = _start(name, options), f"choice_{name}"
     said = st.segmented_control(label, options, default=start, required=True, key=key,
@@ -52,7 +50,9 @@ def remember(name: str, key: str, default: Any) -> None:
         st.query_params[name] = repr(value) if isinstance(value, float) else str(value)
 
 
-def several(name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None, **more: Any) -> tuple[str, ...]:
+def several(
+    name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None, **more: Any
+) -> tuple[str, ...]:
     """Any number of many; none is the default and stays out of the address."""
     key = f"choice_{name}"
     given = [o for o in st.query_params.get_all(name) if o in options]
@@ -73,7 +73,9 @@ def _remember_all(name: str, key: str) -> None:
 def words(name: str, label: str, **more: Any) -> str:
     """A text; an empty one stays out of the address."""
     key = f"choice_{name}"
-    return st.text_input(label, st.query_params.get(name, ""), key=key, max_chars=80, on_change=remember, args=(name, key, ""), **more)
+    return st.text_input(
+        label, st.query_params.get(name, ""), key=key, max_chars=80, on_change=remember, args=(name, key, ""), **more
+    )
 
 
 def scale(name: str, label: str, values: Sequence[float], default: float, **more: Any) -> float:

@@ -48,14 +48,17 @@ def goal_control(objectives: Sequence[Objective]) -> str:
     goals = sorted(objectives, key=lambda o: o == quality)
     texts = {o.metric: words.superlative(o) for o in goals}
     texts |= {KNEE: "the best compromise", WEIGHTED: "best by weights"}
-    return _address.segments("goal", "I want the model that is", [*(o.metric for o in goals), KNEE, WEIGHTED], texts, help=GOAL_HELP)
+    return _address.segments(
+        "goal", "I want the model that is", [*(o.metric for o in goals), KNEE, WEIGHTED], texts, help=GOAL_HELP
+    )
 
 
 def weights_control(objectives: Sequence[Objective]) -> Weights:
     """How much each objective counts."""
     with st.popover("Weights", icon=":material/balance:"):
         return tuple(
-            (o.metric, _address.scale(f"weight_{o.metric}", formats.capital(words.plain(o.metric)), WEIGHT_STOPS, 1.0)) for o in objectives
+            (o.metric, _address.scale(f"weight_{o.metric}", formats.capital(words.plain(o.metric)), WEIGHT_STOPS, 1.0))
+            for o in objectives
         )
 
 

@@ -17,6 +17,7 @@ from pages._asked import VIEWS, Asked, Look, Only, figure_of, methods_of, pick_o
 from pages._chart import chart
 from pages._insights import insights
 from pages._limits import goal_and_limits
+from pages._reader import only_reading
 from pages._trial import detail, runtime_titles
 
 MOST_COMPARED = 4
@@ -28,12 +29,8 @@ HOW_TO = {
 }  # fmt: skip
 
 
-def results(study: Study, read_only: bool = False) -> None:
-    """Everything below the head of the page.
-
-    Args:
-        read_only: nothing is offered that would start or change anything.
-    """
+def results(study: Study) -> None:
+    """Everything below the head of the page."""
     trials = trials_of(study.id, study.revision)
     if not comparable(trials, study.spec.objectives):
         without_results(study, trials)
@@ -117,7 +114,9 @@ def first(preferred: str, ids: Sequence[str]) -> list[str]:
 
 def only_now(trials: Sequence[Trial]) -> Only:
     """The filter in the address; the popover that sets it is drawn later, beside the plot."""
-    return Only(tuple(st.query_params.get_all("on")), tuple(st.query_params.get_all("how")), st.query_params.get("find", ""))
+    return Only(
+        tuple(st.query_params.get_all("on")), tuple(st.query_params.get_all("how")), st.query_params.get("find", "")
+    )
 
 
 def filter_control(asked: Asked, trials: Sequence[Trial]) -> None:
@@ -205,8 +204,11 @@ def table(asked: Asked, trial: Trial | None) -> None:
     texts = {"Failed": f"Failed ({failed})", "Ticked": f"Ticked ({len(ticked)})"}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         rows = _address.segments("rows", "Trials", views, texts) if views[1:] else views[0]
-        st.caption("Tick rows: the last is described above, all are ringed in the plot. Click a column's name to sort.", width="content")
-        if many:
+        st.caption(
+            "Tick rows: the last is described above, all are ringed in the plot. Click a column's name to sort.",
+            width="content",
+        )
+        if many and not only_reading():
             side_by_side(asked.study, ticked)
     info = table_of(asked, rows, frozenset(ticked) if rows == "Ticked" else frozenset())
     if not info.ids:

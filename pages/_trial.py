@@ -20,12 +20,16 @@ from lab.plots.table import leading, numbers_info, parts_info, problem_of, state
 from lab.types import Measurement, Trial
 from pages._chart import chart
 from pages._compare import compare
+from pages._notes import note, note_button
 from pages._operators import operators
+from pages._reader import only_reading
 from pages._scaling import scaling_section
 from pages._size import size
 from pages._training import training
 from pages._why import why
 
+STARTING = ("Scaling", "Layers")
+"""Sections that are there to start something."""
 FEW_LAYERS, ABOUT_AS_QUICK = 5, 0.95
 
 
@@ -53,6 +57,8 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
             st.badge("float baseline", color="blue")
         if pick and trial.id != pick:
             st.button("Show the best pick", icon=":material/star:", type="tertiary", on_click=back_to_pick)
+        note_button(trial.study, trial.id)
+    note(trial.study, trial.id)
     if trial.error:
         problem(trial)
     if trial.measurements:
@@ -71,6 +77,8 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
         "Recipe": recipe,
         "Machine": machine,
     }
+    if only_reading():
+        sections = {name: section for name, section in sections.items() if name not in STARTING}
     tabs = st.tabs(list(sections), key="detail", bind="query-params")
     for tab, section in zip(tabs, sections.values(), strict=True):
         if tab.open:
@@ -237,7 +245,7 @@ def recipe(trial: Trial, base: Trial | None) -> None:
 
 def reorder(trial: Trial) -> None:
     """One click to see whether the order of steps matters."""
-    if not lab.can_reorder(trial) or not st.button("Try it in the other order", icon=":material/swap_horiz:", key="reorder",
+    if only_reading() or not lab.can_reorder(trial) or not st.button("Try it in the other order", icon=":material/swap_horiz:", key="reorder",
                                                    help="Adds this recipe to the study with two of its steps exchanged."):  # fmt: skip
         return
     try:

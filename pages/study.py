@@ -14,18 +14,14 @@ from lab.plots import formats
 from lab.types import FINISHED, Study
 from pages import _entry
 from pages._asked import trials_of
+from pages._notes import note, note_button
 from pages._progress import progress
 from pages._results import results
+from pages._share import share
+from pages._title import LOOKS, model_title, title
 from pages._training import live
 
 TITLE, ICON, ORDER = "Results", ":material/scatter_plot:", 0
-LOOKS = {
-    "complete": ("finished", "green", ":material/check_circle:"),
-    "running": ("running", "blue", ":material/autorenew:"),
-    "queued": ("waiting", "gray", ":material/hourglass_empty:"),
-    "failed": ("failed", "red", ":material/error:"),
-    "cancelled": ("cancelled", "orange", ":material/cancel:"),
-}
 EXPORTS = {"csv": "CSV table", "parquet": "Parquet table", "json": "JSON", "lab": "Whole study (.lab)"}
 
 
@@ -97,16 +93,11 @@ def study_text(study: Study) -> str:
     return " · ".join(filter(None, [model_title(study.model), study.title, formats.moment(study.created_at), state]))
 
 
-def model_title(id_: str) -> str:
-    card = lab.models().get(id_)
-    return card.title if card else id_
-
-
 # --- header and progress ---------------------------------------------------------------------------------------------
 
 
 def header(study: Study) -> None:
-    left, middle, right = st.columns([62, 36, 28], vertical_alignment="bottom")
+    left, middle, right = st.columns([50, 32, 44], vertical_alignment="bottom")
     with left:
         title(study)
     with middle:
@@ -119,18 +110,9 @@ def header(study: Study) -> None:
                 "This example ships with the lab. Click a point to read about it, or try your own:", width="content"
             )
             st.page_link("pages/models.py", label="pick a model", icon=":material/arrow_forward:")
+    note(study.id)
     if study.error:
         st.error(formats.markdown(str(study.error.get("message", "The study failed."))), icon=":material/error:")
-
-
-def title(study: Study) -> None:
-    label, color, icon = LOOKS[study.state]
-    preset = f"{study.spec.preset} sweep" if study.spec.preset else ""
-    facts = [formats.markdown(study.title), preset, formats.moment(study.created_at)]
-    st.title(formats.markdown(model_title(study.model)), anchor=False)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(label, color=color, icon=icon)
-        st.caption(" · ".join(filter(None, facts)), width="content")
 
 
 def other_studies(study: Study) -> None:
@@ -148,6 +130,8 @@ def actions(study: Study) -> None:
     elif any(t.state in ("failed", "cancelled") for t in trials_of(study.id, study.revision)):
         st.button("Run again", icon=":material/replay:", on_click=lab.resume, args=(study.id,),
                   help="Runs only what failed or was cancelled. What is finished stays.")  # fmt: skip
+    note_button(study.id)
+    share(study)
     with st.popover("Export", icon=":material/download:"):
         st.caption("Everything that was measured, for other tools or another lab.")
         for ending, label in EXPORTS.items():

@@ -181,6 +181,16 @@ def markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", text)
 
 
+_ELSEWHERE = re.compile(r"\]\s*\((?!\s*(?:https?://|mailto:|#))|\]\s*\[|^\s*\[[^\]]+\]:", re.MULTILINE | re.IGNORECASE)
+
+
+def note(text: str) -> str:
+    """Markdown that somebody wrote, for others to see: HTML, pictures (which would ask another server) and links to anything but
+    pages and mail stay text."""
+    plain = text.replace("\\", "\\\\").replace("<", "\\<").replace("!", "\\!").replace("$", "\\$")
+    return _ELSEWHERE.sub(lambda m: m[0].replace("]", "\\]").replace("[", "\\["), plain)
+
+
 def target_text(target: Target, titles: Mapping[str, str], shown: Sequence[str] | None = None) -> str:
     """A target in words, "LiteRT, 2 threads"; `shown` names the options worth saying, None means all."""
     options = [_option_text(k, v) for k, v in target.options.items() if shown is None or k in shown]

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from lab.errors import StoreFull
 from lab.store.home import home
 
-HEAD = "0002"
+HEAD = "0003"
 MIGRATION_LOCK = 0x1AC
 MIGRATIONS = Path(__file__).parent / "migrations"
 FULL = ("disk is full", "disk i/o", "no space left")  # SQLite's two ways to say it, and PostgreSQL's

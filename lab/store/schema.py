@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -95,4 +95,21 @@ curves = Table(
     Column("technique", String(100), nullable=False),
     Column("phases", JSON, nullable=False),
     Column("updated_at", Float, nullable=False),
+)  # fmt: skip
+
+links = Table(
+    "links", metadata,
+    Column("token", String(64), primary_key=True),
+    Column("study", String(40), ForeignKey("studies.id"), nullable=False, index=True),
+    Column("view", JSON, nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("revoked_at", String(40)),
+)  # fmt: skip
+
+notes = Table(
+    "notes", metadata,
+    Column("study", String(40), ForeignKey("studies.id"), primary_key=True),
+    Column("trial", String(60), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("updated_at", String(40), nullable=False),
 )  # fmt: skip

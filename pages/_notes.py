@@ -1,0 +1,42 @@
+"""Notes on a study or a trial: read by whoever opens it, written by whoever may."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import lab
+from lab.errors import LabError
+from lab.plots import formats
+from lab.store.sharing import LONGEST_NOTE
+from pages._reader import only_reading
+
+HELP = (
+    "Markdown: # heading, **bold**, - list, [name](https://…). Shown to everybody who opens this study, also by a link."
+)
+
+
+def note(study_id: str, trial_id: str = "") -> None:
+    """What was written, where anything was."""
+    if text := lab.notes(study_id).get(trial_id):
+        with st.container(border=True):
+            st.markdown(formats.note(text))
+
+
+def note_button(study_id: str, trial_id: str = "") -> None:
+    """A field to write it."""
+    if only_reading():
+        return
+    text, key = lab.notes(study_id).get(trial_id, ""), f"note_{trial_id or study_id}"
+    with st.popover(
+        "Note", icon=":material/edit_note:", key=f"{key}_open", type="tertiary" if trial_id else "secondary"
+    ):
+        st.text_area("Note", text, key=key, height=220, max_chars=LONGEST_NOTE, help=HELP, label_visibility="collapsed",
+                     placeholder="What was found out, what was decided, why")  # fmt: skip
+        st.button("Save", key=f"{key}_save", type="primary", on_click=_save, args=(study_id, trial_id, key))
+
+
+def _save(study_id: str, trial_id: str, key: str) -> None:
+    try:
+        lab.set_note(study_id, st.session_state[key], trial_id)
+    except LabError as error:
+        st.toast(formats.markdown(str(error)), icon=":material/error:")

@@ -1,0 +1,57 @@
+"""Links: to this view, and to the sweep itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+import lab
+from lab.plots import formats
+from lab.types import Study
+
+NOT_IN_A_VIEW = ("study", "link")
+MOST_SHOWN = 5
+
+
+def share(study: Study) -> None:
+    """A popover with both kinds of links."""
+    with st.popover("Share", icon=":material/share:"):
+        st.markdown("**This view**, for whoever reaches this server")
+        st.caption(
+            "Shows this study as you see it now, and nothing else of the lab; nobody can change anything by it. You can take it back."
+        )
+        st.button("Make a link to this view", icon=":material/add_link:", key="make_link", width="stretch",
+                  on_click=_make, args=(study.id, view_now()))  # fmt: skip
+        made = lab.links(study.id)
+        for link in made[:MOST_SHOWN]:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.code(address(f"?link={link.token}"), language=None)
+                st.button("Take back", key=f"revoke_{link.token}", help=f"Made {formats.moment(link.created_at)}",
+                          on_click=lab.revoke_link, args=(link.token,))  # fmt: skip
+        if len(made) > MOST_SHOWN:
+            st.caption(f"{len(made) - MOST_SHOWN} older ones: `python -m lab links {study.id}`")
+        st.divider()
+        st.markdown("**The sweep itself**, for a colleague's own lab")
+        st.caption(
+            "The link holds all settings. It opens the New sweep page filled in, there or here; put another server's name before it."
+        )
+        st.code(address(f"sweep?spec={lab.spec_to_text(study.spec)}"), language=None, height=92, wrap_lines=True)
+
+
+def _make(study_id: str, view: Mapping[str, Sequence[str]]) -> None:
+    lab.create_link(study_id, view)
+    st.toast("Made. Copy it with the button at its right.", icon=":material/link:")
+
+
+def view_now() -> dict[str, list[str]]:
+    """What the address says of the view."""
+    return {name: st.query_params.get_all(name) for name in st.query_params if name not in NOT_IN_A_VIEW}
+
+
+def address(rest: str) -> str:
+    """An address on this server, as the viewer knows it."""
+    own = urlsplit(str(st.context.url or ""))
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"{own.scheme}://{own.netloc}/{base + '/' if base else ''}{rest}"

@@ -1,0 +1,55 @@
+"""What a link shows: one study, one view of it, nothing to change, no way to anything else."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import lab
+from lab.errors import LabError
+from lab.plots import formats
+from lab.store.sharing import Link
+from lab.types import FINISHED
+from pages._asked import trials_of
+from pages._notes import note
+from pages._progress import progress
+from pages._results import results
+from pages._title import title
+
+BOUND = ("detail",)
+"""Settings that widgets put into the address by themselves, and that only they may put there."""
+
+
+def main() -> None:
+    token = st.query_params.get("link", "")
+    try:
+        link = lab.link(token)
+    except LabError as error:
+        st.title("This link leads nowhere", anchor=False)
+        st.error(formats.markdown(str(error)), icon=":material/link_off:")
+        return
+    open_view(link)
+    study = lab.study(link.study)
+    st.session_state.shown_study = study.id
+    title(study)
+    st.caption(
+        ":material/visibility: Somebody shares this study with you. You may look at all of it: click, filter, set limits."
+    )
+    note(study.id)
+    with st.container():
+        progress(study, sum(t.state in FINISHED for t in trials_of(study.id, study.revision)))
+    results(study)
+
+
+def open_view(link: Link) -> None:
+    """The view that was shared, once: from then on it is the viewer's."""
+    if st.session_state.get("opened_link") == link.token:
+        return
+    st.session_state.opened_link = link.token
+    for name, values in link.view.items():
+        if name in BOUND:
+            st.session_state.setdefault(name, values[-1])
+        elif name not in st.query_params:
+            st.query_params[name] = list(values)
+
+
+main()

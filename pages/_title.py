@@ -1,0 +1,32 @@
+"""What a study is called, and how it stands."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import lab
+from lab.plots import formats
+from lab.types import Study
+
+LOOKS = {
+    "complete": ("finished", "green", ":material/check_circle:"),
+    "running": ("running", "blue", ":material/autorenew:"),
+    "queued": ("waiting", "gray", ":material/hourglass_empty:"),
+    "failed": ("failed", "red", ":material/error:"),
+    "cancelled": ("cancelled", "orange", ":material/cancel:"),
+}
+
+
+def title(study: Study) -> None:
+    label, color, icon = LOOKS[study.state]
+    preset = f"{study.spec.preset} sweep" if study.spec.preset else ""
+    facts = [formats.markdown(study.title), preset, formats.moment(study.created_at)]
+    st.title(formats.markdown(model_title(study.model)), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(label, color=color, icon=icon)
+        st.caption(" · ".join(filter(None, facts)), width="content")
+
+
+def model_title(id_: str) -> str:
+    card = lab.models().get(id_)
+    return card.title if card else id_
