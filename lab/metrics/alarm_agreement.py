@@ -20,9 +20,19 @@ def alarm_agreement(outputs: Array, baseline_outputs: Array, labels: Array, inpu
         labels: int (items,), 0 normal and 1 anomalous.
     """
     scores, expected = answers(outputs, inputs), answers(baseline_outputs, inputs)
-    threshold = np.quantile(expected[labels == 0], 1 - FALSE_ALARMS)
+    threshold = alarm_threshold(expected, labels)
     same, n = int(np.sum((scores > threshold) == (expected > threshold))), len(labels)
     return Measurement("alarm_agreement", same / n, "1", n, *wilson(same, n))
+
+
+def alarm_threshold(scores: Array, labels: Array) -> float:
+    """The float model's threshold: the score that FALSE_ALARMS of the normal items exceed.
+
+    Args:
+        scores: of the float model, shape (items,).
+        labels: int (items,), 0 normal and 1 anomalous.
+    """
+    return float(np.quantile(scores[labels == 0], 1 - FALSE_ALARMS))
 
 
 METRIC = Metric(

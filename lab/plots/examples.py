@@ -181,12 +181,12 @@ def _figure(info: ExamplesInfo, index: int, captions: bool) -> str:
     below = (
         f'<figcaption style="font-size:.8em;opacity:.75;text-align:center">{caption}</figcaption>' if captions else ""
     )
-    picture = f'<img src="{_picture(info, index)}" alt="{info.kind}: {caption}" title="{caption}" style="{style}">'
+    picture = f'<img src="{picture_uri(info, index)}" alt="{info.kind}: {caption}" title="{caption}" style="{style}">'
     return f'<figure style="margin:0">{picture}{below}</figure>'
 
 
-def _picture(info: ExamplesInfo, index: int) -> str:
-    """A picture as a data URI."""
+def picture_uri(info: ExamplesInfo, index: int) -> str:
+    """An item's picture as a data URI."""
     if info.kind == "waveform":
         return f"data:image/svg+xml;base64,{b64encode(waves_svg(info.waves[index]).encode()).decode()}"
     return f"data:image/png;base64,{b64encode(png(info.images[index])).decode()}"

@@ -1,0 +1,188 @@
+"""Trials and studies side by side: flipped test items, recipes, layers, and fronts across studies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab import recipe as recipes_
+from lab import registry
+from lab.analysis.across import Across, Member, Twins
+from lab.analysis.across import across as across_of
+from lab.analysis.across import twins as twins_of
+from lab.analysis.beside import Evidence, LayersBeside
+from lab.analysis.beside import layers_beside as beside
+from lab.analysis.flips import ClassChange, Flips, class_changes
+from lab.analysis.front import baseline_of
+from lab.analysis.recipe_diff import RecipeDiff
+from lab.analysis.recipe_diff import recipe_diff as diff_of
+from lab.api._models import models
+from lab.api._studies import card_of
+from lab.errors import LabError, UnknownId, UsageError
+from lab.store import records
+from lab.store.blobs import sha256_of
+from lab.store.data import data_digest
+from lab.store.layers import layers_of
+from lab.types import Layer, ModelCard, Study, Trial, digest_of
+
+if TYPE_CHECKING:
+    from lab.engine.answers import Answered
+    from lab.plots.across import Named
+    from lab.store.examples import Examples
+
+
+def answered(trial_id: str, other_id: str | None = None) -> Answered:
+    """What a trial and another one, by default its float baseline, answered on the test items that both were asked.
+
+    Raises:
+        UnknownId: there is no such trial.
+        UsageError: they were asked other items.
+        LabError: nothing is known of their answers.
+    """
+    from lab.engine.answers import answered as found
+
+    trial = records.trial(trial_id)
+    return found(trial, _other(trial, other_id))
+
+
+def _other(trial: Trial, other_id: str | None) -> Trial:
+    if other_id is not None:
+        return records.trial(other_id)
+    if (base := baseline_of(trial, records.trials(trial.study))) is None:
+        raise UsageError("There is no float baseline to compare with", given=trial.id, remedy="Name another trial")
+    return base
+
+
+def flips(trial_id: str, other_id: str | None = None) -> Flips:
+    """The test items that a trial answers otherwise than another one, by default its float baseline: which became right
+    ("fixed"), which wrong ("broken"), which wrong in another way ("changed"), with both answers and how sure each is.
+
+    Raises:
+        UnknownId: there is no such trial.
+        UsageError: they were asked other items, or their task has no answers that flip.
+        LabError: nothing is known of their answers.
+    """
+    return answered(trial_id, other_id).flips
+
+
+def per_class(trial_id: str, other_id: str | None = None) -> tuple[ClassChange, ...]:
+    """How often each class is recognised by a trial and by another one, with items won and lost; () where the truth of the
+    test items is not in this lab.
+
+    Raises:
+        UnknownId, UsageError, LabError: as `flips`.
+    """
+    found = answered(trial_id, other_id)
+    if found.labels is None or found.right_before is None or found.right_after is None:
+        return ()
+    return class_changes(found.labels, found.right_before, found.right_after)
+
+
+def items(study_id: str, rows: Sequence[int]) -> Examples | None:
+    """Items of a study's test set by row, as stored: (items, labels, texts); None where the data are not in this lab.
+
+    Raises:
+        UnknownId: there is no such study.
+    """
+    from lab.engine.answers import items_of
+
+    return items_of(card_of(study_id), rows)
+
+
+def recipe_diff(trial_ids: Sequence[str]) -> RecipeDiff:
+    """In what the recipes and targets of trials differ, and what is the same.
+
+    Raises:
+        UnknownId: there is no such trial.
+        UsageError: fewer than two were named.
+    """
+    if len(trial_ids) < 2:
+        raise UsageError("It takes two trials to compare", given=list(trial_ids))
+    return diff_of([records.trial(id_) for id_ in trial_ids], registry.techniques(), registry.runtimes())
+
+
+def layers_beside(trial_ids: Sequence[str]) -> LayersBeside:
+    """Precision, time and bytes of trials layer by layer, under the names of the source model's layers.
+
+    Raises:
+        UnknownId: there is no such trial.
+    """
+    from lab.explaining import anatomy_of, profile_of
+
+    trials = [records.trial(id_) for id_ in trial_ids]
+    source = source_layers(trials[0].study) if trials else []
+    return beside([Evidence(anatomy_of(t), profile_of(t)) for t in trials], source)
+
+
+def source_layers(study_id: str) -> list[Layer]:
+    """The layers of the model that a study compresses; [] where its file is not here or cannot be read."""
+    card, known = card_of(study_id), models().get(records.study(study_id).model)
+    source, path = _digest(card), Path(known.path) if known else None
+    recorded = known and path and path.is_file() and source in ("", sha256_of(path))
+    try:
+        return layers_of(known if known and recorded else card)
+    except LabError:
+        return []
+
+
+def _digest(card: ModelCard) -> str:
+    """Of the file that was compressed, which the store names by it; "" where a study was imported without it."""
+    return Path(card.path).name.partition(".")[0]
+
+
+def across(study_ids: Sequence[str], keep: Callable[[Trial], bool] = lambda trial: True) -> Across:
+    """Several studies at once: one joint front where their numbers may be compared, one a group where they may not.
+
+    Args:
+        keep: whether a trial may be on a front, such as one that meets limits.
+
+    Raises:
+        UnknownId: there is no such study.
+        UsageError: none was named.
+    """
+    if not study_ids:
+        raise UsageError("Name the studies to look at", remedy="List them with: python -m lab studies")
+    return across_of([member(records.study(id_)) for id_ in dict.fromkeys(study_ids)], keep)
+
+
+def member(study: Study) -> Member:
+    """A study as `lab.analysis.across` compares it."""
+    card = card_of(study.id)
+    try:
+        data = data_digest(card)
+    except UnknownId:  # of a data set that this lab does not have
+        data = card.dataset
+    return Member(study, tuple(records.trials(study.id)), card.task, data, study.spec.test_samples, _digest(card))
+
+
+def names_across(found: Across) -> Named:
+    """What studies, models, machines, data and runtimes are called where several stand beside each other."""
+    from lab.plots.across import Named, distinct_names, machine_names, member_title
+
+    cards = {m.study.id: card_of(m.study.id) for m in found.members}
+    titles = {m.study.id: member_title(m, cards[m.study.id].title) for m in found.members}
+    data, known = {m.data: cards[m.study.id].dataset for m in found.members}, registry.datasets()
+    used = {t.environment for t in found.trials if t.environment}
+    machines = machine_names({id_: records.environment(id_) for id_ in sorted(used)})
+    return Named(distinct_names(titles), {id_: card.title for id_, card in cards.items()}, machines,
+                 {d: known[name].title if name in known else name for d, name in data.items()},
+                 {id_: r.title for id_, r in registry.runtimes().items()})  # fmt: skip
+
+
+def twins(study_id: str, other_id: str) -> Twins:
+    """The trials that two studies have in common, by recipe and target, and those that only one has.
+
+    Raises:
+        UnknownId: there is no such study.
+    """
+    first, second = (records.trials(records.study(id_).id) for id_ in (study_id, other_id))
+    return twins_of(first, second, _identity)
+
+
+def _identity(trial: Trial) -> str:
+    """Techniques and options that this lab does not know are taken as they are written."""
+    try:
+        return recipes_.identity(trial.recipe, trial.target)
+    except UsageError:
+        return digest_of([trial.recipe.to_json(), trial.target.to_json()])

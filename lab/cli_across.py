@@ -1,0 +1,62 @@
+"""Several studies at once, and test items that two trials answer differently."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import lab
+from lab.analysis.across import Across
+from lab.cli_output import check_writable, table, write, writes_json
+from lab.types import Trial
+
+
+def across(studies: list[str], json_file: Path | None) -> None:
+    """Show several studies at once: one front where their numbers may be compared, one a group where they may not."""
+    from lab.plots.across import across_json, front_text
+
+    check_writable(json_file)
+    found = lab.across(studies)
+    if json_file is not None:
+        write(across_json(found), json_file)
+    if str(json_file) == "-":
+        return
+    print(front_text(found))
+    _print_fronts(found)
+
+
+def _print_fronts(found: Across) -> None:
+    from lab.plots import formats
+    from lab.plots.across import group_texts
+
+    metrics, named = lab.available_metrics(), lab.names_across(found)
+    for text, group in zip(group_texts(found, named, metrics), found.groups, strict=True):
+        head = ["trial", "study", "recipe", "runtime", *(metric for metric, _ in group.terms.objectives)]
+        on_front = [t for t in group.trials if t.id in group.front]
+        rows = [
+            [t.id, named.studies[t.study], t.name, t.target.runtime,
+             *(formats.value(t.measurements[m].value, t.measurements[m].unit) for m, _ in group.terms.objectives)]
+            for t in on_front
+        ]  # fmt: skip
+        print(
+            f"\n{text + ': ' if len(found.groups) > 1 else ''}{len(on_front)} of {len(group.trials)} trials are on the front"
+        )
+        table(head, rows)
+
+
+def across_arguments(p: argparse.ArgumentParser) -> None:
+    """Arguments of `across`."""
+    p.add_argument("studies", nargs="+", metavar="STUDY", help="ids of studies, as `studies` lists them")
+    writes_json(p)
+
+
+def print_flips(trial: Trial, other: Trial, most: int) -> None:
+    """List the test items that two trials answer differently, the widest gap first."""
+    from lab.plots.flips import flip_rows, flips_text, naming
+
+    found, card = lab.flips(trial.id, other.id), lab.card_of(trial.study)
+    names = naming(card.task, card.class_names, other.name if other.name != trial.name else other.id,
+                   trial.name if other.name != trial.name else trial.id)  # fmt: skip
+    print(f"\n{flips_text(found, names)}")
+    rows = flip_rows(found.flips[:most], found.value, names)
+    table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])

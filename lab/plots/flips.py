@@ -1,0 +1,246 @@
+"""Test items that two trials answer differently, drawn with both answers; and what changes class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from lab.analysis.flips import KINDS, ClassChange, Flip, Flips, Kind, Value
+from lab.plots import formats, theme
+from lab.plots.differences import p_text
+from lab.plots.examples import ExamplesInfo, picture_uri
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NORMAL, ALARM = ("normal", "anomalous"), ("no alarm", "alarm")
+COLUMNS = {"image": 8, "spectrogram": 4, "waveform": 4}
+"""Pictures in a row."""
+MOST_CLASSES, MOST_NUMBERS = 40, 14
+"""More classes are narrowed to those that change; up to so many the heatmap writes its numbers."""
+_VALUES: Mapping[Value, str] = {
+    "probability": "Percentages are the probabilities that each model gives its own answer.",
+    "softmax": "Percentages are how sure each model is of its own answer: the softmax of its outputs.",
+    "score": "Numbers are what each model gives its own answer: scores, not probabilities.",
+    "anomaly": "Numbers are anomaly scores; above {threshold} there is an alarm.",
+    "none": "What the wrong one answered instead is not in this lab: the answers themselves stay where they were evaluated.",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What answers and trials are called.
+
+    Attributes:
+        classes: by number; empty for numbers alone.
+        answers: by number, where answers are no classes: alarms; else as `classes`.
+        before, after: the two trials.
+    """
+
+    classes: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    before: str = "A"
+    after: str = "B"
+
+    def truth(self, number: int | None) -> str:
+        """What an item is."""
+        return _named(number, self.classes)
+
+    def answer(self, number: int | None) -> str:
+        """What a trial says of it."""
+        return _named(number, self.answers or self.classes)
+
+
+def naming(task: str, class_names: Sequence[str], before: str = "A", after: str = "B") -> Naming:
+    """The words of a task's answers."""
+    if task == "anomaly_detection":
+        return Naming(tuple(class_names) if len(class_names) == 2 else NORMAL, ALARM, before, after)
+    return Naming(tuple(class_names), (), before, after)
+
+
+def _named(number: int | None, names: Sequence[str]) -> str:
+    if number is None:
+        return "?"
+    return names[number] if 0 <= number < len(names) else str(number)
+
+
+def kind_texts(found: Flips, names: Naming) -> dict[Kind, str]:
+    """Kind -> its name with its count, of the kinds that there can be."""
+    texts: dict[Kind, str] = {
+        "broken": f"Broken by {names.after}",
+        "fixed": f"Fixed by {names.after}",
+        "changed": "Both wrong, differently",
+    }
+    return {k: f"{texts[k]} ({len(found.of(k))})" for k in KINDS if k != "changed" or found.of(k)}
+
+
+def flips_text(found: Flips, names: Naming) -> str:
+    """All items in a sentence: how many flipped, which way, and what the numbers beside answers are."""
+    fixed, broken, changed = (len(found.of(k)) for k in ("fixed", "broken", "changed"))
+    more = f", {changed} wrong in another way" if found.answers_known and (changed or found.value != "anomaly") else ""
+    return (f"Of {found.n:,} test items {names.after} breaks {broken} that {names.before} has right and fixes {fixed}{more}; both have "
+            f"{found.both_right:,} right. {value_text(found)}")  # fmt: skip
+
+
+def value_text(found: Flips) -> str:
+    """What the numbers beside answers are."""
+    return _VALUES[found.value].format(threshold="" if found.threshold is None else _score(found.threshold))
+
+
+def _score(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def said(value: float | None, kind: Value) -> str:
+    """A number beside an answer: "98 %", "0.731"; "" where there is none."""
+    if value is None:
+        return ""
+    return f"{100 * value:.0f} %" if kind in ("probability", "softmax") else _score(value)
+
+
+def flip_rows(found: Sequence[Flip], value: Value, names: Naming) -> list[dict[str, str]]:
+    """Flipped items as a table's rows of text."""
+    words: dict[Kind, str] = {
+        "fixed": f"fixed by {names.after}",
+        "broken": f"broken by {names.after}",
+        "changed": "both wrong",
+    }
+    return [
+        {"Item": str(f.item), "Truth": names.truth(f.truth), names.before: _answer(f.before, f.before_value, value, names),
+         names.after: _answer(f.after, f.after_value, value, names), "Which": words[f.kind], "Gap": f"{f.gap:.2f}" if value != "none" else formats.UNKNOWN}
+        for f in found
+    ]  # fmt: skip
+
+
+def _answer(number: int | None, value: float | None, kind: Value, names: Naming) -> str:
+    text = said(value, kind)
+    return names.answer(number) + (f" ({text})" if text else "")
+
+
+def flips_html(found: Sequence[Flip], value: Value, names: Naming, pictures: ExamplesInfo | None) -> str:
+    """Draw flipped items: the item, what it is, and what each trial says of it.
+
+    Args:
+        pictures: of the same items, in their order; None where they cannot be drawn.
+    """
+    columns = COLUMNS.get(pictures.kind, 4) if pictures else 6
+    cards = "".join(_card(f, i, value, names, pictures) for i, f in enumerate(found))
+    style = f"display:grid;grid-template-columns:repeat({columns},minmax(0,1fr));gap:14px 10px"
+    return f'<div role="list" aria-label="Test items that flipped" style="{style}">{cards}</div>'
+
+
+def _card(flip: Flip, index: int, value: Value, names: Naming, pictures: ExamplesInfo | None) -> str:
+    lines = _line("is", names.truth(flip.truth), "", None)
+    lines += _line(names.before, names.answer(flip.before), said(flip.before_value, value), flip.kind == "broken")
+    lines += _line(names.after, names.answer(flip.after), said(flip.after_value, value), flip.kind == "fixed")
+    number = f'<span style="opacity:.6">#{flip.item}</span>'
+    return f'<div role="listitem" style="font-size:.8em;line-height:1.35;min-width:0">{_shown(flip, index, pictures)}{number}{lines}</div>'
+
+
+def _shown(flip: Flip, index: int, pictures: ExamplesInfo | None) -> str:
+    if pictures is None:
+        return ""
+    if pictures.kind == "text":
+        style = "border:1px solid rgba(128,128,128,.35);border-radius:6px;padding:6px 8px;font-size:1.15em;overflow-wrap:anywhere"
+        return f'<div style="{style}">{escape(pictures.texts[index])}</div>'
+    ratio = COLUMNS["image"] / COLUMNS[pictures.kind]
+    style = f"width:100%;display:block;border-radius:4px;aspect-ratio:{ratio};image-rendering:pixelated"
+    return f'<img src="{picture_uri(pictures, index)}" alt="{pictures.kind} {flip.item}" style="{style}">'
+
+
+def _line(who: str, what: str, sure: str, right: bool | None) -> str:
+    """ "B ✗ seven 61 %"."""
+    mark = "" if right is None else "✓ " if right else "✗ "
+    tint = "inherit" if right is None else theme.OKABE_ITO[2] if right else theme.OKABE_ITO[1]
+    style = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
+    text = escape(f"{what} {sure}".strip())
+    return (f'<div style="{style}" title="{escape(who)}: {text}"><span style="opacity:.6">{escape(who)}</span> '
+            f'<span style="color:{tint}">{mark}</span>{text}</div>')  # fmt: skip
+
+
+def flips_json(found: Flips) -> dict[str, Any]:
+    """Everything as JSON values."""
+    return asdict(found)
+
+
+# --- class by class -----------------------------------------------------------------------------------------------------
+
+
+def class_rows(changes: Sequence[ClassChange], names: Naming) -> list[dict[str, Any]]:
+    """One row a class, the greatest loss first."""
+    ordered = sorted(changes, key=lambda c: (c.change, c.number))
+    return [
+        {"Class": names.truth(c.number), "Items": c.n, f"{names.before} right": formats.value(c.before / c.n, "1"),
+         f"{names.after} right": formats.value(c.after / c.n, "1"), "Won": c.won, "Lost": c.lost,
+         "Change, points": round(100 * c.change, 2), "95 % interval": f"{100 * c.low:+.1f} to {100 * c.high:+.1f}",
+         "p, corrected": p_text(c.adjusted), "Verdict": "equal" if c.won == c.lost == 0 else "differs" if c.differs else "may be chance"}
+        for c in ordered
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ConfusionInfo:
+    """A difference of two confusion matrices.
+
+    Attributes:
+        rows, columns: names of the true classes, and of the answers.
+        change: items gained, shape (rows, columns); good: the same, above 0 where that is for the better.
+        left_out: classes that do not change and are not shown.
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    change: NDArray[Any]
+    good: NDArray[Any]
+    left_out: int = 0
+
+
+def confusion_info(change: NDArray[Any], names: Naming) -> ConfusionInfo:
+    """Name the classes of `lab.analysis.flips.confusion_change`, and narrow many to those that change."""
+    import numpy as np
+
+    numbers = np.arange(len(change))
+    kept = numbers[(change != 0).any(axis=0) | (change != 0).any(axis=1)] if len(change) > MOST_CLASSES else numbers
+    kept = kept[:MOST_CLASSES]
+    shown = change[np.ix_(kept, kept)]
+    sign = np.where(np.eye(len(shown), dtype=bool), 1, -1)
+    return ConfusionInfo(tuple(names.truth(int(i)) for i in kept), tuple(names.answer(int(i)) for i in kept), shown, shown * sign,
+                         len(change) - len(kept))  # fmt: skip
+
+
+def confusion_height(info: ConfusionInfo) -> int:
+    """Pixels that the figure takes."""
+    return 150 + max(24 * len(info.rows), 110)
+
+
+def confusion_spec(info: ConfusionInfo, mode: theme.Mode = "light") -> dict[str, Any]:
+    """A heatmap: what each true class gains and loses, blue where for the better, orange where for the worse."""
+    ink = theme.INKS[mode]
+    most = max(1, int(abs(info.good).max(initial=0)))
+    good = theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0]
+    few = len(info.rows) <= MOST_NUMBERS
+    rows, columns = ([f"{escape(n)} " for n in names] for names in (info.rows, info.columns))
+    return {
+        "data": [{
+            "type": "heatmap", "z": info.good.tolist(), "x": list(range(len(columns))), "y": list(range(len(rows))),
+            "zmin": -most, "zmax": most, "colorscale": [[0, theme.OKABE_ITO[1]], [0.5, ink.ground], [1, good]], "showscale": False,
+            "xgap": 1, "ygap": 1, "hoverinfo": "text", "hovertext": _hovers(info),
+            "text": [[f"{v:+d}" if v else "" for v in row] for row in info.change.tolist()], "texttemplate": "%{text}" if few else "",
+            "textfont": {"color": ink.text},
+        }],
+        "layout": {
+            "template": theme.template(mode).to_plotly_json(), "height": confusion_height(info),
+            "xaxis": {"title": {"text": "answer"}, "tickvals": list(range(len(columns))), "ticktext": columns, "showgrid": False, "side": "top"},
+            "yaxis": {"title": {"text": "truth"}, "tickvals": list(range(len(rows))), "ticktext": rows, "showgrid": False,
+                      "range": [len(rows) - 0.5, -0.5]},
+        },
+    }  # fmt: skip
+
+
+def _hovers(info: ConfusionInfo) -> list[list[str]]:
+    return [
+        [f"<b>{escape(truth)}</b> answered as {escape(answer)}: {int(v):+d} items" for answer, v in zip(info.columns, row, strict=True)]
+        for truth, row in zip(info.rows, info.change.tolist(), strict=True)
+    ]  # fmt: skip
