@@ -9,12 +9,13 @@ from typing import Any
 
 import lab
 from lab.analysis.front import baseline_of
+from lab.cli_across import print_flips
 from lab.cli_output import check_writable, report, show_progress, table, write, writes_json
 from lab.errors import LabError, UsageError
 from lab.store import records
 
 
-def compare(trial: str, other: str | None, json_file: Path | None) -> None:
+def compare(trial: str, other: str | None, flips: int, json_file: Path | None) -> None:
     """Say how a trial differs from another one, by default its float baseline, and whether that may be chance."""
     from lab.plots.differences import difference_rows, differences_json, items_text
 
@@ -34,12 +35,16 @@ def compare(trial: str, other: str | None, json_file: Path | None) -> None:
         print(f"{this.name} ({this.id}) against {that.name} ({that.id})")
         table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
         print(items)
+        if flips:
+            print_flips(this, that, flips)
 
 
 def compare_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of `compare`."""
     p.add_argument("trial", help="id of a trial, as `show` lists it")
     p.add_argument("other", nargs="?", help="id of another one (default: its float baseline)")
+    p.add_argument("--flips", "--samples", type=int, default=0, metavar="N",
+                   help="also list the N test items that the two answer most differently")  # fmt: skip
     writes_json(p)
 
 

@@ -163,3 +163,23 @@ def _with_evidence(made: Trial, folder: Path) -> Trial:
 def _kept(value: object, file: Path) -> dict[str, object]:
     file.write_text(json.dumps(value))
     return {"path": str(file), "format": "json", "sha256": file.stem, "size_bytes": file.stat().st_size}
+
+
+def with_outputs(made: list[Trial], folder: Path, labels: np.ndarray, classes: int = 10) -> list[Trial]:
+    """The complete trials with logits that are right as often as their accuracy says, and which items they are right on.
+
+    The baseline's are common to all, so that two trials answer most items alike.
+    """
+    rng = np.random.default_rng(11)
+    common = rng.normal(0, 1, (len(labels), classes)) + 2.5 * np.eye(classes)[labels]
+    return [_with_outputs(t, common, folder, labels) if t.state == "complete" else t for t in made]
+
+
+def _with_outputs(made: Trial, common: np.ndarray, folder: Path, labels: np.ndarray) -> Trial:
+    noise = 0.0 if made.is_baseline else 0.8
+    outputs = common + np.random.default_rng(made.position).normal(0, 1, common.shape) * noise
+    file = folder / f"{made.position:064d}.npz"
+    np.savez_compressed(file, outputs=outputs.astype(np.float32))
+    kept = {"path": str(file), "format": "npz", "sha256": file.stem, "size_bytes": file.stat().st_size}
+    right = outputs.astype(np.float32).argmax(axis=1) == labels
+    return replace(made, details={**made.details, "outputs": kept, "right": pack(right, "top1_accuracy")})

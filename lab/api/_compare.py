@@ -90,6 +90,19 @@ def items(study_id: str, rows: Sequence[int]) -> Examples | None:
     return items_of(card_of(study_id), rows)
 
 
+def same_items(trial_ids: Sequence[str]) -> bool:
+    """Whether all of these trials were judged on the same test items, so that their answers may be compared one by one.
+
+    Raises:
+        UnknownId: there is no such trial.
+    """
+    from lab.engine.answers import same_data
+
+    studies = {id_: records.study(id_) for id_ in dict.fromkeys(records.trial(t).study for t in trial_ids)}
+    cards = [card_of(id_) for id_ in studies]
+    return len({s.spec.test_samples for s in studies.values()}) <= 1 and all(same_data(cards[0], c) for c in cards[1:])
+
+
 def recipe_diff(trial_ids: Sequence[str]) -> RecipeDiff:
     """In what the recipes and targets of trials differ, and what is the same.
 

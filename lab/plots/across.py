@@ -70,9 +70,9 @@ def _once(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
-    """The same names, with the beginning of the id where two are the same."""
+    """The same names, with the id where two are the same."""
     once = _once(names)
-    return {id_: once.get(id_, f"{name} ({id_[:6]})") for id_, name in names.items()}
+    return {id_: once.get(id_, f"{name} ({id_})") for id_, name in names.items()}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,182 @@
+"""What changes from one trial's answers to another's: class by class, and the test items that flipped, drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+import lab
+from lab.analysis.flips import Flip, Kind, confusion_change
+from lab.errors import LabError
+from lab.plots import formats
+from lab.plots.examples import ExamplesInfo, examples_info
+from lab.plots.flips import (
+    Naming,
+    class_rows,
+    confusion_height,
+    confusion_info,
+    confusion_spec,
+    flip_rows,
+    flips_html,
+    flips_text,
+    kind_texts,
+    value_text,
+)
+from lab.types import ModelCard, Trial
+from pages import _address
+from pages._chart import chart
+
+A_PAGE = 24
+NO_TRUTH = "The test data are not in this lab, so that it is not known which class each item belongs to."
+DOWNLOAD = " They come from the net: `python -m lab datasets --fetch {}` brings them."
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two trials, the reference first, and what they are called."""
+
+    reference: Trial
+    trial: Trial
+    card: ModelCard
+    names: Naming
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading what both answered …")
+def _answered(trial_id: str, other_id: str, revisions: tuple[int, ...]) -> Any:
+    """What both answered, or why that is not known."""
+    try:
+        return lab.answered(trial_id, other_id)
+    except LabError as error:
+        return str(error)
+
+
+def answered(pair: Pair) -> Any:
+    """See `lab.answered`; says so and gives None where it is not known."""
+    revisions = tuple(lab.study(t.study).revision for t in (pair.reference, pair.trial))
+    found = _answered(pair.trial.id, pair.reference.id, revisions)
+    if isinstance(found, str):
+        st.info(formats.markdown(found), icon=":material/visibility_off:")
+        return None
+    return found
+
+
+# --- class by class -----------------------------------------------------------------------------------------------------
+
+
+def classes(pair: Pair) -> None:
+    """Items won and lost in each class, and what they are taken for."""
+    if (found := answered(pair)) is None:
+        return
+    if found.labels is None:
+        st.info(NO_TRUTH + _how_to_get(pair.card), icon=":material/visibility_off:")
+        return
+    rows = class_rows(lab.per_class(pair.trial.id, pair.reference.id), pair.names)
+    left, right = st.columns([11, 9], gap="medium")
+    with left:
+        st.dataframe(rows, hide_index=True, height=min(40 + 35 * len(rows), 560), alt="What each class gains and loses")
+        st.caption(
+            "Won: items that only the second has right; lost: only the first. p: exact McNemar on these items, corrected for the number of classes."
+        )
+    with right:
+        matrix(pair, found)
+
+
+def matrix(pair: Pair, found: Any) -> None:
+    if found.answers_before is None or found.answers_after is None:
+        st.caption(f"What items are taken for is not known here. {value_text(found.flips)}")
+        return
+    count = 1 + int(max(found.labels.max(), found.answers_before.max(), found.answers_after.max()))
+    count = max(count, len(pair.names.classes))
+    info = confusion_info(confusion_change(found.labels, found.answers_before, found.answers_after, count), pair.names)
+    if not info.change.any():
+        st.caption("Nothing changes in what items are taken for.")
+        return
+    chart(json.dumps(confusion_spec(info)), key=f"confusion_{pair.trial.id}_{pair.reference.id}", height=confusion_height(info),
+          alt="How many items of each class are answered as which class more or less often; the table has what each class gains and loses.")  # fmt: skip
+    left_out = f" {formats.plural(info.left_out, 'class')} that hardly change are left out." if info.left_out else ""
+    st.caption(f"Items gained and lost by each answer, {pair.names.after} against {pair.names.before}. Blue: for the better. "
+               f"Orange: for the worse.{left_out.replace('classs', 'classes')}")  # fmt: skip
+
+
+def _how_to_get(card: ModelCard) -> str:
+    dataset = lab.dataset_of(card)
+    return DOWNLOAD.format(dataset.id) if dataset and dataset.sources else ""
+
+
+# --- the items ----------------------------------------------------------------------------------------------------------
+
+
+def flipped(pair: Pair) -> None:
+    """The flipped items, 24 a page, the widest gap first."""
+    if (found := answered(pair)) is None:
+        return
+    st.markdown(formats.markdown(flips_text(found.flips, pair.names)))
+    if not found.flips.flips:
+        st.success("Both answer every test item alike.", icon=":material/done_all:")
+        return
+    kind, page = chosen_part(pair, found)
+    flips = found.flips.of(kind)
+    if not flips:
+        st.write("No item is of this kind.")
+        return
+    shown = flips[(page - 1) * A_PAGE : page * A_PAGE]
+    pictures = drawn(pair, shown)
+    st.html(flips_html(shown, found.flips.value, pair.names, pictures))
+    if pictures is None:
+        st.caption(_not_drawn(pair, found.labels is not None))
+    with st.expander(f"As a table ({len(flips)})"):
+        st.dataframe(flip_rows(flips, found.flips.value, pair.names), hide_index=True, alt="Test items that flipped")
+    st.caption(_gap_text(found.flips.value))
+
+
+def chosen_part(pair: Pair, found: Any) -> tuple[Kind, int]:
+    """Which kind, and which page of it; another kind begins at its first page."""
+    texts = kind_texts(found.flips, pair.names)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind: Any = _address.segments("flip", "Items", list(texts), texts)
+        part = f"{pair.reference.id} {pair.trial.id} {kind}"
+        if st.session_state.setdefault("flips_part", part) != part:
+            st.session_state.flips_part = part
+            st.query_params.pop("sheet", None)
+        pages = max(1, -(-len(found.flips.of(kind)) // A_PAGE))
+        if pages == 1:
+            return kind, 1
+        key = f"flips_page_{part}"
+        start = min(pages, max(1, int(_address.number("sheet", 1))))
+        return kind, int(
+            st.pagination(pages, default=start, key=key, on_change=_address.remember, args=("sheet", key, 1))
+        )
+
+
+def drawn(pair: Pair, flips: Sequence[Flip]) -> ExamplesInfo | None:
+    """The items ready to be drawn; None where they are not here, or are nothing to look at."""
+    dataset = lab.dataset_of(pair.card)
+    show = dataset.show if dataset else "image"
+    if show == "none" or (found := lab.items(pair.trial.study, [f.item for f in flips])) is None:
+        return None
+    items = dataset.picture(found.items) if dataset and dataset.picture else found.items
+    try:
+        return examples_info(items, found.labels, pair.names.classes, show=show, texts=found.texts,
+                             show_shape=dataset.show_shape if dataset else ())  # fmt: skip
+    except ValueError:
+        return None  # numbers that are no picture
+
+
+def _not_drawn(pair: Pair, here: bool) -> str:
+    return (
+        "These items are numbers that cannot be drawn."
+        if here
+        else "The test data are not in this lab." + _how_to_get(pair.card)
+    )
+
+
+def _gap_text(value: str) -> str:
+    if value == "none":
+        return "In the order of the test set."
+    if value == "anomaly":
+        return "The widest gap between both scores first."
+    return "First come items of which each is surest of its own answer against the other's (gap 1), last those where both waver (gap 0)."

@@ -1,0 +1,326 @@
+"""Two to four trials side by side: recipes, numbers, classes, the test items that flipped, layers, sizes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+import lab
+from lab.analysis.deltas import corrected, deltas
+from lab.analysis.front import comparable
+from lab.analysis.pick import pick
+from lab.errors import UnknownId
+from lab.plots import formats, words
+from lab.plots.across import distinct_names
+from lab.plots.beside import (
+    bars_spec,
+    layer_rows,
+    parts_info,
+    parts_rows,
+    time_info,
+    unmatched_text,
+    weight_rows,
+    weights_info,
+)
+from lab.plots.beside import height_of as bars_height
+from lab.plots.deltas import LETTERS, column, delta_rows, forest_info, forest_spec
+from lab.plots.deltas import height_of as forest_height
+from lab.plots.differences import difference_rows, items_text
+from lab.plots.flips import naming
+from lab.plots.recipe_diff import recipe_diff_rows, same_text
+from lab.plots.table import leading
+from lab.types import Study, Trial
+from pages import _address, _entry
+from pages._asked import trials_of
+from pages._chart import chart
+from pages._flips import Pair, classes, flipped
+from pages._title import model_title
+from pages._trial import runtime_titles
+
+TITLE, ICON, ORDER = "Compare", ":material/compare:", 0.4
+MOST = 4
+COLORS = ("blue", "orange", "green", "violet")
+OTHER_DATA = "These trials were judged on other test data, or on another number of items: accuracy and answers cannot be compared, size and time can."
+OTHER_MACHINE = (
+    "They were measured on other machines or with other versions: a difference in time is not the recipe's alone."
+)
+
+
+def main() -> None:
+    st.title("Compare", anchor=False)
+    study = chosen_study()
+    if study is None:
+        st.write(
+            "Two to four trials of a study side by side: what differs in recipe, numbers, answers, layers and size."
+        )
+        st.page_link("pages/models.py", label="Pick a model to start with", icon=":material/arrow_forward:")
+        return
+    trials = chooser(study, trials_in_address(study))
+    if len(trials) < 2:
+        st.info(
+            "Choose two to four trials above. The first is the reference that the others are compared with.",
+            icon=":material/compare:",
+        )
+        return
+    headers(trials)
+    sections(trials)
+
+
+# --- which trials -------------------------------------------------------------------------------------------------------
+
+
+def chosen_study() -> Study | None:
+    """The study in the address, else the one last looked at, else the newest, else the example."""
+    wanted = st.query_params.get("study") or st.session_state.get("shown_study")
+    studies = {s.id: s for s in lab.studies()}
+    if st.query_params.get("study") and wanted not in studies:
+        st.warning("The study in this address is not in this lab.")
+    if wanted not in studies:
+        wanted = next((s.id for s in studies.values() if not s.spec.about), None) or lab.example_study()
+    return lab.study(wanted) if wanted else None
+
+
+def trials_in_address(study: Study) -> list[Trial]:
+    """Those that the address names; without any, the float baseline and the best pick."""
+    if "trials" not in st.query_params:
+        return usual(study)
+    given = list(dict.fromkeys(filter(None, st.query_params["trials"].split(","))))
+    found = [trial for id_ in given[:MOST] if (trial := known(id_))]
+    if len(found) < len(given[:MOST]):
+        st.warning("A trial in this address is not in this lab, or has not finished.")
+    return found
+
+
+def known(id_: str) -> Trial | None:
+    try:
+        study = lab.study(id_.rpartition("-")[0])
+    except UnknownId:
+        return None
+    return next((t for t in trials_of(study.id, study.revision) if t.id == id_ and t.measurements), None)
+
+
+def usual(study: Study) -> list[Trial]:
+    trials, objectives = trials_of(study.id, study.revision), study.spec.objectives
+    if not comparable(trials, objectives):
+        return []
+    best = pick(trials, objectives)
+    by_id = {t.id: t for t in trials}
+    ids = dict.fromkeys([best.baseline, best.trial, *(t.id for t in trials if t.state == "complete")])
+    return [by_id[id_] for id_ in ids if id_ in by_id][:2]
+
+
+def chooser(study: Study, chosen: Sequence[Trial]) -> list[Trial]:
+    """Which trials, in their order: the first is the reference."""
+    listed = [t for t in trials_of(study.id, study.revision) if t.measurements]
+    by_id = {t.id: t for t in [*chosen, *listed]}
+    shown = formats.varying_options(t.target for t in by_id.values())
+    left, right = st.columns([2, 5], vertical_alignment="bottom")
+    with left:
+        studies = distinct_names({s.id: study_text(s) for s in lab.studies()})
+        st.session_state.compare_study = study.id
+        st.selectbox("Trials of", list(studies), format_func=studies.get, key="compare_study", on_change=open_study)
+    with right:
+        st.session_state.compare_trials = [t.id for t in chosen]
+        texts = distinct_names({id_: said_of(t, study, shown) for id_, t in by_id.items()})
+        said = st.multiselect("Compare", list(by_id), format_func=lambda id_: texts[id_], key="compare_trials",
+                              max_selections=MOST, on_change=remember, placeholder="Choose two to four trials")  # fmt: skip
+    st.query_params["study"] = study.id
+    if said:
+        keep(said)
+    return [by_id[id_] for id_ in said]
+
+
+def said_of(trial: Trial, study: Study, shown: Sequence[str]) -> str:
+    other = "" if trial.study == study.id else f" ({study_text(lab.study(trial.study))})"
+    return words.trial_text(trial, runtime_titles(), shown) + other
+
+
+def study_text(study: Study) -> str:
+    return " · ".join(filter(None, [model_title(study.model), study.title, formats.moment(study.created_at)]))
+
+
+def open_study() -> None:
+    """Trials that are chosen stay chosen, so that those of several studies can be put together."""
+    st.query_params["study"] = st.session_state.compare_study
+
+
+def remember() -> None:
+    keep([*st.session_state.compare_trials])
+
+
+def keep(ids: Sequence[str]) -> None:
+    st.query_params["trials"] = ",".join(ids)
+
+
+def headers(trials: Sequence[Trial]) -> None:
+    """A card a trial, with its most important numbers."""
+    shown = formats.varying_options(t.target for t in trials)
+    several = len({t.study for t in trials}) > 1
+    for n, (place, trial) in enumerate(zip(st.columns(len(trials), gap="small"), trials, strict=True)):
+        with place, st.container(border=True, height="stretch", gap="small"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.badge(LETTERS[n], color=COLORS[n])
+                st.markdown(f"**{formats.markdown(trial.name)}**", width="content")
+            target = formats.target_text(trial.target, runtime_titles(), shown)
+            study = f" · {study_text(lab.study(trial.study))}" if several else ""
+            st.caption(formats.markdown(f"on {target}{study}") + (" · float baseline" if trial.is_baseline else ""))
+            st.markdown(
+                " · ".join(formats.value(m.value, m.unit) for id_ in leading() if (m := trial.measurements.get(id_)))
+            )
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                if n == 0:
+                    st.badge("reference", color="gray")
+                else:
+                    st.button("Make reference", icon=":material/swap_horiz:", key=f"reference_{n}", type="tertiary", on_click=keep,
+                              args=([trial.id, *(t.id for t in trials if t.id != trial.id)],))  # fmt: skip
+                if st.button("Open", icon=":material/arrow_forward:", key=f"open_{n}", type="tertiary"):
+                    st.switch_page("pages/study.py", query_params={"study": trial.study, "trial": trial.id})
+
+
+# --- what differs -------------------------------------------------------------------------------------------------------
+
+
+def sections(trials: Sequence[Trial]) -> None:
+    alike = lab.same_items([t.id for t in trials])
+    if not alike:
+        st.warning(OTHER_DATA, icon=":material/dataset:")
+    if len({t.environment for t in trials if t.environment}) > 1:
+        st.warning(OTHER_MACHINE, icon=":material/devices:")
+    looked_into = any(t.details.get("anatomy") for t in trials)
+    parts: dict[str, Callable[[Sequence[Trial], bool], None]] = {
+        "Recipe": recipe,
+        "Numbers": numbers,
+        **({"Classes": by_class, "Flipped items": by_item} if alike else {}),
+        **({"Layers": layers} if looked_into or any(t.details.get("profile") for t in trials) else {}),
+        **({"Size": size} if looked_into else {}),
+    }
+    tabs = st.tabs(list(parts), key="beside", bind="query-params")
+    for tab, part in zip(tabs, parts.values(), strict=True):
+        if tab.open:
+            with tab:
+                part(trials, alike)
+
+
+def columns_of(trials: Sequence[Trial]) -> list[str]:
+    return [column(n, t) for n, t in enumerate(trials)]
+
+
+def recipe(trials: Sequence[Trial], alike: bool) -> None:
+    techniques = lab.available_techniques()
+    found = lab.recipe_diff([t.id for t in trials])
+    rows = recipe_diff_rows(found, columns_of(trials), techniques, lab.available_runtimes())
+    if rows:
+        st.dataframe(rows, hide_index=True, height="content", alt="In what the recipes differ")
+    else:
+        st.write("Recipe and target are the same in every setting.")
+    folded = "Settings that are the same, or at their default, are folded away."
+    st.caption(" ".join(filter(None, [formats.markdown(same_text(found, techniques)), folded])))
+
+
+def numbers(trials: Sequence[Trial], alike: bool) -> None:
+    metrics = {id_: m for id_, m in lab.available_metrics().items() if alike or not m.tasks}
+    reference, others = trials[0], trials[1:]
+    judged = {id_: m for id_, m in metrics.items() if m.tasks or m.unit != "1"}
+    found = deltas(reference, others, judged)
+    named = [(t.id, column(n, t)) for n, t in enumerate(trials)][1:]
+    panels = [forest_info(found, metrics, named, LETTERS[0], kind) for kind in ("change", "ratio")]
+    panels = [panel for panel in panels if panel.rows]
+    for place, panel in zip(st.columns(max(len(panels), 1), gap="medium"), panels, strict=False):
+        with place:
+            chart(json.dumps(forest_spec(panel)), key=f"forest_{panel.kind}_{'_'.join(t.id for t in trials)}", height=forest_height(panel),
+                  alt="Differences from the reference with their intervals; the table below has the same numbers.")  # fmt: skip
+    st.caption(
+        "↑ more is better, ↓ less is better. Bars: 95 % intervals of items or rounds compared pair by pair. Hollow: may be chance."
+    )
+    known = corrected(reference, others, list(metrics))
+    st.dataframe(
+        delta_rows(trials, metrics, known), hide_index=True, height="content", alt="Every number beside the reference's"
+    )
+    st.caption("≈: the difference may be chance. Verdicts are corrected for how many trials are compared.")
+    tests(trials, alike)
+
+
+def tests(trials: Sequence[Trial], alike: bool) -> None:
+    """How each verdict was found."""
+    metrics = {id_: m for id_, m in lab.available_metrics().items() if alike or not m.tasks}
+    for n, trial in enumerate(trials[1:], 1):
+        with st.expander(f"{LETTERS[n]} against {LETTERS[0]}: intervals and tests"):
+            titles = {m.title for m in metrics.values()}
+            found = (row for row in difference_rows(trial, trials[0], metrics) if row["Metric"] in titles)
+            called = {"This": LETTERS[n], "Other": LETTERS[0]}
+            rows = [{called.get(name, name): text for name, text in row.items()} for row in found]
+            st.dataframe(
+                rows,
+                hide_index=True,
+                height="content",
+                alt=f"Differences of {LETTERS[n]} from {LETTERS[0]} and how they were found",
+            )
+            if alike and (text := items_text(trial, trials[0])):
+                st.caption(formats.markdown(text))
+
+
+def pair_of(trials: Sequence[Trial]) -> Pair:
+    """The reference and one of the others, which can be chosen where there are several."""
+    letters = list(LETTERS[1 : len(trials)])
+    texts = {letter: column(n, trials[n]) for n, letter in enumerate(letters, 1)}
+    chosen = _address.segments("against", "Against the reference", letters, texts) if len(letters) > 1 else letters[0]
+    trial, card = trials[LETTERS.index(chosen)], lab.card_of(trials[0].study)
+    dataset = lab.dataset_of(card)
+    return Pair(
+        trials[0],
+        trial,
+        card,
+        naming(card.task, card.class_names or (dataset.class_names if dataset else ()), LETTERS[0], chosen),
+    )
+
+
+def by_class(trials: Sequence[Trial], alike: bool) -> None:
+    classes(pair_of(trials))
+
+
+def by_item(trials: Sequence[Trial], alike: bool) -> None:
+    flipped(pair_of(trials))
+
+
+def layers(trials: Sequence[Trial], alike: bool) -> None:
+    names, found = columns_of(trials), lab.layers_beside([t.id for t in trials])
+    info = time_info(found, names)
+    if info.rows:
+        chart(json.dumps(bars_spec(info)), key=f"time_{'_'.join(t.id for t in trials)}", height=bars_height(info),
+              alt="Time of each layer in each trial; the table below has the same numbers.")  # fmt: skip
+    st.dataframe(layer_rows(found, names), hide_index=True, alt="Precision and time of each layer")
+    notes = [unmatched_text(found, names), *(f"{n} was not profiled." for n, p in zip(names, found.profiled, strict=True) if not p),
+             f"{formats.plural(info.left_out, 'short row')} left out of the plot." if info.left_out else ""]  # fmt: skip
+    st.caption(
+        "Layers are those of the source model, found in each file by their order and the number of their multiplications. Elsewhere: operators "
+        "that are in no such layer. " + formats.markdown(" ".join(filter(None, notes)))
+    )
+
+
+def size(trials: Sequence[Trial], alike: bool) -> None:
+    names, anatomies = columns_of(trials), [lab.anatomy(t) for t in trials]
+    found = lab.layers_beside([t.id for t in trials])
+    left, right = st.columns(2, gap="medium")
+    for place, what, info in (
+        (left, "parts", parts_info(anatomies, names)),
+        (right, "weights", weights_info(found, names)),
+    ):
+        if info.rows:
+            with place:
+                chart(json.dumps(bars_spec(info)), key=f"{what}_{'_'.join(t.id for t in trials)}", height=bars_height(info),
+                      alt=f"{formats.capital(info.title)}; the table below has the same numbers.")  # fmt: skip
+    with left:
+        st.dataframe(
+            parts_rows(anatomies, names), hide_index=True, height="content", alt="Bytes of each part of the files"
+        )
+    with right:
+        if rows := weight_rows(found, names):
+            st.dataframe(rows, hide_index=True, alt="What each layer's weights are stored as, and their bytes")
+    if text := unmatched_text(found, names):
+        st.caption(formats.markdown(text))
+
+
+_entry.require()
+main()
