@@ -20,7 +20,7 @@ Weights = tuple[tuple[str, float], ...]
 WEIGHT_STOPS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0)
 GOAL_HELP = (
     "A single goal: the best in it, and the next objective where that is equal; for size and time among what is at most one point less accurate "
-    "than float. The best compromise is the front's knee: farthest from the plane through its extremes (Das 1999). Weights: the "
+    "than float. Balanced is the front's knee: farthest from the plane through its extremes (Das 1999). Weighted: the "
     "lowest weighted mean, each objective laid from its best to its worst on the front, sizes and times by their logarithm."
 )
 IN_SIGHT = 3  # sliders beside the goal; the others are one click away
@@ -47,7 +47,7 @@ def goal_control(objectives: Sequence[Objective]) -> str:
     quality = quality_of(objectives)
     goals = sorted(objectives, key=lambda o: o == quality)
     texts = {o.metric: words.superlative(o) for o in goals}
-    texts |= {KNEE: "the best compromise", WEIGHTED: "best by weights"}
+    texts |= {KNEE: "balanced", WEIGHTED: "weighted"}
     return _address.segments(
         "goal", "I want the model that is", [*(o.metric for o in goals), KNEE, WEIGHTED], texts, help=GOAL_HELP
     )

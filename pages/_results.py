@@ -25,7 +25,7 @@ HOW_TO = {
     "plot": "Click a point to read about it, with Shift to tick it as well. {third} Bars and band: 95 % intervals. Faint: beaten by another.",
     "solid": "Turn it with the mouse; click a point to read about it. Faint: beaten by another.",
     "parallel": "A line is a trial; better is up on every axis. Blue: the front. Amber: a tie with it. Orange: ticked. Pale: beaten, or outside the limits.",
-    "multiples": "Each plot shows one group in colour, all others in grey, and the front of all. Click a point to read about it.",
+    "multiples": "Each plot shows one group in colour, all others in grey, and the front of all. {tint}Click a point to read about it.",
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def results(study: Study) -> None:
         without_results(study, trials)
         return
     goal, weights, limits = goal_and_limits(trials, study.spec.objectives)
-    asked = Asked(study.id, study.revision, only_now(trials), limits, goal, weights)
+    asked = Asked(study.id, study.revision, only_now(study, trials), limits, goal, weights)
     found, by_id = pick_of(asked), {t.id: t for t in trials}
     trial = by_id.get(st.query_params.get("trial") or found.trial or "")
     left, right = st.columns([11, 9], gap="medium")
@@ -88,7 +88,7 @@ def plot(asked: Asked, trials: Sequence[Trial], trial: Trial | None) -> None:
           zoom=zoom_now(look), on_zoom=remember_zoom,
           alt=f"{y} against {x} of {shown} trials; the table below has the same numbers.")  # fmt: skip
     third = f"{'Colour' if look.third == 'color' else 'Marker area'}: {size.lower()}."
-    text = HOW_TO[view].format(third=third)
+    text = HOW_TO[view].format(third=third, tint=f"{third} " if look.third == "color" else "")
     st.caption(text + (f" {left_out} trials of another machine are not compared." if left_out else ""))
 
 
@@ -112,11 +112,14 @@ def first(preferred: str, ids: Sequence[str]) -> list[str]:
     return sorted(ids, key=lambda id_: id_ != preferred)
 
 
-def only_now(trials: Sequence[Trial]) -> Only:
-    """The filter in the address; the popover that sets it is drawn later, beside the plot."""
-    return Only(
-        tuple(st.query_params.get_all("on")), tuple(st.query_params.get_all("how")), st.query_params.get("find", "")
+def only_now(study: Study, trials: Sequence[Trial]) -> Only:
+    """The filter in the address, as far as the study knows what it names; the popover that sets it is drawn later, beside the plot."""
+    runtimes = {t.target.runtime for t in trials}
+    methods = set(methods_of(study.id, study.revision).values())
+    on, how = (
+        [v for v in st.query_params.get_all(name) if v in known] for name, known in (("on", runtimes), ("how", methods))
     )
+    return Only(tuple(on), tuple(how), st.query_params.get("find", ""))
 
 
 def filter_control(asked: Asked, trials: Sequence[Trial]) -> None:
@@ -145,7 +148,7 @@ def zoom_now(look: Look) -> list[float] | None:
 
 def remember_zoom(ranges: Sequence[float] | None) -> None:
     if ranges:
-        st.query_params["zoom"] = ",".join(f"{v:.6g}" for v in ranges)
+        st.query_params["zoom"] = ",".join(f"{v:.12g}" for v in ranges)
     else:
         st.query_params.pop("zoom", None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import streamlit as st
@@ -18,8 +19,8 @@ from lab.plots.elsewhere import elsewhere_rows, elsewhere_texts
 from lab.plots.latency import HEIGHT, conditions_text, latency_figure, latency_info, quality_text
 from lab.plots.table import leading, numbers_info, parts_info, problem_of, state_words
 from lab.types import Measurement, Trial
+from pages._against import compare
 from pages._chart import chart
-from pages._compare import compare
 from pages._notes import note, note_button
 from pages._operators import operators
 from pages._reader import only_reading
@@ -275,7 +276,19 @@ def download(trial: Trial) -> None:
     st.download_button(f"Download the model ({formats.value(trial.artifact.size_bytes, 'B')})", path.read_bytes,
                        f"{trial.name}{path.suffix}", "application/octet-stream", icon=":material/download:",
                        key="model_file", on_click="ignore")  # fmt: skip
+    st.download_button("With a README of how to load it (.zip)", _packed(trial.id), f"{trial.name}.zip", "application/zip",
+                       icon=":material/folder_zip:", key="model_zip", on_click="ignore")  # fmt: skip
     st.caption(f"{trial.artifact.format}, SHA-256 `{trial.artifact.sha256[:16]}…`")
+
+
+def _packed(trial_id: str) -> Callable[[], bytes]:
+    """Written only when somebody asks for it: the file is looked into by a process of its own, which takes seconds."""
+
+    def write() -> bytes:
+        with TemporaryDirectory() as folder:
+            return lab.export_model(trial_id, Path(folder) / "model.zip").read_bytes()
+
+    return write
 
 
 def reproduce(trial: Trial) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +15,7 @@ from lab.plots import formats
 from lab.types import FINISHED, Study
 from pages import _entry
 from pages._asked import trials_of
+from pages._import import import_button, uploader
 from pages._notes import note, note_button
 from pages._progress import progress
 from pages._results import results
@@ -22,7 +24,8 @@ from pages._title import LOOKS, model_title, title
 from pages._training import live
 
 TITLE, ICON, ORDER = "Results", ":material/scatter_plot:", 0
-EXPORTS = {"csv": "CSV table", "parquet": "Parquet table", "json": "JSON", "lab": "Whole study (.lab)"}
+EXPORTS = {"html": "Report (HTML, works offline)", "ipynb": "Notebook that runs it again", "csv": "CSV table", "parquet": "Parquet table",
+           "json": "JSON", "lab": "Whole study (.lab)"}  # fmt: skip
 
 
 def main() -> None:
@@ -71,11 +74,11 @@ def not_here(id_: str) -> None:
         "lab: ask its owner to export the study as a .lab file.",
         icon=":material/link_off:",
     )
-    if known := lab.studies():
-        texts = {s.id: study_text(s) for s in known}
+    if texts := study_texts(lab.studies()):
         st.selectbox("Open one of the studies that are here", list(texts), None, texts.get, key="instead",
                      on_change=go_to, args=("instead",))  # fmt: skip
     st.page_link("pages/models.py", label="Or pick a model and start a new study", icon=":material/arrow_forward:")
+    uploader()
 
 
 def go_to(key: str) -> None:
@@ -88,6 +91,13 @@ def nothing_yet() -> None:
     st.page_link("pages/models.py", label="Pick a model to start with", icon=":material/arrow_forward:")
 
 
+def study_texts(studies: Sequence[Study]) -> dict[str, str]:
+    """Id -> what a study is called in a list; no two alike, since a list knows its entries by what they say."""
+    texts = {s.id: study_text(s) for s in studies}
+    often = Counter(texts.values())
+    return {id_: text if often[text] == 1 else f"{text} · {id_}" for id_, text in texts.items()}
+
+
 def study_text(study: Study) -> str:
     state = "" if study.state == "complete" else LOOKS[study.state][0]
     return " · ".join(filter(None, [model_title(study.model), study.title, formats.moment(study.created_at), state]))
@@ -97,11 +107,12 @@ def study_text(study: Study) -> str:
 
 
 def header(study: Study) -> None:
-    left, middle, right = st.columns([50, 32, 44], vertical_alignment="bottom")
+    left, middle, right = st.columns([46, 28, 54], vertical_alignment="bottom")
     with left:
         title(study)
-    with middle:
+    with middle, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         other_studies(study)
+        import_button()
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         actions(study)
     if study.id == lab.example_study():
@@ -116,7 +127,7 @@ def header(study: Study) -> None:
 
 
 def other_studies(study: Study) -> None:
-    texts = {s.id: study_text(s) for s in lab.studies()}
+    texts = study_texts(lab.studies())
     st.session_state.open_study = study.id
     st.selectbox("Open another study", list(texts), format_func=texts.get, key="open_study",
                  label_visibility="collapsed", on_change=go_to, args=("open_study",))  # fmt: skip

@@ -150,7 +150,11 @@ def tint(info: ParetoInfo, points: Sequence[Point]) -> dict[str, Any]:
     values = [p.size.value for p in info.points if p.size]
     place = (lambda v: math.log10(v / info.size.divisor)) if info.size.ratio else (lambda v: v / info.size.divisor)  # type: ignore[union-attr]
     low, high = place(min(values)), place(max(values))
-    scale = {"colorscale": "Cividis", "cmin": low, "cmax": high if high > low else low + 1}
+    scale = {
+        "colorscale": [[0, theme.OKABE_ITO[0]], [1, theme.OKABE_ITO[4]]],
+        "cmin": low,
+        "cmax": high if high > low else low + 1,
+    }
     if points:
         return {**scale, "color": [place(p.size.value) if p.size else None for p in points]}
     ticks = [low + (high - low) * i / 4 for i in range(5)]

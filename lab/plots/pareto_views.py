@@ -67,7 +67,7 @@ def _solid_legend(group: str, style: theme.Style) -> dict[str, Any]:
 def _solid_axis(axis: Axis, ink: theme.Ink) -> dict[str, Any]:
     unit = f", {axis.suffix}" if axis.suffix else ""
     title = {"text": f"{axis.title}{unit}", "font": {"size": 12, "color": ink.muted}}
-    kind = {"type": "log", "tickformat": ".3~r", "nticks": 6} if axis.ratio else {"type": "linear"}
+    kind = {"type": "log", "tickformat": ".3~r", "nticks": 4} if axis.ratio else {"type": "linear"}
     return {"title": title, **kind, "gridcolor": ink.grid, "backgroundcolor": "rgba(0,0,0,0)", "color": ink.text}
 
 
@@ -171,7 +171,7 @@ def multiples_spec(info: ParetoInfo, mode: theme.Mode = "light", uirevision: str
     """A small plot for each group on the same axes: its own trials in colour, all others grey, the front of all in each."""
     whole = pareto_spec(info, mode, uirevision)
     groups = sorted({p.group for p in info.points})
-    columns = min(ABREAST, max(1, len(groups)))
+    columns = 2 if len(groups) == 4 else min(ABREAST, max(1, len(groups)))
     rows = math.ceil(len(groups) / columns) or 1
     ink, line = theme.INKS[mode], next(t for t in whole["data"] if t["mode"] == "lines" and "fill" not in t)
     styles, traces, layout = styles_of(info, mode), [], _bare(whole["layout"])
@@ -181,12 +181,25 @@ def multiples_spec(info: ParetoInfo, mode: theme.Mode = "light", uirevision: str
         traces += [{**line, **at}, *_panel(info, group, styles[group], ink, at)]
         layout |= _axes(whole["layout"], number, place, columns, rows, len(groups))
         layout["annotations"].append(_heading(group, number, columns, rows, ink))
+    if info.tinted:
+        traces.append({"type": "scatter", "mode": "markers", "x": [None], "y": [None], "showlegend": False,
+                       "marker": {"color": [None], **tint(info, ())}})  # fmt: skip
+    layout["annotations"] += _titles(info, ink)
     return {"data": traces, "layout": {**layout, "height": max(HEIGHT, PANEL_HEIGHT * rows), "showlegend": False}}
+
+
+def _titles(info: ParetoInfo, ink: theme.Ink) -> list[dict[str, Any]]:
+    """The axes' names once, for all plots."""
+    words = {"font": {"size": 13, "color": ink.muted}, "showarrow": False, "xref": "paper", "yref": "paper"}
+    return [
+        {**words, "text": info.x.label, "x": 0.5, "y": 0, "yshift": -34, "yanchor": "top"},
+        {**words, "text": info.y.label, "x": 0, "y": 0.5, "xshift": -46, "xanchor": "right", "textangle": -90},
+    ]
 
 
 def _bare(layout: Mapping[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in layout.items() if k not in ("xaxis", "yaxis", "annotations", "shapes")}
-    return {**kept, "annotations": [], "margin": {"l": 8, "r": 12, "t": 28, "b": 8}}
+    return {**kept, "annotations": [], "margin": {"l": 72, "r": 12, "t": 28, "b": 62}}
 
 
 def _panel(
@@ -216,26 +229,22 @@ def _axes(layout: Mapping[str, Any], number: int, place: str, columns: int, rows
     width, height = (1 - GAP * (columns - 1)) / columns, (1 - 2.2 * GAP * (rows - 1)) / rows
     left, top = column * (width + GAP), 1 - row * (height + 2.2 * GAP)
     lowest = number + columns >= count
-    title = {"text": layout["xaxis"]["title"]["text"] if lowest else ""}
-    match = {"matches": "x"} if place else {}
     x = {
         **layout["xaxis"],
-        "title": title,
+        "title": {"text": ""},
         "domain": [left, left + width],
         "anchor": f"y{place}",
         "showticklabels": lowest,
-        **match,
     }
-    match = {"matches": "y"} if place else {}
-    said = {"text": layout["yaxis"]["title"]["text"] if column == 0 else ""}
     y = {
         **layout["yaxis"],
-        "title": said,
+        "title": {"text": ""},
         "domain": [top - height, top],
         "anchor": f"x{place}",
         "showticklabels": column == 0,
-        **match,
     }
+    if place:
+        x, y = {**x, "matches": "x"}, {**y, "matches": "y"}
     return {f"xaxis{place}": x, f"yaxis{place}": y}
 
 

@@ -40,5 +40,7 @@ def spec_from_text(text: str) -> StudySpec:
         if not isinstance(value, dict) or not isinstance(value.get("model"), str):
             raise ValueError("not a spec")
     except (ValueError, zlib.error, RecursionError) as error:
-        raise InvalidFile("This link does not hold a whole sweep", given=text[:40], remedy=f"Copy it again, to its very end ({error})") from error
+        raise InvalidFile(
+            "This link does not hold a whole sweep", given=text[:40], remedy=f"Copy it again, to its very end ({error})"
+        ) from error
     return spec_from_json(value)

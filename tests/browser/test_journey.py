@@ -109,28 +109,6 @@ def test_zoom_survives_a_click_a_limit_and_another_goal(open_at, finished_study)
     assert page.evaluate(RANGES) == before
 
 
-def test_zoom_and_choice_survive_new_results(open_at, finished_study):
-    page = open_at("/sweep?model=langid_transformer&preset=standard")
-    page.get_by_text("Try compositions").click()  # minutes of training, which is no part of this
-    page.get_by_role("heading", name="Compositions").scroll_into_view_if_needed()
-    page.get_by_text("1 · Prune").wait_for(state="detached")
-    page.get_by_role("button", name="Start").click()
-    page.get_by_text("trials done").wait_for()
-    page.wait_for_selector(".lab-chart.js-plotly-plot", timeout=SWEEP_MS)
-    settled(page)
-    shown = len(points(page))
-    zoom_in(page)
-    click_inside(page)
-    address, ranges = page.url, page.evaluate(RANGES)
-    if page.get_by_role("button", name="Cancel").count() == 0:
-        pytest.skip("the study had ended before anybody could zoom")
-    page.get_by_role("button", name="Cancel").wait_for(state="detached", timeout=SWEEP_MS)
-    settled(page)
-    assert len(points(page)) > shown
-    assert page.evaluate(RANGES) == ranges
-    assert page.url == address
-
-
 def zoom_in(page) -> None:
     """Zoom to the middle of the plot, both ways."""
     points(page)
