@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -15,7 +16,9 @@ from lab.recipe import star
 from lab.types import Chain, Recipe, StudySpec, Target
 from pages import _entry
 from pages._compositions import compositions
+from pages._given import Given, given_chains, spec_in_address
 from pages._options import Values, family, option_values
+from pages._search import search_form
 
 TITLE, ICON, ORDER = "New sweep", ":material/tune:", 2
 ABREAST = 3
@@ -38,15 +41,27 @@ def main() -> None:
     if not cards:
         st.info("There is no model to sweep yet. Add one: `python -m lab add MODEL_FILE --data DATA.npz`")
         return
+    from_link = spec_in_address()
     form, summary = st.columns([7, 3], gap="large")
     with form:
-        model, preset = model_and_preset(list(cards))
-        targets, further = where_it_runs(model, preset)
+        given = given_model(from_link) if from_link else Given(*model_and_preset(list(cards)))
+        targets, further = where_it_runs(given)
         runtimes = list(dict.fromkeys(t.runtime for t in targets))
-        space = what_to_try(model, preset, runtimes)
-        chains = compositions(model, preset, runtimes) if runtimes else ()
+        space = what_to_try(given, runtimes)
+        chains = chains_of(given, runtimes) if runtimes else ()
     with summary, st.container(border=True, key="sweep_summary"):
-        start_box(model, preset, targets, space, further, chains)
+        start_box(given, targets, space, further, chains)
+
+
+def given_model(spec: StudySpec) -> Given:
+    st.markdown(f"Model: **{formats.markdown(lab.model(spec.model).title)}**")
+    return Given(spec.model, spec.preset or "standard", spec)
+
+
+def chains_of(given: Given, runtimes: Sequence[str]) -> tuple[Chain, ...]:
+    if given.spec:
+        return given_chains(given.spec.chains, f"{given.prefix}.chain")
+    return compositions(given.model, given.preset, runtimes)
 
 
 def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
@@ -69,16 +84,16 @@ def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
 # --- where it runs --------------------------------------------------------------------------------------------------
 
 
-def where_it_runs(model: str, preset: str) -> tuple[list[Target], list[Target]]:
+def where_it_runs(given: Given) -> tuple[list[Target], list[Target]]:
     """Targets of every variant, and further ones, where each technique runs as it comes."""
     st.subheader("Where it must run", anchor=False)
-    reachable = {t.runtime for t in lab.make_spec(model, "full").targets}
+    reachable = {t.runtime for t in lab.make_spec(given.model, "full").targets}
     targets, further = list[Target](), list[Target]()
     runtimes = list(lab.available_runtimes().values())
     for row in batched(runtimes, ABREAST):
         for column, runtime in zip(st.columns(ABREAST, gap="medium"), row, strict=False):
             with column, st.container(border=True, height="stretch"):
-                usual, others = targets_of(runtime, model, preset, runtime.id in reachable)
+                usual, others = targets_of(runtime, given, runtime.id in reachable)
                 targets, further = [*targets, *usual], [*further, *others]
     if not targets:
         st.warning("Choose at least one place where the model must run.")
@@ -91,9 +106,9 @@ def batched(runtimes: Sequence[Runtime], size: int) -> Iterator[Sequence[Runtime
         yield runtimes[start : start + size]
 
 
-def targets_of(runtime: Runtime, model: str, preset: str, reachable: bool) -> tuple[Sequence[Target], Sequence[Target]]:
-    usable, prefix = reachable and runtime.missing is None, f"{model}.{preset}"
-    start = usable and preset in runtime.presets
+def targets_of(runtime: Runtime, given: Given, reachable: bool) -> tuple[Sequence[Target], Sequence[Target]]:
+    usable, prefix = reachable and runtime.missing is None, given.prefix
+    start = usable and (bool(given.targets(runtime.id)) if given.spec else given.preset in runtime.presets)
     chosen = st.checkbox(f"**{runtime.title}**", start, key=f"{prefix}.{runtime.id}", disabled=not usable)
     st.caption(formats.markdown(runtime.help))
     if runtime.missing:
@@ -106,15 +121,15 @@ def targets_of(runtime: Runtime, model: str, preset: str, reachable: bool) -> tu
     if not runtime.options:
         return [Target(runtime.id)], ()
     with st.expander("Options"):
-        space = option_values(runtime.options, f"{prefix}.{runtime.id}", preset, {})
-        return several(runtime, space, f"{prefix}.{runtime.id}.every")
+        space = option_values(runtime.options, f"{prefix}.{runtime.id}", given.preset, given.values(runtime.id))
+        return several(runtime, space, f"{prefix}.{runtime.id}.every", len(given.targets(runtime.id)) > 1)
 
 
-def several(runtime: Runtime, space: Values, key: str) -> tuple[Sequence[Target], Sequence[Target]]:
+def several(runtime: Runtime, space: Values, key: str, begin: bool) -> tuple[Sequence[Target], Sequence[Target]]:
     """The first value of each option for every variant, each other one for the techniques as they come; or all for all."""
     one, *others = [Target(runtime.id, params) for params in star(runtime.options, space)]
     every = [Target(runtime.id, params) for params in grid(runtime.options, space)]
-    if others and st.checkbox(f"Every variant on all {len(every)} combinations", key=key, help=EVERY_HELP):
+    if others and st.checkbox(f"Every variant on all {len(every)} combinations", begin, key=key, help=EVERY_HELP):
         return every, ()
     return [one], others
 
@@ -131,11 +146,11 @@ def providers(runtime: Runtime, key: str) -> None:
 # --- what to try ----------------------------------------------------------------------------------------------------
 
 
-def what_to_try(model: str, preset: str, runtime_ids: Sequence[str]) -> Space:
+def what_to_try(given: Given, runtime_ids: Sequence[str]) -> Space:
     st.subheader("What to try", anchor=False)
     if not runtime_ids:
         return {}
-    techniques, defaults = lab.applicable_techniques(model, runtime_ids), lab.preset_space(model, preset, runtime_ids)
+    techniques, defaults = lab.applicable_techniques(given.model, runtime_ids), given.space(runtime_ids)
     families = list(dict.fromkeys(heading(t) for t in sorted(techniques, key=lambda t: t.role != "quantize")))
     space: Space = {}
     for name in families:
@@ -144,7 +159,7 @@ def what_to_try(model: str, preset: str, runtime_ids: Sequence[str]) -> Space:
         columns = st.columns(2, gap="medium")
         for number, technique in enumerate(mine):
             with columns[number % len(columns)]:
-                values = technique_form(technique, f"{model}.{preset}", preset, defaults.get(technique.id))
+                values = technique_form(technique, given.prefix, given.preset, defaults.get(technique.id))
                 space |= {technique.id: values} if values is not None else {}
     not_offered([t for t in lab.available_techniques().values() if not t.conversion and t not in techniques])
     return space
@@ -191,11 +206,11 @@ def not_offered(techniques: Sequence[Technique]) -> None:
 
 
 def start_box(
-    model: str, preset: str, targets: Sequence[Target], space: Space, further: Sequence[Target], chains: Sequence[Chain]
+    given: Given, targets: Sequence[Target], space: Space, further: Sequence[Target], chains: Sequence[Chain]
 ) -> None:
     st.markdown("##### What this comes to")
     title = st.text_input("Name (optional)", key="sweep_title", placeholder="What you want to find out", max_chars=80)
-    spec = spec_of(model, preset, targets, space, one_by_one(model, preset, targets, space), further, chains)
+    spec = spec_of(given, targets, space, one_by_one(given, targets, space), further, chains)
     if spec is not None and st.button("Start", type="primary", icon=":material/play_arrow:", width="stretch"):
         try:
             study = lab.start(spec, title.strip())
@@ -206,19 +221,18 @@ def start_box(
     st.caption("The float model is always measured too, as the baseline. You can close the page while it runs.")
 
 
-def one_by_one(model: str, preset: str, targets: Sequence[Target], space: Space) -> list[Recipe]:
-    """What the preset tries beside the grid, of the techniques that are chosen."""
-    offered = lab.preset_recipes(model, preset, list(dict.fromkeys(t.runtime for t in targets)))
-    mine = [recipe for recipe in offered if recipe.steps[0].technique in space]
+def one_by_one(given: Given, targets: Sequence[Target], space: Space) -> list[Recipe]:
+    """What the preset tries beside the grid, of the techniques that are chosen; or all further recipes of the link."""
+    offered = given.recipes(list(dict.fromkeys(t.runtime for t in targets)))
+    mine = [recipe for recipe in offered if given.spec or recipe.steps[0].technique in space]
     if not mine:
         return []
     text = f"Also {formats.plural(len(mine), 'setting')}, one at a time"
-    return mine if st.checkbox(text, True, key=f"{model}.{preset}.one_by_one", help=ONE_BY_ONE) else []
+    return mine if st.checkbox(text, True, key=f"{given.prefix}.one_by_one", help=ONE_BY_ONE) else []
 
 
 def spec_of(
-    model: str,
-    preset: str,
+    given: Given,
     targets: Sequence[Target],
     space: Space,
     recipes: Sequence[Recipe],
@@ -230,8 +244,11 @@ def spec_of(
         st.write("Nothing yet: choose where the model must run.")
         return None
     try:
-        more = {"further_targets": [target.to_json() for target in further]}
-        spec = lab.make_spec(model, preset, space=space, targets=targets, recipes=recipes, chains=chains, **more)
+        more = {"further_targets": [target.to_json() for target in further], **given.protocol}
+        grid = lab.make_spec(
+            given.model, given.preset, space=space, targets=targets, recipes=recipes, chains=chains, **more
+        )
+        spec = replace(grid, search=search_form(grid))
         cost = lab.estimate(spec)
     except LabError as error:
         st.error(formats.markdown(str(error)))

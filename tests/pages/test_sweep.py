@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import lab
 from lab.errors import UsageError
 from lab.plugs import Provider
-from lab.recipe import complete_target
+from lab.recipe import complete_target, identity, plan
 from lab.types import Target
 from tests.pages.conftest import in_address
 
@@ -126,3 +128,47 @@ def test_execution_providers_are_listed_with_their_reasons_when_asked_for(open_p
     app.toggle(key="digits_lenet.quick.ort.providers").set_value(True).run()
     assert not app.exception
     assert list(app.dataframe[before].value["Why"]) == ["in every build", "needs onnxruntime-gpu"]
+
+
+CHAINED = ({"keras_channel_pruning": {"ratio": (0.3,)}}, {"": {}, "keras_fine_tune": {"train_steps": (7,)}})
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        lambda: lab.make_spec("digits_lenet", "quick", rounds=7),
+        lambda: lab.make_spec("signs_resnet8", "standard"),
+        lambda: lab.make_spec(
+            "digits_lenet", space={"onnx_fp16": {}}, targets=["ort:threads=2", "ort:threads=1"], chains=[CHAINED]
+        ),
+    ],
+)
+def test_a_sweep_in_a_link_fills_the_form_in(open_page, started, spec):
+    wanted = spec()
+    app = open_page("sweep", spec=lab.spec_to_text(wanted))
+    assert not app.exception
+    assert app.info[0].value.startswith("Filled in from a link")
+    next(b for b in app.button if b.label == "Start").click().run()
+    ((got, _title),) = started
+    card = lab.model(wanted.model)
+    identities = lambda s: sorted(identity(t.recipe, t.target) for t in plan(s, card).trials)  # noqa: E731
+    assert identities(got) == identities(wanted)
+    assert (got.rounds, got.objectives) == (wanted.rounds, wanted.objectives)
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense", "eNpdyjsOgCAQhOG7TE1jy1WMMUQ2uJG", "!!!", "eJyrVkrOSC3KTVWyUvJIzcnJVyjPL8pJUQQAM4oFZQ"]
+)
+def test_a_link_that_is_cut_off_is_explained_and_the_form_is_there(open_page, text):
+    app = open_page("sweep", spec=text)
+    assert not app.exception
+    assert "does not hold a whole sweep" in app.error[0].value
+    assert trials_shown(app) > 4
+
+
+def test_a_sweep_of_a_model_that_is_not_here_says_how_to_get_it(open_page):
+    spec = replace(lab.make_spec("digits_lenet"), model="<b>theirs</b>")
+    app = open_page("sweep", spec=lab.spec_to_text(spec))
+    assert not app.exception
+    assert r"\<b\>theirs\</b\>" in app.error[0].value
+    assert "python -m lab add" in app.error[0].value

@@ -1,0 +1,104 @@
+"""A sweep that came in a link: the form begins with it instead of with a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+import lab
+from lab.chains import recipes_of
+from lab.errors import LabError
+from lab.plots import formats
+from lab.types import Chain, Recipe, StudySpec, Target
+from pages._options import Values
+
+PROTOCOL = (
+    "seed",
+    "rounds",
+    "runs",
+    "turn_s",
+    "test_samples",
+    "precision",
+    "budget_s",
+    "objectives",
+    "metrics",
+    "about",
+)
+"""What a spec says that the form does not ask for."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the form begins with; without a spec, what the preset means."""
+
+    model: str
+    preset: str
+    spec: StudySpec | None = None
+
+    @property
+    def prefix(self) -> str:
+        """Of the form's fields: those of another model, preset or link are others."""
+        return f"{self.model}.{self.preset}" + (f".{hash(str(self.spec.to_json())):x}" if self.spec else "")
+
+    def targets(self, runtime_id: str) -> Sequence[Target]:
+        """Of a runtime, where every variant runs; only of a link."""
+        return [t for t in self.spec.targets if t.runtime == runtime_id] if self.spec else []
+
+    def values(self, runtime_id: str) -> Values:
+        """Option -> values of a runtime that occur; empty for the preset's."""
+        everything = [*self.targets(runtime_id), *(self.spec.further_targets if self.spec else ())]
+        found: dict[str, tuple[Any, ...]] = {}
+        for target in (t for t in everything if t.runtime == runtime_id):
+            for option, value in target.options.items():
+                found[option] = tuple(dict.fromkeys((*found.get(option, ()), value)))
+        return found
+
+    def space(self, runtime_ids: Sequence[str]) -> Mapping[str, Values]:
+        return self.spec.space if self.spec else lab.preset_space(self.model, self.preset, runtime_ids)
+
+    def recipes(self, runtime_ids: Sequence[str]) -> Sequence[Recipe]:
+        return self.spec.recipes if self.spec else lab.preset_recipes(self.model, self.preset, runtime_ids)
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        whole = self.spec.to_json() if self.spec else {}
+        return {name: whole[name] for name in PROTOCOL if name in whole}
+
+
+def spec_in_address() -> StudySpec | None:
+    """The sweep in the link, told about; None where there is none, or where it cannot be run here."""
+    text = st.query_params.get("spec")
+    if not text:
+        return None
+    try:
+        spec = lab.spec_from_text(text)
+    except LabError as error:
+        st.error(formats.markdown(str(error)), icon=":material/link_off:")
+        return None
+    if spec.model not in lab.models():
+        st.error(f"The sweep in this link is of the model {formats.markdown(spec.model)}, which is not in this lab. Ask for the model's file and its data, "
+                 "and add them: `python -m lab add MODEL_FILE --data DATA.npz`.", icon=":material/link_off:")  # fmt: skip
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.info("Filled in from a link. Change what you like, then start it here.", icon=":material/link:")
+        st.button(
+            "Begin anew", icon=":material/restart_alt:", type="tertiary", on_click=lambda: st.query_params.pop("spec")
+        )
+    return spec
+
+
+def given_chains(chains: Sequence[Chain], key: str) -> tuple[Chain, ...]:
+    """The link's compositions, to be taken or left."""
+    if not chains:
+        return ()
+    st.subheader("Compositions", anchor=False)
+    count = sum(len(recipes_of(chain)) for chain in chains)
+    taken = st.toggle(f"Try the {formats.plural(count, 'composition')} of the link", True, key=key)
+    with st.expander("What they are"):
+        st.json(
+            [[{t: {o: list(v) for o, v in space.items()} for t, space in stage.items()} for stage in c] for c in chains]
+        )
+    return tuple(chains) if taken else ()
