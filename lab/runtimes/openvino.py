@@ -13,7 +13,7 @@ from lab.evidence import Profile
 from lab.formats.batching import BATCH, REMEDY, batch_size
 from lab.formats.feeding import batches
 from lab.formats.openvino_files import mapped, openvino, read_model, reason
-from lab.formats.openvino_graph import chains_integers
+from lab.formats.openvino_graph import workaround
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Provider, Runtime, TensorInfo
@@ -49,7 +49,7 @@ class OpenVinoSession:
         shape = _shape(feed.shape, batch)
         self.input = TensorInfo((batch, *feed.shape[1:]), feed.dtype) if batch > 1 else feed
         self.output = _info(model.output(0))
-        config = {**_config(options), **_workaround(graph, model), **({"PERF_COUNT": True} if counting else {})}
+        config = {**_config(options), **workaround(graph, model), **({"PERF_COUNT": True} if counting else {})}
         try:
             compiled = _compiled(model, shape, config)
         except RuntimeError as error:  # some quantized graphs compile for free axes only
@@ -131,12 +131,6 @@ def _compiled(model: Any, shape: list[int], config: Mapping[str, Any]) -> Any:
     if partial.is_dynamic or list(partial.to_shape()) != shape:
         model.reshape(shape)
     return _core().compile_model(model, "CPU", dict(config))
-
-
-def _workaround(graph: str, model: Any) -> dict[str, str]:
-    """Version 2026.4 fuses dense layers that follow each other (TokenizeMLPSeqSnippets, openvino pull request 30007); quantized,
-    with one thread a stream, they then answer with noise."""
-    return {"SNIPPETS_MODE": "DISABLE"} if 'type="FakeQuantize"' in graph and chains_integers(model) else {}
 
 
 def _config(options: Mapping[str, Any]) -> dict[str, Any]:

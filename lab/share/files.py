@@ -1,52 +1,44 @@
-"""Studies as files: CSV, Parquet and JSON for other tools, and `.lab`, a ZIP with spec, results, environment and files, for other labs."""
+"""Studies as files: tables, JSON, reports and notebooks for other tools and people, and `.lab`, a ZIP with spec, results, environment
+and files, for other labs."""
 
 from __future__ import annotations
 
 import json
 import zipfile
-import zlib
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import IntegrityError
-
-from lab.errors import InvalidFile, UnknownId, UsageError
-from lab.recipe import spec_from_json
+from lab.errors import UsageError
+from lab.share.importing import CARRIED, FORMAT_VERSION
+from lab.share.notebook import write_notebook
+from lab.share.report import write_report
 from lab.share.result import result_json
 from lab.store import records
-from lab.store.blobs import keep, sha256_of
-from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, State, Study, Target, Trial
+from lab.types import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CARRIED = ("samples", "anatomy", "profile")
-"""Names of the files among a trial's details that travel with it."""
 EXAMPLE = Path(__file__).with_name("example.lab")
-FORMAT_VERSION = 1
-LARGEST_ENTRY_BYTES = 512 * 2**20
-DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    NotImplementedError,
-    IntegrityError,
-)
-"""What reading a damaged or made-up file may raise."""
 
 
-def export(study_id: str, to: Path) -> Path:
+def export(study_id: str, to: Path, *, artifacts: bool = True, notes: Mapping[str, str] | None = None) -> Path:
     """Write a study in the form that the file's ending names.
+
+    Args:
+        artifacts: whether a .lab file holds the model files.
+        notes: what people wrote about the study ("") and its trials (by id), for a report.
 
     Raises:
         UsageError: an unknown ending.
+        UnknownId: there is no such study.
     """
-    writers = {".csv": _write_csv, ".parquet": _write_parquet, ".json": _write_json, ".lab": _write_lab}
+    writers: dict[str, Callable[[str, Path], None]] = {
+        ".csv": _write_csv, ".parquet": _write_parquet, ".json": _write_json, ".lab": partial(_write_lab, artifacts=artifacts),
+        ".html": partial(write_report, notes=notes), ".ipynb": write_notebook,
+    }  # fmt: skip
     if to.suffix not in writers:
         raise UsageError("No export of that ending", allowed=", ".join(writers), given=to.name)
     records.study(study_id)
@@ -97,22 +89,25 @@ def _write_json(study_id: str, to: Path) -> None:
     to.write_text(json.dumps(result_json(study_id), indent=1))
 
 
-def _write_lab(study_id: str, to: Path) -> None:
+def _write_lab(study_id: str, to: Path, *, artifacts: bool = True) -> None:
     study, card, trials = records.study(study_id), records.study_row(study_id).card, records.trials(study_id)
     environments = {t.environment: records.environment(t.environment) for t in trials if t.environment}
-    files = {Path(f["path"]).name: Path(f["path"]) for t in trials for f in _files(t)}
+    files = {Path(f["path"]).name: Path(f["path"]) for t in trials for f in _files(t, artifacts)}
     value = {"format": FORMAT_VERSION, "study": {"id": study.id, "model": study.model, "title": study.title, "state": study.state,
              "created_at": study.created_at, "finished_at": study.finished_at, "spec": study.spec.to_json()},
              "card": {**card, "path": ""}, "environments": environments, "trials": [_portable(t) for t in trials]}  # fmt: skip
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr("study.json", json.dumps(value, indent=1))
         for name in sorted(files):
-            if files[name].exists():
+            if files[name].is_file():
                 archive.write(files[name], f"files/{name}")
 
 
-def _files(trial: Trial) -> list[dict[str, Any]]:
-    kept = [*(trial.details.get(name) for name in CARRIED), trial.artifact.to_json() if trial.artifact else None]
+def _files(trial: Trial, artifacts: bool) -> list[dict[str, Any]]:
+    kept = [
+        *(trial.details.get(name) for name in CARRIED),
+        trial.artifact.to_json() if trial.artifact and artifacts else None,
+    ]
     return [file for file in kept if file]
 
 
@@ -126,83 +121,3 @@ def _portable(trial: Trial) -> dict[str, Any]:
 
 def _by_name(file: dict[str, Any] | None) -> dict[str, Any] | None:
     return {**file, "path": Path(file["path"]).name} if file else None
-
-
-def import_study(path: Path) -> str:
-    """Read a `.lab` file into this store.
-
-    Returns:
-        the study's id; one that is here already is left as it is.
-
-    Raises:
-        InvalidFile: not a `.lab` file, damaged, or of a later version.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _import(archive)
-    except (*DAMAGE, OSError) as error:
-        raise InvalidFile(
-            "This is not a readable .lab file", given=str(path), remedy=f"Export it again ({error})"
-        ) from error
-
-
-def _import(archive: zipfile.ZipFile) -> str:
-    value = json.loads(archive.read("study.json"))
-    if value.get("format") != FORMAT_VERSION:
-        raise InvalidFile(
-            "This .lab file is of another version", allowed=str(FORMAT_VERSION), given=value.get("format")
-        )
-    head = value["study"]
-    try:
-        return records.study(head["id"]).id
-    except UnknownId:
-        pass
-    kept = _keep_files(archive)
-    ids = {old: records.keep_environment(payload) for old, payload in value["environments"].items()}
-    study = Study(head["id"], head["model"], _ended(head["state"]), spec_from_json(head["spec"]), head["title"], head["created_at"],
-                  head["finished_at"])  # fmt: skip
-    trials = [_read_trial(t, study.id, kept, ids) for t in value["trials"]]
-    records.add_study(study, ModelCard.from_json(value["card"]), trials)
-    return study.id
-
-
-def _keep_files(archive: zipfile.ZipFile) -> dict[str, Artifact]:
-    """Name -> file in the store, each checked against the digest that is its name."""
-    kept = {}
-    for info in archive.infolist():
-        name = PurePosixPath(info.filename).name
-        if info.filename != f"files/{name}" or info.file_size > LARGEST_ENTRY_BYTES:
-            continue
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / name
-            file.write_bytes(archive.read(info))
-            if sha256_of(file) != name.split(".")[0]:
-                raise InvalidFile("A file in the .lab file is not what its name says", given=name)
-            kept[name] = keep(file, file.suffix.lstrip("."))
-    return kept
-
-
-def _ended(state: State) -> State:
-    """What was not finished when the file was written never will be: no engine here shall take it up."""
-    return state if state in FINISHED else "cancelled"
-
-
-def _read_trial(value: dict[str, Any], study: str, kept: dict[str, Artifact], environments: dict[str, str]) -> Trial:
-    details = dict(value["details"])
-    told = {name: details.pop(name, None) for name in CARRIED}
-    details |= {name: kept[file["path"]].to_json() for name, file in told.items() if file and file["path"] in kept}
-    artifact = value["artifact"]
-    if artifact:
-        found = kept.get(artifact["path"])
-        if found and found.sha256 != artifact["sha256"]:
-            raise InvalidFile(
-                "A file in the .lab file is not its trial's", allowed=artifact["sha256"], given=found.sha256
-            )
-        artifact = Artifact(**{**artifact, "path": found.path if found else ""})
-    return Trial(
-        id=value["id"], study=study, position=value["position"], name=value["name"], recipe=Recipe.from_json(value["recipe"]),
-        target=Target.from_json(value["target"]), state=_ended(value["state"]), is_baseline=value["baseline"], cached=value["cached"],
-        error=value["error"], artifact=artifact, environment=environments.get(value["environment"] or ""),
-        measurements={k: Measurement.from_json(k, m) for k, m in value["measurements"].items()},
-        float_operators=value["float_operators"], details=details,
-    )  # fmt: skip

@@ -286,7 +286,12 @@ def test_a_flipped_byte_is_noticed(card: ModelCard, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_what_its_name_says(card: ModelCard, tmp_path: Path, lab_home: Path) -> None:
-    file = exported(card, tmp_path / "x.lab", files={f"files/{'0' * 64}.onnx": b"other"})
+    name = f"{'0' * 64}.json"
+
+    def speak(value: dict[str, Any]) -> None:
+        value["trials"][0]["details"]["samples"] = {"path": name, "format": "json", "sha256": "0" * 64, "size_bytes": 5}
+
+    file = exported(card, tmp_path / "x.lab", speak, files={f"files/{name}": b"other"})
     with pytest.raises(InvalidFile, match=r"not what its name says"):
         lab.import_study(file)
     assert list((lab_home / "artifacts").glob("*")) == []

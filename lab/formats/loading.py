@@ -1,0 +1,77 @@
+"""How a file is loaded without the lab: Python lines for whoever gets a model without it.
+
+`FORMAT_loading.py` in this folder is found by its name: PACKAGES (what to install), `lines(file, facts)` (defines `run(x)`), and where
+something must be known of the file, `details(path)`, which may load a framework.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lab.errors import LabError
+from lab.formats.feeding import as_input, fit_items
+from lab.lazy import np
+from lab.plugs import Array
+from lab.types import InputSpec
+
+
+def loader(format_: str) -> Any:
+    """The module that knows a format.
+
+    Raises:
+        LabError: there is none.
+    """
+    name = f"lab.formats.{format_}_loading"
+    if importlib.util.find_spec(name) is None:
+        raise LabError("Nobody has written down how this format is loaded", given=format_)
+    return importlib.import_module(name)
+
+
+def stored_shape(spec: InputSpec) -> tuple[int, ...]:
+    """Shape of one item as the data have it."""
+    if spec.data_layout and spec.data_layout != spec.layout and len(spec.shape) == 3:
+        first, *middle, last = spec.shape
+        return (*middle, last, first) if spec.layout == "NCHW" else (last, first, *middle)
+    return spec.shape
+
+
+def arranging(spec: InputSpec, shape: Sequence[int | None]) -> str:
+    """Python that turns a stored item `x` into what the file's input takes, without its batch axis; "" where it fits.
+
+    Args:
+        shape: the file's input, batch axis first, None for a free axis.
+
+    Raises:
+        InvalidFile: no such change makes it fit.
+    """
+    item = np.arange(np.prod(stored_shape(spec)), dtype="float64").reshape(1, *stored_shape(spec))
+    wanted = fit_items(as_input(item, replace(spec, scale=1.0, offset=0.0, dtype="float64")), shape)[0]
+    ways: dict[str, Array] = {"": item[0], "x = np.moveaxis(x, -1, 0)": np.moveaxis(item[0], -1, 0),
+                              "x = np.moveaxis(x, 0, -1)": np.moveaxis(item[0], 0, -1)}  # fmt: skip
+    return next((way for way, x in ways.items() if np.array_equal(x, wanted)), f"x = x.reshape({wanted.shape})")
+
+
+def snippet(format_: str, file: str, facts: Mapping[str, Any], spec: InputSpec, classes: Sequence[str]) -> str:
+    """Python that loads a file and defines `predict(item)`: stored item -> the model's answer.
+
+    Args:
+        facts: "input" {"shape", "dtype"}, "options" of the target, and what the format's `details` tell.
+    """
+    shape = facts["input"]["shape"]
+    dtype = spec.dtype if facts.get("quantized", {}).get("input") else facts["input"]["dtype"]
+    scaled = (spec.scale, spec.offset) != (1.0, 0.0)
+    batch = shape[0] or 1
+    steps = [
+        f'x = x.astype("float32") * np.float32({spec.scale!r}) + np.float32({spec.offset!r})' if scaled else "", arranging(spec, shape),
+        f'x = np.repeat(x[None], {batch}, axis=0).astype("{dtype}")' if batch > 1 else f'x = np.ascontiguousarray(x[None], dtype="{dtype}")',
+    ]  # fmt: skip
+    body = "".join(f"    {step}\n" for step in steps if step)
+    example = f"np.zeros({stored_shape(spec)!r})"
+    answer = f"print(CLASSES[predict({example}).argmax()])" if classes else f"print(predict({example}))"
+    names = f"CLASSES = {list(classes)!r}\n" if classes else ""
+    return (f"import numpy as np\n{loader(format_).lines(file, facts)}\n"
+            f"def predict(x):  # one item as the data have it, shape {stored_shape(spec)}\n{body}    return run(x)[0]\n\n{names}{answer}\n")  # fmt: skip

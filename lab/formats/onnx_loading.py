@@ -1,0 +1,29 @@
+"""Loads an ONNX file without the lab."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lab.formats.ort_sessions import LEVELS
+
+PACKAGES = ("onnxruntime",)
+
+
+def lines(file: str, facts: Mapping[str, Any]) -> str:
+    """Python that defines `run(x)`."""
+    level = LEVELS[facts.get("options", {}).get("graph_optimization", "all")]
+    chosen = (
+        ""
+        if level == LEVELS["all"]
+        else f"options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.{level}\n"
+    )
+    return f"""\
+import onnxruntime
+
+options = onnxruntime.SessionOptions()
+{chosen}session = onnxruntime.InferenceSession({file!r}, options, providers=["CPUExecutionProvider"])
+
+def run(x):
+    return session.run(None, {{session.get_inputs()[0].name: x}})[0]
+"""

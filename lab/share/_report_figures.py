@@ -1,0 +1,102 @@
+"""The figures of a report: Plotly's JSON with a title, a text for who cannot see it, and a note."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
+
+from lab.analysis.calibration import calibrations
+from lab.analysis.pick import quality_of
+from lab.analysis.pruning import KIND, lesson
+from lab.analysis.training import of_trials
+from lab.plots import formats, words
+from lab.plots.calibration import calibration_figure, calibration_info
+from lab.plots.pareto import pareto_info, pareto_spec
+from lab.plots.pruning import pruning_figure, pruning_info
+from lab.plots.training import training_figure, training_info
+from lab.share.report import Report
+
+MOST_CALIBRATIONS = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure in the light theme, as JSON values; the page turns it dark where the reader's browser is."""
+
+    title: str
+    alt: str
+    note: str
+    spec: Mapping[str, Any]
+
+
+def figures(report: Report) -> list[Figure]:
+    """What the study has to show: its trade-offs, and what calibration, pruning and training came to."""
+    return [*_trade_offs(report), *_pruning(report), *_calibrations(report), *_trainings(report)]
+
+
+def _trade_offs(report: Report) -> Iterator[Figure]:
+    for x, y, size in _axes(report):
+        info = pareto_info(report.trials, report.study.spec.objectives, report.metrics, x=x, y=y, size=size, titles=report.titles,
+                           pick=report.pick.trial, tied=report.tied)  # fmt: skip
+        if info.points:
+            yield Figure(
+                f"{formats.capital(words.plain(y))} over {words.plain(x)}",
+                f"{info.y.title} against {info.x.title} of {formats.plural(len(info.points), 'trial')}; the tables have the same numbers.",
+                (f"Marker area: {info.size.title.lower()}. " if info.size else "") + "Bars and band: 95 % intervals. Faint: beaten by another trial.",
+                pareto_spec(info),
+            )  # fmt: skip
+
+
+def _axes(report: Report) -> list[tuple[str, str, str | None]]:
+    """(x, y, marker area): what compression costs over each of the other objectives, and the first two of these."""
+    objectives = report.study.spec.objectives
+    quality = quality_of(objectives) or objectives[0]
+    rest = [o.metric for o in objectives if o != quality]
+    rest = sorted(rest, key=lambda id_: id_ != "latency_s")
+    pairs = [(x, quality.metric, next((m for m in rest if m != x), None)) for x in rest]
+    return [*pairs, (rest[0], rest[1], None)] if len(rest) > 1 else list(pairs)
+
+
+def _pruning(report: Report) -> Iterator[Figure]:
+    about = report.study.spec.about
+    if about.get("kind") != KIND:
+        return
+    info = pruning_info(lesson(about, report.trials, report.study.spec.objectives[0].metric))
+    if info.curves:
+        yield Figure(f"{info.noun} over the share of weights that is gone", f"{info.noun} of whole channels and of single weights pruned, with and without fine-tuning.",
+                     "Dashed: without fine-tuning. Grey band: the float model's 95 % interval.", _json(pruning_figure(info)))  # fmt: skip
+
+
+def _calibrations(report: Report) -> Iterator[Figure]:
+    metric = report.study.spec.objectives[0].metric
+    noun = formats.capital(words.plain(metric))
+    for found in calibrations(list(report.trials), metric)[:MOST_CALIBRATIONS]:
+        first = report.by_id[found.points[0].trial]
+        base = report.base(first)
+        info = calibration_info(found, base.measurements.get(metric) if base else None, noun)
+        yield Figure(f"What calibration changes: {words.trial_text(first, report.titles, ())}",
+                     f"{noun} by number and source of the calibration items.", "One dot a seed, with its 95 % interval.",
+                     _json(calibration_figure(info)))  # fmt: skip
+
+
+def _trainings(report: Report) -> Iterator[Figure]:
+    named = [replace(t, name=escape(t.name)) for t in of_trials(report.trials)]  # Plotly reads some tags in names
+    info = training_info(named)
+    if info.lines:
+        left_out = f" {info.left_out} earlier trainings are not drawn." if info.left_out else ""
+        yield Figure("How trainings went", f"Loss and accuracy over steps of {formats.plural(len(info.lines), 'training')}.",
+                     f"Thick: on held-out items. Thin: on training items.{left_out}", _json(training_figure(info, "report")))  # fmt: skip
+
+
+def _json(figure: Any) -> dict[str, Any]:
+    """Its JSON with arrays as lists, which Plotly's own encoder packs into base64 and which compresses as well."""
+    return _plain(json.loads(figure.to_json()))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -1,0 +1,127 @@
+"""A study as one HTML file that works offline: figures, tables, the pick with its reasons, recipes, and how all of it was measured.
+
+`report_of` gathers the values, `lab.share._report_parts` and `lab.share._report_figures` lay them out, `lab.share._report_page` makes
+the page of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab import registry
+from lab.analysis.differences import Difference, against_baselines
+from lab.analysis.front import baseline_of
+from lab.analysis.pick import Pick, pick
+from lab.analysis.ties import ties
+from lab.errors import UnknownId
+from lab.evidence import Finding
+from lab.explaining import explain_all
+from lab.plots import formats, words
+from lab.plugs import Metric
+from lab.store import records
+from lab.store.blobs import locate_card
+from lab.types import ModelCard, Study, Trial
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report shows.
+
+    Attributes:
+        pick: the best trial under no limits, with the front and its ties.
+        tied: trials beside the front that no trial on it clearly beats.
+        differences: trial -> metric -> difference from its baseline, corrected for how many there are.
+        findings: trial -> why it is not faster or smaller.
+        environments: id -> the machine and versions behind it.
+        titles: runtime -> what people call it; shown: the target options that differ within a runtime.
+        notes: "" (the study) or a trial's id -> what somebody wrote about it.
+    """
+
+    study: Study
+    card: ModelCard
+    trials: tuple[Trial, ...]
+    pick: Pick
+    tied: Mapping[str, tuple[str, ...]]
+    differences: Mapping[str, Mapping[str, Difference]]
+    findings: Mapping[str, Sequence[Finding]]
+    environments: Mapping[str, Mapping[str, Any]]
+    measuring_s: float
+    titles: Mapping[str, str]
+    shown: tuple[str, ...]
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def by_id(self) -> dict[str, Trial]:
+        """Trial id -> trial."""
+        return {t.id: t for t in self.trials}
+
+    @property
+    def front(self) -> list[Trial]:
+        """The trials that nothing beats, in the order of the first objective, the best first."""
+        first = self.study.spec.objectives[0]
+        sign = -1 if first.direction == "maximize" else 1
+        found = self.by_id
+        return sorted((found[id_] for id_ in self.pick.front), key=lambda t: sign * t.measurements[first.metric].value)
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Every metric that the lab knows."""
+        return registry.metrics()
+
+    def base(self, trial: Trial) -> Trial | None:
+        """The float baseline that a trial is compared with; None for a baseline itself."""
+        return None if trial.is_baseline else baseline_of(trial, self.trials)
+
+    def name(self, trial: Trial) -> str:
+        """A trial by recipe and target."""
+        return words.trial_text(trial, self.titles, self.shown)
+
+    def target(self, trial: Trial) -> str:
+        """A trial's target in words."""
+        return formats.target_text(trial.target, self.titles, self.shown)
+
+
+def report_of(study_id: str, notes: Mapping[str, str] | None = None) -> Report:
+    """Gather what a report shows.
+
+    Args:
+        notes: what people wrote about the study ("") and its trials (by id).
+
+    Raises:
+        UnknownId: there is no such study.
+    """
+    study, trials = records.study(study_id), tuple(records.trials(study_id))
+    objectives = study.spec.objectives
+    return Report(
+        study, ModelCard.from_json(locate_card(records.study_row(study_id).card)), trials, pick(trials, objectives), ties(trials, objectives),
+        against_baselines(trials, [o.metric for o in objectives]), explain_all(trials), _environments(trials),
+        records.measuring_seconds(study_id), {id_: r.title for id_, r in registry.runtimes().items()},
+        formats.varying_options(t.target for t in trials), notes or {},
+    )  # fmt: skip
+
+
+def _environments(trials: Sequence[Trial]) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for id_ in sorted({t.environment for t in trials if t.environment}):
+        try:
+            found[id_] = records.environment(id_)
+        except UnknownId:  # of a study from elsewhere
+            found[id_] = {}
+    return found
+
+
+def write_report(study_id: str, to: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write a study's report, one HTML file that asks for nothing else.
+
+    Args:
+        notes: as in `report_of`.
+
+    Raises:
+        UnknownId: there is no such study.
+    """
+    from lab.share._report_page import page
+
+    to.write_text(page(report_of(study_id, notes)), encoding="utf-8")

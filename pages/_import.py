@@ -1,0 +1,52 @@
+"""Studies of other labs: a `.lab` file is read into this one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import streamlit as st
+
+import lab
+from lab.errors import LabError
+from lab.plots import formats
+
+MOST_MB = 64
+
+
+def import_button() -> None:
+    """A small button that opens the uploader."""
+    with st.popover("Import", icon=":material/upload:", help="Open a study from another lab"):
+        uploader()
+
+
+def uploader() -> None:
+    """Takes a file, reads it and opens its study; says what is wrong with one that cannot be read."""
+    number = st.session_state.setdefault("imports", 0)
+    key = f"import_{number}"
+    st.file_uploader("A study from another lab (.lab)", type="lab", key=key, on_change=_take, args=(key,), max_upload_size=MOST_MB,
+                     help="Made there with Export, or with `python -m lab export STUDY --to FILE.lab`. Nothing in it is run.")  # fmt: skip
+    if problem := st.session_state.pop("import_problem", None):
+        st.error(formats.markdown(problem), icon=":material/error:")
+
+
+def _take(key: str) -> None:
+    given = st.session_state.get(key)
+    if given is None:
+        return
+    st.session_state.imports += 1  # an empty uploader, so that the next rerun does not find the file again
+    try:
+        id_ = _read(given.name, given.getvalue())
+    except LabError as error:
+        st.session_state.import_problem = f"{given.name}: {error}"
+        return
+    st.query_params.from_dict({"study": id_})
+    st.toast("Imported. It shows what was measured there.", icon=":material/upload:")
+
+
+def _read(name: str, content: bytes) -> str:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / (re.sub(r"[^A-Za-z0-9._-]", "_", name)[-80:].lstrip(".") or "study.lab")
+        file.write_bytes(content)
+        return lab.import_study(file)
