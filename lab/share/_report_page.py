@@ -80,7 +80,7 @@ def _figures(drawn: Sequence[Figure]) -> Html | None:
     if not drawn:
         return None
     shown = [
-        el("figure", el("h3", f.title), el("div", el("noscript", "Figures need JavaScript; the tables have the same numbers."), class_="plot",
+        el("figure", el("h3", f.title), el("div", "Figures need JavaScript; the tables have the same numbers.", class_="plot",
            role="img", aria_label=f.alt, data_figure=n, style=f"min-height:{f.spec['layout'].get('height', 400)}px"), el("figcaption", f.note))
         for n, f in enumerate(drawn)
     ]  # fmt: skip

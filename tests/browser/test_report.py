@@ -35,7 +35,7 @@ def opened(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:  # no
         context = chromium.new_context(viewport={"width": 1366, "height": 768}, offline=True, **settings)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: wrong.append(str(e)))
         page.on("dialog", lambda d: (wrong.append(f"a dialog: {d.message}"), d.dismiss()))
         page.on("request", lambda r: wrong.append(f"asked for {r.url}") if r.url not in (file.as_uri(),) else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import lab
@@ -15,7 +16,7 @@ def exported(tmp_path: Path, monkeypatch) -> bytes:
     with monkeypatch.context() as patch:
         patch.setenv("LAB_HOME", str(tmp_path / "elsewhere"))
         study = fakes.study("elsewhere-1")
-        trials = fakes.trials(study=study.id)
+        trials = [replace(t, environment=None) for t in fakes.trials(study=study.id)]
         records.add_study(study, lab.model(study.model), trials)
         return lab.export(study.id, tmp_path / "study.lab").read_bytes()
 
