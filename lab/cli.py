@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import lab
+from lab.cli_across import across, across_arguments
 from lab.cli_lessons import pruning, pruning_arguments
 from lab.cli_output import check_writable, follow, report, table, write, writes_json
+from lab.cli_search import search_arguments, search_of
 from lab.cli_trial import (
     compare,
     compare_arguments,
@@ -150,10 +152,12 @@ def runtimes(as_json: bool) -> None:
 
 
 def sweep(model: str, preset: str, spec: str | None, target: list[str] | None, title: str, remeasure: bool,
-          json_file: Path | None) -> None:  # fmt: skip
+          json_file: Path | None, search: str | None = None, **budget: Any) -> None:  # fmt: skip
     """Sweep a model over techniques and runtimes, and show the front."""
     check_writable(json_file)
     more = _read_spec(spec, model)
+    if wanted := search_of(search, budget):
+        more["search"] = {**more.get("search", {}), **wanted}
     if target:
         more["targets"] = list(target)
     given = more.pop("targets", None)
@@ -243,10 +247,10 @@ def cancel(study: str) -> None:
     lab.cancel(study)
 
 
-def export(study: str, to: Path) -> None:
-    """Write a study to a file."""
+def export(study: str, to: Path, models: bool) -> None:
+    """Write a study to a file, or a trial's model with a README of how to load it."""
     check_writable(to)
-    print(lab.export(study, to))
+    print(lab.export_model(study, to) if to.suffix == ".zip" else lab.export(study, to, artifacts=models))
 
 
 def import_(file: Path) -> None:
@@ -319,6 +323,7 @@ def _sweep_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--title", default="", help="a name for the study")
     p.add_argument("--remeasure", action="store_true", help="measure latency and memory again, though they are known")
     writes_json(p)
+    search_arguments(p)
 
 
 def _doctor_arguments(p: argparse.ArgumentParser) -> None:
@@ -340,8 +345,16 @@ def _positive(text: str) -> int:
 
 
 def _export_arguments(p: argparse.ArgumentParser) -> None:
-    _of_study(p)
-    p.add_argument("--to", type=Path, required=True, metavar="FILE", help="FILE.csv, .parquet, .json or .lab")
+    p.add_argument("study", help="id of a study, as `studies` lists them; for .zip that of a trial, as `show` lists them")
+    p.add_argument(
+        "--to",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="FILE.html (a report that works offline), .ipynb (a notebook that runs it again), .csv, .parquet, .json, "
+        ".lab (for another lab) or .zip (a trial's model file)",
+    )
+    p.add_argument("--without-models", dest="models", action="store_false", help="leave the model files out of a .lab file")
 
 
 def _add_arguments(p: argparse.ArgumentParser) -> None:
@@ -380,6 +393,6 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
-    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: sensitivity_arguments, scaling: scaling_arguments, compare: compare_arguments, pruning: pruning_arguments, profile: profile_arguments, explain: explain_arguments, studies: lambda p: None,
+    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: sensitivity_arguments, scaling: scaling_arguments, compare: compare_arguments, across: across_arguments, pruning: pruning_arguments, profile: profile_arguments, explain: explain_arguments, studies: lambda p: None,
     resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, doctor: _doctor_arguments, serve: _serve_arguments,
 }  # fmt: skip

@@ -57,6 +57,7 @@ def sensitivity_spec(trial: Trial, spec: StudySpec, card: ModelCard) -> StudySpe
         further_targets=(),
         preset=None,
         about=about,
+        search={},
         rounds=5,
     )
 

@@ -36,7 +36,7 @@ def scaling_spec(
     pairs = dict.fromkeys([*((n, 1) for n in every), *((own, size) for size in sizes)])
     about = {"kind": KIND, "study": trial.study, "trial": trial.id, "threads": own}
     return replace(spec, space={}, recipes=(trial.recipe,), targets=tuple(_target(trial.target, *pair) for pair in pairs),
-                   further_targets=(), preset=None, about=about)  # fmt: skip
+                   further_targets=(), preset=None, about=about, search={})  # fmt: skip
 
 
 def cores_of(trial: Trial) -> int:

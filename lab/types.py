@@ -277,6 +277,7 @@ class StudySpec:
         precision: rounds are added until the median's 95 % interval is at most this far from it on either side (0.02 is 2 %) …
         budget_s: … or until so many seconds are spent for each variant.
         about: what the study was made to find out, where it is more than its trials; see `lab.analysis.sensitivity`.
+        search: how trials are chosen from all of these, one after the other, and when it ends, see `lab.guided`; empty runs them all.
     """
 
     model: str
@@ -298,6 +299,7 @@ class StudySpec:
     precision: float = 0.02
     budget_s: float = 3.0
     chains: tuple[Chain, ...] = ()
+    search: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON; the reverse is `lab.recipe.spec_from_json`, which also validates."""
@@ -309,7 +311,7 @@ class StudySpec:
             "further_targets": [t.to_json() for t in self.further_targets],
             "objectives": [asdict(o) for o in self.objectives], "metrics": list(self.metrics),
             "rounds": self.rounds, "runs": self.runs, "turn_s": self.turn_s,
-            "precision": self.precision, "budget_s": self.budget_s, "about": dict(self.about),
+            "precision": self.precision, "budget_s": self.budget_s, "about": dict(self.about), "search": dict(self.search),
         }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from lab.plots.orders import order_rows, order_text, spread_rows, spread_text
 from lab.types import FINISHED, Study, Trial
 from pages import _address
 from pages._chart import chart
+from pages._search import search
 from pages._training import trainings
 from pages._trial import runtime_titles, threads_of
 
@@ -51,6 +52,7 @@ def insights(study: Study, trials: Sequence[Trial], choose: Callable[[str], None
     if study.state in FINISHED:
         float_answers(study, trials)
         threads(study, trials)
+    search(study)
     trainings(study, trials)
     order(study, trials)
     seeds(study)

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from lab.api._files import example_study, export, import_study, result_json
+from lab.api._compare import (
+    across,
+    answered,
+    flips,
+    items,
+    layers_beside,
+    names_across,
+    per_class,
+    recipe_diff,
+    same_items,
+    twins,
+)
+from lab.api._files import example_study, export, export_model, import_study, result_json
 from lab.api._layers import (
     can_choose_layers,
     mixed_precision,
@@ -39,6 +51,7 @@ from lab.api._models import (
     train,
 )
 from lab.api._scaling import scaling, scaling_study, start_scaling
+from lab.api._search import Spent, search_course, search_on, search_spent
 from lab.api._sharing import (
     create_link,
     link,
@@ -49,7 +62,6 @@ from lab.api._sharing import (
     spec_from_text,
     spec_to_text,
 )
-from lab.api._search import Spent, search_course, search_on, search_spent
 from lab.api._studies import (
     Progress,
     cancel,
@@ -94,8 +106,10 @@ __all__ = [
     "Estimate",
     "Progress",
     "Spent",
+    "across",
     "add_model",
     "anatomy",
+    "answered",
     "applicable_techniques",
     "available_datasets",
     "available_metrics",
@@ -121,15 +135,19 @@ __all__ = [
     "explain",
     "explanations",
     "export",
+    "export_model",
     "extend",
+    "flips",
     "float_agreement",
     "front",
     "import_study",
+    "items",
     "jobs",
     "known_checks",
     "last_self_test",
     "latency_samples",
     "layers",
+    "layers_beside",
     "link",
     "links",
     "make_spec",
@@ -138,10 +156,12 @@ __all__ = [
     "mixed_precision",
     "model",
     "models",
+    "names_across",
     "notes",
     "order_spec",
     "orders",
     "parse_target",
+    "per_class",
     "preset_chains",
     "preset_recipes",
     "preset_space",
@@ -152,11 +172,13 @@ __all__ = [
     "pruning",
     "pruning_spec",
     "raise_layers",
+    "recipe_diff",
     "reorder",
     "reproduce",
     "result_json",
     "resume",
     "revoke_link",
+    "same_items",
     "scaling",
     "scaling_study",
     "search_course",
@@ -180,5 +202,6 @@ __all__ = [
     "train",
     "training_curves",
     "trials",
+    "twins",
     "wait",
 ]

@@ -15,8 +15,11 @@ from lab.analysis.faithful import Pair
 from lab.analysis.front import front as front_of
 from lab.analysis.training import Training
 from lab.api._models import model
+from lab.api._progress_bar import progress_bar
+from lab.api._study_view import Study as StudyView
+from lab.api._study_view import Trial as TrialView
 from lab.api._training import training_curves
-from lab.engine import estimating
+from lab.engine import estimating, searching
 from lab.engine.estimating import Estimate
 from lab.errors import UsageError
 from lab.store import records
@@ -83,7 +86,8 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
             runtime the usual one for every variant, the others for each technique as it comes.
         recipes: further recipes.
         chains: compositions, see `lab.chains`; None takes the preset's where `space` is None, too.
-        more: any further field of `StudySpec`, such as `rounds`.
+        more: any further field of `StudySpec`, such as `rounds`, or `search={"trials": 60}` for a guided search instead of
+            the whole grid, see `lab.guided`.
 
     Raises:
         UsageError: something in it cannot be.
@@ -152,11 +156,12 @@ def start(spec: StudySpec, title: str = "", *, remeasure: bool = False) -> str:
     """
     card = model(spec.model)
     plan = recipes_.plan(spec, card)
+    first = [t for t in plan.trials if t.is_baseline or not spec.search]  # what is searched is added as it is chosen
     source = keep(Path(card.path), card.format)
     id_ = uuid.uuid4().hex[:12]
     rows = [
         Trial(f"{id_}-{n:04d}", id_, n, t.name, t.recipe, t.target, is_baseline=t.is_baseline)
-        for n, t in enumerate(plan.trials)
+        for n, t in enumerate(first)
     ]
     records.add_study(
         Study(id_, card.id, "queued", spec, title[:200]), replace(card, path=source.path), rows, remeasure=remeasure
@@ -208,31 +213,46 @@ def _not_here(model_id: str) -> UsageError:
                       remedy="It was imported: add the model with `python -m lab add` and sweep it here")  # fmt: skip
 
 
-def sweep(model_id: str, preset: str = "quick", *, title: str = "", remeasure: bool = False,
-          on_progress: Callable[[Progress], None] | None = None, **spec: Any) -> Study:  # fmt: skip
+def sweep(model_id: str | StudySpec | Mapping[str, Any], preset: str = "quick", *, title: str = "", remeasure: bool = False,
+          on_progress: Callable[[Progress], None] | None = None, show_progress: bool | None = None, **spec: Any) -> StudyView:  # fmt: skip
     """Run a study to its end.
 
     Args:
-        model_id, preset, spec: as in `make_spec`.
-        on_progress: called about once a second.
+        model_id, preset, spec: as in `make_spec`; or one whole spec, also as JSON values, instead of all of them.
+        on_progress, show_progress: as in `wait`.
 
     Returns:
-        the finished study; its trials are `lab.trials(study.id)`.
+        the finished study, with its figures and tables: `study.plot()`, `study.table()`, `study.front()`, `study.pick()`.
+
+    Raises:
+        UsageError: something in the spec cannot be, or nothing of it can be run.
     """
-    return wait(start(make_spec(model_id, preset, **spec), title, remeasure=remeasure), on_progress)
+    whole = make_spec(model_id, preset, **spec) if isinstance(model_id, str) else _whole(model_id, spec)
+    return wait(start(whole, title, remeasure=remeasure), on_progress, show_progress=show_progress)
+
+
+def _whole(spec: StudySpec | Mapping[str, Any], more: Mapping[str, Any]) -> StudySpec:
+    if more:
+        raise UsageError("A whole spec needs nothing beside it", given=sorted(more), remedy="Change it in the spec")
+    return recipes_.check_spec(spec if isinstance(spec, StudySpec) else recipes_.spec_from_json(dict(spec)))
 
 
 def wait(
     study_id: str,
     on_progress: Callable[[Progress], None] | None = None,
     on_training: Callable[[Sequence[Training]], None] | None = None,
-) -> Study:
+    *,
+    show_progress: bool | None = None,
+) -> StudyView:
     """Wait until a study has ended.
 
     Args:
         on_progress: called about once a second, where something has changed.
+        show_progress: whether to show a bar; None means in IPython and Jupyter, where nothing else is told of the progress.
         on_training: called every few seconds with all trainings of the study, where it has any.
     """
+    bar = None if on_progress else progress_bar(show_progress)
+    on_progress = on_progress or bar
     told, shown, pause, looked = 0.0, -1, 0.005, time.monotonic()
     while (found := records.study(study_id)).state not in FINISHED:
         if on_progress and found.revision != shown and time.monotonic() - told > 0.5:
@@ -242,7 +262,10 @@ def wait(
             on_training(training_curves(study_id))
             looked = time.monotonic()
         time.sleep(pause := min(LONGEST_PAUSE_S, 1.2 * pause))
-    return found
+    if bar:
+        bar(progress(study_id))
+        bar.close()
+    return StudyView.of(found)
 
 
 def cancel(study_id: str) -> None:
@@ -264,23 +287,23 @@ def resume(study_id: str) -> None:
     ensure_engine()
 
 
-def studies() -> list[Study]:
+def studies() -> list[StudyView]:
     """All studies, newest first."""
-    return records.studies()
+    return [StudyView.of(found) for found in records.studies()]
 
 
-def study(id_: str) -> Study:
-    """One study; its `revision` rises with each change.
+def study(id_: str) -> StudyView:
+    """One study; its `revision` rises with each change. It has figures and tables of its own, such as `study.plot()`.
 
     Raises:
         UnknownId: there is none of that id.
     """
-    return records.study(id_)
+    return StudyView.of(records.study(id_))
 
 
-def trials(study_id: str) -> list[Trial]:
+def trials(study_id: str) -> list[TrialView]:
     """The trials of a study, in the order of its plan."""
-    return records.trials(study_id)
+    return [TrialView.of(found) for found in records.trials(study_id)]
 
 
 def front(study_id: str) -> tuple[str, ...]:
@@ -294,7 +317,10 @@ def progress(study_id: str) -> Progress:
     done = sum(counts.get(state, 0) for state in FINISHED)
     ahead = [s.id for s in reversed(records.studies(("queued", "running")))]
     position = ahead.index(study_id) if row.state == "queued" and study_id in ahead else 0
-    return Progress(done, sum(counts.values()), counts.get("failed", 0), row.stage, row.seconds_left, position)
+    total, seconds_left = sum(counts.values()), row.seconds_left
+    if row.spec.get("search") and row.state not in FINISHED:
+        total, seconds_left = searching.outlook(study_id, total, seconds_left)
+    return Progress(done, total, counts.get("failed", 0), row.stage, seconds_left, position)
 
 
 def float_agreement(study_id: str) -> tuple[Pair, ...]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from lab import registry
-from lab.engine import keys
 from lab.engine.limits import GUESS_S, START_S, slots
-from lab.measure.environment import fingerprint
-from lab.recipe import plan, prefixes
+from lab.engine.stored import stored
+from lab.recipe import plan
 from lab.store import records
-from lab.store.blobs import sha256_of
-from lab.store.data import data_digest
-from lab.types import ModelCard, StudySpec, digest_of
+from lab.types import ModelCard, StudySpec
 
 
 @dataclass(frozen=True)
@@ -21,39 +17,40 @@ class Estimate:
     """What a sweep will cost.
 
     Attributes:
-        trials: how many there are; cached: how many of them need no work at all.
+        trials: how many there are, of a guided search at most; cached: how many of them need no work at all.
         builds: files still to be made.
         seconds: a guess from what such jobs took so far.
+        grid: how many trials there are to choose from.
     """
 
     trials: int
     cached: int
     builds: int
     seconds: float
+    grid: int = 0
 
 
 def estimate(spec: StudySpec, card: ModelCard) -> Estimate:
     """Ask the store which trials of a spec need no work, and about how long the rest takes."""
-    planned, source, data = plan(spec, card).trials, sha256_of(Path(card.path)), data_digest(card)
-    chains = [[keys.step_key(source, steps, card, data) for steps in prefixes(t.recipe)] for t in planned]
-    steps = records.known_steps(list(dict.fromkeys(key for chain in chains for key in chain)))
-    missing = {
-        k: s.technique
-        for t, chain in zip(planned, chains, strict=True)
-        for k, s in zip(chain, t.recipe.steps, strict=True)
-        if k not in steps
-    }
-    environment, wanted, failed = digest_of(fingerprint())[:16], [], 0
-    for trial, chain in zip(planned, chains, strict=True):
-        outcomes = [steps.get(key) for key in chain]
-        if any(o is not None and "error" in o for o in outcomes):
-            failed += 1
-        elif all(o is not None for o in outcomes):
-            sha = outcomes[-1]["artifact"]["sha256"] if outcomes and outcomes[-1] else source
-            wanted.append(keys.measure_key(sha, trial.target, spec, data, environment))
-    known = records.known_results(list(dict.fromkeys(wanted)))
-    cached = failed + sum(key in known for key in wanted)
-    return Estimate(len(planned), cached, len(missing), _seconds(list(missing.values()), len(planned) - cached))
+    planned = plan(spec, card).trials
+    found = stored(spec, card, planned)
+    cached, techniques = sum(found.known), list(found.missing.values())
+    whole = Estimate(len(planned), cached, len(techniques), _seconds(techniques, len(planned) - cached), len(planned))
+    return _searched(whole, spec) if spec.search else whole
+
+
+def _searched(whole: Estimate, spec: StudySpec) -> Estimate:
+    """The share of the grid that the search may run, taken as an average one."""
+    cached, search = whole.cached if spec.search["known"] else 0, spec.search
+    open_ = whole.trials - cached
+    paid = min(search["trials"], open_)
+    share = paid / (whole.trials - whole.cached) if whole.trials > whole.cached else 0.0
+    seconds = min(share, 1.0) * whole.seconds
+    limit = 60 * search["minutes"]
+    builds = round(min(share, 1.0) * whole.builds)
+    return replace(
+        whole, trials=cached + paid, cached=cached, builds=builds, seconds=min(seconds, limit) if limit else seconds
+    )
 
 
 def _seconds(builds: list[str], trials: int) -> float:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from lab import registry
-from lab.engine import keys, tasks
+from lab.engine import keys, searching, tasks
 from lab.engine.cluster import BUILD_PRIORITY, EVALUATE_PRIORITY, MEASURE_PRIORITY, Cluster
 from lab.engine.limits import GUESS_S, HEAVY, slots
 from lab.engine.pools import POOLS
 from lab.engine.worker import error_json
+from lab.errors import JobError
 from lab.measure.environment import fingerprint
-from lab.recipe import prefixes
+from lab.recipe import PlannedTrial, prefixes
 from lab.store import records
 from lab.store.blobs import keep, locate_card
 from lab.store.data import data_digest, data_folder
@@ -36,10 +37,15 @@ class StudyRun:
     def __init__(self, study_id: str, cluster: Cluster, stopped: Callable[[], bool] = lambda: False) -> None:
         row = records.study_row(study_id)
         self.id, self.cluster, self.remeasure, self.stopped = study_id, cluster, row.remeasure, stopped
-        self.spec = records.study(study_id).spec
         self.card, self.card_json = ModelCard.from_json(locate_card(row.card)), locate_card(row.card)
-        self.trials = {t.id: t for t in records.trials(study_id)}
         self.builds: dict[str, Node] = {}
+        self._read()
+
+    def _read(self) -> None:
+        """Take up the spec and the trials as they are now; of what was built before, failures that the store does not keep stay."""
+        self.spec = records.study(self.id).spec
+        self.trials = {t.id: t for t in records.trials(self.id)}
+        self.builds = {key: found for key, node in self.builds.items() if (found := _failure(node))}
         self.evaluations: dict[tuple[str, str], Node] = {}
         self.pending: dict[Any, Callable[[Any], list[Trial]]] = {}
         self.waiting: Counter[str] = Counter()
@@ -48,13 +54,42 @@ class StudyRun:
         """Run to the end; whatever happens is written to the study."""
         try:
             records.update_study(self.id, state="running", stage="preparing the data", started_at=time.time())
-            self._prepare()
-            self._lay_out()
-            self._follow()
+            self._pass()
+            while self._search_on():
+                self._pass()
             self._finish()
         except Exception as error:  # the study must not stay "running" for ever
             if not self.stopped():
                 self._fail(error)
+
+    def _pass(self) -> None:
+        """Run every trial that is there and has not finished."""
+        self._prepare()
+        self._lay_out()
+        self._follow()
+
+    def _search_on(self) -> bool:
+        """Add what a guided search tries next; False where nothing is searched, or no more."""
+        if not self.spec.search or self.stopped() or records.study_row(self.id).cancel_requested:
+            return False
+        self._read()
+        chosen = searching.given(self.id, self.spec, self.card, remeasure=self.remeasure) or self._choose()
+        if chosen:
+            records.add_trials(self.id, searching.rows_of(self.id, chosen))
+            self._read()
+        return bool(chosen)
+
+    def _choose(self) -> list[PlannedTrial]:
+        """What the sampler takes next, chosen when nothing is measured."""
+        if searching.left_to_spend(self.id, self.spec, list(self.trials.values())) <= 0:
+            return []
+        asked = self.cluster.submit(
+            searching.choose, self.id, resources={"slot": 1}, priority=BUILD_PRIORITY, label="choose"
+        )
+        ((_, chosen),) = self.cluster.finished([asked])
+        if isinstance(chosen, dict):
+            raise JobError(chosen["error"]["message"])
+        return list(chosen)
 
     # --- before the first job -------------------------------------------------------------------------------------------
 
@@ -191,7 +226,7 @@ class StudyRun:
     def _after_build(self, id_: str) -> Callable[[Any], list[Trial]]:
         def apply(outcome: Any) -> list[Trial]:
             if "error" in outcome:
-                return [self._failed(id_, outcome["error"])]
+                return [self._failed(id_, outcome["error"], cached=bool(outcome.get("cached")))]
             details = {
                 "notes": outcome.get("notes", {}),
                 "build_s": outcome.get("seconds"),
@@ -207,7 +242,9 @@ class StudyRun:
     def _after_evaluate(self, id_: str) -> Callable[[Any], list[Trial]]:
         def apply(outcome: Any) -> list[Trial]:
             if "error" in outcome:
-                return [self._failed(id_, outcome["error"])]
+                return [
+                    self._failed(id_, outcome["error"], cached=self.trials[id_].cached and bool(outcome.get("cached")))
+                ]
             return [self._measured(id_, outcome, outputs=outcome["outputs"], evaluate_s=outcome.get("seconds"), right=outcome.get("right"),
                                    elsewhere=outcome.get("elsewhere", {}), anatomy=outcome.get("anatomy"))]  # fmt: skip
 
@@ -239,13 +276,16 @@ class StudyRun:
                             environment=outcome.get("environment", self.environment),
                             cached=trial.cached and bool(outcome.get("cached")))  # fmt: skip
 
-    def _failed(self, id_: str, error: dict[str, Any]) -> Trial:
+    def _failed(self, id_: str, error: dict[str, Any], *, cached: bool = False) -> Trial:
         state = "cancelled" if error["type"] == "JobCancelled" else "failed"
-        return self._change(id_, state=state, error=error, environment=self.environment)
+        return self._change(id_, state=state, error=error, environment=self.environment, cached=cached)
 
     def _change(self, id_: str, **values: Any) -> Trial:
-        self.trials[id_] = replace(self.trials[id_], **values)
-        return self.trials[id_]
+        changed = replace(self.trials[id_], **values)
+        if changed.state in FINISHED and "ended_at" not in changed.details:
+            changed = replace(changed, details={**changed.details, "ended_at": time.time()})
+        self.trials[id_] = changed
+        return changed
 
     # --- following the jobs -------------------------------------------------------------------------------------------------
 
@@ -305,3 +345,9 @@ def _resources(toolchain: str) -> Mapping[str, float]:
 def _build_seconds(recipe: Recipe, known: dict[str, float]) -> float:
     last = registry.technique(recipe.steps[-1].technique) if recipe.steps else None
     return known.get(last.id, last.typical_s) if last else 0.0
+
+
+def _failure(node: Node) -> Mapping[str, Any] | None:
+    """The outcome of a build that is known to have failed, or None."""
+    outcome = node if isinstance(node, dict) else node.result() if node.status == "finished" else {}
+    return outcome if "error" in outcome else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,14 +37,29 @@ def add_study(study: Study, card: ModelCard, trials: Sequence[Trial], *, remeasu
 
 
 def extend_study(id_: str, spec: StudySpec, trials: Sequence[Trial]) -> None:
-    """Add trials to a study and queue it again, in one transaction; a running one takes them up when it is through."""
+    """Add trials to a study, or give its search a larger budget, and queue it again, in one transaction; a running one takes them up when it is through."""
     table = schema.studies
     with write() as connection:
-        connection.execute(insert(schema.trials), [_trial_row(trial) for trial in trials])
+        if trials:
+            connection.execute(insert(schema.trials), [_trial_row(trial) for trial in trials])
         _touch(connection, id_, {"spec": spec.to_json()})
         finished = (table.c.id == id_) & table.c.state.in_(FINISHED)
         again = {"state": "queued", "cancel_requested": False, "error": None, "finished_at": None}
         connection.execute(update(table).where(finished).values(again))
+
+
+def add_trials(id_: str, rows: Callable[[int], Sequence[Trial]]) -> None:
+    """Add trials to a study that runs.
+
+    Args:
+        rows: makes them, given the first position that is free; called within the transaction, so that nobody else takes it.
+    """
+    positions = select(func.max(schema.trials.c.position)).where(schema.trials.c.study == id_)
+    with write() as connection:
+        last = connection.execute(positions).scalar()
+        made = rows(0 if last is None else last + 1)
+        connection.execute(insert(schema.trials), [_trial_row(trial) for trial in made])
+        _touch(connection, id_, {})
 
 
 def finish_study(id_: str, state: str) -> None:

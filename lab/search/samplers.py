@@ -1,0 +1,28 @@
+"""The samplers by their names in a spec, see `lab.guided`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+
+from lab.errors import UnknownId
+from lab.guided import SAMPLERS
+from lab.search.space import Task
+
+_WHERE: Mapping[str, tuple[str, str]] = {
+    "gp": ("gp", "propose"), "tpe": ("evolved", "tpe"), "nsga2": ("evolved", "nsga2"), "random": ("chance", "propose"),
+}  # fmt: skip
+
+
+def sampler(name: str) -> Callable[[Task, int], list[str]]:
+    """The function that chooses so many candidates, none of them tried before.
+
+    Raises:
+        UnknownId: there is none of that name.
+        MissingPackage: it needs a package that is not installed.
+    """
+    if name not in SAMPLERS:
+        raise UnknownId.of("sampler", name, SAMPLERS)
+    module, function = _WHERE[name]
+    found: Callable[[Task, int], list[str]] = getattr(import_module(f"lab.search.{module}"), function)
+    return found

@@ -1,0 +1,140 @@
+"""What a sampler sees: the trials of a grid as candidates, and what came of those that were tried."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lab import registry
+from lab.analysis.front import baseline_of, comparable
+from lab.analysis.hypervolume import Scale, gains_of, scales
+from lab.analysis.pick import Limit, amount
+from lab.recipe import PlannedTrial, identity
+from lab.types import FINISHED, Objective, Step, StudySpec, Trial, canonical_json
+
+NUMBER = re.compile(r"^([a-z]+)\d")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trial that may be run.
+
+    Attributes:
+        key: equal for equal recipes on equal targets, see `lab.recipe.identity`.
+        techniques: ids of what it does beside converting, joined by "+".
+        settings: "number.option" -> value, of the options of these techniques.
+        how, where: what a model can learn from: traits of the recipe, traits of the target.
+    """
+
+    key: str
+    techniques: str
+    settings: Mapping[str, Any]
+    target: str
+    how: frozenset[str]
+    where: frozenset[str]
+
+
+def candidate(planned: PlannedTrial) -> Candidate:
+    """Describe a planned trial."""
+    steps = [s for s in planned.recipe.steps if not registry.technique(s.technique).conversion]
+    settings = {f"{n}.{option}": value for n, step in enumerate(steps) for option, value in step.params.items()}
+    return Candidate(
+        identity(planned.recipe, planned.target), "+".join(s.technique for s in steps) or "float32", settings,
+        canonical_json(planned.target.to_json()), _how(planned, steps),
+        frozenset(f"{name}={value}" for name, value in planned.target.to_json().items()),
+    )  # fmt: skip
+
+
+def _how(planned: PlannedTrial, steps: Sequence[Step]) -> frozenset[str]:
+    """The words of its speaking name, which techniques of several toolchains share, and what is not at its default."""
+    words = {word for part in planned.name.split("+") for word in part.split("_")}
+    kinds = {found.group(1) for word in words if (found := NUMBER.match(word))}
+    made = {f"makes {registry.technique(s.technique).produces}" for s in planned.recipe.steps[-1:]}
+    unusual = {f"{s.technique}.{o.id}={s.params[o.id]}" for s in steps for o in registry.technique(s.technique).options
+               if o.id in s.params and s.params[o.id] != o.default}  # fmt: skip
+    return frozenset({*words, *kinds, *made, *unusual, *(f"by {s.technique}" for s in steps)})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a trial.
+
+    Attributes:
+        gains: over the reference point, see `lab.analysis.hypervolume`; None where it has not every number.
+        excess: by how much it is beyond each limit, at most 0 where it keeps it; None like `gains`.
+        failed: it ran into an error, and would again.
+    """
+
+    gains: tuple[float, ...] | None = None
+    excess: tuple[float, ...] | None = None
+    failed: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """True where it has its numbers and keeps all limits."""
+        return self.gains is not None and all(e <= 0 for e in self.excess or ())
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a sampler is asked: the whole grid, and the outcome of every candidate that is not to be proposed again.
+
+    Attributes:
+        objectives, limits: how many of them each outcome tells.
+    """
+
+    candidates: tuple[Candidate, ...]
+    outcomes: Mapping[str, Outcome]
+    seed: int
+    objectives: int
+    limits: int = 0
+
+    @cached_property
+    def left(self) -> tuple[Candidate, ...]:
+        """The candidates that were not tried, in the order of the grid."""
+        return tuple(c for c in self.candidates if c.key not in self.outcomes)
+
+    @property
+    def randomness(self) -> tuple[int, int]:
+        """What a sampler's chance is seeded with: the same after a restart as without one."""
+        return self.seed, len(self.outcomes)
+
+
+def limits_of(spec: StudySpec) -> tuple[Limit, ...]:
+    """The limits that a search keeps to."""
+    return tuple(Limit(**limit) for limit in spec.search.get("limits", ()))
+
+
+def task(
+    candidates: Sequence[Candidate], trials: Sequence[Trial], objectives: Sequence[Objective],
+    limits: Sequence[Limit], seed: int,
+) -> Task:  # fmt: skip
+    """The question that a study asks after these trials."""
+    by, alike = scales(trials, objectives), {t.id for t in comparable(trials, objectives)}
+    outcomes = {identity(t.recipe, t.target): outcome(t, trials, by, limits, alike) for t in trials}
+    return Task(tuple(candidates), outcomes, seed, len(objectives), len(limits))
+
+
+def outcome(
+    trial: Trial, trials: Sequence[Trial], by: Sequence[Scale] | None, limits: Sequence[Limit], alike: set[str]
+) -> Outcome:
+    """What came of a trial; nothing where it was measured on another machine than most, or has not ended."""
+    if trial.state in FINISHED and trial.state != "complete":
+        return Outcome(failed=trial.state == "failed")
+    gains = gains_of(trial, by) if by and trial.id in alike else None
+    if gains is None:
+        return Outcome()
+    reference = baseline_of(trial, trials) if limits else None
+    excess = [_excess(limit, amount(limit, trial, reference)) for limit in limits]
+    known = tuple(e for e in excess if e is not None)
+    return Outcome(gains, known) if len(known) == len(limits) else Outcome(failed=True)
+
+
+def _excess(limit: Limit, given: float | None) -> float | None:
+    if given is None:
+        return None
+    beyond = limit.value - given if limit.kind == "at_least" else given - limit.value
+    return beyond / abs(limit.value) if limit.value else beyond

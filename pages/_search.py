@@ -1,0 +1,102 @@
+"""Guided search: the control that starts one, and how it went."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import lab
+from lab.analysis.hypervolume import Course
+from lab.errors import LabError
+from lab.guided import OPTIONS, SAMPLERS, search_from_json
+from lab.plots import formats
+from lab.plots.search import HEIGHT, NAMES, reference_text, search_figure, search_info, search_text
+from lab.recipe import plan
+from lab.types import FINISHED, Study, StudySpec
+from pages import _address
+from pages._chart import chart
+
+RUNS = {"grid": "Everything", "search": "Guided search"}
+USUAL_SHARE = 0.35
+"""Of the grid: what the usual sampler needed for 95 % of the hypervolume of the recorded grids."""
+WHAT = "Runs the most promising trials first, learns from each, and stops when the budget is spent. There is an answer at any time."
+SPENT = "What the store knows already comes on top, at no cost."
+_OPTIONS = {option.id: option for option in OPTIONS}
+
+
+def search_form(spec: StudySpec) -> dict[str, object]:
+    """The chosen search; empty where everything is run.
+
+    Args:
+        spec: what there is to choose from.
+    """
+    if _address.segments("run", "Run", list(RUNS), RUNS) == "grid":
+        return {}
+    st.caption(WHAT)
+    grid = len(plan(spec, lab.model(spec.model)).trials)
+    left, right = st.columns(2)
+    with left:
+        trials = _count(
+            "trials", "Trials at most", max(1, round(USUAL_SHARE * grid)), 1, f"Of {grid} in the grid. {SPENT}"
+        )
+    with right:
+        minutes = _count("minutes", "Minutes at most", 0, 0, _OPTIONS["minutes"].help)
+    with st.expander("More"):
+        sampler = _address.dropdown("sampler", "Chosen by", list(SAMPLERS), NAMES)
+        seed = _count("search_seed", "Seed", 0, 0, _OPTIONS["seed"].help)
+        batch = _count("batch", "At once", _OPTIONS["batch"].default, 1, _OPTIONS["batch"].help)
+        st.caption(_OPTIONS["sampler"].help)
+    return search_from_json(
+        {"sampler": sampler, "trials": trials, "minutes": float(minutes), "seed": seed, "batch": batch}
+    )
+
+
+def _count(name: str, label: str, default: int, low: int, help_: str) -> int:
+    """A whole number that the address remembers."""
+    key, given = f"search_{name}_{default}", _address.number(name, default)
+    start = max(low, int(given)) if abs(given) < 1e9 else default
+    return int(st.number_input(label, low, value=start, step=1, key=key, help=help_, on_change=_address.remember,
+                               args=(name, key, default)))  # fmt: skip
+
+
+# --- how it went ----------------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def course_of(study_id: str, revision: int) -> Course | None:
+    return lab.search_course(study_id)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def figure_of(study_id: str, revision: int) -> str:
+    found = course_of(study_id, revision)
+    return str(search_figure(search_info(found), f"search_{study_id}").to_json()) if found else ""
+
+
+def search(study: Study) -> None:
+    """The curve of a searched study, what it cost, and a way to go on; nothing where the whole grid was run."""
+    found = course_of(study.id, study.revision) if study.spec.search else None
+    spent = lab.search_spent(study.id) if found else None
+    if found is None or spent is None:
+        return
+    with st.expander(f"How the search went ({NAMES[study.spec.search['sampler']]})", icon=":material/travel_explore:"):
+        st.markdown(search_text(found, spent))
+        chart(figure_of(study.id, study.revision), key=f"search_{study.id}", height=HEIGHT,
+              alt=f"Hypervolume over {formats.plural(spent.trials, 'trial')} and {spent.minutes:.1f} minutes; the text above has the figures.")  # fmt: skip
+        units = {id_: metric.unit for id_, metric in lab.available_metrics().items()}
+        st.caption(reference_text(found, units))
+        if study.state in FINISHED:
+            go_on(study.id, spent.trials, spent.of_trials)
+
+
+def go_on(study_id: str, used: int, budget: int) -> None:
+    with st.form(f"search_on_{study_id}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        trials = st.number_input(
+            "Trials in all", used + 1, value=max(used + 1, budget + budget // 2), step=1, width=160
+        )
+        if st.form_submit_button("Search on", icon=":material/play_arrow:"):
+            try:
+                lab.search_on(study_id, int(trials))
+            except LabError as error:
+                st.error(formats.markdown(str(error)))
+            else:
+                st.rerun()

@@ -1,0 +1,66 @@
+"""Searches replayed on recorded grids: what of the grid's hypervolume is found with what share of its trials, over ten seeds.
+
+    python -m tests.benchmarks.test_search PICTURE.html
+
+draws the curves of the README as a page of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from statistics import mean, median
+
+import pytest
+
+from lab.guided import SAMPLERS
+from lab.plots.search import NAMES, Band, band, bands_figure
+from tests.recorded import load, trials_to
+
+GRIDS = {"digits_lenet": "LeNet on digits", "motion_transformer": "Transformer on motion"}
+SEEDS, BUDGET, GOAL = 10, 0.35, 0.95
+
+
+@cache
+def runs(grid: str, sampler: str) -> tuple[tuple[float, ...], ...]:
+    """For each seed, the share of the grid's hypervolume after each trial: to the budget, of the usual sampler and of chance to the end."""
+    found = load(grid)
+    count = len(found.trials) if sampler in ("gp", "random") else round(BUDGET * len(found.trials))
+    return tuple(tuple(found.shares(found.search(sampler, seed, count))) for seed in range(SEEDS))
+
+
+def at_budget(grid: str, sampler: str) -> list[float]:
+    count = int(BUDGET * len(load(grid).trials))
+    return [run[count - 1] for run in runs(grid, sampler)]
+
+
+def needed(grid: str, sampler: str) -> list[int]:
+    return [trials_to(run, GOAL) for run in runs(grid, sampler)]
+
+
+@pytest.mark.benchmark
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("grid", GRIDS)
+def test_the_usual_sampler_needs_a_third_of_the_grid(grid):
+    whole = len(load(grid).trials)
+    for sampler in SAMPLERS:
+        print(f"\n{grid}, {whole} trials, {NAMES[sampler]}: {100 * mean(at_budget(grid, sampler)):.1f} % of the hypervolume "
+              f"({100 * min(at_budget(grid, sampler)):.1f} to {100 * max(at_budget(grid, sampler)):.1f}) with {100 * BUDGET:.0f} % of the trials; "
+              f"{100 * GOAL:.0f} % after {median(needed(grid, sampler)):.0f} trials (at most {max(needed(grid, sampler))})")  # fmt: skip
+    assert max(needed(grid, "gp")) <= BUDGET * whole
+    assert mean(at_budget(grid, "gp")) > mean(at_budget(grid, "random"))
+    assert median(needed(grid, "gp")) < median(needed(grid, "random"))
+
+
+def picture() -> Mapping[str, Sequence[Band]]:
+    """Title of each grid -> a band for each sampler."""
+    return {
+        title: [band(NAMES[s], runs(grid, s), len(load(grid).trials)) for s in SAMPLERS]
+        for grid, title in GRIDS.items()
+    }
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(bands_figure(picture()).update_layout(width=1200).to_html(include_plotlyjs=True))
