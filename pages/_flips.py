@@ -75,9 +75,9 @@ def classes(pair: Pair) -> None:
         st.info(NO_TRUTH + _how_to_get(pair.card), icon=":material/visibility_off:")
         return
     rows = class_rows(lab.per_class(pair.trial.id, pair.reference.id), pair.names)
-    left, right = st.columns([11, 9], gap="medium")
+    left, right = st.columns([12, 9], gap="medium")
     with left:
-        st.dataframe(rows, hide_index=True, height=min(40 + 35 * len(rows), 560), alt="What each class gains and loses")
+        st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 560), alt="What each class gains and loses")
         st.caption(
             "Won: items that only the second has right; lost: only the first. p: exact McNemar on these items, corrected for the number of classes."
         )
@@ -137,7 +137,8 @@ def chosen_part(pair: Pair, found: Any) -> tuple[Kind, int]:
     """Which kind, and which page of it; another kind begins at its first page."""
     texts = kind_texts(found.flips, pair.names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind: Any = _address.segments("flip", "Items", list(texts), texts)
+        there: Any = sorted(texts, key=lambda k: not found.flips.of(k))  # what is empty comes last
+        kind: Any = _address.segments("flip", "Items", there, texts)
         part = f"{pair.reference.id} {pair.trial.id} {kind}"
         if st.session_state.setdefault("flips_part", part) != part:
             st.session_state.flips_part = part

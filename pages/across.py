@@ -170,6 +170,7 @@ def together(key: tuple[tuple[str, int], ...], found: Across, limits: tuple[Limi
     )
     info = across_table(found, metrics, named_of(key))
     columns = {name: st.column_config.NumberColumn(format=f, help=info.helps[name]) for name, f in info.formats.items()}
+    columns |= {name: st.column_config.TextColumn(width="medium") for name in ("Study", "Front of")}
     st.dataframe(
         info.frame,
         hide_index=True,
@@ -177,6 +178,17 @@ def together(key: tuple[tuple[str, int], ...], found: Across, limits: tuple[Limi
         placeholder="–",
         alt="The trials on a front and their numbers",
     )
+    machines(key, found)
+
+
+def machines(key: tuple[tuple[str, int], ...], found: Across) -> None:
+    """In what the machines differ, where that is why there are several fronts."""
+    if "environment" not in found.apart:
+        return
+    names = {id_: name for id_, name in named_of(key).machines.items() if id_}
+    rows = discrepancy_rows(discrepancies(*(lab.environment(id_) for id_ in names)), list(names.values()))
+    with st.expander(f"What differs between the machines ({len(rows)})", icon=":material/devices:"):
+        st.dataframe(rows, hide_index=True, height="content", alt="In what the machines and their versions differ")
 
 
 def axes(trials: Sequence[Trial]) -> tuple[str, str]:
@@ -212,11 +224,9 @@ def in_two(studies: Sequence[Study], found: Across) -> None:
     st.subheader("The same trials in two studies", anchor=False)
     texts = names_of(studies)
     pairs = {f"{a.id}~{b.id}": f"{texts[a.id]} and {texts[b.id]}" for a, b in alike}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.container(width=520):
-            pair = _address.dropdown("pair", "Which two", list(pairs), pairs) if len(pairs) > 1 else next(iter(pairs))
-        first, second = (members[id_] for id_ in pair.split("~"))
-        twins(first, second)
+    with st.container(width=520):
+        pair = _address.dropdown("pair", "Which two", list(pairs), pairs) if len(pairs) > 1 else next(iter(pairs))
+    twins(*(members[id_] for id_ in pair.split("~")))
 
 
 def twins(first: Member, second: Member) -> None:
@@ -262,24 +272,15 @@ def short_names(first: Member, second: Member) -> tuple[str, str]:
 
 def unlike(first: Member, second: Member, a: str, b: str) -> None:
     """In what machines, versions and specs differ."""
-    rows = discrepancy_rows(discrepancies(machine_of(first), machine_of(second)), a, b)
-    spec = discrepancy_rows(discrepancies(spec_of(first), spec_of(second)), a, b)
-    model = (
-        [{"What": "Model file", a: first.source[:12], b: second.source[:12]}]
-        if "" not in (first.source, second.source) and first.source != second.source
-        else []
-    )
-    data = [] if first.data == second.data else [{"What": "Test data", a: first.data[:12], b: second.data[:12]}]
-    with st.expander(f"What differs between the two ({len(rows) + len(spec) + len(model) + len(data)})"):
-        if not (rows or spec or model or data):
+    files = {"Model file": (first.source[:12], second.source[:12]), "Test data": (first.data[:12], second.data[:12])}
+    rows = [{"What": what, a: one, b: other} for what, (one, other) in files.items() if one and other and one != other]
+    rows += discrepancy_rows(discrepancies(spec_of(first), spec_of(second)), (a, b))
+    rows += discrepancy_rows(discrepancies(machine_of(first), machine_of(second)), (a, b))
+    with st.expander(f"What differs between the two ({len(rows)})"):
+        if rows:
+            st.dataframe(rows, hide_index=True, height="content", alt="In what machines, versions and settings differ")
+        else:
             st.write("Machine, versions, settings, model file and test data are the same.")
-            return
-        st.dataframe(
-            [*model, *data, *spec, *rows],
-            hide_index=True,
-            height="content",
-            alt="In what machines, versions and settings differ",
-        )
 
 
 def machine_of(member: Member) -> Mapping[str, object]:

@@ -30,7 +30,8 @@ from lab.plots.deltas import height_of as forest_height
 from lab.plots.differences import difference_rows, items_text
 from lab.plots.flips import naming
 from lab.plots.recipe_diff import recipe_diff_rows, same_text
-from lab.plots.table import leading
+from lab.plots.table import leading, ordered_metrics
+from lab.plugs import Metric
 from lab.types import Study, Trial
 from pages import _address, _entry
 from pages._asked import trials_of
@@ -222,7 +223,7 @@ def recipe(trials: Sequence[Trial], alike: bool) -> None:
 def numbers(trials: Sequence[Trial], alike: bool) -> None:
     metrics = {id_: m for id_, m in lab.available_metrics().items() if alike or not m.tasks}
     reference, others = trials[0], trials[1:]
-    judged = {id_: m for id_, m in metrics.items() if m.tasks or m.unit != "1"}
+    judged = {id_: metrics[id_] for id_ in ordered_metrics(trials, metrics) if id_ in metrics and drawn(metrics[id_])}
     found = deltas(reference, others, judged)
     named = [(t.id, column(n, t)) for n, t in enumerate(trials)][1:]
     panels = [forest_info(found, metrics, named, LETTERS[0], kind) for kind in ("change", "ratio")]
@@ -240,6 +241,11 @@ def numbers(trials: Sequence[Trial], alike: bool) -> None:
     )
     st.caption("≈: the difference may be chance. Verdicts are corrected for how many trials are compared.")
     tests(trials, alike)
+
+
+def drawn(metric: Metric) -> bool:
+    """A share that says nothing of the answers, such as that of zeros, would dwarf those that do."""
+    return bool(metric.tasks) or metric.unit != "1"
 
 
 def tests(trials: Sequence[Trial], alike: bool) -> None:

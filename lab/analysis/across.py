@@ -203,17 +203,18 @@ def _change(twin: Twin, metric: str, same_items: bool) -> TwinChange:
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """A fact in which two studies differ."""
+    """A fact in which machines, or specs, differ; one value each, None where it has none."""
 
     about: str
-    first: Any
-    second: Any
+    values: tuple[Any, ...]
 
 
-def discrepancies(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[Discrepancy, ...]:
-    """What two machines, or two specs, do not share; what lies one level deeper, such as a package's version, is named "a · b"."""
-    a, b = _flat(first), _flat(second)
-    return tuple(Discrepancy(k, a.get(k), b.get(k)) for k in dict.fromkeys([*a, *b]) if a.get(k) != b.get(k))
+def discrepancies(*facts: Mapping[str, Any]) -> tuple[Discrepancy, ...]:
+    """What machines, or specs, do not share; what lies one level deeper, such as a package's version, is named "a · b"."""
+    flat = [_flat(f) for f in facts]
+    names = dict.fromkeys(name for f in flat for name in f)
+    found = [Discrepancy(name, tuple(f.get(name) for f in flat)) for name in names]
+    return tuple(d for d in found if any(v != d.values[0] for v in d.values[1:]))
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab import statistics
-from lab.analysis.differences import Difference, difference
+from lab.analysis.differences import LATENCY, Difference, difference
 from lab.analysis.front import overlap
 from lab.plugs import Metric
 from lab.types import Trial
 
+THROUGHPUT = "throughput_per_s"
 SHARE, RATIOS = "1", ("s", "B", "1/s", "J")
 """Units of which a difference is told in points, and those of which it is told as a ratio."""
 
@@ -46,7 +47,16 @@ def corrected(
         mine = {t.id: d for t in others if (d := difference(metric, t, reference))}
         for id_, adjusted in zip(mine, statistics.adjusted([d.p for d in mine.values()]), strict=True):
             found[id_][metric] = replace(mine[id_], adjusted=adjusted)
-    return found
+    return {t.id: _mirrored(found[t.id], t, reference) for t in others}
+
+
+def _mirrored(found: Mapping[str, Difference], trial: Trial, reference: Trial) -> Mapping[str, Difference]:
+    """With equal batches items a second are the latency's inverse: what is told of one holds for the other."""
+    known, batches = found.get(LATENCY), {t.target.options.get("batch", 1) for t in (trial, reference)}
+    if known is None or len(batches) > 1:
+        return found
+    inverse = replace(known, metric=THROUGHPUT, value=1 / known.value, low=1 / known.high, high=1 / known.low)
+    return {**found, THROUGHPUT: inverse}
 
 
 def deltas(reference: Trial, others: Sequence[Trial], metrics: Mapping[str, Metric]) -> tuple[Delta, ...]:

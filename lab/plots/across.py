@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HEIGHT, TWINS_HEIGHT = 460, 380
 WEBGL_FROM = 400
+SPREAD = 30.0
 DASHES = ("solid", "dash", "dot", "dashdot")
 Coloring = Literal["study", "model", "machine"]
 COLORINGS: Mapping[Coloring, str] = {"study": "Study", "model": "Model", "machine": "Machine"}
@@ -172,7 +173,7 @@ def _axis(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Metr
     divisor, suffix = formats.axis_scale(unit, [m.value for m in values])
     log = formats.kind_of(unit) in (formats.SECONDS, formats.BYTES) and all(m.value > 0 for m in values)
     title, direction = (plug.title, plug.direction) if plug else (metric, "minimize")
-    return AcrossAxis(metric, title, unit, direction, divisor, suffix, log)  # type: ignore[arg-type]
+    return AcrossAxis(metric, title, unit, direction, divisor, suffix, log)
 
 
 def _line(points: Sequence[AcrossPoint], x: AcrossAxis, y: AcrossAxis) -> tuple[tuple[float, float], ...]:
@@ -328,10 +329,17 @@ def across_table(
     shown = formats.varying_options(t.target for t in found.trials)
     info = trials_info([t for _, t in rows], metrics, named.runtimes, found.front, shown)
     frame: pd.DataFrame = info.frame.drop(columns=["State", "Front"])
-    frame.insert(0, "Study", [named.studies.get(t.study, t.study) for _, t in rows])
+    frame.insert(2, "Study", [named.studies.get(t.study, t.study) for _, t in rows])
     if len(found.groups) > 1:
-        frame.insert(1, "Front of", [texts[n] for n, _ in rows])
-    return replace(info, frame=frame, helps={k: v for k, v in info.helps.items() if k != "Front"})
+        frame.insert(3, "Front of", [texts[n] for n, _ in rows])
+    printf = {name: _format(frame[name], usual) for name, usual in info.formats.items()}
+    return replace(info, frame=frame, formats=printf, helps={k: v for k, v in info.helps.items() if k != "Front"})
+
+
+def _format(values: pd.Series, usual: str) -> str:
+    """Three significant digits where one column holds what is large for one model and what is small for another."""
+    sizes = [abs(v) for v in values.dropna() if v]
+    return "%.3g" if sizes and max(sizes) > SPREAD * min(sizes) else usual
 
 
 def across_json(found: Across) -> dict[str, Any]:
@@ -356,7 +364,10 @@ def twins_text(found: Twins, changes: Sequence[TwinChange], metric: str, first: 
             f"in {second}.")  # fmt: skip
     if not changes:
         return text
-    biggest = f" The biggest: {changes[0].twin.first.name}, {change_text(changes[0])}." if changes[0].extent else ""
+    chance = "" if changes[0].differs else " (may be chance)"
+    biggest = (
+        f" The biggest: {changes[0].twin.first.name}, {change_text(changes[0])}{chance}." if changes[0].extent else ""
+    )
     return f"{text} {formats.capital(words.plain(metric))} differs by more than chance in {len(sure)} of {len(changes)}.{biggest}"
 
 
@@ -422,9 +433,15 @@ _FACTS = {
 }  # fmt: skip
 
 
-def discrepancy_rows(found: Sequence[Discrepancy], first: str, second: str) -> list[dict[str, str]]:
-    """What two machines or specs do not share, as text."""
-    return [{"What": _fact(d.about), first: _value(d, d.first), second: _value(d, d.second)} for d in found]
+def discrepancy_rows(found: Sequence[Discrepancy], names: Sequence[str]) -> list[dict[str, str]]:
+    """What machines or specs do not share, as text.
+
+    Args:
+        names: of the machines or studies, in the order of the values.
+    """
+    return [
+        {"What": _fact(d.about), **{n: _value(d.about, v) for n, v in zip(names, d.values, strict=True)}} for d in found
+    ]
 
 
 def _fact(name: str) -> str:
@@ -434,10 +451,10 @@ def _fact(name: str) -> str:
     return _FACTS.get(head, formats.capital(head.replace("_", " "))) + (f": {rest}" if rest else "")
 
 
-def _value(of: Discrepancy, value: Any) -> str:
+def _value(about: str, value: Any) -> str:
     if value is None:
         return formats.UNKNOWN
-    if of.about == "memory_bytes":
+    if about == "memory_bytes":
         return formats.value(value, "B")
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 

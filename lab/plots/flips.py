@@ -20,6 +20,8 @@ COLUMNS = {"image": 8, "spectrogram": 4, "waveform": 4}
 """Pictures in a row."""
 MOST_CLASSES, MOST_NUMBERS = 40, 14
 """More classes are narrowed to those that change; up to so many the heatmap writes its numbers."""
+PALE = 1.8
+"""Colours end so far beyond the largest change: numbers stay readable on them."""
 _VALUES: Mapping[Value, str] = {
     "probability": "Percentages are the probabilities that each model gives its own answer.",
     "softmax": "Percentages are how sure each model is of its own answer: the softmax of its outputs.",
@@ -155,7 +157,7 @@ def _line(who: str, what: str, sure: str, right: bool | None) -> str:
     mark = "" if right is None else "✓ " if right else "✗ "
     tint = "inherit" if right is None else theme.OKABE_ITO[2] if right else theme.OKABE_ITO[1]
     style = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
-    text = escape(f"{what} {sure}".strip())
+    text = escape(" · ".join(filter(None, (what, sure))))
     return (f'<div style="{style}" title="{escape(who)}: {text}"><span style="opacity:.6">{escape(who)}</span> '
             f'<span style="color:{tint}">{mark}</span>{text}</div>')  # fmt: skip
 
@@ -174,8 +176,8 @@ def class_rows(changes: Sequence[ClassChange], names: Naming) -> list[dict[str, 
     return [
         {"Class": names.truth(c.number), "Items": c.n, f"{names.before} right": formats.value(c.before / c.n, "1"),
          f"{names.after} right": formats.value(c.after / c.n, "1"), "Won": c.won, "Lost": c.lost,
-         "Change, points": round(100 * c.change, 2), "95 % interval": f"{100 * c.low:+.1f} to {100 * c.high:+.1f}",
-         "p, corrected": p_text(c.adjusted), "Verdict": "equal" if c.won == c.lost == 0 else "differs" if c.differs else "may be chance"}
+         "Points": round(100 * c.change, 1), "95 % interval": f"{100 * c.low:+.1f} to {100 * c.high:+.1f}",
+         "p": p_text(c.adjusted), "Verdict": "equal" if c.won == c.lost == 0 else "differs" if c.differs else "may be chance"}
         for c in ordered
     ]  # fmt: skip
 
@@ -225,7 +227,7 @@ def confusion_spec(info: ConfusionInfo, mode: theme.Mode = "light") -> dict[str,
     return {
         "data": [{
             "type": "heatmap", "z": info.good.tolist(), "x": list(range(len(columns))), "y": list(range(len(rows))),
-            "zmin": -most, "zmax": most, "colorscale": [[0, theme.OKABE_ITO[1]], [0.5, ink.ground], [1, good]], "showscale": False,
+            "zmin": -PALE * most, "zmax": PALE * most, "colorscale": [[0, theme.OKABE_ITO[1]], [0.5, ink.ground], [1, good]], "showscale": False,
             "xgap": 1, "ygap": 1, "hoverinfo": "text", "hovertext": _hovers(info),
             "text": [[f"{v:+d}" if v else "" for v in row] for row in info.change.tolist()], "texttemplate": "%{text}" if few else "",
             "textfont": {"color": ink.text},

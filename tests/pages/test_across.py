@@ -68,6 +68,9 @@ def test_other_machines_have_a_front_of_their_own_and_it_is_said_why(open_page, 
     assert not app.exception
     assert "2 fronts, each for itself, since trials differ in the machine" in text_of(app)
     assert set(app.dataframe[0].value["Front of"]) == {"one, 2 cores", "two, 2 cores"}
+    facts = next(d.value for d in app.dataframe if "What" in d.value.columns).set_index("What")
+    assert tuple(facts.loc["Version of torch", ["one, 2 cores", "two, 2 cores"]]) == ("one", "two")
+    assert "Cores" not in facts.index
 
 
 def test_choosing_studies_changes_the_address(open_page, add):
@@ -103,7 +106,7 @@ def test_one_study_on_two_machines_is_matched_trial_by_trial(open_page, add):
     assert "trials of equal recipe and target" in text_of(app)
     frame = next(d.value for d in app.dataframe if "Verdict" in d.value.columns)
     assert set(frame["Verdict"]) == {"equal"}  # the same files
-    unlike = next(d.value for d in app.dataframe if "What" in d.value.columns).set_index("What")
+    unlike = next(d.value for d in app.dataframe if {"What", "old"} <= set(d.value.columns)).set_index("What")
     assert list(unlike.columns) == ["old", "new"]
     assert tuple(unlike.loc["Processor"]) == ("one", "two")
     assert tuple(unlike.loc["Version of torch"]) == ("one", "two")

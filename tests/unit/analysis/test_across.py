@@ -129,9 +129,10 @@ def test_answers_to_other_items_are_not_paired(tmp_path):
 def test_facts_that_differ_are_listed_one_level_deep():
     a = {"cpu": "x", "cores": 2, "versions": {"onnx": "1", "torch": "2"}}
     b = {"cpu": "y", "cores": 2, "versions": {"onnx": "1", "torch": "3", "nncf": "4"}}
-    assert [(d.about, d.first, d.second) for d in discrepancies(a, b)] == [
+    assert [(d.about, *d.values) for d in discrepancies(a, b)] == [
         ("cpu", "x", "y"), ("versions · torch", "2", "3"), ("versions · nncf", None, "4"),
     ]  # fmt: skip
+    assert [d.about for d in discrepancies(a, a, {**a, "cores": 4})] == ["cores"]
     assert discrepancies(a, a) == ()
 
 

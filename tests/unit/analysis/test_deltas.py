@@ -10,6 +10,7 @@ from scipy.stats import false_discovery_control
 
 from lab.analysis.deltas import corrected, deltas
 from lab.analysis.differences import difference
+from lab.api import available_metrics
 from tests import fakes
 
 
@@ -67,3 +68,26 @@ def test_without_pairs_intervals_decide_and_none_is_claimed(four):
 def test_what_is_no_ratio_is_left_out(four):
     broken = replace(four[1], measurements={**four[1].measurements, "size_bytes": fakes.measured("size_bytes", 0.0)})
     assert "size_bytes" not in {d.metric for d in deltas(four[0], [broken], fakes.METRICS)}
+
+
+def test_items_a_second_are_judged_as_the_latency_that_they_mirror(four):
+    def with_throughput(t, batch=1):
+        rate = replace(
+            t.measurements["latency_s"],
+            metric="throughput_per_s",
+            value=1 / t.measurements["latency_s"].value,
+            unit="1/s",
+        )
+        return replace(
+            t,
+            measurements={**t.measurements, "throughput_per_s": rate},
+            target=replace(t.target, options={"threads": 1, "batch": batch}),
+        )
+
+    metrics = {id_: available_metrics()[id_] for id_ in ("latency_s", "throughput_per_s")}
+    found = {d.metric: d for d in deltas(with_throughput(four[0]), [with_throughput(four[1])], metrics)}
+    slow, quick = found["latency_s"], found["throughput_per_s"]
+    assert (quick.value, quick.low, quick.high) == pytest.approx((1 / slow.value, 1 / slow.high, 1 / slow.low))
+    assert (quick.differs, quick.better) == (slow.differs, slow.better)
+    found = {d.metric: d for d in deltas(with_throughput(four[0]), [with_throughput(four[1], 8)], metrics)}
+    assert found["throughput_per_s"].low is None

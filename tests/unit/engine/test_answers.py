@@ -77,7 +77,7 @@ def test_without_answers_the_bits_still_tell_which_items_flipped(stored):
 
 def test_where_nothing_was_kept_it_is_said_why(digits):
     records.add_study(fakes.study(), lab.model("digits_lenet"), ours(fakes.trials(4, failed=0)))
-    with pytest.raises(LabError, match="not in this lab.*open it where it ran"):
+    with pytest.raises(LabError, match=r"not in this lab.*open it where it ran"):
         lab.flips("study-1-0003", "study-1-0000")
 
 

@@ -110,9 +110,27 @@ def test_the_table_has_the_front_with_its_studies():
     found = across([member("a", 1), member("b", 2, environment="env-2")])
     info = across_table(found, fakes.METRICS, NAMED)
     assert set(info.ids) == found.front
-    assert list(info.frame.columns)[:4] == ["Study", "Front of", "Trial", "Runs on"]
+    assert list(info.frame.columns)[:4] == ["Trial", "Runs on", "Study", "Front of"]
     assert set(info.frame["Study"]) == {"First", EVIL}
     assert "Front of" not in across_table(across([member("a", 1)]), fakes.METRICS, NAMED).frame.columns
+
+
+def test_a_column_of_very_unlike_numbers_keeps_its_small_ones():
+    quick = member("a", 1)
+    slow = member("b", 2, data="signs")
+    slow = replace(
+        slow,
+        trials=tuple(
+            replace(t, measurements={**t.measurements, "latency_s": fakes.measured("latency_s", 0.5, 1e-3)})
+            if t.measurements
+            else t
+            for t in slow.trials
+        ),
+    )
+    usual = across_table(across([quick]), fakes.METRICS, NAMED).formats
+    wide = across_table(across([quick, slow]), fakes.METRICS, NAMED).formats
+    assert "%.3g" not in usual.values()
+    assert [f for name, f in wide.items() if name.startswith("Latency (median)")] == ["%.3g"]
 
 
 def test_as_json_every_group_says_what_it_rests_on():
@@ -171,7 +189,6 @@ def test_the_same_trials_in_words():
 def test_machines_that_differ_in_words():
     rows = discrepancy_rows(
         discrepancies({"memory_bytes": 8e9, "versions": {"onnx": "1"}}, {"memory_bytes": 16e9, "versions": {}}),
-        "a",
-        "b",
+        ["a", "b"],
     )
     assert rows == [{"What": "Memory", "a": "8.00 GB", "b": "16.0 GB"}, {"What": "Version of onnx", "a": "1", "b": "–"}]
