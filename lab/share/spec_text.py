@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 from lab.errors import InvalidFile
-from lab.recipe import spec_from_json
+from lab.recipe import check_spec, spec_from_json
 from lab.types import StudySpec
 
 LARGEST_BYTES = 2**20
@@ -24,7 +24,7 @@ def spec_to_text(spec: StudySpec) -> str:
 
 
 def spec_from_text(text: str) -> StudySpec:
-    """The spec, its form checked; that its model is here is for whoever runs it to check.
+    """The spec, checked but for its model, which may be of another lab.
 
     Raises:
         InvalidFile: the text is cut off or made up.
@@ -43,4 +43,4 @@ def spec_from_text(text: str) -> StudySpec:
         raise InvalidFile(
             "This link does not hold a whole sweep", given=text[:40], remedy=f"Copy it again, to its very end ({error})"
         ) from error
-    return spec_from_json(value)
+    return check_spec(spec_from_json(value))

@@ -46,7 +46,12 @@ def create_link(study: str, view: View) -> Link:
     """
     if len(view) > LONGEST_VIEW:
         raise UsageError("A view has not so many settings", allowed=f"up to {LONGEST_VIEW}", given=len(view))
-    made = Link(secrets.token_urlsafe(TOKEN_BYTES), records.study(study).id, {k: list(v) for k, v in view.items()}, records.now())
+    made = Link(
+        secrets.token_urlsafe(TOKEN_BYTES),
+        records.study(study).id,
+        {k: list(v) for k, v in view.items()},
+        records.now(),
+    )
     row = {"token": made.token, "study": made.study, "view": made.view, "created_at": made.created_at}
     with write() as connection:
         connection.execute(insert(schema.links).values(row))
@@ -72,7 +77,11 @@ def link(token: str) -> Link:
 def links(study: str) -> list[Link]:
     """All links to a study that lead there, newest first."""
     table = schema.links
-    query = select(table).where(table.c.study == study, table.c.revoked_at.is_(None)).order_by(table.c.created_at.desc(), table.c.token)
+    query = (
+        select(table)
+        .where(table.c.study == study, table.c.revoked_at.is_(None))
+        .order_by(table.c.created_at.desc(), table.c.token)
+    )
     with read() as connection:
         return [_link(row) for row in connection.execute(query)]
 
@@ -84,7 +93,9 @@ def revoke_link(token: str) -> None:
         UnknownId: there is no such link.
     """
     with write() as connection:
-        done = connection.execute(update(schema.links).where(schema.links.c.token == token).values(revoked_at=records.now()))
+        done = connection.execute(
+            update(schema.links).where(schema.links.c.token == token).values(revoked_at=records.now())
+        )
     if not done.rowcount:
         raise UnknownId("There is no such link", remedy="Look it up with: python -m lab links STUDY")
 
@@ -97,7 +108,9 @@ def notes(study: str) -> dict[str, str]:
     """What was written about a study, under "", and about its trials, each under its id: Markdown."""
     table = schema.notes
     with read() as connection:
-        rows = connection.execute(select(table.c.trial, table.c.text).where(table.c.study == study).order_by(table.c.trial))
+        rows = connection.execute(
+            select(table.c.trial, table.c.text).where(table.c.study == study).order_by(table.c.trial)
+        )
         return {row.trial: row.text for row in rows}
 
 
@@ -110,9 +123,14 @@ def set_note(study: str, text: str, trial: str = "") -> None:
     """
     if len(text) > LONGEST_NOTE:
         raise UsageError("The note is too long", allowed=f"up to {LONGEST_NOTE:,} characters", given=len(text))
-    if trial and records.trial(trial).study != study:
-        raise UnknownId("This trial is of another study", given=trial, remedy=f"Its study is {records.trial(trial).study}")
-    table, row = schema.notes, {"study": records.study(study).id, "trial": trial, "text": text.strip(), "updated_at": records.now()}
+    if trial and all(t.id != trial for t in records.trials(study)):
+        raise UnknownId(
+            "There is no such trial in this study", given=trial, remedy=f"Look it up with: python -m lab show {study}"
+        )
+    table, row = (
+        schema.notes,
+        {"study": records.study(study).id, "trial": trial, "text": text.strip(), "updated_at": records.now()},
+    )
     with write() as connection:
         connection.execute(delete(table).where(table.c.study == study, table.c.trial == trial))
         if row["text"]:
