@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.analysis.hypervolume import Spent
 from lab.api._compare import (
     across,
     answered,
@@ -51,7 +52,7 @@ from lab.api._models import (
     train,
 )
 from lab.api._scaling import scaling, scaling_study, start_scaling
-from lab.api._search import Spent, search_course, search_on, search_spent
+from lab.api._search import search_course, search_on, search_spent
 from lab.api._sharing import (
     create_link,
     link,

@@ -80,9 +80,9 @@ def search_text(course: Course, spent: Spent) -> str:
         else f" in {spent.minutes:.1f} minutes"
     )
     known = f"; {formats.plural(spent.known, 'further trial')} came from the store" if spent.known else ""
-    marks = [f"{100 * mark:.0f} % after {_when(found)}" for mark in MARKS if (found := _reached(course, mark))]
-    found = f". Of the hypervolume, {' and '.join(marks)}" if marks else ""
-    return f"{spent.trials} of at most {formats.plural(spent.of_trials, 'trial')} run{limit}{known}{found}."
+    marks = [f"{100 * mark:.0f} % after {_when(at)}" for mark in MARKS if (at := _reached(course, mark))]
+    reached = f". Of the hypervolume, {' and '.join(marks)}" if marks else ""
+    return f"{spent.trials} of at most {formats.plural(spent.of_trials, 'trial')} run{limit}{known}{reached}."
 
 
 def _reached(course: Course, share: float) -> Found | None:
