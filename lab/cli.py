@@ -16,6 +16,7 @@ from lab.cli_across import across, across_arguments
 from lab.cli_lessons import pruning, pruning_arguments
 from lab.cli_output import check_writable, follow, report, table, write, writes_json
 from lab.cli_search import search_arguments, search_of
+from lab.cli_sharing import links, links_arguments, note, note_arguments
 from lab.cli_trial import (
     compare,
     compare_arguments,
@@ -393,6 +394,6 @@ def _serve_arguments(p: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
-    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: sensitivity_arguments, scaling: scaling_arguments, compare: compare_arguments, across: across_arguments, pruning: pruning_arguments, profile: profile_arguments, explain: explain_arguments, studies: lambda p: None,
+    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: sensitivity_arguments, scaling: scaling_arguments, compare: compare_arguments, across: across_arguments, pruning: pruning_arguments, profile: profile_arguments, explain: explain_arguments, links: links_arguments, note: note_arguments, studies: lambda p: None,
     resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, doctor: _doctor_arguments, serve: _serve_arguments,
 }  # fmt: skip

@@ -153,9 +153,10 @@ def table_of(asked: Asked, rows: str, marked: frozenset[str]) -> TableInfo:
         rows: which of them: see `pages._results.table`.
     """
     found, tied = pick_of(asked), ties_of(asked)
+    feasible = set(found.feasible)
     keep: Mapping[str, Callable[[Trial], bool]] = {
         "On the front": lambda t: t.id in found.front or t.id in tied,
-        "Within the limits": lambda t: t.id in found.feasible,
+        "Within the limits": lambda t: t.id in feasible,
         "Failed": lambda t: t.state == "failed",
         "Ticked": lambda t: t.id in marked,
     }

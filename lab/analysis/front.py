@@ -83,7 +83,7 @@ def comparable(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tupl
 
 
 def _group(trial: Trial, objectives: Sequence[Objective]) -> tuple[object, ...]:
-    return (trial.environment, *(trial.measurements[o.metric].source for o in objectives))
+    return (trial.environment, *[trial.measurements[o.metric].source for o in objectives])
 
 
 def front_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:

@@ -123,7 +123,8 @@ def pareto_info(
         tinted: see `ParetoInfo`.
     """
     group = [t for t in comparable(trials, objectives) if x in t.measurements and y in t.measurements]
-    allowed = [t for t in group if feasible is None or t.id in feasible]
+    possible = None if feasible is None else set(feasible)
+    allowed = [t for t in group if possible is None or t.id in possible]
     on_front = set(front(allowed, objectives))
     names = titles or {}
     shown = formats.varying_options(t.target for t in trials)

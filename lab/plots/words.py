@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from lab import registry
 from lab.analysis.differences import Difference, differs
@@ -34,10 +35,16 @@ def trial_text(trial: Trial, titles: Mapping[str, str], shown: Sequence[str] | N
 def method(trial: Trial) -> str:
     """What was done to the model, without its settings and whose tool did it: "Channel pruning + Static int8"; "float" for
     nothing but conversions."""
+    return _method(tuple(s.technique for s in trial.recipe.steps)) or trial.name
+
+
+@cache
+def _method(techniques: tuple[str, ...]) -> str:
+    """Nothing where a technique is not known here."""
     known = registry.techniques()
-    steps = [known.get(s.technique) for s in trial.recipe.steps]
+    steps = [known.get(id_) for id_ in techniques]
     titles = [re.sub(r" \(.*?\)| by NNCF", "", t.title) for t in steps if t and not t.conversion]
-    return " + ".join(dict.fromkeys(titles)) or ("float" if all(steps) else trial.name)
+    return (" + ".join(dict.fromkeys(titles)) or "float") if all(steps) else ""
 
 
 def pick_reason(
