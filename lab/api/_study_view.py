@@ -42,13 +42,16 @@ class Trial(types.Trial):
 
     __hash__ = types.Trial.__hash__
 
+    def __repr__(self) -> str:
+        return f"<trial {self.id}: {self.name} on {self.target.runtime}, {self.state}>"
+
     def _repr_html_(self) -> str:
         from lab.share.notebook_display import trial_html
 
         return trial_html(self, records.trials(self.study), _titles())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Choice:
     """The pick of a study.
 
@@ -62,7 +65,7 @@ class Choice:
     reason: str
     ties: tuple[Trial, ...] = ()
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.trial.name if self.trial else 'No trial'}: {self.reason}"
 
     def _repr_html_(self) -> str:
@@ -86,6 +89,9 @@ class Study(types.Study):
         return isinstance(other, types.Study) and vars(self) == vars(other)
 
     __hash__ = types.Study.__hash__
+
+    def __repr__(self) -> str:
+        return f"<study {self.id}: {' · '.join(filter(None, [self.model, self.title]))}, {self.state}>"
 
     def trials(self) -> list[Trial]:
         """All trials as they are now, in the order of the study's plan."""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -210,6 +211,27 @@ def test_export_of_tables(first: Run, home: Path, tmp_path: Path) -> None:
         assert table["latency_s"].tolist() == pytest.approx(latencies)
     assert command(home, "export", study, "--to", str(tmp_path / "x.json")).status == 0
     assert json.loads((tmp_path / "x.json").read_text()) == first.result
+
+
+def test_export_for_people(first: Run, home: Path, tmp_path: Path) -> None:
+    study, trial = first.result["study"]["id"], first.result["trials"][3]
+    for name, holds in (("x.html", "Recipes of the front"), ("x.ipynb", '"nbformat": 4')):
+        assert command(home, "export", study, "--to", str(tmp_path / name)).status == 0
+        assert holds in (tmp_path / name).read_text()
+    assert command(home, "export", trial["id"], "--to", str(tmp_path / "x.zip")).status == 0
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert trial["artifact"]["sha256"] in archive.read("README.md").decode()
+    assert command(home, "export", study, "--to", str(tmp_path / "x.zip")).status == 2
+
+
+def test_a_study_travels_without_its_models(first: Run, home: Path, tmp_path: Path) -> None:
+    study, other = first.result["study"]["id"], tmp_path / "other"
+    assert command(home, "export", study, "--to", str(tmp_path / "x.lab"), "--without-models").status == 0
+    assert command(other, "import", str(tmp_path / "x.lab")).out.strip() == study
+    there = command(other, "show", study, json_to=tmp_path / "there.json").result
+    assert there["front"] == first.result["front"]
+    assert {t["artifact"]["path"] for t in there["trials"]} == {""}
+    assert [t["explanations"] for t in there["trials"]] == [t["explanations"] for t in first.result["trials"]]
 
 
 def test_a_study_travels_to_an_empty_lab(first: Run, home: Path, tmp_path: Path) -> None:

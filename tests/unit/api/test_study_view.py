@@ -79,6 +79,8 @@ def test_the_pick_is_the_apps_and_keeps_to_limits(study: Any) -> None:
     choice = study.pick()
     assert choice.trial.id == pick(study.trials(), study.spec.objectives).trial
     assert choice.reason in str(choice)
+    assert repr(study) == "<study study-1: digits_lenet · Digits, first try, complete>"
+    assert repr(study.trials()[1]) == "<trial t0001-study-1: float32 on litert, complete>"
     assert choice.reason in Reader(choice._repr_html_()).text
     fast = study.pick(
         goal="latency_s",
