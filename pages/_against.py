@@ -24,7 +24,7 @@ def compare(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
     name: Callable[[str], str] = lambda id_: words.trial_text(by_id[id_], titles, shown)  # noqa: E731
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Compare with", list(by_id), format_func=name, key=f"compare_{trial.id}")
-        if not only_reading() and st.button("Side by side", icon=":material/compare:", key="side_by_side",
+        if not only_reading() and st.button("Open in Compare", icon=":material/compare:", key="open_compare",
                                             help="Recipes, classes, the test items that flipped, layers and sizes."):  # fmt: skip
             st.switch_page("pages/compare.py", query_params={"study": trial.study, "trials": f"{chosen},{trial.id}"})
     other = by_id[chosen]

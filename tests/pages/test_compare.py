@@ -209,7 +209,7 @@ def test_the_trials_panel_leads_here(open_page, add_study, monkeypatch):
     add_study(made())
     app = open_page("study", study="study-1", trial="study-1-0003", detail="Compare")
     assert not app.exception
-    app.button(key="side_by_side").click().run()
+    app.button(key="open_compare").click().run()
     assert not app.exception
     assert app.title[0].value == "Compare"
     assert in_address(app, "trials").endswith(",study-1-0003")
