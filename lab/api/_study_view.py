@@ -140,14 +140,13 @@ class Study(types.Study):
         """
         from lab.plots.pareto import pareto_figure, pareto_info
 
-        axes = {"x": x or "latency_s", "y": y or self.spec.objectives[0].metric, "size": size or "size_bytes"}
         if mode not in ("light", "dark"):
             raise UsageError("There is no theme of that name", allowed="light, dark", given=mode)
-        for metric in axes.values():
-            registry.metric(metric)
         trials, objectives = self.trials(), self.spec.objectives
-        info = pareto_info(trials, objectives, registry.metrics(), **axes, titles=_titles(), pick=pick_of(trials, objectives).trial,
-                           tied=ties(trials, objectives))  # fmt: skip
+        info = pareto_info(
+            trials, objectives, registry.metrics(), x=registry.metric(x or "latency_s").id, y=registry.metric(y or objectives[0].metric).id,
+            size=registry.metric(size or "size_bytes").id, titles=_titles(), pick=pick_of(trials, objectives).trial, tied=ties(trials, objectives),
+        )  # fmt: skip
         return pareto_figure(info, mode)  # type: ignore[arg-type]
 
     def table(self, trials: Iterable[types.Trial] | None = None, *, raw: bool = False) -> pd.DataFrame:

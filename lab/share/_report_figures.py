@@ -93,7 +93,7 @@ def _trainings(report: Report) -> Iterator[Figure]:
 
 def _json(figure: Any) -> dict[str, Any]:
     """Its JSON with arrays as lists, which Plotly's own encoder packs into base64 and which compresses as well."""
-    return _plain(json.loads(figure.to_json()))
+    return dict(_plain(json.loads(figure.to_json())))
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ def export(study_id: str, to: Path, *, artifacts: bool = True, notes: Mapping[st
     return to
 
 
-def table(trials: list[Trial]) -> pd.DataFrame:
+def table(trials: Sequence[Trial]) -> pd.DataFrame:
     """One row a trial: name, target, state, every measurement with its interval, parameters of its last step, error."""
     import pandas as pd
 
