@@ -1,7 +1,12 @@
-"""What a rerun of the results page costs the server: CPU of the web process, for a study of 1 000 trials."""
+"""What the results page costs with 5,000 trials: CPU of the server, and the time that a person waits in the browser.
+
+Figures are medians, as told by `make bench`; the filter's reruns are also given as a share of the first view, within one run.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from statistics import median
 
 import psutil
@@ -13,45 +18,50 @@ from tests import fakes
 from tests.browser.conftest import chromium, settled  # noqa: F401
 from tests.browser.test_server import Server
 
-LIMIT_S = 0.150
+TRIALS = 5000
+FIRST_S, CHANGE_S = 2.0, 0.3
+DRAWN = """(count) => { const g = document.querySelector(".lab-chart.js-plotly-plot");
+  return g && g.data.reduce((n, t) => n + (t.customdata ?? []).length, 0) === count; }"""
 
 
 @pytest.mark.benchmark
-def test_a_rerun_of_a_thousand_trials(lab_home, chromium):  # noqa: F811
-    study = fakes.study(id="thousand")
-    records.add_study(study, lab.model(study.model), fakes.trials(1000, study=study.id))
+def test_five_thousand_trials(lab_home, chromium):  # noqa: F811
+    study = fakes.study(id_="large")
+    trials = fakes.trials(TRIALS, study=study.id)
+    records.add_study(study, lab.model(study.model), trials)
+    done = [t for t in trials if t.state == "complete"]
     server = Server(lab_home)
     try:
         page = chromium.new_context(viewport={"width": 1366, "height": 768}).new_page()
         page.set_default_timeout(60_000)
-        page.goto(f"{server.address}/?study={study.id}")
+        page.goto(f"{server.address}/models")  # the app itself is loaded: what follows is the study's
         settled(page)
-        idle = _cpu(server, lambda: page.wait_for_timeout(2000))
-        opened = [_cpu(server, lambda: _reload(page)) for _ in range(7)]
-        goals = [
-            _cpu(server, lambda name=name: _goal(page, name)) for name in ("fastest", "smallest", "fastest", "smallest")
-        ]
+        first = [_taken(server, page, lambda: page.goto(f"{server.address}/?study={study.id}"), len(done))]
+        first += [_taken(server, page, page.reload, len(done)) for _ in range(4)]
+        page.get_by_role("button", name="Filter").click()
+        field = page.get_by_label("Name contains")
+        changes = []
+        for text in ("_1", "_2", "_3", "_4", "_12", "_23", "_34"):
+            field.fill(text)
+            left = [t for t in done if t.is_baseline or text in t.name]
+            changes.append(_taken(server, page, lambda: field.press("Enter"), len(left)))
     finally:
         server.process.terminate()
         server.process.wait(20)
-    print(
-        f"\n1 000 trials: reload of the whole page, its files compressed again, {median(opened) * 1e3:.0f} ms CPU, a rerun (another goal) {median(goals) * 1e3:.0f} ms, idle 2 s {idle * 1e3:.0f} ms"
-    )
-    assert median(goals) < LIMIT_S
+    cpu, wall = median(c for c, _ in first[1:]), median(w for _, w in first[1:])
+    change_cpu, change_wall = median(c for c, _ in changes), median(w for _, w in changes)
+    print(f"\n{TRIALS:,} trials: the very first view {first[0][1]:.2f} s ({first[0][0]:.2f} s of server CPU); opened again {wall:.2f} s ({cpu:.2f} s); "
+          f"another filter {1e3 * change_wall:.0f} ms ({1e3 * change_cpu:.0f} ms of server CPU), {change_wall / first[0][1]:.2f} of the first view")  # fmt: skip
+    assert first[0][1] < FIRST_S
+    assert change_cpu < CHANGE_S
 
 
-def _cpu(server, act) -> float:
+def _taken(server: Server, page, act: Callable[[], object], count: int) -> tuple[float, float]:
+    """CPU seconds of the server and seconds until the plot shows so many trials."""
     process = psutil.Process(server.process.pid)
-    before = sum(process.cpu_times()[:2])
+    before, start = sum(process.cpu_times()[:2]), time.perf_counter()
     act()
-    return sum(process.cpu_times()[:2]) - before
-
-
-def _reload(page) -> None:
-    page.reload()
+    page.wait_for_function(DRAWN, arg=count)
+    wall = time.perf_counter() - start
     settled(page)
-
-
-def _goal(page, name) -> None:
-    page.get_by_role("radio", name=name).or_(page.get_by_role("button", name=name)).first.click()
-    settled(page)
+    return sum(process.cpu_times()[:2]) - before, wall
