@@ -45,7 +45,9 @@ class Pair:
     names: Naming
 
 
-@st.cache_resource(max_entries=32, show_spinner="Reading what both answered …")
+@st.cache_resource(
+    max_entries=32, show_spinner="Reading what both answered. Test data are made when they are first needed …"
+)
 def _answered(trial_id: str, other_id: str, revisions: tuple[int, ...]) -> Any:
     """What both answered, or why that is not known."""
     try:
@@ -58,6 +60,8 @@ def answered(pair: Pair) -> Any:
     """See `lab.answered`; says so and gives None where it is not known."""
     revisions = tuple(lab.study(t.study).revision for t in (pair.reference, pair.trial))
     found = _answered(pair.trial.id, pair.reference.id, revisions)
+    if isinstance(found, str) or found.labels is None:
+        _answered.clear(pair.trial.id, pair.reference.id, revisions)  # the data may be brought at any time
     if isinstance(found, str):
         st.info(formats.markdown(found), icon=":material/visibility_off:")
         return None
@@ -103,7 +107,7 @@ def matrix(pair: Pair, found: Any) -> None:
 
 
 def _how_to_get(card: ModelCard) -> str:
-    dataset = lab.dataset_of(card)
+    dataset = lab.available_datasets().get(card.dataset)
     return DOWNLOAD.format(dataset.id) if dataset and dataset.sources else ""
 
 
@@ -155,7 +159,7 @@ def chosen_part(pair: Pair, found: Any) -> tuple[Kind, int]:
 
 def drawn(pair: Pair, flips: Sequence[Flip]) -> ExamplesInfo | None:
     """The items ready to be drawn; None where they are not here, or are nothing to look at."""
-    dataset = lab.dataset_of(pair.card)
+    dataset = lab.available_datasets().get(pair.card.dataset)
     show = dataset.show if dataset else "image"
     if show == "none" or (found := lab.items(pair.trial.study, [f.item for f in flips])) is None:
         return None

@@ -273,7 +273,7 @@ def pair_of(trials: Sequence[Trial]) -> Pair:
     texts = {letter: column(n, trials[n]) for n, letter in enumerate(letters, 1)}
     chosen = _address.segments("against", "Against the reference", letters, texts) if len(letters) > 1 else letters[0]
     trial, card = trials[LETTERS.index(chosen)], lab.card_of(trials[0].study)
-    dataset = lab.dataset_of(card)
+    dataset = lab.available_datasets().get(card.dataset)
     return Pair(
         trials[0],
         trial,

@@ -99,7 +99,14 @@ def class_flips(labels: NDArray[Any], before: NDArray[Any], after: NDArray[Any])
         labels: class numbers, shape (items,).
         before, after: outputs, shape (items, classes).
     """
-    (p, p_is), (q, q_is) = confidences(before), confidences(after)
+    return share_flips(labels, confidences(before), confidences(after))
+
+
+def share_flips(
+    labels: NDArray[Any], before: tuple[NDArray[np.float64], Value], after: tuple[NDArray[np.float64], Value]
+) -> Flips:
+    """The same from what each gives each class, as `confidences` tells it."""
+    (p, p_is), (q, q_is) = before, after
     value: Value = p_is if p_is == q_is else "score" if "score" in (p_is, q_is) else "softmax"
     a, b = p.argmax(axis=1), q.argmax(axis=1)
     gaps = _margins(p, a, b), _margins(q, b, a)

@@ -74,9 +74,7 @@ def per_class(trial_id: str, other_id: str | None = None) -> tuple[ClassChange, 
         UnknownId, UsageError, LabError: as `flips`.
     """
     found = answered(trial_id, other_id)
-    if found.labels is None or found.right_before is None or found.right_after is None:
-        return ()
-    return class_changes(found.labels, found.right_before, found.right_after)
+    return () if found.labels is None else class_changes(found.labels, found.right_before, found.right_after)
 
 
 def items(study_id: str, rows: Sequence[int]) -> Examples | None:

@@ -1,30 +1,28 @@
-"""What trials answered on their test sets, read from the store, and the test items themselves."""
+"""Two trials on the test items that both answered, and the items themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from lab import registry
 from lab.analysis.differences import unpack
-from lab.analysis.flips import Flips, alarm_flips, class_flips, known_flips
+from lab.analysis.flips import Flips, alarm_flips, known_flips, share_flips
 from lab.analysis.front import baseline_of
+from lab.engine.told import Told, answers_are_alarms, answers_are_classes, array_of, told
 from lab.errors import LabError, UnknownId, UsageError
-from lab.formats.feeding import as_input
 from lab.lazy import np
 from lab.metrics.alarm_agreement import alarm_threshold
 from lab.plugs import Array
 from lab.store import records
 from lab.store.blobs import locate_card
-from lab.store.data import FROM_DISK, data_digest, data_folder, is_here, load_array
+from lab.store.data import FROM_DISK, data_digest
 from lab.store.examples import Examples
 from lab.types import ModelCard, Trial
 
 NOT_HERE = "The answers of these trials are not in this lab, and nothing was kept of which items they got right"
-ELSEWHERE = "A study that was imported has none: open it where it ran, or run the trials here"
+ELSEWHERE = "A study that was imported may have none: open it where it ran, or run the trials here"
 
 
 @dataclass(frozen=True)
@@ -32,17 +30,16 @@ class Answered:
     """Two trials and the test set that both answered.
 
     Attributes:
-        labels: the truth of each item, shape (items,); None where the data are not here.
-        before, after: outputs, or None where they are not here; right_before, right_after: which items each got right, shape
-            (items,), or None where that is not known either.
         flips: see `lab.analysis.flips`.
+        labels: the truth of each item, shape (items,); None where the data are not here.
+        right_before, right_after: which items each got right, shape (items,).
         answers_before, answers_after: class numbers, or 0 and 1 for alarms; None where unknown.
     """
 
     flips: Flips
     labels: Array | None
-    right_before: Array | None
-    right_after: Array | None
+    right_before: Array
+    right_after: Array
     answers_before: Array | None = None
     answers_after: Array | None = None
 
@@ -50,36 +47,6 @@ class Answered:
 def card_of(trial: Trial) -> ModelCard:
     """The card that the trial's study was made with."""
     return ModelCard.from_json(locate_card(records.study_row(trial.study).card))
-
-
-def outputs_of(trial: Trial) -> Array | None:
-    """What a trial answered on its test set, shape (items, *output); None where that is not in this lab."""
-    kept = trial.details.get("outputs")
-    if not kept or not Path(kept["path"]).is_file():
-        return None
-    return _read(kept["path"])
-
-
-@lru_cache(maxsize=16)
-def _read(path: str) -> Array:
-    """A file of the store never changes: its name is its digest."""
-    with np.load(path, allow_pickle=False) as file:
-        outputs: Array = file["outputs"]
-    return outputs
-
-
-def array_of(card: ModelCard, name: str, n: int) -> Array | None:
-    """The first n of "x_test" or "y_test"; None where the data set would have to be downloaded, or cannot be made.
-
-    What can be made without the net is made, in a process of its own, and kept.
-    """
-    try:
-        if not card.dataset.startswith(FROM_DISK) and not is_here(registry.dataset(card.dataset)):
-            return None
-        array = load_array(data_folder(card), name)
-    except (LabError, OSError):
-        return None
-    return array[:n] if len(array) >= n else None
 
 
 def same_data(card: ModelCard, other: ModelCard) -> bool:
@@ -105,7 +72,11 @@ def answered(trial: Trial, reference: Trial) -> Answered:
     if trial.study != reference.study and not same_data(card, card_of(reference)):
         raise UsageError("These trials were judged on other data", given=(trial.id, reference.id),
                          remedy="Compare trials of models that share a data set")  # fmt: skip
-    before, after = outputs_of(reference), outputs_of(trial)
+    if not answers_are_classes(card) and not answers_are_alarms(card):
+        raise UsageError(
+            "Answers of this task are neither classes nor alarms, so that none of them flips", given=card.task
+        )
+    before, after = told(reference, card_of(reference)), told(trial, card)
     if before is None or after is None:
         return _by_bits(card, trial, reference)
     if len(before) != len(after):
@@ -114,43 +85,48 @@ def answered(trial: Trial, reference: Trial) -> Answered:
     labels = array_of(card, "y_test", len(after))
     if labels is None:
         return _by_bits(card, trial, reference)
-    found = _classes if registry.task(card.task).primary == "top1_accuracy" else _alarms
-    return found(card, np.asarray(labels), before, after, reference)
+    return (_alarms if answers_are_alarms(card) else _classes)(np.asarray(labels), before, after, reference)
 
 
-def _classes(card: ModelCard, labels: Array, before: Array, after: Array, reference: Trial) -> Answered:
-    a, b = before.argmax(axis=1), after.argmax(axis=1)
-    return Answered(class_flips(labels, before, after), labels, a == labels, b == labels, a, b)
+def _classes(labels: Array, before: Told, after: Told, reference: Trial) -> Answered:
+    assert before.shares is not None  # as answers_are_classes says
+    assert after.shares is not None
+    a, b = before.shares.argmax(axis=1), after.shares.argmax(axis=1)
+    flips = share_flips(labels, (before.shares, before.value), (after.shares, after.value))
+    return Answered(flips, labels, a == labels, b == labels, a, b)
 
 
-def _alarms(card: ModelCard, labels: Array, before: Array, after: Array, reference: Trial) -> Answered:
+def _alarms(labels: Array, before: Told, after: Told, reference: Trial) -> Answered:
     """At the threshold that ships with the float model."""
-    task = registry.task(card.task)
-    inputs = array_of(card, "x_test", len(labels))
-    if task.agreement != "alarm_agreement" or inputs is None:
-        raise UsageError(
-            "Answers of this task are neither classes nor alarms, so that none of them flips", given=task.id
-        )
-    inputs = as_input(np.asarray(inputs), card.input)
+    assert before.scores is not None  # as answers_are_alarms says
+    assert after.scores is not None
     base = baseline_of(reference, [t for t in records.trials(reference.study) if t.is_baseline])
-    expected = outputs_of(base) if base else None
-    usual = before if expected is None or len(expected) != len(labels) else expected
-    threshold = alarm_threshold(task.answers(usual, inputs), labels)
-    p, q = task.answers(before, inputs), task.answers(after, inputs)
-    a, b = (p > threshold).astype(int), (q > threshold).astype(int)
-    return Answered(alarm_flips(labels, p, q, threshold), labels, a == labels, b == labels, a, b)
+    usual = told(base, card_of(base)) if base else None
+    expected = usual.scores if usual and usual.scores is not None and len(usual) == len(labels) else before.scores
+    threshold = alarm_threshold(expected, labels)
+    a, b = (before.scores > threshold).astype(int), (after.scores > threshold).astype(int)
+    flips = alarm_flips(labels, before.scores, after.scores, threshold)
+    return Answered(flips, labels, a == labels, b == labels, a, b)
 
 
 def _by_bits(card: ModelCard, trial: Trial, reference: Trial) -> Answered:
-    """Which items each got right travels with a study, the answers themselves do not."""
-    mine, theirs = (t.details.get("right") or {} for t in (trial, reference))
-    if not mine or not theirs or mine["n"] != theirs["n"]:
+    """Where only that is known: which items each got right."""
+    after, before = _right(trial), _right(reference)
+    if after is None or before is None or len(after) != len(before):
         raise LabError(NOT_HERE, remedy=ELSEWHERE)
-    n = int(mine["n"])
-    after, before = (unpack(r["bits"], n) for r in (mine, theirs))
-    labels = array_of(card, "y_test", n)
+    labels = array_of(card, "y_test", len(after))
     known = None if labels is None else np.asarray(labels)
     return Answered(known_flips(before, after, known), known, before, after)
+
+
+def _right(trial: Trial) -> Array | None:
+    """Which items a trial got right; None where that is not kept, or not as it should be."""
+    kept = trial.details.get("right")
+    try:
+        bits = unpack(str(kept["bits"]), int(kept["n"])) if kept else None
+    except (ValueError, KeyError, TypeError):
+        return None
+    return bits if bits is not None and len(bits) == int(kept["n"]) else None
 
 
 def items_of(card: ModelCard, rows: Sequence[int]) -> Examples | None:

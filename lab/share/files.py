@@ -6,17 +6,19 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.engine.told import portable
 from lab.errors import UsageError
 from lab.share.importing import CARRIED, FORMAT_VERSION
 from lab.share.notebook import write_notebook
 from lab.share.report import write_report
 from lab.share.result import result_json
 from lab.store import records
-from lab.types import Trial
+from lab.types import ModelCard, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +92,8 @@ def _write_json(study_id: str, to: Path) -> None:
 
 
 def _write_lab(study_id: str, to: Path, *, artifacts: bool = True) -> None:
-    study, card, trials = records.study(study_id), records.study_row(study_id).card, records.trials(study_id)
+    study, card = records.study(study_id), records.study_row(study_id).card
+    trials = [_with_answers(t, ModelCard.from_json(card)) for t in records.trials(study_id)]
     environments = {t.environment: records.environment(t.environment) for t in trials if t.environment}
     files = {Path(f["path"]).name: Path(f["path"]) for t in trials for f in _files(t, artifacts)}
     value = {"format": FORMAT_VERSION, "study": {"id": study.id, "model": study.model, "title": study.title, "state": study.state,
@@ -101,6 +104,12 @@ def _write_lab(study_id: str, to: Path, *, artifacts: bool = True) -> None:
         for name in sorted(files):
             if files[name].is_file():
                 archive.write(files[name], f"files/{name}")
+
+
+def _with_answers(trial: Trial, card: ModelCard) -> Trial:
+    """What it answered goes along in a compact form, so that flipped test items can be told elsewhere, too."""
+    answers = portable(trial, card)
+    return replace(trial, details={**trial.details, "answers": answers}) if answers else trial
 
 
 def _files(trial: Trial, artifacts: bool) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from lab.store import records
 from lab.store.blobs import keep, sha256_of
 from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, Source, State, Study, Target, Trial
 
-CARRIED = ("samples", "anatomy", "profile")
+CARRIED = ("answers", "samples", "anatomy", "profile")
 """Names of the files among a trial's details that travel with it."""
 FORMAT_VERSION = 1
 LARGEST_ENTRY_BYTES, LARGEST_JSON_BYTES = 512 * 2**20, 256 * 2**20

@@ -38,7 +38,7 @@ def keep(path: Path, format_: str) -> Artifact:
     return Artifact(str(final), format_, sha, final.stat().st_size)
 
 
-FILES = ("artifact", "outputs", "samples", "anatomy", "profile")
+FILES = ("artifact", "outputs", "answers", "samples", "anatomy", "profile")
 
 
 def locate(values: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

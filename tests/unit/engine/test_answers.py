@@ -38,7 +38,8 @@ def digits(lab_home):
 @pytest.fixture
 def stored(digits):
     made = fakes.with_outputs(fakes.trials(6, failed=0), folder("artifacts"), digits)
-    records.add_study(fakes.study(), lab.model("digits_lenet"), ours(made))
+    made = [replace(t, environment=None) for t in ours(made)]
+    records.add_study(fakes.study(), lab.model("digits_lenet"), made)
     return lab.trials("study-1")
 
 
@@ -117,10 +118,10 @@ def test_items_are_the_rows_that_were_asked_for(stored, digits):
 
 
 def test_data_that_would_have_to_be_downloaded_are_not(lab_home, monkeypatch):
-    from lab.engine.answers import array_of
+    from lab.engine.told import array_of
 
     card = replace(lab.model("digits_lenet"), dataset="cifar10")
-    monkeypatch.setattr("lab.engine.answers.data_folder", lambda card: pytest.fail("must not be asked for"))
+    monkeypatch.setattr("lab.engine.told.data_folder", lambda card: pytest.fail("must not be asked for"))
     assert array_of(card, "y_test", 5) is None
 
 
