@@ -110,7 +110,8 @@ def against_baselines(trials: Sequence[Trial], metrics: Iterable[str]) -> Mappin
         trial id -> metric -> Difference; baselines, and what cannot be compared, are left out.
     """
     complete = [t for t in trials if t.state == "complete"]
-    baselines = {t.id: baseline_of(t, [b for b in complete if b.is_baseline]) for t in complete if not t.is_baseline}
+    floats = [t for t in complete if t.is_baseline]
+    baselines = {t.id: baseline_of(t, floats) for t in complete if not t.is_baseline}
     found: dict[str, dict[str, Difference]] = {}
     for metric in metrics:
         mine = {t.id: d for t in complete if (base := baselines.get(t.id)) and (d := difference(metric, t, base))}

@@ -27,10 +27,12 @@ class NoGain:
 
 def without_effect(trials: Iterable[Trial]) -> tuple[NoGain, ...]:
     """The trials that are no quicker than their like with fewer threads: the difference may be chance, or they are slower."""
+    timed = [t for t in trials if "threads" in t.target.options and "latency_s" in t.measurements]
+    if len({t.target.options["threads"] for t in timed}) < 2:
+        return ()
     alike: dict[str, list[Trial]] = {}
-    for trial in trials:
-        if "threads" in trial.target.options and "latency_s" in trial.measurements:
-            alike.setdefault(_key(trial), []).append(trial)
+    for trial in timed:
+        alike.setdefault(_key(trial), []).append(trial)
     found = (_no_gain(group, trial) for group in alike.values() for trial in group)
     return tuple(gain for gain in found if gain)
 

@@ -208,7 +208,8 @@ def _option_text(name: str, given: Any) -> str:
 def varying_options(targets: Iterable[Target]) -> tuple[str, ...]:
     """Names of the target options that differ within a runtime: only they are worth a place in a label."""
     seen: dict[tuple[str, str], set[str]] = {}
-    for target in targets:
+    unlike = {f"{t.runtime} {t.options!r}": t for t in targets}  # a study has thousands of trials and few targets
+    for target in unlike.values():
         for name, given in (_defaults(target.runtime) | dict(target.options)).items():
             seen.setdefault((target.runtime, name), set()).add(repr(given))
     return tuple(dict.fromkeys(name for (_, name), values in seen.items() if len(values) > 1))
