@@ -39,7 +39,7 @@ def _take(key: str) -> None:
     try:
         id_ = _read(given.name, given.getvalue())
     except LabError as error:
-        st.session_state.import_problem = f"{given.name}: {error}"
+        st.session_state.import_problem = f"{given.name}: {error.problem.rstrip('.')}. {error.remedy}"
         return
     st.query_params.from_dict({"study": id_})
     st.toast("Imported. It shows what was measured there.", icon=":material/upload:")

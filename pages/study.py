@@ -107,12 +107,11 @@ def study_text(study: Study) -> str:
 
 
 def header(study: Study) -> None:
-    left, middle, right = st.columns([46, 28, 54], vertical_alignment="bottom")
+    left, middle, right = st.columns([40, 28, 60], vertical_alignment="bottom")
     with left:
         title(study)
-    with middle, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with middle:
         other_studies(study)
-        import_button()
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         actions(study)
     if study.id == lab.example_study():
@@ -143,6 +142,7 @@ def actions(study: Study) -> None:
                   help="Runs only what failed or was cancelled. What is finished stays.")  # fmt: skip
     note_button(study.id)
     share(study)
+    import_button()
     with st.popover("Export", icon=":material/download:"):
         st.caption("Everything that was measured, for other tools or another lab.")
         for ending, label in EXPORTS.items():

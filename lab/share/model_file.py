@@ -116,8 +116,8 @@ def readme(trial: Trial, card: ModelCard, facts: Mapping[str, Any], contents: Ma
 
 
 def _md(text: object) -> str:
-    """Text that somebody typed, on one line and letter by letter."""
-    return formats.markdown(" ".join(str(text).split()))
+    """Text that somebody typed, on one line and letter by letter; what Markdown leaves alone stays readable in an editor, too."""
+    return re.sub(r"([\\`*\[\]<>|#&~$]|(?<![^\W_])_|_(?![^\W_])|(?<=\w):(?=/))", r"\\\1", " ".join(str(text).split()))
 
 
 def _what(trial: Trial, card: ModelCard) -> str:
@@ -147,11 +147,12 @@ def _version(trial: Trial, package: str) -> str:
 
 def _ends(card: ModelCard, facts: Mapping[str, Any]) -> str:
     spec, quantized = card.input, facts.get("quantized", {})
+    plain = (spec.scale, spec.offset) == (1.0, 0.0)
     lines = [
         f"- Input of the file: {_tensor(facts['input'])}{_scale(quantized.get('input'))}.",
         f"- Output of the file: {_tensor(facts['output'])}{_scale(quantized.get('output'))}.",
         f"- An item as the data have it: shape {stored_shape(spec)}" + (f", layout {spec.data_layout or spec.layout}." if len(spec.shape) > 1 else "."),
-        f"- From data to the model's numbers: x × {spec.scale:g} + {spec.offset:g}.",
+        "- The data are the model's numbers as they are." if plain else f"- From data to the model's numbers: x × {spec.scale:g} + {spec.offset:g}.",
     ]  # fmt: skip
     return "\n".join(
         [*lines, f"- Classes, in the order of the output: {_md(', '.join(card.class_names))}."]

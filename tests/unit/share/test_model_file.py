@@ -19,12 +19,13 @@ from lab import registry
 from lab.errors import UnknownId, UsageError
 from lab.formats.feeding import as_input, run_all
 from lab.formats.loading import arranging, loader, stored_shape
-from lab.share.model_file import export_model, look, readme
+from lab.share.model_file import _md, export_model, look, readme
 from lab.store import records
 from lab.store.blobs import keep
 from lab.types import InputSpec, ModelCard, Recipe, Study, StudySpec, Target, Trial
 from tests import fakes, tiny
 from tests.payloads import PAYLOADS
+from tests.unit.share.test_markup import Reader
 
 SPEC = InputSpec((tiny.SIDE, tiny.SIDE, tiny.CHANNELS), "float32", "NHWC", 0.5, -0.25, "NHWC")
 WRITERS = {"ort": (tiny.write_onnx, "onnx", "model.onnx"), "litert": (tiny.write_tflite, "tflite", "model.tflite"),
@@ -173,6 +174,16 @@ def test_texts_of_people_stay_texts(lab_home: Path, tmp_path: Path, payload: str
     assert len(re.findall(r"^ {0,3}```", text, re.MULTILINE)) == 4
     assert not re.search(r"(?<!\\)[<\[]", outside), outside
     compile(CODE.search(text)[1], "readme", "exec")  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "text", [*PAYLOADS, "a_b __init__ _x_ static_wi8_ai8_", "| a | b |", "https://example.invalid", "x (y): z"]
+)
+def test_markdown_shows_texts_letter_by_letter(text: str) -> None:
+    markdown = pytest.importorskip("markdown_it").MarkdownIt("commonmark")
+    read = Reader(markdown.render(f"- Model: {_md(text)}"))
+    assert [tag for tag, _ in read.tags] == ["ul", "li"]
+    assert read.text.strip() == f"Model: {' '.join(text.split())}"
 
 
 @pytest.mark.parametrize(
