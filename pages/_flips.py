@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 import lab
-from lab.analysis.flips import Flip, Kind, confusion_change
+from lab.analysis.flips import Flip, Kind, class_changes, confusion_change
 from lab.errors import LabError
 from lab.plots import formats
 from lab.plots.examples import ExamplesInfo, examples_info
@@ -48,10 +48,10 @@ class Pair:
 @st.cache_resource(
     max_entries=32, show_spinner="Reading what both answered. Test data are made when they are first needed …"
 )
-def _answered(trial_id: str, other_id: str, revisions: tuple[int, ...]) -> Any:
+def _answered(ids: tuple[str, str], revisions: tuple[int, ...], _trials: tuple[Trial, Trial]) -> Any:
     """What both answered, or why that is not known."""
     try:
-        return lab.answered(trial_id, other_id)
+        return lab.answered(*_trials)
     except LabError as error:
         return str(error)
 
@@ -59,9 +59,10 @@ def _answered(trial_id: str, other_id: str, revisions: tuple[int, ...]) -> Any:
 def answered(pair: Pair) -> Any:
     """See `lab.answered`; says so and gives None where it is not known."""
     revisions = tuple(lab.study(t.study).revision for t in (pair.reference, pair.trial))
-    found = _answered(pair.trial.id, pair.reference.id, revisions)
+    asked = (pair.trial.id, pair.reference.id), revisions, (pair.trial, pair.reference)
+    found = _answered(*asked)
     if isinstance(found, str) or found.labels is None:
-        _answered.clear(pair.trial.id, pair.reference.id, revisions)  # the data may be brought at any time
+        _answered.clear(*asked)  # the data may be brought at any time
     if isinstance(found, str):
         st.info(formats.markdown(found), icon=":material/visibility_off:")
         return None
@@ -78,7 +79,7 @@ def classes(pair: Pair) -> None:
     if found.labels is None:
         st.info(NO_TRUTH + _how_to_get(pair.card), icon=":material/visibility_off:")
         return
-    rows = class_rows(lab.per_class(pair.trial.id, pair.reference.id), pair.names)
+    rows = class_rows(class_changes(found.labels, found.right_before, found.right_after), pair.names)
     left, right = st.columns([12, 9], gap="medium")
     with left:
         st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 560), alt="What each class gains and loses")

@@ -184,7 +184,7 @@ def headers(trials: Sequence[Trial]) -> None:
 
 
 def sections(trials: Sequence[Trial]) -> None:
-    alike = lab.same_items([t.id for t in trials])
+    alike = lab.same_items(trials)
     if not alike:
         st.warning(OTHER_DATA, icon=":material/dataset:")
     if len({t.environment for t in trials if t.environment}) > 1:
@@ -210,7 +210,7 @@ def columns_of(trials: Sequence[Trial]) -> list[str]:
 
 def recipe(trials: Sequence[Trial], alike: bool) -> None:
     techniques = lab.available_techniques()
-    found = lab.recipe_diff([t.id for t in trials])
+    found = lab.recipe_diff(trials)
     rows = recipe_diff_rows(found, columns_of(trials), techniques, lab.available_runtimes())
     if rows:
         st.dataframe(rows, hide_index=True, height="content", alt="In what the recipes differ")
@@ -291,7 +291,7 @@ def by_item(trials: Sequence[Trial], alike: bool) -> None:
 
 
 def layers(trials: Sequence[Trial], alike: bool) -> None:
-    names, found = columns_of(trials), lab.layers_beside([t.id for t in trials])
+    names, found = columns_of(trials), lab.layers_beside(trials)
     info = time_info(found, names)
     if info.rows:
         chart(json.dumps(bars_spec(info)), key=f"time_{'_'.join(t.id for t in trials)}", height=bars_height(info),
@@ -307,7 +307,7 @@ def layers(trials: Sequence[Trial], alike: bool) -> None:
 
 def size(trials: Sequence[Trial], alike: bool) -> None:
     names, anatomies = columns_of(trials), [lab.anatomy(t) for t in trials]
-    found = lab.layers_beside([t.id for t in trials])
+    found = lab.layers_beside(trials)
     left, right = st.columns(2, gap="medium")
     for place, what, info in (
         (left, "parts", parts_info(anatomies, names)),

@@ -1,4 +1,7 @@
-"""Trials and studies side by side: flipped test items, recipes, layers, and fronts across studies."""
+"""Trials and studies side by side: flipped test items, recipes, layers, and fronts across studies.
+
+A trial may be named by its id, or given itself where it is at hand.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from lab.store.examples import Examples
 
 
-def answered(trial_id: str, other_id: str | None = None) -> Answered:
+def answered(trial: str | Trial, other: str | Trial | None = None) -> Answered:
     """What a trial and another one, by default its float baseline, answered on the test items that both were asked.
 
     Raises:
@@ -42,19 +45,23 @@ def answered(trial_id: str, other_id: str | None = None) -> Answered:
     """
     from lab.engine.answers import answered as found
 
-    trial = records.trial(trial_id)
-    return found(trial, _other(trial, other_id))
+    this = _trial(trial)
+    return found(this, _other(this, other))
 
 
-def _other(trial: Trial, other_id: str | None) -> Trial:
-    if other_id is not None:
-        return records.trial(other_id)
+def _trial(of: str | Trial) -> Trial:
+    return records.trial(of) if isinstance(of, str) else of
+
+
+def _other(trial: Trial, other: str | Trial | None) -> Trial:
+    if other is not None:
+        return _trial(other)
     if (base := baseline_of(trial, records.trials(trial.study))) is None:
         raise UsageError("There is no float baseline to compare with", given=trial.id, remedy="Name another trial")
     return base
 
 
-def flips(trial_id: str, other_id: str | None = None) -> Flips:
+def flips(trial: str | Trial, other: str | Trial | None = None) -> Flips:
     """The test items that a trial answers otherwise than another one, by default its float baseline: which became right
     ("fixed"), which wrong ("broken"), which wrong in another way ("changed"), with both answers and how sure each is.
 
@@ -63,17 +70,17 @@ def flips(trial_id: str, other_id: str | None = None) -> Flips:
         UsageError: they were asked other items, or their task has no answers that flip.
         LabError: nothing is known of their answers.
     """
-    return answered(trial_id, other_id).flips
+    return answered(trial, other).flips
 
 
-def per_class(trial_id: str, other_id: str | None = None) -> tuple[ClassChange, ...]:
+def per_class(trial: str | Trial, other: str | Trial | None = None) -> tuple[ClassChange, ...]:
     """How often each class is recognised by a trial and by another one, with items won and lost; () where the truth of the
     test items is not in this lab.
 
     Raises:
         UnknownId, UsageError, LabError: as `flips`.
     """
-    found = answered(trial_id, other_id)
+    found = answered(trial, other)
     return () if found.labels is None else class_changes(found.labels, found.right_before, found.right_after)
 
 
@@ -88,7 +95,7 @@ def items(study_id: str, rows: Sequence[int]) -> Examples | None:
     return items_of(card_of(study_id), rows)
 
 
-def same_items(trial_ids: Sequence[str]) -> bool:
+def same_items(trials: Sequence[str | Trial]) -> bool:
     """Whether all of these trials were judged on the same test items, so that their answers may be compared one by one.
 
     Raises:
@@ -96,24 +103,24 @@ def same_items(trial_ids: Sequence[str]) -> bool:
     """
     from lab.engine.answers import same_data
 
-    studies = {id_: records.study(id_) for id_ in dict.fromkeys(records.trial(t).study for t in trial_ids)}
+    studies = {id_: records.study(id_) for id_ in dict.fromkeys(_trial(t).study for t in trials)}
     cards = [card_of(id_) for id_ in studies]
     return len({s.spec.test_samples for s in studies.values()}) <= 1 and all(same_data(cards[0], c) for c in cards[1:])
 
 
-def recipe_diff(trial_ids: Sequence[str]) -> RecipeDiff:
+def recipe_diff(trials: Sequence[str | Trial]) -> RecipeDiff:
     """In what the recipes and targets of trials differ, and what is the same.
 
     Raises:
         UnknownId: there is no such trial.
         UsageError: fewer than two were named.
     """
-    if len(trial_ids) < 2:
-        raise UsageError("It takes two trials to compare", given=list(trial_ids))
-    return diff_of([records.trial(id_) for id_ in trial_ids], registry.techniques(), registry.runtimes())
+    if len(trials) < 2:
+        raise UsageError("It takes two trials to compare", given=[t if isinstance(t, str) else t.id for t in trials])
+    return diff_of([_trial(t) for t in trials], registry.techniques(), registry.runtimes())
 
 
-def layers_beside(trial_ids: Sequence[str]) -> LayersBeside:
+def layers_beside(trials: Sequence[str | Trial]) -> LayersBeside:
     """Precision, time and bytes of trials layer by layer, under the names of the source model's layers.
 
     Raises:
@@ -121,9 +128,9 @@ def layers_beside(trial_ids: Sequence[str]) -> LayersBeside:
     """
     from lab.explaining import anatomy_of, profile_of
 
-    trials = [records.trial(id_) for id_ in trial_ids]
-    source = source_layers(trials[0].study) if trials else []
-    return beside([Evidence(anatomy_of(t), profile_of(t)) for t in trials], source)
+    these = [_trial(t) for t in trials]
+    source = source_layers(these[0].study) if these else []
+    return beside([Evidence(anatomy_of(t), profile_of(t)) for t in these], source)
 
 
 def source_layers(study_id: str) -> list[Layer]:

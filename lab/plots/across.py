@@ -143,9 +143,9 @@ def across_info(
         x, y: ids of the metrics shown; a group's own objectives say what its front is, whichever two are drawn.
         feasible: ids that meet the limits; None means all.
     """
-    shown = formats.varying_options(t.target for t in found.trials)
+    shown, front = formats.varying_options(t.target for t in found.trials), found.front
     points = [
-        _point(t, number, found.front, x, y, coloring, named, shown, feasible)
+        _point(t, number, front, x, y, coloring, named, shown, feasible)
         for number, group in enumerate(found.groups) for t in group.trials if x in t.measurements and y in t.measurements
     ]  # fmt: skip
     x_axis, y_axis = _axis(x, [p.x for p in points], metrics), _axis(y, [p.y for p in points], metrics)
