@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
 import lab
-from lab.analysis.across import Across, Member, discrepancies, twin_changes
+from lab.analysis.across import Across, discrepancies
 from lab.analysis.front import baseline_of
 from lab.analysis.pick import Limit, meets
-from lab.plots import formats, words
+from lab.plots import formats
 from lab.plots.across import (
     COLORINGS,
     HEIGHT,
-    TWINS_HEIGHT,
     Named,
     across_info,
     across_spec,
@@ -23,25 +22,20 @@ from lab.plots.across import (
     discrepancy_rows,
     distinct_names,
     front_text,
-    twin_rows,
-    twins_spec,
-    twins_text,
 )
-from lab.plots.table import leading, ordered_metrics
+from lab.plots.table import TableInfo, leading, ordered_metrics
 from lab.types import Study, Trial
 from pages import _address, _entry
 from pages._chart import chart
 from pages._limits import slider
 from pages._title import model_title
-from pages._trial import runtime_titles
+from pages._twins import in_two
 
 TITLE, ICON, ORDER = "Across studies", ":material/stacked_line_chart:", 0.6
 WHAT_FOR = (
     "Put studies beside each other: several models of one task, to weigh architecture against compression; the same study on two machines; or "
     "two versions of a study."
 )
-NOT_IN_SPEC = ("recipes", "chains", "space", "targets", "further_targets", "metrics", "objectives")
-"""What of a spec is told by the trials themselves."""
 
 
 def main() -> None:
@@ -60,7 +54,7 @@ def main() -> None:
     limits = limits_control(everything)
     together(key, across_of(key, limits), limits)
     if len(studies) > 1:
-        in_two(studies, everything)
+        in_two(studies, names_of(studies), everything)
 
 
 # --- which studies --------------------------------------------------------------------------------------------------------
@@ -142,6 +136,11 @@ def figure_of(
     return json.dumps(across_spec(info, uirevision=f"{key}")), len(info.points), info.left_out
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def table_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> TableInfo:
+    return across_table(across_of(key, limits), lab.available_metrics(), named_of(key))
+
+
 def limits_control(found: Across) -> tuple[Limit, ...]:
     """As on the Results page: the task's own metric, size and time."""
     quality = [id_ for id_ in leading()[:-2] if any(id_ in t.measurements for t in found.trials)]
@@ -168,7 +167,7 @@ def together(key: tuple[tuple[str, int], ...], found: Across, limits: tuple[Limi
     st.caption(
         f"Shape: runtime. Large: on its front. Hollow: float. Faint: beaten by another. Click a point to open its trial.{less}"
     )
-    info = across_table(found, metrics, named_of(key))
+    info = table_of(key, limits)
     columns = {name: st.column_config.NumberColumn(format=f, help=info.helps[name]) for name, f in info.formats.items()}
     columns |= {name: st.column_config.TextColumn(width="medium") for name in ("Study", "Front of")}
     st.dataframe(
@@ -210,87 +209,6 @@ def follow() -> None:
     """Open the trial that was clicked; a callback may not leave the page."""
     if id_ := st.session_state.pop("across_clicked", None):
         st.switch_page("pages/study.py", query_params={"study": id_.rpartition("-")[0], "trial": id_})
-
-
-# --- two of them, trial by trial --------------------------------------------------------------------------------------------
-
-
-def in_two(studies: Sequence[Study], found: Across) -> None:
-    """The same trials in two studies, where there are any of one model."""
-    members = {m.study.id: m for m in found.members}
-    alike = [(a, b) for i, a in enumerate(studies) for b in studies[i + 1 :] if a.model == b.model]
-    if not alike:
-        return
-    st.subheader("The same trials in two studies", anchor=False)
-    texts = names_of(studies)
-    pairs = {f"{a.id}~{b.id}": f"{texts[a.id]} and {texts[b.id]}" for a, b in alike}
-    with st.container(width=520):
-        pair = _address.dropdown("pair", "Which two", list(pairs), pairs) if len(pairs) > 1 else next(iter(pairs))
-    twins(*(members[id_] for id_ in pair.split("~")))
-
-
-def twins(first: Member, second: Member) -> None:
-    metrics, matched = lab.available_metrics(), lab.twins(first.study.id, second.study.id)
-    ids = [id_ for id_ in ordered_metrics([p.first for p in matched.pairs], metrics) if id_ in metrics]
-    if not ids:
-        st.write(twins_text(matched, (), "", "the first", "the second"))
-        return
-    with st.container(width=320):
-        titles = {id_: metrics[id_].title for id_ in ids}
-        metric = _address.dropdown("number", "Number", sorted(ids, key=lambda id_: id_ != "latency_s"), titles)
-    same_items = (first.data, first.items) == (second.data, second.items)
-    changes = twin_changes(matched.pairs, metric, same_items=same_items)
-    a, b = short_names(first, second)
-    st.markdown(formats.markdown(twins_text(matched, changes, metric, a, b)))
-    left, right = st.columns([9, 11], gap="medium")
-    with left:
-        chart(json.dumps(twins_spec(changes, metrics[metric], a, b, runtime_titles())), key=f"twins_{first.study.id}_{second.study.id}_{metric}",
-              height=TWINS_HEIGHT, alt=f"{metrics[metric].title} in the second study over the first; the table has the same numbers.")  # fmt: skip
-        st.caption(
-            f"On the dashed line nothing changed. Hollow: may be chance. {formats.capital(words.plain(metric))} of equal recipe and target."
-        )
-    with right:
-        st.dataframe(
-            twin_rows(changes, a, b, runtime_titles()),
-            hide_index=True,
-            height=TWINS_HEIGHT,
-            alt="The same trials in both, the biggest change first",
-        )
-    unlike(first, second, a, b)
-
-
-def short_names(first: Member, second: Member) -> tuple[str, str]:
-    """Their titles, where these tell them apart, else when they were made."""
-    for names in (
-        (first.study.title, second.study.title),
-        *((formats.moment(first.study.created_at), formats.moment(second.study.created_at)),),
-    ):
-        if all(names) and names[0] != names[1]:
-            return names
-    return first.study.id, second.study.id
-
-
-def unlike(first: Member, second: Member, a: str, b: str) -> None:
-    """In what machines, versions and specs differ."""
-    files = {"Model file": (first.source[:12], second.source[:12]), "Test data": (first.data[:12], second.data[:12])}
-    rows = [{"What": what, a: one, b: other} for what, (one, other) in files.items() if one and other and one != other]
-    rows += discrepancy_rows(discrepancies(spec_of(first), spec_of(second)), (a, b))
-    rows += discrepancy_rows(discrepancies(machine_of(first), machine_of(second)), (a, b))
-    with st.expander(f"What differs between the two ({len(rows)})"):
-        if rows:
-            st.dataframe(rows, hide_index=True, height="content", alt="In what machines, versions and settings differ")
-        else:
-            st.write("Machine, versions, settings, model file and test data are the same.")
-
-
-def machine_of(member: Member) -> Mapping[str, object]:
-    """The machine that most of a study's trials ran on."""
-    ids = [t.environment for t in member.trials if t.environment]
-    return lab.environment(max(set(ids), key=ids.count)) if ids else {}
-
-
-def spec_of(member: Member) -> Mapping[str, object]:
-    return {name: value for name, value in member.study.spec.to_json().items() if name not in NOT_IN_SPEC}
 
 
 _entry.require()

@@ -14,17 +14,6 @@ from lab.analysis.pick import pick
 from lab.errors import UnknownId
 from lab.plots import formats, words
 from lab.plots.across import distinct_names
-from lab.plots.beside import (
-    bars_spec,
-    layer_rows,
-    parts_info,
-    parts_rows,
-    time_info,
-    unmatched_text,
-    weight_rows,
-    weights_info,
-)
-from lab.plots.beside import height_of as bars_height
 from lab.plots.deltas import LETTERS, column, delta_rows, forest_info, forest_spec
 from lab.plots.deltas import height_of as forest_height
 from lab.plots.differences import difference_rows, items_text
@@ -35,6 +24,7 @@ from lab.plugs import Metric
 from lab.types import Study, Trial
 from pages import _address, _entry
 from pages._asked import trials_of
+from pages._beside import columns_of, layers, size
 from pages._chart import chart
 from pages._flips import Pair, classes, flipped
 from pages._title import model_title
@@ -204,10 +194,6 @@ def sections(trials: Sequence[Trial]) -> None:
                 part(trials, alike)
 
 
-def columns_of(trials: Sequence[Trial]) -> list[str]:
-    return [column(n, t) for n, t in enumerate(trials)]
-
-
 def recipe(trials: Sequence[Trial], alike: bool) -> None:
     techniques = lab.available_techniques()
     found = lab.recipe_diff(trials)
@@ -288,44 +274,6 @@ def by_class(trials: Sequence[Trial], alike: bool) -> None:
 
 def by_item(trials: Sequence[Trial], alike: bool) -> None:
     flipped(pair_of(trials))
-
-
-def layers(trials: Sequence[Trial], alike: bool) -> None:
-    names, found = columns_of(trials), lab.layers_beside(trials)
-    info = time_info(found, names)
-    if info.rows:
-        chart(json.dumps(bars_spec(info)), key=f"time_{'_'.join(t.id for t in trials)}", height=bars_height(info),
-              alt="Time of each layer in each trial; the table below has the same numbers.")  # fmt: skip
-    st.dataframe(layer_rows(found, names), hide_index=True, alt="Precision and time of each layer")
-    notes = [unmatched_text(found, names), *(f"{n} was not profiled." for n, p in zip(names, found.profiled, strict=True) if not p),
-             f"{formats.plural(info.left_out, 'short row')} left out of the plot." if info.left_out else ""]  # fmt: skip
-    st.caption(
-        "Layers are those of the source model, found in each file by their order and the number of their multiplications. Elsewhere: operators "
-        "that are in no such layer. " + formats.markdown(" ".join(filter(None, notes)))
-    )
-
-
-def size(trials: Sequence[Trial], alike: bool) -> None:
-    names, anatomies = columns_of(trials), [lab.anatomy(t) for t in trials]
-    found = lab.layers_beside(trials)
-    left, right = st.columns(2, gap="medium")
-    for place, what, info in (
-        (left, "parts", parts_info(anatomies, names)),
-        (right, "weights", weights_info(found, names)),
-    ):
-        if info.rows:
-            with place:
-                chart(json.dumps(bars_spec(info)), key=f"{what}_{'_'.join(t.id for t in trials)}", height=bars_height(info),
-                      alt=f"{formats.capital(info.title)}; the table below has the same numbers.")  # fmt: skip
-    with left:
-        st.dataframe(
-            parts_rows(anatomies, names), hide_index=True, height="content", alt="Bytes of each part of the files"
-        )
-    with right:
-        if rows := weight_rows(found, names):
-            st.dataframe(rows, hide_index=True, alt="What each layer's weights are stored as, and their bytes")
-    if text := unmatched_text(found, names):
-        st.caption(formats.markdown(text))
 
 
 _entry.require()

@@ -1,0 +1,67 @@
+"""Several trials side by side: precision and time of each layer, and what the files consist of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import streamlit as st
+
+import lab
+from lab.plots import formats
+from lab.plots.beside import (
+    bars_spec,
+    height_of,
+    layer_rows,
+    parts_info,
+    parts_rows,
+    time_info,
+    unmatched_text,
+    weight_rows,
+    weights_info,
+)
+from lab.plots.deltas import column
+from lab.types import Trial
+from pages._chart import chart
+
+
+def columns_of(trials: Sequence[Trial]) -> list[str]:
+    return [column(n, t) for n, t in enumerate(trials)]
+
+
+def layers(trials: Sequence[Trial], alike: bool) -> None:
+    names, found = columns_of(trials), lab.layers_beside(trials)
+    info = time_info(found, names)
+    if info.rows:
+        chart(json.dumps(bars_spec(info)), key=f"time_{'_'.join(t.id for t in trials)}", height=height_of(info),
+              alt="Time of each layer in each trial; the table below has the same numbers.")  # fmt: skip
+    st.dataframe(layer_rows(found, names), hide_index=True, alt="Precision and time of each layer")
+    notes = [unmatched_text(found, names), *(f"{n} was not profiled." for n, p in zip(names, found.profiled, strict=True) if not p),
+             f"{formats.plural(info.left_out, 'short row')} left out of the plot." if info.left_out else ""]  # fmt: skip
+    st.caption(
+        "Layers are those of the source model, found in each file by their order and the number of their multiplications. Elsewhere: operators "
+        "that are in no such layer. " + formats.markdown(" ".join(filter(None, notes)))
+    )
+
+
+def size(trials: Sequence[Trial], alike: bool) -> None:
+    names, anatomies = columns_of(trials), [lab.anatomy(t) for t in trials]
+    found = lab.layers_beside(trials)
+    left, right = st.columns(2, gap="medium")
+    for place, what, info in (
+        (left, "parts", parts_info(anatomies, names)),
+        (right, "weights", weights_info(found, names)),
+    ):
+        if info.rows:
+            with place:
+                chart(json.dumps(bars_spec(info)), key=f"{what}_{'_'.join(t.id for t in trials)}", height=height_of(info),
+                      alt=f"{formats.capital(info.title)}; the table below has the same numbers.")  # fmt: skip
+    with left:
+        st.dataframe(
+            parts_rows(anatomies, names), hide_index=True, height="content", alt="Bytes of each part of the files"
+        )
+    with right:
+        if rows := weight_rows(found, names):
+            st.dataframe(rows, hide_index=True, alt="What each layer's weights are stored as, and their bytes")
+    if text := unmatched_text(found, names):
+        st.caption(formats.markdown(text))

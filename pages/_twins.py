@@ -1,0 +1,116 @@
+"""The same trials in two of several studies: how each number came out in both, and what differs between the two."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+import lab
+from lab.analysis.across import Across, Member, Twins, discrepancies, twin_changes
+from lab.plots import formats, words
+from lab.plots.across import TWINS_HEIGHT, discrepancy_rows, twin_rows, twins_spec, twins_text
+from lab.plots.table import ordered_metrics
+from lab.types import Study
+from pages import _address
+from pages._chart import chart
+from pages._trial import runtime_titles
+
+NOT_IN_SPEC = ("recipes", "chains", "space", "targets", "further_targets", "metrics", "objectives")
+"""What of a spec is told by the trials themselves."""
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def twins_of(first: tuple[str, int], second: tuple[str, int]) -> Twins:
+    return lab.twins(first[0], second[0])
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def changes_of(
+    first: tuple[str, int], second: tuple[str, int], metric: str, names: tuple[str, str], same_items: bool
+) -> tuple[str, str, list[dict[str, str]]]:
+    """A sentence, the figure as JSON, and the table's rows."""
+    matched = twins_of(first, second)
+    changes = twin_changes(matched.pairs, metric, same_items=same_items)
+    spec = twins_spec(changes, lab.available_metrics()[metric], *names, runtime_titles())
+    return twins_text(matched, changes, metric, *names), json.dumps(spec), twin_rows(changes, *names, runtime_titles())
+
+
+def in_two(studies: Sequence[Study], texts: Mapping[str, str], found: Across) -> None:
+    """The same trials in two studies, where there are any of one model."""
+    members = {m.study.id: m for m in found.members}
+    alike = [(a, b) for i, a in enumerate(studies) for b in studies[i + 1 :] if a.model == b.model]
+    if not alike:
+        return
+    st.subheader("The same trials in two studies", anchor=False)
+    pairs = {f"{a.id}~{b.id}": f"{texts[a.id]} and {texts[b.id]}" for a, b in alike}
+    with st.container(width=520):
+        pair = _address.dropdown("pair", "Which two", list(pairs), pairs) if len(pairs) > 1 else next(iter(pairs))
+    twins(*(members[id_] for id_ in pair.split("~")))
+
+
+def twins(first: Member, second: Member) -> None:
+    metrics, matched = lab.available_metrics(), twins_of(*((m.study.id, m.study.revision) for m in (first, second)))
+    ids = [id_ for id_ in ordered_metrics([p.first for p in matched.pairs], metrics) if id_ in metrics]
+    if not ids:
+        st.write(twins_text(matched, (), "", "the first", "the second"))
+        return
+    with st.container(width=320):
+        titles = {id_: metrics[id_].title for id_ in ids}
+        metric = _address.dropdown("number", "Number", sorted(ids, key=lambda id_: id_ != "latency_s"), titles)
+    names = a, b = short_names(first, second)
+    same_items = (first.data, first.items) == (second.data, second.items)
+    text, figure, rows = changes_of(
+        *((m.study.id, m.study.revision) for m in (first, second)), metric, names, same_items
+    )
+    st.markdown(formats.markdown(text))
+    left, right = st.columns([9, 11], gap="medium")
+    with left:
+        chart(figure, key=f"twins_{first.study.id}_{second.study.id}_{metric}",
+              height=TWINS_HEIGHT, alt=f"{metrics[metric].title} in the second study over the first; the table has the same numbers.")  # fmt: skip
+        st.caption(
+            f"On the dashed line nothing changed. Hollow: may be chance. {formats.capital(words.plain(metric))} of equal recipe and target."
+        )
+    with right:
+        st.dataframe(
+            rows,
+            hide_index=True,
+            height=TWINS_HEIGHT,
+            alt="The same trials in both, the biggest change first",
+        )
+    unlike(first, second, a, b)
+
+
+def short_names(first: Member, second: Member) -> tuple[str, str]:
+    """Their titles, where these tell them apart, else when they were made."""
+    for names in (
+        (first.study.title, second.study.title),
+        *((formats.moment(first.study.created_at), formats.moment(second.study.created_at)),),
+    ):
+        if all(names) and names[0] != names[1]:
+            return names
+    return first.study.id, second.study.id
+
+
+def unlike(first: Member, second: Member, a: str, b: str) -> None:
+    """In what machines, versions and specs differ."""
+    files = {"Model file": (first.source[:12], second.source[:12]), "Test data": (first.data[:12], second.data[:12])}
+    rows = [{"What": what, a: one, b: other} for what, (one, other) in files.items() if one and other and one != other]
+    rows += discrepancy_rows(discrepancies(spec_of(first), spec_of(second)), (a, b))
+    rows += discrepancy_rows(discrepancies(machine_of(first), machine_of(second)), (a, b))
+    with st.expander(f"What differs between the two ({len(rows)})"):
+        if rows:
+            st.dataframe(rows, hide_index=True, height="content", alt="In what machines, versions and settings differ")
+        else:
+            st.write("Machine, versions, settings, model file and test data are the same.")
+
+
+def machine_of(member: Member) -> Mapping[str, object]:
+    """The machine that most of a study's trials ran on."""
+    ids = [t.environment for t in member.trials if t.environment]
+    return lab.environment(max(set(ids), key=ids.count)) if ids else {}
+
+
+def spec_of(member: Member) -> Mapping[str, object]:
+    return {name: value for name, value in member.study.spec.to_json().items() if name not in NOT_IN_SPEC}
