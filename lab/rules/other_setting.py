@@ -21,15 +21,13 @@ def _find(case: Case) -> Finding | None:
     mine = latency(case.trial)
     if case.baseline is None or mine is None:
         return None
-    others = [(latency(t), t, change) for t in case.trials if (change := _one_change(case.trial, t))]
-    faster = [
-        (m.value, t, change)
-        for m, t, change in others
-        if m and m.value < (1 - LEAST) * mine.value and surely_faster(t, case.trial) and _as_small(t, case.trial)
-    ]
-    if not faster:
+    others = [(m.value, t, change) for t in case.trials if (m := latency(t)) and m.value < (1 - LEAST) * mine.value
+              and _as_small(t, case.trial) and (change := _one_change(case.trial, t))]  # fmt: skip
+    faster = (f for f in sorted(others, key=lambda f: f[0]) if surely_faster(f[1], case.trial))
+    found_ = next(faster, None)  # the first is the best: no other needs a test
+    if found_ is None:
         return None
-    best, trial, (option, here, there) = min(faster, key=lambda f: f[0])
+    best, trial, (option, here, there) = found_
     text = (f"One setting costs {times(mine.value / best)} the time: with {option} {_told(there)} instead of {_told(here)}, everything else alike, it takes "
             f"{seconds(best)} instead of {seconds(mine.value)}.")  # fmt: skip
     remedy = f"Choose {option} {_told(there)}, and compare its accuracy."

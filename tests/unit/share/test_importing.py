@@ -33,7 +33,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def changed(file: Path, to: Path, change: Change = lambda v: None, files: dict[str, bytes] | None = None) -> Path:
     """The same file with its JSON changed, and with further files."""
-    with zipfile.ZipFile(file) as old, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as new:
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(to, "w") as new:
         value = json.loads(old.read("study.json"))
         change(value)
         new.writestr("study.json", json.dumps(value))
