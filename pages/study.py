@@ -25,7 +25,7 @@ from pages._training import live
 
 TITLE, ICON, ORDER = "Results", ":material/scatter_plot:", 0
 EXPORTS = {"html": "Report (HTML, works offline)", "ipynb": "Notebook that runs it again", "csv": "CSV table", "parquet": "Parquet table",
-           "json": "JSON", "lab": "Whole study (.lab)"}  # fmt: skip
+           "json": "JSON", "lab": "Whole study (.lab)", "light.lab": "Study without models (.lab)"}  # fmt: skip
 
 
 def main() -> None:
@@ -155,7 +155,8 @@ def exporter(study_id: str, ending: str) -> Callable[[], bytes]:
 
     def write() -> bytes:
         with TemporaryDirectory() as folder:
-            return Path(lab.export(study_id, to=Path(folder) / f"study.{ending}")).read_bytes()
+            to = Path(folder) / f"study.{ending}"
+            return lab.export(study_id, to, artifacts=ending != "light.lab").read_bytes()
 
     return write
 

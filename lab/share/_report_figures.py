@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
@@ -64,7 +64,8 @@ def _pruning(report: Report) -> Iterator[Figure]:
     about = report.study.spec.about
     if about.get("kind") != KIND:
         return
-    info = pruning_info(lesson(about, report.trials, report.study.spec.objectives[0].metric))
+    named = [replace(t, name=escape(t.name)) for t in report.trials]  # Plotly reads some tags in texts
+    info = pruning_info(lesson(about, named, report.study.spec.objectives[0].metric))
     if info.curves:
         yield Figure(f"{info.noun} over the share of weights that is gone", f"{info.noun} of whole channels and of single weights pruned, with and without fine-tuning.",
                      "Dashed: without fine-tuning. Grey band: the float model's 95 % interval.", _json(pruning_figure(info)))  # fmt: skip
@@ -83,7 +84,7 @@ def _calibrations(report: Report) -> Iterator[Figure]:
 
 
 def _trainings(report: Report) -> Iterator[Figure]:
-    named = [replace(t, name=escape(t.name)) for t in of_trials(report.trials)]  # Plotly reads some tags in names
+    named = [replace(t, name=escape(t.name)) for t in of_trials(report.trials)]
     info = training_info(named)
     if info.lines:
         left_out = f" {info.left_out} earlier trainings are not drawn." if info.left_out else ""
@@ -92,11 +93,4 @@ def _trainings(report: Report) -> Iterator[Figure]:
 
 
 def _json(figure: Any) -> dict[str, Any]:
-    """Its JSON with arrays as lists, which Plotly's own encoder packs into base64 and which compresses as well."""
-    return dict(_plain(json.loads(figure.to_json())))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
+    return dict(json.loads(figure.to_json()))

@@ -21,6 +21,9 @@ from lab.store import records
 from lab.types import Study, Trial
 from tests import fakes
 from tests.payloads import PAYLOADS
+from tests.unit.analysis import test_pruning
+from tests.unit.analysis.test_calibration import calibrated
+from tests.unit.analysis.test_training import curve
 from tests.unit.share.test_markup import Reader
 
 LARGEST_BYTES = 6_000_000
@@ -148,6 +151,30 @@ def test_texts_in_figures_make_no_tags(lab_home: Path, tmp_path: Path, payload: 
     made = [replace(t, name=payload) for t in fakes.trials(8)]
     shown = json.dumps(figures_in(written(added(made), tmp_path)))
     assert set(re.findall(r"<\s*/?\s*([A-Za-z!]+)", shown)) <= {"b", "br", "extra"}
+
+
+EVIL = "<a href='x'>evil</a>"
+CALIBRATED = [calibrated(0, 0.90), calibrated(1, 0.92, calibration_seed=1), calibrated(2, 0.85, calibration_samples=8)]
+PRUNED = [replace(t, name=f"{t.name} {EVIL}") for t in test_pruning.TRIALS]
+TRAINED = [replace(t, name=EVIL, details={"training": [curve("k1")]}) for t in fakes.trials(4)]
+
+
+@pytest.mark.parametrize(
+    ("trials", "about", "title"),
+    [
+        (CALIBRATED, {}, "What calibration changes: static on ONNX Runtime"), (PRUNED, test_pruning.ABOUT, "Accuracy over the share of weights that is gone"),
+        (TRAINED, {}, "How trainings went"),
+    ],
+)  # fmt: skip
+def test_what_else_a_study_has_is_drawn(
+    lab_home: Path, tmp_path: Path, trials: list[Trial], about: dict[str, Any], title: str
+) -> None:
+    study = fakes.study()
+    text = written(added(trials, replace(study, spec=replace(study.spec, about=about))), tmp_path)
+    assert f"<h3>{title}</h3>" in text
+    figure = figures_in(text)[-1]
+    assert any(len(trace.get("x") or ()) > 1 and isinstance(trace["x"], list) for trace in figure["data"])
+    assert "<a" not in json.dumps(figure)
 
 
 def test_a_study_in_which_everything_failed(lab_home: Path, tmp_path: Path) -> None:
