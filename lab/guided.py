@@ -12,13 +12,13 @@ from lab import registry
 from lab.errors import InvalidOption, UsageError
 from lab.options import Option, validate
 
-SAMPLERS = ("gp", "tpe", "nsga2", "random")
+SAMPLERS = ("ehvi", "tpe", "nsga2", "random")
 LIMITS = "limits"
 KINDS = ("at_most", "at_least", "max_drop")
 OPTIONS = (
-    Option("sampler", "Chosen by", "choice", "gp",
-           "What chooses the next trials: a Gaussian process that learns size, time and accuracy from the trials so far and takes those of the "
-           "largest expected gain (gp), Optuna's tree-structured Parzen estimator (tpe) or its genetic algorithm (nsga2), or chance (random, as a control).",
+    Option("sampler", "Chosen by", "choice", "ehvi",
+           "What chooses the next trials: models that learn size, time and accuracy from the trials so far, for the largest expected gain in "
+           "hypervolume (ehvi), Optuna's tree-structured Parzen estimator (tpe) or its genetic algorithm (nsga2), or chance (random, as a control).",
            choices=SAMPLERS),
     Option("trials", "Trials", "int", 60, "How many trials are run at most, the float model included; what the store knows comes on top.", low=1, high=100_000),
     Option("minutes", "Minutes", "float", 0.0, "After how many minutes of work no further trials are begun; 0 for no limit.", unit="min", low=0.0, high=100_000.0),

@@ -10,7 +10,7 @@ from lab.analysis.hypervolume import LOST, Course, Found, Scale, Spent
 from lab.plots import formats, theme, words
 
 HEIGHT = 300
-NAMES = {"gp": "Gaussian process", "tpe": "TPE (Optuna)", "nsga2": "NSGA-II (Optuna)", "random": "Random"}
+NAMES = {"ehvi": "Expected improvement", "tpe": "TPE (Optuna)", "nsga2": "NSGA-II (Optuna)", "random": "Random"}
 MARKS = (0.5, 0.95)
 """Shares that are told in words."""
 Pairs = tuple[tuple[float, float], ...]

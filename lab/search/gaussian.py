@@ -1,8 +1,8 @@
 """Gaussian processes over recipes and targets: what is alike in its traits is alike in its numbers.
 
-Two candidates that differ in d traits are correlated by exp(-d / length), which is a product of kernels of one trait each and so positive
-definite. The covariance is a sum of what the recipe does, what the target does, and what the recipe does on that target; how much of each,
-and how long the lengths are, is what makes the data likeliest.
+Two candidates that differ in d traits of a group are correlated by exp(-d / length of the group), which is a product of kernels of one trait
+each and so positive definite. The covariance is a sum of what the recipe does, what the target does, and what the recipe does on that target.
+How much of each there is, and how long each length is, is what makes the data likeliest.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-DRAWS, STEPS, SPREAD = 48, 32, 0.6
-"""Settings drawn at first; then around the best so far, by a factor of about exp(SPREAD)."""
+DRAWS, STEPS = 16, 40
+"""Settings drawn to begin with the best of, and steps uphill from there."""
+LEAST_NOISE = 1e-4
 
 
 def distances(traits: Sequence[frozenset[str]]) -> Array:
@@ -29,84 +30,110 @@ def distances(traits: Sequence[frozenset[str]]) -> Array:
 
 
 @dataclass(frozen=True)
-class Setting:
-    """Shares of the variance (recipe, target, both, noise; they sum to 1) and two lengths, in traits."""
+class Apart:
+    """How far candidates are apart: (groups, n, m) of their recipes, and of their targets."""
 
-    shares: tuple[float, float, float, float]
-    recipe_length: float
-    target_length: float
+    how: Array
+    where: Array
 
-    @classmethod
-    def of(cls, raw: Array) -> Setting:
-        """From six real numbers."""
-        shares = np.exp(raw[:4] - raw[:4].max())
-        share = [float(s) for s in np.maximum(shares / shares.sum(), 1e-4)]
-        return cls((share[0], share[1], share[2], share[3]), float(np.exp(raw[4])), float(np.exp(raw[5])))
-
-    def covariance(self, how: Array, where: Array) -> Array:
-        """Of two sets of candidates, from their distances, without the noise."""
-        recipe, target = np.exp(-how / self.recipe_length), np.exp(-where / self.target_length)
-        made, runs, both, _ = self.shares
-        return np.asarray(made * recipe + runs * target + both * recipe * target)
+    def of(
+        self, rows: Sequence[int] | NDArray[np.int_], columns: Sequence[int] | NDArray[np.int_] | None = None
+    ) -> Apart:
+        """Between some of them."""
+        if columns is None:
+            return Apart(self.how[:, rows], self.where[:, rows])
+        return Apart(self.how[:, rows][:, :, columns], self.where[:, rows][:, :, columns])
 
 
-CENTRE = np.array([0.0, 0.0, 0.0, -3.0, np.log(8.0), np.log(4.0)])
-WIDTH = np.array([1.5, 1.5, 1.5, 2.0, 1.0, 1.0])
+class Kernel:
+    """Covariances under a setting.
 
-
-def _likelihood(setting: Setting, how: Array, where: Array, y: Array) -> float:
-    """Logarithm, up to a constant, with the variance that fits best."""
-    k = setting.covariance(how, where) + setting.shares[3] * np.eye(len(y))
-    try:
-        lower = np.linalg.cholesky(k)
-    except np.linalg.LinAlgError:
-        return -np.inf
-    white = np.linalg.solve(lower, y)
-    return float(-0.5 * len(y) * np.log(white @ white / len(y) + 1e-12) - np.log(np.diag(lower)).sum())
-
-
-def likeliest(how: Array, where: Array, y: Array) -> Setting:
-    """The setting that makes the data likeliest, of a fixed series of draws: the same data give the same setting.
-
-    The prior keeps few data from an extreme setting.
+    Args:
+        raw: logarithms of three variances (recipe, target, both), of the noise, and of a length for each group.
+        groups: how many of the lengths are of recipes.
     """
+
+    def __init__(self, raw: Array, groups: int) -> None:
+        self.raw, self.groups = raw, groups
+        self.variances, self.noise = np.exp(raw[:3]), float(np.exp(raw[3])) + LEAST_NOISE
+
+    def parts(self, apart: Apart) -> tuple[Array, Array, Array]:
+        """What of the covariance comes from recipe, target and both."""
+        weights = np.exp(-self.raw[4:])
+        recipe = np.exp(-np.tensordot(weights[: self.groups], apart.how, 1))
+        target = np.exp(-np.tensordot(weights[self.groups :], apart.where, 1))
+        made, runs, both = self.variances
+        return made * recipe, runs * target, both * recipe * target
+
+    def covariance(self, apart: Apart) -> Array:
+        """Without the noise."""
+        return np.asarray(sum(self.parts(apart)))
+
+
+def centre(how: int, where: int) -> tuple[Array, Array]:
+    """What is expected of a setting before there are data, and how far it may be from that."""
+    lengths = np.log(np.array([3.0] * how + [2.0] * where))
+    return np.concatenate([[-1.0, -1.0, -1.0, -5.0], lengths]), np.array([1.5, 1.5, 1.5, 2.0] + [1.5] * (how + where))
+
+
+def _uphill(raw: Array, apart: Apart, y: Array, prior: tuple[Array, Array]) -> tuple[float, Array]:
+    """Minus the logarithm of the posterior density of a setting, up to a constant, and its gradient."""
+    kernel = Kernel(raw, len(apart.how))
+    made, runs, both = kernel.parts(apart)
+    try:
+        lower = np.linalg.cholesky(made + runs + both + kernel.noise * np.eye(len(y)))
+    except np.linalg.LinAlgError:
+        return 1e10, np.zeros_like(raw)
+    inverse = np.linalg.inv(lower)
+    inverse = inverse.T @ inverse
+    alpha = inverse @ y
+    slope = 0.5 * (np.outer(alpha, alpha) - inverse)
+    weights, of_recipe, of_target = np.exp(-raw[4:]), slope * (made + both), slope * (runs + both)
+    gradient = np.concatenate([
+        [(slope * part).sum() for part in (made, runs, both)],
+        [np.trace(slope) * (kernel.noise - LEAST_NOISE)],
+        weights[: kernel.groups] * np.tensordot(apart.how, of_recipe, 2),
+        weights[kernel.groups :] * np.tensordot(apart.where, of_target, 2),
+    ])  # fmt: skip
+    off = (raw - prior[0]) / prior[1]
+    value = -0.5 * float(y @ alpha) - float(np.log(np.diag(lower)).sum()) - 0.5 * float(off @ off)
+    return -value, -(gradient - off / prior[1])
+
+
+def likeliest(apart: Apart, y: Array) -> Kernel:
+    """The setting that makes the data likeliest: the same data give the same setting.
+
+    Args:
+        y: values of mean 0 and variance 1.
+    """
+    from scipy.optimize import minimize
+
+    prior = centre(len(apart.how), len(apart.where))
     random = np.random.default_rng(0)
-
-    def value(raw: Array) -> float:
-        prior = -0.5 * float((((raw - CENTRE) / WIDTH) ** 2).sum())
-        return _likelihood(Setting.of(raw), how, where, y) + prior
-
-    draws = [CENTRE, *(CENTRE + WIDTH * random.normal(size=(DRAWS, len(CENTRE))))]
-    values = [value(raw) for raw in draws]
-    best, reached = draws[int(np.argmax(values))], max(values)
-    for _ in range(STEPS):
-        near = best + SPREAD * random.normal(size=len(CENTRE)) * (random.random(len(CENTRE)) < 0.5)
-        if (now := value(near)) > reached:
-            best, reached = near, now
-    return Setting.of(best)
+    draws = [prior[0], *(prior[0] + prior[1] * random.normal(size=(DRAWS, len(prior[0]))))]
+    start = min(draws, key=lambda raw: _uphill(raw, apart, y, prior)[0])
+    found = minimize(_uphill, start, (apart, y, prior), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
+    return Kernel(found.x, len(apart.how))
 
 
 class Posterior:
     """What is known of one number of every candidate, after some of them were tried.
 
     Args:
-        how, where: (n, n) distances of all candidates.
+        apart: all candidates from all.
         tried: row numbers, values: what was found there.
     """
 
-    def __init__(self, how: Array, where: Array, tried: Sequence[int], values: Array) -> None:
+    def __init__(self, apart: Apart, tried: Sequence[int], values: Array) -> None:
         rows = np.asarray(tried, dtype=int)
         self.shift, self.unit = float(values.mean()), float(values.std()) or 1.0
         y = (values - self.shift) / self.unit
-        own = np.ix_(rows, rows)
-        self.setting = likeliest(how[own], where[own], y)
-        self._how, self._where, noise = how, where, self.setting.shares[3]
-        lower = np.linalg.cholesky(self.setting.covariance(how[own], where[own]) + noise * np.eye(len(rows)))
-        self._root = np.linalg.solve(lower, self.setting.covariance(how[rows], where[rows]))
-        white = np.linalg.solve(lower, y)
-        self._scale = float(white @ white / len(rows)) if len(rows) > 1 else 1.0
-        self._mean = self._root.T @ white
-        self._left = np.full(len(how), sum(self.setting.shares[:3])) - (self._root**2).sum(axis=0)
+        self.kernel = likeliest(apart.of(rows, rows), y)
+        self._apart = apart
+        lower = np.linalg.cholesky(self.kernel.covariance(apart.of(rows, rows)) + self.kernel.noise * np.eye(len(rows)))
+        self._root = np.linalg.solve(lower, self.kernel.covariance(apart.of(rows)))
+        self._mean = self._root.T @ np.linalg.solve(lower, y)
+        self._left = np.full(apart.how.shape[1], self.kernel.variances.sum()) - (self._root**2).sum(axis=0)
 
     @property
     def mean(self) -> Array:
@@ -116,13 +143,11 @@ class Posterior:
     @property
     def spread(self) -> Array:
         """(n,) standard deviations."""
-        return np.asarray(self.unit * np.sqrt(np.maximum(self._scale * self._left, 1e-8)))
+        return np.asarray(self.unit * np.sqrt(np.maximum(self._left, 1e-8)))
 
     def suppose(self, row: int) -> None:
         """Take it that this candidate comes out as expected: what is like it is then known better."""
-        column = (
-            self.setting.covariance(self._how[row][None], self._where[row][None])[0] - self._root.T @ self._root[:, row]
-        )
-        height = float(np.sqrt(max(self._left[row], 1e-12) + self.setting.shares[3]))
+        column = self.kernel.covariance(self._apart.of([row]))[0] - self._root.T @ self._root[:, row]
+        height = float(np.sqrt(max(self._left[row], 1e-12) + self.kernel.noise))
         self._root = np.vstack([self._root, column / height])
         self._left = self._left - (column / height) ** 2

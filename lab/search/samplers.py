@@ -10,7 +10,7 @@ from lab.guided import SAMPLERS
 from lab.search.space import Task
 
 _WHERE: Mapping[str, tuple[str, str]] = {
-    "gp": ("gp", "propose"), "tpe": ("evolved", "tpe"), "nsga2": ("evolved", "nsga2"), "random": ("chance", "propose"),
+    "ehvi": ("ehvi", "propose"), "tpe": ("evolved", "tpe"), "nsga2": ("evolved", "nsga2"), "random": ("chance", "propose"),
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,9 +13,14 @@ from lab.analysis.front import baseline_of, comparable
 from lab.analysis.hypervolume import Scale, gains_of, scales
 from lab.analysis.pick import Limit, amount
 from lab.recipe import PlannedTrial, identity
-from lab.types import FINISHED, Objective, Step, StudySpec, Trial, canonical_json
+from lab.types import FINISHED, Objective, Step, StudySpec, Target, Trial, canonical_json
 
+BITS = re.compile(r"^(wi|wnf|wcb|wnvfp|ai|afp|fp|bf)\d+$")
+DATA = re.compile(r"^(n\d+|seed\d+|noise|batch|norm)$")
 NUMBER = re.compile(r"^([a-z]+)\d")
+HOW, WHERE = ("bits", "kind", "data", "setting"), ("runtime", "option")
+"""Groups of traits. What is calibrated with changes little, how many bits there are much: a model learns a weight for each group."""
+Traits = Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True)
@@ -26,15 +31,14 @@ class Candidate:
         key: equal for equal recipes on equal targets, see `lab.recipe.identity`.
         techniques: ids of what it does beside converting, joined by "+".
         settings: "number.option" -> value, of the options of these techniques.
-        how, where: what a model can learn from: traits of the recipe, traits of the target.
+        traits: what a model can learn from: group, one of `HOW` for the recipe or `WHERE` for the target -> traits.
     """
 
     key: str
     techniques: str
     settings: Mapping[str, Any]
     target: str
-    how: frozenset[str]
-    where: frozenset[str]
+    traits: Traits
 
 
 def candidate(planned: PlannedTrial) -> Candidate:
@@ -43,19 +47,40 @@ def candidate(planned: PlannedTrial) -> Candidate:
     settings = {f"{n}.{option}": value for n, step in enumerate(steps) for option, value in step.params.items()}
     return Candidate(
         identity(planned.recipe, planned.target), "+".join(s.technique for s in steps) or "float32", settings,
-        canonical_json(planned.target.to_json()), _how(planned, steps),
-        frozenset(f"{name}={value}" for name, value in planned.target.to_json().items()),
+        canonical_json(planned.target.to_json()), {**_how(planned, steps), **_where(planned.target)},
     )  # fmt: skip
 
 
-def _how(planned: PlannedTrial, steps: Sequence[Step]) -> frozenset[str]:
+def _how(planned: PlannedTrial, steps: Sequence[Step]) -> Traits:
     """The words of its speaking name, which techniques of several toolchains share, and what is not at its default."""
     words = {word for part in planned.name.split("+") for word in part.split("_")}
-    kinds = {found.group(1) for word in words if (found := NUMBER.match(word))}
+    bits, data = ({word for word in words if kind.match(word)} for kind in (BITS, DATA))
     made = {f"makes {registry.technique(s.technique).produces}" for s in planned.recipe.steps[-1:]}
-    unusual = {f"{s.technique}.{o.id}={s.params[o.id]}" for s in steps for o in registry.technique(s.technique).options
-               if o.id in s.params and s.params[o.id] != o.default}  # fmt: skip
-    return frozenset({*words, *kinds, *made, *unusual, *(f"by {s.technique}" for s in steps)})
+    unusual = [(option, f"{s.technique}.{option}={value}") for s in steps for option, value in _unusual(s)]
+    calibrating = {text for option, text in unusual if option.startswith("calibration_")}
+    other = words - bits - data
+    return {
+        "bits": frozenset(bits), "kind": frozenset({*made, *(f"by {s.technique}" for s in steps)}),
+        "data": frozenset({*data, *calibrating}),
+        "setting": frozenset({*other, *_kinds(other), *(text for _, text in unusual if text not in calibrating)}),
+    }  # fmt: skip
+
+
+def _kinds(words: Iterable[str]) -> set[str]:
+    """What words with different numbers have in common: "channels50" is nearer to "channels25" than to "sparse50"."""
+    return {found.group(1) for word in words if (found := NUMBER.match(word))}
+
+
+def _unusual(step: Step) -> list[tuple[str, Any]]:
+    """The step's options that are not at their default."""
+    options = [o for o in registry.technique(step.technique).options if o.id in step.params]
+    return [(o.id, step.params[o.id]) for o in options if o.validate(step.params[o.id]) != o.validate(o.default)]
+
+
+def _where(target: Target) -> Traits:
+    options = frozenset(f"{target.runtime} {name}={value}" for name, value in target.options.items())
+    shared = frozenset(f"{name}={value}" for name, value in target.options.items())
+    return {"runtime": frozenset({target.runtime}), "option": options | shared}
 
 
 @dataclass(frozen=True)

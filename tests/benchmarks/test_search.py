@@ -27,7 +27,7 @@ SEEDS, BUDGET, GOAL = 10, 0.35, 0.95
 def runs(grid: str, sampler: str) -> tuple[tuple[float, ...], ...]:
     """For each seed, the share of the grid's hypervolume after each trial: to the budget, of the usual sampler and of chance to the end."""
     found = load(grid)
-    count = len(found.trials) if sampler in ("gp", "random") else round(BUDGET * len(found.trials))
+    count = len(found.trials) if sampler in ("ehvi", "random") else round(BUDGET * len(found.trials))
     return tuple(tuple(found.shares(found.search(sampler, seed, count))) for seed in range(SEEDS))
 
 
@@ -49,9 +49,9 @@ def test_the_usual_sampler_needs_a_third_of_the_grid(grid):
         print(f"\n{grid}, {whole} trials, {NAMES[sampler]}: {100 * mean(at_budget(grid, sampler)):.1f} % of the hypervolume "
               f"({100 * min(at_budget(grid, sampler)):.1f} to {100 * max(at_budget(grid, sampler)):.1f}) with {100 * BUDGET:.0f} % of the trials; "
               f"{100 * GOAL:.0f} % after {median(needed(grid, sampler)):.0f} trials (at most {max(needed(grid, sampler))})")  # fmt: skip
-    assert max(needed(grid, "gp")) <= BUDGET * whole
-    assert mean(at_budget(grid, "gp")) > mean(at_budget(grid, "random"))
-    assert median(needed(grid, "gp")) < median(needed(grid, "random"))
+    assert max(needed(grid, "ehvi")) <= BUDGET * whole
+    assert mean(at_budget(grid, "ehvi")) > mean(at_budget(grid, "random"))
+    assert median(needed(grid, "ehvi")) < median(needed(grid, "random"))
 
 
 def picture() -> Mapping[str, Sequence[Band]]:

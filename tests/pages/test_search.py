@@ -71,7 +71,7 @@ def test_the_curve_is_on_the_results_page(open_page, add_study):
     study = add_study(id="searched", spec=searched())
     app = open_page("study", study=study)
     assert not app.exception
-    assert any(NAMES["gp"] in e.label for e in app.expander)
+    assert any(NAMES["ehvi"] in e.label for e in app.expander)
     text = " ".join(m.value for m in app.markdown)
     assert "24 of at most 30 trials run" in text
     assert any("10 points from float" in c.value for c in app.caption)

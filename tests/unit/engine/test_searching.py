@@ -70,7 +70,7 @@ def test_a_search_without_the_store_counts_everything(small_card: ModelCard) -> 
 def test_a_stopped_search_goes_on_as_if_it_had_not(small_card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two searches one is dropped whenever it has chosen a batch; what takes it up knows its rows and nothing else."""
     monkeypatch.setattr("lab.api._studies.ensure_engine", lambda: None)  # the engine is ours here
-    whole, broken = (lab.start(spec(trials=7, sampler="gp", known=False)) for _ in range(2))
+    whole, broken = (lab.start(spec(trials=7, sampler="ehvi", known=False)) for _ in range(2))
     cluster, drops = Cluster(), 0
     StudyRun(whole, cluster).run()
     while (run := StudyRun(broken, cluster))._pass() or run._search_on():

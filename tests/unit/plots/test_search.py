@@ -75,7 +75,7 @@ def test_the_reference_is_told_in_the_metrics_units():
 
 
 def test_a_band_is_median_and_range_over_seeds():
-    found = band("gp", [[0.1, 0.5, 1.0], [0.3, 0.7], [0.2, 0.6, 0.9]], grid=10)
+    found = band("ehvi", [[0.1, 0.5, 1.0], [0.3, 0.7], [0.2, 0.6, 0.9]], grid=10)
     assert found.x == (10.0, 20.0, 30.0)
     assert found.median == pytest.approx((20, 60, 90))
     assert found.low == pytest.approx((10, 50, 70))
@@ -83,11 +83,11 @@ def test_a_band_is_median_and_range_over_seeds():
 
 
 def test_each_grid_has_a_panel_and_each_sampler_one_colour():
-    bands = [Band(name, (1.0, 2.0), (50.0, 60.0), (40.0, 50.0), (60.0, 70.0)) for name in ("gp", "random")]
+    bands = [Band(name, (1.0, 2.0), (50.0, 60.0), (40.0, 50.0), (60.0, 70.0)) for name in ("ehvi", "random")]
     figure = bands_figure({"A": bands, "B": bands})
     lines = [trace for trace in figure.data if trace.fill is None]
     assert [(t.name, t.xaxis, t.showlegend) for t in lines] == [
-        ("gp", "x", True), ("random", "x", True), ("gp", "x2", False), ("random", "x2", False),
+        ("ehvi", "x", True), ("random", "x", True), ("ehvi", "x2", False), ("random", "x2", False),
     ]  # fmt: skip
     assert len({t.line.color for t in lines}) == 2
     assert len(figure.layout.shapes) == 4

@@ -12,7 +12,7 @@ from tests.recorded import load
 def test_a_third_of_a_recorded_grid_finds_95_percent_of_its_hypervolume(grid):
     found = load(grid)
     count = int(0.35 * len(found.trials))
-    shares = found.shares(found.search("gp", 0, count, batch=8))
+    shares = found.shares(found.search("ehvi", 0, count, batch=8))
     assert len(shares) == count
     assert shares[-1] >= 0.95
     chance = [found.shares(found.search("random", seed, count))[-1] for seed in range(5)]

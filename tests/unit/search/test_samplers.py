@@ -11,7 +11,7 @@ import lab
 from lab.analysis.pick import Limit
 from lab.guided import SAMPLERS
 from lab.recipe import plan
-from lab.search.gp import _Model
+from lab.search.ehvi import Model
 from lab.search.samplers import sampler
 from lab.search.space import Outcome, Task, candidate, task
 from lab.types import Measurement, Trial
@@ -101,10 +101,10 @@ def asked_with_failures(planned, word: str) -> tuple[Task, dict[str, str]]:
 
 def test_the_usual_sampler_learns_what_fails(planned):
     """Also where it has not been tried."""
-    asked, names = asked_with_failures(planned, "wi4")
-    chances = dict(zip((c.key for c in asked.candidates), _Model(asked).works, strict=True))
-    fails = [chances[c.key] for c in asked.left if "wi4" in names[c.key]]
-    works = [chances[c.key] for c in asked.left if "wi4" not in names[c.key]]
+    asked, names = asked_with_failures(planned, "dynamic")
+    chances = dict(zip((c.key for c in asked.candidates), Model(asked).works, strict=True))
+    fails = [chances[c.key] for c in asked.left if "dynamic" in names[c.key]]
+    works = [chances[c.key] for c in asked.left if "dynamic" not in names[c.key]]
     assert np.mean(fails) < 0.4
     assert np.mean(works) > 0.9
 
@@ -121,7 +121,7 @@ def test_the_usual_sampler_keeps_to_limits(planned):
     asked = task(grid, trials, OBJECTIVES, limits, 0)
     assert any(o.gains and not o.counts for o in asked.outcomes.values())
     chosen = dict(zip((c.key for c in grid), planned, strict=True))
-    proposed = [chosen[key] for key in sampler("gp")(asked, 4)]
+    proposed = [chosen[key] for key in sampler("ehvi")(asked, 4)]
     assert [p.name for p in proposed if numbers(p.name, p.target.runtime)["top1_accuracy"] < 0.953] == []
 
 
