@@ -14,6 +14,7 @@ from lab.recipe import plan
 from lab.types import FINISHED, Study, StudySpec
 from pages import _address
 from pages._chart import chart
+from pages._reader import only_reading
 
 RUNS = {"grid": "Everything", "search": "Guided search"}
 USUAL_SHARE = 0.35
@@ -84,7 +85,7 @@ def search(study: Study) -> None:
               alt=f"Hypervolume over {formats.plural(spent.trials, 'trial')} and {spent.minutes:.1f} minutes; the text above has the figures.")  # fmt: skip
         units = {id_: metric.unit for id_, metric in lab.available_metrics().items()}
         st.caption(reference_text(found, units))
-        if study.state in FINISHED:
+        if study.state in FINISHED and not only_reading():
             go_on(study.id, spent.trials, spent.of_trials)
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 import lab
+from lab.store.home import folder
 from tests import fakes
 from tests.pages.conftest import in_address
 
@@ -123,3 +124,15 @@ def test_what_people_type_stays_text(open_page, add_study, trick):
         assert not re.search(
             r"(?<!\\)<(img|script|b>|/textarea)|(?<!\\)\]\((javascript|data)|(?<!\\)!\[", str(shown.value)
         )
+
+
+@pytest.mark.parametrize("section", ["Why", "Numbers", "Compare", "Timing", "Operators", "Size", "Recipe", "Machine"])
+def test_every_section_of_a_trial_opens_through_a_link(open_page, add_study, section):
+    id_ = add_study(fakes.with_evidence(fakes.trials(), folder("artifacts")))
+    trial = lab.trials(id_)[5]
+    token = lab.create_link(id_, {"trial": [trial.id], "detail": [section]}).token
+    app = open_page("study", link=token)
+    assert not app.exception
+    assert not {"Side by side", "Find the layers that cost accuracy", "Try it in the other order"} & {
+        b.label for b in app.button
+    }
