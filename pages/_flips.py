@@ -102,9 +102,9 @@ def matrix(pair: Pair, found: Any) -> None:
         return
     chart(json.dumps(confusion_spec(info)), key=f"confusion_{pair.trial.id}_{pair.reference.id}", height=confusion_height(info),
           alt="How many items of each class are answered as which class more or less often; the table has what each class gains and loses.")  # fmt: skip
-    left_out = f" {formats.plural(info.left_out, 'class')} that hardly change are left out." if info.left_out else ""
-    st.caption(f"Items gained and lost by each answer, {pair.names.after} against {pair.names.before}. Blue: for the better. "
-               f"Orange: for the worse.{left_out.replace('classs', 'classes')}")  # fmt: skip
+    left_out = f" {info.left_out} other classes are not shown." if info.left_out else ""
+    st.caption(f"Rows: what items are. Columns: what they are taken for. Items gained and lost, {pair.names.after} against {pair.names.before}; "
+               f"blue: for the better, orange: for the worse.{left_out}")  # fmt: skip
 
 
 def _how_to_get(card: ModelCard) -> str:

@@ -223,19 +223,20 @@ def confusion_spec(info: ConfusionInfo, mode: theme.Mode = "light") -> dict[str,
     most = max(1, int(abs(info.good).max(initial=0)))
     good = theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0]
     few = len(info.rows) <= MOST_NUMBERS
+    wide, end = any(len(name) > 3 for name in info.columns), (PALE if few else 1.0) * most
     rows, columns = ([f"{escape(n)} " for n in names] for names in (info.rows, info.columns))
     return {
         "data": [{
             "type": "heatmap", "z": info.good.tolist(), "x": list(range(len(columns))), "y": list(range(len(rows))),
-            "zmin": -PALE * most, "zmax": PALE * most, "colorscale": [[0, theme.OKABE_ITO[1]], [0.5, ink.ground], [1, good]], "showscale": False,
+            "zmin": -end, "zmax": end, "colorscale": [[0, theme.OKABE_ITO[1]], [0.5, ink.ground], [1, good]], "showscale": False,
             "xgap": 1, "ygap": 1, "hoverinfo": "text", "hovertext": _hovers(info),
             "text": [[f"{v:+d}" if v else "" for v in row] for row in info.change.tolist()], "texttemplate": "%{text}" if few else "",
             "textfont": {"color": ink.text},
         }],
         "layout": {
             "template": theme.template(mode).to_plotly_json(), "height": confusion_height(info),
-            "xaxis": {"title": {"text": "answer"}, "tickvals": list(range(len(columns))), "ticktext": columns, "showgrid": False, "side": "top"},
-            "yaxis": {"title": {"text": "truth"}, "tickvals": list(range(len(rows))), "ticktext": rows, "showgrid": False,
+            "xaxis": {"tickvals": list(range(len(columns))), "ticktext": columns, "showgrid": False, "side": "top", "tickangle": -90 if wide else 0},
+            "yaxis": {"tickvals": list(range(len(rows))), "ticktext": rows, "showgrid": False,
                       "range": [len(rows) - 0.5, -0.5]},
         },
     }  # fmt: skip
