@@ -121,12 +121,12 @@ def _by_bits(card: ModelCard, trial: Trial, reference: Trial) -> Answered:
 
 def _right(trial: Trial) -> Array | None:
     """Which items a trial got right; None where that is not kept, or not as it should be."""
-    kept = trial.details.get("right")
+    kept = trial.details.get("right") or {}
     try:
-        bits = unpack(str(kept["bits"]), int(kept["n"])) if kept else None
+        bits = unpack(str(kept["bits"]), int(kept["n"]))
     except (ValueError, KeyError, TypeError):
         return None
-    return bits if bits is not None and len(bits) == int(kept["n"]) else None
+    return bits if len(bits) == int(kept["n"]) else None
 
 
 def items_of(card: ModelCard, rows: Sequence[int]) -> Examples | None:
