@@ -194,7 +194,9 @@ class Study(types.Study):
 
         choice = self.pick()
         front = self.table(sorted(self.front(), key=lambda t: t.id != (choice.trial.id if choice.trial else ""))[:FEW])
-        return study_html(self, records.counts(self.id), front, choice.reason, choice.trial, _titles())
+        titles = [registry.metric(o.metric).title for o in self.spec.objectives]
+        shown = [c for c in front.columns if c in ("Trial", "Runs on", "Front") or c.rpartition(", ")[0] in titles]
+        return study_html(self, records.counts(self.id), front[shown], choice.reason, choice.trial, _titles())
 
 
 def _titles() -> dict[str, str]:

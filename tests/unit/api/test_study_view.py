@@ -117,6 +117,8 @@ def test_cells_show_what_it_is(study: Any) -> None:
     assert "Best pick" in read.text
     assert "23 complete, 1 failed" in read.text
     assert all(t.name in read.text for t in study.front()[:3])
+    assert "Latency (median)" in read.text
+    assert "Peak memory" not in read.text
     one = study.trials()[4]
     shown = Reader(one._repr_html_()).text
     assert one.name in shown
