@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import lab
 from lab.analysis.across import Across
@@ -50,11 +51,21 @@ def across_arguments(p: argparse.ArgumentParser) -> None:
     writes_json(p)
 
 
+def told_flips(trial: Trial, other: Trial, most: int) -> dict[str, Any]:
+    """The test items that two trials answer differently as JSON, the widest gap first; nothing where none is asked for."""
+    from lab.plots.flips import flips_json
+
+    if not most:
+        return {}
+    value = flips_json(lab.flips(trial, other))
+    return {"flips": {**value, "flips": value["flips"][:most]}}
+
+
 def print_flips(trial: Trial, other: Trial, most: int) -> None:
     """List the test items that two trials answer differently, the widest gap first."""
     from lab.plots.flips import flip_rows, flips_text, naming
 
-    found, card = lab.flips(trial.id, other.id), lab.card_of(trial.study)
+    found, card = lab.flips(trial, other), lab.card_of(trial.study)
     names = naming(card.task, card.class_names, other.name if other.name != trial.name else other.id,
                    trial.name if other.name != trial.name else trial.id)  # fmt: skip
     print(f"\n{flips_text(found, names)}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import lab
 from lab.analysis.front import baseline_of
-from lab.cli_across import print_flips
+from lab.cli_across import print_flips, told_flips
 from lab.cli_output import check_writable, report, show_progress, table, write, writes_json
 from lab.errors import LabError, UsageError
 from lab.store import records
@@ -18,6 +18,7 @@ from lab.store import records
 def compare(trial: str, other: str | None, flips: int, json_file: Path | None) -> None:
     """Say how a trial differs from another one, by default its float baseline, and whether that may be chance."""
     from lab.plots.differences import difference_rows, differences_json, items_text
+    from lab.plots.recipe_diff import diff_json
 
     check_writable(json_file)
     this, that = records.trial(trial), records.trial(other) if other else None
@@ -27,9 +28,15 @@ def compare(trial: str, other: str | None, flips: int, json_file: Path | None) -
     rows, items = difference_rows(this, that, lab.available_metrics()), items_text(this, that)
     if json_file is not None:
         found = {d.metric: d for d in lab.compare(this.id, that.id)}
+        value = {
+            "trial": this.id,
+            "other": that.id,
+            "differences": differences_json(found),
+            "rows": rows,
+            "items": items,
+        }
         write(
-            {"trial": this.id, "other": that.id, "differences": differences_json(found), "rows": rows, "items": items},
-            json_file,
+            {**value, "recipes": diff_json(lab.recipe_diff([that, this])), **told_flips(this, that, flips)}, json_file
         )
     if str(json_file) != "-":
         print(f"{this.name} ({this.id}) against {that.name} ({that.id})")

@@ -17,6 +17,7 @@ from pages import _address
 from pages._chart import chart
 from pages._trial import runtime_titles
 
+COLUMNS = {"Trial", "Runs on", "Change", "Verdict", "What"}
 NOT_IN_SPEC = ("recipes", "chains", "space", "targets", "further_targets", "metrics", "objectives")
 """What of a spec is told by the trials themselves."""
 
@@ -83,14 +84,12 @@ def twins(first: Member, second: Member) -> None:
 
 
 def short_names(first: Member, second: Member) -> tuple[str, str]:
-    """Their titles, where these tell them apart, else when they were made."""
-    for names in (
-        (first.study.title, second.study.title),
-        *((formats.moment(first.study.created_at), formats.moment(second.study.created_at)),),
-    ):
-        if all(names) and names[0] != names[1]:
-            return names
-    return first.study.id, second.study.id
+    """Their titles, where these tell them apart, else when they were made, else their ids; never the name of another column."""
+    titles = first.study.title, second.study.title
+    moments = tuple(formats.moment(m.study.created_at) for m in (first, second))
+    fit = (names for names in (titles, moments) if all(names) and names[0] != names[1] and not COLUMNS & set(names))
+    a, b = next(fit, (first.study.id, second.study.id))
+    return a, b
 
 
 def unlike(first: Member, second: Member, a: str, b: str) -> None:

@@ -256,7 +256,7 @@ def tests(trials: Sequence[Trial], alike: bool) -> None:
 def pair_of(trials: Sequence[Trial]) -> Pair:
     """The reference and one of the others, which can be chosen where there are several."""
     letters = list(LETTERS[1 : len(trials)])
-    texts = {letter: column(n, trials[n]) for n, letter in enumerate(letters, 1)}
+    texts = {letter: formats.markdown(column(n, trials[n])) for n, letter in enumerate(letters, 1)}
     chosen = _address.segments("against", "Against the reference", letters, texts) if len(letters) > 1 else letters[0]
     trial, card = trials[LETTERS.index(chosen)], lab.card_of(trials[0].study)
     dataset = lab.available_datasets().get(card.dataset)

@@ -113,6 +113,15 @@ def test_one_study_on_two_machines_is_matched_trial_by_trial(open_page, add):
     assert "Version of onnx" not in unlike.index
 
 
+def test_a_title_that_is_the_name_of_a_column_hides_none(open_page, add):
+    add("a", 1, title="What")
+    add("b", 1, cpu="two", title="Trial", created_at="2026-12-01T00:00:00+00:00")
+    app = open_page("across", studies="a,b")
+    assert not app.exception
+    frame = next(d.value for d in app.dataframe if "Verdict" in d.value.columns)
+    assert len(frame.columns) == 6
+
+
 def test_other_models_have_no_trials_in_common(open_page, add):
     add("a", 1, "signs_resnet8")
     add("b", 2, "signs_mobilenetv2")

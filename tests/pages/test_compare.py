@@ -198,9 +198,10 @@ def test_wrong_addresses_are_said(open_page, four):
 def test_names_with_tricks_stay_text(open_page, add_study):
     add_study(made(names={3: EVIL}), title=EVIL)
     for section in SECTIONS:
-        app = open_page("compare", study="study-1", trials="study-1-0000,study-1-0003", beside=section)
+        app = open_page("compare", study="study-1", trials="study-1-0000,study-1-0003,study-1-0004", beside=section)
         assert not app.exception
         shown = [m.value for kind in ("markdown", "caption") for m in app.get(kind)]
+        shown += [text for group in app.button_group for text in group.options]  # which are Markdown, too
         assert not any("<script>" in text or "**bold**" in text for text in shown)
         assert not any("<script" in h.body for h in app.get("html"))
 

@@ -55,6 +55,18 @@ def test_flipped_items_are_listed_the_widest_gap_first(stored, capsys):
     assert f"Of {found.n} test items" in "\n".join(lines)
 
 
+def test_as_json_they_come_with_the_difference_of_the_recipes(stored, tmp_path):
+    main(["compare", stored[3].id, stored[0].id, "--flips", "5", "--json", str(tmp_path / "out.json")])
+    value = json.loads((tmp_path / "out.json").read_text())
+    found = lab.flips(stored[3].id, stored[0].id)
+    assert [f["item"] for f in value["flips"]["flips"]] == [f.item for f in found.flips[:5]]
+    assert value["flips"]["n"] == found.n
+    (row,) = value["recipes"]["rows"]
+    assert row["values"] == [None, stored[3].recipe.steps[1].to_json()]
+    main(["compare", stored[3].id, stored[0].id, "--json", str(tmp_path / "out.json")])
+    assert "flips" not in json.loads((tmp_path / "out.json").read_text())
+
+
 def test_without_answers_the_command_says_so(digits, capsys):
     records.add_study(fakes.study(), lab.model("digits_lenet"), ours(fakes.trials(4, failed=0)))
     assert folder("data").exists()
