@@ -77,7 +77,7 @@ def twins(first: Member, second: Member) -> None:
         st.dataframe(
             rows,
             hide_index=True,
-            height=TWINS_HEIGHT,
+            height=min(38 + 35 * len(rows), TWINS_HEIGHT),
             alt="The same trials in both, the biggest change first",
         )
     unlike(first, second, a, b)

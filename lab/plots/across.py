@@ -338,8 +338,8 @@ def across_table(
 
 def _format(values: pd.Series, usual: str) -> str:
     """Three significant digits where one column holds what is large for one model and what is small for another."""
-    sizes = [abs(v) for v in values.dropna() if v]
-    return "%.3g" if sizes and max(sizes) > SPREAD * min(sizes) else usual
+    known = values.dropna()
+    return "%.3g" if len(known) and known.min() > 0 and known.max() > SPREAD * known.min() else usual
 
 
 def across_json(found: Across) -> dict[str, Any]:
