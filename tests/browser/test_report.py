@@ -18,6 +18,8 @@ from tests.browser.conftest import chromium  # noqa: F401
 from tests.payloads import PAYLOADS
 
 pytestmark = pytest.mark.browser
+LIMIT_MS = 120_000
+"""Three figures take two or three seconds to draw, but on a machine that is busy with other tests."""
 DRAWN = "() => [...document.querySelectorAll('[data-figure]')].every((box) => box.classList.contains('js-plotly-plot'))"
 POINTS = """(n) => document.querySelectorAll('[data-figure]')[n]._fullData.flatMap((t) => (t.customdata ?? []).map((row, i) => {
   const g = document.querySelectorAll('[data-figure]')[n], r = g.getBoundingClientRect(), l = g._fullLayout;
@@ -35,6 +37,7 @@ def opened(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:  # no
         context = chromium.new_context(viewport={"width": 1366, "height": 768}, offline=True, **settings)
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(LIMIT_MS)
         page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: wrong.append(str(e)))
         page.on("dialog", lambda d: (wrong.append(f"a dialog: {d.message}"), d.dismiss()))
