@@ -14,7 +14,8 @@ from lab.types import Trial
 
 def across(studies: list[str], json_file: Path | None) -> None:
     """Show several studies at once: one front where their numbers may be compared, one a group where they may not."""
-    from lab.plots.across import across_json, front_text
+    from lab.plots.across import across_json
+    from lab.plots.across_words import front_text
 
     check_writable(json_file)
     found = lab.across(studies)
@@ -28,7 +29,7 @@ def across(studies: list[str], json_file: Path | None) -> None:
 
 def _print_fronts(found: Across) -> None:
     from lab.plots import formats
-    from lab.plots.across import group_texts
+    from lab.plots.across_words import group_texts
 
     metrics, named = lab.available_metrics(), lab.names_across(found)
     for text, group in zip(group_texts(found, named, metrics), found.groups, strict=True):

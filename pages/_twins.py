@@ -10,8 +10,8 @@ import streamlit as st
 import lab
 from lab.analysis.across import Across, Member, Twins, discrepancies, twin_changes
 from lab.plots import formats, words
-from lab.plots.across import TWINS_HEIGHT, discrepancy_rows, twin_rows, twins_spec, twins_text
 from lab.plots.table import ordered_metrics
+from lab.plots.twins import TWINS_HEIGHT, discrepancy_rows, twin_rows, twins_spec, twins_text
 from lab.types import Study
 from pages import _address
 from pages._chart import chart

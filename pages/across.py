@@ -12,18 +12,10 @@ from lab.analysis.across import Across, discrepancies
 from lab.analysis.front import baseline_of
 from lab.analysis.pick import Limit, meets
 from lab.plots import formats
-from lab.plots.across import (
-    COLORINGS,
-    HEIGHT,
-    Named,
-    across_info,
-    across_spec,
-    across_table,
-    discrepancy_rows,
-    distinct_names,
-    front_text,
-)
+from lab.plots.across import HEIGHT, across_info, across_spec, across_table
+from lab.plots.across_words import COLORINGS, Named, distinct_names, front_text
 from lab.plots.table import TableInfo, leading, ordered_metrics
+from lab.plots.twins import discrepancy_rows
 from lab.types import Study, Trial
 from pages import _address, _entry
 from pages._chart import chart

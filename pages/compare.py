@@ -13,7 +13,7 @@ from lab.analysis.front import comparable
 from lab.analysis.pick import pick
 from lab.errors import UnknownId
 from lab.plots import formats, words
-from lab.plots.across import distinct_names
+from lab.plots.across_words import distinct_names
 from lab.plots.deltas import LETTERS, column, delta_rows, forest_info, forest_spec
 from lab.plots.deltas import height_of as forest_height
 from lab.plots.differences import difference_rows, items_text

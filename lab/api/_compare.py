@@ -31,7 +31,7 @@ from lab.types import Layer, ModelCard, Study, Trial, digest_of
 
 if TYPE_CHECKING:
     from lab.engine.answers import Answered
-    from lab.plots.across import Named
+    from lab.plots.across_words import Named
     from lab.store.examples import Examples
 
 
@@ -176,7 +176,7 @@ def member(study: Study) -> Member:
 
 def names_across(found: Across) -> Named:
     """What studies, models, machines, data and runtimes are called where several stand beside each other."""
-    from lab.plots.across import Named, distinct_names, machine_names, member_title
+    from lab.plots.across_words import Named, distinct_names, machine_names, member_title
 
     cards = {m.study.id: card_of(m.study.id) for m in found.members}
     titles = {m.study.id: member_title(m, cards[m.study.id].title) for m in found.members}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from html import escape
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lab.analysis.across import Across, Discrepancy, Group, Member, TwinChange, Twins
+from lab.analysis.across import Across
 from lab.analysis.front import non_dominated
-from lab.plots import formats, theme, words
+from lab.plots import formats, theme
+from lab.plots.across_words import Coloring, Named, group_texts
 from lab.plots.table import TableInfo, trials_info
 from lab.plugs import Metric
 from lab.types import Measurement, Trial
@@ -20,60 +20,10 @@ from lab.types import Measurement, Trial
 if TYPE_CHECKING:
     import pandas as pd
 
-HEIGHT, TWINS_HEIGHT = 460, 380
+HEIGHT = 460
 WEBGL_FROM = 400
 SPREAD = 30.0
 DASHES = ("solid", "dash", "dot", "dashdot")
-Coloring = Literal["study", "model", "machine"]
-COLORINGS: Mapping[Coloring, str] = {"study": "Study", "model": "Model", "machine": "Machine"}
-WHY_APART = {
-    "objectives": "what accuracy means to their tasks", "data": "the test data", "items": "how many test items were asked",
-    "environment": "the machine or the versions on it", "sources": "where the numbers come from (measured, emulated or estimated)",
-}  # fmt: skip
-"""Field of `lab.analysis.across.Terms` -> what differs, in words."""
-
-
-@dataclass(frozen=True)
-class Named:
-    """What studies, models and machines are called.
-
-    Attributes:
-        studies, models: study id -> name; machines: environment id -> name; data: digest -> name; runtimes: id -> title.
-    """
-
-    studies: Mapping[str, str]
-    models: Mapping[str, str]
-    machines: Mapping[str | None, str]
-    data: Mapping[str, str]
-    runtimes: Mapping[str, str]
-
-    def of(self, trial: Trial, coloring: Coloring) -> str:
-        """What a trial is coloured by."""
-        if coloring == "machine":
-            return self.machines.get(trial.environment, "unknown machine")
-        return (self.models if coloring == "model" else self.studies).get(trial.study, trial.study)
-
-
-def machine_names(environments: Mapping[str, Mapping[str, Any]]) -> dict[str | None, str]:
-    """Environment id -> its processor, with its host or the beginning of its id where two would have the same name."""
-    cpu = {
-        id_: f"{facts.get('cpu', 'unknown CPU')}, {facts.get('cores', '?')} cores"
-        for id_, facts in environments.items()
-    }
-    host = {id_: f"{cpu[id_]} ({facts.get('machine', '?')})" for id_, facts in environments.items()}
-    once = {**_once(cpu), **{k: v for k, v in _once(host).items() if k not in _once(cpu)}}
-    return {id_: once.get(id_, f"{cpu[id_]} ({id_[:6]})") for id_ in environments}
-
-
-def _once(names: Mapping[str, str]) -> dict[str, str]:
-    counts = Counter(names.values())
-    return {id_: name for id_, name in names.items() if counts[name] == 1}
-
-
-def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
-    """The same names, with the id where two are the same."""
-    once = _once(names)
-    return {id_: once.get(id_, f"{name} ({id_})") for id_, name in names.items()}
 
 
 @dataclass(frozen=True)
@@ -148,7 +98,7 @@ def across_info(
         _point(t, number, front, x, y, coloring, named, shown, feasible)
         for number, group in enumerate(found.groups) for t in group.trials if x in t.measurements and y in t.measurements
     ]  # fmt: skip
-    x_axis, y_axis = _axis(x, [p.x for p in points], metrics), _axis(y, [p.y for p in points], metrics)
+    x_axis, y_axis = axis_of(x, [p.x for p in points], metrics), axis_of(y, [p.y for p in points], metrics)
     lines = tuple(
         _line([p for p in points if p.group == n and not p.excluded], x_axis, y_axis) for n in range(len(found.groups))
     )
@@ -167,7 +117,8 @@ def _point(
                        t.measurements[y])  # fmt: skip
 
 
-def _axis(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Metric]) -> AcrossAxis:
+def axis_of(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Metric]) -> AcrossAxis:
+    """The axis of a metric; its unit suits the middle of the values."""
     plug = metrics.get(metric)
     unit = values[0].unit if values else (plug.unit if plug else "")
     divisor, suffix = formats.axis_scale(unit, [m.value for m in values])
@@ -180,50 +131,6 @@ def _line(points: Sequence[AcrossPoint], x: AcrossAxis, y: AcrossAxis) -> tuple[
     pairs = np.array([[p.x.value, p.y.value] for p in points]).reshape(-1, 2)
     best = pairs[non_dominated(pairs, [x.direction, y.direction])]
     return tuple((float(a), float(b)) for a, b in np.unique(best, axis=0))
-
-
-# --- in words -----------------------------------------------------------------------------------------------------------
-
-
-def group_texts(found: Across, named: Named, metrics: Mapping[str, Metric]) -> list[str]:
-    """What tells each group from the others, in a few words."""
-    texts = [", ".join(filter(None, (_term(g, field, named, metrics) for field in found.apart))) for g in found.groups]
-    counts = Counter(texts)
-    return [t if t and counts[t] == 1 else f"{t or 'group'} {n}" for n, t in enumerate(texts, 1)]
-
-
-def _term(group: Group, field: str, named: Named, metrics: Mapping[str, Metric]) -> str:
-    terms = group.terms
-    if field == "environment":
-        return named.machines.get(terms.environment, "unknown machine")
-    if field == "data":
-        return named.data.get(terms.data, terms.data[:8])
-    if field == "items":
-        return "all test items" if terms.items is None else f"{terms.items:,} test items"
-    if field == "sources":
-        return "/".join(dict.fromkeys(terms.sources))
-    first = terms.objectives[0][0] if terms.objectives else ""
-    return metrics[first].title if first in metrics else first
-
-
-def front_text(found: Across) -> str:
-    """Whether there is one front, and why not, in a sentence or two."""
-    count = len(found.groups)
-    if not count:
-        return "None of these studies has a finished trial with all its numbers yet."
-    left = (
-        f" {formats.plural(found.incomplete, 'trial')} without all their numbers are not shown."
-        if found.incomplete
-        else ""
-    )
-    if count == 1:
-        return f"One joint front: all numbers come from the same test data, the same machine and versions, and the same kind of measurement.{left}"
-    why = _listed([WHY_APART[field] for field in found.apart])
-    return f"{count} fronts, each for itself, since trials differ in {why}: numbers that were not found alike are never on one front.{left}"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else ""
 
 
 # --- drawing ------------------------------------------------------------------------------------------------------------
@@ -246,7 +153,7 @@ def across_spec(info: AcrossInfo, mode: theme.Mode = "light", uirevision: str = 
         "data": traces,
         "layout": {
             "template": theme.template(mode).to_plotly_json(), "height": HEIGHT, "hovermode": "closest", "clickmode": "event",
-            "xaxis": _axis_layout(info.x, [p.x.value for p in info.points]), "yaxis": _axis_layout(info.y, [p.y.value for p in info.points]),
+            "xaxis": axis_layout(info.x, [p.x.value for p in info.points]), "yaxis": axis_layout(info.y, [p.y.value for p in info.points]),
             "uirevision": f"{uirevision} {info.x.label} {info.y.label}",
         },
     }  # fmt: skip
@@ -307,7 +214,8 @@ def _hover(info: AcrossInfo, p: AcrossPoint) -> str:
                         f"{info.y.title}: {formats.measurement(p.y)}", role + group])  # fmt: skip
 
 
-def _axis_layout(axis: AcrossAxis, values: Sequence[float]) -> dict[str, Any]:
+def axis_layout(axis: AcrossAxis, values: Sequence[float]) -> dict[str, Any]:
+    """Plotly's description of an axis: on a log axis about three ticks a decade, written as numbers."""
     title = {"title": {"text": axis.label}}
     if not axis.log:
         return {**title, "type": "linear"}
@@ -349,116 +257,3 @@ def across_json(found: Across) -> dict[str, Any]:
         "apart": list(found.apart), "incomplete": found.incomplete,
         "groups": [{"terms": asdict(g.terms), "front": list(g.front), "trials": [{"study": t.study, **t.to_json()} for t in g.trials]} for g in found.groups],
     }  # fmt: skip
-
-
-# --- the same trials in two studies ---------------------------------------------------------------------------------------
-
-
-def twins_text(found: Twins, changes: Sequence[TwinChange], metric: str, first: str, second: str) -> str:
-    """How many trials both have, and the biggest change of a metric, in a sentence or two."""
-    pairs = len(found.pairs)
-    if not pairs:
-        return "The two studies have no recipe on the same target in common."
-    sure = [c for c in changes if c.differs]
-    text = (f"{formats.plural(pairs, 'trial')} of equal recipe and target; {len(found.only_first)} only in {first}, {len(found.only_second)} only "
-            f"in {second}.")  # fmt: skip
-    if not changes:
-        return text
-    chance = "" if changes[0].differs else " (may be chance)"
-    biggest = (
-        f" The biggest: {changes[0].twin.first.name}, {change_text(changes[0])}{chance}." if changes[0].extent else ""
-    )
-    return f"{text} {formats.capital(words.plain(metric))} differs by more than chance in {len(sure)} of {len(changes)}.{biggest}"
-
-
-def change_text(c: TwinChange) -> str:
-    """ "1.8× faster", "0.6 points lower", "no change"."""
-    a, b = c.twin.first.measurements[c.metric], c.twin.second.measurements[c.metric]
-    return formats.change(b, a, plainly=True)
-
-
-def twin_rows(
-    changes: Sequence[TwinChange], first: str, second: str, titles: Mapping[str, str]
-) -> list[dict[str, str]]:
-    """One row a pair, in the given order."""
-    shown = formats.varying_options(c.twin.first.target for c in changes)
-    return [
-        {"Trial": c.twin.first.name, "Runs on": formats.target_text(c.twin.first.target, titles, shown),
-         first: formats.measurement(c.twin.first.measurements[c.metric]), second: formats.measurement(c.twin.second.measurements[c.metric]),
-         "Change": change_text(c), "Verdict": "differs" if c.differs else "equal" if c.change == 0 else "may be chance"}
-        for c in changes
-    ]  # fmt: skip
-
-
-def twins_spec(
-    changes: Sequence[TwinChange], metric: Metric, first: str, second: str, titles: Mapping[str, str], mode: theme.Mode = "light"
-) -> dict[str, Any]:  # fmt: skip
-    """The second study over the first, a point a pair; on the dashed line nothing changed; hollow may be chance."""
-    ink = theme.INKS[mode]
-    pairs = [(c.twin.first.measurements[c.metric], c.twin.second.measurements[c.metric]) for c in changes]
-    axis = _axis(metric.id, [m for pair in pairs for m in pair], {metric.id: metric})
-    ends = [m.value / axis.divisor for pair in pairs for m in pair]
-    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
-    diagonal = {"type": "scatter", "mode": "lines", "x": [low, high], "y": [low, high], "hoverinfo": "skip", "showlegend": False,
-                "line": {"color": ink.muted, "width": 1, "dash": "dash"}}  # fmt: skip
-    runtimes = theme.styles(
-        {titles.get(c.twin.first.target.runtime, c.twin.first.target.runtime) for c in changes}, mode
-    )
-    traces = [_twins(changes, name, style, axis, titles, ink) for name, style in runtimes.items()]
-    layout = {"template": theme.template(mode).to_plotly_json(), "height": TWINS_HEIGHT, "hovermode": "closest"}
-    unit = f" in {axis.suffix}" if axis.suffix else ""
-    for name, side in (("xaxis", first), ("yaxis", second)):
-        layout[name] = {**_axis_layout(axis, ends), "title": {"text": escape(f"{axis.title}{unit}, {side}")}}
-    return {"data": [diagonal, *traces], "layout": layout}
-
-
-def _twins(
-    changes: Sequence[TwinChange], runtime: str, style: theme.Style, axis: AcrossAxis, titles: Mapping[str, str], ink: theme.Ink
-) -> dict[str, Any]:  # fmt: skip
-    mine = [c for c in changes if titles.get(c.twin.first.target.runtime, c.twin.first.target.runtime) == runtime]
-    return {
-        "type": "scatter", "mode": "markers", "name": escape(runtime),
-        "x": [c.twin.first.measurements[c.metric].value / axis.divisor for c in mine],
-        "y": [c.twin.second.measurements[c.metric].value / axis.divisor for c in mine],
-        "marker": {"symbol": style.symbol, "size": 10, "color": [style.color if c.differs else ink.ground for c in mine],
-                   "line": {"color": style.color, "width": 1.8}},
-        "hovertext": [f"<b>{escape(c.twin.first.name)}</b><br>{change_text(c)}<br>{'differs' if c.differs else 'may be chance'}" for c in mine],
-        "hoverinfo": "text",
-    }  # fmt: skip
-
-
-_FACTS = {
-    "machine": "Host", "os": "Operating system", "python": "Python", "cpu": "Processor", "features": "Instruction sets", "cores": "Cores",
-    "architecture": "Architecture", "memory_bytes": "Memory", "governor": "Clock governor",
-}  # fmt: skip
-
-
-def discrepancy_rows(found: Sequence[Discrepancy], names: Sequence[str]) -> list[dict[str, str]]:
-    """What machines or specs do not share, as text.
-
-    Args:
-        names: of the machines or studies, in the order of the values.
-    """
-    return [
-        {"What": _fact(d.about), **{n: _value(d.about, v) for n, v in zip(names, d.values, strict=True)}} for d in found
-    ]
-
-
-def _fact(name: str) -> str:
-    head, _, rest = name.partition(" · ")
-    if head == "versions":
-        return f"Version of {rest}"
-    return _FACTS.get(head, formats.capital(head.replace("_", " "))) + (f": {rest}" if rest else "")
-
-
-def _value(about: str, value: Any) -> str:
-    if value is None:
-        return formats.UNKNOWN
-    if about == "memory_bytes":
-        return formats.value(value, "B")
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def member_title(member: Member, model: str) -> str:
-    """A study's name where several stand beside each other: its model, its title and when it was made."""
-    return " · ".join(filter(None, [model, member.study.title, formats.moment(member.study.created_at)]))

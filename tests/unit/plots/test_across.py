@@ -8,21 +8,9 @@ import plotly.graph_objects as go
 import pytest
 
 from lab.analysis.across import across, discrepancies, twin_changes, twins
-from lab.plots.across import (
-    Named,
-    across_info,
-    across_json,
-    across_spec,
-    across_table,
-    discrepancy_rows,
-    distinct_names,
-    front_text,
-    group_texts,
-    machine_names,
-    twin_rows,
-    twins_spec,
-    twins_text,
-)
+from lab.plots.across import across_info, across_json, across_spec, across_table
+from lab.plots.across_words import Named, distinct_names, front_text, group_texts, machine_names
+from lab.plots.twins import discrepancy_rows, twin_rows, twins_spec, twins_text
 from tests import fakes
 from tests.unit.analysis.test_across import member
 

@@ -1,0 +1,114 @@
+"""What studies, models, machines and fronts are called where several stand beside each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lab.analysis.across import Across, Group, Member
+from lab.plots import formats
+from lab.plugs import Metric
+from lab.types import Trial
+
+Coloring = Literal["study", "model", "machine"]
+
+
+COLORINGS: Mapping[Coloring, str] = {"study": "Study", "model": "Model", "machine": "Machine"}
+
+
+WHY_APART = {
+    "objectives": "what accuracy means to their tasks", "data": "the test data", "items": "how many test items were asked",
+    "environment": "the machine or the versions on it", "sources": "where the numbers come from (measured, emulated or estimated)",
+}  # fmt: skip
+"""Field of `lab.analysis.across.Terms` -> what differs, in words."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What studies, models and machines are called.
+
+    Attributes:
+        studies, models: study id -> name; machines: environment id -> name; data: digest -> name; runtimes: id -> title.
+    """
+
+    studies: Mapping[str, str]
+    models: Mapping[str, str]
+    machines: Mapping[str | None, str]
+    data: Mapping[str, str]
+    runtimes: Mapping[str, str]
+
+    def of(self, trial: Trial, coloring: Coloring) -> str:
+        """What a trial is coloured by."""
+        if coloring == "machine":
+            return self.machines.get(trial.environment, "unknown machine")
+        return (self.models if coloring == "model" else self.studies).get(trial.study, trial.study)
+
+
+def machine_names(environments: Mapping[str, Mapping[str, Any]]) -> dict[str | None, str]:
+    """Environment id -> its processor, with its host or the beginning of its id where two would have the same name."""
+    cpu = {
+        id_: f"{facts.get('cpu', 'unknown CPU')}, {facts.get('cores', '?')} cores"
+        for id_, facts in environments.items()
+    }
+    host = {id_: f"{cpu[id_]} ({facts.get('machine', '?')})" for id_, facts in environments.items()}
+    once = {**_once(cpu), **{k: v for k, v in _once(host).items() if k not in _once(cpu)}}
+    return {id_: once.get(id_, f"{cpu[id_]} ({id_[:6]})") for id_ in environments}
+
+
+def _once(names: Mapping[str, str]) -> dict[str, str]:
+    counts = Counter(names.values())
+    return {id_: name for id_, name in names.items() if counts[name] == 1}
+
+
+def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
+    """The same names, with the id where two are the same."""
+    once = _once(names)
+    return {id_: once.get(id_, f"{name} ({id_})") for id_, name in names.items()}
+
+
+def group_texts(found: Across, named: Named, metrics: Mapping[str, Metric]) -> list[str]:
+    """What tells each group from the others, in a few words."""
+    texts = [", ".join(filter(None, (_term(g, field, named, metrics) for field in found.apart))) for g in found.groups]
+    counts = Counter(texts)
+    return [t if t and counts[t] == 1 else f"{t or 'group'} {n}" for n, t in enumerate(texts, 1)]
+
+
+def _term(group: Group, field: str, named: Named, metrics: Mapping[str, Metric]) -> str:
+    terms = group.terms
+    if field == "environment":
+        return named.machines.get(terms.environment, "unknown machine")
+    if field == "data":
+        return named.data.get(terms.data, terms.data[:8])
+    if field == "items":
+        return "all test items" if terms.items is None else f"{terms.items:,} test items"
+    if field == "sources":
+        return "/".join(dict.fromkeys(terms.sources))
+    first = terms.objectives[0][0] if terms.objectives else ""
+    return metrics[first].title if first in metrics else first
+
+
+def front_text(found: Across) -> str:
+    """Whether there is one front, and why not, in a sentence or two."""
+    count = len(found.groups)
+    if not count:
+        return "None of these studies has a finished trial with all its numbers yet."
+    left = (
+        f" {formats.plural(found.incomplete, 'trial')} without all their numbers are not shown."
+        if found.incomplete
+        else ""
+    )
+    if count == 1:
+        return f"One joint front: all numbers come from the same test data, the same machine and versions, and the same kind of measurement.{left}"
+    why = _listed([WHY_APART[field] for field in found.apart])
+    return f"{count} fronts, each for itself, since trials differ in {why}: numbers that were not found alike are never on one front.{left}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else ""
+
+
+def member_title(member: Member, model: str) -> str:
+    """A study's name where several stand beside each other: its model, its title and when it was made."""
+    return " · ".join(filter(None, [model, member.study.title, formats.moment(member.study.created_at)]))
