@@ -346,7 +346,9 @@ def _positive(text: str) -> int:
 
 
 def _export_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("study", help="id of a study, as `studies` lists them; for .zip that of a trial, as `show` lists them")
+    p.add_argument(
+        "study", help="id of a study, as `studies` lists them; for .zip that of a trial, as `show` lists them"
+    )
     p.add_argument(
         "--to",
         type=Path,
@@ -355,7 +357,9 @@ def _export_arguments(p: argparse.ArgumentParser) -> None:
         help="FILE.html (a report that works offline), .ipynb (a notebook that runs it again), .csv, .parquet, .json, "
         ".lab (for another lab) or .zip (a trial's model file)",
     )
-    p.add_argument("--without-models", dest="models", action="store_false", help="leave the model files out of a .lab file")
+    p.add_argument(
+        "--without-models", dest="models", action="store_false", help="leave the model files out of a .lab file"
+    )
 
 
 def _add_arguments(p: argparse.ArgumentParser) -> None:

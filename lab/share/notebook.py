@@ -27,8 +27,13 @@ def notebook(cells: Sequence[Cell]) -> dict[str, Any]:
 
 
 def _cell(number: int, kind: str, text: str) -> dict[str, Any]:
-    lines = {"id": f"cell-{number}", "metadata": {}, "source": text.strip("\n").splitlines(keepends=True)}
-    return {"cell_type": kind, **lines, **({"execution_count": None, "outputs": []} if kind == "code" else {})}
+    made = {
+        "cell_type": kind,
+        "id": f"cell-{number}",
+        "metadata": {},
+        "source": text.strip("\n").splitlines(keepends=True),
+    }
+    return dict(sorted({**made, **({"execution_count": None, "outputs": []} if kind == "code" else {})}.items()))
 
 
 def write_notebook(study_id: str, to: Path) -> None:
