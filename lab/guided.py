@@ -40,9 +40,27 @@ def search_from_json(value: Any) -> dict[str, Any]:
     if not value:
         return {}
     if not isinstance(value, Mapping):
-        raise UsageError("The spec's 'search' is not an object", allowed=", ".join([*(o.id for o in OPTIONS), LIMITS]), given=value)  # fmt: skip
+        raise _no_object(value)
     given = {k: v for k, v in value.items() if k != LIMITS and v is not None}
     return {**validate(OPTIONS, given, "search"), LIMITS: _limits(value.get(LIMITS) or ())}
+
+
+def completed(value: Any) -> dict[str, Any]:
+    """A search as it was stored, options that are newer than it at their default; not checked, so that every study can be read.
+
+    Raises:
+        UsageError: not an object.
+    """
+    if not value:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _no_object(value)
+    return {**{o.id: o.default for o in OPTIONS}, LIMITS: [], **{k: v for k, v in value.items() if v is not None}}
+
+
+def _no_object(value: Any) -> UsageError:
+    allowed = ", ".join([*(o.id for o in OPTIONS), LIMITS])
+    return UsageError("The spec's 'search' is not an object", allowed=allowed, given=value)
 
 
 def _limits(value: Any) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from lab import registry
 from lab.chains import chain_from_json, check_chain, check_space, recipes_of
 from lab.chains import preset_chains as chains_of
 from lab.errors import InvalidOption, NoPath, UnknownId, UsageError
-from lab.guided import search_from_json
+from lab.guided import completed, search_from_json
 from lab.options import PRESETS, Option, grid, validate
 from lab.plugs import Technique
 from lab.types import Chain, ModelCard, Objective, Recipe, Step, StudySpec, Target, digest_of
@@ -270,7 +270,7 @@ def _read_spec(value: Mapping[str, Any]) -> StudySpec:
         further_targets=tuple(Target.from_json(t) for t in value.get("further_targets") or ()),
         metrics=tuple(value.get("metrics") or ()),
         about=dict(value.get("about") or {}),
-        search=search_from_json(value.get("search")),
+        search=completed(value.get("search")),
     )
     objectives = tuple(Objective(o["metric"], o["direction"]) for o in value.get("objectives") or ())
     return replace(spec, objectives=objectives) if objectives else spec
@@ -295,7 +295,7 @@ def check_spec(spec: StudySpec) -> StudySpec:
         check_chain(chain)
     for recipe in spec.recipes:
         tuple(map(complete_step, recipe.steps))
-    return spec
+    return replace(spec, search=search_from_json(spec.search))
 
 
 def _is_int(value: Any, low: int, high: int) -> bool:

@@ -79,7 +79,8 @@ def search(study: Study) -> None:
     spent = lab.search_spent(study.id) if found else None
     if found is None or spent is None:
         return
-    with st.expander(f"How the search went ({NAMES[study.spec.search['sampler']]})", icon=":material/travel_explore:"):
+    chosen_by = str(study.spec.search["sampler"])
+    with st.expander(f"How the search went ({NAMES.get(chosen_by, 'guided')})", icon=":material/travel_explore:"):
         st.markdown(search_text(found, spent))
         chart(figure_of(study.id, study.revision), key=f"search_{study.id}", height=HEIGHT,
               alt=f"Hypervolume over {formats.plural(spent.trials, 'trial')} and {spent.minutes:.1f} minutes; the text above has the figures.")  # fmt: skip

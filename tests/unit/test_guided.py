@@ -78,3 +78,9 @@ def test_every_sampler_is_there():
     assert all(callable(sampler(name)) for name in SAMPLERS)
     with pytest.raises(UnknownId):
         sampler("best")
+
+
+def test_what_another_lab_stored_can_be_read():
+    """A sampler that this one does not have must not hide the list of studies."""
+    found = spec_from_json({"model": "m", "search": {"sampler": "newer", "trials": 5}})
+    assert found.search == {**search_from_json({"trials": 5}), "sampler": "newer"}

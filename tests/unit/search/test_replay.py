@@ -8,7 +8,7 @@ from tests.recorded import load
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("grid", ["digits_lenet", "motion_transformer"])
+@pytest.mark.parametrize("grid", ["digits_lenet", "machine_autoencoder"])
 def test_a_third_of_a_recorded_grid_finds_95_percent_of_its_hypervolume(grid):
     found = load(grid)
     count = int(0.35 * len(found.trials))
