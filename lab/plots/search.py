@@ -94,15 +94,21 @@ def _when(found: Found) -> str:
 
 
 def reference_text(course: Course, units: Mapping[str, str]) -> str:
-    """What counts for nothing, and how gains are counted.
+    """What the hypervolume counts, and what it does not.
 
     Args:
         units: metric -> unit.
     """
-    limits = ", ".join(_beyond(scale, units.get(scale.metric, "")) for scale in course.scales)
-    tenths, halved = (any(s.tenths == kind for s in course.scales) for kind in (True, False))
-    counted = [*(["points of a share"] if tenths else []), *(["halvings of sizes and times"] if halved else [])]
-    return f"Counted in {' and '.join(counted)} over the float model at its worst; {limits} counts for nothing."
+    named = {kind: [words.plain(s.metric) for s in course.scales if s.tenths == kind] for kind in (True, False)}
+    counted = [
+        f"{words.joined(names)} in {what}"
+        for what, names in (("points", named[True]), ("halvings", named[False]))
+        if names
+    ]
+    beyond = ", ".join(_beyond(scale, units.get(scale.metric, "")) for scale in course.scales)
+    return (
+        f"Hypervolume over the float model at its worst, {words.joined(counted)}; what has {beyond} counts for nothing."
+    )
 
 
 def _beyond(scale: Scale, unit: str) -> str:

@@ -69,6 +69,7 @@ def test_the_reference_is_told_in_the_metrics_units():
     found = course(trials, fakes.OBJECTIVES)
     assert found is not None
     text = reference_text(found, UNITS)
+    assert "accuracy in points and size and latency in halvings" in text
     assert "below 80.0 % (10 points from float)" in text
     assert "above 400 kB" in text
     assert "above 1.00 ms" in text
