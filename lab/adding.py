@@ -18,7 +18,7 @@ from lab import registry
 from lab.engine import jobs, keys
 from lab.engine.pools import POOLS, discard
 from lab.errors import InvalidFile, NoPath, UsageError
-from lab.formats.inspect import detect_format, inspect
+from lab.formats.inspect import can_inspect, detect_format, inspect
 from lab.plugs import ARRAYS, Array, Dataset, Runtime, Technique, arrays_digest
 from lab.recipe import complete, conversion_path
 from lab.store import records
@@ -125,11 +125,13 @@ def _make_ready(card: ModelCard, artifact: Artifact, data: str) -> tuple[Runtime
 
 
 def _nearest_runtime(format_: str) -> Runtime:
+    """The one that the fewest conversions lead to, among those whose files can be looked into."""
     paths = {
         r.id: p
         for r in registry.runtimes().values()
         if r.missing is None and (p := conversion_path(format_, r.formats)) is not None
-    }
+        and can_inspect(p[-1].produces if p else format_)
+    }  # fmt: skip
     if not paths:
         raise NoPath("No installed runtime can be reached from this format", given=format_)
     return registry.runtime(min(paths, key=lambda id_: len(paths[id_])))

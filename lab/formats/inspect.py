@@ -29,8 +29,16 @@ def inspect(path: str | Path, format: str) -> dict[str, Any]:
     Raises:
         InvalidFile: the file is damaged.
     """
-    module = importlib.util.find_spec(f"lab.formats.{format}_inspect")
-    return dict(importlib.import_module(module.name).inspect(Path(path))) if module else {}
+    return dict(importlib.import_module(_module(format)).inspect(Path(path))) if can_inspect(format) else {}
+
+
+def can_inspect(format: str) -> bool:
+    """Whether somebody looks into files of this format."""
+    return importlib.util.find_spec(_module(format)) is not None
+
+
+def _module(format: str) -> str:
+    return f"lab.formats.{format}_inspect"
 
 
 def detect_format(path: str | Path) -> str:

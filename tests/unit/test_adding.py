@@ -57,6 +57,27 @@ def test_a_model_is_added_with_a_data_set_that_is_here(lab_home: Path, tmp_path:
     assert data_folder(card).name == registry.dataset("digits").digest
 
 
+@pytest.mark.slow
+def test_a_program_of_pytorch_is_added(lab_home: Path, tmp_path: Path) -> None:
+    """PyTorch itself takes it as it is, but nobody looks into it: it is looked at as what it becomes."""
+    import torch
+
+    from lab.datasets import digits
+
+    x, y = digits.training()
+    means = torch.from_numpy(np.stack([x[y == label].mean(axis=0).ravel() for label in range(10)])).float()
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10)).eval()
+    with torch.no_grad():
+        model[1].weight.copy_(means)
+        model[1].bias.copy_(-(means**2).sum(dim=1) / 2)
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(model, (torch.zeros(2, 8, 8, 1),), dynamic_shapes=({0: batch},))
+    torch.export.save(program, tmp_path / "means.pt2")
+    card = lab.add_model(tmp_path / "means.pt2", "digits", scale=1.0)
+    assert (card.format, card.input.shape, card.parameters) == ("torch_export", (8, 8, 1), 650)
+    assert 0.8 < card.baseline["top1_accuracy"].value < 0.95
+
+
 def test_a_data_set_for_another_task_is_refused(lab_home: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Add --task classification"):
         lab.add_model(small.write_onnx(tmp_path / "small.onnx"), "digits", task="anomaly_detection")
