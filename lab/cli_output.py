@@ -145,7 +145,15 @@ def _remarks(study_id: str) -> list[str]:
     texts = list(dict.fromkeys(f"{t.name}: {text}" for t in trials.values() for text in elsewhere_texts(t, MUCH)))
     more = [f"… and {len(texts) - FEW} more that answer otherwise on other processors"] if len(texts) > FEW else []
     took = time_text(list(trials.values()), lab.measuring_seconds(study_id))
-    return [*search_remarks(study_id), *([took] if took else []), *unlike, *threads, *_of_training(study_id), *texts[:FEW], *more]
+    return [
+        *search_remarks(study_id),
+        *([took] if took else []),
+        *unlike,
+        *threads,
+        *_of_training(study_id),
+        *texts[:FEW],
+        *more,
+    ]
 
 
 def _of_training(study_id: str) -> list[str]:

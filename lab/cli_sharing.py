@@ -25,9 +25,17 @@ def links(study: str, new: str | None, revoke: str | None, spec: bool) -> None:
 def links_arguments(parser: argparse.ArgumentParser) -> None:
     """Of `links`."""
     parser.add_argument("study", metavar="STUDY")
-    parser.add_argument("--new", nargs="?", const="", metavar="VIEW", help="make one; VIEW as in the address of the Results page: 'goal=latency_s&view=solid'")
+    parser.add_argument(
+        "--new",
+        nargs="?",
+        const="",
+        metavar="VIEW",
+        help="make one; VIEW as in the address of the Results page: 'goal=latency_s&view=solid'",
+    )
     parser.add_argument("--revoke", metavar="TOKEN", help="take one back: it leads nowhere from now on")
-    parser.add_argument("--spec", action="store_true", help="the sweep itself, for another lab: opens its New sweep page filled in")
+    parser.add_argument(
+        "--spec", action="store_true", help="the sweep itself, for another lab: opens its New sweep page filled in"
+    )
 
 
 def note(where: str, text: str | None) -> None:

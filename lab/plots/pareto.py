@@ -148,7 +148,11 @@ def tint(info: ParetoInfo, points: Sequence[Point]) -> dict[str, Any]:
     if info.size is None:
         return {}
     values = [p.size.value for p in info.points if p.size]
-    place = (lambda v: math.log10(v / info.size.divisor)) if info.size.ratio else (lambda v: v / info.size.divisor)  # type: ignore[union-attr]
+    divisor, ratio = info.size.divisor, info.size.ratio and min(values) > 0
+
+    def place(value: float) -> float:
+        return math.log10(value / divisor) if ratio else value / divisor
+
     low, high = place(min(values)), place(max(values))
     scale = {
         "colorscale": [[0, theme.OKABE_ITO[0]], [1, theme.OKABE_ITO[4]]],
@@ -158,7 +162,7 @@ def tint(info: ParetoInfo, points: Sequence[Point]) -> dict[str, Any]:
     if points:
         return {**scale, "color": [place(p.size.value) if p.size else None for p in points]}
     ticks = [low + (high - low) * i / 4 for i in range(5)]
-    said = [formats.digits(10**t if info.size.ratio else t, info.size.suffix) for t in ticks]
+    said = [formats.digits(10**t if ratio else t, info.size.suffix) for t in ticks]
     title = {"text": f"{info.size.title}, {info.size.suffix}".rstrip(", "), "side": "right"}
     bar = {"title": title, "thickness": 12, "tickvals": ticks, "ticktext": said, "outlinewidth": 0}
     return {**scale, "showscale": True, "colorbar": bar}

@@ -68,7 +68,9 @@ def _rule(pick: Pick, objectives: Sequence[Objective], limits: Sequence[Limit]) 
         return f"{superlative(quality) if quality else 'best'} {group}, since none stays {within}"
     if pick.rule in ("knee", "weighted"):
         how = "the best compromise" if pick.rule == "knee" else "the best by your weights"
-        return f"{how} of {joined([plain(o.metric) for o in objectives])}" + (" that meets all limits" if limits else "")
+        return f"{how} of {joined([plain(o.metric) for o in objectives])}" + (
+            " that meets all limits" if limits else ""
+        )
     close = f" {within}" if pick.rule == "best_within_tolerance" else ""
     return superlative(pick.goal) + close + (" that meets all limits" if limits else "")
 

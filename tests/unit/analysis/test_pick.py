@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,7 +109,9 @@ def test_the_knee_is_farthest_from_the_plane_through_the_extremes(trials):
     found = pick(trials, fakes.OBJECTIVES, weights={o.metric: 1.0 for o in fakes.OBJECTIVES})
     assert found.rule == "knee"
     front = [t for t in trials if t.id in found.front]
-    table = np.array([[-value(t, "top1_accuracy"), np.log(value(t, "size_bytes")), np.log(value(t, "latency_s"))] for t in front])
+    table = np.array(
+        [[-value(t, "top1_accuracy"), np.log(value(t, "size_bytes")), np.log(value(t, "latency_s"))] for t in front]
+    )
     span = table.max(0) - table.min(0)
     unit = (table - table.min(0)) / np.where(span, span, 1)
     distance = (1 - unit.sum(axis=1)) / np.sqrt(3)  # to the plane x + y + z = 1, on which the extremes lie
