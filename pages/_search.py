@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 import lab
@@ -22,41 +25,47 @@ USUAL_SHARE = 0.35
 WHAT = "Runs the most promising trials first, learns from each, and stops when the budget is spent. There is an answer at any time."
 SPENT = "What the store knows already comes on top, at no cost."
 _OPTIONS = {option.id: option for option in OPTIONS}
+_NONE: Mapping[str, Any] = {}
 
 
-def search_form(spec: StudySpec) -> dict[str, object]:
+def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, Any]:
     """The chosen search; empty where everything is run.
 
     Args:
         spec: what there is to choose from.
+        given: the search of a link, which the form begins with.
     """
-    if _address.segments("run", "Run", list(RUNS), RUNS) == "grid":
+    if _address.segments("run", "Run", sorted(RUNS, key=lambda run: (run == "grid") == bool(given)), RUNS) == "grid":
         return {}
     st.caption(WHAT)
     grid = len(plan(spec, lab.model(spec.model)).trials)
+    usual = {
+        **{id_: option.default for id_, option in _OPTIONS.items()},
+        "trials": max(1, round(USUAL_SHARE * grid)),
+        **given,
+    }
     left, right = st.columns(2)
     with left:
-        trials = _count(
-            "trials", "Trials at most", max(1, round(USUAL_SHARE * grid)), 1, f"Of {grid} in the grid. {SPENT}"
-        )
+        trials = _number("trials", "Trials at most", usual["trials"], 1, f"Of {grid} in the grid. {SPENT}")
     with right:
-        minutes = _count("minutes", "Minutes at most", 0, 0, _OPTIONS["minutes"].help)
+        minutes = _number("minutes", "Minutes at most", usual["minutes"], 0.0, _OPTIONS["minutes"].help)
     with st.expander("More"):
-        sampler = _address.dropdown("sampler", "Chosen by", list(SAMPLERS), NAMES)
-        seed = _count("search_seed", "Seed", 0, 0, _OPTIONS["seed"].help)
-        batch = _count("batch", "At once", _OPTIONS["batch"].default, 1, _OPTIONS["batch"].help)
+        samplers = sorted(SAMPLERS, key=lambda name: name != usual["sampler"])
+        sampler = _address.dropdown("sampler", "Chosen by", samplers, NAMES)
+        seed = _number("search_seed", "Seed", usual["seed"], 0, _OPTIONS["seed"].help)
+        batch = _number("batch", "At once", usual["batch"], 1, _OPTIONS["batch"].help)
         st.caption(_OPTIONS["sampler"].help)
-    return search_from_json(
-        {"sampler": sampler, "trials": trials, "minutes": float(minutes), "seed": seed, "batch": batch}
-    )
+    chosen = {"sampler": sampler, "trials": trials, "minutes": minutes, "seed": seed, "batch": batch}
+    return search_from_json({**given, **chosen})
 
 
-def _count(name: str, label: str, default: int, low: int, help_: str) -> int:
-    """A whole number that the address remembers."""
+def _number(name: str, label: str, default: float, low: float, help_: str) -> float:
+    """A number that the address remembers, whole where the default is."""
+    kind = type(low)
     key, given = f"search_{name}_{default}", _address.number(name, default)
-    start = max(low, int(given)) if abs(given) < 1e9 else default
-    return int(st.number_input(label, low, value=start, step=1, key=key, help=help_, on_change=_address.remember,
-                               args=(name, key, default)))  # fmt: skip
+    start = max(low, kind(given)) if abs(given) < 1e9 else kind(default)
+    return kind(st.number_input(label, low, value=start, step=kind(1), key=key, help=help_, on_change=_address.remember,
+                                format="%d" if kind is int else "%g", args=(name, key, kind(default))))  # fmt: skip
 
 
 # --- how it went ----------------------------------------------------------------------------------------------------

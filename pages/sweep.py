@@ -248,7 +248,7 @@ def spec_of(
         grid = lab.make_spec(
             given.model, given.preset, space=space, targets=targets, recipes=recipes, chains=chains, **more
         )
-        spec = replace(grid, search=search_form(grid))
+        spec = replace(grid, search=search_form(grid, given.spec.search if given.spec else {}))
         cost = lab.estimate(spec)
     except LabError as error:
         st.error(formats.markdown(str(error)))

@@ -17,7 +17,7 @@ from lab.share.importing import CARRIED, FORMAT_VERSION
 from lab.share.notebook import write_notebook
 from lab.share.report import write_report
 from lab.share.result import result_json
-from lab.store import records
+from lab.store import records, sharing
 from lab.types import ModelCard, Trial
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def _write_lab(study_id: str, to: Path, *, artifacts: bool = True) -> None:
     files = {Path(f["path"]).name: Path(f["path"]) for t in trials for f in _files(t, artifacts)}
     value = {"format": FORMAT_VERSION, "study": {"id": study.id, "model": study.model, "title": study.title, "state": study.state,
              "created_at": study.created_at, "finished_at": study.finished_at, "spec": study.spec.to_json()},
-             "card": {**card, "path": ""}, "environments": environments, "trials": [_portable(t) for t in trials]}  # fmt: skip
+             "card": {**card, "path": ""}, "environments": environments, "trials": [_portable(t) for t in trials],
+             "notes": sharing.notes(study_id)}  # fmt: skip
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr("study.json", json.dumps(value, indent=1))
         for name in sorted(files):

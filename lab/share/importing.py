@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from lab.errors import InvalidFile, UnknownId
 from lab.recipe import spec_from_json
-from lab.store import records
+from lab.store import records, sharing
 from lab.store.blobs import keep, sha256_of
 from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, Source, State, Study, Target, Trial
 
@@ -83,11 +83,21 @@ def _import(archive: zipfile.ZipFile) -> str:
     with TemporaryDirectory() as folder:
         files = _unpacked(archive, _wanted(value["trials"]), Path(folder))
         _trials(value, {name: Artifact(name, "", file.name.split(".")[0], 0) for name, file in files.items()}, {})
-        study, card = _study(value["study"]), _card(value["card"])
+        study, card, notes = _study(value["study"]), _card(value["card"]), _notes(value)
         kept = {name: keep(file, file.suffix.lstrip(".")) for name, file in files.items()}
     ids = {old: records.keep_environment(_table(payload)) for old, payload in value["environments"].items()}
     records.add_study(study, card, _trials(value, kept, ids))
+    for trial, text in notes.items():
+        sharing.set_note(study.id, text, trial)
     return study.id
+
+
+def _notes(value: Mapping[str, Any]) -> dict[str, str]:
+    """What was written about the study ("") and its trials; nothing in a file of an earlier version."""
+    found, known = _table(value.get("notes", {})), {"", *(t["id"] for t in value["trials"])}
+    if not set(found) <= known:
+        raise ValueError("a note is on a trial that is not there")
+    return {trial: _text(text)[: sharing.LONGEST_NOTE] for trial, text in found.items()}
 
 
 # --- files -------------------------------------------------------------------------------------------------------------

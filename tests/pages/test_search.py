@@ -63,6 +63,20 @@ def test_an_impossible_number_in_the_address_is_not_taken(open_page):
     assert number(app, "Seed").value == 0
 
 
+def test_a_link_that_holds_a_sweep_begins_with_its_search(open_page, started):
+    limits = [{"metric": "size_bytes", "kind": "at_most", "value": 9e4}]
+    wanted = {"sampler": "nsga2", "trials": 11, "minutes": 2.5, "seed": 3, "batch": 2, "limits": limits}
+    spec = lab.make_spec("digits_lenet", "quick", search=wanted)
+    app = open_page("sweep", spec=lab.spec_to_text(spec))
+    assert not app.exception
+    assert shown(app, "Trials") == 11
+    press(app, "Start")
+    assert started[0].search == spec.search
+    app.button_group(key="choice_run").set_value("grid").run()
+    press(app, "Start")
+    assert started[1].search == {}
+
+
 def searched(**more):
     return replace(fakes.study().spec, search=search_from_json({"trials": 30, **more}))
 

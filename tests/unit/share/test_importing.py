@@ -70,6 +70,20 @@ def test_without_models_the_front_and_the_view_are_the_same(
         assert sorted(archive.namelist()) == sorted(first.namelist())
 
 
+def test_notes_travel(file: Path, lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = lab.import_study(file)
+    trial = lab.trials(study)[2].id
+    lab.set_note(study, "**Ship** it")
+    lab.set_note(study, "<b>Too slow</b>", trial)
+    there = lab.export(study, tmp_path / "noted.lab", artifacts=False)
+    monkeypatch.setenv("LAB_HOME", str(tmp_path / "other"))
+    assert lab.notes(lab.import_study(there)) == {"": "**Ship** it", trial: "<b>Too slow</b>"}
+
+
+def test_a_file_without_notes_is_read(file: Path, lab_home: Path, tmp_path: Path) -> None:
+    assert lab.notes(lab.import_study(changed(file, tmp_path / "x.lab", lambda v: v.pop("notes")))) == {}
+
+
 def test_only_files_that_trials_speak_of_are_kept(file: Path, lab_home: Path, tmp_path: Path) -> None:
     extra = b"a stowaway"
     lab.import_study(changed(file, tmp_path / "x.lab", files={f"files/{sha256(extra).hexdigest()}.onnx": extra}))
@@ -139,7 +153,8 @@ def first(value: dict[str, Any]) -> dict[str, Any]:
         lambda v: first(v)["measurements"]["latency_s"].update(value=float("nan")), lambda v: first(v)["measurements"]["latency_s"].update(high=float("inf")),
         lambda v: first(v)["measurements"]["latency_s"].update(unit=3), lambda v: first(v)["measurements"]["latency_s"].update(source="made up"),
         lambda v: first(v)["measurements"]["latency_s"].update(flags=[1]), lambda v: first(v)["measurements"].update(x={"value": 1}),
-        lambda v: v["trials"].append({**first(v)}), lambda v: v["study"]["spec"].update(space=5),
+        lambda v: v["trials"].append({**first(v)}), lambda v: v["study"]["spec"].update(space=5), lambda v: v.update(notes=[]),
+        lambda v: v.update(notes={"": 5}), lambda v: v.update(notes={"gone": "x"}),
     ],
 )  # fmt: skip
 def test_made_up_values_are_refused_and_nothing_is_kept(
