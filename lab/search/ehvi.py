@@ -23,15 +23,16 @@ from lab.search.space import HOW, WHERE, Outcome, Task
 Array = NDArray[np.float64]
 LEAST_CHANCE = 0.1
 """Of working, of what is thought to fail."""
-ENOUGH = 3
-"""Outcomes without which there is nothing to learn from."""
+VARIETY, ENOUGH = 6, 3
+"""Chains of techniques, and outcomes with numbers, without which there is nothing to learn from."""
 
 
 def propose(task: Task, count: int) -> list[str]:
     """Keys of the candidates to try next."""
     random = np.random.default_rng(task.randomness)
-    if sum(o.gains is not None for o in task.outcomes.values()) < ENOUGH:
-        return [task.left[n].key for n in random.permutation(len(task.left))[:count]]
+    told = {c.techniques for c in task.candidates if (o := task.outcomes.get(c.key)) and (o.gains or o.failed)}
+    if len(told) < VARIETY or sum(o.gains is not None for o in task.outcomes.values()) < ENOUGH:
+        return varied(task, count, random)
     model, chosen = Model(task), list[int]()
     noise = 1e-9 * random.random(len(task.candidates))  # equal ones in a random order
     for turn in range(len(task.outcomes), len(task.outcomes) + min(count, len(task.left))):
@@ -40,6 +41,20 @@ def propose(task: Task, count: int) -> list[str]:
         worth[[*model.tried, *chosen]] = -np.inf
         chosen.append(int(np.argmax(worth)))
         model.suppose(learnt, chosen[-1])
+    return [task.candidates[row].key for row in chosen]
+
+
+def varied(task: Task, count: int, random: np.random.Generator) -> list[str]:
+    """Before there is much to learn from: candidates that have least in common with those before, from a random one on."""
+    apart = np.sum([distances([c.traits[group] for c in task.candidates]) for group in HOW], axis=0)
+    rows = {c.key: n for n, c in enumerate(task.candidates)}
+    left = [rows[c.key] for c in task.left]
+    nearest = apart[:, [rows[key] for key in task.outcomes if key in rows]].min(axis=1, initial=np.inf)
+    chosen = list[int]()
+    while left and len(chosen) < count:
+        far = np.minimum(nearest[left], 1e9) + random.random(len(left))
+        chosen.append(left.pop(int(np.argmax(far))))
+        nearest = np.minimum(nearest, apart[:, chosen[-1]])
     return [task.candidates[row].key for row in chosen]
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 DRAWS, STEPS = 16, 40
 """Settings drawn to begin with the best of, and steps uphill from there."""
-LEAST_NOISE = 1e-4
+LEAST_NOISE, SUPPOSED = 1e-4, 2.0
+"""Of the variance; and how many outcomes the guess that gains differ by about 1 is worth, before they are seen to."""
 
 
 def distances(traits: Sequence[frozenset[str]]) -> Array:
@@ -104,7 +105,7 @@ def likeliest(apart: Apart, y: Array) -> Kernel:
     """The setting that makes the data likeliest: the same data give the same setting.
 
     Args:
-        y: values of mean 0 and variance 1.
+        y: values of mean 0 and a variance of about 1.
     """
     from scipy.optimize import minimize
 
@@ -126,7 +127,8 @@ class Posterior:
 
     def __init__(self, apart: Apart, tried: Sequence[int], values: Array) -> None:
         rows = np.asarray(tried, dtype=int)
-        self.shift, self.unit = float(values.mean()), float(values.std()) or 1.0
+        self.shift = float(values.mean())
+        self.unit = float(np.sqrt((values.var() * len(values) + SUPPOSED) / (len(values) + SUPPOSED)))
         y = (values - self.shift) / self.unit
         self.kernel = likeliest(apart.of(rows, rows), y)
         self._apart = apart

@@ -133,3 +133,13 @@ def test_what_another_machine_measured_is_neither_learnt_from_nor_tried_again(pl
     other = asked.outcomes[grid[5].key]
     assert other == Outcome()
     assert grid[5] not in asked.left
+
+
+def test_the_first_choices_differ_in_what_they_do(planned):
+    """Float models alone tell nothing of recipes."""
+    floats = [p for p in planned if p.is_baseline]
+    grid = tuple(candidate(p) for p in planned)
+    asked = task(grid, [trial_of(n, p) for n, p in enumerate(floats)], OBJECTIVES, (), 0)
+    techniques = {c.key: c.techniques for c in grid}
+    varied, chance = (len({techniques[key] for key in sampler(name)(asked, 8)}) for name in ("ehvi", "random"))
+    assert varied > chance
