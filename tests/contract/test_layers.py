@@ -14,11 +14,17 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "tensorflow", "keras", "onnx", "onnxruntime", "openvino", "nncf", "ai_edge_litert", "distributed",
          "dask", "pandas", "plotly", "streamlit", "sklearn", "babel")  # fmt: skip
 PUBLIC = [
-    "Estimate", "Progress", "Spent", "add_model", "anatomy", "applicable_techniques", "available_datasets", "available_metrics",
-    "available_rules", "available_runtimes", "available_tasks", "available_techniques", "can_choose_layers", "can_prune", "can_reorder", "cancel", "card_of", "compare", "dataset_of", "doctor", "ensure_engine", "environment",
-    "estimate", "example_study", "examples", "execution_providers", "explain", "explanations", "export", "export_model", "extend", "float_agreement", "front", "import_study", "jobs", "known_checks", "last_self_test", "latency_samples", "layers",
-    "make_spec", "measuring_conditions", "measuring_seconds", "mixed_precision", "model", "models", "order_spec", "orders", "parse_target", "preset_chains", "preset_recipes", "preset_space", "preset_targets", "primary", "profile", "progress", "pruning", "pruning_spec", "raise_layers", "reorder", "reproduce",
-    "result_json", "resume", "scaling", "scaling_study", "search_course", "search_on", "search_spent", "self_test_failure", "self_test_progress", "sensitivity", "sensitivity_study", "spread", "start", "start_scaling", "start_self_test", "start_sensitivity", "studies", "study", "sweep", "train", "training_curves", "trials", "wait",
+    "Estimate", "Progress", "Spent", "across", "add_model", "anatomy", "answered", "applicable_techniques", "available_datasets", "available_metrics",
+    "available_rules", "available_runtimes", "available_tasks", "available_techniques", "can_choose_layers", "can_prune", "can_reorder", "cancel",
+    "card_of", "compare", "create_link", "dataset_of", "doctor", "ensure_engine", "environment", "estimate", "example_study", "examples",
+    "execution_providers", "explain", "explanations", "export", "export_model", "extend", "flips", "float_agreement", "front", "import_study",
+    "items", "jobs", "known_checks", "last_self_test", "latency_samples", "layers", "layers_beside", "link", "links", "make_spec",
+    "measuring_conditions", "measuring_seconds", "mixed_precision", "model", "models", "names_across", "notes", "order_spec", "orders",
+    "parse_target", "per_class", "preset_chains", "preset_recipes", "preset_space", "preset_targets", "primary", "profile", "progress", "pruning",
+    "pruning_spec", "raise_layers", "recipe_diff", "reorder", "reproduce", "result_json", "resume", "revoke_link", "same_items", "scaling",
+    "scaling_study", "search_course", "search_on", "search_spent", "self_test_failure", "self_test_progress", "sensitivity", "sensitivity_study",
+    "set_note", "spec_from_text", "spec_to_text", "spread", "start", "start_scaling", "start_self_test", "start_sensitivity", "studies", "study",
+    "sweep", "train", "training_curves", "trials", "twins", "wait",
 ]  # fmt: skip
 
 
