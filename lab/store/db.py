@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from lab.errors import StoreFull
+from lab.errors import StoreFull, UsageError
 from lab.store.home import home
 
 HEAD = "0003"
@@ -77,7 +77,11 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _upgrade(made: Engine) -> None:
-    if _revision(made) != HEAD:
+    found = _revision(made)
+    if found is not None and found > HEAD:
+        raise UsageError("This store was written by a later version of the lab", allowed=f"up to {HEAD}", given=found,
+                         remedy="Update the lab, or name another LAB_HOME")  # fmt: skip
+    if found != HEAD:
         with _one_writer(made):
             migrate(made)
 

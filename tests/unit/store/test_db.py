@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from lab.errors import StoreFull
+from lab.errors import StoreFull, UsageError
 from lab.store import db, records
 from lab.store.schema import metadata
 
@@ -131,3 +131,11 @@ def test_sqlite_is_held_to_its_protocol(lab_home: Path) -> None:
 def test_postgresql_urls_name_their_driver(monkeypatch: pytest.MonkeyPatch, lab_home: Path) -> None:
     monkeypatch.setenv("LAB_DATABASE_URL", "postgresql://u@h/lab")
     assert db.database_url() == "postgresql+psycopg://u@h/lab"
+
+
+def test_a_store_of_a_later_version_is_left_alone(lab_home: Path) -> None:
+    with db.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    db._engine.cache_clear()
+    with pytest.raises(UsageError, match="later version"):
+        records.studies()
