@@ -23,7 +23,7 @@ OPTIONS = (
     Option("trials", "Trials", "int", 60, "How many trials are run at most, the float model included; what the store knows comes on top.", low=1, high=100_000),
     Option("minutes", "Minutes", "float", 0.0, "After how many minutes of work no further trials are begun; 0 for no limit.", unit="min", low=0.0, high=100_000.0),
     Option("seed", "Seed", "int", 0, "The same seed and the same results make the same choices.", low=0, high=2**31 - 1),
-    Option("batch", "At once", "int", 4, "How many trials are chosen at a time: they are timed in turns, so that their differences are exact.", low=1, high=64),
+    Option("batch", "At once", "int", 3, "How many trials are chosen at a time: they are timed in turns, so that their differences are exact.", low=1, high=64),
     Option("known", "Start from the store", "bool", True, "Take up first, at no cost, every trial of the grid that the store knows already."),
 )  # fmt: skip
 

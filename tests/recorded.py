@@ -1,8 +1,8 @@
 """Whole grids as they were measured, so that searches can be replayed in seconds.
 
-    python -m tests.recorded STUDY FILE.json.gz
+    python -m tests.recorded STUDY tests/data/grid_MODEL.json.gz
 
-writes one from a finished study of the store that LAB_HOME names.
+writes one from a finished study of the store that LAB_HOME names; every test that replays grids finds it there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lab.search.space import Candidate, Outcome, Task, candidate, outcome
 from lab.types import Measurement, Objective, Recipe, Target, Trial
 
 DATA = Path(__file__).with_name("data")
-BATCH = 4
+BATCH = 3
 
 
 def record(study_id: str, file: Path) -> None:
@@ -42,6 +42,11 @@ def record(study_id: str, file: Path) -> None:
     value = {"model": study.model, "objectives": [[o.metric, o.direction] for o in objectives], "trials": rows}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(gzip.compress(json.dumps(value, separators=(",", ":")).encode(), mtime=0))
+
+
+def grids() -> list[str]:
+    """The models whose grids are in tests/data."""
+    return sorted(path.name.removeprefix("grid_").removesuffix(".json.gz") for path in DATA.glob("grid_*.json.gz"))
 
 
 def load(name: str) -> Grid:

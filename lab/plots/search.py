@@ -9,7 +9,8 @@ from typing import Any
 from lab.analysis.hypervolume import LOST, Course, Found, Scale, Spent
 from lab.plots import formats, theme, words
 
-HEIGHT = 300
+HEIGHT, SHOWN = 300, 60
+"""Pixels; and percent of the grid up to which samplers are compared."""
 NAMES = {"ehvi": "Expected improvement", "tpe": "TPE (Optuna)", "nsga2": "NSGA-II (Optuna)", "random": "Random"}
 MARKS = (0.5, 0.95)
 """Shares that are told in words."""
@@ -179,7 +180,7 @@ def _axes(number: int, panels: int, title: str, axis: str) -> dict[str, Any]:
     width, gap = 1 / panels, 0.06 * (number > 0)
     name = "hypervolume, % of the grid's" if number == 0 else ""
     return {
-        f"xaxis{axis}": {"title": {"text": f"{title}: trials run, % of the grid"}, "anchor": f"y{axis}", "range": [0, 100],
+        f"xaxis{axis}": {"title": {"text": f"{title}: trials run, % of the grid"}, "anchor": f"y{axis}", "range": [0, SHOWN],
                          "domain": [number * width + gap, (number + 1) * width]},
         f"yaxis{axis}": {"title": {"text": name}, "range": [40, 101], "anchor": f"x{axis}"},
     }  # fmt: skip
@@ -195,5 +196,5 @@ def _marks(number: int, marks: tuple[float, float], mode: theme.Mode) -> list[di
     }
     return [
         line | {"x0": share, "x1": share, "y0": 0, "y1": 101},
-        line | {"x0": 0, "x1": 100, "y0": reached, "y1": reached},
+        line | {"x0": 0, "x1": SHOWN, "y0": reached, "y1": reached},
     ]

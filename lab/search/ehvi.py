@@ -23,7 +23,7 @@ from lab.search.space import HOW, WHERE, Outcome, Task
 Array = NDArray[np.float64]
 LEAST_CHANCE = 0.1
 """Of working, of what is thought to fail."""
-VARIETY, ENOUGH = 6, 3
+VARIETY, ENOUGH = 4, 3
 """Chains of techniques, and outcomes with numbers, without which there is nothing to learn from."""
 
 

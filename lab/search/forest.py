@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lab.search.space import Candidate
 
 Array = NDArray[np.float64]
-TREES, LEAF, SHARE = 30, 2, 0.5
+TREES, LEAF, SHARE = 30, 1, 0.5
 """Trees; trials in a leaf at least; share of the traits that each split chooses from."""
 
 

@@ -15,11 +15,11 @@ from statistics import mean, median
 
 import pytest
 
+import lab
 from lab.guided import SAMPLERS
 from lab.plots.search import NAMES, Band, band, bands_figure
-from tests.recorded import load, trials_to
+from tests.recorded import grids, load, trials_to
 
-GRIDS = {"digits_lenet": "LeNet on digits", "machine_autoencoder": "Autoencoder on machine sounds"}
 SEEDS, BUDGET, GOAL, DRAWN = 10, 0.35, 0.95, 0.4
 
 
@@ -40,16 +40,19 @@ def needed(grid: str, sampler: str) -> list[int]:
     return [trials_to(run, GOAL) for run in runs(grid, sampler)]
 
 
+def row(grid: str, sampler: str) -> str:
+    """What a sampler came to, in a line."""
+    shares, counts = [100 * share for share in at_budget(grid, sampler)], needed(grid, sampler)
+    return (f"{grid}, {len(load(grid).trials)} trials, {NAMES[sampler]}: {mean(shares):.1f} % of the hypervolume ({min(shares):.1f} to {max(shares):.1f}) "
+            f"with {100 * BUDGET:.0f} % of the trials; {100 * GOAL:.0f} % after {median(counts):.0f} trials ({min(counts)} to {max(counts)})")  # fmt: skip
+
+
 @pytest.mark.benchmark
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("grid", grids())
 def test_the_usual_sampler_needs_a_third_of_the_grid(grid):
-    whole = len(load(grid).trials)
-    for sampler in SAMPLERS:
-        print(f"\n{grid}, {whole} trials, {NAMES[sampler]}: {100 * mean(at_budget(grid, sampler)):.1f} % of the hypervolume "
-              f"({100 * min(at_budget(grid, sampler)):.1f} to {100 * max(at_budget(grid, sampler)):.1f}) with {100 * BUDGET:.0f} % of the trials; "
-              f"{100 * GOAL:.0f} % after {median(needed(grid, sampler)):.0f} trials (at most {max(needed(grid, sampler))})")  # fmt: skip
-    assert max(needed(grid, "ehvi")) <= BUDGET * whole
+    print("", *(row(grid, sampler) for sampler in SAMPLERS), sep="\n")
+    assert max(needed(grid, "ehvi")) <= BUDGET * len(load(grid).trials)
     assert mean(at_budget(grid, "ehvi")) > mean(at_budget(grid, "random"))
     assert median(needed(grid, "ehvi")) < median(needed(grid, "random"))
 
@@ -57,8 +60,10 @@ def test_the_usual_sampler_needs_a_third_of_the_grid(grid):
 def picture() -> Mapping[str, Sequence[Band]]:
     """Title of each grid -> a band for each sampler."""
     return {
-        title: [band(NAMES[s], runs(grid, s), len(load(grid).trials)) for s in SAMPLERS]
-        for grid, title in GRIDS.items()
+        f"{lab.model(load(grid).model).title}, {len(load(grid).trials)} trials": [
+            band(NAMES[s], runs(grid, s), len(load(grid).trials)) for s in SAMPLERS
+        ]
+        for grid in grids()
     }
 
 
