@@ -139,7 +139,7 @@ def _legend_entry(info: ParetoInfo, group: str, style: theme.Style, mode: theme.
     }
     if info.tinted and info.size and group == info.points[0].group:
         marker |= {"color": [None], **tint(info, ())}
-    return {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "marker": marker, "name": escape(group),
+    return {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "marker": marker, "name": group,
             "legendgroup": group}  # fmt: skip
 
 

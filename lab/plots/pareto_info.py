@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from itertools import pairwise
 from typing import Literal
 
@@ -147,10 +148,10 @@ def pareto_info(
 
 
 def _groups(trials: Sequence[Trial], titles: Mapping[str, str], grouping: Grouping) -> dict[str, str]:
-    """Trial id -> name of its group."""
+    """Trial id -> name of its group, as HTML: Plotly reads names so."""
     if grouping == "runtime":
         return {t.id: titles.get(t.target.runtime, t.target.runtime) for t in trials}
-    methods = {t.id: words.method(t) for t in trials}
+    methods = {t.id: escape(words.method(t)) for t in trials}
     usual = [name for name, _ in Counter(methods.values()).most_common()]
     kept = set(usual if len(usual) <= GROUPS else usual[: GROUPS - 1])
     return {id_: name if name in kept else OTHERS for id_, name in methods.items()}

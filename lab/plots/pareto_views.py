@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
+from textwrap import wrap
 from typing import Any
 
 from lab.plots import formats, theme
@@ -16,7 +17,9 @@ from lab.types import Measurement
 SOLID = {"circle": "circle", "square": "square", "diamond": "diamond", "triangle-up": "cross", "cross": "x",
          "triangle-down": "diamond-open"}  # fmt: skip
 """Shapes that can be drawn in three dimensions, for those of the plane."""
-ABREAST, PANEL_HEIGHT, GAP = 3, 250, 0.05
+ABREAST, PANEL_HEIGHT, GAP, ROW_GAP = 3, 260, 0.05, 0.15
+HEADING = 27
+"""Letters in a line above a small plot."""
 TICKS = 5
 FAINT: Mapping[Role, float] = {"excluded": 0.12, "dominated": 0.3, "tied": 0.6, "front": 1.0}
 
@@ -61,7 +64,7 @@ def _solid(info: ParetoInfo, points: Sequence[Point], style: theme.Style, opacit
 def _solid_legend(group: str, style: theme.Style) -> dict[str, Any]:
     marker = {"color": style.color, "symbol": SOLID[style.symbol], "size": 6}
     return {"type": "scatter3d", "mode": "markers", "x": [None], "y": [None], "z": [None], "marker": marker,
-            "name": escape(group), "legendgroup": group}  # fmt: skip
+            "name": group, "legendgroup": group}  # fmt: skip
 
 
 def _solid_axis(axis: Axis, ink: theme.Ink) -> dict[str, Any]:
@@ -199,7 +202,7 @@ def _titles(info: ParetoInfo, ink: theme.Ink) -> list[dict[str, Any]]:
 
 def _bare(layout: Mapping[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in layout.items() if k not in ("xaxis", "yaxis", "annotations", "shapes")}
-    return {**kept, "annotations": [], "margin": {"l": 72, "r": 12, "t": 28, "b": 62}}
+    return {**kept, "annotations": [], "margin": {"l": 72, "r": 12, "t": 44, "b": 62}}
 
 
 def _panel(
@@ -226,8 +229,8 @@ MANY = 400
 
 def _axes(layout: Mapping[str, Any], number: int, place: str, columns: int, rows: int, count: int) -> dict[str, Any]:
     row, column = divmod(number, columns)
-    width, height = (1 - GAP * (columns - 1)) / columns, (1 - 2.2 * GAP * (rows - 1)) / rows
-    left, top = column * (width + GAP), 1 - row * (height + 2.2 * GAP)
+    width, height = (1 - GAP * (columns - 1)) / columns, (1 - ROW_GAP * (rows - 1)) / rows
+    left, top = column * (width + GAP), 1 - row * (height + ROW_GAP)
     lowest = number + columns >= count
     x = {
         **layout["xaxis"],
@@ -250,6 +253,6 @@ def _axes(layout: Mapping[str, Any], number: int, place: str, columns: int, rows
 
 def _heading(group: str, number: int, columns: int, rows: int, ink: theme.Ink) -> dict[str, Any]:
     row, column = divmod(number, columns)
-    width, height = (1 - GAP * (columns - 1)) / columns, (1 - 2.2 * GAP * (rows - 1)) / rows
-    return {"text": f"<b>{escape(group)}</b>", "showarrow": False, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom",
-            "x": column * (width + GAP), "y": 1 - row * (height + 2.2 * GAP), "font": {"size": 12, "color": ink.text}}  # fmt: skip
+    width, height = (1 - GAP * (columns - 1)) / columns, (1 - ROW_GAP * (rows - 1)) / rows
+    return {"text": f"<b>{'<br>'.join(map(escape, wrap(unescape(group), HEADING)))}</b>", "align": "left", "showarrow": False, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom",
+            "x": column * (width + GAP), "y": 1 - row * (height + ROW_GAP), "font": {"size": 12, "color": ink.text}}  # fmt: skip
