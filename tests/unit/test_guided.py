@@ -27,7 +27,7 @@ def test_what_is_left_out_is_usual():
         "trials": 10,
         "minutes": 0.0,
         "seed": 0,
-        "batch": 4,
+        "batch": 3,
         "known": True,
         "limits": [],
     }
