@@ -7,7 +7,7 @@ from lab.plugs import Case, Rule
 from lab.rules._evidence import found, part
 from lab.rules._words import percent, size
 
-LEAST = 0.2
+LEAST, SHORTENS = 0.2, "onnx_short_names"
 
 
 def _find(case: Case) -> Finding | None:
@@ -28,6 +28,12 @@ def _bytes(anatomy: object) -> int:
 
 
 def _remedy(case: Case) -> str:
+    if (
+        case.anatomy
+        and case.anatomy.format == "onnx"
+        and SHORTENS not in {s.technique for s in case.trial.recipe.steps}
+    ):
+        return f"End the recipe with {SHORTENS}: half and more of it are names. Downloads gain less, since names compress well."
     if case.anatomy and case.anatomy.format in ("onnx", "openvino_ir"):
         return ("Compare download_bytes, since names and descriptions compress well; a tflite file of the same model describes its graph in "
                 "fewer bytes.")  # fmt: skip
