@@ -162,18 +162,35 @@ def bands_figure(
     style = theme.styles(dict.fromkeys(b.name for bands in panels.values() for b in bands), mode)
     for number, (title, bands) in enumerate(panels.items()):
         axis = "" if number == 0 else str(number + 1)
-        for one in bands:
-            figure.add_traces(list(_band_traces(one, style[one.name].color, axis, first=number == 0)))
+        figure.add_traces([_range(one, style[one.name].color, axis) for one in bands])  # below all lines
+        figure.add_traces([_median(one, style[one.name].color, axis, first=number == 0) for one in bands])
         figure.update_layout(_axes(number, len(panels), title, axis))
     return figure.update_layout(shapes=[s for n in range(len(panels)) for s in _marks(n, marks, mode)])
 
 
-def _band_traces(one: Band, color: str, axis: str, *, first: bool) -> Iterator[dict[str, Any]]:
-    common = {"type": "scatter", "xaxis": f"x{axis}", "yaxis": f"y{axis}", "legendgroup": one.name, "name": one.name}
-    yield common | {"x": [*one.x, *one.x[::-1]], "y": [*one.high, *one.low[::-1]], "fill": "toself", "mode": "lines",
-                    "fillcolor": f"rgba({theme.rgb(color)},0.15)", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}  # fmt: skip
-    yield common | {"x": one.x, "y": one.median, "mode": "lines", "line": {"color": color, "width": 2.5}, "showlegend": first,
-                    "hovertemplate": f"{one.name}: %{{y:.1f}} % after %{{x:.0f}} % of the trials<extra></extra>"}  # fmt: skip
+def _on(one: Band, axis: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "xaxis": f"x{axis}",
+        "yaxis": f"y{axis}",
+        "legendgroup": one.name,
+        "name": one.name,
+        "mode": "lines",
+    }
+
+
+def _range(one: Band, color: str, axis: str) -> dict[str, Any]:
+    return _on(one, axis) | {
+        "x": [*one.x, *one.x[::-1]], "y": [*one.high, *one.low[::-1]], "fill": "toself", "line": {"width": 0},
+        "fillcolor": f"rgba({theme.rgb(color)},0.12)", "hoverinfo": "skip", "showlegend": False,
+    }  # fmt: skip
+
+
+def _median(one: Band, color: str, axis: str, *, first: bool) -> dict[str, Any]:
+    return _on(one, axis) | {
+        "x": one.x, "y": one.median, "line": {"color": color, "width": 2.5}, "showlegend": first,
+        "hovertemplate": f"{one.name}: %{{y:.1f}} % after %{{x:.0f}} % of the trials<extra></extra>",
+    }  # fmt: skip
 
 
 def _axes(number: int, panels: int, title: str, axis: str) -> dict[str, Any]:
