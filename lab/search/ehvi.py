@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from lab.analysis.front import non_dominated
 from lab.analysis.hypervolume import free_boxes
 from lab.search.forest import Forest, matrix
-from lab.search.gaussian import Apart, Posterior, distances
+from lab.search.gaussian import Posterior, Traits, indicators
 from lab.search.space import HOW, WHERE, Outcome, Task
 
 Array = NDArray[np.float64]
+BOXES = 1024
+"""Taken together: more would take gigabytes where front and grid are large."""
 LEAST_CHANCE = 0.1
 """Of working, of what is thought to fail."""
 VARIETY, ENOUGH = 4, 3
@@ -46,16 +48,21 @@ def propose(task: Task, count: int) -> list[str]:
 
 def varied(task: Task, count: int, random: np.random.Generator) -> list[str]:
     """Before there is much to learn from: candidates that have least in common with those before, from a random one on."""
-    apart = np.sum([distances([c.traits[group] for c in task.candidates]) for group in HOW], axis=0)
     rows = {c.key: n for n, c in enumerate(task.candidates)}
     left = [rows[c.key] for c in task.left]
-    nearest = apart[:, [rows[key] for key in task.outcomes if key in rows]].min(axis=1, initial=np.inf)
+    traits = Traits(_indicators(task, HOW), ())
+    tried = [rows[key] for key in task.outcomes if key in rows]
+    nearest = traits.apart(tried).how.sum(axis=0).min(axis=0, initial=np.inf)
     chosen = list[int]()
     while left and len(chosen) < count:
         far = np.minimum(nearest[left], 1e9) + random.random(len(left))
         chosen.append(left.pop(int(np.argmax(far))))
-        nearest = np.minimum(nearest, apart[:, chosen[-1]])
+        nearest = np.minimum(nearest, traits.apart([chosen[-1]]).how.sum(axis=0)[0])
     return [task.candidates[row].key for row in chosen]
+
+
+def _indicators(task: Task, groups: Sequence[str]) -> tuple[Array, ...]:
+    return tuple(indicators([c.traits[group] for c in task.candidates]) for group in groups)
 
 
 class Model:
@@ -73,13 +80,9 @@ class Model:
         self.front = _front(np.array(counting).reshape(-1, task.objectives))
 
     @cached_property
-    def apart(self) -> Apart:
-        """How far the candidates are apart."""
-
-        def of(group: str) -> Array:
-            return distances([c.traits[group] for c in self.task.candidates])
-
-        return Apart(np.array([of(group) for group in HOW]), np.array([of(group) for group in WHERE]))
+    def groups(self) -> Traits:
+        """The candidates' traits, group by group."""
+        return Traits(*(_indicators(self.task, groups) for groups in (HOW, WHERE)))
 
     @cached_property
     def traits(self) -> Array:
@@ -89,7 +92,7 @@ class Model:
     @cached_property
     def processes(self) -> list[Posterior]:
         """A Gaussian process for each objective."""
-        return [Posterior(self.apart, self.rows, self.gains[:, n]) for n in range(self.task.objectives)]
+        return [Posterior(self.groups, self.rows, self.gains[:, n]) for n in range(self.task.objectives)]
 
     @cached_property
     def forests(self) -> list[Forest]:
@@ -101,7 +104,7 @@ class Model:
     @cached_property
     def limits(self) -> list[Posterior]:
         """A Gaussian process for each limit."""
-        return [Posterior(self.apart, self.rows, self.excess[:, n]) for n in range(self.task.limits)]
+        return [Posterior(self.groups, self.rows, self.excess[:, n]) for n in range(self.task.limits)]
 
     def _chance_to_work(self, known: Sequence[tuple[int, Outcome]]) -> Array:
         ended = [(row, o.failed) for row, o in known if o.failed or o.gains is not None]
@@ -147,7 +150,15 @@ def expected_improvement(mean: Array, spread: Array, front: Array) -> Array:
     Returns:
         (n,).
     """
-    lower, upper = free_boxes(front)
+    corners = free_boxes(front)
+    total = np.zeros(len(mean))
+    for start in range(0, len(corners[0]), BOXES):
+        total += _over(*(corner[start : start + BOXES] for corner in corners), mean, spread)
+    return total
+
+
+def _over(lower: Array, upper: Array, mean: Array, spread: Array) -> Array:
+    """What some of the boxes add."""
     product = np.ones((len(lower), len(mean)))
     for column in range(mean.shape[1]):
         levels, where = np.unique(np.concatenate([lower[:, column], upper[:, column]]), return_inverse=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lab.search.gaussian import indicators
 from lab.search.space import Candidate
 
 Array = NDArray[np.float64]
@@ -16,12 +17,9 @@ TREES, LEAF, SHARE = 30, 1, 0.5
 
 def matrix(candidates: Sequence[Candidate]) -> Array:
     """(candidates, traits): 1 where a candidate has the trait."""
-    own = [{f"{group} {trait}" for group, traits in c.traits.items() for trait in traits} for c in candidates]
-    columns = {trait: number for number, trait in enumerate(sorted(set().union(*own)))}
-    has = np.zeros((len(own), len(columns)))
-    for row, traits in zip(has, own, strict=True):
-        row[[columns[trait] for trait in traits]] = 1.0
-    return has
+    return indicators(
+        [frozenset(f"{group} {t}" for group, traits in c.traits.items() for t in traits) for c in candidates]
+    )
 
 
 class Forest:

@@ -20,30 +20,44 @@ LEAST_NOISE, SUPPOSED = 1e-4, 2.0
 """Of the variance; and how many outcomes the guess that gains differ by about 1 is worth, before they are seen to."""
 
 
-def distances(traits: Sequence[frozenset[str]]) -> Array:
-    """(n, n): how many traits each two differ in."""
+def indicators(traits: Sequence[frozenset[str]]) -> Array:
+    """(n, traits): 1 where one of the n has the trait."""
     columns = {trait: number for number, trait in enumerate(sorted(frozenset().union(*traits)))}
     has = np.zeros((len(traits), len(columns)))
     for row, own in zip(has, traits, strict=True):
         row[[columns[trait] for trait in own]] = 1.0
-    counts = has.sum(axis=1)
-    return np.asarray(counts[:, None] + counts[None, :] - 2 * has @ has.T)
+    return has
+
+
+def distances(a: Array, b: Array) -> Array:
+    """(n, m): how many traits each of n differs in from each of m, given as `indicators`."""
+    return np.asarray(a.sum(axis=1)[:, None] + b.sum(axis=1)[None, :] - 2 * a @ b.T)
 
 
 @dataclass(frozen=True)
 class Apart:
-    """How far candidates are apart: (groups, n, m) of their recipes, and of their targets."""
+    """How far some are apart from others: (groups, n, m) of their recipes, and of their targets."""
 
     how: Array
     where: Array
 
-    def of(
-        self, rows: Sequence[int] | NDArray[np.int_], columns: Sequence[int] | NDArray[np.int_] | None = None
-    ) -> Apart:
-        """Between some of them."""
-        if columns is None:
-            return Apart(self.how[:, rows], self.where[:, rows])
-        return Apart(self.how[:, rows][:, :, columns], self.where[:, rows][:, :, columns])
+
+@dataclass(frozen=True)
+class Traits:
+    """`indicators` of all candidates, for each group of recipes and of targets."""
+
+    how: tuple[Array, ...]
+    where: tuple[Array, ...]
+
+    def apart(self, rows: Sequence[int], columns: Sequence[int] | None = None) -> Apart:
+        """Some from others, or from all: never all from all, which would take gigabytes for thousands."""
+        return Apart(
+            *(np.array([self._between(has, rows, columns) for has in groups]) for groups in (self.how, self.where))
+        )
+
+    @staticmethod
+    def _between(has: Array, rows: Sequence[int], columns: Sequence[int] | None) -> Array:
+        return distances(has[list(rows)], has if columns is None else has[list(columns)])
 
 
 class Kernel:
@@ -121,21 +135,19 @@ class Posterior:
     """What is known of one number of every candidate, after some of them were tried.
 
     Args:
-        apart: all candidates from all.
+        traits: of all candidates.
         tried: row numbers, values: what was found there.
     """
 
-    def __init__(self, apart: Apart, tried: Sequence[int], values: Array) -> None:
-        rows = np.asarray(tried, dtype=int)
+    def __init__(self, traits: Traits, tried: Sequence[int], values: Array) -> None:
         self.shift = float(values.mean())
         self.unit = float(np.sqrt((values.var() * len(values) + SUPPOSED) / (len(values) + SUPPOSED)))
-        y = (values - self.shift) / self.unit
-        self.kernel = likeliest(apart.of(rows, rows), y)
-        self._apart = apart
-        lower = np.linalg.cholesky(self.kernel.covariance(apart.of(rows, rows)) + self.kernel.noise * np.eye(len(rows)))
-        self._root = np.linalg.solve(lower, self.kernel.covariance(apart.of(rows)))
+        y, own = (values - self.shift) / self.unit, traits.apart(tried, tried)
+        self.kernel, self._traits = likeliest(own, y), traits
+        lower = np.linalg.cholesky(self.kernel.covariance(own) + self.kernel.noise * np.eye(len(tried)))
+        self._root = np.linalg.solve(lower, self.kernel.covariance(traits.apart(tried)))
         self._mean = self._root.T @ np.linalg.solve(lower, y)
-        self._left = np.full(apart.how.shape[1], self.kernel.variances.sum()) - (self._root**2).sum(axis=0)
+        self._left = np.full(self._root.shape[1], self.kernel.variances.sum()) - (self._root**2).sum(axis=0)
 
     @property
     def mean(self) -> Array:
@@ -149,7 +161,7 @@ class Posterior:
 
     def suppose(self, row: int) -> None:
         """Take it that this candidate comes out as expected: what is like it is then known better."""
-        column = self.kernel.covariance(self._apart.of([row]))[0] - self._root.T @ self._root[:, row]
+        column = self.kernel.covariance(self._traits.apart([row]))[0] - self._root.T @ self._root[:, row]
         height = float(np.sqrt(max(self._left[row], 1e-12) + self.kernel.noise))
         self._root = np.vstack([self._root, column / height])
         self._left = self._left - (column / height) ** 2

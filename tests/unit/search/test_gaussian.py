@@ -7,7 +7,7 @@ import pytest
 
 from lab.analysis.hypervolume import hypervolume
 from lab.search.ehvi import expected_improvement
-from lab.search.gaussian import Apart, Kernel, Posterior, _uphill, centre, distances, likeliest
+from lab.search.gaussian import Apart, Kernel, Posterior, Traits, _uphill, centre, distances, indicators, likeliest
 
 
 def traits(n: int, kinds: int, seed: int) -> list[frozenset[str]]:
@@ -16,17 +16,23 @@ def traits(n: int, kinds: int, seed: int) -> list[frozenset[str]]:
 
 
 def test_distances_count_traits():
-    found = distances([frozenset("ab"), frozenset("bc"), frozenset("ab"), frozenset()])
+    has = indicators([frozenset("ab"), frozenset("bc"), frozenset("ab"), frozenset()])
+    found = distances(has, has)
     assert found.tolist() == [[0, 2, 0, 2], [2, 0, 2, 2], [0, 2, 0, 2], [2, 2, 2, 0]]
 
 
-def apart(how: list[list[frozenset[str]]], where: list[list[frozenset[str]]]) -> Apart:
-    return Apart(np.array([distances(group) for group in how]), np.array([distances(group) for group in where]))
+def grouped(how: list[list[frozenset[str]]], where: list[list[frozenset[str]]]) -> Traits:
+    return Traits(tuple(map(indicators, how)), tuple(map(indicators, where)))
 
 
-def some(n: int, seed: int) -> Apart:
+def some(n: int, seed: int) -> Traits:
     """Two groups of traits for recipes, one for targets."""
-    return apart([traits(n, 6, seed), traits(n, 8, seed + 1)], [traits(n, 4, seed + 2)])
+    return grouped([traits(n, 6, seed), traits(n, 8, seed + 1)], [traits(n, 4, seed + 2)])
+
+
+def whole(n: int, seed: int) -> Apart:
+    """All from all."""
+    return some(n, seed).apart(range(n))
 
 
 def plain(kernel: Kernel, where: Apart) -> np.ndarray:
@@ -39,13 +45,13 @@ def plain(kernel: Kernel, where: Apart) -> np.ndarray:
 
 
 def test_covariances_are_positive_definite():
-    found = Kernel(centre(2, 1)[0], 2).covariance(some(40, 0))
+    found = Kernel(centre(2, 1)[0], 2).covariance(whole(40, 0))
     assert np.linalg.eigvalsh(found).min() > -1e-9
 
 
 def test_uphill_is_uphill():
     """The gradient is that of small steps."""
-    where, prior, random = some(25, 3), centre(2, 1), np.random.default_rng(0)
+    where, prior, random = whole(25, 3), centre(2, 1), np.random.default_rng(0)
     y, raw = random.normal(size=25), prior[0] + 0.3 * random.normal(size=7)
     _, gradient = _uphill(raw, where, y, prior)
     steps = 1e-5 * np.eye(7)
@@ -55,7 +61,7 @@ def test_uphill_is_uphill():
 
 
 def test_the_likeliest_setting_is_likelier_than_others():
-    where, prior, random = some(25, 5), centre(2, 1), np.random.default_rng(1)
+    where, prior, random = whole(25, 5), centre(2, 1), np.random.default_rng(1)
     y = random.normal(size=25)
     best = _uphill(likeliest(where, y).raw, where, y, prior)[0]
     others = [_uphill(prior[0] + prior[1] * random.normal(size=7), where, y, prior)[0] for _ in range(50)]
@@ -66,7 +72,7 @@ def test_the_posterior_is_the_textbooks():
     where = some(30, 2)
     values, tried = np.random.default_rng(4).normal(size=12), list(range(12))
     found = Posterior(where, tried, values)
-    k, noise = plain(found.kernel, where), found.kernel.noise
+    k, noise = plain(found.kernel, where.apart(range(30))), found.kernel.noise
     inverse = np.linalg.inv(k[:12, :12] + noise * np.eye(12))
     y = values - values.mean()
     assert found.mean == pytest.approx(values.mean() + k[:, :12] @ inverse @ y)
@@ -87,7 +93,7 @@ def test_to_suppose_a_value_is_to_learn_it():
     where = some(30, 8)
     values = np.random.default_rng(7).normal(size=12)
     found = Posterior(where, list(range(12)), values)
-    k, noise = plain(found.kernel, where), found.kernel.noise
+    k, noise = plain(found.kernel, where.apart(range(30))), found.kernel.noise
     for row in (20, 25):
         found.suppose(row)
     rows = [*range(12), 20, 25]
@@ -101,7 +107,7 @@ def test_it_finds_out_what_matters():
     random = np.random.default_rng(8)
     recipes, targets = traits(20, 10, 9), [frozenset({f"runtime{n}"}) for n in range(4)]
     pairs = [(r, t) for r in range(20) for t in range(4)]
-    where = apart([[recipes[r] for r, _ in pairs]], [[targets[t] for _, t in pairs]])
+    where = grouped([[recipes[r] for r, _ in pairs]], [[targets[t] for _, t in pairs]])
     truth = np.array([[0.0, 1.0, 5.0, 2.0][t] for _, t in pairs]) + 0.01 * random.normal(size=len(pairs))
     tried = [int(n) for n in random.permutation(len(pairs))[:20]]
     found = Posterior(where, tried, truth[tried])
