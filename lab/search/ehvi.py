@@ -150,10 +150,10 @@ def expected_improvement(mean: Array, spread: Array, front: Array) -> Array:
     Returns:
         (n,).
     """
-    corners = free_boxes(front)
+    lower, upper = free_boxes(front)
     total = np.zeros(len(mean))
-    for start in range(0, len(corners[0]), BOXES):
-        total += _over(*(corner[start : start + BOXES] for corner in corners), mean, spread)
+    for start in range(0, len(lower), BOXES):
+        total += _over(lower[start : start + BOXES], upper[start : start + BOXES], mean, spread)
     return total
 
 
