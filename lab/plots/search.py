@@ -194,10 +194,10 @@ def _median(one: Band, color: str, axis: str, *, first: bool) -> dict[str, Any]:
 
 
 def _axes(number: int, panels: int, title: str, axis: str) -> dict[str, Any]:
-    width, gap = 1 / panels, 0.06 * (number > 0)
+    width, gap = 1 / panels, 0.05 * (number > 0)
     name = "hypervolume, % of the grid's" if number == 0 else ""
     return {
-        f"xaxis{axis}": {"title": {"text": f"{title}: trials run, % of the grid"}, "anchor": f"y{axis}", "range": [0, SHOWN],
+        f"xaxis{axis}": {"title": {"text": f"trials run, % of the grid<br>{title}"}, "anchor": f"y{axis}", "range": [0, SHOWN],
                          "domain": [number * width + gap, (number + 1) * width]},
         f"yaxis{axis}": {"title": {"text": name}, "range": [40, 101], "anchor": f"x{axis}"},
     }  # fmt: skip
