@@ -85,8 +85,11 @@ class Measurement:
     @classmethod
     def from_json(cls, metric: str, value: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`."""
-        parts = tuple(cls.from_json(name, part) for name, part in value.get("parts", {}).items())
-        return cls(metric=metric, **{**value, "flags": tuple(value.get("flags", ())), "parts": parts})
+        get, parts = value.get, value.get("parts") or {}
+        return cls(
+            metric, value["value"], value["unit"], get("n", 1), get("low"), get("high"), get("source", "measured"),
+            tuple(get("flags", ())), tuple([cls.from_json(name, part) for name, part in parts.items()]),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,11 @@ def several(
 ) -> tuple[str, ...]:
     """Any number of many; none is the default and stays out of the address."""
     key = f"choice_{name}"
-    given = [o for o in st.query_params.get_all(name) if o in options]
-    if key in st.session_state:
-        st.session_state[key] = [o for o in st.session_state[key] if o in options]
-    said = st.multiselect(label, options, given, key=key, on_change=_remember_all, args=(name, key), placeholder="All",
+    if key not in st.session_state:
+        st.session_state[key] = [o for o in st.query_params.get_all(name) if o in options]
+    elif gone := [o for o in st.session_state[key] if o not in options]:  # kept from another study
+        st.session_state[key] = [o for o in st.session_state[key] if o not in gone]
+    said = st.multiselect(label, options, key=key, on_change=_remember_all, args=(name, key), placeholder="All",
                           format_func=lambda id_: (texts or {}).get(id_, id_), **more)  # fmt: skip
     return tuple(said)
 

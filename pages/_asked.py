@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 import lab
+from lab.analysis.front import comparable
 from lab.analysis.pick import Limit, Pick, pick
 from lab.analysis.ties import ties
 from lab.plots import formats, words
@@ -90,6 +91,17 @@ def _wanted(trial: Trial, only: Only, method: str) -> bool:
     return fits and only.text.lower() in trial.name.lower()
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def options_shown(study_id: str, revision: int) -> tuple[str, ...]:
+    """The target options that are worth a word, since trials differ in them."""
+    return formats.varying_options(t.target for t in trials_of(study_id, revision))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def has_results(study_id: str, revision: int) -> bool:
+    return bool(comparable(trials_of(study_id, revision), lab.study(study_id).spec.objectives))
+
+
 def objectives_of(asked: Asked) -> tuple[Objective, ...]:
     return lab.study(asked.study).spec.objectives
 
@@ -161,7 +173,7 @@ def table_of(asked: Asked, rows: str, marked: frozenset[str]) -> TableInfo:
         "Ticked": lambda t: t.id in marked,
     }
     chosen = [t for t in seen(asked) if keep.get(rows, lambda _: True)(t)]
-    shown = formats.varying_options(t.target for t in trials_of(asked.study, asked.revision))
+    shown = options_shown(asked.study, asked.revision)
     return trials_info(chosen, lab.available_metrics(), runtime_titles(), set(found.front), shown, tied)
 
 

@@ -27,19 +27,25 @@ IN_SIGHT = 3  # sliders beside the goal; the others are one click away
 LABELS: dict[LimitKind, str] = {"max_drop": "lost at most", "at_most": "at most", "at_least": "at least"}
 
 
-def goal_and_limits(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[str, Weights, tuple[Limit, ...]]:
-    """A row of controls; returns what decides (a metric, KNEE or WEIGHTED), the weights of the latter, and the limits that are set."""
+def goal_and_limits(
+    trials: Sequence[Trial], objectives: Sequence[Objective], of: str
+) -> tuple[str, Weights, tuple[Limit, ...]]:
+    """A row of controls; returns what decides (a metric, KNEE or WEIGHTED), the weights of the latter, and the limits that are set.
+
+    Args:
+        of: names the trials, so that they are looked through once.
+    """
     columns = st.columns([7, *[3] * IN_SIGHT, 2], vertical_alignment="bottom", gap="medium")
     with columns[0]:
         goal = goal_control(objectives)
         weights = weights_control(objectives) if goal == WEIGHTED else ()
-    possible = possible_limits(trials, objectives)
+    possible = possible_limits(of, trials, objectives)
     limits = []
     for column, (metric, kind) in zip(columns[1:-1], possible, strict=False):
         with column:
-            limits.append(slider(trials, metric, kind))
+            limits.append(slider(trials, metric, kind, of))
     with columns[-1], st.popover("More", icon=":material/filter_alt:", width="stretch", help="More limits"):
-        limits += [slider(trials, metric, kind) for metric, kind in possible[IN_SIGHT:]]
+        limits += [slider(trials, metric, kind, of) for metric, kind in possible[IN_SIGHT:]]
     return goal, weights, tuple(limit for limit in limits if limit)
 
 
@@ -62,23 +68,23 @@ def weights_control(objectives: Sequence[Objective]) -> Weights:
         )
 
 
-def possible_limits(trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[tuple[str, LimitKind]]:
+@st.cache_resource(max_entries=64, show_spinner=False)
+def possible_limits(of: str, _trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[tuple[str, LimitKind]]:
     """The objectives' limits first, then those of everything else that was measured and should be small."""
     quality, metrics = quality_of(objectives), lab.available_metrics()
     small = [o.metric for o in objectives if o.direction == "minimize"]
-    small += [m for m in ordered_metrics(trials, metrics) if m in metrics and metrics[m].direction == "minimize"]
+    small += [m for m in ordered_metrics(_trials, metrics) if m in metrics and metrics[m].direction == "minimize"]
     found: list[tuple[str, LimitKind]] = [(metric, "at_most") for metric in dict.fromkeys(small)]
     return [(quality.metric, "max_drop"), *found, (quality.metric, "at_least")] if quality else found
 
 
-def slider(trials: Sequence[Trial], metric: str, kind: LimitKind) -> Limit | None:
-    found = [t.measurements[metric] for t in trials if t.state == "complete" and metric in t.measurements]
-    values = list(DROPS) if kind == "max_drop" else stops(m.value for m in found)
-    if not found or len(values) < 2:
+def slider(trials: Sequence[Trial], metric: str, kind: LimitKind, of: str) -> Limit | None:
+    values, like = stops_of(of, metric, kind, trials)
+    if like is None or len(values) < 2:
         return None
     none = -inf if kind == "at_least" else inf
     options, name = sorted([*values, none]), f"{metric}_{kind}"
-    texts = {v: stop_text(v, kind, found[0]) for v in values}
+    texts = {v: stop_text(v, kind, like) for v in values}
     given = _address.number(name, none)
     start = none if given == none else min(values, key=lambda v: abs(v - given))
     key = f"limit_{name}_{len(options)}_{values[0]:.6g}_{values[-1]:.6g}"  # other stops make another slider
@@ -86,6 +92,14 @@ def slider(trials: Sequence[Trial], metric: str, kind: LimitKind) -> Limit | Non
     chosen = st.select_slider(label[0].upper() + label[1:], options, start, format_func=lambda v: texts.get(v, "any"),
                               key=key, on_change=_address.remember, args=(name, key, none))  # fmt: skip
     return None if chosen == none else Limit(metric, kind, float(chosen))
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def stops_of(of: str, metric: str, kind: LimitKind, _trials: Sequence[Trial]) -> tuple[list[float], Measurement | None]:
+    """Where the slider may stop, and one of the numbers that it is about."""
+    found = [t.measurements[metric] for t in _trials if t.state == "complete" and metric in t.measurements]
+    values = list(DROPS) if kind == "max_drop" else stops(m.value for m in found)
+    return values, next(iter(found), None)
 
 
 def stop_text(value: float, kind: LimitKind, like: Measurement) -> str:

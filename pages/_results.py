@@ -7,13 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 import lab
-from lab.analysis.front import comparable
 from lab.analysis.pick import Limit, Pick
 from lab.plots import formats, words
 from lab.plots.table import ordered_metrics
 from lab.types import FINISHED, Study, Trial
 from pages import _address
-from pages._asked import VIEWS, Asked, Look, Only, figure_of, methods_of, pick_of, seen, table_of, trials_of
+from pages._asked import (
+    VIEWS,
+    Asked,
+    Look,
+    Only,
+    figure_of,
+    has_results,
+    methods_of,
+    options_shown,
+    pick_of,
+    seen,
+    table_of,
+    trials_of,
+)
 from pages._chart import chart
 from pages._insights import insights
 from pages._limits import goal_and_limits
@@ -32,10 +44,10 @@ HOW_TO = {
 def results(study: Study) -> None:
     """Everything below the head of the page."""
     trials = trials_of(study.id, study.revision)
-    if not comparable(trials, study.spec.objectives):
+    if not has_results(study.id, study.revision):
         without_results(study, trials)
         return
-    goal, weights, limits = goal_and_limits(trials, study.spec.objectives)
+    goal, weights, limits = goal_and_limits(trials, study.spec.objectives, f"{study.id} {study.revision}")
     asked = Asked(study.id, study.revision, only_now(study, trials), limits, goal, weights)
     found, by_id = pick_of(asked), {t.id: t for t in trials}
     trial = by_id.get(st.query_params.get("trial") or found.trial or "")
@@ -67,7 +79,7 @@ def banner(study: Study, found: Pick, by_id: Mapping[str, Trial], limits: Sequen
     if found.trial is None:
         st.warning(formats.markdown(reason), icon=":material/filter_alt_off:")
         return
-    shown = formats.varying_options(t.target for t in by_id.values())
+    shown = options_shown(study.id, study.revision)
     name = words.trial_text(by_id[found.trial], runtime_titles(), shown)
     st.success(f"**Best pick: {formats.markdown(name)}.** {formats.markdown(reason)}", icon=":material/star:")
 

@@ -43,7 +43,7 @@ def main() -> None:
     if not everything.groups:
         st.info(front_text(everything), icon=":material/hourglass_empty:")
         return
-    limits = limits_control(everything)
+    limits = limits_control(key, everything)
     together(key, across_of(key, limits), limits)
     if len(studies) > 1:
         in_two(studies, names_of(studies), everything)
@@ -133,7 +133,7 @@ def table_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> Tab
     return across_table(across_of(key, limits), lab.available_metrics(), named_of(key))
 
 
-def limits_control(found: Across) -> tuple[Limit, ...]:
+def limits_control(key: tuple[tuple[str, int], ...], found: Across) -> tuple[Limit, ...]:
     """As on the Results page: the task's own metric, size and time."""
     quality = [id_ for id_ in leading()[:-2] if any(id_ in t.measurements for t in found.trials)]
     wanted = [(id_, "at_least") for id_ in quality[:1]] + [("size_bytes", "at_most"), ("latency_s", "at_most")]
@@ -141,7 +141,7 @@ def limits_control(found: Across) -> tuple[Limit, ...]:
     limits = []
     for place, (metric, kind) in zip(places, wanted, strict=True):
         with place:
-            limits.append(slider(found.trials, metric, kind))
+            limits.append(slider(found.trials, metric, kind, f"{key}"))
     return tuple(limit for limit in limits if limit)
 
 

@@ -303,7 +303,20 @@ def study(id_: str) -> StudyView:
 
 def trials(study_id: str) -> list[TrialView]:
     """The trials of a study, in the order of its plan."""
-    return [TrialView.of(found) for found in records.trials(study_id)]
+    found = records.trials(study_id)
+    plain, seen = _seen.get(study_id, ((), ()))
+    if (
+        found and len(plain) == len(found) and plain[0] is found[0]
+    ):  # read once for each revision, so they are all the same
+        return list(seen)
+    made = [TrialView.of(trial) for trial in found]
+    _seen[study_id] = (found, made)
+    while len(_seen) > records.KEPT_STUDIES:
+        _seen.pop(next(iter(_seen)), None)
+    return list(made)
+
+
+_seen: dict[str, tuple[Sequence[Trial], Sequence[TrialView]]] = {}
 
 
 def front(study_id: str) -> tuple[str, ...]:
