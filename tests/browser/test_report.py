@@ -14,7 +14,6 @@ from lab.analysis.front import front
 from lab.plots.theme import INKS
 from lab.store import records
 from tests import fakes
-from tests.browser.conftest import chromium  # noqa: F401
 from tests.payloads import PAYLOADS
 
 pytestmark = pytest.mark.browser
@@ -28,7 +27,7 @@ POINTS = """(n) => document.querySelectorAll('[data-figure]')[n]._fullData.flatM
 
 
 @pytest.fixture
-def opened(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:  # noqa: F811
+def opened(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Opens a file from disk, offline, and fails where anything but the file was asked for or anything was reported as wrong."""
     wrong: list[str] = []
     contexts = []
@@ -134,7 +133,7 @@ def test_a_thousand_trials_are_drawn_by_webgl(lab_home: Path, tmp_path: Path, op
     assert len(page.evaluate(POINTS, 0)) == 999
 
 
-def test_without_javascript_the_tables_are_there(report: Path, chromium: Any) -> None:  # noqa: F811
+def test_without_javascript_the_tables_are_there(report: Path, chromium: Any) -> None:
     context = chromium.new_context(java_script_enabled=False, offline=True)
     page = context.new_page()
     page.goto(report.as_uri())
