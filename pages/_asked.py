@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -148,13 +148,10 @@ def figure_of(asked: Asked, look: Look, marked: frozenset[str]) -> tuple[str, in
 def drawn(info: ParetoInfo, view: str, marked: frozenset[str], revision: str) -> dict:
     if view == "parallel":
         return parallel_spec(info, marked=marked, uirevision=revision)
+    if view == "solid" and info.size is None:  # without a third number there are only two dimensions
+        info = replace(info, size=info.x)
     draw = {"solid": solid_spec, "multiples": multiples_spec}.get(view, pareto_spec)
-    return draw(pareto_spec_ready(info, view), uirevision=revision)
-
-
-def pareto_spec_ready(info: ParetoInfo, view: str) -> ParetoInfo:
-    """Without the third number there are only two dimensions."""
-    return info if view != "solid" or info.size else replace(info, size=info.x)
+    return draw(info, uirevision=revision)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -175,8 +172,3 @@ def table_of(asked: Asked, rows: str, marked: frozenset[str]) -> TableInfo:
     chosen = [t for t in seen(asked) if keep.get(rows, lambda _: True)(t)]
     shown = options_shown(asked.study, asked.revision)
     return trials_info(chosen, lab.available_metrics(), runtime_titles(), set(found.front), shown, tied)
-
-
-def by_number(trials: Sequence[Trial]) -> dict[int, Trial]:
-    """Trials by their place in the study, which is short enough for an address."""
-    return {t.position: t for t in trials}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from lab.analysis.across import Across
 from lab.analysis.front import non_dominated
 from lab.plots import formats, theme
 from lab.plots.across_words import Coloring, Named, group_texts
+from lab.plots.pareto import axis_layout
+from lab.plots.pareto_info import Axis
 from lab.plots.table import TableInfo, trials_info
 from lab.plugs import Metric
 from lab.types import Measurement, Trial
@@ -24,27 +26,6 @@ HEIGHT = 460
 WEBGL_FROM = 400
 SPREAD = 30.0
 DASHES = ("solid", "dash", "dot", "dashdot")
-
-
-@dataclass(frozen=True)
-class AcrossAxis:
-    """One axis; SI values by `divisor` are what it shows, in `suffix`."""
-
-    metric: str
-    title: str
-    unit: str
-    direction: Literal["maximize", "minimize"]
-    divisor: float
-    suffix: str
-    log: bool
-
-    @property
-    def label(self) -> str:
-        """Title, unit and better direction."""
-        word = formats.better_word(self.metric, self.unit, self.direction)
-        unit = f" in {self.suffix}" if self.suffix else ""
-        arrow = f"← {word}" if self.direction == "minimize" else f"{word} →"
-        return f"{self.title}{unit}{', log scale' if self.log else ''}   {arrow}"
 
 
 @dataclass(frozen=True)
@@ -75,8 +56,8 @@ class AcrossInfo:
         left_out: trials without one of the two numbers.
     """
 
-    x: AcrossAxis
-    y: AcrossAxis
+    x: Axis
+    y: Axis
     points: tuple[AcrossPoint, ...]
     lines: tuple[tuple[tuple[float, float], ...], ...]
     groups: tuple[str, ...]
@@ -117,17 +98,17 @@ def _point(
                        t.measurements[y])  # fmt: skip
 
 
-def axis_of(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Metric]) -> AcrossAxis:
+def axis_of(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Metric]) -> Axis:
     """The axis of a metric; its unit suits the middle of the values."""
     plug = metrics.get(metric)
     unit = values[0].unit if values else (plug.unit if plug else "")
     divisor, suffix = formats.axis_scale(unit, [m.value for m in values])
     log = formats.kind_of(unit) in (formats.SECONDS, formats.BYTES) and all(m.value > 0 for m in values)
     title, direction = (plug.title, plug.direction) if plug else (metric, "minimize")
-    return AcrossAxis(metric, title, unit, direction, divisor, suffix, log)
+    return Axis(metric, title, unit, direction, divisor, suffix, log, log)
 
 
-def _line(points: Sequence[AcrossPoint], x: AcrossAxis, y: AcrossAxis) -> tuple[tuple[float, float], ...]:
+def _line(points: Sequence[AcrossPoint], x: Axis, y: Axis) -> tuple[tuple[float, float], ...]:
     pairs = np.array([[p.x.value, p.y.value] for p in points]).reshape(-1, 2)
     best = pairs[non_dominated(pairs, [x.direction, y.direction])]
     return tuple((float(a), float(b)) for a, b in np.unique(best, axis=0))
@@ -212,15 +193,6 @@ def _hover(info: AcrossInfo, p: AcrossPoint) -> str:
     group = f" ({escape(info.groups[p.group])})" if info.groups[p.group] else ""
     return "<br>".join([f"<b>{escape(p.name)}</b> on {escape(p.target)}", escape(p.study), f"{info.x.title}: {formats.measurement(p.x)}",
                         f"{info.y.title}: {formats.measurement(p.y)}", role + group])  # fmt: skip
-
-
-def axis_layout(axis: AcrossAxis, values: Sequence[float]) -> dict[str, Any]:
-    """Plotly's description of an axis: on a log axis about three ticks a decade, written as numbers."""
-    title = {"title": {"text": axis.label}}
-    if not axis.log:
-        return {**title, "type": "linear"}
-    decades = float(np.log10(max(values) / min(values))) + 0.2 if values else 0.0
-    return {**title, "type": "log", "tickformat": ".3~r", "nticks": 8 if decades < 1 else max(2, int(decades * 3))}
 
 
 def across_table(

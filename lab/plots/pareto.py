@@ -51,16 +51,16 @@ def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, An
     ink = theme.INKS[mode]
     return {
         "template": theme.template(mode).to_plotly_json(),
-        "xaxis": _axis_layout(info.x, [p.x.value for p in info.points]),
-        "yaxis": _axis_layout(info.y, [p.y.value for p in info.points]), "height": HEIGHT, "hovermode": "closest",
+        "xaxis": axis_layout(info.x, [p.x.value for p in info.points]),
+        "yaxis": axis_layout(info.y, [p.y.value for p in info.points]), "height": HEIGHT, "hovermode": "closest",
         "dragmode": "zoom", "clickmode": "event", "uirevision": f"{uirevision} {info.x.label} {info.y.label}",
         "shapes": [_limit_line(info, metric, value, ink) for metric, value in info.limits],
         "annotations": [_pick_label(info, p, ink) for p in info.points if p.trial == info.pick],
     }  # fmt: skip
 
 
-def _axis_layout(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
-    """On a log axis a tick format makes Plotly write 0.2 and 0.5 where it would write the digits 2 and 5."""
+def axis_layout(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
+    """Plotly's description of an axis. On a log axis a tick format makes Plotly write 0.2 and 0.5 where it would write the digits 2 and 5."""
     scale = {"type": "log", "tickformat": ".3~r", "nticks": _log_ticks(values)} if axis.log else {"type": "linear"}
     return {"title": {"text": axis.label}, **scale}
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from lab.analysis.across import Discrepancy, TwinChange, Twins
 from lab.plots import formats, theme, words
-from lab.plots.across import AcrossAxis, axis_layout, axis_of
+from lab.plots.across import axis_of
+from lab.plots.pareto import axis_layout
+from lab.plots.pareto_info import Axis
 from lab.plugs import Metric
 
 TWINS_HEIGHT = 380
@@ -73,7 +75,7 @@ def twins_spec(
 
 
 def _twins(
-    changes: Sequence[TwinChange], runtime: str, style: theme.Style, axis: AcrossAxis, titles: Mapping[str, str], ink: theme.Ink
+    changes: Sequence[TwinChange], runtime: str, style: theme.Style, axis: Axis, titles: Mapping[str, str], ink: theme.Ink
 ) -> dict[str, Any]:  # fmt: skip
     mine = [c for c in changes if titles.get(c.twin.first.target.runtime, c.twin.first.target.runtime) == runtime]
     return {
