@@ -1,0 +1,1 @@
+"""Model cards: adding a model file, training a sample model again."""

@@ -1,0 +1,1 @@
+"""Changing ONNX, OpenVINO and PyTorch models with NNCF."""

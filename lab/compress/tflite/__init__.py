@@ -1,0 +1,1 @@
+"""Changing TFLite files, and converting to them."""

@@ -1,0 +1,1 @@
+"""Changing exported PyTorch programs."""

@@ -1,0 +1,1 @@
+"""Removing whole channels from exported PyTorch programs."""

@@ -1,0 +1,1 @@
+"""The trade-off plot: what it shows, and how it is drawn."""

@@ -1,0 +1,1 @@
+"""Studies that ask one thing, and explanations of trials."""
