@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from lab.errors import LabError, UnknownId
-from lab.plugs import Dataset, Machine, Metric, Rule, Runtime, Task, Technique
+from lab.plugs import Dataset, Metric, Processor, Rule, Runtime, Task, Technique
 from lab.types import ModelCard
 
 Plug = TypeVar("Plug")
@@ -51,9 +51,9 @@ def runtimes() -> dict[str, Runtime]:
 
 
 @cache
-def machines() -> dict[str, Machine]:
-    """All machines by id."""
-    return discover("lab.machines", "MACHINE")
+def processors() -> dict[str, Processor]:
+    """All processors by id."""
+    return discover("lab.processors", "PROCESSOR")
 
 
 @cache
@@ -115,13 +115,13 @@ def runtime(id_: str) -> Runtime:
     return _one("runtime", id_, runtimes())
 
 
-def machine(id_: str) -> Machine:
-    """One machine.
+def processor(id_: str) -> Processor:
+    """One processor.
 
     Raises:
         UnknownId: there is none of that id.
     """
-    return _one("machine", id_, machines())
+    return _one("processor", id_, processors())
 
 
 def metric(id_: str) -> Metric:

@@ -17,7 +17,7 @@ Source = Literal["measured", "emulated", "estimated"]
 Stage = Mapping[str, Mapping[str, tuple[Any, ...]]]
 """Technique -> option -> values tried."""
 Chain = tuple[Stage, ...]
-"""See `lab.chains`."""
+"""See `lab.spec.chains`."""
 
 
 def canonical_json(value: Any) -> str:
@@ -271,7 +271,7 @@ class StudySpec:
 
     Attributes:
         space: technique id -> option id -> values tried; every combination is a recipe. The float baseline is always added.
-        chains: compositions of several techniques, every way through their stages, see `lab.chains`.
+        chains: compositions of several techniques, every way through their stages, see `lab.spec.chains`.
         recipes: further recipes, given one by one.
         targets: where every variant runs.
         further_targets: where only the float model runs, and each technique of the space as it comes.
@@ -280,7 +280,7 @@ class StudySpec:
         precision: rounds are added until the median's 95 % interval is at most this far from it on either side (0.02 is 2 %) …
         budget_s: … or until so many seconds are spent for each variant.
         about: what the study was made to find out, where it is more than its trials; see `lab.analysis.sensitivity`.
-        search: how trials are chosen from all of these, one after the other, and when it ends, see `lab.guided`; empty runs them all.
+        search: how trials are chosen from all of these, one after the other, and when it ends, see `lab.spec.search`; empty runs them all.
     """
 
     model: str
@@ -305,7 +305,7 @@ class StudySpec:
     search: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON; the reverse is `lab.recipe.spec_from_json`, which also validates."""
+        """As JSON; the reverse is `lab.spec.recipes.spec_from_json`, which also validates."""
         return {
             "model": self.model, "preset": self.preset, "seed": self.seed, "test_samples": self.test_samples,
             "space": {t: {o: list(v) for o, v in opts.items()} for t, opts in self.space.items()},

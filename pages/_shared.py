@@ -6,14 +6,14 @@ import streamlit as st
 
 import lab
 from lab.errors import LabError
-from lab.plots import formats
+from lab.plots import formatting
 from lab.store.sharing import Link
 from lab.types import FINISHED
-from pages._asked import trials_of
-from pages._notes import note
-from pages._progress import progress
-from pages._results import results
-from pages._title import title
+from pages.panels.notes import note
+from pages.panels.progress import progress
+from pages.panels.results import results
+from pages.widgets.asked import trials_of
+from pages.widgets.title import title
 
 BOUND = ("detail",)
 """Settings that widgets put into the address by themselves, and that only they may put there."""
@@ -25,7 +25,7 @@ def main() -> None:
         link = lab.link(token)
     except LabError as error:
         st.title("This link leads nowhere", anchor=False)
-        st.error(formats.markdown(str(error)), icon=":material/link_off:")
+        st.error(formatting.markdown(str(error)), icon=":material/link_off:")
         return
     open_view(link)
     study = lab.study(link.study)

@@ -11,17 +11,17 @@ import lab
 from lab.analysis.across import Across, discrepancies
 from lab.analysis.front import baseline_of
 from lab.analysis.pick import Limit, meets
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.across import HEIGHT, across_info, across_spec, across_table
 from lab.plots.across_words import COLORINGS, Named, distinct_names, front_text
 from lab.plots.table import TableInfo, leading, ordered_metrics
 from lab.plots.twins import discrepancy_rows
 from lab.types import Study, Trial
-from pages import _address, _entry
-from pages._chart import chart
-from pages._limits import slider
-from pages._title import model_title
-from pages._twins import in_two
+from pages.panels.limits import slider
+from pages.panels.twins import in_two
+from pages.widgets import address, entry
+from pages.widgets.chart import chart
+from pages.widgets.title import model_title
 
 TITLE, ICON, ORDER = "Across studies", ":material/stacked_line_chart:", 0.6
 WHAT_FOR = (
@@ -57,7 +57,7 @@ def chosen() -> list[Study]:
     known = {s.id: s for s in lab.studies() if not s.spec.about}
     given = [id_ for id_ in st.query_params.get("studies", "").split(",") if id_]
     if missing := [id_ for id_ in given if id_ not in known]:
-        st.warning(f"Not in this lab: {formats.markdown(', '.join(missing))}.")
+        st.warning(f"Not in this lab: {formatting.markdown(', '.join(missing))}.")
     asked = "studies" in st.query_params
     wanted = [id_ for id_ in dict.fromkeys(given) if id_ in known] if asked else related(list(known.values()))
     texts = names_of(list(known.values()))
@@ -81,7 +81,7 @@ def related(studies: Sequence[Study]) -> list[str]:
 
 def names_of(studies: Sequence[Study]) -> dict[str, str]:
     """Distinct ones: what is chosen in a list is known by its text."""
-    facts = {s.id: [model_title(s.model), s.title, formats.moment(s.created_at)] for s in studies}
+    facts = {s.id: [model_title(s.model), s.title, formatting.moment(s.created_at)] for s in studies}
     return distinct_names({id_: " · ".join(filter(None, parts)) for id_, parts in facts.items()})
 
 
@@ -149,13 +149,15 @@ def together(key: tuple[tuple[str, int], ...], found: Across, limits: tuple[Limi
     metrics = lab.available_metrics()
     follow()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        coloring = _address.segments("color", "Colour", list(COLORINGS), dict(COLORINGS))
+        coloring = address.segments("color", "Colour", list(COLORINGS), dict(COLORINGS))
         x, y = axes(found.trials)
-    st.markdown(f":material/{'join' if len(found.groups) == 1 else 'alt_route'}: {formats.markdown(front_text(found))}")
+    st.markdown(
+        f":material/{'join' if len(found.groups) == 1 else 'alt_route'}: {formatting.markdown(front_text(found))}"
+    )
     figure, shown, lacking = figure_of(key, limits, x, y, coloring)
     chart(figure, key="across", height=HEIGHT, on_choose=open_trial,
           alt=f"{metrics[y].title} against {metrics[x].title} of {shown} trials of several studies; the table has those on a front.")  # fmt: skip
-    less = f" {formats.plural(lacking, 'trial')} without one of these numbers are not drawn." if lacking else ""
+    less = f" {formatting.plural(lacking, 'trial')} without one of these numbers are not drawn." if lacking else ""
     st.caption(
         f"Shape: runtime. Large: on its front. Hollow: float. Faint: beaten by another. Click a point to open its trial.{less}"
     )
@@ -187,9 +189,9 @@ def axes(trials: Sequence[Trial]) -> tuple[str, str]:
     ids = [id_ for id_ in ordered_metrics(trials, metrics) if id_ in metrics]
     titles = {id_: metrics[id_].title for id_ in ids}
     with st.container(width=220):
-        x = _address.dropdown("x", "Across", sorted(ids, key=lambda id_: id_ != "latency_s"), titles)
+        x = address.dropdown("x", "Across", sorted(ids, key=lambda id_: id_ != "latency_s"), titles)
     with st.container(width=220):
-        y = _address.dropdown("y", "Up", ids, titles)
+        y = address.dropdown("y", "Up", ids, titles)
     return x, y
 
 
@@ -203,5 +205,5 @@ def follow() -> None:
         st.switch_page("pages/study.py", query_params={"study": id_.rpartition("-")[0], "trial": id_})
 
 
-_entry.require()
+entry.require()
 main()

@@ -12,7 +12,7 @@ from lab.analysis.deltas import corrected, deltas
 from lab.analysis.front import comparable
 from lab.analysis.pick import pick
 from lab.errors import UnknownId
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.across_words import distinct_names
 from lab.plots.deltas import LETTERS, column, delta_rows, forest_info, forest_spec
 from lab.plots.deltas import height_of as forest_height
@@ -22,13 +22,13 @@ from lab.plots.recipe_diff import recipe_diff_rows, same_text
 from lab.plots.table import leading, ordered_metrics
 from lab.plugs import Metric
 from lab.types import Study, Trial
-from pages import _address, _entry
-from pages._asked import trials_of
-from pages._beside import columns_of, layers, size
-from pages._chart import chart
-from pages._flips import Pair, classes, flipped
-from pages._title import model_title
-from pages._trial import runtime_titles
+from pages.panels.beside import columns_of, layers, size
+from pages.panels.flips import Pair, classes, flipped
+from pages.panels.trial import runtime_titles
+from pages.widgets import address, entry
+from pages.widgets.asked import trials_of
+from pages.widgets.chart import chart
+from pages.widgets.title import model_title
 
 TITLE, ICON, ORDER = "Compare", ":material/compare:", 0.4
 MOST = 4
@@ -106,7 +106,7 @@ def chooser(study: Study, chosen: Sequence[Trial]) -> list[Trial]:
     """Which trials, in their order: the first is the reference."""
     listed = [t for t in trials_of(study.id, study.revision) if t.measurements]
     by_id = {t.id: t for t in [*chosen, *listed]}
-    shown = formats.varying_options(t.target for t in by_id.values())
+    shown = formatting.varying_options(t.target for t in by_id.values())
     left, right = st.columns([2, 5], vertical_alignment="bottom")
     with left:
         studies = distinct_names({s.id: study_text(s) for s in lab.studies()})
@@ -129,7 +129,7 @@ def said_of(trial: Trial, study: Study, shown: Sequence[str]) -> str:
 
 
 def study_text(study: Study) -> str:
-    return " · ".join(filter(None, [model_title(study.model), study.title, formats.moment(study.created_at)]))
+    return " · ".join(filter(None, [model_title(study.model), study.title, formatting.moment(study.created_at)]))
 
 
 def open_study() -> None:
@@ -147,18 +147,18 @@ def keep(ids: Sequence[str]) -> None:
 
 def headers(trials: Sequence[Trial]) -> None:
     """A card a trial, with its most important numbers."""
-    shown = formats.varying_options(t.target for t in trials)
+    shown = formatting.varying_options(t.target for t in trials)
     several = len({t.study for t in trials}) > 1
     for n, (place, trial) in enumerate(zip(st.columns(len(trials), gap="small"), trials, strict=True)):
         with place, st.container(border=True, height="stretch", gap="small"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.badge(LETTERS[n], color=COLORS[n])
-                st.markdown(f"**{formats.markdown(trial.name)}**", width="content")
-            target = formats.target_text(trial.target, runtime_titles(), shown)
+                st.markdown(f"**{formatting.markdown(trial.name)}**", width="content")
+            target = formatting.target_text(trial.target, runtime_titles(), shown)
             study = f" · {study_text(lab.study(trial.study))}" if several else ""
-            st.caption(formats.markdown(f"on {target}{study}") + (" · float baseline" if trial.is_baseline else ""))
+            st.caption(formatting.markdown(f"on {target}{study}") + (" · float baseline" if trial.is_baseline else ""))
             st.markdown(
-                " · ".join(formats.value(m.value, m.unit) for id_ in leading() if (m := trial.measurements.get(id_)))
+                " · ".join(formatting.value(m.value, m.unit) for id_ in leading() if (m := trial.measurements.get(id_)))
             )
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 if n == 0:
@@ -203,7 +203,7 @@ def recipe(trials: Sequence[Trial], alike: bool) -> None:
     else:
         st.write("Recipe and target are the same in every setting.")
     folded = "Settings that are the same, or at their default, are folded away."
-    st.caption(" ".join(filter(None, [formats.markdown(same_text(found, techniques)), folded])))
+    st.caption(" ".join(filter(None, [formatting.markdown(same_text(found, techniques)), folded])))
 
 
 def numbers(trials: Sequence[Trial], alike: bool) -> None:
@@ -250,14 +250,14 @@ def tests(trials: Sequence[Trial], alike: bool) -> None:
                 alt=f"Differences of {LETTERS[n]} from {LETTERS[0]} and how they were found",
             )
             if alike and (text := items_text(trial, trials[0])):
-                st.caption(formats.markdown(text))
+                st.caption(formatting.markdown(text))
 
 
 def pair_of(trials: Sequence[Trial]) -> Pair:
     """The reference and one of the others, which can be chosen where there are several."""
     letters = list(LETTERS[1 : len(trials)])
-    texts = {letter: formats.markdown(column(n, trials[n])) for n, letter in enumerate(letters, 1)}
-    chosen = _address.segments("against", "Against the reference", letters, texts) if len(letters) > 1 else letters[0]
+    texts = {letter: formatting.markdown(column(n, trials[n])) for n, letter in enumerate(letters, 1)}
+    chosen = address.segments("against", "Against the reference", letters, texts) if len(letters) > 1 else letters[0]
     trial, card = trials[LETTERS.index(chosen)], lab.card_of(trials[0].study)
     dataset = lab.available_datasets().get(card.dataset)
     return Pair(
@@ -276,5 +276,5 @@ def by_item(trials: Sequence[Trial], alike: bool) -> None:
     flipped(pair_of(trials))
 
 
-_entry.require()
+entry.require()
 main()

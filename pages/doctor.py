@@ -10,12 +10,12 @@ import streamlit as st
 
 import lab
 from lab.errors import LabError
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.doctor import HEIGHT, figures_table, grouped, scaling_figure, summary
 from lab.plots.roofline import HEIGHT as ROOF_HEIGHT
 from lab.plots.roofline import roofline_figure
-from pages import _entry
-from pages._chart import chart
+from pages.widgets import entry
+from pages.widgets.chart import chart
 
 TITLE, ICON, ORDER = "This machine", ":material/stethoscope:", 8
 POLL_S = 1.0
@@ -51,7 +51,7 @@ def header(last: Any) -> None:
     running = lab.self_test_progress() is not None
     left, right = st.columns([5, 2], vertical_alignment="center")
     when = (
-        f"Tested {formats.moment(last.at)}, in {last.seconds:.0f} s, on {formats.markdown(last.machine)}."
+        f"Tested {formatting.moment(last.at)}, in {last.seconds:.0f} s, on {formatting.markdown(last.machine)}."
         if last
         else "Not tested yet."
     )
@@ -63,7 +63,7 @@ def header(last: Any) -> None:
     if running:
         st.fragment(live, run_every=POLL_S)()
     elif (error := st.session_state.pop("self_test_refused", None) or lab.self_test_failure()) is not None:
-        st.warning(formats.markdown(str(error)), icon=":material/block:")
+        st.warning(formatting.markdown(str(error)), icon=":material/block:")
 
 
 def begin() -> None:
@@ -98,16 +98,16 @@ def never_tested() -> None:
 def group(title: str, checks: Sequence[Any]) -> None:
     st.subheader(title, anchor=False)
     for check in checks:
-        remedy = f"  \n:material/build: *{formats.markdown(check.remedy)}*" if check.remedy else ""
+        remedy = f"  \n:material/build: *{formatting.markdown(check.remedy)}*" if check.remedy else ""
         st.markdown(
-            f"{SIGNS[check.state]} **{formats.markdown(check.title)}** · {formats.markdown(check.text)}{remedy}"
+            f"{SIGNS[check.state]} **{formatting.markdown(check.title)}** · {formatting.markdown(check.text)}{remedy}"
         )
 
 
 def plots(last: Any) -> None:
     if last.rooflines:
         roof = last.rooflines[-1]
-        threads = formats.plural(roof.threads, "thread")
+        threads = formatting.plural(roof.threads, "thread")
         st.subheader("Roofline", anchor=False)
         chart(roofline_figure(roof).to_json(), key="roofline", height=ROOF_HEIGHT,
               alt="Most operations a second over operations for each byte moved; the checks have the same numbers.")  # fmt: skip
@@ -127,5 +127,5 @@ def every_figure(checks: Sequence[Any]) -> None:
         st.dataframe(pd.DataFrame(figures_table(checks)), hide_index=True, alt="The figures of all checks")
 
 
-_entry.require()
+entry.require()
 main()

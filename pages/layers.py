@@ -10,14 +10,14 @@ import streamlit as st
 import lab
 from lab.analysis.sensitivity import KIND, Sensitivity
 from lab.errors import LabError
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.sensitivity import Order, height_of, in_order, sensitivity_figure, sensitivity_info, sensitivity_table
 from lab.plots.table import problem_of
 from lab.types import FINISHED, Study
-from pages import _address, _entry
-from pages._chart import chart
-from pages._progress import POLL_S, progress
-from pages._trial import runtime_titles
+from pages.panels.progress import POLL_S, progress
+from pages.panels.trial import runtime_titles
+from pages.widgets import address, entry
+from pages.widgets.chart import chart
 
 TITLE, ICON, ORDER = "Layers", ":material/stacked_bar_chart:", 3
 ORDERS = {"harm": "Most harmful first", "graph": "As the network computes"}
@@ -38,7 +38,7 @@ def main() -> None:
         waiting(study)
         return
     said(study, found)
-    order: Order = "graph" if _address.segments("order", "Order", list(ORDERS), ORDERS) == "graph" else "harm"
+    order: Order = "graph" if address.segments("order", "Order", list(ORDERS), ORDERS) == "graph" else "harm"
     left, right = st.columns([1, 1], gap="medium")
     with left:
         plot(study, order)
@@ -82,9 +82,9 @@ def header(study: Study) -> None:
     left, right = st.columns([5, 3], vertical_alignment="bottom")
     target = study.spec.targets[0]
     title = lab.card_of(study.id).title
-    shown = formats.target_text(target, runtime_titles(), ("threads",))
+    shown = formatting.target_text(target, runtime_titles(), ("threads",))
     name = study.title.removeprefix("Layer by layer: ")
-    left.markdown(f"**{formats.markdown(name)}** of {formats.markdown(title)} on {formats.markdown(shown)}")
+    left.markdown(f"**{formatting.markdown(name)}** of {formatting.markdown(title)} on {formatting.markdown(shown)}")
     with right:
         texts = {
             s.id: f"{lab.card_of(s.id).title} · {s.title.removeprefix('Layer by layer: ')}" for s in about_layers()
@@ -110,7 +110,7 @@ def waiting(study: Study) -> None:
         st.info("The first layers appear here by themselves.", icon=":material/hourglass_empty:")
         return
     broken = next((t for t in lab.trials(study.id) if t.error), None)
-    st.warning(f"No layer could be measured. {formats.markdown(problem_of(broken)) if broken else ''}")
+    st.warning(f"No layer could be measured. {formatting.markdown(problem_of(broken)) if broken else ''}")
 
 
 # --- what was found -----------------------------------------------------------------------------------------------------
@@ -130,11 +130,11 @@ def said(study: Study, found: Sensitivity) -> None:
             else ""
         )
         parts.append(
-            f"Most harmful alone: **{formats.markdown(worst.group.label)}**, {100 * (worst.noise or 0):.2g} % error{part}."
+            f"Most harmful alone: **{formatting.markdown(worst.group.label)}**, {100 * (worst.noise or 0):.2g} % error{part}."
         )
     failed = sum(t.state == "failed" for t in lab.trials(study.id))
     if failed:
-        parts.append(f"{formats.plural(failed, 'variant')} failed; the study's table says why.")
+        parts.append(f"{formatting.plural(failed, 'variant')} failed; the study's table says why.")
     st.markdown(" ".join(parts))
 
 
@@ -201,7 +201,7 @@ def actions(study: Study, names: Sequence[str]) -> None:
         o.id
         for o in lab.available_techniques()[study.spec.recipes[0].steps[study.spec.about["step"]].technique].options
     }
-    words = f"{formats.plural(len(names), 'layer')} chosen" if names else "Tick layers, or click them in the plot"
+    words = f"{formatting.plural(len(names), 'layer')} chosen" if names else "Tick layers, or click them in the plot"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(words, width="content")
         st.button("Keep in float", type="primary", disabled=not names, on_click=add, args=(study, names, "keep_float"))
@@ -241,13 +241,13 @@ def added(study: Study) -> None:
     """Where the new trials are, and how far."""
     done = st.session_state.get(f"layers_added_{study.id}")
     if isinstance(done, str):
-        st.error(formats.markdown(done))
+        st.error(formatting.markdown(done))
     elif done:
         parent = study.spec.about["study"]
-        st.success(f"{formats.plural(len(done), 'trial')} beside the others in the study.", icon=":material/check:")
+        st.success(f"{formatting.plural(len(done), 'trial')} beside the others in the study.", icon=":material/check:")
         if st.button("Show in the study", icon=":material/scatter_plot:", key="show_added"):
             st.switch_page("pages/study.py", query_params={"study": parent, "trial": done[-1]})
 
 
-_entry.require()
+entry.require()
 main()

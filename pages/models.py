@@ -9,13 +9,13 @@ from pathlib import Path
 import streamlit as st
 
 import lab
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.architectures import ACROSS, HEIGHT, architectures_figure, architectures_info, architectures_table
 from lab.plots.examples import examples_html
 from lab.types import ModelCard, Study
-from pages import _address, _entry, _examples
-from pages._chart import chart
-from pages._model import detail, input_text, numbers, results_button, sweep_button
+from pages.panels.model import detail, input_text, numbers, results_button, sweep_button
+from pages.widgets import address, entry, examples
+from pages.widgets.chart import chart
 
 TITLE, ICON, ORDER = "Models", ":material/deployed_code:", 1
 COLUMNS = 3
@@ -53,7 +53,7 @@ def open_model(id_: str | None) -> None:
 
 def not_here(id_: str) -> None:
     st.error(
-        f"There is no model **{formats.markdown(id_)}** in this lab. Here are those that are.",
+        f"There is no model **{formatting.markdown(id_)}** in this lab. Here are those that are.",
         icon=":material/link_off:",
     )
 
@@ -64,7 +64,7 @@ def overview(cards: Sequence[ModelCard]) -> None:
         st.title("Models", anchor=False)
         st.write("Pick a model. The lab compresses it in many ways and measures what each way costs and gains.")
     with right, st.container(horizontal=True, horizontal_alignment="right"):
-        view = _address.segments("view", "View", list(VIEWS), VIEWS)
+        view = address.segments("view", "View", list(VIEWS), VIEWS)
     if view == "gallery":
         gallery(cards)
     else:
@@ -76,7 +76,7 @@ def overview(cards: Sequence[ModelCard]) -> None:
 
 def gallery(cards: Sequence[ModelCard]) -> None:
     shown = filtered(cards)
-    found = _examples.of(shown)
+    found = examples.of(shown)
     studies = lab.studies()
     for start in range(0, len(shown), COLUMNS):
         for column, card in zip(st.columns(COLUMNS, gap="small"), shown[start : start + COLUMNS], strict=False):
@@ -85,7 +85,7 @@ def gallery(cards: Sequence[ModelCard]) -> None:
     if not shown:
         st.info("No model is all of that. Choose fewer filters.", icon=":material/filter_alt_off:")
     st.caption(f"Your own model: {HOW_TO_ADD}, then reload this page.")
-    _examples.await_rest(shown)
+    examples.await_rest(shown)
 
 
 def filtered(cards: Sequence[ModelCard]) -> list[ModelCard]:
@@ -93,23 +93,23 @@ def filtered(cards: Sequence[ModelCard]) -> list[ModelCard]:
     sizes = {card.id: file_size(card) for card in cards}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = choice("task", "Task", {c.task: task_title(c.task) for c in cards})
-        framework = choice("framework", "Framework", {formats.framework(c.framework): "" for c in cards})
+        framework = choice("framework", "Framework", {formatting.framework(c.framework): "" for c in cards})
         data = choice("data", "Data", {c.dataset: data_title(c) for c in cards})
-        largest = choice("largest", "File", {str(b): f"up to {formats.value(b, 'B')}" for b in LARGEST})
+        largest = choice("largest", "File", {str(b): f"up to {formatting.value(b, 'B')}" for b in LARGEST})
         place = st.container(width=150)
     shown = [
         c for c in cards
-        if task in (ANY, c.task) and framework in (ANY, formats.framework(c.framework)) and data in (ANY, c.dataset)
+        if task in (ANY, c.task) and framework in (ANY, formatting.framework(c.framework)) and data in (ANY, c.dataset)
         and (largest == ANY or (sizes[c.id] or 0) <= int(largest))
     ]  # fmt: skip
-    place.caption(f"{len(shown)} of {formats.plural(len(cards), 'model')}" if len(shown) < len(cards)
-                  else formats.plural(len(cards), "model"))  # fmt: skip
+    place.caption(f"{len(shown)} of {formatting.plural(len(cards), 'model')}" if len(shown) < len(cards)
+                  else formatting.plural(len(cards), "model"))  # fmt: skip
     return shown
 
 
 def choice(name: str, label: str, texts: Mapping[str, str]) -> str:
     with st.container(width=220):
-        return _address.dropdown(name, label, [ANY, *texts], {ANY: "any", **{k: v or k for k, v in texts.items()}})
+        return address.dropdown(name, label, [ANY, *texts], {ANY: "any", **{k: v or k for k, v in texts.items()}})
 
 
 def task_title(id_: str) -> str:
@@ -127,9 +127,9 @@ def file_size(card: ModelCard) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
 
-def show(card: ModelCard, items: _examples.Shown | None, studies: Sequence[Study]) -> None:
+def show(card: ModelCard, items: examples.Shown | None, studies: Sequence[Study]) -> None:
     """One element for all that is read, since a gallery of many small ones opens slowly."""
-    kind = [task_title(card.task), formats.framework(card.framework), f"takes {input_text(card)}"]
+    kind = [task_title(card.task), formatting.framework(card.framework), f"takes {input_text(card)}"]
     st.html(
         f'<h2 style="font-size:1.1rem;margin:0;padding:0 0 2px">{escape(card.title)}</h2>'
         f'<div style="font-size:.88em;opacity:.7;margin-bottom:12px">{escape(" · ".join(kind))}</div>'
@@ -141,7 +141,7 @@ def show(card: ModelCard, items: _examples.Shown | None, studies: Sequence[Study
         results_button(card, studies)
 
 
-def picture(items: _examples.Shown | None) -> str:
+def picture(items: examples.Shown | None) -> str:
     if items is None:
         return '<span style="opacity:.5;font-size:.86em">Fetching a few test items …</span>'
     return examples_html(items.info, rows=1, captions=False) if items.info else items.problem
@@ -168,11 +168,12 @@ def architectures(cards: Sequence[ModelCard]) -> None:
     most_first = sorted(by_data, key=lambda data: -len(by_data[data]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         texts = {
-            data: f"{data_title(by_data[data][0])} ({formats.plural(len(by_data[data]), 'model')})" for data in by_data
+            data: f"{data_title(by_data[data][0])} ({formatting.plural(len(by_data[data]), 'model')})"
+            for data in by_data
         }
         with st.container(width=420):
-            data = _address.dropdown("on", "Data", most_first, texts)
-        across = _address.segments("across", "Across", list(ACROSS), ACROSS)
+            data = address.dropdown("on", "Data", most_first, texts)
+        across = address.segments("across", "Across", list(ACROSS), ACROSS)
     compared(by_data[data], across, data)
 
 
@@ -184,7 +185,7 @@ def compared(cards: Sequence[ModelCard], across: str, data: str) -> None:
     with left:
         st.caption("Before any compression. Marker area: file size. Bars: 95 % intervals. "
                    "Click a marker to open its model.")  # fmt: skip
-        alt = f"{metric.title} against {ACROSS[across].lower()} of {formats.plural(len(info.points), 'model')}; the table beside it has the same numbers."
+        alt = f"{metric.title} against {ACROSS[across].lower()} of {formatting.plural(len(info.points), 'model')}; the table beside it has the same numbers."
         chart(
             architectures_figure(info).to_json(),
             key=f"architectures_{data}_{across}",
@@ -199,7 +200,7 @@ def compared(cards: Sequence[ModelCard], across: str, data: str) -> None:
         if rows := chosen["selection"]["rows"]:
             st.button(f"Open {info.points[rows[0]].name}", on_click=open_model, args=(info.points[rows[0]].model,))
         for title in info.left_out:
-            st.caption(f"{formats.markdown(title)} is not drawn: one of its numbers is unknown.")
+            st.caption(f"{formatting.markdown(title)} is not drawn: one of its numbers is unknown.")
 
 
 def columns(names: Sequence[str]) -> dict[str, object]:
@@ -210,5 +211,5 @@ def columns(names: Sequence[str]) -> dict[str, object]:
     return {**numeric, "95 % interval": config.TextColumn(width=96), "★": star}
 
 
-_entry.require()
+entry.require()
 main()

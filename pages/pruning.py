@@ -7,8 +7,7 @@ import streamlit as st
 import lab
 from lab.analysis.pruning import KIND, Lesson
 from lab.errors import LabError
-from lab.lessons import SHARES, STEPS
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.pruning import (
     COSTS,
     HEIGHT,
@@ -20,12 +19,13 @@ from lab.plots.pruning import (
     pruning_texts,
 )
 from lab.plots.table import problem_of
+from lab.questions.lessons import SHARES, STEPS
 from lab.types import FINISHED, Study
-from pages import _entry
-from pages._chart import chart
-from pages._progress import POLL_S, progress
-from pages._training import live
-from pages._trial import runtime_titles
+from pages.panels.progress import POLL_S, progress
+from pages.panels.training import live
+from pages.panels.trial import runtime_titles
+from pages.widgets import entry
+from pages.widgets.chart import chart
 
 TITLE, ICON, ORDER = "Pruning", ":material/content_cut:", 4
 ORDER_HELP = (
@@ -104,12 +104,12 @@ def chosen() -> Study | None:
 
 def header(study: Study) -> None:
     left, right = st.columns([5, 3], vertical_alignment="bottom")
-    target = formats.target_text(study.spec.targets[0], runtime_titles(), ("threads",))
+    target = formatting.target_text(study.spec.targets[0], runtime_titles(), ("threads",))
     steps = study.spec.about.get("steps")
-    tuned = f", fine-tuned for {formats.plural(int(steps), 'step')}" if steps else ""
-    left.markdown(f"**{formats.markdown(lab.card_of(study.id).title)}** on {formats.markdown(target)}{tuned}")
+    tuned = f", fine-tuned for {formatting.plural(int(steps), 'step')}" if steps else ""
+    left.markdown(f"**{formatting.markdown(lab.card_of(study.id).title)}** on {formatting.markdown(target)}{tuned}")
     with right:
-        texts = {s.id: f"{lab.card_of(s.id).title} · {formats.moment(s.created_at)}" for s in about_pruning()}
+        texts = {s.id: f"{lab.card_of(s.id).title} · {formatting.moment(s.created_at)}" for s in about_pruning()}
         st.session_state.open_pruning = study.id
         st.selectbox("Open another", list(texts), format_func=texts.get, key="open_pruning", label_visibility="collapsed",
                      on_change=lambda: st.query_params.from_dict({"study": st.session_state.open_pruning}))  # fmt: skip
@@ -145,7 +145,7 @@ def refusal(model: str) -> str:
     try:
         lab.pruning_spec(model)
     except LabError as error:
-        return formats.markdown(str(error))
+        return formatting.markdown(str(error))
     return ""
 
 
@@ -154,11 +154,11 @@ def explained(model: str, steps: int, runtime: str) -> bool:
     try:
         cost = lab.estimate(lab.pruning_spec(model, steps=steps, runtime=runtime))
     except LabError as error:
-        st.error(formats.markdown(str(error)))
+        st.error(formatting.markdown(str(error)))
         return False
     shares = ", ".join(f"{100 * share:.0f}" for share in SHARES)
     st.caption(f"About {shares} % of the weights go, as whole channels and one by one, each with and without fine-tuning: "
-               f"{formats.plural(cost.trials, 'trial')}, {formats.duration(cost.seconds)}. What this lab knows already is not run again.")  # fmt: skip
+               f"{formatting.plural(cost.trials, 'trial')}, {formatting.duration(cost.seconds)}. What this lab knows already is not run again.")  # fmt: skip
     return True
 
 
@@ -166,7 +166,7 @@ def start(model: str, steps: int, runtime: str) -> None:
     try:
         study = lab.start(lab.pruning_spec(model, steps=steps, runtime=runtime), "What pruning costs")
     except LabError as error:
-        st.error(formats.markdown(str(error)))
+        st.error(formatting.markdown(str(error)))
         return
     st.query_params.from_dict({"study": study})
     st.rerun()
@@ -192,7 +192,7 @@ def waiting(study: Study) -> None:
         st.info("The first points appear here by themselves.", icon=":material/hourglass_empty:")
         return
     broken = next((t for t in lab.trials(study.id) if t.error), None)
-    st.warning(f"Nothing could be measured. {formats.markdown(problem_of(broken)) if broken else ''}")
+    st.warning(f"Nothing could be measured. {formatting.markdown(problem_of(broken)) if broken else ''}")
 
 
 def shown(study: Study, found: Lesson) -> None:
@@ -210,7 +210,7 @@ def shown(study: Study, found: Lesson) -> None:
     for column, metric in zip(st.columns(len(COSTS), gap="medium"), COSTS, strict=True):
         with column:
             chart(figures[metric], key=f"pruning_{study.id}_{metric}", height=SMALL,
-                  alt=f"{formats.capital(COSTS[metric])} over the share of weights gone, in percent of the float model's.")  # fmt: skip
+                  alt=f"{formatting.capital(COSTS[metric])} over the share of weights gone, in percent of the float model's.")  # fmt: skip
     rows = pruning_rows(found)
     if not any(row["Remarks"] for row in rows):
         rows = [{name: told for name, told in row.items() if name != "Remarks"} for row in rows]
@@ -227,7 +227,7 @@ def start_order(study: Study) -> None:
     try:
         made = lab.start(lab.order_spec(study.model), "Does the order matter?")
     except LabError as error:
-        st.error(formats.markdown(str(error)))
+        st.error(formatting.markdown(str(error)))
         return
     st.switch_page("pages/study.py", query_params={"study": made})
 
@@ -235,7 +235,7 @@ def start_order(study: Study) -> None:
 def said(study: Study, found: Lesson, trials: dict) -> None:
     st.markdown("##### What it shows")
     for text in pruning_texts(found, trials):
-        st.markdown(f"- {formats.markdown(text)}")
+        st.markdown(f"- {formatting.markdown(text)}")
     if study.state not in FINISHED:
         st.caption("The study still runs: more points come.")
 
@@ -255,5 +255,5 @@ def sources() -> None:
         st.markdown(SOURCES)
 
 
-_entry.require()
+entry.require()
 main()

@@ -11,17 +11,17 @@ import streamlit as st
 
 import lab
 from lab.errors import UnknownId
-from lab.plots import formats
+from lab.plots import formatting
 from lab.types import FINISHED, Study
-from pages import _entry
-from pages._asked import trials_of
-from pages._import import import_button, uploader
-from pages._notes import note, note_button
-from pages._progress import progress
-from pages._results import results
-from pages._share import share
-from pages._title import LOOKS, model_title, title
-from pages._training import live
+from pages.panels.notes import note, note_button
+from pages.panels.progress import progress
+from pages.panels.results import results
+from pages.panels.share import share
+from pages.panels.training import live
+from pages.widgets import entry
+from pages.widgets.asked import trials_of
+from pages.widgets.importing import import_button, uploader
+from pages.widgets.title import LOOKS, model_title, title
 
 TITLE, ICON, ORDER = "Results", ":material/scatter_plot:", 0
 EXPORTS = {"html": "Report (HTML, works offline)", "ipynb": "Notebook that runs it again", "csv": "CSV table", "parquet": "Parquet table",
@@ -70,7 +70,7 @@ def not_here(id_: str) -> None:
     st.session_state.pop("last_view", None)
     st.title("Study not found", anchor=False)
     st.error(
-        f"There is no study **{formats.markdown(id_)}** in this lab. The link may be cut off, or it comes from another "
+        f"There is no study **{formatting.markdown(id_)}** in this lab. The link may be cut off, or it comes from another "
         "lab: ask its owner to export the study as a .lab file.",
         icon=":material/link_off:",
     )
@@ -100,7 +100,7 @@ def study_texts(studies: Sequence[Study]) -> dict[str, str]:
 
 def study_text(study: Study) -> str:
     state = "" if study.state == "complete" else LOOKS[study.state][0]
-    return " · ".join(filter(None, [model_title(study.model), study.title, formats.moment(study.created_at), state]))
+    return " · ".join(filter(None, [model_title(study.model), study.title, formatting.moment(study.created_at), state]))
 
 
 # --- header and progress ---------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def header(study: Study) -> None:
             st.page_link("pages/models.py", label="pick a model", icon=":material/arrow_forward:")
     note(study.id)
     if study.error:
-        st.error(formats.markdown(str(study.error.get("message", "The study failed."))), icon=":material/error:")
+        st.error(formatting.markdown(str(study.error.get("message", "The study failed."))), icon=":material/error:")
 
 
 def other_studies(study: Study) -> None:
@@ -161,5 +161,5 @@ def exporter(study_id: str, ending: str) -> Callable[[], bytes]:
     return write
 
 
-_entry.require()
+entry.require()
 main()

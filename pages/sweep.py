@@ -10,15 +10,15 @@ import streamlit as st
 import lab
 from lab.errors import LabError
 from lab.options import PRESETS, grid
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plugs import Runtime, Technique
-from lab.recipe import star
+from lab.spec.recipes import star
 from lab.types import Chain, Recipe, StudySpec, Target
-from pages import _entry
-from pages._compositions import compositions
-from pages._given import Given, given_chains, spec_in_address
-from pages._options import Values, family, option_values
-from pages._search import search_form
+from pages.panels.compositions import compositions
+from pages.panels.search import search_form
+from pages.widgets import entry
+from pages.widgets.given import Given, given_chains, spec_in_address
+from pages.widgets.options import Values, family, option_values
 
 TITLE, ICON, ORDER = "New sweep", ":material/tune:", 2
 ABREAST = 3
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def given_model(spec: StudySpec) -> Given:
-    st.markdown(f"Model: **{formats.markdown(lab.model(spec.model).title)}**")
+    st.markdown(f"Model: **{formatting.markdown(lab.model(spec.model).title)}**")
     return Given(spec.model, spec.preset or "standard", spec)
 
 
@@ -69,7 +69,7 @@ def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
     wanted, wanted_preset = st.query_params.get("model"), st.query_params.get("preset", "quick")
     with left:
         if wanted and wanted not in ids:
-            st.warning(f"There is no model {formats.markdown(wanted)} here.")
+            st.warning(f"There is no model {formatting.markdown(wanted)} here.")
         model = st.selectbox("Model", ids, ids.index(wanted) if wanted in ids else 0, key="model_choice",
                              format_func=lambda id_: lab.model(id_).title)  # fmt: skip
     with right:
@@ -110,7 +110,7 @@ def targets_of(runtime: Runtime, given: Given, reachable: bool) -> tuple[Sequenc
     usable, prefix = reachable and runtime.missing is None, given.prefix
     start = usable and (bool(given.targets(runtime.id)) if given.spec else given.preset in runtime.presets)
     chosen = st.checkbox(f"**{runtime.title}**", start, key=f"{prefix}.{runtime.id}", disabled=not usable)
-    st.caption(formats.markdown(runtime.help))
+    st.caption(formatting.markdown(runtime.help))
     if runtime.missing:
         st.caption(f"Not installed. Bring it with `pip install {runtime.missing}`")
     elif not reachable:
@@ -172,7 +172,7 @@ def technique_form(technique: Technique, prefix: str, preset: str, defaults: Val
         left, right = st.columns([3, 1], vertical_alignment="center")
         chosen = left.checkbox(f"**{technique.title}**", defaults is not None, key=key)
         count = right.empty()
-        st.caption(formats.markdown(technique.help))
+        st.caption(formatting.markdown(technique.help))
         if not chosen:
             return None
         space = dict(defaults or {})
@@ -180,7 +180,7 @@ def technique_form(technique: Technique, prefix: str, preset: str, defaults: Val
             with st.expander("Options"):
                 space = option_values(technique.options, key, preset, defaults or {})
         variants = sum(1 for params in grid(technique.options, space) if technique.valid(params))
-        count.caption(formats.plural(variants, "variant"), text_alignment="right")
+        count.caption(formatting.plural(variants, "variant"), text_alignment="right")
     return space
 
 
@@ -215,7 +215,7 @@ def start_box(
         try:
             study = lab.start(spec, title.strip())
         except LabError as error:
-            st.error(formats.markdown(str(error)))
+            st.error(formatting.markdown(str(error)))
         else:
             st.switch_page("pages/study.py", query_params={"study": study})
     st.caption("The float model is always measured too, as the baseline. You can close the page while it runs.")
@@ -227,7 +227,7 @@ def one_by_one(given: Given, targets: Sequence[Target], space: Space) -> list[Re
     mine = [recipe for recipe in offered if given.spec or recipe.steps[0].technique in space]
     if not mine:
         return []
-    text = f"Also {formats.plural(len(mine), 'setting')}, one at a time"
+    text = f"Also {formatting.plural(len(mine), 'setting')}, one at a time"
     return mine if st.checkbox(text, True, key=f"{given.prefix}.one_by_one", help=ONE_BY_ONE) else []
 
 
@@ -251,7 +251,7 @@ def spec_of(
         spec = replace(grid, search=search_form(grid, given.spec.search if given.spec else {}))
         cost = lab.estimate(spec)
     except LabError as error:
-        st.error(formats.markdown(str(error)))
+        st.error(formatting.markdown(str(error)))
         return None
     trials, cached = st.columns(2)
     trials.metric("Trials", cost.trials, help="One trial is one compressed model on one runtime setting.")
@@ -260,11 +260,11 @@ def spec_of(
     )
     st.metric(
         "Takes",
-        formats.duration(cost.seconds),
-        help=f"A guess from earlier jobs; {formats.plural(cost.builds, 'file')} to be made.",
+        formatting.duration(cost.seconds),
+        help=f"A guess from earlier jobs; {formatting.plural(cost.builds, 'file')} to be made.",
     )
     return spec
 
 
-_entry.require()
+entry.require()
 main()

@@ -94,7 +94,7 @@ def write_tflite(path: Path, signature: bool = True, filters: int = FILTERS) -> 
 
 def write_keras(path: Path) -> Path:
     """Input (n, SIDE, SIDE, CHANNELS), output (n, CLASSES); loads TensorFlow."""
-    from lab.formats.keras_files import tensorflow
+    from lab.formats.keras.files import tensorflow
 
     tensorflow()
     import keras

@@ -165,7 +165,7 @@ def twins(first: Sequence[Trial], second: Sequence[Trial], key: Callable[[Trial]
     """Match complete trials.
 
     Args:
-        key: equal for trials of equal recipe and target; see `lab.recipe.identity`.
+        key: equal for trials of equal recipe and target; see `lab.spec.recipes.identity`.
     """
     mine, theirs = ({key(t): t for t in reversed(trials) if t.state == "complete"} for trials in (first, second))
     pairs = tuple(Twin(t, theirs[k]) for k, t in sorted(mine.items(), key=lambda item: item[1].position) if k in theirs)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import recipe as recipes_
 from lab import registry
 from lab.analysis.across import Across, Member, Twins
 from lab.analysis.across import across as across_of
@@ -23,6 +22,7 @@ from lab.analysis.recipe_diff import recipe_diff as diff_of
 from lab.api._models import models
 from lab.api._studies import card_of
 from lab.errors import LabError, UnknownId, UsageError
+from lab.spec import recipes as recipes_
 from lab.store import records
 from lab.store.blobs import sha256_of
 from lab.store.data import data_digest
@@ -30,7 +30,7 @@ from lab.store.layers import layers_of
 from lab.types import Layer, ModelCard, Study, Trial, digest_of
 
 if TYPE_CHECKING:
-    from lab.engine.answers import Answered
+    from lab.engine.paired_predictions import Answered
     from lab.plots.across_words import Named
     from lab.store.examples import Examples
 
@@ -43,7 +43,7 @@ def answered(trial: str | Trial, other: str | Trial | None = None) -> Answered:
         UsageError: they were asked other items.
         LabError: nothing is known of their answers.
     """
-    from lab.engine.answers import answered as found
+    from lab.engine.paired_predictions import answered as found
 
     this = _trial(trial)
     return found(this, _other(this, other))
@@ -90,7 +90,7 @@ def items(study_id: str, rows: Sequence[int]) -> Examples | None:
     Raises:
         UnknownId: there is no such study.
     """
-    from lab.engine.answers import items_of
+    from lab.engine.paired_predictions import items_of
 
     return items_of(card_of(study_id), rows)
 
@@ -101,7 +101,7 @@ def same_items(trials: Sequence[str | Trial]) -> bool:
     Raises:
         UnknownId: there is no such trial.
     """
-    from lab.engine.answers import same_data
+    from lab.engine.paired_predictions import same_data
 
     studies = {id_: records.study(id_) for id_ in dict.fromkeys(_trial(t).study for t in trials)}
     cards = [card_of(id_) for id_ in studies]
@@ -126,7 +126,7 @@ def layers_beside(trials: Sequence[str | Trial]) -> LayersBeside:
     Raises:
         UnknownId: there is no such trial.
     """
-    from lab.explaining import anatomy_of, profile_of
+    from lab.questions.reasons import anatomy_of, profile_of
 
     these = [_trial(t) for t in trials]
     source = source_layers(these[0].study) if these else []

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.api._sharing import notes
+from lab.home import home
 from lab.store.db import database_url
-from lab.store.home import home
 
 
 def result_json(study_id: str) -> dict[str, Any]:

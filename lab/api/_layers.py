@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab import probing
 from lab.analysis.sensitivity import KIND, Sensitivity, changed, groups_of, mixed_recipes
 from lab.analysis.sensitivity import sensitivity as sensitivity_of
 from lab.api._studies import card_of, extend, start
 from lab.errors import UnknownId, UsageError
+from lab.questions import layers as probing
 from lab.store import records
 from lab.types import Study, Trial
 

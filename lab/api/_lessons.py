@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from lab import lessons
 from lab.analysis.pruning import KIND, Lesson, lesson
 from lab.api._models import model
 from lab.api._studies import extend, make_spec
 from lab.errors import UsageError
+from lab.questions import lessons
 from lab.store import records
 from lab.types import StudySpec, Trial
 

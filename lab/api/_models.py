@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import recipe as recipes_
 from lab import registry
+from lab.cards.training import Trained
 from lab.errors import UnknownId
+from lab.home import folder as home_folder
 from lab.plugs import Dataset, Metric, Provider, Rule, Runtime, Task, Technique, Training
+from lab.spec import recipes as recipes_
 from lab.store import records
 from lab.store.data import FROM_DISK
 from lab.store.examples import Examples, examples_of
-from lab.store.home import folder as home_folder
 from lab.store.layers import layers_of
-from lab.training import Trained
 from lab.types import Layer, Measurement, ModelCard
 
 
@@ -109,13 +109,13 @@ def train(model_id: str, folder: str | Path | None = None, **settings: Any) -> T
         folder: where weights and record are written, by default `LAB_HOME/trained`.
         settings: further fields of `lab.plugs.Training`: seed, bf16, epochs, progress.
     """
-    from lab.training import train as run
+    from lab.cards.training import train as run
 
     return run(model_id, Training(Path(folder) if folder else home_folder("trained"), **settings))
 
 
 def add_model(file: str | Path, data: str | Path, task: str = "classification", **more: Any) -> ModelCard:
-    """Register a trusted model file with its data; see `lab.adding.add_model`."""
-    from lab.adding import add_model as add
+    """Register a trusted model file with its data; see `lab.cards.adding.add_model`."""
+    from lab.cards.adding import add_model as add
 
     return add(Path(file), Path(data), task, **more)

@@ -31,7 +31,7 @@ def _shell() -> Any:
 
 def progress_text(p: Progress) -> str:
     """ "7 of 14 trials, measuring, about 20 seconds left"."""
-    from lab.plots.formats import duration
+    from lab.plots.formatting import duration
 
     failed = f" ({p.failed} failed)" if p.failed else ""
     ahead = f"{p.queue_position} studies are before it" if p.queue_position else p.stage

@@ -14,12 +14,12 @@ def start_scaling(trial_id: str, threads: Sequence[int] | None = None, batches: 
     """Measure a trial and its float baseline with more threads, and with more items a call.
 
     Args:
-        threads, batches: what is tried, see `lab.scaling_targets.scaling_spec`.
+        threads, batches: what is tried, see `lab.questions.scaling.scaling_spec`.
 
     Returns:
         the id of the study that does it, a new one unless one asks the same already.
     """
-    from lab.scaling_targets import cores_of, same_targets, scaling_spec, studies_about
+    from lab.questions.scaling import cores_of, same_targets, scaling_spec, studies_about
 
     study_id = trial_id.rpartition("-")[0]
     trial = next((t for t in records.trials(study_id) if t.id == trial_id), None)
@@ -36,7 +36,7 @@ def start_scaling(trial_id: str, threads: Sequence[int] | None = None, batches: 
 
 def scaling_study(trial_id: str) -> str | None:
     """The newest study that asks how a trial's time grows with threads and batches, or None."""
-    from lab.scaling_targets import studies_about
+    from lab.questions.scaling import studies_about
 
     return next((s.id for s in studies_about(trial_id)), None)
 

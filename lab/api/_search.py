@@ -8,8 +8,8 @@ from lab.analysis.hypervolume import Clock, Course, Spent, course
 from lab.api._studies import ensure_engine
 from lab.engine.searching import spent
 from lab.errors import UsageError
-from lab.guided import search_from_json
 from lab.search.space import limits_of
+from lab.spec.search import search_from_json
 from lab.store import records
 from lab.types import FINISHED, Study
 

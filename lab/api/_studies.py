@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lab import recipe as recipes_
 from lab import registry
-from lab.analysis.faithful import Pair
+from lab.analysis.float_agreement import Pair
 from lab.analysis.front import front as front_of
 from lab.analysis.training import Training
 from lab.api._models import model
@@ -22,6 +21,7 @@ from lab.api._training import training_curves
 from lab.engine import estimating, searching
 from lab.engine.estimating import Estimate
 from lab.errors import UsageError
+from lab.spec import recipes as recipes_
 from lab.store import records
 from lab.store.blobs import keep, locate_card
 from lab.types import FINISHED, Chain, ModelCard, Recipe, Study, StudySpec, Target, Trial
@@ -68,7 +68,7 @@ def preset_recipes(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tu
 
 
 def preset_chains(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
-    """What a preset composes of several techniques, such as prune, fine-tune, quantize; see `lab.chains`."""
+    """What a preset composes of several techniques, such as prune, fine-tune, quantize; see `lab.spec.chains`."""
     return recipes_.preset_chains(model(model_id), preset, runtime_ids)
 
 
@@ -85,9 +85,9 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
         targets: targets, or strings as `parse_target` reads them; None takes the preset's that the model can reach: of each
             runtime the usual one for every variant, the others for each technique as it comes.
         recipes: further recipes.
-        chains: compositions, see `lab.chains`; None takes the preset's where `space` is None, too.
+        chains: compositions, see `lab.spec.chains`; None takes the preset's where `space` is None, too.
         more: any further field of `StudySpec`, such as `rounds`, or `search={"trials": 60}` for a guided search instead of
-            the whole grid, see `lab.guided`.
+            the whole grid, see `lab.spec.search`.
 
     Raises:
         UsageError: something in it cannot be.
@@ -338,7 +338,7 @@ def progress(study_id: str) -> Progress:
 
 def float_agreement(study_id: str) -> tuple[Pair, ...]:
     """How far the float model answers alike in the runtimes of a study, pair by pair, the least alike first."""
-    from lab.engine.agreeing import float_agreement as compare
+    from lab.engine.float_agreement import float_agreement as compare
 
     return compare(card_of(study_id), records.trials(study_id))
 

@@ -138,7 +138,7 @@ class Study(types.Study):
             UsageError: an unknown mode.
             UnknownId: there is no metric of that id.
         """
-        from lab.plots.pareto import pareto_figure, pareto_info
+        from lab.plots.pareto.figure import pareto_figure, pareto_info
 
         if mode not in ("light", "dark"):
             raise UsageError("There is no theme of that name", allowed="light, dark", given=mode)
@@ -156,7 +156,7 @@ class Study(types.Study):
             trials: which ones; by default all.
             raw: every measurement in SI units with its interval, as the CSV export has it, instead of what the app shows.
         """
-        from lab.plots import formats
+        from lab.plots import formatting
         from lab.plots.table import trials_info
         from lab.share.files import table
 
@@ -165,7 +165,7 @@ class Study(types.Study):
         if raw:
             return table(wanted).set_index("id")
         on_front, tied = set(front_of(everything, self.spec.objectives)), ties(everything, self.spec.objectives)
-        shown = formats.varying_options(t.target for t in everything)
+        shown = formatting.varying_options(t.target for t in everything)
         info = trials_info(wanted, registry.metrics(), _titles(), on_front, shown, tied)
         return info.frame.set_axis(list(info.ids), axis="index")
 

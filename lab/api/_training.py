@@ -15,7 +15,7 @@ def training_curves(study_id: str) -> tuple[Training, ...]:
     Raises:
         UnknownId: there is no such study.
     """
-    from lab.engine.trainings import trainings
+    from lab.engine.training_progress import trainings
 
     return trainings(study_id)
 

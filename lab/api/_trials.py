@@ -36,14 +36,14 @@ def _raw(trial: Trial) -> dict[str, Any]:
 
 def anatomy(trial: Trial) -> Anatomy | None:
     """What a trial's file consists of: bytes by part, operators, weights, zeros; None where it was not looked into."""
-    from lab.explaining import anatomy_of
+    from lab.questions.reasons import anatomy_of
 
     return anatomy_of(trial)
 
 
 def profile(trial: Trial) -> Profile | None:
     """Where the time of a trial's call goes, operator by operator; None where it was not profiled."""
-    from lab.explaining import profile_of
+    from lab.questions.reasons import profile_of
 
     return profile_of(trial)
 
@@ -78,7 +78,7 @@ def explain(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple[Findi
     Raises:
         UnknownId: there is no trial of that id.
     """
-    from lab.explaining import explain_trial
+    from lab.questions.reasons import explain_trial
 
     return explain_trial(trial_id, trials)
 
@@ -89,6 +89,6 @@ def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
     Raises:
         UnknownId: there is no such study.
     """
-    from lab.explaining import explanations as found
+    from lab.questions.reasons import explanations as found
 
     return found(study_id)

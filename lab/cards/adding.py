@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from lab import registry
-from lab.engine import jobs, keys
+from lab.engine import in_pool_process as jobs
+from lab.engine import keys
 from lab.engine.pools import POOLS, discard
 from lab.errors import InvalidFile, NoPath, UsageError
 from lab.formats.inspect import can_inspect, detect_format, inspect
 from lab.plugs import ARRAYS, Array, Dataset, Runtime, Technique, arrays_digest
-from lab.recipe import complete, conversion_path
+from lab.spec.recipes import complete, conversion_path
 from lab.store import records
 from lab.store.blobs import keep
 from lab.store.data import FROM_DISK, dataset_folder, load_array, save_arrays

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lab import registry
 from lab.errors import UsageError
+from lab.home import folder as home_folder
 from lab.plugs import Training
-from lab.store.home import folder as home_folder
 from lab.types import Measurement, ModelCard
 
 

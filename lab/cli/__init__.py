@@ -1,1 +1,5 @@
-"""The command line."""
+"""The command line: `python -m lab COMMAND`."""
+
+from lab.cli.commands import main
+
+__all__ = ["main"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import lab
 from lab.analysis.across import Across
-from lab.cli_output import check_writable, table, write, writes_json
+from lab.cli.output import check_writable, table, write, writes_json
 from lab.types import Trial
 
 
@@ -28,7 +28,7 @@ def across(studies: list[str], json_file: Path | None) -> None:
 
 
 def _print_fronts(found: Across) -> None:
-    from lab.plots import formats
+    from lab.plots import formatting
     from lab.plots.across_words import group_texts
 
     metrics, named = lab.available_metrics(), lab.names_across(found)
@@ -37,7 +37,7 @@ def _print_fronts(found: Across) -> None:
         on_front = [t for t in group.trials if t.id in group.front]
         rows = [
             [t.id, named.studies[t.study], t.name, t.target.runtime,
-             *(formats.value(t.measurements[m].value, t.measurements[m].unit) for m, _ in group.terms.objectives)]
+             *(formatting.value(t.measurements[m].value, t.measurements[m].unit) for m, _ in group.terms.objectives)]
             for t in on_front
         ]  # fmt: skip
         print(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lab
-from lab.cli_search import search_remarks
+from lab.cli.search import search_remarks
 from lab.errors import LabError, UsageError
 
 
@@ -134,7 +134,7 @@ def _remarks(study_id: str) -> list[str]:
     other processors."""
     from lab.analysis.threads import without_effect
     from lab.plots.differences import time_text
-    from lab.plots.elsewhere import elsewhere_texts
+    from lab.plots.emulated import elsewhere_texts
 
     trials = {t.id: t for t in lab.trials(study_id)}
     names = {id_: f"{t.name} on {_target_text(t.target.to_json())}" for id_, t in trials.items()}
@@ -167,7 +167,7 @@ def _of_training(study_id: str) -> list[str]:
 
 
 def _value(measurements: Any, metric: str) -> str:
-    from lab.plots.formats import value
+    from lab.plots.formatting import value
 
     if metric not in measurements:
         return ""

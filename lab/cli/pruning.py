@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 import lab
-from lab.cli_output import check_writable, follow, table, write, writes_json
+from lab.cli.output import check_writable, follow, table, write, writes_json
 from lab.errors import LabError, UsageError
-from lab.lessons import SHARES, STEPS
+from lab.questions.lessons import SHARES, STEPS
 
 
 def pruning(model: str, shares: str, steps: int, runtime: str, json_file: Path | None) -> None:

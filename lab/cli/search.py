@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 import lab
-from lab.guided import OPTIONS, SAMPLERS
+from lab.spec.search import OPTIONS, SAMPLERS
 
 NAMES = {"trials": "--trials", "minutes": "--minutes", "seed": "--search-seed", "batch": "--batch"}
 KINDS = {"int": int, "float": float}

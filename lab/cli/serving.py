@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import lab
-from lab.store.home import CHECKOUT
+from lab.home import CHECKOUT
 
 
 def serve(port: int, headless: bool, address: str) -> None:

@@ -6,7 +6,7 @@ import argparse
 from urllib.parse import parse_qs, urlencode
 
 import lab
-from lab.cli_output import table
+from lab.cli.output import table
 
 
 def links(study: str, new: str | None, revoke: str | None, spec: bool) -> None:

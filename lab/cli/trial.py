@@ -9,8 +9,8 @@ from typing import Any
 
 import lab
 from lab.analysis.front import baseline_of
-from lab.cli_across import print_flips, told_flips
-from lab.cli_output import check_writable, report, show_progress, table, write, writes_json
+from lab.cli.across import print_flips, told_flips
+from lab.cli.output import check_writable, report, show_progress, table, write, writes_json
 from lab.errors import LabError, UsageError
 from lab.store import records
 
@@ -126,7 +126,7 @@ def explain(of: str, json_file: Path | None) -> None:
         found = {of: lab.explain(of)}
         value: dict[str, Any] = {"trial": of, "explanations": [asdict(f) for f in found[of]]}
     else:
-        from lab.explaining import summary
+        from lab.questions.reasons import summary
 
         found = lab.explanations(of)
         value = {"study": of, **summary(lab.trials(of), found),

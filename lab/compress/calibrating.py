@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.formats.naming import CALIBRATION_SAMPLES, speaking_name
+from lab.compress.naming import CALIBRATION_SAMPLES, speaking_name
 from lab.options import Option
 
 SAMPLES = Option(
@@ -51,7 +51,7 @@ CALIBRATION_STUDY: tuple[Mapping[str, Any], ...] = (
 
 
 def calibration_suffix(params: Mapping[str, Any]) -> str:
-    """`n<N>`, `seed<N>`, `noise` or `batch_norm` where they differ from the defaults; see `lab.formats.naming`."""
+    """`n<N>`, `seed<N>`, `noise` or `batch_norm` where they differ from the defaults; see `lab.compress.naming`."""
     samples, seed, source = (params[option.id] for option in CALIBRATION)
     return speaking_name(
         "" if samples == SAMPLES.default else f"n{samples}",

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from lab.compress.naming import speaking_name
 from lab.errors import InvalidOption
-from lab.formats.naming import speaking_name
 from lab.options import Option
 from lab.types import digest_of
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.formats.choosing import KEEP, chosen_suffix
-from lab.formats.naming import speaking_name
+from lab.compress.choosing import KEEP, chosen_suffix
+from lab.compress.naming import speaking_name
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array

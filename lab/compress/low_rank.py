@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.compress.choosing import KEEP, chosen_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.sparsity import percent_word
 from lab.errors import InvalidFile
-from lab.formats.choosing import KEEP, chosen_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.sparsity import percent_word
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array

@@ -1,4 +1,4 @@
-"""How a technique's speaking name is built; `lab.recipe` joins the names of a recipe's steps.
+"""How a technique's speaking name is built; `lab.spec.recipes` joins the names of a recipe's steps.
 
     <mode>_wi<N>_a<type>[_<what differs from the defaults>…]        fp16
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.engine.distilling import MOST
 from lab.errors import InvalidFile
-from lab.formats.distilling import MOST
 from lab.formats.feeding import as_input
+from lab.home import CHECKOUT
 from lab.lazy import np
 from lab.plugs import Array
 from lab.store.data import load_array
-from lab.store.home import CHECKOUT
 from lab.types import ModelCard, digest_of
 
 
@@ -89,7 +89,7 @@ class Calibration:
 
     def _distil(self, target: Path, n: int, low: float, high: float) -> None:
         temporary = target.with_name(f".part-{os.getpid()}.npy")
-        command = [sys.executable, "-m", "lab.formats.distilling", self.card.path, self.card.format, str(n), str(self.seed),
+        command = [sys.executable, "-m", "lab.engine.distilling", self.card.path, self.card.format, str(n), str(self.seed),
                    str(low), str(high), str(temporary)]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
         if done.returncode:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lab.engine.limits import HEAVY, slots, workers_of
-from lab.engine.worker import error_json
+from lab.engine.pool_process import error_json
 
 QUIET = {
     "distributed.worker.profile.enabled": False, "distributed.scheduler.work-stealing": False, "distributed.admin.tick.interval": "1s",

@@ -5,7 +5,7 @@ changed by gradient descent until the channels that they cause have these means 
 
 Source: Y. Cai et al.: ZeroQ, A Novel Zero Shot Quantization Framework, CVPR 2020 (arXiv:2001.00281).
 
-`python -m lab.formats.distilling MODEL FORMAT N SEED LOW HIGH OUT.npy` writes them, so that whoever asks loads no framework.
+`python -m lab.engine.distilling MODEL FORMAT N SEED LOW HIGH OUT.npy` writes them, so that whoever asks loads no framework.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _start(shape: tuple[int, ...], rng: Any, low: float, high: float) -> Array:
 def _with_torch(path: Path, n: int, rng: Any, low: float, high: float) -> Array:
     import torch
 
-    from lab.formats.torch_files import example, load_program
+    from lab.formats.torch_export.files import example, load_program
 
     program = load_program(path)
     if (item := example(program, 1)).dtype != torch.float32:
@@ -91,7 +91,7 @@ def _torch_distance(module: Any, targets: list[str], x: Any) -> Any:
 
 
 def _with_keras(path: Path, n: int, rng: Any, low: float, high: float) -> Array:
-    from lab.formats.keras_files import load_keras, tensorflow
+    from lab.formats.keras.files import load_keras, tensorflow
 
     tf, model = tensorflow(), load_keras(path)
     import keras

@@ -21,12 +21,12 @@ from lab.engine.doctor_lab import LAB_CHECKS
 from lab.engine.roofline import measured_roofline, run_module
 from lab.errors import LabError
 from lab.evidence import Roofline
+from lab.home import home, new_workdir
 from lab.measure.check import Check
 from lab.measure.conditions import usable_cores
 from lab.measure.environment import fingerprint
 from lab.measure.roofline import blas_environment, to_json
 from lab.store import records
-from lab.store.home import home, new_workdir
 from lab.types import digest_of
 
 REPEAT = 3

@@ -17,11 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from lab import registry
 from lab.engine.providers import providers
 from lab.errors import LabError
+from lab.home import home
 from lab.measure.check import Check
 from lab.measure.environment import PACKAGES, fingerprint
 from lab.plugs import Provider, Runtime, Technique
 from lab.store import db
-from lab.store.home import home
 
 LITTLE_BYTES = 2_000_000_000
 SLOW_ANSWER_S = 0.5

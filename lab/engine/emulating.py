@@ -1,4 +1,4 @@
-"""What a variant would answer on other machines: a look at its file, and where that tells a difference, the number."""
+"""What a variant would answer on other processors: a look at its file, and where that tells a difference, the number."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 from lab import registry
 from lab.formats.feeding import run_all
 from lab.lazy import np
-from lab.plugs import Array, Fact, Machine, Metric, Session, Setting, Task
+from lab.plugs import Array, Fact, Metric, Processor, Session, Setting, Task
 
 LIMIT, BUDGET_S = 1000, 3.0
-"""At most so many items, and no further batch after so many seconds, for each machine."""
+"""At most so many items, and no further batch after so many seconds, for each processor."""
 _GOLDEN = 0.6180339887498949
 
 
 def versions() -> list[Any]:
     """What outcomes depend on, for cache keys."""
-    return [LIMIT, sorted([machine.id, machine.version] for machine in registry.machines().values())]
+    return [LIMIT, sorted([processor.id, processor.version] for processor in registry.processors().values())]
 
 
 def elsewhere(
     path: Path, format: str, task: Task, evidence: Mapping[str, Array], setting: Setting, batch: int
 ) -> dict[str, Any]:
-    """Emulate each machine that answers a file otherwise.
+    """Emulate each processor that answers a file otherwise.
 
     Args:
         format: of the file.
@@ -36,39 +36,39 @@ def elsewhere(
             depend on them.
 
     Returns:
-        machine id -> {"title", "place", "because", "facts": [JSON of Fact], "measurements": {metric: JSON}, "here": the same
-        metric over the same items as answered here}; machines on which the file answers as here are left out. What cannot
+        processor id -> {"title", "place", "because", "facts": [JSON of Fact], "measurements": {metric: JSON}, "here": the same
+        metric over the same items as answered here}; processors on which the file answers as here are left out. What cannot
         be emulated has a fact that says why, and no measurements.
     """
     able = [
         m
-        for m in registry.machines().values()
+        for m in registry.processors().values()
         if format in m.formats and setting.runtime in (*m.runtimes, *_any(m, setting))
     ]
-    found = {machine.id: _on(machine, path, task, evidence, setting, batch) for machine in able}
+    found = {processor.id: _on(processor, path, task, evidence, setting, batch) for processor in able}
     return {id_: outcome for id_, outcome in found.items() if outcome["facts"]}
 
 
-def _any(machine: Machine, setting: Setting) -> tuple[str, ...]:
-    return () if machine.runtimes else (setting.runtime,)
+def _any(processor: Processor, setting: Setting) -> tuple[str, ...]:
+    return () if processor.runtimes else (setting.runtime,)
 
 
 def _on(
-    machine: Machine, path: Path, task: Task, evidence: Mapping[str, Array], setting: Setting, batch: int
+    processor: Processor, path: Path, task: Task, evidence: Mapping[str, Array], setting: Setting, batch: int
 ) -> dict[str, Any]:
     outcome: dict[str, Any] = {
-        "title": machine.title,
-        "place": machine.place,
+        "title": processor.title,
+        "place": processor.place,
         "because": "",
         "measurements": {},
         "here": {},
     }
     facts: list[Fact] = []
     try:
-        facts = machine.differs(path, setting)
+        facts = processor.differs(path, setting)
         if facts:
-            outcome["because"] = machine.because(facts)
-            outcome |= _numbers(machine.load(path, setting), task, evidence, batch)
+            outcome["because"] = processor.because(facts)
+            outcome |= _numbers(processor.load(path, setting), task, evidence, batch)
     except Exception as error:  # it must not cost the trial, which did run here
         facts = [*facts, Fact(f"It could not be emulated: {str(error)[:500] or type(error).__name__}")]
     return {**outcome, "facts": [asdict(fact) for fact in facts]}

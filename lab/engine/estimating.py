@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lab import registry
+from lab.engine.known_results import stored
 from lab.engine.limits import GUESS_S, START_S, slots
-from lab.engine.stored import stored
-from lab.recipe import plan
+from lab.spec.recipes import plan
 from lab.store import records
 from lab.types import ModelCard, StudySpec
 

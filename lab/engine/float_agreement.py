@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from lab import registry
-from lab.analysis.faithful import Pair, pairs
+from lab.analysis.float_agreement import Pair, pairs
 from lab.formats.feeding import as_input
+from lab.home import folder
 from lab.lazy import np
 from lab.store.data import data_digest, load_array
-from lab.store.home import folder
 from lab.types import Measurement, ModelCard, Trial
 
 
 def float_agreement(card: ModelCard, trials: Sequence[Trial]) -> tuple[Pair, ...]:
-    """See `lab.analysis.faithful.pairs`; trials whose answers are not in this lab are left out."""
+    """See `lab.analysis.float_agreement.pairs`; trials whose answers are not in this lab are left out."""
     found = {}
     for trial in (t for t in trials if t.is_baseline):
         kept = trial.details.get("outputs")

@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from lab.engine.cluster import Cluster
 from lab.engine.study_run import StudyRun
 from lab.errors import LabError, StoreFull
+from lab.home import folder, home
 from lab.store import db, records
-from lab.store.home import folder, home
 
 POLL_S, RETRY_S = 0.3, 5.0
 ADVISORY_LOCK = 0x1AB

@@ -12,7 +12,7 @@ from lab import registry
 from lab.analysis.differences import pack
 from lab.engine.calibration import Calibration
 from lab.engine.curves import teller, told
-from lab.engine.elsewhere import elsewhere
+from lab.engine.emulating import elsewhere
 from lab.engine.training_data import training_set
 from lab.errors import InvalidFile
 from lab.formats.feeding import as_input, run_all
@@ -76,7 +76,7 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
             "anatomy" are the file's format where other machines, and what the file consists of, are asked for, too.
 
     Returns:
-        {"outputs": path of an .npz, "measurements": {metric: JSON}, "right": see `lab.analysis.differences`, "elsewhere": see `lab.engine.elsewhere`,
+        {"outputs": path of an .npz, "measurements": {metric: JSON}, "right": see `lab.analysis.differences`, "elsewhere": see `lab.engine.emulating`,
         "anatomy": path of its JSON, "" where it is not known}.
     """
     card = ModelCard.from_json(request["card"])

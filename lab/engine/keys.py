@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lab import registry
-from lab.engine import elsewhere
+from lab.engine import emulating as elsewhere
 from lab.formats.anatomy import VERSION as ANATOMY_VERSION
 from lab.store.data import FROM_DISK
 from lab.types import ModelCard, Step, StudySpec, Target, digest_of

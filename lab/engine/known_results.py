@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.engine import keys
 from lab.measure.environment import fingerprint
-from lab.recipe import PlannedTrial, prefixes
+from lab.spec.recipes import PlannedTrial, prefixes
 from lab.store import records
 from lab.store.blobs import sha256_of
 from lab.store.data import data_digest

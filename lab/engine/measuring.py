@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.engine.worker import QUIET, error_json
+from lab.engine.pool_process import QUIET, error_json
 from lab.errors import JobCancelled, JobCrashed, JobTimedOut
-from lab.store.home import CHECKOUT, new_workdir
+from lab.home import CHECKOUT, new_workdir
 
 POLL_S = 0.05
 SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -20,24 +20,25 @@ from pathlib import Path
 from typing import Any
 
 from lab import registry
-from lab.engine import jobs, keys
+from lab.engine import in_pool_process as jobs
+from lab.engine import keys
 from lab.engine.curves import Follower
 from lab.engine.limits import TRAINING_LIMIT_S
 from lab.engine.measuring import measure
+from lab.engine.pool_process import error_json
 from lab.engine.pools import POOLS, discard
 from lab.engine.roofline import ensure_roofline
-from lab.engine.worker import error_json
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut, LabError, MissingPackage, StoreFull
 from lab.formats.batching import batch_size
 from lab.formats.feeding import as_input
+from lab.home import folder
 from lab.lazy import np
 from lab.measure.environment import fingerprint
 from lab.measure.quality import clean_rounds, clean_turns, flags_of, timing_of
-from lab.recipe import spec_from_json
+from lab.spec.recipes import spec_from_json
 from lab.store import records
 from lab.store.blobs import keep
 from lab.store.data import load_array
-from lab.store.home import folder
 from lab.types import InputSpec, ModelCard, StudySpec, Target
 
 Outcome = dict[str, Any]

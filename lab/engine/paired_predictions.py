@@ -10,7 +10,7 @@ from lab import registry
 from lab.analysis.differences import unpack
 from lab.analysis.flips import Flips, alarm_flips, known_flips, share_flips
 from lab.analysis.front import baseline_of
-from lab.engine.told import Told, answers_are_alarms, answers_are_classes, array_of, told
+from lab.engine.predictions import Told, answers_are_alarms, answers_are_classes, array_of, told
 from lab.errors import LabError, UnknownId, UsageError
 from lab.lazy import np
 from lab.metrics.alarm_agreement import alarm_threshold

@@ -18,10 +18,10 @@ from multiprocessing.popen_spawn_posix import Popen
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.engine import worker
+from lab.engine import pool_process as worker
 from lab.engine.limits import memory_limit_bytes, threads_of_a_job, workers_of
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut
-from lab.store.home import folder, new_workdir
+from lab.home import folder, new_workdir
 
 if TYPE_CHECKING:
     from pebble import ProcessExpired, ProcessPool
@@ -77,7 +77,7 @@ class Pools:
         """Run a job to its end in a worker of the toolchain.
 
         Args:
-            body: module-level function of `lab.engine.jobs`; its request gets a fresh "workdir".
+            body: module-level function of `lab.engine.in_pool_process`; its request gets a fresh "workdir".
             cancelled: asked every 0.1 s; True stops the worker.
             follow: called every 0.1 s with the work folder, to see what the job writes there.
 

@@ -13,8 +13,8 @@ from functools import cache
 
 from lab import registry
 from lab.errors import LabError
+from lab.home import CHECKOUT
 from lab.plugs import Provider
-from lab.store.home import CHECKOUT
 
 
 @cache

@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lab.engine.worker import QUIET
+from lab.engine.pool_process import QUIET
 from lab.errors import JobCrashed, JobTimedOut
 from lab.evidence import Roofline
+from lab.home import CHECKOUT, new_workdir
 from lab.measure.environment import fingerprint
 from lab.measure.roofline import blas_environment, to_json
 from lab.store import records
-from lab.store.home import CHECKOUT, new_workdir
 from lab.types import digest_of
 
 LIMIT_S = 120.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lab.analysis.hypervolume import Clock
-from lab.engine.stored import stored
-from lab.recipe import PlannedTrial, identity, plan
+from lab.engine.known_results import stored
 from lab.search.samplers import sampler
 from lab.search.space import candidate, limits_of, task
+from lab.spec.recipes import PlannedTrial, identity, plan
 from lab.store import records
 from lab.store.blobs import locate_card
 from lab.types import ModelCard, StudySpec, Trial

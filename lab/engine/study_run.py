@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from lab import registry
-from lab.engine import keys, searching, tasks
+from lab.engine import keys, searching
+from lab.engine import on_dask_worker as tasks
 from lab.engine.cluster import BUILD_PRIORITY, EVALUATE_PRIORITY, MEASURE_PRIORITY, Cluster
 from lab.engine.limits import GUESS_S, HEAVY, slots
+from lab.engine.pool_process import error_json
 from lab.engine.pools import POOLS
-from lab.engine.worker import error_json
 from lab.errors import JobError
 from lab.measure.environment import fingerprint
-from lab.recipe import PlannedTrial, prefixes
+from lab.spec.recipes import PlannedTrial, prefixes
 from lab.store import records
 from lab.store.blobs import keep, locate_card
 from lab.store.data import data_digest, data_folder

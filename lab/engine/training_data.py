@@ -11,10 +11,10 @@ from typing import Any
 from lab import registry
 from lab.errors import LabError
 from lab.formats.feeding import as_input
+from lab.home import CHECKOUT
 from lab.lazy import np
 from lab.plugs import Array, TrainingSet
 from lab.store.data import FROM_DISK, load_array, training_folder
-from lab.store.home import CHECKOUT
 from lab.types import ModelCard
 
 CHECKED = 512

@@ -11,12 +11,12 @@ from typing import Any
 from lab import registry
 from lab.analysis.training import State, Training, phases_of
 from lab.engine import keys
-from lab.recipe import name_of, prefixes
+from lab.home import home
+from lab.spec.recipes import name_of, prefixes
 from lab.store import records
 from lab.store.blobs import locate_card, sha256_of
 from lab.store.data import data_digest
 from lab.store.db import database_url
-from lab.store.home import home
 from lab.types import FINISHED, ModelCard, Recipe, Study
 
 

@@ -35,7 +35,7 @@ def _teacher_of(context: Context) -> Any:
     """Items -> answers of the model that the recipe began with; compiled, since layer by layer it takes longer than the training."""
     import tensorflow as tf
 
-    from lab.formats.keras_files import load_keras
+    from lab.formats.keras.files import load_keras
 
     model = load_keras(Path(context.card.path))
     return tf.function(lambda x: model(x, training=False), reduce_retracing=True)

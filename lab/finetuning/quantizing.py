@@ -67,7 +67,7 @@ def torch_answer(model: Any, program: Any) -> Answer:
     """
     import torch
 
-    from lab.formats.torch_feeding import calibration_batches
+    from lab.formats.torch_export.feeding import calibration_batches
 
     def answer(x: Array) -> Array:
         with torch.no_grad():

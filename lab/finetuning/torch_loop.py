@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.finetuning.loop import AfterStep, Progress, course, gives_shares
 from lab.formats.feeding import fit_items
-from lab.formats.torch_threads import use_threads
+from lab.formats.torch_export.threads import use_threads
 from lab.plugs import Array, Context, TrainingSet
 
 WEIGHT_DECAY = 0.01
@@ -60,7 +60,7 @@ def _teacher_of(context: Context) -> Any:
     Raises:
         InvalidFile: torch cannot read it.
     """
-    from lab.formats.torch_files import load_program
+    from lab.formats.torch_export.files import load_program
 
     return load_program(Path(context.card.path)).module(check_guards=False)
 

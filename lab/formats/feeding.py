@@ -89,3 +89,14 @@ def batches(x: Array, size: int, filled: bool) -> Iterator[Array]:
         part = x[start : start + size]
         missing = size - len(part) if filled else 0
         yield np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
+
+
+def check_finite(x: Array) -> Array:
+    """The calibration items.
+
+    Raises:
+        InvalidFile: there are none, or some are not finite numbers.
+    """
+    if not len(x) or not np.isfinite(x).all():
+        raise InvalidFile("Calibration needs items of finite numbers", allowed="at least one item", given=x.shape)
+    return x

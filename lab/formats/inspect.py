@@ -64,8 +64,8 @@ def detect_format(path: str | Path) -> str:
 
 
 def _kind_of_buffer(path: Path, head: bytes) -> str:
-    from lab.formats.onnx_files import load_onnx
-    from lab.formats.tflite_files import MAGIC, load_tflite
+    from lab.formats.onnx.files import load_onnx
+    from lab.formats.tflite.files import MAGIC, load_tflite
 
     if head[4:8] == MAGIC:
         load_tflite(path)

@@ -37,15 +37,15 @@ def layer_table(path: str | Path, format: str) -> list[Layer]:
 
 def _reader(format: str) -> Any:
     if format == "keras":
-        from lab.formats.layers_keras import layers
+        from lab.formats.keras.layers import layers
     elif format == "torch_export":
-        from lab.formats.layers_torch import layers
+        from lab.formats.torch_export.layers import layers
     elif format == "onnx":
-        from lab.formats.layers_onnx import layers
+        from lab.formats.onnx.layers import layers
     elif format == "tflite":
-        from lab.formats.layers_tflite import layers
+        from lab.formats.tflite.layers import layers
     elif format == "openvino_ir":
-        from lab.formats.layers_openvino import layers
+        from lab.formats.openvino_ir.layers import layers
     else:
         raise InvalidFile(
             "The layers of this format cannot be read",

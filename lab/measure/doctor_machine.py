@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.machines._cpus import DOT_PRODUCTS, saturates
 from lab.measure.check import Check
 from lab.measure.conditions import conditions, usable_cores
 from lab.measure.energy import why_not, zones
 from lab.measure.environment import FEATURES
+from lab.processors._cpus import DOT_PRODUCTS, saturates
 
 ROOT = Path("/")
 WATCH_S = 0.5

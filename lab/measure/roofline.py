@@ -75,7 +75,7 @@ def _float32_by_numpy(lasting_s: float) -> float:
 
 
 def _by_onnxruntime(precision: str, threads: int, lasting_s: float) -> float:
-    from lab.formats.ort_sessions import onnxruntime
+    from lab.formats.onnx.sessions import onnxruntime
 
     package = onnxruntime()
     options = package.SessionOptions()

@@ -11,10 +11,10 @@ import numpy as np
 
 from lab.analysis.across import Across
 from lab.analysis.front import non_dominated
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 from lab.plots.across_words import Coloring, Named, group_texts
-from lab.plots.pareto import axis_layout
-from lab.plots.pareto_info import Axis
+from lab.plots.pareto.figure import axis_layout
+from lab.plots.pareto.info import Axis
 from lab.plots.table import TableInfo, trials_info
 from lab.plugs import Metric
 from lab.types import Measurement, Trial
@@ -74,7 +74,7 @@ def across_info(
         x, y: ids of the metrics shown; a group's own objectives say what its front is, whichever two are drawn.
         feasible: ids that meet the limits; None means all.
     """
-    shown, front = formats.varying_options(t.target for t in found.trials), found.front
+    shown, front = formatting.varying_options(t.target for t in found.trials), found.front
     points = [
         _point(t, number, front, x, y, coloring, named, shown, feasible)
         for number, group in enumerate(found.groups) for t in group.trials if x in t.measurements and y in t.measurements
@@ -93,7 +93,7 @@ def _point(
 ) -> AcrossPoint:  # fmt: skip
     runtime = named.runtimes.get(t.target.runtime, t.target.runtime)
     excluded = feasible is not None and t.id not in feasible
-    return AcrossPoint(t.id, t.name, named.studies.get(t.study, t.study), formats.target_text(t.target, named.runtimes, shown), runtime,
+    return AcrossPoint(t.id, t.name, named.studies.get(t.study, t.study), formatting.target_text(t.target, named.runtimes, shown), runtime,
                        named.of(t, coloring), group, t.id in front and not excluded, excluded, t.is_baseline, t.measurements[x],
                        t.measurements[y])  # fmt: skip
 
@@ -102,8 +102,8 @@ def axis_of(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Me
     """The axis of a metric; its unit suits the middle of the values."""
     plug = metrics.get(metric)
     unit = values[0].unit if values else (plug.unit if plug else "")
-    divisor, suffix = formats.axis_scale(unit, [m.value for m in values])
-    log = formats.kind_of(unit) in (formats.SECONDS, formats.BYTES) and all(m.value > 0 for m in values)
+    divisor, suffix = formatting.axis_scale(unit, [m.value for m in values])
+    log = formatting.kind_of(unit) in (formatting.SECONDS, formatting.BYTES) and all(m.value > 0 for m in values)
     title, direction = (plug.title, plug.direction) if plug else (metric, "minimize")
     return Axis(metric, title, unit, direction, divisor, suffix, log, log)
 
@@ -191,8 +191,8 @@ def _hover(info: AcrossInfo, p: AcrossPoint) -> str:
         else "beaten by another trial"
     )
     group = f" ({escape(info.groups[p.group])})" if info.groups[p.group] else ""
-    return "<br>".join([f"<b>{escape(p.name)}</b> on {escape(p.target)}", escape(p.study), f"{info.x.title}: {formats.measurement(p.x)}",
-                        f"{info.y.title}: {formats.measurement(p.y)}", role + group])  # fmt: skip
+    return "<br>".join([f"<b>{escape(p.name)}</b> on {escape(p.target)}", escape(p.study), f"{info.x.title}: {formatting.measurement(p.x)}",
+                        f"{info.y.title}: {formatting.measurement(p.y)}", role + group])  # fmt: skip
 
 
 def across_table(
@@ -206,7 +206,7 @@ def across_table(
         for t in g.trials
         if t.id in g.front and (feasible is None or t.id in feasible)
     ]
-    shown = formats.varying_options(t.target for t in found.trials)
+    shown = formatting.varying_options(t.target for t in found.trials)
     info = trials_info([t for _, t in rows], metrics, named.runtimes, found.front, shown)
     frame: pd.DataFrame = info.frame.drop(columns=["State", "Front"])
     frame.insert(2, "Study", [named.studies.get(t.study, t.study) for _, t in rows])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from lab.analysis.across import Across, Group, Member
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plugs import Metric
 from lab.types import Trial
 
@@ -95,7 +95,7 @@ def front_text(found: Across) -> str:
     if not count:
         return "None of these studies has a finished trial with all its numbers yet."
     left = (
-        f" {formats.plural(found.incomplete, 'trial')} without all their numbers are not shown."
+        f" {formatting.plural(found.incomplete, 'trial')} without all their numbers are not shown."
         if found.incomplete
         else ""
     )
@@ -111,4 +111,4 @@ def _listed(parts: Sequence[str]) -> str:
 
 def member_title(member: Member, model: str) -> str:
     """A study's name where several stand beside each other: its model, its title and when it was made."""
-    return " · ".join(filter(None, [model, member.study.title, formats.moment(member.study.created_at)]))
+    return " · ".join(filter(None, [model, member.study.title, formatting.moment(member.study.created_at)]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.evidence import Anatomy, OperatorFacts
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 
 MOST_LAYERS, LONGEST_LABEL = 12, 34
 ROW_PX, FRAME_PX = 19, 96
@@ -47,7 +47,7 @@ def size_rows(anatomy: Anatomy) -> list[dict[str, Any]]:
 def size_texts(anatomy: Anatomy) -> list[dict[str, str]]:
     """The same as text, without the parts that are not there."""
     return [
-        {"Part": row["part"], "Bytes": f"{row['bytes']:,}", "Share": formats.value(row["share"], "1")}
+        {"Part": row["part"], "Bytes": f"{row['bytes']:,}", "Share": formatting.value(row["share"], "1")}
         for row in size_rows(anatomy) if row["bytes"]
     ]  # fmt: skip
 
@@ -74,15 +74,15 @@ def anatomy_info(anatomy: Anatomy) -> tuple[Bar, ...]:
 
 
 def _part_text(row: dict[str, Any]) -> str:
-    return f"<b>{row['part']}</b><br>{formats.value(row['bytes'], 'B')}, {formats.value(row['share'], '1')} of the file"
+    return f"<b>{row['part']}</b><br>{formatting.value(row['bytes'], 'B')}, {formatting.value(row['share'], '1')} of the file"
 
 
 def _layer_text(row: dict[str, Any]) -> str:
-    lines = [f"<b>{row['layer']}</b> ({row['type']})", f"{formats.value(row['bytes'], 'B')}, {formats.value(row['share'], '1')} of the file",
-             f"{formats.count(row['weights'])} weights stored as {row['stored as']}", f"{formats.value(row['zeros'], '1')} are zero"]  # fmt: skip
+    lines = [f"<b>{row['layer']}</b> ({row['type']})", f"{formatting.value(row['bytes'], 'B')}, {formatting.value(row['share'], '1')} of the file",
+             f"{formatting.count(row['weights'])} weights stored as {row['stored as']}", f"{formatting.value(row['zeros'], '1')} are zero"]  # fmt: skip
     ends = row["at the ends"]
     return "<br>".join(
-        [*lines, *([] if ends is None else [f"{formats.value(ends, '1')} are at the ends of their range"])]
+        [*lines, *([] if ends is None else [f"{formatting.value(ends, '1')} are at the ends of their range"])]
     )
 
 

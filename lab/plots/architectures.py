@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lab.analysis.front import non_dominated
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 from lab.plugs import Metric
 from lab.types import Measurement, ModelCard
 
@@ -89,7 +89,9 @@ def _architecture(card: ModelCard, size: int | None, metric: str, across: str) -
     if quality is None or not x or size is None:
         return None
     name = card.title.partition(",")[0]
-    return Architecture(card.id, name, formats.framework(card.framework), x, quality, size, card.macs, card.parameters)
+    return Architecture(
+        card.id, name, formatting.framework(card.framework), x, quality, size, card.macs, card.parameters
+    )
 
 
 def _line(points: Sequence[Architecture], direction: str) -> tuple[tuple[float, float], ...]:
@@ -102,10 +104,10 @@ def architectures_table(info: ArchitecturesInfo) -> pd.DataFrame:
     """The same numbers as a table, one row a model; ★ marks those on the line."""
     import pandas as pd
 
-    divisor, suffix = formats.axis_scale(info.unit, [p.quality.value for p in info.points])
+    divisor, suffix = formatting.axis_scale(info.unit, [p.quality.value for p in info.points])
     rows = [
         {"Model": p.name, f"{info.metric}, {suffix}".rstrip(", "): p.quality.value / divisor,
-         "95 % interval": formats.interval(p.quality), "File, kB": p.size_bytes / 1e3,
+         "95 % interval": formatting.interval(p.quality), "File, kB": p.size_bytes / 1e3,
          "Params, k": p.parameters and p.parameters / 1e3, "MACs, M": p.macs and p.macs / 1e6,
          "★": "★" if (p.x, p.quality.value) in info.line else ""}
         for p in info.points
@@ -125,12 +127,12 @@ def architectures_figure(info: ArchitecturesInfo, mode: theme.Mode = "light") ->
 
 
 def _layout(info: ArchitecturesInfo, mode: theme.Mode) -> dict[str, Any]:
-    suffix = formats.scale(info.unit, _highest(info))[1]
+    suffix = formatting.scale(info.unit, _highest(info))[1]
     title = f"{info.metric}{f' in {suffix}' if suffix else ''}   better →"
     across = f"{ACROSS[info.across]}, log scale   ← less"
     low, high = _x_range(info)
     ticks = [t * 10**power for power in range(math.floor(low), math.ceil(high) + 1) for t in (1, 2, 5)]
-    texts = [_round(formats.value(t, "B") if info.across == "size_bytes" else formats.count(t)) for t in ticks]
+    texts = [_round(formatting.value(t, "B") if info.across == "size_bytes" else formatting.count(t)) for t in ticks]
     return {
         "template": theme.template(mode), "height": HEIGHT, "hovermode": "closest", "clickmode": "event",
         "xaxis": {"title": {"text": across}, "type": "log", "range": [low, high], "tickvals": ticks, "ticktext": texts},
@@ -156,7 +158,7 @@ def _highest(info: ArchitecturesInfo) -> float:
 
 
 def _y_range(info: ArchitecturesInfo) -> list[float]:
-    divisor = formats.scale(info.unit, _highest(info))[0]
+    divisor = formatting.scale(info.unit, _highest(info))[0]
     ends = [e for p in info.points for e in (p.quality.low, p.quality.high, p.quality.value) if e is not None]
     low, high = min(ends, default=0.0) / divisor, max(ends, default=1.0) / divisor
     margin = 0.15 * (high - low) or 1.0
@@ -164,7 +166,7 @@ def _y_range(info: ArchitecturesInfo) -> list[float]:
 
 
 def _line_trace(info: ArchitecturesInfo, mode: theme.Mode) -> dict[str, Any]:
-    divisor = formats.scale(info.unit, _highest(info))[0]
+    divisor = formatting.scale(info.unit, _highest(info))[0]
     line = {"shape": "hv", "width": 1.5, "color": theme.INKS[mode].muted}
     return {"type": "scatter", "mode": "lines", "name": "front: best for its " + _PLAIN[info.across], "line": line, "hoverinfo": "skip",
             "x": [x for x, _ in info.line], "y": [y / divisor for _, y in info.line]}  # fmt: skip
@@ -173,7 +175,7 @@ def _line_trace(info: ArchitecturesInfo, mode: theme.Mode) -> dict[str, Any]:
 def _trace(
     info: ArchitecturesInfo, points: Sequence[Architecture], style: theme.Style, mode: theme.Mode
 ) -> dict[str, Any]:
-    divisor = formats.scale(info.unit, _highest(info))[0]
+    divisor = formatting.scale(info.unit, _highest(info))[0]
     ink = theme.INKS[mode]
     marker = {"color": style.color, "symbol": style.symbol, "size": _diameters(info, points), "opacity": 0.85,
               "line": {"color": ink.ground, "width": 1}}  # fmt: skip
@@ -208,6 +210,6 @@ def _bars(values: Sequence[Measurement], divisor: float, color: str) -> dict[str
 
 
 def _hover(info: ArchitecturesInfo, p: Architecture) -> str:
-    lines = [f"{info.metric}: {formats.measurement(p.quality)}", f"File: {formats.value(p.size_bytes, 'B')}",
-             f"Parameters: {formats.count(p.parameters)}", f"MACs per item: {formats.count(p.macs)}"]  # fmt: skip
+    lines = [f"{info.metric}: {formatting.measurement(p.quality)}", f"File: {formatting.value(p.size_bytes, 'B')}",
+             f"Parameters: {formatting.count(p.parameters)}", f"MACs per item: {formatting.count(p.macs)}"]  # fmt: skip
     return "<br>".join([f"<b>{escape(p.name)}</b> ({escape(p.framework)})", *lines])

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.analysis.beside import LayerCell, LayersBeside
 from lab.evidence import Anatomy
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 from lab.plots.anatomy import TITLES
 from lab.plots.deltas import color
 from lab.plots.profile import KINDS, WORDS
@@ -42,7 +42,7 @@ def _bars(title: str, rows: Mapping[str, Sequence[float | None]], names: Sequenc
     """The largest MOST rows, in the given order."""
     largest = sorted(rows, key=lambda name: -max((v or 0.0 for v in rows[name]), default=0.0))[:MOST]
     kept = [name for name in rows if name in set(largest) and any(rows[name])]
-    divisor, suffix = formats.scale(unit, max((v or 0.0 for name in kept for v in rows[name]), default=1.0))
+    divisor, suffix = formatting.scale(unit, max((v or 0.0 for name in kept for v in rows[name]), default=1.0))
     values = tuple(tuple(rows[name][n] for name in kept) for n in range(len(names)))
     return BarsInfo(
         title, tuple(kept), tuple(names), values, unit, divisor, suffix, sum(any(v) for v in rows.values()) - len(kept)
@@ -99,7 +99,7 @@ def _trace(info: BarsInfo, number: int, name: str, mode: theme.Mode) -> dict[str
     return {
         "type": "bar", "orientation": "h", "name": escape(name), "width": 0.94 * width, "marker": {"color": color(number, mode)},
         "x": [v / info.divisor for _, v in known], "y": [place + width * (number + 0.5) - 0.4 for place, _ in known],
-        "hovertext": [f"<b>{escape(info.rows[place])}</b><br>{escape(name)}: {formats.value(v, info.unit)}" for place, v in known],
+        "hovertext": [f"<b>{escape(info.rows[place])}</b><br>{escape(name)}: {formatting.value(v, info.unit)}" for place, v in known],
         "hoverinfo": "text",
     }  # fmt: skip
 
@@ -116,7 +116,7 @@ def layer_rows(found: LayersBeside, names: Sequence[str]) -> list[dict[str, str]
     ]
     for kind in (k for k in KINDS if any(k in rest for rest in found.rest)):
         told = {
-            n: formats.value(rest[kind], "s") if kind in rest else formats.UNKNOWN
+            n: formatting.value(rest[kind], "s") if kind in rest else formatting.UNKNOWN
             for n, rest in zip(names, found.rest, strict=True)
         }
         rows.append({"Layer": "elsewhere", "Type": WORDS[kind], **told})
@@ -126,9 +126,9 @@ def layer_rows(found: LayersBeside, names: Sequence[str]) -> list[dict[str, str]
 def _cell(cell: LayerCell | None) -> str:
     """ "int8 · 12.3 µs"."""
     if cell is None:
-        return formats.UNKNOWN
+        return formatting.UNKNOWN
     return " · ".join(
-        [cell.precision or "?", "" if cell.time_s is None else formats.value(cell.time_s, "s")]
+        [cell.precision or "?", "" if cell.time_s is None else formatting.value(cell.time_s, "s")]
     ).removesuffix(" · ")
 
 
@@ -147,8 +147,8 @@ def weight_rows(found: LayersBeside, names: Sequence[str]) -> list[dict[str, str
 
 def _stored(cell: LayerCell | None) -> str:
     if cell is None or cell.weight_bytes is None:
-        return formats.UNKNOWN
-    return f"{cell.stored_as or '?'} · {formats.value(cell.weight_bytes, 'B')}"
+        return formatting.UNKNOWN
+    return f"{cell.stored_as or '?'} · {formatting.value(cell.weight_bytes, 'B')}"
 
 
 def parts_rows(anatomies: Sequence[Anatomy | None], names: Sequence[str]) -> list[dict[str, str]]:
@@ -168,7 +168,7 @@ def parts_rows(anatomies: Sequence[Anatomy | None], names: Sequence[str]) -> lis
 
 
 def _bytes(size: int | None) -> str:
-    return formats.UNKNOWN if size is None else f"{size:,} B"
+    return formatting.UNKNOWN if size is None else f"{size:,} B"
 
 
 def unmatched_text(found: LayersBeside, names: Sequence[str]) -> str:

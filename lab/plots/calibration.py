@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.analysis.calibration import Calibrations, Spread
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 from lab.types import Measurement
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def calibration_table(found: Calibrations) -> pd.DataFrame:
 
     return pd.DataFrame([
         {"Items": p.samples, "From": WORDS.get(p.source, p.source), "Seed": p.seed,
-         "Value": formats.value(p.measurement.value, p.measurement.unit), "95 % interval": formats.interval(p.measurement)}
+         "Value": formatting.value(p.measurement.value, p.measurement.unit), "95 % interval": formatting.interval(p.measurement)}
         for p in found.points
     ])  # fmt: skip
 

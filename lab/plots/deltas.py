@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from lab.analysis.deltas import Delta
 from lab.analysis.differences import Difference
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 from lab.plots.table import ordered_metrics
 from lab.plots.words import certain
 from lab.plugs import Metric
@@ -82,7 +82,7 @@ def _row(d: Delta, place: int, title: str, name: str) -> ForestRow:
     scale = 100.0 if d.kind == "change" else 1.0
     low, high = (None if v is None else scale * v for v in (d.low, d.high))
     suffix = "points" if d.kind == "change" else "×"
-    number = f"{scale * d.value:+.2f}" if d.kind == "change" else formats.digits(d.value)
+    number = f"{scale * d.value:+.2f}" if d.kind == "change" else formatting.digits(d.value)
     between = "" if low is None or high is None else f" (95 %: {_number(low, d.kind)} to {_number(high, d.kind)})"
     verdict = "differs" if d.differs else "equal" if d.better is None else "may be chance"
     text = f"<b>{escape(name)}</b><br>{escape(title)}: {number} {suffix}{between}<br>{verdict}"
@@ -90,7 +90,7 @@ def _row(d: Delta, place: int, title: str, name: str) -> ForestRow:
 
 
 def _number(value: float, kind: Kind) -> str:
-    return f"{value:+.2f}" if kind == "change" else formats.digits(value)
+    return f"{value:+.2f}" if kind == "change" else formatting.digits(value)
 
 
 def height_of(info: ForestInfo) -> int:
@@ -154,7 +154,7 @@ def delta_rows(
         if id_ not in metrics or metrics[id_].about_both or id_ not in reference.measurements:
             continue
         mine = reference.measurements[id_]
-        row = {"Metric": metrics[id_].title, column(0, reference): formats.value(mine.value, mine.unit)}
+        row = {"Metric": metrics[id_].title, column(0, reference): formatting.value(mine.value, mine.unit)}
         for n, t in others:
             row[column(n, t)] = _cell(id_, t, reference, known)
         rows.append(row)
@@ -163,8 +163,8 @@ def delta_rows(
 
 def _cell(metric: str, trial: Trial, reference: Trial, known: Mapping[str, Mapping[str, Difference]]) -> str:
     if metric not in trial.measurements:
-        return formats.UNKNOWN
+        return formatting.UNKNOWN
     m, base = trial.measurements[metric], reference.measurements[metric]
-    change = formats.change(m, base, plainly=True)
+    change = formatting.change(m, base, plainly=True)
     sure = change == "no change" or certain(metric, trial, reference, known.get(trial.id))
-    return f"{formats.value(m.value, m.unit)} · {change}{'' if sure else ' ≈'}"
+    return f"{formatting.value(m.value, m.unit)} · {change}{'' if sure else ' ≈'}"

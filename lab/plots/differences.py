@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lab import statistics
 from lab.analysis.differences import Difference, difference, discordant
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.table import ordered_metrics
 from lab.plots.words import certain
 from lab.plugs import Metric
@@ -34,9 +34,9 @@ def _row(metric: str, trial: Trial, other: Trial, metrics: Mapping[str, Metric])
     exact = mine.low is None or theirs.low is None
     return {
         "Metric": metrics[metric].title if metric in metrics else metric,
-        "Difference": formats.change(mine, theirs, plainly=True), "Verdict": verdict(metric, trial, other),
+        "Difference": formatting.change(mine, theirs, plainly=True), "Verdict": verdict(metric, trial, other),
         "95 % interval": interval_text(found) if found else "", "p": p_text(found.p) if found else "",
-        "This": formats.value(mine.value, mine.unit), "Other": formats.value(theirs.value, theirs.unit),
+        "This": formatting.value(mine.value, mine.unit), "Other": formatting.value(theirs.value, theirs.unit),
         "Compared": "exact numbers" if exact else _HOW[found.test if found else ""],
     }  # fmt: skip
 
@@ -93,7 +93,7 @@ def time_text(trials: Sequence[Trial], seconds: float | None) -> str:
     if not kept:
         return ""
     turns, disturbed = sum(k["turns"] for k in kept), sum(sum(k["disturbed"].values()) for k in kept)
-    took = f"Measuring took {formats.duration(seconds)}: " if seconds else ""
+    took = f"Measuring took {formatting.duration(seconds)}: " if seconds else ""
     repeated = f", of which {disturbed:,} were disturbed and made again" if disturbed else ""
     flagged = sum(bool(m and m.flags) for m in (t.measurements.get("latency_s") for t in trials))
     doubt = f" {flagged} of {len(kept)} latencies are flagged as uncertain." if flagged else ""

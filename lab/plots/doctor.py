@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 
 GROUPS: Mapping[str, str] = {
     "timing": "Can timings be trusted?", "machine": "The processor, and what else it does",
@@ -81,10 +81,10 @@ def summary(checks: Sequence[C]) -> str:
     """All of it in a sentence of Markdown: how many warn, and which."""
     warned = [c.title.lower() if not c.title.startswith("A/A") else c.title for c in checks if c.state == "warning"]
     unknown = sum(c.state == "unavailable" for c in checks)
-    more = f" {formats.plural(unknown, 'thing')} cannot be known here." if unknown else ""
+    more = f" {formatting.plural(unknown, 'thing')} cannot be known here." if unknown else ""
     if not warned:
         return f"**Nothing stands in the way of good timings.**{more}"
-    return f"**{formats.plural(len(warned), 'warning')}:** {', '.join(warned)}.{more}"
+    return f"**{formatting.plural(len(warned), 'warning')}:** {', '.join(warned)}.{more}"
 
 
 def figures_table(checks: Sequence[C]) -> list[dict[str, str]]:
@@ -103,7 +103,7 @@ def _value(value: Any) -> str:
         return "; ".join(f"{name}: {_value(v)}" for name, v in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(_value(v) for v in value)
-    return formats.UNKNOWN if value is None else str(value)
+    return formatting.UNKNOWN if value is None else str(value)
 
 
 def scaling_figure(speedup: Mapping[int, float], mode: theme.Mode = "light") -> Any:

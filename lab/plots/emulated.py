@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.words import plain
 from lab.types import Measurement, Trial
 
@@ -55,9 +55,9 @@ def _sentence(outcome: Mapping[str, Any]) -> str:
                 *(f"{text.rstrip('.')}." for text in failed),
             ]
         )
-    value, between = formats.value(there.value, there.unit), formats.interval(there)
+    value, between = formatting.value(there.value, there.unit), formatting.interval(there)
     reached = f"{plain(there.metric)} of {value} ({between + ', ' if between else ''}emulated on {there.n:,} items)"
-    before = formats.value(here.value, here.unit)
+    before = formatting.value(here.value, here.unit)
     change = "as it does here" if before == value else f"instead of {before}"
     return (
         f"{outcome['place']} this file reaches {_article(reached)} {reached} {change}{_otherwise(agreement)}{because}."
@@ -69,7 +69,7 @@ def _otherwise(agreement: Measurement | None) -> str:
         return ""
     if agreement.value == 1:
         return ", and answers all of them alike"
-    return f", and answers {formats.value(1 - agreement.value, agreement.unit)} of them otherwise"
+    return f", and answers {formatting.value(1 - agreement.value, agreement.unit)} of them otherwise"
 
 
 def _article(text: str) -> str:
@@ -80,10 +80,10 @@ def _row(outcome: Mapping[str, Any]) -> dict[str, str]:
     there, here, agreement = _numbers(outcome)
     return {
         "machine": outcome["title"],
-        "there": formats.measurement(there),
-        "here": formats.measurement(here),
-        "same answers": formats.measurement(agreement),
-        "items": f"{there.n:,}" if there else formats.UNKNOWN,
+        "there": formatting.measurement(there),
+        "here": formatting.measurement(here),
+        "same answers": formatting.measurement(agreement),
+        "items": f"{there.n:,}" if there else formatting.UNKNOWN,
         "why": outcome["because"] or "; ".join(fact["text"] for fact in outcome["facts"]),
     }
 

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from lab.analysis.flips import KINDS, ClassChange, Flip, Flips, Kind, Value
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 from lab.plots.differences import p_text
 from lab.plots.examples import ExamplesInfo, picture_uri
 
@@ -111,7 +111,7 @@ def flip_rows(found: Sequence[Flip], value: Value, names: Naming) -> list[dict[s
     }
     return [
         {"Item": str(f.item), "Truth": names.truth(f.truth), names.before: _answer(f.before, f.before_value, value, names),
-         names.after: _answer(f.after, f.after_value, value, names), "Which": words[f.kind], "Gap": f"{f.gap:.2f}" if value != "none" else formats.UNKNOWN}
+         names.after: _answer(f.after, f.after_value, value, names), "Which": words[f.kind], "Gap": f"{f.gap:.2f}" if value != "none" else formatting.UNKNOWN}
         for f in found
     ]  # fmt: skip
 
@@ -174,8 +174,8 @@ def class_rows(changes: Sequence[ClassChange], names: Naming) -> list[dict[str, 
     """One row a class, the greatest loss first."""
     ordered = sorted(changes, key=lambda c: (c.change, c.number))
     return [
-        {"Class": names.truth(c.number), "Items": c.n, f"{names.before} right": formats.value(c.before / c.n, "1"),
-         f"{names.after} right": formats.value(c.after / c.n, "1"), "Won": c.won, "Lost": c.lost,
+        {"Class": names.truth(c.number), "Items": c.n, f"{names.before} right": formatting.value(c.before / c.n, "1"),
+         f"{names.after} right": formatting.value(c.after / c.n, "1"), "Won": c.won, "Lost": c.lost,
          "Points": round(100 * c.change, 1), "95 % interval": f"{100 * c.low:+.1f} to {100 * c.high:+.1f}",
          "p": p_text(c.adjusted), "Verdict": "equal" if c.won == c.lost == 0 else "differs" if c.differs else "may be chance"}
         for c in ordered

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 from lab.types import Measurement
 
 HEIGHT = 300
@@ -37,7 +37,7 @@ class LatencyInfo:
 
 def latency_info(rounds: Sequence[Mapping[str, Any]], latency: Measurement | None = None) -> LatencyInfo:
     """Lay out the rounds, each {"samples": seconds, "warmup": seconds, "contended": bool}, one after another."""
-    divisor, suffix = formats.axis_scale("s", [s for r in rounds for s in r["samples"]])
+    divisor, suffix = formatting.axis_scale("s", [s for r in rounds for s in r["samples"]])
     kinds: dict[str, list[tuple[int, float]]] = {"calm": [], "contended": [], "warmup": []}
     starts, run = [], 0
     last = object()
@@ -63,13 +63,13 @@ def _median_and_interval(latency: Measurement | None) -> tuple[float | None, flo
 
 def _note(rounds: Sequence[Mapping[str, Any]], kinds: Mapping[str, Sequence[Any]]) -> str:
     disturbed = sum(bool(r.get("contended")) for r in rounds)
-    timed = formats.plural(len(kinds["calm"]) + len(kinds["contended"]), "timed run")
-    warmup = formats.plural(len(kinds["warmup"]), "warm-up run")
+    timed = formatting.plural(len(kinds["calm"]) + len(kinds["contended"]), "timed run")
+    warmup = formatting.plural(len(kinds["warmup"]), "warm-up run")
     several = len({r.get("round", n) for n, r in enumerate(rounds)})
-    turns = f"{formats.plural(len(rounds), 'turn')} of " if several < len(rounds) else ""
+    turns = f"{formatting.plural(len(rounds), 'turn')} of " if several < len(rounds) else ""
     noun = "turn" if turns else "round"
-    text = f"{timed} in {turns}{formats.plural(several, 'round')}, {warmup} not counted"
-    return text + (f"; disturbed and left out: {formats.plural(disturbed, noun)}" if disturbed else "")
+    text = f"{timed} in {turns}{formatting.plural(several, 'round')}, {warmup} not counted"
+    return text + (f"; disturbed and left out: {formatting.plural(disturbed, noun)}" if disturbed else "")
 
 
 def latency_figure(info: LatencyInfo, mode: theme.Mode = "light") -> Any:

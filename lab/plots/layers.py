@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lab.formats.layers import activation_peak_bytes, total_macs
-from lab.plots import formats
+from lab.plots import formatting
 from lab.types import Layer
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def totals(layers: Sequence[Layer]) -> str:
     """All layers in a line: "12 layers, 38 282 parameters, 337 536 MACs per item, at most 12.3 kB of activations at once"."""
     macs = total_macs(layers)
     return ", ".join([
-        formats.plural(len(layers), "layer"),
+        formatting.plural(len(layers), "layer"),
         f"{sum(layer.parameters for layer in layers):,} parameters",
         "MACs unknown" if macs is None else f"{macs:,} MACs per item",
-        f"at most {formats.value(activation_peak_bytes(layers), 'B')} of activations at once",
+        f"at most {formatting.value(activation_peak_bytes(layers), 'B')} of activations at once",
     ])  # fmt: skip

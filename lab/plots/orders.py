@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.analysis.orders import OrderPair
 from lab.analysis.spread import Range, Spread
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.differences import differences_json, interval_text, p_text
 from lab.types import Trial
 
@@ -36,9 +36,9 @@ def _row(pair: OrderPair, metric: str, titles: Mapping[str, str], shown: Sequenc
         pair.differences.get(metric),
     )
     return {
-        "First this": pair.first.name, "Or this": pair.second.name, "Runs on": formats.target_text(pair.first.target, titles, shown),
-        "Number": formats.capital(words.plain(metric)), "First": formats.value(theirs.value, theirs.unit),
-        "Second": formats.value(mine.value, mine.unit), "Second is": formats.change(mine, theirs),
+        "First this": pair.first.name, "Or this": pair.second.name, "Runs on": formatting.target_text(pair.first.target, titles, shown),
+        "Number": formatting.capital(words.plain(metric)), "First": formatting.value(theirs.value, theirs.unit),
+        "Second": formatting.value(mine.value, mine.unit), "Second is": formatting.change(mine, theirs),
         "95 % interval": interval_text(found) if found else "", "p": p_text(_p(found)) if found else "",
     }  # fmt: skip
 
@@ -54,11 +54,11 @@ def order_text(pairs: Sequence[OrderPair], metric: str) -> str:
     if not known:
         return "Which order is better cannot be told: there are no paired items to compare."
     if not sure:
-        return (f"In none of {formats.plural(len(known), 'pair')} does the order change {words.plain(metric)} by more than chance.")  # fmt: skip
+        return (f"In none of {formatting.plural(len(known), 'pair')} does the order change {words.plain(metric)} by more than chance.")  # fmt: skip
     best = max(sure, key=lambda p: abs(p.differences[metric].value))
     d = best.differences[metric]
     better, worse = (best.second, best.first) if d.value > 0 else (best.first, best.second)
-    return (f"The order matters in {len(sure)} of {formats.plural(len(known), 'pair')}: {better.name} beats {worse.name} by "
+    return (f"The order matters in {len(sure)} of {formatting.plural(len(known), 'pair')}: {better.name} beats {worse.name} by "
             f"{100 * abs(d.value):.1f} points of {words.plain(metric)}.")  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def spread_rows(found: Sequence[Spread]) -> list[dict[str, str]]:
     """One row a recipe: mean, lowest and highest of each number over the seeds."""
     return [
         {"Recipe": s.name, "Seeds": ", ".join(map(str, s.seeds)),
-         **{formats.capital(words.plain(m)): range_text(r) for m, r in s.ranges.items()}}
+         **{formatting.capital(words.plain(m)): range_text(r) for m, r in s.ranges.items()}}
         for s in found
     ]  # fmt: skip
 
@@ -89,10 +89,10 @@ def spread_rows(found: Sequence[Spread]) -> list[dict[str, str]]:
 def range_text(found: Range) -> str:
     """ "94.8 % (94.3–95.1 %)": mean, lowest and highest; one number where all are equal."""
     if found.low == found.high:
-        return formats.value(found.mean, found.unit)
-    divisor, suffix = formats.scale(found.unit, found.mean)
-    ends = "–".join(formats.digits(v / divisor, suffix) for v in (found.low, found.high))
-    return f"{formats.value(found.mean, found.unit)} ({ends} {suffix})".replace(" )", ")")
+        return formatting.value(found.mean, found.unit)
+    divisor, suffix = formatting.scale(found.unit, found.mean)
+    ends = "–".join(formatting.digits(v / divisor, suffix) for v in (found.low, found.high))
+    return f"{formatting.value(found.mean, found.unit)} ({ends} {suffix})".replace(" )", ")")
 
 
 def spread_text(found: Sequence[Spread], metric: str) -> str:
@@ -105,7 +105,9 @@ def spread_text(found: Sequence[Spread], metric: str) -> str:
     if widest.high == widest.low:
         return f"All seeds of the same training come to the same {noun} here."
     points = (
-        f"up to {100 * (widest.high - widest.low):.1f} points" if formats.kind_of(widest.unit) == formats.SHARE else ""
+        f"up to {100 * (widest.high - widest.low):.1f} points"
+        if formatting.kind_of(widest.unit) == formatting.SHARE
+        else ""
     )
     of = points or f"as much as {range_text(widest)} tells"
     return f"Other seeds of the same training change {noun} by {of} ({name}): a smaller gain than that may be luck."

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from lab.evidence import Kind, OperatorTime, Profile
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 
 Order = Literal["time", "run"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -79,7 +79,7 @@ def profile_info(
     if len(rows) > MOST:
         kept = {id(row) for row in longest[:MOST]}
         shown = [row for row in shown if id(row) in kept] + [_together([row for row in rows if id(row) not in kept])]
-    divisor, suffix = formats.scale("s", longest[0].longest if longest else 1.0)
+    divisor, suffix = formatting.scale("s", longest[0].longest if longest else 1.0)
     return ProfileInfo(
         tuple(shown), tuple(names) or ("this", "the other")[: len(profiles)], divisor, suffix, _note(profiles, names)
     )
@@ -105,7 +105,7 @@ def _by_kind(operators: Sequence[OperatorTime]) -> dict[Kind, float]:
 
 def _said(operator: OperatorTime) -> str:
     how = ", ".join(part for part in (operator.precision, operator.placed_on) if part)
-    return f"{operator.operator}: {formats.value(operator.time_s, 's')}" + (f" ({how})" if how else "")
+    return f"{operator.operator}: {formatting.value(operator.time_s, 's')}" + (f" ({how})" if how else "")
 
 
 def _together(rows: Sequence[Row]) -> Row:
@@ -116,7 +116,7 @@ def _together(rows: Sequence[Row]) -> Row:
         for n in range(count)
     )
     return Row(
-        f"{formats.plural(len(rows), 'other')}", times, tuple("everything that takes less" for _ in range(count))
+        f"{formatting.plural(len(rows), 'other')}", times, tuple("everything that takes less" for _ in range(count))
     )
 
 
@@ -125,8 +125,8 @@ def _note(profiles: Sequence[Profile], names: Sequence[str]) -> str:
     parts = []
     for number, profile in enumerate(profiles):
         rest = max(profile.total_s - profile.operators_s, 0.0)
-        text = (f"{formats.value(profile.operators_s, 's')} in operators, {formats.value(rest, 's')} around them, "
-                f"over {formats.plural(profile.runs, 'run')}.")  # fmt: skip
+        text = (f"{formatting.value(profile.operators_s, 's')} in operators, {formatting.value(rest, 's')} around them, "
+                f"over {formatting.plural(profile.runs, 'run')}.")  # fmt: skip
         parts.append(
             " ".join(part for part in (f"{names[number]}:" if len(names) > number else "", text, profile.note) if part)
         )
@@ -188,9 +188,9 @@ def _short(label: str) -> str:
 def profile_rows(profile: Profile) -> list[dict[str, str]]:
     """A table's rows as text, an operator a line, in the order in which they ran."""
     return [
-        {"Operator": o.operator + (f" ×{o.calls}" if o.calls > 1 else ""), "Layer": o.layer or formats.UNKNOWN,
-         "Time": formats.value(o.time_s, "s"), "Share": _share(o.time_s, profile), "Precision": o.precision or formats.UNKNOWN,
-         "Placed on": o.placed_on or formats.UNKNOWN, "Kind": o.kind}
+        {"Operator": o.operator + (f" ×{o.calls}" if o.calls > 1 else ""), "Layer": o.layer or formatting.UNKNOWN,
+         "Time": formatting.value(o.time_s, "s"), "Share": _share(o.time_s, profile), "Precision": o.precision or formatting.UNKNOWN,
+         "Placed on": o.placed_on or formatting.UNKNOWN, "Kind": o.kind}
         for o in profile.operators
     ]  # fmt: skip
 
@@ -206,7 +206,7 @@ def kinds_rows(profile: Profile, other: Profile | None = None, names: Sequence[s
     for kind in (k for k in KINDS if any(o.kind == k for p in profiles for o in p.operators)):
         spent = [_by_kind(p.operators).get(kind, 0.0) for p in profiles]
         cells = [
-            {f"Time{h}": formats.value(s, "s"), f"Share{h}": _share(s, p)}
+            {f"Time{h}": formatting.value(s, "s"), f"Share{h}": _share(s, p)}
             for h, s, p in zip(heads, spent, profiles, strict=True)
         ]
         rows.append({"Kind": kind, "What it is": WORDS[kind]} | {k: v for cell in cells for k, v in cell.items()})
@@ -214,7 +214,7 @@ def kinds_rows(profile: Profile, other: Profile | None = None, names: Sequence[s
 
 
 def _share(seconds: float, profile: Profile) -> str:
-    return formats.value(seconds / max(profile.operators_s, 1e-12), "1")
+    return formatting.value(seconds / max(profile.operators_s, 1e-12), "1")
 
 
 def profile_json(profile: Profile) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.analysis.differences import LATENCY, difference, differs
 from lab.analysis.pruning import Lesson, Point, Way, furthest
-from lab.plots import formats, theme, words
+from lab.plots import formatting, theme, words
 from lab.types import Measurement, Trial
 
 HEIGHT, SMALL = 380, 300
@@ -53,7 +53,7 @@ def pruning_info(found: Lesson) -> PruningInfo:
     """Lay out the four ways; each begins at what was not pruned."""
     base = _percent(found.baseline.quality) if found.baseline else None
     curves = tuple(_curve(found, way, tuned) for way, tuned in NAMES if found.line(way, tuned).points)
-    return PruningInfo(curves, base, formats.capital(words.plain(found.metric)))
+    return PruningInfo(curves, base, formatting.capital(words.plain(found.metric)))
 
 
 def _curve(found: Lesson, way: Way, tuned: bool) -> Curve:
@@ -79,12 +79,12 @@ def _relative(points: Sequence[Point], baseline: Point | None, metric: str) -> t
 
 def _text(p: Point, metric: str) -> str:
     costs = [
-        f"{COSTS[m]} {formats.value(p.measurements[m].value, p.measurements[m].unit)}"
+        f"{COSTS[m]} {formatting.value(p.measurements[m].value, p.measurements[m].unit)}"
         for m in COSTS
         if m in p.measurements
     ]
     head = f"{p.name}<br>{100 * p.removed:.1f} % of the weights gone{'' if p.counted else ' (as asked for)'}"
-    return "<br>".join([head, f"{words.plain(metric)} {formats.measurement(p.quality)}", *costs])
+    return "<br>".join([head, f"{words.plain(metric)} {formatting.measurement(p.quality)}", *costs])
 
 
 # --- figures ------------------------------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ def _change(metric: str, p: Point, base: Point, trials: Mapping[str, Trial]) -> 
     if abs(ratio - 1) < NEARLY or (seconds and not differs(metric, trials[p.trial], trials[base.trial])):
         return SAME_TIME if seconds else SAME_SIZE
     word = ("less time" if ratio > 1 else "more time") if seconds else "smaller" if ratio > 1 else "larger"
-    return f"{formats.digits(max(ratio, 1 / ratio))}× {word}"
+    return f"{formatting.digits(max(ratio, 1 / ratio))}× {word}"
 
 
 def pruning_rows(found: Lesson) -> list[dict[str, str]]:
@@ -297,7 +297,7 @@ def pruning_rows(found: Lesson) -> list[dict[str, str]]:
 
 def _row(name: str, p: Point, found: Lesson) -> dict[str, str]:
     removed = f"{100 * p.removed:.1f} %" + ("" if p.counted else " asked")
-    told = [formats.measurement(m) for m in (p.quality, *(p.measurements.get(m) for m in COSTS))]
+    told = [formatting.measurement(m) for m in (p.quality, *(p.measurements.get(m) for m in COSTS))]
     return dict(zip(_columns(found), (name, p.name, removed, *told, ""), strict=True))
 
 
@@ -306,8 +306,8 @@ def _broken(name: str, recipe: str, why: str, found: Lesson) -> dict[str, str]:
 
 
 def _columns(found: Lesson) -> tuple[str, ...]:
-    costs = (formats.capital(name) for name in COSTS.values())
-    return ("Pruned", "Recipe", "Weights gone", formats.capital(words.plain(found.metric)), *costs, "Remarks")
+    costs = (formatting.capital(name) for name in COSTS.values())
+    return ("Pruned", "Recipe", "Weights gone", formatting.capital(words.plain(found.metric)), *costs, "Remarks")
 
 
 def pruning_json(found: Lesson) -> dict[str, Any]:

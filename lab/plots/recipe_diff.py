@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.analysis.recipe_diff import ABSENT, DiffRow, RecipeDiff
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plugs import Runtime, Technique
 from lab.types import Step
 
-NONE = formats.UNKNOWN
+NONE = formatting.UNKNOWN
 
 
 def recipe_diff_rows(

@@ -8,7 +8,7 @@ from math import log10
 from typing import Any
 
 from lab.evidence import Roofline
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 
 HEIGHT = 340
 LEAST, MOST = 0.03, 3e3
@@ -54,7 +54,7 @@ def _bytes(size: int) -> str:
 
 def _rate(per_s: float, unit: str) -> str:
     divisor, prefix = (1e12, "T") if per_s >= 1e12 else (1e9, "G")
-    return f"{formats.digits(per_s / divisor)} {prefix}{unit}/s"
+    return f"{formatting.digits(per_s / divisor)} {prefix}{unit}/s"
 
 
 def roofline_figure(found: Roofline, mode: theme.Mode = "light") -> Any:

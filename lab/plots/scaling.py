@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lab.analysis.scaling import Curve, Dimension, Line, Point, Scaling
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 from lab.plots.table import remarks
 from lab.types import Measurement
 
@@ -75,9 +75,9 @@ def _ends(m: Measurement) -> tuple[float, float, float]:
 
 
 def _point_text(name: str, curve: Curve, point: Point) -> str:
-    of = formats.plural(point.value, "thread") if curve.dimension == "threads" else f"batch {point.value}"
-    return (f"{name}, {of}<br>{formats.measurement(point.latency)} a call<br>"
-            f"{formats.measurement(point.throughput)}<br>{times(point.speedup)}")  # fmt: skip
+    of = formatting.plural(point.value, "thread") if curve.dimension == "threads" else f"batch {point.value}"
+    return (f"{name}, {of}<br>{formatting.measurement(point.latency)} a call<br>"
+            f"{formatting.measurement(point.throughput)}<br>{times(point.speedup)}")  # fmt: skip
 
 
 def _fit(curve: Curve) -> Pairs:
@@ -93,8 +93,8 @@ def _fit(curve: Curve) -> Pairs:
 def times(m: Measurement) -> str:
     """A speed-up: "1.62× (1.58–1.66×)"."""
     if m.low is None or m.high is None:
-        return f"{formats.digits(m.value)}×"
-    return f"{formats.digits(m.value)}× ({formats.digits(m.low)}–{formats.digits(m.high)}×)"
+        return f"{formatting.digits(m.value)}×"
+    return f"{formatting.digits(m.value)}× ({formatting.digits(m.low)}–{formatting.digits(m.high)}×)"
 
 
 def scaling_figure(info: ScalingInfo, mode: theme.Mode = "light") -> Any:
@@ -177,8 +177,8 @@ def threads_text(curve: Curve) -> str:
     if len(curve.points) < 2:
         return _why_not(curve)
     first, last = curve.points[0], curve.points[-1]
-    ideal = f"{formats.digits(last.value / first.value)}×".replace(".00", "")
-    head = f"{last.value} threads: {formats.digits(last.speedup.value)}× of {ideal}{_between(last.speedup)}"
+    ideal = f"{formatting.digits(last.value / first.value)}×".replace(".00", "")
+    head = f"{last.value} threads: {formatting.digits(last.speedup.value)}× of {ideal}{_between(last.speedup)}"
     if gains(last.speedup):
         return f"{head}; {_serial(curve.line)}."
     return f"{head}; more threads {'only cost time' if (last.speedup.high or last.speedup.value) < 1 else 'do nothing'} here."
@@ -207,7 +207,7 @@ def batch_text(curve: Curve) -> str:
     if best is curve.points[0] or not gains(best.speedup):
         head = "Batches bring no more items a second"
     else:
-        head = (f"Batch {best.value}: {formats.value(best.throughput.value, '1/s')}, {formats.digits(best.speedup.value)}× the items a "
+        head = (f"Batch {best.value}: {formatting.value(best.throughput.value, '1/s')}, {formatting.digits(best.speedup.value)}× the items a "
                 f"second of single ones{_between(best.speedup)}")  # fmt: skip
     return f"{head}; {_costs(curve)}."
 
@@ -218,15 +218,15 @@ def _costs(curve: Curve) -> str:
         return "the time does not grow evenly with the batch"
     item = f"an item {_with_error(line.per_s, line.per_error_s)}"
     if (last.speedup.high or last.speedup.value) < 1 / WORTH:
-        return f"items of batch {last.value} take {formats.digits(1 / last.speedup.value)}× as long each"
+        return f"items of batch {last.value} take {formatting.digits(1 / last.speedup.value)}× as long each"
     if line.fixed_s <= 0:
         return f"{item}, the call itself nothing that could be measured"
     costs = f"a call costs {_with_error(line.fixed_s, line.fixed_error_s)} and {item}"
-    return f"{costs}, so that {formats.value(curve.most_per_s, '1/s')} is the most" if curve.most_per_s else costs
+    return f"{costs}, so that {formatting.value(curve.most_per_s, '1/s')} is the most" if curve.most_per_s else costs
 
 
 def _with_error(seconds: float, error: float) -> str:
-    return formats.value(seconds, "s") + (f" ± {formats.value(error, 's')}" if error > SMALL * seconds else "")
+    return formatting.value(seconds, "s") + (f" ± {formatting.value(error, 's')}" if error > SMALL * seconds else "")
 
 
 def _why_not(curve: Curve) -> str:
@@ -234,8 +234,8 @@ def _why_not(curve: Curve) -> str:
     if not curve.failed or not curve.points:
         return ""
     value, why = curve.failed[0]
-    what = formats.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
-    return f"{formats.capital(what)} could not be measured: {why.split('. ')[0].rstrip('.')}."
+    what = formatting.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
+    return f"{formatting.capital(what)} could not be measured: {why.split('. ')[0].rstrip('.')}."
 
 
 def scaling_rows(found: Scaling) -> list[dict[str, str]]:
@@ -247,15 +247,15 @@ def scaling_rows(found: Scaling) -> list[dict[str, str]]:
 
 def _rows(name: str, curve: Curve) -> Iterator[dict[str, str]]:
     for p in curve.points:
-        efficiency = formats.value(p.efficiency, "1")
-        yield _row(name, curve, p.value, formats.measurement(p.latency), formats.measurement(p.throughput),
+        efficiency = formatting.value(p.efficiency, "1")
+        yield _row(name, curve, p.value, formatting.measurement(p.latency), formatting.measurement(p.throughput),
                    times(p.speedup), efficiency, remarks(p.latency))  # fmt: skip
     for value, why in curve.failed:
         yield _row(name, curve, value, "", "", "", "", why)
 
 
 def _row(name: str, curve: Curve, value: int, *told: str) -> dict[str, str]:
-    what = formats.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
+    what = formatting.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
     columns = ("Latency of a call", "Items a second", "Speed-up", "Efficiency", "Remarks")
     return {"Variant": name, "With": what, **dict(zip(columns, told, strict=True))}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.analysis.hypervolume import LOST, Course, Found, Scale, Spent
-from lab.plots import formats, theme, words
+from lab.plots import formatting, theme, words
 
 HEIGHT, SHOWN = 300, 60
 """Pixels; and percent of the grid up to which samplers are compared."""
@@ -80,10 +80,10 @@ def search_text(course: Course, spent: Spent) -> str:
         if spent.of_minutes
         else f" in {spent.minutes:.1f} minutes"
     )
-    known = f"; {formats.plural(spent.known, 'further trial')} came from the store" if spent.known else ""
+    known = f"; {formatting.plural(spent.known, 'further trial')} came from the store" if spent.known else ""
     marks = [f"{100 * mark:.0f} % after {_when(at)}" for mark in MARKS if (at := _reached(course, mark))]
     reached = f". Of the hypervolume, {' and '.join(marks)}" if marks else ""
-    return f"{spent.trials} of at most {formats.plural(spent.of_trials, 'trial')} run{limit}{known}{reached}."
+    return f"{spent.trials} of at most {formatting.plural(spent.of_trials, 'trial')} run{limit}{known}{reached}."
 
 
 def _reached(course: Course, share: float) -> Found | None:
@@ -91,7 +91,7 @@ def _reached(course: Course, share: float) -> Found | None:
 
 
 def _when(found: Found) -> str:
-    return formats.plural(found.tried, "trial") if found.tried else "what the store knew"
+    return formatting.plural(found.tried, "trial") if found.tried else "what the store knew"
 
 
 def reference_text(course: Course, units: Mapping[str, str]) -> str:
@@ -113,7 +113,7 @@ def reference_text(course: Course, units: Mapping[str, str]) -> str:
 
 
 def _beyond(scale: Scale, unit: str) -> str:
-    value = formats.value(scale.reference, unit)
+    value = formatting.value(scale.reference, unit)
     less = f" ({100 * LOST:.0f} points from float)" if scale.tenths else ""
     return f"{words.plain(scale.metric)} {'below' if scale.maximize else 'above'} {value}{less}"
 

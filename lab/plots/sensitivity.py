@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.analysis.sensitivity import LayerSensitivity, Sensitivity
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 from lab.types import Measurement
 
 if TYPE_CHECKING:
@@ -145,25 +145,25 @@ def _text(layer: LayerSensitivity) -> dict[str, str]:
         "alone: SQNR": _measured(alone, "sqnr_db"), "KL": _measured(alone, "kl_divergence"),
         "agreement": _measured(alone, "agreement"),
         "accuracy": _points(layer.accuracy), "left in float: SQNR": _measured(left, "sqnr_db"),
-        "error gone": formats.UNKNOWN if layer.recovered is None else f"{100 * layer.recovered:.0f} %",
-        "won back": formats.UNKNOWN if layer.won_back is None else f"{100 * layer.won_back:+.1f} points",
-        "costs": formats.value(layer.size_bytes, "B") if layer.size_bytes is not None else formats.UNKNOWN,
-        "time": formats.UNKNOWN if layer.latency_s is None else _signed(layer.latency_s),
+        "error gone": formatting.UNKNOWN if layer.recovered is None else f"{100 * layer.recovered:.0f} %",
+        "won back": formatting.UNKNOWN if layer.won_back is None else f"{100 * layer.won_back:+.1f} points",
+        "costs": formatting.value(layer.size_bytes, "B") if layer.size_bytes is not None else formatting.UNKNOWN,
+        "time": formatting.UNKNOWN if layer.latency_s is None else _signed(layer.latency_s),
     }  # fmt: skip
 
 
 def _measured(found: Mapping[str, Measurement], metric: str) -> str:
-    return formats.value(found[metric].value, found[metric].unit) if metric in found else formats.UNKNOWN
+    return formatting.value(found[metric].value, found[metric].unit) if metric in found else formatting.UNKNOWN
 
 
 def _points(m: Measurement | None) -> str:
     if m is None or m.low is None or m.high is None:
-        return formats.UNKNOWN
+        return formatting.UNKNOWN
     return f"{100 * m.value:+.1f} ({100 * m.low:+.1f} to {100 * m.high:+.1f})"
 
 
 def _signed(seconds: float) -> str:
-    return ("+" if seconds >= 0 else "−") + formats.value(abs(seconds), "s")
+    return ("+" if seconds >= 0 else "−") + formatting.value(abs(seconds), "s")
 
 
 def sensitivity_table(found: Sensitivity, order: Order = "harm") -> pd.DataFrame:

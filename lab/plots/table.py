@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab import registry
 from lab.analysis.differences import Difference
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.words import certain
 from lab.plugs import Metric
 from lab.types import Measurement, Trial
@@ -61,7 +61,7 @@ def trials_info(
 
     columns: dict[str, list[object]] = {
         "Trial": [t.name for t in trials],
-        "Runs on": [formats.target_text(t.target, titles, shown) for t in trials],
+        "Runs on": [formatting.target_text(t.target, titles, shown) for t in trials],
         "State": [state_words(t) for t in trials],
         "Front": ["★" if t.id in front else "≈" if t.id in tied else "" for t in trials],
     }
@@ -80,11 +80,11 @@ def trials_info(
 def _metric_column(id_: str, trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> tuple[str, list[object], str]:
     found = [t.measurements.get(id_) for t in trials]
     unit = next(m.unit for m in found if m)
-    divisor, suffix = formats.axis_scale(unit, [m.value for m in found if m])
+    divisor, suffix = formatting.axis_scale(unit, [m.value for m in found if m])
     title = metrics[id_].title if id_ in metrics else id_
     values: list[object] = [m.value / divisor if m else None for m in found]
     middle = sorted(m.value / divisor for m in found if m)[sum(1 for m in found if m) // 2]
-    return f"{title}, {suffix}" if suffix else title, values, formats.printf(middle, suffix)
+    return f"{title}, {suffix}" if suffix else title, values, formatting.printf(middle, suffix)
 
 
 def state_words(trial: Trial) -> str:
@@ -114,8 +114,8 @@ def numbers_info(
         against = base.measurements.get(id_) if base and comparable else None
         rows.append({
             "Metric": metrics[id_].title if id_ in metrics else id_,
-            "Value": formats.value(m.value, m.unit),
-            "95 % interval": formats.interval(m) or "exact",
+            "Value": formatting.value(m.value, m.unit),
+            "95 % interval": formatting.interval(m) or "exact",
             "n": m.n,
             "Against float": versus(id_, trial, base, known) if base and against else "",
             "Remarks": remarks(m),
@@ -145,16 +145,16 @@ def _part(part: Measurement, base: Measurement | None, names: Sequence[str]) -> 
     number = int(part.metric) if part.metric.isdecimal() else len(names)
     return {
         "Class": names[number] if number < len(names) else part.metric,
-        "Value": formats.value(part.value, part.unit),
-        "95 % interval": formats.interval(part),
+        "Value": formatting.value(part.value, part.unit),
+        "95 % interval": formatting.interval(part),
         "n": part.n,
-        "Float": formats.value(base.value, base.unit) if base else formats.UNKNOWN,
+        "Float": formatting.value(base.value, base.unit) if base else formatting.UNKNOWN,
     }
 
 
 def versus(metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None) -> str:
     """The change, with a word where it may be chance: "0.5 points lower (a tie)"."""
-    change = formats.change(trial.measurements[metric], base.measurements[metric], plainly=True)
+    change = formatting.change(trial.measurements[metric], base.measurements[metric], plainly=True)
     return change if change == "no change" or certain(metric, trial, base, known) else f"{change} (a tie)"
 
 

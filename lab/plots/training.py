@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.analysis.training import Phase, Training
-from lab.plots import formats, theme
+from lab.plots import formatting, theme
 
 HEIGHT, TALL, MOST = 300, 400, 6
 """Pixels, of both plots beside each other and one above the other; trainings drawn at once, beyond which lines only cover each other."""
@@ -138,7 +138,7 @@ def count_text(trainings: Sequence[Training]) -> str:
     if not trainings:
         return ""
     found = {state: sum(t.state == state for t in trainings) for state in ("done", "running", "waiting", "ended")}
-    done = f"{found['done']} of {formats.plural(len(trainings), 'training')} done"
+    done = f"{found['done']} of {formatting.plural(len(trainings), 'training')} done"
     words = {"running": "runs" if found["running"] == 1 else "run", "waiting": "waits" if found["waiting"] == 1 else "wait",
              "ended": "ended early"}  # fmt: skip
     return ", ".join([done, *(f"{found[state]} {word}" for state, word in words.items() if found[state])])
@@ -151,7 +151,7 @@ def progress_text(training: Training) -> str:
         return "goes on from its last checkpoint" if phase else f"{training.steps:,} steps to come"
     several = f"{phase.name}, " if phase.name != "train" or len(training.phases) > 1 else ""
     left = training.seconds_left if training.state == "running" else None
-    parts = [f"{several}step {phase.step:,} of {phase.steps:,}", f"{formats.duration(left)} left" if left is not None else "",
+    parts = [f"{several}step {phase.step:,} of {phase.steps:,}", f"{formatting.duration(left)} left" if left is not None else "",
              value_text(phase)]  # fmt: skip
     return ", ".join(part for part in parts if part)
 
@@ -191,13 +191,13 @@ def _row(training: Training, phase: Phase) -> dict[str, str]:
     first, last = phase.first(noun), phase.last(noun)
     return {
         "Training": name, "Steps": f"{phase.step:,}" + (f" of {phase.steps:,}" if phase.step < phase.steps else ""),
-        "Took": formats.value(phase.seconds, "s"), "Loss": f"{_number(phase.first('loss'))} → {_number(phase.last('loss'))}",
+        "Took": formatting.value(phase.seconds, "s"), "Loss": f"{_number(phase.first('loss'))} → {_number(phase.last('loss'))}",
         f"Held-out {NOUNS[noun]}": f"{_share(first, noun)} → {_share(last, noun)}",
     }  # fmt: skip
 
 
 def _number(value: float | None) -> str:
-    return formats.UNKNOWN if value is None else f"{value:.3g}"
+    return formatting.UNKNOWN if value is None else f"{value:.3g}"
 
 
 def _share(value: float | None, noun: str) -> str:

@@ -7,10 +7,10 @@ from html import escape
 from typing import Any
 
 from lab.analysis.across import Discrepancy, TwinChange, Twins
-from lab.plots import formats, theme, words
+from lab.plots import formatting, theme, words
 from lab.plots.across import axis_of
-from lab.plots.pareto import axis_layout
-from lab.plots.pareto_info import Axis
+from lab.plots.pareto.figure import axis_layout
+from lab.plots.pareto.info import Axis
 from lab.plugs import Metric
 
 TWINS_HEIGHT = 380
@@ -22,7 +22,7 @@ def twins_text(found: Twins, changes: Sequence[TwinChange], metric: str, first: 
     if not pairs:
         return "The two studies have no recipe on the same target in common."
     sure = [c for c in changes if c.differs]
-    text = (f"{formats.plural(pairs, 'trial')} of equal recipe and target; {len(found.only_first)} only in {first}, {len(found.only_second)} only "
+    text = (f"{formatting.plural(pairs, 'trial')} of equal recipe and target; {len(found.only_first)} only in {first}, {len(found.only_second)} only "
             f"in {second}.")  # fmt: skip
     if not changes:
         return text
@@ -30,23 +30,23 @@ def twins_text(found: Twins, changes: Sequence[TwinChange], metric: str, first: 
     biggest = (
         f" The biggest: {changes[0].twin.first.name}, {change_text(changes[0])}{chance}." if changes[0].extent else ""
     )
-    return f"{text} {formats.capital(words.plain(metric))} differs by more than chance in {len(sure)} of {len(changes)}.{biggest}"
+    return f"{text} {formatting.capital(words.plain(metric))} differs by more than chance in {len(sure)} of {len(changes)}.{biggest}"
 
 
 def change_text(c: TwinChange) -> str:
     """ "1.8× faster", "0.6 points lower", "no change"."""
     a, b = c.twin.first.measurements[c.metric], c.twin.second.measurements[c.metric]
-    return formats.change(b, a, plainly=True)
+    return formatting.change(b, a, plainly=True)
 
 
 def twin_rows(
     changes: Sequence[TwinChange], first: str, second: str, titles: Mapping[str, str]
 ) -> list[dict[str, str]]:
     """One row a pair, in the given order."""
-    shown = formats.varying_options(c.twin.first.target for c in changes)
+    shown = formatting.varying_options(c.twin.first.target for c in changes)
     return [
-        {"Trial": c.twin.first.name, "Runs on": formats.target_text(c.twin.first.target, titles, shown),
-         first: formats.measurement(c.twin.first.measurements[c.metric]), second: formats.measurement(c.twin.second.measurements[c.metric]),
+        {"Trial": c.twin.first.name, "Runs on": formatting.target_text(c.twin.first.target, titles, shown),
+         first: formatting.measurement(c.twin.first.measurements[c.metric]), second: formatting.measurement(c.twin.second.measurements[c.metric]),
          "Change": change_text(c), "Verdict": "differs" if c.differs else "equal" if c.change == 0 else "may be chance"}
         for c in changes
     ]  # fmt: skip
@@ -110,12 +110,12 @@ def _fact(name: str) -> str:
     head, _, rest = name.partition(" · ")
     if head == "versions":
         return f"Version of {rest}"
-    return _FACTS.get(head, formats.capital(head.replace("_", " "))) + (f": {rest}" if rest else "")
+    return _FACTS.get(head, formatting.capital(head.replace("_", " "))) + (f": {rest}" if rest else "")
 
 
 def _value(about: str, value: Any) -> str:
     if value is None:
-        return formats.UNKNOWN
+        return formatting.UNKNOWN
     if about == "memory_bytes":
-        return formats.value(value, "B")
+        return formatting.value(value, "B")
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -10,7 +10,7 @@ from lab import registry
 from lab.analysis.differences import Difference, differs
 from lab.analysis.pick import TOLERANCE, Limit, Pick, Relaxation, quality_of
 from lab.analysis.ties import NEGLIGIBLE
-from lab.plots import formats
+from lab.plots import formatting
 from lab.types import Objective, Trial
 
 
@@ -29,7 +29,7 @@ def superlative(objective: Objective) -> str:
 
 def trial_text(trial: Trial, titles: Mapping[str, str], shown: Sequence[str] | None = None) -> str:
     """A trial by recipe and target: "static_wi8_ai8 on LiteRT"."""
-    return f"{trial.name} on {formats.target_text(trial.target, titles, shown)}"
+    return f"{trial.name} on {formatting.target_text(trial.target, titles, shown)}"
 
 
 def method(trial: Trial) -> str:
@@ -92,7 +92,7 @@ def against(trial: Trial, base: Trial | None, objectives: Sequence[Objective]) -
 
 def difference(metric: str, trial: Trial, base: Trial) -> str:
     """One number against the baseline's, saying so where it may be chance."""
-    change = formats.change(trial.measurements[metric], base.measurements[metric])
+    change = formatting.change(trial.measurements[metric], base.measurements[metric])
     if change == "no change":
         return f"same {plain(metric)}"
     return change if certain(metric, trial, base) else f"{change} (within the noise)"
@@ -136,5 +136,5 @@ def _way(relaxation: Relaxation, trials: Mapping[str, Trial], titles: Mapping[st
     name = trial_text(trial, titles, ())
     if limit.kind == "max_drop":
         return f"allow a drop of {100 * relaxation.value:.1f} points in {plain(limit.metric)} ({name})"
-    bound = formats.value(relaxation.value, trial.measurements[limit.metric].unit)
+    bound = formatting.value(relaxation.value, trial.measurements[limit.metric].unit)
     return f"{plain(limit.metric)} {limit.kind.replace('_', ' ')} {bound} ({name})"

@@ -1,6 +1,6 @@
 """What one file adds: the shape of a technique, a runtime, a machine, a metric, a rule, a task, a data set and a sample model.
 
-A plug is a value, not a class to inherit from: its file defines one module-level constant (TECHNIQUE, RUNTIME, MACHINE,
+A plug is a value, not a class to inherit from: its file defines one module-level constant (TECHNIQUE, RUNTIME, PROCESSOR,
 METRIC, RULE, TASK, DATASET or CARD), and the registry finds it. Importing a plug's file loads no framework: heavy imports live in its functions.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from lab.plugs._data import ARRAYS, Dataset, SourceFile, Splits, Training, arrays_digest, sources_digest
 from lab.plugs._judging import EVIDENCE, Case, Metric, Rule, Task
 from lab.plugs._packages import Array, Toolchain, missing_package, module_of, require
-from lab.plugs._runtimes import Fact, Machine, Provider, Runtime, Session, Setting, TensorInfo
+from lab.plugs._runtimes import Fact, Processor, Provider, Runtime, Session, Setting, TensorInfo
 from lab.plugs._techniques import Context, Technique, TrainingSet, no_training
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "Context",
     "Dataset",
     "Fact",
-    "Machine",
     "Metric",
+    "Processor",
     "Provider",
     "Rule",
     "Runtime",

@@ -119,7 +119,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Machine:
+class Processor:
     """Somewhere else where a file may run and answer differently than it does here.
 
     Attributes:

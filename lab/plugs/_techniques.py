@@ -81,7 +81,7 @@ class Technique:
         accepts, produces: formats.
         toolchain: which warm process it runs in: "light" has onnx, onnxruntime and ai-edge-quantizer, "nncf" has OpenVINO too.
         apply: (source file, params, context) -> the file it wrote inside context.workdir.
-        name: params -> the speaking name, as decoded in `lab.recipe`; "" for a conversion, which changes no number.
+        name: params -> the speaking name, as decoded in `lab.spec.recipes`; "" for a conversion, which changes no number.
         conversion: True where the planner may insert it by itself.
         only_first: True for a conversion that takes float files only, so that it is inserted before any other technique.
         version: raised when the same params would give another file.
@@ -89,7 +89,7 @@ class Technique:
         extra: preset -> further settings that it tries one by one, where the whole grid would be too large: what is not named
             is at its default.
         role: what it does in a composition: "prune" makes the float model smaller, "tune" trains it, "quantize" is all else.
-        composed: preset -> the settings of it that take part in that preset's compositions, see `lab.chains`.
+        composed: preset -> the settings of it that take part in that preset's compositions, see `lab.spec.chains`.
         trains: True where it learns from the training set: it has processes of its own, may take hours, and shows a curve.
         typical_s: seconds it takes as a rule; a first guess until the store knows better.
     """

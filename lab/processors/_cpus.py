@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from lab.formats.ort_sessions import CPU
-from lab.machines._network import Emulated
-from lab.machines._products import as_x86_runs_it, products
-from lab.machines._saturation import can_saturate
+from lab.formats.onnx.sessions import CPU
 from lab.plugs import Fact, Session, Setting
+from lab.processors._network import Emulated
+from lab.processors._products import as_x86_runs_it, products
+from lab.processors._saturation import can_saturate
 
 DOT_PRODUCTS = {"avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"}
 """Instructions that add up products of 8-bit integers in 32 bits."""

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile
-from lab.formats.onnx_files import load_onnx
-from lab.formats.ort_sessions import PROVIDERS, onnxruntime
+from lab.formats.onnx.files import load_onnx
+from lab.formats.onnx.sessions import PROVIDERS, onnxruntime
 from lab.lazy import np
-from lab.machines._products import Product, as_x86_runs_it, products
-from lab.machines._saturation import can_saturate
-from lab.machines._sums import ConvolutionSums, MatrixSums
 from lab.plugs import Array, TensorInfo
+from lab.processors._products import Product, as_x86_runs_it, products
+from lab.processors._saturation import can_saturate
+from lab.processors._sums import ConvolutionSums, MatrixSums
 
 Values = dict[str, Array]
 

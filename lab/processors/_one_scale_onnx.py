@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.formats.onnx_files import load_onnx
+from lab.formats.onnx.files import load_onnx
 from lab.lazy import np
-from lab.machines._one_scale import Weights, one_scale, rescaled_bias
 from lab.plugs import Array
+from lab.processors._one_scale import Weights, one_scale, rescaled_bias
 
 _FLOAT = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 """Operators whose inputs are activations, weights and maybe a bias."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.formats.tflite_files import is_constant, is_scaled_integer, load_tflite, operator_name, packed, type_name
+from lab.formats.tflite.files import is_constant, is_scaled_integer, load_tflite, operator_name, packed, type_name
 from lab.lazy import np
-from lab.machines._one_scale import Weights, one_scale, rescaled_bias
 from lab.plugs import Array
+from lab.processors._one_scale import Weights, one_scale, rescaled_bias
 
 _SLOTS = {
     "CONV_2D": (0, 1, 2),

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.formats.onnx_files import QUANTIZED, load_onnx
-from lab.formats.ort_sessions import LEVELS, PROVIDERS, onnxruntime
+from lab.formats.onnx.files import QUANTIZED, load_onnx
+from lab.formats.onnx.sessions import LEVELS, PROVIDERS, onnxruntime
 from lab.formats.quiet import quiet
 from lab.formats.refusals import ORT, refusal
 from lab.lazy import np

@@ -7,11 +7,11 @@ from itertools import product as all_of
 from math import prod
 from typing import Any
 
-from lab.formats.ort_sessions import PROVIDERS, onnxruntime
+from lab.formats.onnx.sessions import PROVIDERS, onnxruntime
 from lab.lazy import np
-from lab.machines._products import Product
-from lab.machines._saturation import Risk, overflow, risks
 from lab.plugs import Array
+from lab.processors._products import Product
+from lab.processors._saturation import Risk, overflow, risks
 
 Starts = list[tuple[int, ...]]
 _EXACT_FLOAT = 2**24

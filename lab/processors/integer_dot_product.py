@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.machines._cpus import at_risk, because, saturates, session
-from lab.plugs import Fact, Machine, Session, Setting
+from lab.plugs import Fact, Processor, Session, Setting
+from lab.processors._cpus import at_risk, because, saturates, session
 
 
 def _differs(path: Path, setting: Setting) -> list[Fact]:
@@ -16,7 +16,7 @@ def _load(path: Path, setting: Setting) -> Session:
     return session(path, setting, saturate=False)
 
 
-MACHINE = Machine(
+PROCESSOR = Processor(
     id="integer_dot_product",
     title="CPU with integer dot products",
     help=(

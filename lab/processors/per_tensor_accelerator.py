@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lab.machines import _one_scale_onnx, _one_scale_tflite
-from lab.machines._one_scale import because, fact
-from lab.plugs import Fact, Machine, Session, Setting
+from lab.plugs import Fact, Processor, Session, Setting
+from lab.processors import _one_scale_onnx, _one_scale_tflite
+from lab.processors._one_scale import because, fact
 
 
 def _file(path: Path) -> _one_scale_onnx.File | _one_scale_tflite.File:
@@ -26,7 +26,7 @@ def _load(path: Path, setting: Setting) -> Session:
     return runtime(setting.runtime).load(str(_file(path).write(target)), setting.options)
 
 
-MACHINE = Machine(
+PROCESSOR = Processor(
     id="per_tensor_accelerator",
     title="Accelerator with one scale a tensor",
     help=(

@@ -9,9 +9,9 @@ from pathlib import Path
 from lab import registry
 from lab.analysis.layer_map import same_layers
 from lab.analysis.sensitivity import KIND, REST, Group, changed
+from lab.compress.choosing import KEEP_FLOAT, ONLY
 from lab.engine import keys
 from lab.errors import LabError, UsageError
-from lab.formats.choosing import KEEP_FLOAT, ONLY
 from lab.store import records
 from lab.store.blobs import sha256_of
 from lab.store.data import data_digest

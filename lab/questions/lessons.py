@@ -9,9 +9,9 @@ from typing import Any
 from lab import registry
 from lab.analysis.orders import other_orders
 from lab.analysis.pruning import KIND, channels_for
-from lab.chains import NOTHING
 from lab.errors import InvalidOption, UsageError
-from lab.recipe import complete_target, conversion_path
+from lab.spec.chains import NOTHING
+from lab.spec.recipes import complete_target, conversion_path
 from lab.types import Chain, ModelCard, Recipe, Step, Target
 
 SHARES = (0.2, 0.4, 0.6, 0.8)

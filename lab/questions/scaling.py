@@ -10,7 +10,7 @@ from lab import registry
 from lab.analysis.scaling import KIND
 from lab.formats.batching import BATCH, batch_size
 from lab.options import Option
-from lab.recipe import complete_target
+from lab.spec.recipes import complete_target
 from lab.store import records
 from lab.types import Study, StudySpec, Target, Trial
 

@@ -33,7 +33,7 @@ def _clipped(case: Case) -> Finding | None:
 
 
 def _overflowing(case: Case) -> Finding | None:
-    """As the emulation of such a CPU found it, see `lab.machines.x86_without_vnni`."""
+    """As the emulation of such a CPU found it, see `lab.processors.x86_without_vnni`."""
     outcome: Mapping[str, Any] = case.trial.details.get("elsewhere", {}).get(SUMS, {})
     facts = [f for f in outcome.get("facts", ()) if f.get("count")]
     if not facts:

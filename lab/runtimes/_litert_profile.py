@@ -97,7 +97,7 @@ def _lines(events: Sequence[Event]) -> list[_Line]:
 
 
 def _operators(lines: Sequence[_Line], runs: int, path: str) -> list[OperatorTime]:
-    from lab.formats.tflite_files import load_tflite
+    from lab.formats.tflite.files import load_tflite
 
     file = _File(load_tflite(Path(path)))
     own = [_operator(line, runs, file) for line in lines]
@@ -127,8 +127,8 @@ class _File:
 
     def __init__(self, model: Any) -> None:
         from lab.formats.layers import unique_names
-        from lab.formats.layers_tflite import rows_and_operators
-        from lab.formats.tflite_files import operator_name
+        from lab.formats.tflite.files import operator_name
+        from lab.formats.tflite.layers import rows_and_operators
 
         rows, row_of = rows_and_operators(model)
         names, self._model = unique_names(rows), model
@@ -138,7 +138,7 @@ class _File:
 
     def facts(self, index: int) -> tuple[str, str]:
         """(layer, precision) of an operator that LiteRT's own kernels run; dynamic ones compute in their weights' integers."""
-        from lab.formats.tflite_files import type_name
+        from lab.formats.tflite.files import type_name
 
         tensors = [self._model.subgraphs[0].tensors[i] for i in self._operators[index].inputs if i >= 0]
         types = [type_name(tensor) for tensor in tensors] or [""]

@@ -12,7 +12,7 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.evidence import OperatorTime, Profile
-from lab.formats.ort_sessions import CPU, LEVELS, open_session
+from lab.formats.onnx.sessions import CPU, LEVELS, open_session
 from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said, self_times, typical, warmed
 from lab.lazy import np
 from lab.plugs import Array, Session
@@ -113,7 +113,7 @@ def _nodes(path: str, rewritten: Path) -> dict[str, tuple[Any, str]]:
         return {}
     import onnx
 
-    from lab.formats.onnx_origins import origins
+    from lab.formats.onnx.origins import origins
 
     before, after = (onnx.load(file, load_external_data=False).graph for file in (path, rewritten))
     own = {node.name for node in before.node}

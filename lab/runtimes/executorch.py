@@ -8,8 +8,8 @@ from typing import Any
 from lab.errors import InvalidFile
 from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
-from lab.formats.executorch_files import DTYPES
-from lab.formats.torch_threads import THREADS
+from lab.formats.executorch.files import DTYPES
+from lab.formats.torch_export.threads import THREADS
 from lab.plugs import Array, Runtime, TensorInfo
 
 

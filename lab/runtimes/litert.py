@@ -106,7 +106,7 @@ def _check_blocks(path: str) -> None:
     """
     if b"_scales" not in Path(path).read_bytes():
         return
-    from lab.formats.tflite_files import load_tflite
+    from lab.formats.tflite.files import load_tflite
 
     model = load_tflite(Path(path))
     graph = model.subgraphs[0]
@@ -118,7 +118,7 @@ def _check_blocks(path: str) -> None:
 
 
 def _has_wrong_blocks(model: Any, operator: Any) -> bool:
-    from lab.formats.tflite_files import block_size, operator_name, type_name
+    from lab.formats.tflite.files import block_size, operator_name, type_name
 
     if operator_name(model, operator) != "FULLY_CONNECTED":
         return False

@@ -12,8 +12,8 @@ from lab.errors import InvalidFile, InvalidOption
 from lab.evidence import Profile
 from lab.formats.batching import BATCH, REMEDY, batch_size
 from lab.formats.feeding import batches
-from lab.formats.openvino_files import mapped, openvino, read_model, reason
-from lab.formats.openvino_graph import workaround
+from lab.formats.openvino_ir.files import mapped, openvino, read_model, reason
+from lab.formats.openvino_ir.graph import workaround
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Provider, Runtime, TensorInfo

@@ -8,7 +8,7 @@ from typing import Any
 from lab.errors import InvalidFile
 from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
-from lab.formats.ort_sessions import CPU, LEVELS, PROVIDERS, onnxruntime, open_session, providers
+from lab.formats.onnx.sessions import CPU, LEVELS, PROVIDERS, onnxruntime, open_session, providers
 from lab.formats.refusals import ORT, refusal
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
-from lab.formats.torch_threads import THREADS, use_threads
+from lab.formats.torch_export.threads import THREADS, use_threads
 from lab.plugs import Array, Runtime
 
 
@@ -27,7 +27,7 @@ class PyTorchSession:
     def __init__(self, path: str, threads: int, batch: int = 1) -> None:
         import torch
 
-        from lab.formats.torch_files import inputs_and_outputs, load_program
+        from lab.formats.torch_export.files import inputs_and_outputs, load_program
 
         use_threads(threads)
         program = load_program(Path(path))
@@ -54,7 +54,7 @@ def _load(path: str, options: Mapping[str, Any]) -> PyTorchSession:
 
 
 def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
-    from lab.formats.torch_files import load_program
+    from lab.formats.torch_export.files import load_program
     from lab.runtimes._torch_profile import profile
 
     return profile(_load(path, options), _layers(load_program(Path(path))), "", item, runs)

@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
-from lab.formats.torch_threads import THREADS, use_threads
+from lab.formats.torch_export.threads import THREADS, use_threads
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
 
@@ -23,7 +23,7 @@ class TorchScriptSession:
     def __init__(self, path: str, threads: int, optimize: bool, batch: int = 1) -> None:
         import torch
 
-        from lab.formats.torchscript_files import read_note, read_torchscript
+        from lab.formats.torchscript.files import read_note, read_torchscript
 
         use_threads(threads)
         note = read_note(Path(path))
@@ -56,7 +56,7 @@ def _load(path: str, options: Mapping[str, Any]) -> TorchScriptSession:
 
 def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
     """A frozen module has no layers left, only operators."""
-    from lab.formats.torchscript_files import read_note
+    from lab.formats.torchscript.files import read_note
     from lab.runtimes._torch_profile import profile
 
     return profile(_load(path, options), (), str(read_note(Path(path))["engine"]), item, runs)

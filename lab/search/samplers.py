@@ -1,4 +1,4 @@
-"""The samplers by their names in a spec, see `lab.guided`."""
+"""The samplers by their names in a spec, see `lab.spec.search`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from lab.errors import UnknownId
-from lab.guided import SAMPLERS
 from lab.search.space import Task
+from lab.spec.search import SAMPLERS
 
 _WHERE: Mapping[str, tuple[str, str]] = {
     "ehvi": ("ehvi", "propose"), "tpe": ("evolved", "tpe"), "nsga2": ("evolved", "nsga2"), "random": ("chance", "propose"),

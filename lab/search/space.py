@@ -12,7 +12,7 @@ from lab import registry
 from lab.analysis.front import baseline_of, comparable
 from lab.analysis.hypervolume import Scale, gains_of, scales
 from lab.analysis.pick import Limit, amount
-from lab.recipe import PlannedTrial, identity
+from lab.spec.recipes import PlannedTrial, identity
 from lab.types import FINISHED, Objective, Step, StudySpec, Target, Trial, canonical_json
 
 BITS = re.compile(r"^(wi|wnf|wcb|wnvfp|ai|afp|fp|bf)\d+$")
@@ -28,7 +28,7 @@ class Candidate:
     """A trial that may be run.
 
     Attributes:
-        key: equal for equal recipes on equal targets, see `lab.recipe.identity`.
+        key: equal for equal recipes on equal targets, see `lab.spec.recipes.identity`.
         techniques: ids of what it does beside converting, joined by "+".
         settings: "number.option" -> value, of the options of these techniques.
         traits: what a model can learn from: group, one of `HOW` for the recipe or `WHERE` for the target -> traits.

@@ -12,9 +12,9 @@ from lab.analysis.calibration import calibrations
 from lab.analysis.pick import quality_of
 from lab.analysis.pruning import KIND, lesson
 from lab.analysis.training import of_trials
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.calibration import calibration_figure, calibration_info
-from lab.plots.pareto import pareto_info, pareto_spec
+from lab.plots.pareto.figure import pareto_info, pareto_spec
 from lab.plots.pruning import pruning_figure, pruning_info
 from lab.plots.training import training_figure, training_info
 from lab.share.report import Report
@@ -43,8 +43,8 @@ def _trade_offs(report: Report) -> Iterator[Figure]:
                            pick=report.pick.trial, tied=report.tied)  # fmt: skip
         if info.points:
             yield Figure(
-                f"{formats.capital(words.plain(y))} over {words.plain(x)}",
-                f"{info.y.title} against {info.x.title} of {formats.plural(len(info.points), 'trial')}; the tables have the same numbers.",
+                f"{formatting.capital(words.plain(y))} over {words.plain(x)}",
+                f"{info.y.title} against {info.x.title} of {formatting.plural(len(info.points), 'trial')}; the tables have the same numbers.",
                 (f"Marker area: {info.size.title.lower()}. " if info.size else "") + "Bars and band: 95 % intervals. Faint: beaten by another trial.",
                 pareto_spec(info),
             )  # fmt: skip
@@ -73,7 +73,7 @@ def _pruning(report: Report) -> Iterator[Figure]:
 
 def _calibrations(report: Report) -> Iterator[Figure]:
     metric = report.study.spec.objectives[0].metric
-    noun = formats.capital(words.plain(metric))
+    noun = formatting.capital(words.plain(metric))
     for found in calibrations(list(report.trials), metric)[:MOST_CALIBRATIONS]:
         first = report.by_id[found.points[0].trial]
         base = report.base(first)
@@ -88,7 +88,7 @@ def _trainings(report: Report) -> Iterator[Figure]:
     info = training_info(named)
     if info.lines:
         left_out = f" {info.left_out} earlier trainings are not drawn." if info.left_out else ""
-        yield Figure("How trainings went", f"Loss and accuracy over steps of {formats.plural(len(info.lines), 'training')}.",
+        yield Figure("How trainings went", f"Loss and accuracy over steps of {formatting.plural(len(info.lines), 'training')}.",
                      f"Thick: on held-out items. Thin: on training items.{left_out}", _json(training_figure(info, "report")))  # fmt: skip
 
 

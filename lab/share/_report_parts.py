@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lab import registry
 from lab.errors import LabError
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.differences import time_text
-from lab.plots.elsewhere import elsewhere_texts
+from lab.plots.emulated import elsewhere_texts
 from lab.plots.table import ordered_metrics, problem_of, remarks, state_words, versus
 from lab.share.markup import Html, el, joined
 from lab.share.report import Report
@@ -23,8 +23,8 @@ MUCH = 0.005
 def header(report: Report) -> Html:
     """What was studied, when, and how far it came."""
     study, done = report.study, sum(t.state == "complete" for t in report.trials)
-    facts = [study.title, f"{study.spec.preset} sweep" if study.spec.preset else "", formats.moment(study.created_at),
-             f"{done} of {formats.plural(len(report.trials), 'trial')} measured", "" if study.state == "complete" else study.state]  # fmt: skip
+    facts = [study.title, f"{study.spec.preset} sweep" if study.spec.preset else "", formatting.moment(study.created_at),
+             f"{done} of {formatting.plural(len(report.trials), 'trial')} measured", "" if study.state == "complete" else study.state]  # fmt: skip
     return el("header", el("p", "Compression lab report", class_="kicker"), el("h1", report.card.title),
               el("p", " · ".join(filter(None, facts)), class_="muted"), note(report, ""))  # fmt: skip
 
@@ -64,8 +64,8 @@ def tiles(report: Report, trial: Trial) -> Html:
 
 def _tile(report: Report, trial: Trial, metric: str) -> Html:
     m = trial.measurements[metric]
-    return el("div", el("dt", formats.capital(words.plain(metric))), el("dd", formats.value(m.value, m.unit), class_="number"),
-              el("dd", formats.interval(m) or "exact", class_="muted"), el("dd", _versus(report, trial, metric), class_="muted"))  # fmt: skip
+    return el("div", el("dt", formatting.capital(words.plain(metric))), el("dd", formatting.value(m.value, m.unit), class_="number"),
+              el("dd", formatting.interval(m) or "exact", class_="muted"), el("dd", _versus(report, trial, metric), class_="muted"))  # fmt: skip
 
 
 def _versus(report: Report, trial: Trial, metric: str) -> str:
@@ -103,8 +103,8 @@ def cell(text: object, value: float | str | None = None, *small: str) -> Html:
 def number(m: Measurement | None) -> Html:
     """A measurement with its interval below, and a remark where it is doubtful."""
     if m is None:
-        return cell(formats.UNKNOWN, "")
-    return cell(formats.value(m.value, m.unit), m.value, formats.interval(m), remarks(m))
+        return cell(formatting.UNKNOWN, "")
+    return cell(formatting.value(m.value, m.unit), m.value, formatting.interval(m), remarks(m))
 
 
 def front_table(report: Report) -> Html:
@@ -116,7 +116,7 @@ def front_table(report: Report) -> Html:
         "Trial",
         "",
         *(joined_title(report, m) for m in metrics),
-        *(f"{formats.capital(words.plain(m))} against float" for m in metrics),
+        *(f"{formatting.capital(words.plain(m))} against float" for m in metrics),
     ]
     tied = [report.by_id[id_] for id_ in report.tied if id_ in report.by_id]
     rows = [_front_row(report, t, metrics) for t in [*report.front, *tied]]
@@ -260,8 +260,8 @@ def model_and_data(report: Report) -> Html:
     """Where model and data come from."""
     card, data = report.card, registry.datasets().get(report.card.dataset)
     facts = {
-        "Model": f"{card.title} ({card.id})", "Task": card.task, "Framework": formats.framework(card.framework), "Parameters": formats.count(card.parameters),
-        "Multiply-accumulates": formats.count(card.macs), "Input": f"{' × '.join(map(str, card.input.shape))}, {card.input.dtype}, {card.input.layout}",
+        "Model": f"{card.title} ({card.id})", "Task": card.task, "Framework": formatting.framework(card.framework), "Parameters": formatting.count(card.parameters),
+        "Multiply-accumulates": formatting.count(card.macs), "Input": f"{' × '.join(map(str, card.input.shape))}, {card.input.dtype}, {card.input.layout}",
         "About": card.description, "Where it comes from": card.provenance, "Licence of the model": card.licence,
         "Data": data.title if data else card.dataset, "Classes": ", ".join(card.class_names), "Test items": f"{data.test_items:,}" if data else "",
         "Where the data come from": data.provenance if data else "", "Licence of the data": data.licence if data else "", "Study": report.study.id,
@@ -312,7 +312,7 @@ def _machine(id_: str, facts: Mapping[str, object]) -> Iterator[Html]:
     memory, features, versions = facts.get("memory_bytes"), facts.get("features"), facts.get("versions")
     yield definitions({
         "Processor": str(facts.get("cpu", "not recorded")), "Cores": str(facts.get("cores", "")),
-        "Memory": formats.value(memory, "B") if isinstance(memory, int | float) else "", "System": str(facts.get("os", "")),
+        "Memory": formatting.value(memory, "B") if isinstance(memory, int | float) else "", "System": str(facts.get("os", "")),
         "Instructions that matter here": ", ".join(map(str, features)) if isinstance(features, list) else "", "Python": str(facts.get("python", "")),
         "Environment": id_,
     })  # fmt: skip

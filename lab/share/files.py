@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.engine.told import portable
+from lab.engine.predictions import portable
 from lab.errors import UsageError
 from lab.share.importing import CARRIED, FORMAT_VERSION
 from lab.share.notebook import write_notebook

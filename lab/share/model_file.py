@@ -20,12 +20,12 @@ from typing import Any
 from lab import registry
 from lab.errors import LabError, UnknownId, UsageError
 from lab.formats.loading import loader, snippet, stored_shape
-from lab.formats.openvino_files import GRAPH, WEIGHTS
-from lab.plots import formats, words
+from lab.formats.openvino_ir.files import GRAPH, WEIGHTS
+from lab.home import CHECKOUT
+from lab.plots import formatting, words
 from lab.plots.table import ordered_metrics, remarks
 from lab.store import records
 from lab.store.blobs import locate_card
-from lab.store.home import CHECKOUT
 from lab.types import Artifact, ModelCard, Trial
 
 README = "README.md"
@@ -180,7 +180,7 @@ def _numbers(trial: Trial) -> str:
     ]
     table = ["| | value | 95 % interval | |", "|---|---|---|---|"]
     table += [
-        f"| {_md(title)} | {formats.value(m.value, m.unit)} | {formats.interval(m) or 'exact'} | {_md(remarks(m))} |"
+        f"| {_md(title)} | {formatting.value(m.value, m.unit)} | {formatting.interval(m) or 'exact'} | {_md(remarks(m))} |"
         for title, m in rows
     ]
     titles = {id_: r.title for id_, r in registry.runtimes().items()}

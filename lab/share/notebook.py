@@ -9,7 +9,7 @@ from pprint import pformat
 from typing import Any, Literal
 
 from lab import registry
-from lab.plots import formats
+from lab.plots import formatting
 from lab.store import records
 from lab.store.blobs import locate_card
 from lab.types import ModelCard, Study
@@ -49,9 +49,9 @@ def write_notebook(study_id: str, to: Path) -> None:
 
 def study_cells(study: Study, card: ModelCard) -> list[Cell]:
     """The cells of a study's notebook."""
-    called = f", {formats.markdown(study.title)}" if study.title else ""
+    called = f", {formatting.markdown(study.title)}" if study.title else ""
     cells: list[Cell] = [
-        ("markdown", f"# {formats.markdown(card.title)}{called}\n\nRuns the study `{study.id}` ({formats.moment(study.created_at)}) again from its spec, and "
+        ("markdown", f"# {formatting.markdown(card.title)}{called}\n\nRuns the study `{study.id}` ({formatting.moment(study.created_at)}) again from its spec, and "
                      "shows what it comes to. It needs nothing but the lab. What the lab has in its store already is not done again, so that in "
                      "the lab where the study was run this takes seconds."),
         ("code", "import lab"),

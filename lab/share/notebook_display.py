@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lab import registry
 from lab.analysis.front import baseline_of
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.table import numbers_info, problem_of, state_words
 from lab.share.markup import Html, el
 from lab.types import Study, Trial
@@ -61,10 +61,12 @@ def progress_html(done: int, total: int, text: str) -> Html:
     return el(
         "div",
         el("progress", value=done, max=max(total, 1), style="width: 16rem; vertical-align: middle"),
-        f" {formats.capital(text)}",
+        f" {formatting.capital(text)}",
     )
 
 
 def _frame(frame: pd.DataFrame) -> Html:
     """Pandas' own table, as Jupyter shows frames; it escapes what it writes."""
-    return Html(frame.to_html(escape=True, na_rep=formats.UNKNOWN, float_format=lambda number: formats.digits(number)))
+    return Html(
+        frame.to_html(escape=True, na_rep=formatting.UNKNOWN, float_format=lambda number: formatting.digits(number))
+    )

@@ -18,9 +18,9 @@ from lab.analysis.pick import Pick, pick
 from lab.analysis.ties import ties
 from lab.errors import UnknownId
 from lab.evidence import Finding
-from lab.explaining import explain_all
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plugs import Metric
+from lab.questions.reasons import explain_all
 from lab.store import records
 from lab.store.blobs import locate_card
 from lab.types import ModelCard, Study, Trial
@@ -81,7 +81,7 @@ class Report:
 
     def target(self, trial: Trial) -> str:
         """A trial's target in words."""
-        return formats.target_text(trial.target, self.titles, self.shown)
+        return formatting.target_text(trial.target, self.titles, self.shown)
 
 
 def report_of(study_id: str, notes: Mapping[str, str] | None = None) -> Report:
@@ -99,7 +99,7 @@ def report_of(study_id: str, notes: Mapping[str, str] | None = None) -> Report:
         study, ModelCard.from_json(locate_card(records.study_row(study_id).card)), trials, pick(trials, objectives), ties(trials, objectives),
         against_baselines(trials, [o.metric for o in objectives]), explain_all(trials), _environments(trials),
         records.measuring_seconds(study_id), {id_: r.title for id_, r in registry.runtimes().items()},
-        formats.varying_options(t.target for t in trials), notes or {},
+        formatting.varying_options(t.target for t in trials), notes or {},
     )  # fmt: skip
 
 

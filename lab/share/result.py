@@ -8,9 +8,9 @@ from typing import Any
 from lab.analysis.differences import against_baselines
 from lab.analysis.front import front
 from lab.analysis.ties import ties
-from lab.explaining import explain_all
 from lab.measure.environment import fingerprint
 from lab.plots.differences import differences_json
+from lab.questions.reasons import explain_all
 from lab.store import records
 
 

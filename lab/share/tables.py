@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab import registry
+from lab.home import CHECKOUT
 from lab.options import PRESETS
 from lab.plugs import Runtime, Technique
-from lab.store.home import CHECKOUT
 from lab.types import ModelCard
 
 DOCUMENTS = ("README.md", "ARCHITECTURE.md")

@@ -1,6 +1,6 @@
 """Recipes: how they are named, completed with conversions, laid out from a search space, and read from JSON.
 
-Speaking names are decoded in `lab.formats.naming`. A recipe of several techniques joins their names with "+"; one that only
+Speaking names are decoded in `lab.compress.naming`. A recipe of several techniques joins their names with "+"; one that only
 converts is called "float32".
 """
 
@@ -12,12 +12,12 @@ from functools import cache
 from typing import Any
 
 from lab import registry
-from lab.chains import chain_from_json, check_chain, check_space, recipes_of
-from lab.chains import preset_chains as chains_of
 from lab.errors import InvalidOption, NoPath, UnknownId, UsageError
-from lab.guided import completed, search_from_json
 from lab.options import PRESETS, Option, grid, validate
 from lab.plugs import Technique
+from lab.spec.chains import chain_from_json, check_chain, check_space, recipes_of
+from lab.spec.chains import preset_chains as chains_of
+from lab.spec.search import completed, search_from_json
 from lab.types import Chain, ModelCard, Objective, Recipe, Step, StudySpec, Target, digest_of
 
 
@@ -167,7 +167,7 @@ def preset_recipes(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> 
 
 
 def preset_chains(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
-    """The compositions that a preset tries, see `lab.chains.preset_chains`."""
+    """The compositions that a preset tries, see `lab.spec.chains.preset_chains`."""
     return chains_of(applicable(card, runtime_ids), check_preset(preset))
 
 

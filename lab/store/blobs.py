@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import StoreFull
-from lab.store.home import folder, home
+from lab.home import folder, home
 from lab.types import Artifact
 
 SUFFIXES = {"keras": ".keras", "torch_export": ".pt2", "onnx": ".onnx", "tflite": ".tflite", "npz": ".npz"}

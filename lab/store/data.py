@@ -12,10 +12,10 @@ from pathlib import Path
 from lab import registry
 from lab.datasets._download import Progress, downloads, fetch_all
 from lab.errors import InvalidFile, LabError
+from lab.home import CHECKOUT, folder
 from lab.lazy import np
 from lab.plugs import ARRAYS, Array, Dataset, Splits, arrays_digest, require
 from lab.store.blobs import full_disk
-from lab.store.home import CHECKOUT, folder
 from lab.types import ModelCard
 
 FROM_DISK = "npz-"

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from lab.errors import StoreFull, UsageError
-from lab.store.home import home
+from lab.home import home
 
 HEAD = "0003"
 MIGRATION_LOCK = 0x1AC

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from lab import registry
 from lab.errors import LabError
+from lab.home import CHECKOUT, folder
 from lab.lazy import np
 from lab.plugs import Array, Dataset, require
 from lab.store.data import FROM_DISK, data_digest, data_folder, load_array, materialize
-from lab.store.home import CHECKOUT, folder
 from lab.types import ModelCard
 
 POOL = 2

@@ -12,8 +12,8 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.formats.layers import VERSION
+from lab.home import CHECKOUT, folder
 from lab.store.blobs import sha256_of
-from lab.store.home import CHECKOUT, folder
 from lab.types import Layer, ModelCard
 
 TIMEOUT_S = 300.0

@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, select, update
 
 from lab.errors import UnknownId
-from lab.recipe import spec_from_json
+from lab.home import home
+from lab.spec.recipes import spec_from_json
 from lab.store import schema
 from lab.store.blobs import is_whole, locate, locate_card
 from lab.store.db import database_url, read, write
-from lab.store.home import home
 from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, Study, StudySpec, Target, Trial, digest_of
 
 

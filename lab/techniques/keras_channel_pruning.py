@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.compress.channels import IMPORTANCE, RATIO, ROUND_TO, SCOPE, STEPS, STEPS_BETWEEN, channels_name
+from lab.compress.choosing import KEEP
 from lab.errors import InvalidFile
 from lab.finetuning.options import TRAINING, training_suffix
-from lab.formats.channel_pruning import IMPORTANCE, RATIO, ROUND_TO, SCOPE, STEPS, STEPS_BETWEEN, channels_name
-from lab.formats.choosing import KEEP
 from lab.plugs import Context, Technique
 
 CHECKED, TOLERANCE = 8, 1e-4
@@ -17,9 +17,9 @@ CHECKED, TOLERANCE = 8, 1e-4
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.keras.channels import channels
     from lab.finetuning.keras_loop import fit
-    from lab.formats.keras_channels import channels
-    from lab.formats.keras_files import load_keras, save_keras
+    from lab.formats.keras.files import load_keras, save_keras
 
     model = load_keras(source)
     before, steps = model.count_params(), params[STEPS.id]
@@ -34,9 +34,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 def _smaller(model: Any, params: Mapping[str, Any], context: Context, first: Any, share: float) -> Any:
     """The model with so much of the ratio gone."""
+    from lab.compress.keras.channels import channels
+    from lab.compress.keras.importance import importances, pruned
     from lab.finetuning.keras_slopes import slopes
-    from lab.formats.keras_channels import channels
-    from lab.formats.keras_importance import importances, pruned
 
     found, seed = channels(model, params[KEEP.id]), params["train_seed"]
     slope = slopes(found.model, context.training(), seed) if params[IMPORTANCE.id] == "taylor" else None

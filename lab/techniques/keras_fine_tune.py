@@ -13,7 +13,7 @@ from lab.plugs import Context, Technique
 def apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     """Train a model's weights a little further; its layers stay as they are."""
     from lab.finetuning.keras_loop import fit
-    from lab.formats.keras_files import load_keras, save_keras
+    from lab.formats.keras.files import load_keras, save_keras
 
     model = load_keras(source)
     fit(model, context, params, after_step=_zeros_kept(model) if params["keep_zeros"] else None)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lab.compress.choosing import KEEP, chosen_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.sparsity import PATTERNS, RATIO, percent_word
 from lab.finetuning.options import TRAINING, training_suffix
-from lab.formats.choosing import KEEP, chosen_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.sparsity import PATTERNS, RATIO, percent_word
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -18,10 +18,10 @@ _RATIO = replace(RATIO, default=0.8)
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.keras.graph import rebuilt
+    from lab.compress.keras.sparsity import Pruner
     from lab.finetuning.keras_loop import fit
-    from lab.formats.keras_files import load_keras, save_keras
-    from lab.formats.keras_graph import rebuilt
-    from lab.formats.keras_sparsity import Pruner
+    from lab.formats.keras.files import load_keras, save_keras
 
     model = rebuilt(load_keras(source))
     pruner = Pruner(model, params["mode"], params[RATIO.id], params[KEEP.id])

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.low_rank import HELP, LOW_RANK, STUDY, low_rank_name
+from lab.compress.low_rank import HELP, LOW_RANK, STUDY, low_rank_name
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.keras_files import load_keras, save_keras
-    from lab.formats.keras_low_rank import factorize
+    from lab.compress.keras.low_rank import factorize
+    from lab.formats.keras.files import load_keras, save_keras
     from lab.formats.quiet import quiet
 
     with quiet():

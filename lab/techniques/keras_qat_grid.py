@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.compress.naming import speaking_name
 from lab.errors import InvalidFile
 from lab.finetuning.options import KEEP_ZEROS
 from lab.finetuning.quantizing import QAT_TRAINING, Answer, file_answer, note_gap, qat_suffix
-from lab.formats.naming import speaking_name
 from lab.options import Option, validate
 from lab.plugs import Context, Technique
 from lab.registry import technique
@@ -21,11 +21,11 @@ _DEPLOYED = {("none", 8): "tflite_weight_only_wi8", ("none", 4): "tflite_weight_
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.keras.fake_quantization import activation_ranges, answer_of, twin
+    from lab.compress.keras.graph import fold_batch_norms
+    from lab.compress.keras.grid import bake
     from lab.finetuning.keras_loop import fit
-    from lab.formats.keras_fakes import activation_ranges, answer_of, twin
-    from lab.formats.keras_files import load_keras, save_keras
-    from lab.formats.keras_graph import fold_batch_norms
-    from lab.formats.keras_grid import bake
+    from lab.formats.keras.files import load_keras, save_keras
 
     model = fold_batch_norms(load_keras(source))
     grids = _grids(model, params, context)
@@ -39,7 +39,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _grids(model: Any, params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
-    from lab.formats.keras_grid import KINDS, grids
+    from lab.compress.keras.grid import KINDS, grids
 
     found = grids(
         model, params["bits"], params["granularity"] == "channel", _depthwise_bits(params), params["keep_zeros"]

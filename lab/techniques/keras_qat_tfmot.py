@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.compress.naming import speaking_name
+from lab.compress.tflite.options import IO_INT8, io_suffix
+from lab.compress.tflite.tf_converter import check_whole
 from lab.finetuning.quantizing import QAT_TRAINING, file_answer, note_gap, qat_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.tf_converter import check_whole
-from lab.formats.tflite_options import IO_INT8, io_suffix
 from lab.plugs import Context, Technique
 
 _RANGED = 128
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.keras.fake_quantization import answer_of
+    from lab.compress.keras.graph import fold_batch_norms
+    from lab.compress.keras.tfmot import FOLLOW, KEEP, quantization_aware, ranges_keep, see, write_int8
     from lab.finetuning.keras_loop import fit
-    from lab.formats.keras_fakes import answer_of
-    from lab.formats.keras_files import load_keras
-    from lab.formats.keras_graph import fold_batch_norms
-    from lab.formats.tfmot_quantizing import FOLLOW, KEEP, quantization_aware, ranges_keep, see, write_int8
+    from lab.formats.keras.files import load_keras
 
     x = context.calibration(_RANGED)
     aware = quantization_aware(fold_batch_norms(load_keras(source)), x)

@@ -15,7 +15,7 @@ OPSET = 17
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     import onnx
 
-    from lab.formats.keras_files import load_keras, tensorflow, tf2onnx
+    from lab.formats.keras.files import load_keras, tensorflow, tf2onnx
     from lab.formats.quiet import quiet
 
     tf, model = tensorflow(), load_keras(source)

@@ -10,8 +10,8 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.keras_files import load_keras, tensorflow
-    from lab.formats.tf_converter import converted
+    from lab.compress.tflite.tf_converter import converted
+    from lab.formats.keras.files import load_keras, tensorflow
 
     tf, target = tensorflow(), context.workdir / "model.tflite"
     target.write_bytes(converted(tf.lite.TFLiteConverter.from_keras_model(load_keras(source))))

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.choosing import KEEP
-from lab.formats.clustering import CLUSTERING, HELP, STUDY, clustered, clusters_name, noted
+from lab.compress.choosing import KEEP
+from lab.compress.clustering import CLUSTERING, HELP, STUDY, clustered, clusters_name, noted
 from lab.plugs import Array, Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.keras_files import load_keras, save_keras
-    from lab.formats.keras_graph import fold_batch_norms
-    from lab.formats.keras_weighted import kernels, weighted_layers
+    from lab.compress.keras.graph import fold_batch_norms
+    from lab.compress.keras.weighted import kernels, weighted_layers
+    from lab.formats.keras.files import load_keras, save_keras
     from lab.formats.quiet import quiet
 
     with quiet():

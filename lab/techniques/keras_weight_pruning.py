@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.choosing import KEEP, chosen_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.sparsity import PATTERNS, RATIO, sparse_word
+from lab.compress.choosing import KEEP, chosen_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.sparsity import PATTERNS, RATIO, sparse_word
 from lab.options import Option
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.keras_files import load_keras, save_keras
-    from lab.formats.keras_graph import rebuilt
-    from lab.formats.keras_sparsity import Pruner
+    from lab.compress.keras.graph import rebuilt
+    from lab.compress.keras.sparsity import Pruner
+    from lab.formats.keras.files import load_keras, save_keras
 
     model = rebuilt(load_keras(source))
     pruner = Pruner(model, params["mode"], params[RATIO.id], params[KEEP.id])

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import CALIBRATION
-from lab.formats.choosing import LAYERS
-from lab.formats.naming import speaking_name
-from lab.formats.nncf_options import (
+from lab.compress.calibrating import CALIBRATION
+from lab.compress.choosing import LAYERS
+from lab.compress.naming import speaking_name
+from lab.compress.nncf.options import (
     ALPHA,
     BIAS,
     MODEL_TYPE,
@@ -24,8 +24,8 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.nncf_models import OnnxSource
-    from lab.formats.nncf_quantizing import static_int8
+    from lab.compress.nncf.models import OnnxSource
+    from lab.compress.nncf.quantizing import static_int8
 
     return static_int8(source, OnnxSource(source), params, context)
 

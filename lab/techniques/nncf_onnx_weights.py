@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.choosing import LAYERS
-from lab.formats.nncf_weights import ALL_LAYERS, GROUP_SIZE, RATIO, is_sensible, mode_option, weights_name
+from lab.compress.choosing import LAYERS
+from lab.compress.nncf.weights import ALL_LAYERS, GROUP_SIZE, RATIO, is_sensible, mode_option, weights_name
 from lab.plugs import Context, Technique
 
 _MODES = (
@@ -18,10 +18,10 @@ _MODES = (
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.nncf_models import OnnxSource
-    from lab.formats.nncf_onnx import check_runs, convolutions, weight_types
-    from lab.formats.nncf_quantizing import ignored_layers
-    from lab.formats.nncf_weights import compress, noted_types
+    from lab.compress.nncf.models import OnnxSource
+    from lab.compress.nncf.onnx import check_runs, convolutions, weight_types
+    from lab.compress.nncf.quantizing import ignored_layers
+    from lab.compress.nncf.weights import compress, noted_types
 
     model = OnnxSource(source)
     left = convolutions(model.model)

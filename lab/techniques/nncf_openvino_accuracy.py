@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.naming import speaking_name
-from lab.formats.nncf_accuracy import CONTROLLED, controlled_suffix
-from lab.formats.nncf_options import is_sensible
+from lab.compress.naming import speaking_name
+from lab.compress.nncf.accuracy import CONTROLLED, controlled_suffix
+from lab.compress.nncf.options import is_sensible
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.nncf_accuracy import controlled_int8
-    from lab.formats.nncf_models import OpenVinoSource
+    from lab.compress.nncf.accuracy import controlled_int8
+    from lab.compress.nncf.models import OpenVinoSource
 
     return controlled_int8(source, OpenVinoSource(source), params, context)
 

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.choosing import LAYERS
-from lab.formats.nncf_weights import ALL_LAYERS, GROUP_SIZE, RATIO, is_sensible, mode_option, weights_name
+from lab.compress.choosing import LAYERS
+from lab.compress.nncf.weights import ALL_LAYERS, GROUP_SIZE, RATIO, is_sensible, mode_option, weights_name
 from lab.plugs import Context, Technique
 
 _MODES = ("int8_asym", "int8_sym", "int4_asym", "int4_sym", "int3_sym", "int2_sym", "nf4", "cb4", "nvfp4")
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.nncf_models import OpenVinoSource
-    from lab.formats.nncf_quantizing import ignored_layers
-    from lab.formats.nncf_weights import compress, noted_types
-    from lab.formats.openvino_graph import small_weights
+    from lab.compress.nncf.models import OpenVinoSource
+    from lab.compress.nncf.quantizing import ignored_layers
+    from lab.compress.nncf.weights import compress, noted_types
+    from lab.formats.openvino_ir.graph import small_weights
 
     model = OpenVinoSource(source)
     made = compress(model, params, ignored_layers(source, model.format, params))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.choosing import LAYERS, chosen_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.onnx_choice import OPERATORS, operators_suffix
+from lab.compress.choosing import LAYERS, chosen_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.onnx.choosing import OPERATORS, operators_suffix
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -16,7 +16,7 @@ _BOTH = (False, True)
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.onnx_dynamic import dynamic
+    from lab.compress.onnx.dynamic import dynamic
 
     return dynamic(source, params, context)
 

@@ -18,7 +18,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
 
-    from lab.formats.onnx_files import load_float_onnx
+    from lab.formats.onnx.files import load_float_onnx
     from lab.formats.quiet import quiet
 
     with quiet():

@@ -13,7 +13,7 @@ _OF_THIS_CPU = "this kind of CPU: the tensors are laid out in blocks as wide as 
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.onnx_fusion import fuse
+    from lab.compress.onnx.fusion import fuse
 
     target, facts = fuse(source, params["level"], context.workdir)
     context.note("fusion", facts | ({"only_for": _OF_THIS_CPU} if params["level"] == "all" else {}))

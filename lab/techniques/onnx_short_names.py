@@ -12,8 +12,8 @@ from lab.plugs import Context, Technique
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     import onnx
 
-    from lab.formats.onnx_files import load_onnx
-    from lab.formats.onnx_names import shorten
+    from lab.compress.onnx.names import shorten
+    from lab.formats.onnx.files import load_onnx
 
     model = load_onnx(source)
     before = model.ByteSize()

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
-from lab.formats.choosing import LAYERS, WIDE, chosen_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.onnx_choice import OPERATORS, operators_suffix
+from lab.compress.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
+from lab.compress.choosing import LAYERS, WIDE, chosen_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.onnx.choosing import OPERATORS, operators_suffix
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -19,7 +19,7 @@ _PERCENTILE = 99.999
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.onnx_static import Types, static
+    from lab.compress.onnx.static import Types, static
 
     activation, weight = _SCHEMES[params["scheme"]]
     return static(source, params, context, Types(activation, weight, f"{activation[:-1]}16"))

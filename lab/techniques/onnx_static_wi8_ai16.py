@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import CALIBRATION, calibration_suffix
-from lab.formats.choosing import LAYERS, chosen_suffix
-from lab.formats.naming import speaking_name
+from lab.compress.calibrating import CALIBRATION, calibration_suffix
+from lab.compress.choosing import LAYERS, chosen_suffix
+from lab.compress.naming import speaking_name
 from lab.options import Option
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.onnx_static import Types, static
+    from lab.compress.onnx.static import Types, static
 
     return static(source, params, context, Types("QUInt16", "QInt8"))
 

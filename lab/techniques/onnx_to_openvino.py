@@ -11,8 +11,8 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.onnx_files import load_onnx
-    from lab.formats.openvino_files import openvino, reason, write_openvino
+    from lab.formats.onnx.files import load_onnx
+    from lab.formats.openvino_ir.files import openvino, reason, write_openvino
     from lab.formats.quiet import quiet
 
     read = load_onnx(source)
@@ -29,7 +29,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 def _check_widths(model: Any, source: Path) -> None:
     """OpenVINO 2026.4's CPU kernels answer noise where activations are 16-bit integers: 6 % of ResNet-8's 94 %."""
-    from lab.formats.onnx_inspect import wide_quantizers
+    from lab.formats.onnx.inspect import wide_quantizers
 
     if found := wide_quantizers(model):
         raise InvalidFile("OpenVINO computes 16-bit integer activations wrongly on CPUs", given=f"{found[0]} and {len(found) - 1} more",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.choosing import LAYERS, chosen_suffix
-from lab.formats.naming import speaking_name
+from lab.compress.choosing import LAYERS, chosen_suffix
+from lab.compress.naming import speaking_name
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -15,7 +15,7 @@ _BLOCK_SIZE = 32
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.onnx_blocks import weight_only
+    from lab.compress.onnx.blocks import weight_only
 
     return weight_only(source, params, context)
 

@@ -10,8 +10,8 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.openvino_files import node_names, write_openvino
-    from lab.formats.openvino_graph import load_float_openvino
+    from lab.formats.openvino_ir.files import node_names, write_openvino
+    from lab.formats.openvino_ir.graph import load_float_openvino
 
     model = load_float_openvino(source)
     return write_openvino(model, context.workdir / "model.zip", node_names(model), half=True)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.naming import speaking_name
-from lab.formats.tf_converter import PER_CHANNEL, convert
-from lab.formats.tflite_options import suffixes
+from lab.compress.naming import speaking_name
+from lab.compress.tflite.options import suffixes
+from lab.compress.tflite.tf_converter import PER_CHANNEL, convert
 from lab.plugs import Context, Technique
 
 

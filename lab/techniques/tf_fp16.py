@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.tf_converter import convert
+from lab.compress.tflite.tf_converter import convert
 from lab.plugs import Context, Technique
 
 

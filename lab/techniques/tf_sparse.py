@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.tf_converter import convert
-from lab.formats.tflite_files import load_tflite
+from lab.compress.tflite.tf_converter import convert
+from lab.formats.tflite.files import load_tflite
 from lab.plugs import Context, Technique
 
 

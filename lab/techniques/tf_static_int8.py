@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import CALIBRATION, calibration_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.tf_converter import FALLBACK, PER_CHANNEL, check_whole, convert, static
-from lab.formats.tflite_options import IO_INT8, suffixes
+from lab.compress.calibrating import CALIBRATION, calibration_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.tflite.options import IO_INT8, suffixes
+from lab.compress.tflite.tf_converter import FALLBACK, PER_CHANNEL, check_whole, convert, static
 from lab.plugs import Context, Technique
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import CALIBRATION, calibration_suffix
-from lab.formats.choosing import LAYERS
-from lab.formats.naming import speaking_name
-from lab.formats.tflite import weights
-from lab.formats.tflite_options import BITS, OPERATORS, PER_CHANNEL, suffixes
+from lab.compress.calibrating import CALIBRATION, calibration_suffix
+from lab.compress.choosing import LAYERS
+from lab.compress.naming import speaking_name
+from lab.compress.tflite.options import BITS, OPERATORS, PER_CHANNEL, suffixes
+from lab.compress.tflite.quantize import weights
 from lab.plugs import Context, Technique
 
 

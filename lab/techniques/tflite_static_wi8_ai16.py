@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import CALIBRATION, calibration_suffix
-from lab.formats.choosing import LAYERS
-from lab.formats.naming import speaking_name
-from lab.formats.tflite import static
-from lab.formats.tflite_options import IO_INT16, METHOD, OPERATORS, PER_CHANNEL, algorithm, is_sensible, suffixes
+from lab.compress.calibrating import CALIBRATION, calibration_suffix
+from lab.compress.choosing import LAYERS
+from lab.compress.naming import speaking_name
+from lab.compress.tflite.options import IO_INT16, METHOD, OPERATORS, PER_CHANNEL, algorithm, is_sensible, suffixes
+from lab.compress.tflite.quantize import static
 from lab.plugs import Context, Technique
 
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
-from lab.formats.choosing import LAYERS, WIDE
-from lab.formats.naming import speaking_name
-from lab.formats.tflite import static
-from lab.formats.tflite_options import (
+from lab.compress.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
+from lab.compress.choosing import LAYERS, WIDE
+from lab.compress.naming import speaking_name
+from lab.compress.tflite.options import (
     IO_INT8,
     METHOD,
     OPERATORS,
@@ -20,6 +19,7 @@ from lab.formats.tflite_options import (
     is_sensible,
     suffixes,
 )
+from lab.compress.tflite.quantize import static
 from lab.plugs import Context, Technique
 
 

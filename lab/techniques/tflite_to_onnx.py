@@ -16,9 +16,9 @@ TOLERANCE, QUANTIZED_TOLERANCE = 1e-3, 0.05
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.keras_files import tensorflow, tf2onnx
+    from lab.formats.keras.files import tensorflow, tf2onnx
     from lab.formats.quiet import quiet
-    from lab.formats.tflite_files import load_tflite, quantized_weights
+    from lab.formats.tflite.files import load_tflite, quantized_weights
 
     coarse = quantized_weights(load_tflite(source)) > 0
     tensorflow()

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.choosing import LAYERS
-from lab.formats.naming import speaking_name
-from lab.formats.tflite import weights
-from lab.formats.tflite_options import OPERATORS, PER_CHANNEL, SYMMETRIC, algorithm, is_sensible, suffixes
+from lab.compress.choosing import LAYERS
+from lab.compress.naming import speaking_name
+from lab.compress.tflite.options import OPERATORS, PER_CHANNEL, SYMMETRIC, algorithm, is_sensible, suffixes
+from lab.compress.tflite.quantize import weights
 from lab.plugs import Context, Technique
 
 

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.compress.channels import IMPORTANCE, RATIO, ROUND_TO, SCOPE, STEPS, STEPS_BETWEEN, channels_name
+from lab.compress.choosing import KEEP, check_names
 from lab.finetuning.options import TRAINING, training_suffix
-from lab.formats.channel_pruning import IMPORTANCE, RATIO, ROUND_TO, SCOPE, STEPS, STEPS_BETWEEN, channels_name
-from lab.formats.choosing import KEEP, check_names
 from lab.options import Option
 from lab.plugs import Context, Technique
 
 if TYPE_CHECKING:
-    from lab.formats.torch_channels import Group
-    from lab.formats.torch_channels_choosing import Aim
-    from lab.formats.torch_channels_pruning import Pruner
+    from lab.compress.torch.channels.choosing import Aim
+    from lab.compress.torch.channels.dependencies import Group
+    from lab.compress.torch.channels.pruning import Pruner
 
 CHECK_ITEMS = 16
 
@@ -29,8 +29,8 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 def _prune(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     from lab.finetuning.torch_loop import fit
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     program = load_program(source)
     model = as_modules(program)
@@ -47,9 +47,9 @@ def _prune(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _pruner(program: Any, params: Mapping[str, Any], context: Context) -> Pruner:
-    from lab.formats.torch_channels_pruning import Pruner
-    from lab.formats.torch_feeding import calibration_batches
-    from lab.formats.torch_files import fixed_batch
+    from lab.compress.torch.channels.pruning import Pruner
+    from lab.formats.torch_export.feeding import calibration_batches
+    from lab.formats.torch_export.files import fixed_batch
 
     batch = fixed_batch(program)
     items = list(calibration_batches(context.calibration(batch or CHECK_ITEMS), program, CHECK_ITEMS))
@@ -64,8 +64,8 @@ def _importances(
     model: Any, groups: Sequence[Group], params: Mapping[str, Any], context: Context, batch: int | None
 ) -> list[Any]:
     """For Taylor's expansion the mean over batches: over all at once, gradients of a trained model cancel out."""
+    from lab.compress.torch.channels.choosing import importances
     from lab.finetuning.torch_gradients import gradients
-    from lab.formats.torch_channels_choosing import importances
 
     measure = params[IMPORTANCE.id]
     if measure != "taylor":
@@ -75,14 +75,14 @@ def _importances(
 
 
 def _aim(params: Mapping[str, Any], share: float) -> Aim:
-    from lab.formats.torch_channels_choosing import Aim
+    from lab.compress.torch.channels.choosing import Aim
 
     return Aim(params[RATIO.id] * share, params[SCOPE.id], params[ROUND_TO.id])
 
 
 def _checked_names(pruner: Pruner, model: Any, params: Mapping[str, Any]) -> dict[str, int]:
     """How many channels each layer makes; raises InvalidOption where `keep` names none of them."""
-    from lab.formats.torch_channels_pruning import widths
+    from lab.compress.torch.channels.pruning import widths
 
     found = widths(pruner.looked_at(model)[0])
     check_names(KEEP.id, params[KEEP.id], found)
@@ -90,8 +90,8 @@ def _checked_names(pruner: Pruner, model: Any, params: Mapping[str, Any]) -> dic
 
 
 def _tell(pruner: Pruner, before: Mapping[str, int], model: Any, context: Context) -> None:
-    from lab.formats.torch_channels import spared
-    from lab.formats.torch_channels_pruning import reasons_in_words, widths
+    from lab.compress.torch.channels.dependencies import spared
+    from lab.compress.torch.channels.pruning import reasons_in_words, widths
 
     channels, _ = pruner.looked_at(model)
     after = widths(channels)
@@ -101,8 +101,8 @@ def _tell(pruner: Pruner, before: Mapping[str, int], model: Any, context: Contex
 
 def _count(program: Any, file: Path, context: Context) -> None:
     from lab.formats.layers import total_macs
-    from lab.formats.layers_torch import layers_and_parameters
-    from lab.formats.torch_files import load_program
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.layers import layers_and_parameters
 
     tables = [[row for row, _ in layers_and_parameters(p)] for p in (program, load_program(file))]
     for name, (old, new) in {

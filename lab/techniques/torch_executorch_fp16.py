@@ -10,12 +10,12 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.executorch_files import bound_to_one, write_executorch
+    from lab.compress.torch.half import in_half
+    from lab.formats.executorch.files import bound_to_one, write_executorch
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import example, load_program, with_free_batch
-    from lab.formats.torch_functions import as_functions
-    from lab.formats.torch_fx import fold_batch_norms
-    from lab.formats.torch_half import in_half
+    from lab.formats.torch_export.files import example, load_program, with_free_batch
+    from lab.formats.torch_export.functions import as_functions
+    from lab.formats.torch_export.fx import fold_batch_norms
 
     with quiet():
         program = with_free_batch(load_program(source))

@@ -13,8 +13,8 @@ from lab.plugs import Context, Technique
 def apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     """Train a program's weights a little further; its graph stays as it is."""
     from lab.finetuning.torch_loop import fit
-    from lab.formats.torch_files import load_program, with_free_batch
-    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_export.files import load_program, with_free_batch
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     program = with_free_batch(load_program(source))
     model = as_modules(program)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import CALIBRATION, calibration_suffix
-from lab.formats.choosing import LAYERS, chosen_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.torch_fx_quantizing import ENGINE
+from lab.compress.calibrating import CALIBRATION, calibration_suffix
+from lab.compress.choosing import LAYERS, chosen_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.torch.fx_quantizing import ENGINE
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -22,11 +22,11 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _quantize(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats import torch_fx_quantizing as fx
-    from lab.formats.torch_feeding import BATCH, calibration_batches
-    from lab.formats.torch_files import example, fixed_batch, load_program
-    from lab.formats.torch_fx import STATIC, contiguous_clipping
-    from lab.formats.torchscript_files import use_engine, write_torchscript
+    from lab.compress.torch import fx_quantizing as fx
+    from lab.formats.torch_export.feeding import BATCH, calibration_batches
+    from lab.formats.torch_export.files import example, fixed_batch, load_program
+    from lab.formats.torch_export.fx import STATIC, contiguous_clipping
+    from lab.formats.torchscript.files import use_engine, write_torchscript
 
     program = load_program(source)
     use_engine(params["engine"])

@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lab.compress.choosing import KEEP, chosen_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.sparsity import RAMP, RATIO, percent_word, share_after, share_at
 from lab.finetuning.options import TRAINING, training_suffix
-from lab.formats.choosing import KEEP, chosen_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.sparsity import RAMP, RATIO, percent_word, share_after, share_at
 from lab.options import Option
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.torch.pruning import settle
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import load_program, with_free_batch
-    from lab.formats.torch_modules import as_modules, save_modules
-    from lab.formats.torch_pruning import settle
+    from lab.formats.torch_export.files import load_program, with_free_batch
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     with quiet():
         program = with_free_batch(load_program(source))
@@ -33,8 +33,8 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 def _by_magnitude(model: Any, program: Any, params: Mapping[str, Any], context: Context) -> Any:
     """Trains the model; returns it with NNCF's masks, chosen anew so many times while their share of zeros grows."""
+    from lab.compress.torch.pruning import masked, set_ratio
     from lab.finetuning.torch_loop import fit
-    from lab.formats.torch_pruning import masked, set_ratio
 
     net = masked(model, program, params["mode"], 0.0, params[KEEP.id])
 
@@ -49,8 +49,8 @@ def _by_magnitude(model: Any, program: Any, params: Mapping[str, Any], context: 
 
 def _learnt(model: Any, program: Any, params: Mapping[str, Any], context: Context) -> Any:
     """Trains the model and its masks, whose share of zeros follows a target that grows; then the model with the masks as they are."""
+    from lab.compress.torch.learned_masks import decide, learning
     from lab.finetuning.torch_loop import fit
-    from lab.formats.torch_learned_masks import decide, learning
 
     whole = learning(model, program, params[KEEP.id])
     steps = params["train_steps"]

@@ -13,12 +13,12 @@ _NAMES = {"float16": "fp16", "bfloat16": "bf16"}
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.torch.half import in_half
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import example, fixed_batch, load_program, with_free_batch
-    from lab.formats.torch_functions import as_functions
-    from lab.formats.torch_fx import fold_batch_norms
-    from lab.formats.torch_half import in_half
-    from lab.formats.torchscript_files import write_torchscript
+    from lab.formats.torch_export.files import example, fixed_batch, load_program, with_free_batch
+    from lab.formats.torch_export.functions import as_functions
+    from lab.formats.torch_export.fx import fold_batch_norms
+    from lab.formats.torchscript.files import write_torchscript
 
     with quiet():
         program = with_free_batch(load_program(source))

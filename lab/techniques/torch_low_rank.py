@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.low_rank import HELP, LOW_RANK, STUDY, low_rank_name
+from lab.compress.low_rank import HELP, LOW_RANK, STUDY, low_rank_name
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.torch.low_rank import factorize
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_low_rank import factorize
-    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     with quiet():
         program = load_program(source)

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.choosing import LAYERS, chosen_suffix
-from lab.formats.naming import speaking_name
+from lab.compress.choosing import LAYERS, chosen_suffix
+from lab.compress.naming import speaking_name
 from lab.options import Option
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.torch.pt2e import write_integers
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import example, fixed_batch, load_program
-    from lab.formats.torch_pt2e import write_integers
+    from lab.formats.torch_export.files import example, fixed_batch, load_program
 
     with quiet():
         program = load_program(source)

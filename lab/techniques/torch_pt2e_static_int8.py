@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
-from lab.formats.choosing import LAYERS, chosen_suffix
-from lab.formats.naming import speaking_name
+from lab.compress.calibrating import CALIBRATION, CALIBRATION_STUDY, calibration_suffix
+from lab.compress.choosing import LAYERS, chosen_suffix
+from lab.compress.naming import speaking_name
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -16,10 +16,10 @@ _BOTH = (True, False)
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.torch.pt2e import write_integers
     from lab.formats.quiet import quiet
-    from lab.formats.torch_feeding import calibration_batches
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_pt2e import write_integers
+    from lab.formats.torch_export.feeding import calibration_batches
+    from lab.formats.torch_export.files import load_program
 
     with quiet():
         program = load_program(source)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.compress.naming import speaking_name
 from lab.errors import InvalidFile
 from lab.finetuning.options import KEEP_ZEROS
 from lab.finetuning.quantizing import QAT_TRAINING, Gap, qat_suffix, torch_answer
-from lab.formats.naming import speaking_name
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -17,12 +17,12 @@ _BLOCK, _RANGED = 32, 128
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.torch.fake_quantization import add_fakes
+    from lab.compress.torch.folding import fold_modules
+    from lab.compress.torch.grid import put_on_grid
     from lab.finetuning.torch_loop import fit
-    from lab.formats.torch_fakes import add_fakes
-    from lab.formats.torch_files import load_program, module, with_free_batch
-    from lab.formats.torch_folding import fold_modules
-    from lab.formats.torch_grid import put_on_grid
-    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_export.files import load_program, module, with_free_batch
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     program = with_free_batch(load_program(source))
     model = fold_modules(as_modules(program))
@@ -37,13 +37,13 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _spec(params: Mapping[str, Any]) -> Any:
-    from lab.formats.torch_grid import GridSpec
+    from lab.compress.torch.grid import GridSpec
 
     return GridSpec(params["bits"], params["granularity"], params["block_size"], params["lopsided"])
 
 
 def _layers(model: Any, params: Mapping[str, Any], context: Context) -> list[Any]:
-    from lab.formats.torch_grid import weighted
+    from lab.compress.torch.grid import weighted
 
     found, everything = weighted(model, _spec(params)), weighted(model)
     if not found:
@@ -64,8 +64,8 @@ def _see(model: Any, program: Any, context: Context, fakes: list[str]) -> None:
 
 def _plain(model: Any, params: Mapping[str, Any], fakes: list[str]) -> Any:
     """The model with ordinary layers, whose weights are what they were rounded to."""
-    from lab.formats.torch_fakes import drop_fakes
-    from lab.formats.torch_grid import leave_on_grid, weighted
+    from lab.compress.torch.fake_quantization import drop_fakes
+    from lab.compress.torch.grid import leave_on_grid, weighted
 
     leave_on_grid(weighted(model, _spec(params)).values())
     drop_fakes(model, fakes)

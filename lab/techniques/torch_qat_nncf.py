@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.compress.calibrating import CALIBRATION, SAMPLES, calibration_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.nncf.options import OVERFLOW, PRESET
 from lab.finetuning.quantizing import QAT_TRAINING, Gap, file_answer, qat_suffix, torch_answer
-from lab.formats.calibrating import CALIBRATION, SAMPLES, calibration_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.nncf_options import OVERFLOW, PRESET
 from lab.options import Option
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.nncf.torch import exported, with_quantizers
+    from lab.compress.torch.folding import fold_modules
     from lab.finetuning.torch_loop import fit
-    from lab.formats.nncf_torch import exported, with_quantizers
-    from lab.formats.torch_feeding import calibration_batches
-    from lab.formats.torch_files import load_program, with_free_batch
-    from lab.formats.torch_folding import fold_modules
-    from lab.formats.torch_modules import as_modules
+    from lab.formats.torch_export.feeding import calibration_batches
+    from lab.formats.torch_export.files import load_program, with_free_batch
+    from lab.formats.torch_export.modules import as_modules
 
     program, file = with_free_batch(load_program(source)), context.workdir / "model.onnx"
     batches = list(calibration_batches(context.calibration(params[SAMPLES.id]), program))

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.compress.calibrating import CALIBRATION, SAMPLES, calibration_suffix
+from lab.compress.naming import speaking_name
 from lab.finetuning.quantizing import QAT_TRAINING, Gap, file_answer, qat_suffix, torch_answer
-from lab.formats.calibrating import CALIBRATION, SAMPLES, calibration_suffix
-from lab.formats.naming import speaking_name
 from lab.options import Option
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.torch.folding import fold_modules
+    from lab.compress.torch.torchao_tflite import converted, tflite_quantizer, with_fakes
     from lab.finetuning.torch_loop import fit
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import load_program, with_free_batch
-    from lab.formats.torch_folding import fold_modules
-    from lab.formats.torch_modules import as_modules
-    from lab.formats.torchao_tflite import converted, tflite_quantizer, with_fakes
+    from lab.formats.torch_export.files import load_program, with_free_batch
+    from lab.formats.torch_export.modules import as_modules
 
     program, file = with_free_batch(load_program(source)), context.workdir / "model.tflite"
     quantizer = tflite_quantizer(params["per_channel"])

@@ -10,9 +10,9 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.executorch_files import bound_to_one, write_executorch
+    from lab.formats.executorch.files import bound_to_one, write_executorch
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import example, load_program, with_free_batch
+    from lab.formats.torch_export.files import example, load_program, with_free_batch
 
     with quiet():
         program = with_free_batch(load_program(source))

@@ -10,8 +10,8 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.formats.onnx_exporting import exported_onnx
-    from lab.formats.torch_files import load_program, with_free_batch
+    from lab.compress.onnx.exporting import exported_onnx
+    from lab.formats.torch_export.files import load_program, with_free_batch
 
     target = context.workdir / "model.onnx"
     target.write_bytes(exported_onnx(with_free_batch(load_program(source))).SerializeToString())

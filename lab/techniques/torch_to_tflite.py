@@ -11,7 +11,7 @@ from lab.plugs import Context, Technique
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import load_program
+    from lab.formats.torch_export.files import load_program
 
     program, target = load_program(source), context.workdir / "model.tflite"
     with quiet():
@@ -22,7 +22,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 def _converted(program: Any) -> Any:
     import litert_torch
 
-    from lab.formats.torch_files import example, module
+    from lab.formats.torch_export.files import example, module
 
     model, item = module(program), example(program, 1)
     if item.ndim == 4 and item.is_floating_point():

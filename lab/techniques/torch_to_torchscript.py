@@ -11,9 +11,9 @@ from lab.plugs import Context, Technique
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import example, fixed_batch, load_program, with_free_batch
-    from lab.formats.torch_functions import as_functions
-    from lab.formats.torchscript_files import write_torchscript
+    from lab.formats.torch_export.files import example, fixed_batch, load_program, with_free_batch
+    from lab.formats.torch_export.functions import as_functions
+    from lab.formats.torchscript.files import write_torchscript
 
     with quiet():
         program = with_free_batch(load_program(source))

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.choosing import KEEP
-from lab.formats.clustering import CLUSTERING, HELP, STUDY, clustered, clusters_name, noted
+from lab.compress.choosing import KEEP
+from lab.compress.clustering import CLUSTERING, HELP, STUDY, clustered, clusters_name, noted
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     import torch
 
+    from lab.compress.torch.folding import fold_modules
+    from lab.compress.torch.weighted import weighted_layers
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_folding import fold_modules
-    from lab.formats.torch_modules import as_modules, save_modules
-    from lab.formats.torch_weighted import weighted_layers
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     with quiet():
         program = load_program(source)

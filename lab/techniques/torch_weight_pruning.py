@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.choosing import KEEP, chosen_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.sparsity import PATTERNS, RATIO, sparse_word
+from lab.compress.choosing import KEEP, chosen_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.sparsity import PATTERNS, RATIO, sparse_word
 from lab.options import Option
 from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
+    from lab.compress.torch.pruning import masked, prune_pattern, settle
     from lab.formats.quiet import quiet
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_modules import as_modules, save_modules
-    from lab.formats.torch_pruning import masked, prune_pattern, settle
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     with quiet():
         program = load_program(source)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import streamlit as st
 
 import lab
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.differences import difference_rows, items_text
 from lab.types import Trial
-from pages._reader import only_reading
+from pages.widgets.reader import only_reading
 
 
 def compare(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
@@ -20,7 +20,7 @@ def compare(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
         st.write("There is no other trial to compare with yet.")
         return
     by_id = {t.id: t for t in sorted(others, key=lambda t: t.id != (base.id if base else ""))}
-    shown = formats.varying_options(t.target for t in [*others, trial])
+    shown = formatting.varying_options(t.target for t in [*others, trial])
     name: Callable[[str], str] = lambda id_: words.trial_text(by_id[id_], titles, shown)  # noqa: E731
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Compare with", list(by_id), format_func=name, key=f"compare_{trial.id}")
@@ -31,7 +31,7 @@ def compare(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
     rows = difference_rows(trial, other, lab.available_metrics())
     st.dataframe(rows, hide_index=True, height="content", alt=f"Differences from {name(chosen)}")
     if text := items_text(trial, other):
-        st.caption(formats.markdown(text))
+        st.caption(formatting.markdown(text))
     st.caption(
         "Two trials are compared on the same test items, and on the rounds in which they took turns: what disturbs both alike cancels out."
     )

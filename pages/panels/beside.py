@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 import lab
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.beside import (
     bars_spec,
     height_of,
@@ -22,7 +22,7 @@ from lab.plots.beside import (
 )
 from lab.plots.deltas import column
 from lab.types import Trial
-from pages._chart import chart
+from pages.widgets.chart import chart
 
 
 def columns_of(trials: Sequence[Trial]) -> list[str]:
@@ -37,10 +37,10 @@ def layers(trials: Sequence[Trial], alike: bool) -> None:
               alt="Time of each layer in each trial; the table below has the same numbers.")  # fmt: skip
     st.dataframe(layer_rows(found, names), hide_index=True, alt="Precision and time of each layer")
     notes = [unmatched_text(found, names), *(f"{n} was not profiled." for n, p in zip(names, found.profiled, strict=True) if not p),
-             f"{formats.plural(info.left_out, 'short row')} left out of the plot." if info.left_out else ""]  # fmt: skip
+             f"{formatting.plural(info.left_out, 'short row')} left out of the plot." if info.left_out else ""]  # fmt: skip
     st.caption(
         "Layers are those of the source model, found in each file by their order and the number of their multiplications. Elsewhere: operators "
-        "that are in no such layer. " + formats.markdown(" ".join(filter(None, notes)))
+        "that are in no such layer. " + formatting.markdown(" ".join(filter(None, notes)))
     )
 
 
@@ -55,7 +55,7 @@ def size(trials: Sequence[Trial], alike: bool) -> None:
         if info.rows:
             with place:
                 chart(json.dumps(bars_spec(info)), key=f"{what}_{'_'.join(t.id for t in trials)}", height=height_of(info),
-                      alt=f"{formats.capital(info.title)}; the table below has the same numbers.")  # fmt: skip
+                      alt=f"{formatting.capital(info.title)}; the table below has the same numbers.")  # fmt: skip
     with left:
         st.dataframe(
             parts_rows(anatomies, names), hide_index=True, height="content", alt="Bytes of each part of the files"
@@ -64,4 +64,4 @@ def size(trials: Sequence[Trial], alike: bool) -> None:
         if rows := weight_rows(found, names):
             st.dataframe(rows, hide_index=True, alt="What each layer's weights are stored as, and their bytes")
     if text := unmatched_text(found, names):
-        st.caption(formats.markdown(text))
+        st.caption(formatting.markdown(text))

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 import lab
-from lab.chains import NOTHING, ROLES, recipes_of
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plugs import Technique
+from lab.spec.chains import NOTHING, ROLES, recipes_of
 from lab.types import Chain
-from pages._options import Values, family, option_values
+from pages.widgets.options import Values, family, option_values
 
 WHAT = (
     "Several techniques one after the other. Every way through the three stages is a variant; what variants share at their "
@@ -144,5 +144,5 @@ def said(chains: Sequence[Chain]) -> str:
         for n, step in enumerate(recipe.steps)
         if known[step.technique].role == "tune"
     }
-    once = f" {formats.capital(formats.plural(len(trained), 'training'))}, each run once." if trained else ""
-    return f"**{formats.plural(len(recipes), 'variant')}** wherever they can run.{once}"
+    once = f" {formatting.capital(formatting.plural(len(trained), 'training'))}, each run once." if trained else ""
+    return f"**{formatting.plural(len(recipes), 'variant')}** wherever they can run.{once}"

@@ -12,7 +12,7 @@ import streamlit as st
 import lab
 from lab.analysis.flips import Flip, Kind, class_changes, confusion_change
 from lab.errors import LabError
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.examples import ExamplesInfo, examples_info
 from lab.plots.flips import (
     Naming,
@@ -27,8 +27,8 @@ from lab.plots.flips import (
     value_text,
 )
 from lab.types import ModelCard, Trial
-from pages import _address
-from pages._chart import chart
+from pages.widgets import address
+from pages.widgets.chart import chart
 
 A_PAGE = 24
 NO_TRUTH = "The test data are not in this lab, so that it is not known which class each item belongs to."
@@ -64,7 +64,7 @@ def answered(pair: Pair) -> Any:
     if isinstance(found, str) or found.labels is None:
         _answered.clear(*asked)  # the data may be brought at any time
     if isinstance(found, str):
-        st.info(formats.markdown(found), icon=":material/visibility_off:")
+        st.info(formatting.markdown(found), icon=":material/visibility_off:")
         return None
     return found
 
@@ -119,7 +119,7 @@ def flipped(pair: Pair) -> None:
     """The flipped items, 24 a page, the widest gap first."""
     if (found := answered(pair)) is None:
         return
-    st.markdown(formats.markdown(flips_text(found.flips, pair.names)))
+    st.markdown(formatting.markdown(flips_text(found.flips, pair.names)))
     if not found.flips.flips:
         st.success("Both answer every test item alike.", icon=":material/done_all:")
         return
@@ -143,7 +143,7 @@ def chosen_part(pair: Pair, found: Any) -> tuple[Kind, int]:
     texts = kind_texts(found.flips, pair.names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         there: Any = sorted(texts, key=lambda k: not found.flips.of(k))  # what is empty comes last
-        kind: Any = _address.segments("flip", "Items", there, texts)
+        kind: Any = address.segments("flip", "Items", there, texts)
         part = f"{pair.reference.id} {pair.trial.id} {kind}"
         if st.session_state.setdefault("flips_part", part) != part:
             st.session_state.flips_part = part
@@ -152,9 +152,9 @@ def chosen_part(pair: Pair, found: Any) -> tuple[Kind, int]:
         if pages == 1:
             return kind, 1
         key = f"flips_page_{part}"
-        start = min(pages, max(1, int(_address.number("sheet", 1))))
+        start = min(pages, max(1, int(address.number("sheet", 1))))
         return kind, int(
-            st.pagination(pages, default=start, key=key, on_change=_address.remember, args=("sheet", key, 1))
+            st.pagination(pages, default=start, key=key, on_change=address.remember, args=("sheet", key, 1))
         )
 
 

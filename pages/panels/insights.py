@@ -9,20 +9,20 @@ import streamlit as st
 
 import lab
 from lab.analysis.calibration import Calibrations, calibrations
-from lab.analysis.faithful import ENOUGH, Pair
+from lab.analysis.float_agreement import ENOUGH, Pair
 from lab.analysis.front import baseline_of
 from lab.analysis.orders import OrderPair
 from lab.analysis.spread import Spread
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.calibration import HEIGHT, calibration_figure, calibration_info, calibration_table, spread_words
 from lab.plots.differences import time_text
 from lab.plots.orders import order_rows, order_text, spread_rows, spread_text
 from lab.types import FINISHED, Study, Trial
-from pages import _address
-from pages._chart import chart
-from pages._search import search
-from pages._training import trainings
-from pages._trial import runtime_titles, threads_of
+from pages.panels.search import search
+from pages.panels.training import trainings
+from pages.panels.trial import runtime_titles, threads_of
+from pages.widgets import address
+from pages.widgets.chart import chart
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -90,8 +90,8 @@ def odd_ones(unlike: Sequence[Pair]) -> dict[str, float]:
 
 
 def place(trial: Trial, trials: Sequence[Trial]) -> str:
-    shown = [name for name in formats.varying_options(t.target for t in trials) if name != "threads"]
-    return formats.markdown(formats.target_text(trial.target, runtime_titles(), shown))
+    shown = [name for name in formatting.varying_options(t.target for t in trials) if name != "threads"]
+    return formatting.markdown(formatting.target_text(trial.target, runtime_titles(), shown))
 
 
 def threads(study: Study, trials: Sequence[Trial]) -> None:
@@ -110,14 +110,14 @@ def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], N
     if not found:
         return
     with st.expander(
-        f"What calibration changes ({formats.plural(len(found), 'recipe')} calibrated in several ways)",
+        f"What calibration changes ({formatting.plural(len(found), 'recipe')} calibrated in several ways)",
         icon=":material/tune:",
     ):
         titles = {str(i): words.trial_text(_first(c, trials), runtime_titles(), ()) for i, c in enumerate(found)}
-        chosen = found[int(_address.dropdown("calibration", "Recipe", list(titles), titles))]
+        chosen = found[int(address.dropdown("calibration", "Recipe", list(titles), titles))]
         base = baseline_of(_first(chosen, trials), trials)
         info = calibration_info(
-            chosen, base.measurements.get(metric) if base else None, formats.capital(words.plain(metric))
+            chosen, base.measurements.get(metric) if base else None, formatting.capital(words.plain(metric))
         )
         left, right = st.columns([3, 2], gap="medium")
         with left:
@@ -137,10 +137,10 @@ def order(study: Study, trials: Sequence[Trial]) -> None:
     if not found:
         return
     with st.expander(
-        f"Does the order of steps matter? ({formats.plural(len(found), 'pair')})", icon=":material/swap_horiz:"
+        f"Does the order of steps matter? ({formatting.plural(len(found), 'pair')})", icon=":material/swap_horiz:"
     ):
-        st.markdown(formats.markdown(order_text(found, study.spec.objectives[0].metric)))
-        shown = formats.varying_options(t.target for t in trials)
+        st.markdown(formatting.markdown(order_text(found, study.spec.objectives[0].metric)))
+        shown = formatting.varying_options(t.target for t in trials)
         st.dataframe(
             order_rows(found, runtime_titles(), shown),
             hide_index=True,
@@ -156,10 +156,10 @@ def seeds(study: Study) -> None:
     found = spread_of(study.id, study.revision)
     if not found:
         return
-    with st.expander(f"How much is the luck of the seed? ({formats.plural(len(found), 'recipe')} trained several times)",
+    with st.expander(f"How much is the luck of the seed? ({formatting.plural(len(found), 'recipe')} trained several times)",
                      icon=":material/casino:"):  # fmt: skip
         if text := spread_text(found, study.spec.objectives[0].metric):
-            st.markdown(formats.markdown(text))
+            st.markdown(formatting.markdown(text))
         st.dataframe(spread_rows(found), hide_index=True, placeholder="–", alt="Mean, lowest and highest over seeds")
         st.caption("Mean, in brackets lowest and highest, of trials that differ in nothing but the training's seed.")
 

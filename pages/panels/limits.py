@@ -9,11 +9,11 @@ import streamlit as st
 
 import lab
 from lab.analysis.pick import Limit, LimitKind, quality_of, stops
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.table import ordered_metrics
 from lab.types import Measurement, Objective, Trial
-from pages import _address
-from pages._asked import KNEE, WEIGHTED
+from pages.widgets import address
+from pages.widgets.asked import KNEE, WEIGHTED
 
 DROPS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 Weights = tuple[tuple[str, float], ...]
@@ -54,7 +54,7 @@ def goal_control(objectives: Sequence[Objective]) -> str:
     goals = sorted(objectives, key=lambda o: o == quality)
     texts = {o.metric: words.superlative(o) for o in goals}
     texts |= {KNEE: "balanced", WEIGHTED: "weighted"}
-    return _address.segments(
+    return address.segments(
         "goal", "I want the model that is", [*(o.metric for o in goals), KNEE, WEIGHTED], texts, help=GOAL_HELP
     )
 
@@ -63,7 +63,10 @@ def weights_control(objectives: Sequence[Objective]) -> Weights:
     """How much each objective counts."""
     with st.popover("Weights", icon=":material/balance:"):
         return tuple(
-            (o.metric, _address.scale(f"weight_{o.metric}", formats.capital(words.plain(o.metric)), WEIGHT_STOPS, 1.0))
+            (
+                o.metric,
+                address.scale(f"weight_{o.metric}", formatting.capital(words.plain(o.metric)), WEIGHT_STOPS, 1.0),
+            )
             for o in objectives
         )
 
@@ -85,12 +88,12 @@ def slider(trials: Sequence[Trial], metric: str, kind: LimitKind, of: str) -> Li
     none = -inf if kind == "at_least" else inf
     options, name = sorted([*values, none]), f"{metric}_{kind}"
     texts = {v: stop_text(v, kind, like) for v in values}
-    given = _address.number(name, none)
+    given = address.number(name, none)
     start = none if given == none else min(values, key=lambda v: abs(v - given))
     key = f"limit_{name}_{len(options)}_{values[0]:.6g}_{values[-1]:.6g}"  # other stops make another slider
     label = f"{words.plain(metric)} {LABELS[kind]}"
     chosen = st.select_slider(label[0].upper() + label[1:], options, start, format_func=lambda v: texts.get(v, "any"),
-                              key=key, on_change=_address.remember, args=(name, key, none))  # fmt: skip
+                              key=key, on_change=address.remember, args=(name, key, none))  # fmt: skip
     return None if chosen == none else Limit(metric, kind, float(chosen))
 
 
@@ -103,4 +106,4 @@ def stops_of(of: str, metric: str, kind: LimitKind, _trials: Sequence[Trial]) ->
 
 
 def stop_text(value: float, kind: LimitKind, like: Measurement) -> str:
-    return f"{100 * value:.1f} points" if kind == "max_drop" else formats.value(value, like.unit)
+    return f"{100 * value:.1f} points" if kind == "max_drop" else formatting.value(value, like.unit)

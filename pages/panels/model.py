@@ -12,12 +12,12 @@ import streamlit as st
 import lab
 from lab.analysis.pruning import KIND as PRUNING
 from lab.errors import LabError
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.examples import examples_html
 from lab.plots.layers import layers_table, totals
 from lab.types import Layer, ModelCard, Study
-from pages import _address, _examples
-from pages._netron import graph
+from pages.widgets import address, examples
+from pages.widgets.netron import graph
 
 LAYOUTS = {"NT": "a text of up to {0} characters", "N": "{0} numbers"}
 SECTIONS = {"layers": "Layers", "graph": "Graph", "origin": "Where it comes from"}
@@ -51,13 +51,23 @@ def numbers(card: ModelCard) -> list[tuple[str, str, str, str]]:
     """(label, value, what stands below it, explanation) of the numbers that tell most."""
     quality, path = lab.primary(card), Path(card.path)
     noun = _quality_noun(card)
-    between = formats.interval(quality) if quality else ""
+    between = formatting.interval(quality) if quality else ""
     tested = f"On {quality.n:,} test items; 95 % interval {between}." if quality else "Not measured yet."
     return [
-        (noun, formats.value(quality.value, quality.unit) if quality else formats.UNKNOWN, between, tested),
-        ("File", formats.value(path.stat().st_size, "B") if path.is_file() else formats.UNKNOWN, "", "As it comes."),
-        ("Parameters", formats.count(card.parameters), "", "Numbers that were learned."),
-        ("MACs", formats.count(card.macs), "per item", "Multiply-accumulate operations: the work of one prediction."),
+        (noun, formatting.value(quality.value, quality.unit) if quality else formatting.UNKNOWN, between, tested),
+        (
+            "File",
+            formatting.value(path.stat().st_size, "B") if path.is_file() else formatting.UNKNOWN,
+            "",
+            "As it comes.",
+        ),
+        ("Parameters", formatting.count(card.parameters), "", "Numbers that were learned."),
+        (
+            "MACs",
+            formatting.count(card.macs),
+            "per item",
+            "Multiply-accumulate operations: the work of one prediction.",
+        ),
     ]
 
 
@@ -88,19 +98,19 @@ def pruning_button(card: ModelCard, studies: Sequence[Study]) -> None:
     try:
         study = known[0] if known else lab.start(lab.pruning_spec(card.id), "What pruning costs")
     except LabError as error:
-        st.error(formats.markdown(str(error)))
+        st.error(formatting.markdown(str(error)))
         return
     st.switch_page("pages/pruning.py", query_params={"study": study})
 
 
 def detail(card: ModelCard, studies: Sequence[Study]) -> None:
-    st.title(formats.markdown(card.title), anchor=False)
+    st.title(formatting.markdown(card.title), anchor=False)
     left, right = st.columns([11, 9], gap="medium")
     with left:
-        kind = [_task_title(card), formats.framework(card.framework), f"takes {input_text(card)}"]
-        st.caption(formats.markdown(" · ".join(kind)))
+        kind = [_task_title(card), formatting.framework(card.framework), f"takes {input_text(card)}"]
+        st.caption(formatting.markdown(" · ".join(kind)))
         if card.description:
-            st.write(formats.markdown(card.description))
+            st.write(formatting.markdown(card.description))
         with st.container(horizontal=True):
             sweep_button(card)
             results_button(card, studies)
@@ -108,7 +118,7 @@ def detail(card: ModelCard, studies: Sequence[Study]) -> None:
     with right:
         figures(card)
     data(card)
-    section = _address.segments("show", "More about it", list(SECTIONS), SECTIONS)
+    section = address.segments("show", "More about it", list(SECTIONS), SECTIONS)
     {"layers": layers, "graph": drawn, "origin": origin}[section](card)
 
 
@@ -124,14 +134,14 @@ def figures(card: ModelCard) -> None:
         column.metric(label, value, help=help_)
     known = lab.available_metrics()
     rows = [
-        {"Metric": known[id_].title if id_ in known else id_, "Value": formats.value(m.value, m.unit),
-         "95 % interval": formats.interval(m) or "–", "Test items": f"{m.n:,}"}
+        {"Metric": known[id_].title if id_ in known else id_, "Value": formatting.value(m.value, m.unit),
+         "95 % interval": formatting.interval(m) or "–", "Test items": f"{m.n:,}"}
         for id_, m in card.baseline.items()
     ]  # fmt: skip
     if len(rows) > 1:
         with st.expander(f"All {len(rows)} metrics of its test"):
             st.dataframe(rows, hide_index=True, alt="What the uncompressed model reaches on the test set")
-    elif (quality := lab.primary(card)) and (between := formats.interval(quality)):
+    elif (quality := lab.primary(card)) and (between := formatting.interval(quality)):
         st.caption(f"{_quality_noun(card)} from {quality.n:,} test items, 95 % interval {between}.")
 
 
@@ -139,9 +149,9 @@ def figures(card: ModelCard) -> None:
 def data(card: ModelCard) -> None:
     """A few test items, as soon as they are there."""
     dataset = lab.dataset_of(card)
-    st.markdown(f"##### Test items: {formats.markdown(dataset.title)}" if dataset else "##### Test items")
+    st.markdown(f"##### Test items: {formatting.markdown(dataset.title)}" if dataset else "##### Test items")
     with st.spinner("Reading a few test items …"):
-        found = _examples.of([card], LONG_S).get(card.id)
+        found = examples.of([card], LONG_S).get(card.id)
     if found and found.info:
         width = {"image": 760, "spectrogram": 900, "waveform": 900, "text": 1100}[found.info.kind]
         st.html(f'<div style="max-width:{width}px">{examples_html(found.info)}</div>')
@@ -163,7 +173,7 @@ def layers(card: ModelCard) -> None:
     try:
         found = layers_of(card.id, card.path, path.stat().st_mtime if path.is_file() else 0.0)
     except LabError as error:
-        st.caption(f"Its layers cannot be shown: {formats.markdown(str(error))}")
+        st.caption(f"Its layers cannot be shown: {formatting.markdown(str(error))}")
         return
     table = layers_table(found)
     st.caption(f"**{totals(found)}.** Click a column's name to sort by it.")
@@ -200,14 +210,14 @@ def origin(card: ModelCard) -> None:
     st.markdown(_said("Model", card.provenance, card.licence))
     recipe(card)
     if dataset:
-        st.markdown(_said(f"Data: {formats.markdown(dataset.title)}", dataset.provenance, dataset.licence))
+        st.markdown(_said(f"Data: {formatting.markdown(dataset.title)}", dataset.provenance, dataset.licence))
     if card.class_names:
-        names = formats.markdown(", ".join(card.class_names))
+        names = formatting.markdown(", ".join(card.class_names))
         st.markdown(f"**{len(card.class_names)} classes.** {names}")
 
 
 def _said(what: str, provenance: str, licence: str) -> str:
-    return f"**{what}.** {formats.markdown(provenance.replace('`', '') or 'Not said.')} Licence: {formats.markdown(licence or 'not said')}."
+    return f"**{what}.** {formatting.markdown(provenance.replace('`', '') or 'Not said.')} Licence: {formatting.markdown(licence or 'not said')}."
 
 
 def recipe(card: ModelCard) -> None:
@@ -218,6 +228,6 @@ def recipe(card: ModelCard) -> None:
     facts = json.loads(record.read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
     st.markdown(
-        f"**Training.** It took {formats.duration(facts.get('seconds'))}, with {formats.markdown(versions)}. Run it again:"
+        f"**Training.** It took {formatting.duration(facts.get('seconds'))}, with {formatting.markdown(versions)}. Run it again:"
     )
     st.code(f"python -m lab train {card.id}", language="bash")

@@ -6,9 +6,9 @@ import streamlit as st
 
 import lab
 from lab.errors import LabError
-from lab.plots import formats
+from lab.plots import formatting
 from lab.store.sharing import LONGEST_NOTE
-from pages._reader import only_reading
+from pages.widgets.reader import only_reading
 
 HELP = (
     "Markdown: # heading, **bold**, - list, [name](https://…). Shown to everybody who opens this study, also by a link."
@@ -19,7 +19,7 @@ def note(study_id: str, trial_id: str = "") -> None:
     """What was written, where anything was."""
     if text := lab.notes(study_id).get(trial_id):
         with st.container(border=True):
-            st.markdown(formats.note(text))
+            st.markdown(formatting.note(text))
 
 
 def note_button(study_id: str, trial_id: str = "") -> None:
@@ -39,4 +39,4 @@ def _save(study_id: str, trial_id: str, key: str) -> None:
     try:
         lab.set_note(study_id, st.session_state[key], trial_id)
     except LabError as error:
-        st.toast(formats.markdown(str(error)), icon=":material/error:")
+        st.toast(formatting.markdown(str(error)), icon=":material/error:")

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import streamlit as st
 
 import lab
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.profile import height_of, kinds_rows, profile_info, profile_rows, profile_spec
 from lab.types import Trial
-from pages._chart import chart
+from pages.widgets.chart import chart
 
 ALONE = ""
 
@@ -24,7 +24,7 @@ def operators(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
         return
     others = {t.id: t for t in lab.trials(trial.study) if t.id != trial.id and t.details.get("profile")}
     ids = sorted(others, key=lambda id_: id_ != (base.id if base else ""))
-    shown = formats.varying_options(t.target for t in [*others.values(), trial])
+    shown = formatting.varying_options(t.target for t in [*others.values(), trial])
     name: Callable[[str], str] = lambda id_: words.trial_text(others[id_], titles, shown) if id_ else "nothing"  # noqa: E731
     first = [*ids, ALONE] if base and base.id in others else [ALONE, *ids]
     chosen = st.selectbox("Beside it", first, format_func=name, key=f"beside_{trial.id}")

@@ -8,7 +8,7 @@ import streamlit as st
 
 import lab
 from lab.api import Progress
-from lab.plots import formats
+from lab.plots import formatting
 from lab.types import FINISHED, Study
 
 POLL_S = 2.0
@@ -44,5 +44,5 @@ def progress_text(now: Progress, state: str) -> str:
     if state == "queued" and now.queue_position:
         return f"Waiting: {now.queue_position} {'study is' if now.queue_position == 1 else 'studies are'} ahead."
     failed = f", {now.failed} failed" if now.failed else ""
-    left = f", {formats.duration(now.seconds_left)} left" if now.seconds_left is not None else ""
+    left = f", {formatting.duration(now.seconds_left)} left" if now.seconds_left is not None else ""
     return f"**{now.done} of {now.total}** trials done{failed}{left}" + (f" · {now.stage}" if now.stage else "")

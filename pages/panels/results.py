@@ -8,11 +8,14 @@ import streamlit as st
 
 import lab
 from lab.analysis.pick import Limit, Pick
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.table import ordered_metrics
 from lab.types import FINISHED, Study, Trial
-from pages import _address
-from pages._asked import (
+from pages.panels.insights import insights
+from pages.panels.limits import goal_and_limits
+from pages.panels.trial import detail, runtime_titles
+from pages.widgets import address
+from pages.widgets.asked import (
     VIEWS,
     Asked,
     Look,
@@ -26,11 +29,8 @@ from pages._asked import (
     table_of,
     trials_of,
 )
-from pages._chart import chart
-from pages._insights import insights
-from pages._limits import goal_and_limits
-from pages._reader import only_reading
-from pages._trial import detail, runtime_titles
+from pages.widgets.chart import chart
+from pages.widgets.reader import only_reading
 
 MOST_COMPARED = 4
 HOW_TO = {
@@ -77,11 +77,11 @@ def without_results(study: Study, trials: Sequence[Trial]) -> None:
 def banner(study: Study, found: Pick, by_id: Mapping[str, Trial], limits: Sequence[Limit]) -> None:
     reason = words.pick_reason(found, by_id, study.spec.objectives, limits, runtime_titles())
     if found.trial is None:
-        st.warning(formats.markdown(reason), icon=":material/filter_alt_off:")
+        st.warning(formatting.markdown(reason), icon=":material/filter_alt_off:")
         return
     shown = options_shown(study.id, study.revision)
     name = words.trial_text(by_id[found.trial], runtime_titles(), shown)
-    st.success(f"**Best pick: {formats.markdown(name)}.** {formats.markdown(reason)}", icon=":material/star:")
+    st.success(f"**Best pick: {formatting.markdown(name)}.** {formatting.markdown(reason)}", icon=":material/star:")
 
 
 # --- the plot --------------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def banner(study: Study, found: Pick, by_id: Mapping[str, Trial], limits: Sequen
 
 def plot(asked: Asked, trials: Sequence[Trial], trial: Trial | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        view = _address.segments("view", "View", list(VIEWS), VIEWS, label_visibility="collapsed")
+        view = address.segments("view", "View", list(VIEWS), VIEWS, label_visibility="collapsed")
         titles, look = look_control(trials, view)
         filter_control(asked, trials)
     marked = frozenset(marked_now(trials))
@@ -109,14 +109,14 @@ def look_control(trials: Sequence[Trial], view: str) -> tuple[dict[str, str], Lo
     ids = [id_ for id_ in ordered_metrics(trials, metrics) if id_ in metrics]
     titles = {id_: metrics[id_].title for id_ in ids}
     with st.popover("Axes", icon=":material/straighten:"):
-        x = _address.dropdown("x", "Across", first("latency_s", ids), titles)
-        y = _address.dropdown("y", "Up", ids, titles)
-        size = _address.dropdown("size", "Third number", first("size_bytes", ids), titles)
-        third = _address.segments(
+        x = address.dropdown("x", "Across", first("latency_s", ids), titles)
+        y = address.dropdown("y", "Up", ids, titles)
+        size = address.dropdown("size", "Third number", first("size_bytes", ids), titles)
+        third = address.segments(
             "third", "Third number as", ["area", "color"], {"area": "marker area", "color": "colour"}
         )
         texts = {"runtime": "runtime", "method": "technique"}
-        color = _address.segments("color", "Colours and small plots by", list(texts), texts)
+        color = address.segments("color", "Colours and small plots by", list(texts), texts)
     return titles, Look(x, y, size, view, color, third)
 
 
@@ -141,9 +141,9 @@ def filter_control(asked: Asked, trials: Sequence[Trial]) -> None:
     hidden = len(trials) - len(seen(asked))
     label = f"Filter ({hidden} hidden)" if hidden else "Filter"
     with st.popover(label, icon=":material/filter_list:", help="The float baselines always stay."):
-        _address.several("on", "Runs on", runtimes, titles)
-        _address.several("how", "Technique", methods)
-        _address.words("find", "Name contains", placeholder="such as wi4")
+        address.several("on", "Runs on", runtimes, titles)
+        address.several("how", "Technique", methods)
+        address.words("find", "Name contains", placeholder="such as wi4")
 
 
 def zoom_now(look: Look) -> list[float] | None:
@@ -218,7 +218,7 @@ def table(asked: Asked, trial: Trial | None) -> None:
              *(["Ticked"] if many else [])]  # fmt: skip
     texts = {"Failed": f"Failed ({failed})", "Ticked": f"Ticked ({len(ticked)})"}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        rows = _address.segments("rows", "Trials", views, texts) if views[1:] else views[0]
+        rows = address.segments("rows", "Trials", views, texts) if views[1:] else views[0]
         st.caption(
             "Tick rows: the last is described above, all are ringed in the plot. Click a column's name to sort.",
             width="content",

@@ -7,12 +7,12 @@ import streamlit as st
 import lab
 from lab.analysis.scaling import Dimension, Scaling
 from lab.errors import LabError
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.scaling import HEIGHT, scaling_figure, scaling_info, scaling_rows, scaling_texts
 from lab.plots.table import problem_of
 from lab.types import FINISHED, Study, Trial
-from pages._chart import chart
-from pages._progress import POLL_S, progress
+from pages.panels.progress import POLL_S, progress
+from pages.widgets.chart import chart
 
 TITLES: dict[Dimension, str] = {
     "threads": "Dashed: as many times quicker as there are threads. Thin: Amdahl's law, fitted.",
@@ -33,7 +33,7 @@ def scaling_section(trial: Trial) -> None:
         curves(study, known)
     elif study.state in FINISHED:
         broken = next((t for t in lab.trials(study.id) if t.error), None)
-        st.warning(f"Nothing could be measured. {formats.markdown(problem_of(broken)) if broken else ''}")
+        st.warning(f"Nothing could be measured. {formatting.markdown(problem_of(broken)) if broken else ''}")
     else:
         st.info("The first points appear here by themselves.", icon=":material/hourglass_empty:")
 
@@ -47,7 +47,7 @@ def ask(trial: Trial) -> None:
         try:
             lab.start_scaling(trial.id)
         except LabError as error:
-            st.error(formats.markdown(str(error)))
+            st.error(formatting.markdown(str(error)))
             return
         st.rerun()
 
@@ -64,7 +64,7 @@ def figure_of(study_id: str, revision: int, dimension: Dimension) -> str:
 
 def curves(study: Study, found: Scaling) -> None:
     for text in scaling_texts(found):
-        st.markdown(formats.markdown(text))
+        st.markdown(formatting.markdown(text))
     for dimension, caption in TITLES.items():
         if len((found.threads if dimension == "threads" else found.batch).points) > 1:
             chart(figure_of(study.id, study.revision, dimension), key=f"scaling_{study.id}_{dimension}", height=HEIGHT,

@@ -10,14 +10,14 @@ import streamlit as st
 import lab
 from lab.analysis.hypervolume import Course
 from lab.errors import LabError
-from lab.guided import OPTIONS, SAMPLERS, search_from_json
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.search import HEIGHT, NAMES, reference_text, search_figure, search_info, search_text
-from lab.recipe import plan
+from lab.spec.recipes import plan
+from lab.spec.search import OPTIONS, SAMPLERS, search_from_json
 from lab.types import FINISHED, Study, StudySpec
-from pages import _address
-from pages._chart import chart
-from pages._reader import only_reading
+from pages.widgets import address
+from pages.widgets.chart import chart
+from pages.widgets.reader import only_reading
 
 RUNS = {"grid": "Everything", "search": "Guided search"}
 USUAL_SHARE = 0.35
@@ -35,7 +35,7 @@ def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, 
         spec: what there is to choose from.
         given: the search of a link, which the form begins with.
     """
-    if _address.segments("run", "Run", sorted(RUNS, key=lambda run: (run == "grid") == bool(given)), RUNS) == "grid":
+    if address.segments("run", "Run", sorted(RUNS, key=lambda run: (run == "grid") == bool(given)), RUNS) == "grid":
         return {}
     st.caption(WHAT)
     grid = len(plan(spec, lab.model(spec.model)).trials)
@@ -51,7 +51,7 @@ def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, 
         minutes = _number("minutes", "Minutes at most", usual["minutes"], 0.0, _OPTIONS["minutes"].help)
     with st.expander("More"):
         samplers = sorted(SAMPLERS, key=lambda name: name != usual["sampler"])
-        sampler = _address.dropdown("sampler", "Chosen by", samplers, NAMES)
+        sampler = address.dropdown("sampler", "Chosen by", samplers, NAMES)
         seed = _number("search_seed", "Seed", usual["seed"], 0, _OPTIONS["seed"].help)
         batch = _number("batch", "At once", usual["batch"], 1, _OPTIONS["batch"].help)
         st.caption(_OPTIONS["sampler"].help)
@@ -62,9 +62,9 @@ def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, 
 def _number(name: str, label: str, default: float, low: float, help_: str) -> float:
     """A number that the address remembers, whole where the default is."""
     kind = type(low)
-    key, given = f"search_{name}_{default}", _address.number(name, default)
+    key, given = f"search_{name}_{default}", address.number(name, default)
     start = max(low, kind(given)) if abs(given) < 1e9 else kind(default)
-    return kind(st.number_input(label, low, value=start, step=kind(1), key=key, help=help_, on_change=_address.remember,
+    return kind(st.number_input(label, low, value=start, step=kind(1), key=key, help=help_, on_change=address.remember,
                                 format="%d" if kind is int else "%g", args=(name, key, kind(default))))  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def search(study: Study) -> None:
     with st.expander(f"How the search went ({NAMES.get(chosen_by, 'guided')})", icon=":material/travel_explore:"):
         st.markdown(search_text(found, spent))
         chart(figure_of(study.id, study.revision), key=f"search_{study.id}", height=HEIGHT,
-              alt=f"Hypervolume over {formats.plural(spent.trials, 'trial')} and {spent.minutes:.1f} minutes; the text above has the figures.")  # fmt: skip
+              alt=f"Hypervolume over {formatting.plural(spent.trials, 'trial')} and {spent.minutes:.1f} minutes; the text above has the figures.")  # fmt: skip
         units = {id_: metric.unit for id_, metric in lab.available_metrics().items()}
         st.caption(reference_text(found, units))
         if study.state in FINISHED and not only_reading():
@@ -108,6 +108,6 @@ def go_on(study_id: str, used: int, budget: int) -> None:
             try:
                 lab.search_on(study_id, int(trials))
             except LabError as error:
-                st.error(formats.markdown(str(error)))
+                st.error(formatting.markdown(str(error)))
             else:
                 st.rerun()

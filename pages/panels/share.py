@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 import lab
-from lab.plots import formats
+from lab.plots import formatting
 from lab.types import Study
 
 NOT_IN_A_VIEW = ("study", "link")
@@ -28,7 +28,7 @@ def share(study: Study) -> None:
         for link in made[:MOST_SHOWN]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.code(address(f"?link={link.token}"), language=None)
-                st.button("Take back", key=f"revoke_{link.token}", help=f"Made {formats.moment(link.created_at)}",
+                st.button("Take back", key=f"revoke_{link.token}", help=f"Made {formatting.moment(link.created_at)}",
                           on_click=lab.revoke_link, args=(link.token,))  # fmt: skip
         if len(made) > MOST_SHOWN:
             st.caption(f"{len(made) - MOST_SHOWN} older ones: `python -m lab links {study.id}`")

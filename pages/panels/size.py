@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 import lab
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.anatomy import anatomy_figure, anatomy_info, height_of, layer_rows
 from lab.types import Trial
-from pages._chart import chart
+from pages.widgets.chart import chart
 
 SIZES = ("size_bytes", "download_bytes", "update_bytes")
 MEMORY = ("peak_rss_bytes", "activation_peak_bytes", "arena_bytes")
@@ -36,7 +36,7 @@ def size(trial: Trial, base: Trial | None) -> None:
     mapped = (trial.details.get("memory") or {}).get("mapped_bytes")
     if mapped is not None:
         st.caption(
-            f"The runtime maps the file: {formats.value(mapped, 'B')} of it are read where they lie, and other processes can share them."
+            f"The runtime maps the file: {formatting.value(mapped, 'B')} of it are read where they lie, and other processes can share them."
             if mapped else "The runtime copies the file into memory of its own."
         )  # fmt: skip
 
@@ -47,4 +47,4 @@ def numbers(trial: Trial, ids: tuple[str, ...]) -> None:
     for column, id_ in zip(st.columns(max(len(known), 1)), known, strict=False):
         m = trial.measurements[id_]
         said = "" if m.source == "measured" else f" ({m.source})"
-        column.metric(metrics[id_].title + said, formats.value(m.value, m.unit), help=metrics[id_].help)
+        column.metric(metrics[id_].title + said, formatting.value(m.value, m.unit), help=metrics[id_].help)

@@ -8,7 +8,7 @@ import streamlit as st
 
 import lab
 from lab.analysis.training import Training, of_trial, of_trials
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plots.training import (
     HEIGHT,
     MOST,
@@ -21,8 +21,8 @@ from lab.plots.training import (
     training_rows,
 )
 from lab.types import FINISHED, Study, Trial
-from pages._chart import chart
-from pages._progress import POLL_S
+from pages.panels.progress import POLL_S
+from pages.widgets.chart import chart
 
 CAPTION = "Thick: held-out items. Thin: the loss on training items, averaged since the point before."
 ABREAST, MOST_ROWS = 2, 4
@@ -42,7 +42,9 @@ def _live(study_id: str) -> None:
         columns = st.columns(ABREAST) * MOST_ROWS if running else []
         for column, training in zip(columns, running, strict=False):
             with column:
-                st.progress(share_done(training), f"**{formats.markdown(training.name)}**: {progress_text(training)}")
+                st.progress(
+                    share_done(training), f"**{formatting.markdown(training.name)}**: {progress_text(training)}"
+                )
         if not running:
             st.caption(idle_text(found))
         curves(found, f"live_training_{study_id}")
@@ -61,7 +63,7 @@ def curves(found: Sequence[Training], key: str, *, stacked: bool = False) -> Non
     if not info.lines:
         return
     chart(training_figure(info, key, stacked=stacked).to_json(), key=key, height=TALL if stacked else HEIGHT,
-          alt=f"Loss and accuracy over steps of {formats.plural(len(info.lines), 'training')}.")  # fmt: skip
+          alt=f"Loss and accuracy over steps of {formatting.plural(len(info.lines), 'training')}.")  # fmt: skip
     more = f" {info.left_out} more are not drawn." if info.left_out else ""
     st.caption(CAPTION + more)
 
@@ -77,12 +79,12 @@ def training(trial: Trial) -> None:
         known = techniques.get(one.name)
         titled = Training(one.key, known.title if known else one.name, one.phases)
         if len(found) > 1:
-            st.markdown(f"**{formats.markdown(titled.name)}**")
+            st.markdown(f"**{formatting.markdown(titled.name)}**")
         curves([titled], f"training_{trial.id}_{number}", stacked=True)
         st.dataframe(training_rows([titled]), hide_index=True, alt="What this training came to")
     for name, note in (trial.details.get("notes") or {}).items():
         if str(name).startswith("training"):
-            st.caption(f"{formats.capital(formats.markdown(str(name)))}: {formats.markdown(str(note))}.")
+            st.caption(f"{formatting.capital(formatting.markdown(str(name)))}: {formatting.markdown(str(note))}.")
     st.caption("Recipes that begin alike share a training: it ran once for all of them.")
 
 

@@ -14,20 +14,20 @@ from lab.analysis.differences import Difference, against_baselines
 from lab.analysis.front import baseline_of
 from lab.analysis.threads import NoGain, without_effect
 from lab.errors import LabError, UnknownId
-from lab.plots import formats, words
-from lab.plots.elsewhere import elsewhere_rows, elsewhere_texts
+from lab.plots import formatting, words
+from lab.plots.emulated import elsewhere_rows, elsewhere_texts
 from lab.plots.latency import HEIGHT, conditions_text, latency_figure, latency_info, quality_text
 from lab.plots.table import leading, numbers_info, parts_info, problem_of, state_words
 from lab.types import Measurement, Trial
-from pages._against import compare
-from pages._chart import chart
-from pages._notes import note, note_button
-from pages._operators import operators
-from pages._reader import only_reading
-from pages._scaling import scaling_section
-from pages._size import size
-from pages._training import training
-from pages._why import why
+from pages.panels.against import compare
+from pages.panels.notes import note, note_button
+from pages.panels.operators import operators
+from pages.panels.scaling import scaling_section
+from pages.panels.size import size
+from pages.panels.training import training
+from pages.panels.why import why
+from pages.widgets.chart import chart
+from pages.widgets.reader import only_reading
 
 STARTING = ("Scaling", "Layers")
 """Sections that are there to start something."""
@@ -48,10 +48,12 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
         st.write("Click a point in the plot or tick a row of the table to read about a trial.")
         return
     base = baseline_of(trial, trials)
-    target = formats.target_text(trial.target, runtime_titles(), formats.varying_options(t.target for t in trials))
-    st.markdown(f"##### {formats.markdown(trial.name)}")
+    target = formatting.target_text(
+        trial.target, runtime_titles(), formatting.varying_options(t.target for t in trials)
+    )
+    st.markdown(f"##### {formatting.markdown(trial.name)}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"on {formats.markdown(target)} · {state_words(trial)}", width="content")
+        st.caption(f"on {formatting.markdown(target)} · {state_words(trial)}", width="content")
         if trial.id == pick:
             st.badge("best pick", color="green", icon=":material/star:")
         if trial.is_baseline:
@@ -106,9 +108,9 @@ def problem(trial: Trial) -> None:
     error = trial.error or {}
     remedy = str(error.get("remedy") or "").rstrip(".")
     cause = problem_of(trial).removesuffix(f"{remedy}.").strip() or "This trial failed."
-    st.error(formats.markdown(cause), icon=":material/error:")
+    st.error(formatting.markdown(cause), icon=":material/error:")
     if remedy:
-        st.markdown(f"**What you can do:** {formats.markdown(remedy)}.")
+        st.markdown(f"**What you can do:** {formatting.markdown(remedy)}.")
     if log := str(error.get("traceback") or error.get("message") or ""):
         with st.expander("Log"):
             st.code(log, language=None, wrap_lines=True)
@@ -119,7 +121,7 @@ def headline(trial: Trial, base: Trial | None, known: Mapping[str, Difference]) 
     for column, id_ in zip(st.columns(max(len(shown), 1)), shown, strict=True):
         m, other = trial.measurements[id_], base if base and base.id != trial.id and id_ in base.measurements else None
         change, color = versus(id_, trial, other, known) if other else (None, "off")
-        name, value = formats.capital(words.plain(id_)), formats.value(m.value, m.unit)
+        name, value = formatting.capital(words.plain(id_)), formatting.value(m.value, m.unit)
         column.metric(name, value, change, delta_color=color, delta_arrow="off", help=interval_help(m))
 
 
@@ -135,7 +137,7 @@ def no_gain(trial: Trial) -> None:
 
 
 def interval_help(m: Measurement) -> str:
-    between = formats.interval(m)
+    between = formatting.interval(m)
     return (
         f"95 % interval {between}, {m.n} samples. Below: against the float model, grey where it may be chance."
         if between
@@ -146,7 +148,7 @@ def interval_help(m: Measurement) -> str:
 def versus(metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference]) -> tuple[str, str]:
     """The change in words, green where better, red where worse, grey where it may be chance."""
     m, other = trial.measurements[metric], base.measurements[metric]
-    text = formats.change(m, other, plainly=True)
+    text = formatting.change(m, other, plainly=True)
     if text == "no change" or not words.certain(metric, trial, base, known):
         return text, "gray"
     better = (m.value > other.value) == (lab.available_metrics()[metric].direction == "maximize")
@@ -163,7 +165,7 @@ def numbers(trial: Trial, base: Trial | None) -> None:
     classes(trial, base)
     if any(trial.float_operators.values()):
         listed = ", ".join(f"{count} × {name}" for name, count in trial.float_operators.items())
-        st.caption(f"Still computed in float: {formats.markdown(listed)}.")
+        st.caption(f"Still computed in float: {formatting.markdown(listed)}.")
 
 
 def elsewhere(trial: Trial) -> None:
@@ -171,7 +173,7 @@ def elsewhere(trial: Trial) -> None:
     if not (rows := elsewhere_rows(trial)):
         return
     for text in elsewhere_texts(trial):
-        st.caption(f":material/devices: {formats.markdown(text)}")
+        st.caption(f":material/devices: {formatting.markdown(text)}")
     with st.expander(f"The same file on other processors ({len(rows)}), emulated"):
         st.dataframe(rows, hide_index=True, alt="What the file answers on other processors")
 
@@ -214,7 +216,7 @@ def layers(trial: Trial, base: Trial | None) -> None:
             try:
                 found = lab.start_sensitivity(trial.id)
             except LabError as error:
-                st.error(formats.markdown(str(error)))
+                st.error(formatting.markdown(str(error)))
                 return
             st.switch_page("pages/layers.py", query_params={"study": found})
         return
@@ -252,7 +254,7 @@ def reorder(trial: Trial) -> None:
     try:
         added = lab.reorder(trial.id)
     except LabError as error:
-        st.error(formats.markdown(str(error)))
+        st.error(formatting.markdown(str(error)))
         return
     st.query_params["trial"] = added[0]
     st.rerun()
@@ -260,9 +262,11 @@ def reorder(trial: Trial) -> None:
 
 def said(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return formats.markdown(", ".join(map(str, value)))
+        return formatting.markdown(", ".join(map(str, value)))
     return (
-        {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else formats.markdown(str(value))
+        {True: "on", False: "off"}.get(value, str(value))
+        if isinstance(value, bool)
+        else formatting.markdown(str(value))
     )
 
 
@@ -273,7 +277,7 @@ def download(trial: Trial) -> None:
     if not path.is_file():
         st.caption("The file itself is not in this lab; below is how to make it.")
         return
-    st.download_button(f"Download the model ({formats.value(trial.artifact.size_bytes, 'B')})", path.read_bytes,
+    st.download_button(f"Download the model ({formatting.value(trial.artifact.size_bytes, 'B')})", path.read_bytes,
                        f"{trial.name}{path.suffix}", "application/octet-stream", icon=":material/download:",
                        key="model_file", on_click="ignore")  # fmt: skip
     st.download_button("With a README of how to load it (.zip)", _packed(trial.id), f"{trial.name}.zip", "application/zip",
@@ -295,7 +299,7 @@ def reproduce(trial: Trial) -> None:
     try:
         lines = lab.reproduce(trial)
     except LabError as error:
-        st.warning(formats.markdown(str(error)))
+        st.warning(formatting.markdown(str(error)))
         return
     st.caption("On the command line")
     st.code(lines["cli"], language="bash", wrap_lines=True)
@@ -312,11 +316,11 @@ def machine(trial: Trial, base: Trial | None) -> None:
     except UnknownId:
         st.write("The machine was not recorded.")
         return
-    memory = formats.value(facts["memory_bytes"], "B") if "memory_bytes" in facts else formats.UNKNOWN
+    memory = formatting.value(facts["memory_bytes"], "B") if "memory_bytes" in facts else formatting.UNKNOWN
     st.markdown(
-        f"**{formats.markdown(str(facts.get('cpu', 'unknown CPU')))}**, {facts.get('cores', '?')} cores, {memory}"
+        f"**{formatting.markdown(str(facts.get('cpu', 'unknown CPU')))}**, {facts.get('cores', '?')} cores, {memory}"
     )
-    st.caption(f"{formats.markdown(str(facts.get('os', '')))} · Python {facts.get('python', '?')}")
+    st.caption(f"{formatting.markdown(str(facts.get('os', '')))} · Python {facts.get('python', '?')}")
     if features := facts.get("features"):
         st.caption("Instructions that matter here: " + ", ".join(map(str, features)))
     st.table({"version": {str(k): str(v) for k, v in (facts.get("versions") or {}).items()}})

@@ -9,13 +9,13 @@ import streamlit as st
 
 import lab
 from lab.analysis.across import Across, Member, Twins, discrepancies, twin_changes
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plots.table import ordered_metrics
 from lab.plots.twins import TWINS_HEIGHT, discrepancy_rows, twin_rows, twins_spec, twins_text
 from lab.types import Study
-from pages import _address
-from pages._chart import chart
-from pages._trial import runtime_titles
+from pages.panels.trial import runtime_titles
+from pages.widgets import address
+from pages.widgets.chart import chart
 
 COLUMNS = {"Trial", "Runs on", "Change", "Verdict", "What"}
 NOT_IN_SPEC = ("recipes", "chains", "space", "targets", "further_targets", "metrics", "objectives")
@@ -47,7 +47,7 @@ def in_two(studies: Sequence[Study], texts: Mapping[str, str], found: Across) ->
     st.subheader("The same trials in two studies", anchor=False)
     pairs = {f"{a.id}~{b.id}": f"{texts[a.id]} and {texts[b.id]}" for a, b in alike}
     with st.container(width=520):
-        pair = _address.dropdown("pair", "Which two", list(pairs), pairs) if len(pairs) > 1 else next(iter(pairs))
+        pair = address.dropdown("pair", "Which two", list(pairs), pairs) if len(pairs) > 1 else next(iter(pairs))
     twins(*(members[id_] for id_ in pair.split("~")))
 
 
@@ -59,19 +59,19 @@ def twins(first: Member, second: Member) -> None:
         return
     with st.container(width=320):
         titles = {id_: metrics[id_].title for id_ in ids}
-        metric = _address.dropdown("number", "Number", sorted(ids, key=lambda id_: id_ != "latency_s"), titles)
+        metric = address.dropdown("number", "Number", sorted(ids, key=lambda id_: id_ != "latency_s"), titles)
     names = a, b = short_names(first, second)
     same_items = (first.data, first.items) == (second.data, second.items)
     text, figure, rows = changes_of(
         *((m.study.id, m.study.revision) for m in (first, second)), metric, names, same_items
     )
-    st.markdown(formats.markdown(text))
+    st.markdown(formatting.markdown(text))
     left, right = st.columns([9, 11], gap="medium")
     with left:
         chart(figure, key=f"twins_{first.study.id}_{second.study.id}_{metric}",
               height=TWINS_HEIGHT, alt=f"{metrics[metric].title} in the second study over the first; the table has the same numbers.")  # fmt: skip
         st.caption(
-            f"On the dashed line nothing changed. Hollow: may be chance. {formats.capital(words.plain(metric))} of equal recipe and target."
+            f"On the dashed line nothing changed. Hollow: may be chance. {formatting.capital(words.plain(metric))} of equal recipe and target."
         )
     with right:
         st.dataframe(
@@ -86,7 +86,7 @@ def twins(first: Member, second: Member) -> None:
 def short_names(first: Member, second: Member) -> tuple[str, str]:
     """Their titles, where these tell them apart, else when they were made, else their ids; never the name of another column."""
     titles = first.study.title, second.study.title
-    moments = tuple(formats.moment(m.study.created_at) for m in (first, second))
+    moments = tuple(formatting.moment(m.study.created_at) for m in (first, second))
     fit = (names for names in (titles, moments) if all(names) and names[0] != names[1] and not COLUMNS & set(names))
     a, b = next(fit, (first.study.id, second.study.id))
     return a, b

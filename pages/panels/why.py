@@ -8,7 +8,7 @@ import streamlit as st
 
 import lab
 from lab.evidence import Finding
-from lab.plots import formats
+from lab.plots import formatting
 from lab.types import Trial
 
 HEADINGS = {"speed": "Speed", "size": "Size", "accuracy": "Accuracy"}
@@ -45,5 +45,5 @@ def why(trial: Trial, trials: Sequence[Trial]) -> None:
 
 def tell(finding: Finding) -> None:
     rule = lab.available_rules()[finding.rule]
-    st.markdown(f"**{formats.markdown(rule.title)}.** {formats.markdown(finding.text)}", help=rule.help)
-    st.caption(f":material/arrow_forward: {formats.markdown(finding.remedy)}")
+    st.markdown(f"**{formatting.markdown(rule.title)}.** {formatting.markdown(finding.text)}", help=rule.help)
+    st.caption(f":material/arrow_forward: {formatting.markdown(finding.remedy)}")

@@ -12,13 +12,13 @@ import lab
 from lab.analysis.front import comparable
 from lab.analysis.pick import Limit, Pick, pick
 from lab.analysis.ties import ties
-from lab.plots import formats, words
-from lab.plots.pareto import HEIGHT, pareto_info, pareto_spec
-from lab.plots.pareto_info import ParetoInfo
-from lab.plots.pareto_views import multiples_spec, parallel_spec, solid_spec
+from lab.plots import formatting, words
+from lab.plots.pareto.figure import HEIGHT, pareto_info, pareto_spec
+from lab.plots.pareto.info import ParetoInfo
+from lab.plots.pareto.views import multiples_spec, parallel_spec, solid_spec
 from lab.plots.table import TableInfo, trials_info
 from lab.types import Objective, Trial
-from pages._trial import runtime_titles
+from pages.panels.trial import runtime_titles
 
 KNEE, WEIGHTED = "knee", "weights"
 
@@ -94,7 +94,7 @@ def _wanted(trial: Trial, only: Only, method: str) -> bool:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def options_shown(study_id: str, revision: int) -> tuple[str, ...]:
     """The target options that are worth a word, since trials differ in them."""
-    return formats.varying_options(t.target for t in trials_of(study_id, revision))
+    return formatting.varying_options(t.target for t in trials_of(study_id, revision))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -159,7 +159,7 @@ def table_of(asked: Asked, rows: str, marked: frozenset[str]) -> TableInfo:
     """The trials as a table.
 
     Args:
-        rows: which of them: see `pages._results.table`.
+        rows: which of them: see `pages.panels.results.table`.
     """
     found, tied = pick_of(asked), ties_of(asked)
     feasible = set(found.feasible)

@@ -26,7 +26,7 @@ def _parts() -> tuple[Any, str]:
     component = st.components.v2.component(
         "lab_chart",
         html='<div class="lab-chart" role="img" style="width: 100%"></div>',
-        js=(_HERE / "_chart.js").read_text(encoding="utf-8"),
+        js=(_HERE / "chart.js").read_text(encoding="utf-8"),
         isolate_styles=False,
     )
     return component, f"component/{package.name}/plotly.min.js"

@@ -9,11 +9,11 @@ from typing import Any
 import streamlit as st
 
 import lab
-from lab.chains import recipes_of
 from lab.errors import LabError
-from lab.plots import formats
+from lab.plots import formatting
+from lab.spec.chains import recipes_of
 from lab.types import Chain, Recipe, StudySpec, Target
-from pages._options import Values
+from pages.widgets.options import Values
 
 PROTOCOL = (
     "seed",
@@ -76,10 +76,10 @@ def spec_in_address() -> StudySpec | None:
     try:
         spec = lab.spec_from_text(text)
     except LabError as error:
-        st.error(formats.markdown(str(error)), icon=":material/link_off:")
+        st.error(formatting.markdown(str(error)), icon=":material/link_off:")
         return None
     if spec.model not in lab.models():
-        st.error(f"The sweep in this link is of the model {formats.markdown(spec.model)}, which is not in this lab. Ask for the model's file and its data, "
+        st.error(f"The sweep in this link is of the model {formatting.markdown(spec.model)}, which is not in this lab. Ask for the model's file and its data, "
                  "and add them: `python -m lab add MODEL_FILE --data DATA.npz`.", icon=":material/link_off:")  # fmt: skip
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -96,7 +96,7 @@ def given_chains(chains: Sequence[Chain], key: str) -> tuple[Chain, ...]:
         return ()
     st.subheader("Compositions", anchor=False)
     count = sum(len(recipes_of(chain)) for chain in chains)
-    taken = st.toggle(f"Try the {formats.plural(count, 'composition')} of the link", True, key=key)
+    taken = st.toggle(f"Try the {formatting.plural(count, 'composition')} of the link", True, key=key)
     with st.expander("What they are"):
         st.json(
             [[{t: {o: list(v) for o, v in space.items()} for t, space in stage.items()} for stage in c] for c in chains]

@@ -10,7 +10,7 @@ import streamlit as st
 
 import lab
 from lab.errors import LabError
-from lab.plots import formats
+from lab.plots import formatting
 
 MOST_MB = 64
 
@@ -28,7 +28,7 @@ def uploader() -> None:
     st.file_uploader("A study from another lab (.lab)", type="lab", key=key, on_change=_take, args=(key,), max_upload_size=MOST_MB,
                      help="Made there with Export, or with `python -m lab export STUDY --to FILE.lab`. Nothing in it is run.")  # fmt: skip
     if problem := st.session_state.pop("import_problem", None):
-        st.error(formats.markdown(problem), icon=":material/error:")
+        st.error(formatting.markdown(problem), icon=":material/error:")
 
 
 def _take(key: str) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 import streamlit.components.v1 as v1
 from streamlit import runtime
 
-_HERE = Path(__file__).parent / "_graph"
+_HERE = Path(__file__).parent / "netron_graph"
 HEIGHT = 620
 LARGEST_BYTES = 200_000_000
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from lab.errors import InvalidOption
 from lab.options import Option
-from lab.plots import formats
+from lab.plots import formatting
 from lab.plugs import Technique
 
 FAMILIES = {"onnx": "ONNX", "tflite": "TFLite", "keras": "Keras", "torch_export": "PyTorch", "openvino_ir": "OpenVINO",
@@ -71,7 +71,7 @@ def checked(option: Option, given: Sequence[Any]) -> tuple[Any, ...]:
         try:
             values.append(option.validate(value))
         except InvalidOption:
-            st.caption(f":red[{formats.markdown(str(value))} is not possible. Accepted: {option.allowed}.]")
+            st.caption(f":red[{formatting.markdown(str(value))} is not possible. Accepted: {option.allowed}.]")
     if not values:
         st.caption(f"Nothing chosen: {value_text(option.default)} is used.")
     return tuple(dict.fromkeys(values)) or (option.default,)

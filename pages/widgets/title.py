@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import lab
-from lab.plots import formats
+from lab.plots import formatting
 from lab.types import Study
 
 LOOKS = {
@@ -20,8 +20,8 @@ LOOKS = {
 def title(study: Study) -> None:
     label, color, icon = LOOKS[study.state]
     preset = f"{study.spec.preset} sweep" if study.spec.preset else ""
-    facts = [formats.markdown(study.title), preset, formats.moment(study.created_at)]
-    st.title(formats.markdown(model_title(study.model)), anchor=False)
+    facts = [formatting.markdown(study.title), preset, formatting.moment(study.created_at)]
+    st.title(formatting.markdown(model_title(study.model)), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(label, color=color, icon=icon)
         st.caption(" · ".join(filter(None, facts)), width="content")

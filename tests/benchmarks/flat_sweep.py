@@ -16,7 +16,7 @@ import numpy as np  # noqa: E402
 
 import lab  # noqa: E402
 from lab import registry  # noqa: E402
-from lab.engine.jobs import BATCH  # noqa: E402
+from lab.engine.in_pool_process import BATCH  # noqa: E402
 from lab.formats.feeding import (  # noqa: E402
     as_input,
     fit_items,
@@ -24,7 +24,7 @@ from lab.formats.feeding import (  # noqa: E402
 )
 from lab.measure.rounds import Protocol, time_rounds  # noqa: E402
 from lab.plugs import Context  # noqa: E402
-from lab.recipe import plan  # noqa: E402
+from lab.spec.recipes import plan  # noqa: E402
 from lab.store.data import data_folder, load_array  # noqa: E402
 from lab.types import canonical_json  # noqa: E402
 

@@ -16,8 +16,8 @@ from statistics import mean, median
 import pytest
 
 import lab
-from lab.guided import SAMPLERS
 from lab.plots.search import NAMES, Band, band, bands_figure
+from lab.spec.search import SAMPLERS
 from tests.recorded import grids, load, trials_to
 
 SEEDS, BUDGET, GOAL, DRAWN = 10, 0.35, 0.95, 0.4

@@ -24,7 +24,7 @@ from lab.engine import keys
 from lab.engine.measuring import measure
 from lab.engine.pools import discard
 from lab.measure.quality import clean_rounds, flags_of, timing_of
-from lab.recipe import complete_target
+from lab.spec.recipes import complete_target
 from lab.statistics import paired_ratio
 from lab.types import Target
 

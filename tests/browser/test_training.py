@@ -30,7 +30,7 @@ def training(home: Path, address: str, tmp_path_factory: pytest.TempPathFactory)
     file = tmp_path_factory.mktemp("spec") / "spec.json"
     file.write_text(json.dumps(SPEC))
     code = "import json, sys, lab; s = json.load(open(sys.argv[1])); " \
-           "from lab.recipe import spec_from_json as read; r = read({'model': 'digits_lenet', **s}); " \
+           "from lab.spec.recipes import spec_from_json as read; r = read({'model': 'digits_lenet', **s}); " \
            "print(lab.start(lab.make_spec('digits_lenet', space={}, recipes=r.recipes, targets=r.targets, rounds=2)))"  # fmt: skip
     environment = {**os.environ, "LAB_HOME": str(home)}
     made = subprocess.run([sys.executable, "-c", code, str(file)], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)  # fmt: skip

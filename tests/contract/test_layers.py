@@ -44,7 +44,7 @@ def test_imports_go_one_way() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("code", ["import lab", "import lab.api", "import lab.cli, lab.serving, lab.adding"])
+@pytest.mark.parametrize("code", ["import lab", "import lab.api", "import lab.cli, lab.cli.serving, lab.cards.adding"])
 def test_importing_loads_nothing_heavy(code: str) -> None:
     assert loaded_by(code) == set()
 

@@ -1,4 +1,4 @@
-"""What every machine promises, held against each one that the registry finds."""
+"""What every processor promises, held against each one that the registry finds."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 
 from lab.errors import InvalidFile
 from lab.formats.feeding import run_all
-from lab.plugs import Machine, Setting
-from lab.registry import machines, runtimes
+from lab.plugs import Processor, Setting
+from lab.registry import processors, runtimes
 from tests import bright
 from tests.bright import bright_files
 from tests.tiny import answers, apply
 
 __all__ = ["bright_files"]
 HEAVY = {"torch", "tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_litert", "numpy"}
-every = pytest.mark.parametrize("machine", machines().values(), ids=machines().keys())
+every = pytest.mark.parametrize("processor", processors().values(), ids=processors().keys())
 FEATURES = [("avx2",), ("avx2", "avx512f", "avx512_vnni"), ("asimddp",)]
 
 
@@ -33,46 +33,46 @@ def files(
 
 
 @every
-def test_it_says_what_it_is(machine: Machine) -> None:
-    assert re.fullmatch(r"[a-z][a-z0-9_]+", machine.id)
-    assert machine.title
-    assert machine.help.endswith(".")
-    assert machine.place.startswith("On ")
-    assert not machine.place.endswith(".")
-    assert set(machine.runtimes) <= set(runtimes())
-    assert set(machine.formats) <= {format_ for runtime in runtimes().values() for format_ in runtime.formats}
-    assert machine.version >= 1
+def test_it_says_what_it_is(processor: Processor) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]+", processor.id)
+    assert processor.title
+    assert processor.help.endswith(".")
+    assert processor.place.startswith("On ")
+    assert not processor.place.endswith(".")
+    assert set(processor.runtimes) <= set(runtimes())
+    assert set(processor.formats) <= {format_ for runtime in runtimes().values() for format_ in runtime.formats}
+    assert processor.version >= 1
 
 
 @every
 def test_some_file_differs_there_and_its_facts_count(
-    machine: Machine, files: dict[str, list[Path]], tmp_path: Path
+    processor: Processor, files: dict[str, list[Path]], tmp_path: Path
 ) -> None:
-    settings = [Setting(_runtime(f), {}, features, tmp_path) for f in machine.formats for features in FEATURES]
-    found = [fs for s in settings for file in files[_format(s)] if (fs := machine.differs(file, s))]
+    settings = [Setting(_runtime(f), {}, features, tmp_path) for f in processor.formats for features in FEATURES]
+    found = [fs for s in settings for file in files[_format(s)] if (fs := processor.differs(file, s))]
     assert found
     for facts in found:
         assert all(fact.operator and fact.text and 0 < fact.count <= fact.of for fact in facts)
-        assert re.match(r"\d", machine.because(facts))
+        assert re.match(r"\d", processor.because(facts))
 
 
 @every
-def test_a_float_file_answers_there_as_here(machine: Machine, files: dict[str, list[Path]], tmp_path: Path) -> None:
-    for format_ in machine.formats:
+def test_a_float_file_answers_there_as_here(processor: Processor, files: dict[str, list[Path]], tmp_path: Path) -> None:
+    for format_ in processor.formats:
         for features in FEATURES:
-            assert machine.differs(files[format_][0], Setting(_runtime(format_), {}, features, tmp_path)) == []
+            assert processor.differs(files[format_][0], Setting(_runtime(format_), {}, features, tmp_path)) == []
 
 
 @every
 def test_it_answers_the_same_each_time_in_the_shape_of_the_answers_here(
-    machine: Machine, files: dict[str, list[Path]], tmp_path: Path
+    processor: Processor, files: dict[str, list[Path]], tmp_path: Path
 ) -> None:
-    for format_ in machine.formats:
+    for format_ in processor.formats:
         file = files[format_][-1]
         shape = {"onnx": (30, bright.CHANNELS, bright.SIDE, bright.SIDE), "tflite": (30, 8, 8, 3)}[format_]
         x = np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
         setting = Setting(_runtime(format_), {}, FEATURES[0], tmp_path)
-        once, again = (run_all(machine.load(file, setting), x, 10) for _ in range(2))
+        once, again = (run_all(processor.load(file, setting), x, 10) for _ in range(2))
         np.testing.assert_array_equal(once, again)
         here = answers(_runtime(format_), file, x)
         assert once.shape == here.shape
@@ -81,22 +81,22 @@ def test_it_answers_the_same_each_time_in_the_shape_of_the_answers_here(
 
 @every
 @pytest.mark.parametrize("content", [b"", b"this is no model at all"])
-def test_a_broken_file_is_refused_with_words(machine: Machine, content: bytes, tmp_path: Path) -> None:
+def test_a_broken_file_is_refused_with_words(processor: Processor, content: bytes, tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes(content)
     refused = 0
     for features in FEATURES:
-        setting = Setting(_runtime(machine.formats[0]), {}, features, tmp_path)
+        setting = Setting(_runtime(processor.formats[0]), {}, features, tmp_path)
         with pytest.raises(InvalidFile):
-            machine.load(tmp_path / "broken", setting)
+            processor.load(tmp_path / "broken", setting)
         try:
-            assert machine.differs(tmp_path / "broken", setting) == []  # not read: that CPU adds up as this one does
+            assert processor.differs(tmp_path / "broken", setting) == []  # not read: that CPU adds up as this one does
         except InvalidFile:
             refused += 1
     assert refused
 
 
 def test_importing_them_loads_no_framework() -> None:
-    code = f"import sys; from lab.registry import machines; machines(); print(sorted({HEAVY!r} & set(sys.modules)))"
+    code = f"import sys; from lab.registry import processors; processors(); print(sorted({HEAVY!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

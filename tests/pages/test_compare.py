@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lab
-from lab.store.home import folder
+from lab.home import folder
 from lab.types import StudySpec
 from tests import fakes
 from tests.pages.conftest import in_address

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import lab
-from lab.chains import recipes_of
+from lab.spec.chains import recipes_of
 from tests.pages.test_study import text_of
 from tests.pages.test_sweep import started, trials_shown  # noqa: F401 (a fixture)
 

@@ -160,7 +160,7 @@ def test_the_graph_is_a_frame_on_this_server(open_page):
     app = open_page("models", model="langid_transformer", show="graph")
     assert not app.exception
     source = app.get("iframe")[0].proto.src
-    assert source.startswith("/component/pages._netron.graph/index.html?")
+    assert source.startswith("/component/pages.widgets.netron.graph/index.html?")
     assert "identifier=langid_transformer.pt2" in source
 
 

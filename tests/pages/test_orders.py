@@ -9,7 +9,7 @@ import pytest
 
 import lab
 from lab.errors import UsageError
-from lab.recipe import complete_step
+from lab.spec.recipes import complete_step
 from lab.types import Recipe, Step
 from tests.pages.conftest import in_address
 from tests.pages.test_study import text_of

@@ -16,7 +16,7 @@ def page() -> None:
     import streamlit as st
 
     import lab
-    from pages._scaling import scaling_section
+    from pages.panels.scaling import scaling_section
 
     trials = {t.id: t for t in lab.trials(st.query_params["study"])}
     scaling_section(trials[st.query_params["trial"]])

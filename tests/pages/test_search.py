@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 import lab
-from lab.guided import search_from_json
 from lab.plots.search import NAMES
+from lab.spec.search import search_from_json
 from tests import fakes
 from tests.pages.conftest import in_address
 

@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 
 import lab
+from lab.home import folder
 from lab.store import records
-from lab.store.home import folder
 from tests import fakes
 from tests.pages.conftest import in_address
 

@@ -9,7 +9,7 @@ import pytest
 import lab
 from lab.errors import UsageError
 from lab.plugs import Provider
-from lab.recipe import complete_target, identity, plan
+from lab.spec.recipes import complete_target, identity, plan
 from lab.types import Target
 from tests.pages.conftest import in_address
 

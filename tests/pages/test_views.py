@@ -7,7 +7,7 @@ import re
 import pytest
 
 import lab
-from lab.store.home import folder
+from lab.home import folder
 from tests import fakes
 from tests.pages.conftest import in_address
 

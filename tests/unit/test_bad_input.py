@@ -13,7 +13,7 @@ import pytest
 
 import lab
 from lab.errors import InvalidFile, InvalidOption, LabError, MissingPackage, NoPath, UnknownId, UsageError
-from lab.recipe import check_spec, spec_from_json
+from lab.spec.recipes import check_spec, spec_from_json
 from lab.store import records
 from lab.store.npz import read_data
 from lab.types import FINISHED, InputSpec, ModelCard, Objective, Recipe, Step, StudySpec, Target
@@ -120,7 +120,7 @@ def test_a_runtime_that_the_model_cannot_reach(card: ModelCard) -> None:
 
 
 def test_no_path_names_both_ends(card: ModelCard) -> None:
-    from lab.recipe import complete
+    from lab.spec.recipes import complete
 
     with pytest.raises(NoPath, match=r"from 'onnx' to what 'litert' takes.*tflite"):
         complete("onnx", Recipe(), Target("litert"))

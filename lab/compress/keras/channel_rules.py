@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
-from lab.formats.keras_coupling import SPARED, Coupling, Width, length, stays
+from lab.compress.keras.coupling import SPARED, Coupling, Width, length, stays
 from lab.lazy import np
 from lab.plugs import Array
 

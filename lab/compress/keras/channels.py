@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lab.formats.choosing import check_names
-from lab.formats.keras_channel_rules import rule_of, unknown
-from lab.formats.keras_coupling import SPARED, Axis, Coupling, Width, stays
-from lab.formats.keras_graph import Changed, calls, functional, rebuilt
+from lab.compress.choosing import check_names
+from lab.compress.keras.channel_rules import rule_of, unknown
+from lab.compress.keras.coupling import SPARED, Axis, Coupling, Width, stays
+from lab.compress.keras.graph import Changed, calls, functional, rebuilt
 from lab.lazy import np
 from lab.plugs import Array
 

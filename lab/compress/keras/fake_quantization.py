@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from lab.compress.keras.graph import calls, functional
+from lab.compress.keras.grid import KINDS, KernelGrid, gridded, start
 from lab.formats.feeding import fit_items
-from lab.formats.keras_graph import calls, functional
-from lab.formats.keras_grid import KINDS, KernelGrid, gridded, start
 from lab.lazy import np
 from lab.plugs import Array
 
@@ -64,7 +64,7 @@ def twin(model: Any, grids: Mapping[str, KernelGrid], ranges: Ranges) -> Any:
     """A new model whose kernels are on grids and whose activations are rounded; weights are carried over.
 
     Args:
-        model: functional and flat, see `lab.formats.keras_graph.rebuilt`.
+        model: functional and flat, see `lab.compress.keras.graph.rebuilt`.
         grids: layer -> grid of its kernel.
         ranges: see `activation_ranges`; empty rounds no activation.
     """

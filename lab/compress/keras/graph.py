@@ -1,6 +1,6 @@
 """Rebuilds a Keras 3 model with some of its layers changed: the machinery of pruning, clustering and folding.
 
-A layer is named as `lab.formats.layers_keras` names it: one of a model inside the model is `model.layer`. Models inside
+A layer is named as `lab.formats.keras.layers` names it: one of a model inside the model is `model.layer`. Models inside
 the model are dissolved, so that the rebuilt graph is flat.
 """
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lab.compress.channels import kept_counts
+from lab.compress.keras.channels import Channels
+from lab.compress.keras.coupling import Axis
 from lab.errors import InvalidFile
-from lab.formats.channel_pruning import kept_counts
-from lab.formats.keras_channels import Channels
-from lab.formats.keras_coupling import Axis
 from lab.lazy import np
 from lab.plugs import Array
 

@@ -7,9 +7,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from lab.compress.keras.graph import calls, functional
 from lab.errors import InvalidFile
-from lab.formats.keras_files import tensorflow
-from lab.formats.keras_graph import calls, functional
+from lab.formats.keras.files import tensorflow
 
 REMEDY = "Choose keras_qat_grid, which trains Keras 3 models as they are, and a static technique behind it"
 _PLAIN = (str, int, float, bool, type(None))
@@ -38,7 +38,7 @@ def carried_over(model: Any, tf_keras: Any) -> Any:
     """A tf_keras model of the same layers, names and weights.
 
     Args:
-        model: Keras 3, functional and flat, see `lab.formats.keras_graph.rebuilt`.
+        model: Keras 3, functional and flat, see `lab.compress.keras.graph.rebuilt`.
 
     Raises:
         InvalidFile: tf_keras has no such layer, or it would answer otherwise.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.formats.choosing import KEEP
-from lab.formats.keras_graph import rebuilt
-from lab.formats.keras_weighted import weighted_layers
-from lab.formats.low_rank import BY, KERNELS, SHARE, Factors, factorized, noted, nothing_to_factorize
+from lab.compress.choosing import KEEP
+from lab.compress.keras.graph import rebuilt
+from lab.compress.keras.weighted import weighted_layers
+from lab.compress.low_rank import BY, KERNELS, SHARE, Factors, factorized, noted, nothing_to_factorize
 from lab.plugs import Array, Context
 
 _PLAIN = {"use_bias": False, "activation": "linear", "kernel_regularizer": None, "bias_regularizer": None,

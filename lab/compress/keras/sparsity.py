@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from lab.compress.choosing import check_names
+from lab.compress.sparsity import PATTERNS, counted, pattern_mask, share_after
 from lab.errors import InvalidFile
-from lab.formats.choosing import check_names
-from lab.formats.sparsity import PATTERNS, counted, pattern_mask, share_after
 from lab.lazy import np
 from lab.plugs import Array, Context
 
@@ -18,7 +18,7 @@ def kernels(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
     Depthwise kernels are left as they are, as by Zhu & Gupta: they are a hundredth of a network's weights, and it needs them.
 
     Args:
-        model: flat, see `lab.formats.keras_graph.rebuilt`.
+        model: flat, see `lab.compress.keras.graph.rebuilt`.
         keep: layers that are spared.
 
     Raises:

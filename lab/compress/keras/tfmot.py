@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lab.compress.keras.fake_quantization import MOMENTUM
+from lab.compress.keras.legacy import REMEDY, carried_over, legacy_keras
+from lab.compress.tflite.tf_converter import converted
 from lab.errors import InvalidFile
 from lab.formats.feeding import fit_items
-from lab.formats.keras_fakes import MOMENTUM
-from lab.formats.legacy_keras import REMEDY, carried_over, legacy_keras
 from lab.formats.quiet import quiet
-from lab.formats.tf_converter import converted
 from lab.plugs import Array
 
 KEEP, FOLLOW, TAKE = 1.0, 1 - MOMENTUM, 0.0

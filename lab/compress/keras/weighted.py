@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from lab.formats.choosing import KEEP, check_names
+from lab.compress.choosing import KEEP, check_names
 
 
 def weighted_layers(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
     """Name -> layer of all that have weights of two axes or more, in the model's order, without those in `keep`.
 
     Args:
-        model: flat, as `lab.formats.keras_graph.rebuilt` makes it.
+        model: flat, as `lab.compress.keras.graph.rebuilt` makes it.
 
     Raises:
         InvalidOption: `keep` names a layer that is none of them.

@@ -7,14 +7,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from lab.compress.calibrating import CALIBRATION, SAMPLES
+from lab.compress.choosing import LAYERS
+from lab.compress.naming import speaking_name
+from lab.compress.nncf.models import OpenVinoSource
+from lab.compress.nncf.options import ALPHA, BIAS, MODEL_TYPE, OVERFLOW, PRESET, advanced, quantizing_suffix, settings
+from lab.compress.nncf.quantizing import attempt, dataset, ignored_layers, nncf
 from lab.errors import InvalidFile
-from lab.formats.calibrating import CALIBRATION, SAMPLES
-from lab.formats.choosing import LAYERS
-from lab.formats.naming import speaking_name
-from lab.formats.nncf_models import OpenVinoSource
-from lab.formats.nncf_options import ALPHA, BIAS, MODEL_TYPE, OVERFLOW, PRESET, advanced, quantizing_suffix, settings
-from lab.formats.nncf_quantizing import attempt, dataset, ignored_layers, nncf
-from lab.formats.onnx_ranges import check_finite
+from lab.formats.feeding import check_finite
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Context

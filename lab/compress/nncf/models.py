@@ -64,8 +64,8 @@ class OpenVinoSource:
     format = "openvino_ir"
 
     def __init__(self, path: Path) -> None:
-        from lab.formats.openvino_files import node_names
-        from lab.formats.openvino_graph import load_float_openvino
+        from lab.formats.openvino_ir.files import node_names
+        from lab.formats.openvino_ir.graph import load_float_openvino
 
         self.model = load_float_openvino(path)
         self._names = node_names(self.model)  # NNCF compresses weights in place
@@ -91,13 +91,13 @@ class OpenVinoSource:
 
     def in_float(self, model: Any) -> list[str]:
         """Friendly names."""
-        from lab.formats.openvino_graph import float_operators
+        from lab.formats.openvino_ir.graph import float_operators
 
         return [op.get_friendly_name() for op in float_operators(model)]
 
     def write(self, model: Any, folder: Path) -> Path:
         """One OpenVINO file, with the source's names."""
-        from lab.formats.openvino_files import write_openvino
+        from lab.formats.openvino_ir.files import write_openvino
 
         return write_openvino(model, folder / "model.zip", self._names)
 
@@ -110,8 +110,8 @@ class OnnxSource:
     def __init__(self, path: Path) -> None:
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         from lab.formats.layers import unique_names
-        from lab.formats.layers_onnx import nodes_and_layers
-        from lab.formats.onnx_files import load_float_onnx
+        from lab.formats.onnx.files import load_float_onnx
+        from lab.formats.onnx.layers import nodes_and_layers
 
         self.model = load_float_onnx(path)
         rows = nodes_and_layers(load_float_onnx(path))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from lab.compress.nncf.models import OnnxSource
 from lab.errors import InvalidFile
-from lab.formats.nncf_models import OnnxSource
 from lab.formats.refusals import ORT, refusal
 from lab.lazy import np
 from lab.plugs import Context

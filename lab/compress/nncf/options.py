@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from lab.formats.calibrating import calibration_suffix
-from lab.formats.choosing import chosen_suffix
-from lab.formats.naming import speaking_name
+from lab.compress.calibrating import calibration_suffix
+from lab.compress.choosing import chosen_suffix
+from lab.compress.naming import speaking_name
 from lab.options import Option
 
 PRESET = Option(
@@ -66,7 +66,7 @@ def is_sensible(params: Mapping[str, Any]) -> bool:
 
 
 def quantizing_suffix(params: Mapping[str, Any]) -> str:
-    """What differs from NNCF's defaults, then the calibration, then the chosen layers; see `lab.formats.naming`."""
+    """What differs from NNCF's defaults, then the calibration, then the chosen layers; see `lab.compress.naming`."""
     bias = {"fast": "", "full": "full_bias", "off": "no_bias"}[params[BIAS.id]]
     half = {"first_layer": "", "all": "half_range", "off": "full_range"}[params[OVERFLOW.id]]
     alpha = params[ALPHA.id]

@@ -8,14 +8,14 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from lab.compress.calibrating import SAMPLES
+from lab.compress.choosing import left_float
+from lab.compress.nncf.models import Source
+from lab.compress.nncf.options import BIAS, MODEL_TYPE, advanced, settings
 from lab.errors import InvalidFile, LabError
-from lab.formats.calibrating import SAMPLES
-from lab.formats.choosing import left_float
+from lab.formats.feeding import check_finite
 from lab.formats.layers import layer_table
-from lab.formats.nncf_models import Source
-from lab.formats.nncf_options import BIAS, MODEL_TYPE, advanced, settings
-from lab.formats.onnx_ranges import check_finite
-from lab.formats.openvino_files import openvino, reason
+from lab.formats.openvino_ir.files import openvino, reason
 from lab.formats.quiet import quiet
 from lab.lazy import np
 from lab.plugs import Context
@@ -35,7 +35,7 @@ def static_int8(path: Path, source: Source, params: Mapping[str, Any], context: 
 
     Args:
         path: the file of `source`.
-        params: the options QUANTIZING of `lab.formats.nncf_options`, CALIBRATION and LAYERS.
+        params: the options QUANTIZING of `lab.compress.nncf.options`, CALIBRATION and LAYERS.
 
     Raises:
         InvalidFile: NNCF cannot quantize it, or finds nothing to quantize.

@@ -7,10 +7,10 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+from lab.compress.nncf.options import OVERFLOW, PRESET
+from lab.compress.nncf.quantizing import attempt, nncf
 from lab.errors import InvalidFile
-from lab.formats.nncf_options import OVERFLOW, PRESET
-from lab.formats.nncf_quantizing import attempt, nncf
-from lab.formats.torch_modules import plain_module
+from lab.formats.torch_export.modules import plain_module
 
 
 def with_quantizers(model: Any, batches: list[Any], params: Mapping[str, Any]) -> Any:
@@ -55,9 +55,9 @@ def exported(model: Any, program: Any) -> Any:
     """
     import torch
 
-    from lab.formats.onnx_exporting import exported_onnx
-    from lab.formats.onnx_integers import store_integers
-    from lab.formats.torch_files import example, fixed_batch
+    from lab.compress.onnx.exporting import exported_onnx
+    from lab.compress.onnx.integers import store_integers
+    from lab.formats.torch_export.files import example, fixed_batch
 
     item = example(program, fixed_batch(program) or 2)
     plain = nncf().strip(model, do_copy=False, example_input=item).eval()

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from lab.compress.choosing import chosen_suffix
+from lab.compress.naming import speaking_name
+from lab.compress.nncf.models import Source
+from lab.compress.nncf.quantizing import nncf
 from lab.errors import InvalidFile, InvalidOption
-from lab.formats.choosing import chosen_suffix
-from lab.formats.naming import speaking_name
-from lab.formats.nncf_models import Source
-from lab.formats.nncf_quantizing import nncf
-from lab.formats.openvino_files import reason
+from lab.formats.openvino_ir.files import reason
 from lab.formats.quiet import quiet
 from lab.options import Option
 

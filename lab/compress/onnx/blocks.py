@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.compress.onnx.choosing import choose, is_chosen, nothing_quantized
+from lab.compress.onnx.rewriting import gemm_to_matmul, name_nodes
 from lab.errors import InvalidFile, InvalidOption
-from lab.formats.onnx_choice import choose, is_chosen, nothing_quantized
-from lab.formats.onnx_files import load_float_onnx, quantization
-from lab.formats.onnx_origins import untouched
-from lab.formats.onnx_rewriting import gemm_to_matmul, name_nodes
+from lab.formats.onnx.files import load_float_onnx, quantization
+from lab.formats.onnx.origins import untouched
 from lab.formats.quiet import quiet
 from lab.formats.refusals import ORT, refusal
 from lab.plugs import Context
@@ -24,7 +24,7 @@ def weight_only(source: Path, params: Mapping[str, Any], context: Context) -> Pa
     """Write a float ONNX file with the weights of its matrix products stored in blocks of few bits.
 
     Args:
-        params: bits, block_size, symmetric, accuracy_level, embeddings and `lab.formats.choosing.LAYERS`.
+        params: bits, block_size, symmetric, accuracy_level, embeddings and `lab.compress.choosing.LAYERS`.
 
     Raises:
         InvalidFile: no float ONNX file, or one without products by a stored matrix.

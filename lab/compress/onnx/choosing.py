@@ -13,12 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lab.compress.choosing import KEEP_FLOAT, ONLY, WIDE, left_float
 from lab.errors import InvalidOption
-from lab.formats.choosing import KEEP_FLOAT, ONLY, WIDE, left_float
 from lab.formats.layers import layer_table
-from lab.formats.layers_onnx import nodes_and_layers
-from lab.formats.onnx_files import load_onnx
-from lab.formats.onnx_origins import Origin
+from lab.formats.onnx.files import load_onnx
+from lab.formats.onnx.layers import nodes_and_layers
+from lab.formats.onnx.origins import Origin
 from lab.options import Option
 
 OPERATORS = Option(

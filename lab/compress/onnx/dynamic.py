@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.onnx_choice import Choice, choose, is_chosen, nothing_quantized
-from lab.formats.onnx_files import QUANTIZED, load_onnx, quantization, working_copy
-from lab.formats.onnx_origins import untouched
-from lab.formats.onnx_rewriting import gemm_to_matmul, name_nodes, own_weights
+from lab.compress.onnx.choosing import Choice, choose, is_chosen, nothing_quantized
+from lab.compress.onnx.rewriting import gemm_to_matmul, name_nodes, own_weights
+from lab.formats.onnx.files import QUANTIZED, load_onnx, quantization, working_copy
+from lab.formats.onnx.origins import untouched
 from lab.formats.quiet import quiet
 from lab.formats.refusals import ORT, refusal
 from lab.plugs import Context
@@ -24,7 +24,7 @@ def dynamic(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     """Write the dynamically quantized variant of a float ONNX file.
 
     Args:
-        params: weight_type, per_channel, reduce_range, and the options of `lab.formats.onnx_choice.choose`.
+        params: weight_type, per_channel, reduce_range, and the options of `lab.compress.onnx.choosing.choose`.
 
     Raises:
         InvalidFile: no float ONNX file, or one that ONNX Runtime cannot quantize.

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lab.formats.onnx_files import load_onnx
-from lab.formats.onnx_origins import Origin, origins, through, vanished
-from lab.formats.ort_sessions import open_session
+from lab.formats.onnx.files import load_onnx
+from lab.formats.onnx.origins import Origin, origins, through, vanished
+from lab.formats.onnx.sessions import open_session
 
 _FULL, _BEFORE_FULL = "all", "extended"
 _NCHWC, _REORDERING = "com.microsoft.nchwc", ("ReorderInput", "ReorderOutput")

@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from lab.errors import InvalidFile
 from lab.formats.feeding import fit_items
-from lab.formats.onnx_files import quantization
+from lab.formats.onnx.files import quantization
 from lab.formats.quiet import quiet
 from lab.plugs import Array
 
@@ -93,14 +92,3 @@ class _Reader:
     def get_next(self) -> dict[str, Array] | None:
         """The next feed, or None after the last."""
         return next(self._feeds, None)
-
-
-def check_finite(x: Array) -> Array:
-    """The calibration items.
-
-    Raises:
-        InvalidFile: there are none, or some are not finite numbers.
-    """
-    if not len(x) or not np.isfinite(x).all():
-        raise InvalidFile("Calibration needs items of finite numbers", allowed="at least one item", given=x.shape)
-    return x

@@ -8,13 +8,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from lab.compress.onnx.choosing import Choice, choose, is_chosen, nothing_quantized
+from lab.compress.onnx.ranges import METHODS, PERCENTILE, operators, write_ranges
+from lab.compress.onnx.rewriting import name_nodes, own_weights, read_unrounded
+from lab.compress.onnx.wide import wide_tensors
 from lab.errors import LabError
-from lab.formats.onnx_choice import Choice, choose, is_chosen, nothing_quantized
-from lab.formats.onnx_files import QUANTIZED, load_onnx, quantization, working_copy
-from lab.formats.onnx_origins import origins
-from lab.formats.onnx_ranges import METHODS, PERCENTILE, check_finite, operators, write_ranges
-from lab.formats.onnx_rewriting import name_nodes, own_weights, read_unrounded
-from lab.formats.onnx_wide import wide_tensors
+from lab.formats.feeding import check_finite
+from lab.formats.onnx.files import QUANTIZED, load_onnx, quantization, working_copy
+from lab.formats.onnx.origins import origins
 from lab.formats.quiet import quiet
 from lab.formats.refusals import ORT, refusal
 from lab.plugs import Context
@@ -36,9 +37,9 @@ def static(source: Path, params: Mapping[str, Any], context: Context, types: Typ
     """Write the statically quantized variant of a float ONNX file.
 
     Args:
-        params: per_channel, method and the options of `lab.formats.calibrating.CALIBRATION`; what else is there of
+        params: per_channel, method and the options of `lab.compress.calibrating.CALIBRATION`; what else is there of
             reduce_range, symmetric_activations, quantize_bias, percentile, preprocess, OPERATORS and
-            `lab.formats.choosing` is heeded.
+            `lab.compress.choosing` is heeded.
 
     Raises:
         InvalidFile: no float ONNX file, or one that ONNX Runtime cannot quantize.
@@ -102,7 +103,7 @@ def quantize(model: Path, params: Mapping[str, Any], types: Types, ranges: Path,
 
     Args:
         params: as in `static`.
-        ranges: calibration cache of the same method, see `lab.formats.onnx_ranges.write_ranges`.
+        ranges: calibration cache of the same method, see `lab.compress.onnx.ranges.write_ranges`.
         choice: of nodes; nodes have names, no two the same, where it chooses any.
 
     Raises:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lab.compress.tflite.rules import Rule, quantizer
 from lab.formats.feeding import fit_items
 from lab.formats.quiet import quiet
-from lab.formats.tflite_recipe import Rule, quantizer
 from lab.plugs import Array
 
 Ranges = dict[str, dict[str, Any]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.formats.choosing import chosen_suffix
-from lab.formats.naming import speaking_name
+from lab.compress.choosing import chosen_suffix
+from lab.compress.naming import speaking_name
 from lab.options import Option
 
 PER_CHANNEL = Option(
@@ -127,7 +127,7 @@ def is_sensible(params: Mapping[str, Any]) -> bool:
 
 
 def suffixes(params: Mapping[str, Any], calibration: str = "") -> str:
-    """What the options add to a speaking name, see `lab.formats.naming`."""
+    """What the options add to a speaking name, see `lab.compress.naming`."""
     block, chosen, method = params.get(BLOCK_SIZE.id, "0"), params.get("algorithm", "minmax"), params.get(METHOD.id)
     return speaking_name(
         "" if params.get(PER_CHANNEL.id, True) else "per_tensor",

@@ -7,12 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lab.errors import InvalidFile, InvalidOption
-from lab.formats.quiet import quiet
-from lab.formats.tflite_calibration import Ranges, ranges, second_moments, together
-from lab.formats.tflite_files import packed
-from lab.formats.tflite_options import granularity, is_sensible
-from lab.formats.tflite_recipe import (
+from lab.compress.tflite.calibration import Ranges, ranges, second_moments, together
+from lab.compress.tflite.options import granularity, is_sensible
+from lab.compress.tflite.refusals import check, check_stored
+from lab.compress.tflite.rules import (
     EVERYTHING,
     NO_KERNEL,
     Rule,
@@ -23,8 +21,10 @@ from lab.formats.tflite_recipe import (
     quantizer,
     supported,
 )
-from lab.formats.tflite_refusals import check, check_stored
-from lab.formats.tflite_scope import Scope, part, schema_words, scope
+from lab.compress.tflite.scope import Scope, part, schema_words, scope
+from lab.errors import InvalidFile, InvalidOption
+from lab.formats.quiet import quiet
+from lab.formats.tflite.files import packed
 from lab.plugs import Context
 
 DEPTHWISE = "DEPTHWISE_CONV_2D"
@@ -140,7 +140,7 @@ def float_content(source: Path) -> tuple[Any, bytes]:
     Raises:
         InvalidFile: no TFLite file, or one that is quantized already.
     """
-    from lab.formats.tflite_files import load_tflite, quantized_weights, signed
+    from lab.formats.tflite.files import load_tflite, quantized_weights, signed
 
     model = load_tflite(source)
     if quantized_weights(model):

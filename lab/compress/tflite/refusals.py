@@ -7,11 +7,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from lab.compress.tflite.rules import NO_KERNEL, WEIGHTED, Widths, reach, supported
+from lab.compress.tflite.scope import Scope, library_word, schema_words
 from lab.errors import InvalidFile
-from lab.formats.tflite_files import load_tflite, type_name
-from lab.formats.tflite_inspect import shape_of
-from lab.formats.tflite_recipe import NO_KERNEL, WEIGHTED, Widths, reach, supported
-from lab.formats.tflite_scope import Scope, library_word, schema_words
+from lab.formats.tflite.files import load_tflite, type_name
+from lab.formats.tflite.inspect import shape_of
 
 _BITS = {"INT2": 2, "INT4": 4, "INT8": 8, "INT16": 16, "FLOAT16": 16, "FLOAT32": 32}
 _MOST_AXES = 3

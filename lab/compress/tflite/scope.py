@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from lab.compress.choosing import KEEP_FLOAT, ONLY, WIDE, left_float
+from lab.compress.tflite.options import OPERATORS
 from lab.errors import InvalidOption
-from lab.formats.choosing import KEEP_FLOAT, ONLY, WIDE, left_float
 from lab.formats.layers import layer_table
-from lab.formats.layers_tflite import rows_and_operators
-from lab.formats.tflite_files import give_own_tensor, is_constant, operator_name
-from lab.formats.tflite_inspect import shape_of
-from lab.formats.tflite_options import OPERATORS
+from lab.formats.tflite.files import give_own_tensor, is_constant, operator_name
+from lab.formats.tflite.inspect import shape_of
+from lab.formats.tflite.layers import rows_and_operators
 
 Fate = Literal["quantized", "wide", "float"]
 _LIBRARY_WORDS = {"TRANSPOSE_CONV": "CONV_2D_TRANSPOSE"}

@@ -9,9 +9,9 @@ from typing import Any
 
 from lab.errors import InvalidFile
 from lab.formats.feeding import fit_items
-from lab.formats.keras_files import load_keras, tensorflow
+from lab.formats.keras.files import load_keras, tensorflow
 from lab.formats.quiet import quiet
-from lab.formats.tflite_files import load_tflite, operator_name, type_name
+from lab.formats.tflite.files import load_tflite, operator_name, type_name
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Context

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lab.compress.choosing import KEEP_FLOAT, ONLY, check_names, left_float
 from lab.errors import InvalidOption
-from lab.formats.choosing import KEEP_FLOAT, ONLY, check_names, left_float
 
 
 def layers_left(program: Any, layer_of: Mapping[str, str], params: Mapping[str, Any]) -> set[str]:
     """The layers that KEEP_FLOAT and ONLY leave in float.
 
     Args:
-        layer_of: see `lab.formats.layers_torch.layer_of_node`.
+        layer_of: see `lab.formats.torch_export.layers.layer_of_node`.
 
     Raises:
         InvalidOption: they name a layer that the program does not have.
     """
-    from lab.formats.layers_torch import leader_of_layer
+    from lab.formats.torch_export.layers import leader_of_layer
 
     leader = leader_of_layer(program, layer_of)
     for id_ in (KEEP_FLOAT.id, ONLY.id):

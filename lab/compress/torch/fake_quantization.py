@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from lab.formats.torch_functions import cleaned
-from lab.formats.torch_fx import kind
+from lab.formats.torch_export.functions import cleaned
+from lab.formats.torch_export.fx import kind
 
 LEVELS = 255
 MOMENTUM = 0.02

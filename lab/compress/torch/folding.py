@@ -10,11 +10,11 @@ def fold_modules(model: Any) -> Any:
     """Multiply each batch normalisation into the convolution or dense layer before it, in place, where nothing else reads that.
 
     Args:
-        model: GraphModule of `lab.formats.torch_modules.as_modules`; layers keep their names.
+        model: GraphModule of `lab.formats.torch_export.modules.as_modules`; layers keep their names.
 
     Source: torch.nn.utils.fusion.fuse_conv_bn_eval, fuse_linear_bn_eval.
     """
-    from lab.formats.torch_functions import cleaned
+    from lab.formats.torch_export.functions import cleaned
 
     calls = Counter(node.target for node in model.graph.nodes if node.op == "call_module")
     for node in list(model.graph.nodes):

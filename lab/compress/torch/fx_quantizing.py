@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from lab.compress.torch.choosing import layers_left, nothing_left
 from lab.errors import InvalidFile
-from lab.formats.torch_choosing import layers_left, nothing_left
-from lab.formats.torch_fx import fold_batch_norms, kind, opaque_modules, quantized_nodes, untouchable
-from lab.formats.torch_packed import content
+from lab.formats.torch_export.fx import fold_batch_norms, kind, opaque_modules, quantized_nodes, untouchable
+from lab.formats.torch_export.packed import content
 from lab.options import Option
 
 ENGINES = ("x86", "qnnpack", "onednn")
@@ -71,9 +71,9 @@ def quantizable(program: Any, kinds: Collection[str], params: Mapping[str, Any])
         InvalidOption: they name a layer that the program does not have, or leave nothing to quantize.
         InvalidFile: the program has no operator of these kinds, or answers otherwise as a module.
     """
-    from lab.formats.layers_torch import layer_of_node
-    from lab.formats.torch_files import example, fixed_batch, module
-    from lab.formats.torch_functions import as_functions
+    from lab.formats.torch_export.files import example, fixed_batch, module
+    from lab.formats.torch_export.functions import as_functions
+    from lab.formats.torch_export.layers import layer_of_node
 
     layer_of = layer_of_node(program)
     left = layers_left(program, layer_of, params)

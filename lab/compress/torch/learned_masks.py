@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.formats.torch_pruning import masked
+from lab.compress.torch.pruning import masked
 
 _FASTER = 50.0
 """Masks begin far from where they cut; with the learning rate of weights they would never get there."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.formats.choosing import KEEP
-from lab.formats.low_rank import BY, KERNELS, SHARE, Factors, factorized, noted, nothing_to_factorize
-from lab.formats.torch_weighted import weighted_layers
+from lab.compress.choosing import KEEP
+from lab.compress.low_rank import BY, KERNELS, SHARE, Factors, factorized, noted, nothing_to_factorize
+from lab.compress.torch.weighted import weighted_layers
 from lab.plugs import Context
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from lab.compress.sparsity import PATTERNS, counted, pattern_mask
+from lab.compress.torch.weighted import weighted_layers
 from lab.errors import InvalidFile
-from lab.formats.sparsity import PATTERNS, counted, pattern_mask
-from lab.formats.torch_modules import plain_module
-from lab.formats.torch_weighted import weighted_layers
+from lab.formats.torch_export.modules import plain_module
 from lab.plugs import Context
 
 _INPUTS = 1
@@ -26,7 +26,7 @@ def masked(model: Any, program: Any, mode: str, ratio: float | None, keep: Colle
     """
     import nncf
 
-    from lab.formats.torch_files import example, fixed_batch
+    from lab.formats.torch_export.files import example, fixed_batch
 
     layers = weighted_layers(model, keep)
     if not layers:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lab.compress.torch.choosing import layers_left, nothing_left
 from lab.errors import InvalidFile
-from lab.formats.executorch_files import bound_to_one, write_executorch
-from lab.formats.torch_choosing import layers_left, nothing_left
+from lab.formats.executorch.files import bound_to_one, write_executorch
 from lab.plugs import Context
 
 _REMEDIES = {
@@ -33,7 +33,7 @@ def write_integers(
     import torch
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    from lab.formats.torch_files import example
+    from lab.formats.torch_export.files import example
 
     quantizer = _quantizer(program, params, dynamic)
     watched = prepare_pt2e(program.module(check_guards=False), quantizer)
@@ -52,7 +52,7 @@ def _quantizer(program: Any, params: Mapping[str, Any], dynamic: bool) -> Any:
         get_symmetric_quantization_config,
     )
 
-    from lab.formats.layers_torch import layer_of_node
+    from lab.formats.torch_export.layers import layer_of_node
 
     layer_of = layer_of_node(program)
     left = layers_left(program, layer_of, params)
@@ -63,7 +63,7 @@ def _quantizer(program: Any, params: Mapping[str, Any], dynamic: bool) -> Any:
 
 
 def _nothing(program: Any, params: Mapping[str, Any], dynamic: bool) -> Exception:
-    from lab.formats.layers_torch import layer_of_node
+    from lab.formats.torch_export.layers import layer_of_node
 
     if params["keep_float"] or params["only"]:
         return nothing_left(params, list(dict.fromkeys(layer_of_node(program).values())))

@@ -21,7 +21,7 @@ def with_fakes(model: Any, program: Any, quantizer: Any) -> Any:
     """A module with fake quantization where the quantizer wants it; it trains and answers as its mode says.
 
     Args:
-        model: of `lab.formats.torch_modules.as_modules`, batch normalisations folded.
+        model: of `lab.formats.torch_export.modules.as_modules`, batch normalisations folded.
         program: what it was made from.
 
     Raises:
@@ -30,7 +30,7 @@ def with_fakes(model: Any, program: Any, quantizer: Any) -> Any:
     import torch
     from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
 
-    from lab.formats.torch_files import example, fixed_batch
+    from lab.formats.torch_export.files import example, fixed_batch
 
     axes = ({0: torch.export.Dim("batch")},) if fixed_batch(program) is None else None
     item = example(program, fixed_batch(program) or 2)
@@ -82,7 +82,7 @@ def converted(model: Any, program: Any, quantizer: Any) -> Any:
     from litert_torch.quantize.quant_config import QuantConfig
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
 
-    from lab.formats.torch_files import example
+    from lab.formats.torch_export.files import example
 
     try:
         with quiet():

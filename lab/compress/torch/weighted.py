@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from lab.formats.choosing import KEEP, check_names
+from lab.compress.choosing import KEEP, check_names
 
 
 def weighted_layers(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
     """Name -> module of convolutions, dense layers and embeddings, in the model's order, without those in `keep`.
 
     Args:
-        model: as `lab.formats.torch_modules.as_modules` gives it.
+        model: as `lab.formats.torch_export.modules.as_modules` gives it.
 
     Raises:
         InvalidOption: `keep` names a layer that is none of them.

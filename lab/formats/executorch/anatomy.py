@@ -11,7 +11,7 @@ from typing import Any
 
 from lab.evidence import Anatomy, Kind, OperatorFacts
 from lab.formats.anatomy import made_of
-from lab.formats.executorch_inspect import (
+from lab.formats.executorch.inspect import (
     MULTIPLYING,
     WEIGHTS,
     is_integer,

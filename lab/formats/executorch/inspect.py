@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile
-from lab.formats.executorch_files import DTYPES
+from lab.formats.executorch.files import DTYPES
 from lab.formats.quiet import quiet
 
 MULTIPLYING = {"XNNConv2d", "XNNDepthwiseConv2d", "XNNConvTranspose2d", "XNNFullyConnected", "XNNBatchMatrixMultiply",

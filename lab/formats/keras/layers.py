@@ -7,7 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lab.formats.keras_files import load_keras
+from lab.formats.keras.files import load_keras
 from lab.types import Layer
 
 _RENAMING = {"InputLayer", "Reshape", "Flatten", "Identity"}

@@ -11,11 +11,11 @@ from typing import Any
 from lab.evidence import Anatomy, Kind, OperatorFacts
 from lab.formats.anatomy import made_of, planned
 from lab.formats.layers import unique_names
-from lab.formats.layers_onnx import rows_of, types_of
-from lab.formats.onnx_files import load_onnx
-from lab.formats.onnx_fused import fused
-from lab.formats.onnx_inspect import INTEGER_PRODUCTS, MULTIPLYING, computes_in_integers, shapes_of, weights_of
-from lab.formats.onnx_weights import (
+from lab.formats.onnx.files import load_onnx
+from lab.formats.onnx.fused import fused
+from lab.formats.onnx.inspect import INTEGER_PRODUCTS, MULTIPLYING, computes_in_integers, shapes_of, weights_of
+from lab.formats.onnx.layers import rows_of, types_of
+from lab.formats.onnx.weights import (
     constant_tensors,
     constants_in_nodes,
     owners,

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.formats.onnx_contrib import attributes
+from lab.formats.onnx.contrib import attributes
 
 DENSE = {"MatMul", "Gemm"}
 """Need no QuantizeLinear behind them, unless they add a bias that is stored in float."""

@@ -8,8 +8,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lab.formats.onnx_contrib import FACTORS, attributes, in_standard, packed_weights, scaling
-from lab.formats.onnx_files import load_onnx
+from lab.formats.onnx.contrib import FACTORS, attributes, in_standard, packed_weights, scaling
+from lab.formats.onnx.files import load_onnx
 
 Shapes = dict[str, tuple[int, ...]]
 _CONVOLUTIONS = {"Conv", "FusedConv", "ConvInteger", "QLinearConv"}

@@ -6,9 +6,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lab.formats.onnx_contrib import in_standard
-from lab.formats.onnx_files import load_onnx
-from lab.formats.onnx_inspect import Shapes, node_macs, shapes_of, weights_of
+from lab.formats.onnx.contrib import in_standard
+from lab.formats.onnx.files import load_onnx
+from lab.formats.onnx.inspect import Shapes, node_macs, shapes_of, weights_of
 from lab.types import Layer
 
 _RENAMING = {"Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Dropout"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lab.formats.ort_sessions import LEVELS
+from lab.formats.onnx.sessions import LEVELS
 
 PACKAGES = ("onnxruntime",)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from lab.formats.onnx_contrib import attributes, scaling
-from lab.formats.onnx_inspect import weights_of
+from lab.formats.onnx.contrib import attributes, scaling
+from lab.formats.onnx.inspect import weights_of
 from lab.formats.stored_weights import Stored, floats, integers, unpack
 from lab.lazy import np
 from lab.plugs import Array

@@ -10,10 +10,10 @@ from typing import Any
 from lab.evidence import Anatomy, Kind, OperatorFacts
 from lab.formats.anatomy import made_of, planned
 from lab.formats.layers import unique_names
-from lab.formats.layers_openvino import model_for_one_item, nodes_and_layers
-from lab.formats.openvino_graph import MULTIPLYING, constants, is_small, kind, operations, place_of, stored
-from lab.formats.openvino_integers import Integers
-from lab.formats.openvino_ir_inspect import weights_of
+from lab.formats.openvino_ir.graph import MULTIPLYING, constants, is_small, kind, operations, place_of, stored
+from lab.formats.openvino_ir.inspect import weights_of
+from lab.formats.openvino_ir.integers import Integers
+from lab.formats.openvino_ir.layers import model_for_one_item, nodes_and_layers
 from lab.formats.stored_weights import Stored, facts, floats, integers, unpack
 from lab.lazy import np
 from lab.plugs import Array

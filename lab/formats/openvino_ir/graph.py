@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import InvalidFile
-from lab.formats.openvino_files import load_openvino, openvino
+from lab.formats.openvino_ir.files import load_openvino, openvino
 
 CONVOLUTIONS = {"Convolution": 1, "GroupConvolution": 2}
 """Type -> the first axis of the weights that belongs to one output."""

@@ -7,8 +7,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lab.formats.openvino_files import load_openvino
-from lab.formats.openvino_graph import constants, float_operators, for_one_item, macs, operations, place_of, stored
+from lab.formats.openvino_ir.files import load_openvino
+from lab.formats.openvino_ir.graph import constants, float_operators, for_one_item, macs, operations, place_of, stored
 
 
 def inspect(path: Path) -> dict[str, Any]:

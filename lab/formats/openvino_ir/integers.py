@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
-from lab.formats.openvino_graph import MOVING, MULTIPLYING, factors, is_small, reads_integers, shape_of
+from lab.formats.openvino_ir.graph import MOVING, MULTIPLYING, factors, is_small, reads_integers, shape_of
 
 _NARROW_LEVELS = 256
 _POOLS = {"AvgPool", "MaxPool", "ReduceMean"}

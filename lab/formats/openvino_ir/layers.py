@@ -6,9 +6,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lab.formats.openvino_files import load_openvino
-from lab.formats.openvino_graph import constants, for_one_item, kind, macs, operations, place_of, shape_of, stored
-from lab.formats.openvino_ir_inspect import weights_of
+from lab.formats.openvino_ir.files import load_openvino
+from lab.formats.openvino_ir.graph import constants, for_one_item, kind, macs, operations, place_of, shape_of, stored
+from lab.formats.openvino_ir.inspect import weights_of
 from lab.types import Layer
 
 _RENAMING = {"Reshape", "Squeeze", "Unsqueeze", "Convert"}

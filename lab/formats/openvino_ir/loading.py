@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.formats.openvino_files import GRAPH
+from lab.formats.openvino_ir.files import GRAPH
 
 PACKAGES = ("openvino",)
 
 
 def details(path: Path) -> dict[str, Any]:
     """What the plug-in must be told so that it answers rightly: {"config": name -> value}."""
-    from lab.formats.openvino_files import load_openvino, mapped
-    from lab.formats.openvino_graph import workaround
+    from lab.formats.openvino_ir.files import load_openvino, mapped
+    from lab.formats.openvino_ir.graph import workaround
 
     return {"config": workaround(mapped(path)[0], load_openvino(path))}
 

@@ -11,10 +11,10 @@ from typing import Any
 from lab.evidence import Anatomy, Kind, OperatorFacts
 from lab.formats.anatomy import made_of, planned
 from lab.formats.layers import unique_names
-from lab.formats.layers_tflite import bytes_of, rows_and_operators
 from lab.formats.stored_weights import Stored, facts, floats, integers, unpack
-from lab.formats.tflite_files import block_scales, block_size, is_constant, load_tflite, operator_name, type_name
-from lab.formats.tflite_inspect import COMPUTE, shape_of, weights_of
+from lab.formats.tflite.files import block_scales, block_size, is_constant, load_tflite, operator_name, type_name
+from lab.formats.tflite.inspect import COMPUTE, shape_of, weights_of
+from lab.formats.tflite.layers import bytes_of, rows_and_operators
 from lab.lazy import np
 from lab.plugs import Array
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.formats.tflite_files import (
+from lab.formats.tflite.files import (
     block_scales,
     is_constant,
     is_scaled_integer,

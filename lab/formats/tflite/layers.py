@@ -6,8 +6,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from lab.formats.tflite_files import load_tflite, operator_name, type_name
-from lab.formats.tflite_inspect import operator_macs, shape_of, weights_of
+from lab.formats.tflite.files import load_tflite, operator_name, type_name
+from lab.formats.tflite.inspect import operator_macs, shape_of, weights_of
 from lab.types import Layer
 
 _RENAMING = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "SHAPE"}

@@ -11,7 +11,7 @@ PACKAGES = ("ai-edge-litert",)
 
 def details(path: Path) -> dict[str, Any]:
     """Scale and zero point of input and output, None where they take real numbers: {"quantized": {"input", "output"}}."""
-    from lab.formats.tflite_files import load_tflite
+    from lab.formats.tflite.files import load_tflite
 
     graph = load_tflite(path).subgraphs[0]
     ends = {"input": graph.tensors[graph.inputs[0]], "output": graph.tensors[graph.outputs[0]]}
@@ -19,7 +19,7 @@ def details(path: Path) -> dict[str, Any]:
 
 
 def _quantized(tensor: Any) -> dict[str, float] | None:
-    from lab.formats.tflite_files import type_name
+    from lab.formats.tflite.files import type_name
 
     kept = tensor.quantization
     if kept is None or kept.scale is None or not len(kept.scale) or "INT" not in type_name(tensor):

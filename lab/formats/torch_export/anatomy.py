@@ -9,10 +9,10 @@ from typing import Any
 from lab.evidence import Anatomy, Kind, OperatorFacts
 from lab.formats.anatomy import made_of, planned
 from lab.formats.layers import unique_names
-from lab.formats.layers_torch import layers_and_parameters
 from lab.formats.stored_weights import facts
-from lab.formats.torch_files import example, load_program
-from lab.formats.torch_weights import payload, stored
+from lab.formats.torch_export.files import example, load_program
+from lab.formats.torch_export.layers import layers_and_parameters
+from lab.formats.torch_export.weights import payload, stored
 from lab.types import Layer
 
 _MOVING = {

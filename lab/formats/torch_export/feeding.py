@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lab.formats.feeding import fit_items
-from lab.formats.onnx_ranges import check_finite
-from lab.formats.torch_files import inputs_and_outputs
+from lab.formats.feeding import check_finite, fit_items
+from lab.formats.torch_export.files import inputs_and_outputs
 from lab.lazy import np
 from lab.plugs import Array
 

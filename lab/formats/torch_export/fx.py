@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from lab.formats.torch_functions import CONVOLUTIONS, cleaned
+from lab.formats.torch_export.functions import CONVOLUTIONS, cleaned
 
 STATIC = {*CONVOLUTIONS, "linear", "embedding", "gru", "lstm", "matmul", "add", "mul", "layer_norm", "sigmoid", "tanh",
           "hardswish", "hardsigmoid", "leaky_relu"}  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lab.formats.torch_files import example, fixed_batch, load_program
+from lab.formats.torch_export.files import example, fixed_batch, load_program
 from lab.types import Layer
 
 _COMPANIONS = {"relu", "hardtanh", "batch_norm"}

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.formats.torch_functions import CONVOLUTIONS, as_functions, cleaned
-from lab.formats.torch_fx import kind
+from lab.formats.torch_export.functions import CONVOLUTIONS, as_functions, cleaned
+from lab.formats.torch_export.fx import kind
 
 
 def as_modules(program: Any) -> Any:
@@ -44,7 +44,7 @@ def save_modules(model: Any, program: Any, file: Path) -> Path:
     """
     import torch
 
-    from lab.formats.torch_files import example, fixed_batch
+    from lab.formats.torch_export.files import example, fixed_batch
 
     batch = fixed_batch(program)
     axes = ({0: torch.export.Dim("batch")},) if batch is None else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.formats.stored_weights import Stored, floats, integers
-from lab.formats.torch_packed import is_per_channel
+from lab.formats.torch_export.packed import is_per_channel
 from lab.lazy import np
 
 _SCALE_BYTES = 16

@@ -9,10 +9,10 @@ from typing import Any
 from lab.evidence import Anatomy, Kind, OperatorFacts
 from lab.formats.anatomy import made_of
 from lab.formats.stored_weights import facts
-from lab.formats.torch_packed import packed_tensors
-from lab.formats.torch_weights import payload, scale_bytes, stored
-from lab.formats.torchscript_files import read_torchscript
-from lab.formats.torchscript_inspect import MULTIPLYING
+from lab.formats.torch_export.packed import packed_tensors
+from lab.formats.torch_export.weights import payload, scale_bytes, stored
+from lab.formats.torchscript.files import read_torchscript
+from lab.formats.torchscript.inspect import MULTIPLYING
 
 _TENSORS = r"/(constants|data)/\d+$"
 _MOVING = {

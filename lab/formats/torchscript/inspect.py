@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lab.formats.torch_packed import packed_tensors
-from lab.formats.torchscript_files import read_note, read_torchscript
+from lab.formats.torch_export.packed import packed_tensors
+from lab.formats.torchscript.files import read_note, read_torchscript
 
 MULTIPLYING = {
     f"aten::{name}"

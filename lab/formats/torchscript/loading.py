@@ -11,7 +11,7 @@ PACKAGES = ("torch",)
 
 def details(path: Path) -> dict[str, Any]:
     """The engine that its integers were packed for, "" for floats: {"engine"}."""
-    from lab.formats.torchscript_files import read_note
+    from lab.formats.torchscript.files import read_note
 
     return {"engine": str(read_note(path)["engine"])}
 

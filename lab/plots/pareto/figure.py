@@ -1,4 +1,4 @@
-"""The trade-off of a study as a scatter plot; `pareto_info` computes it, other ways to draw it are in `lab.plots.pareto_views`."""
+"""The trade-off of a study as a scatter plot; `pareto_info` computes it, other ways to draw it are in `lab.plots.pareto.views`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from lab.plots import formats, theme, words
-from lab.plots.pareto_info import Axis, ParetoInfo, Point, Role, pareto_info
+from lab.plots import formatting, theme, words
+from lab.plots.pareto.info import Axis, ParetoInfo, Point, Role, pareto_info
 from lab.types import Measurement
 
 __all__ = ["HEIGHT", "Axis", "ParetoInfo", "Point", "pareto_figure", "pareto_info", "pareto_spec"]
@@ -162,7 +162,7 @@ def tint(info: ParetoInfo, points: Sequence[Point]) -> dict[str, Any]:
     if points:
         return {**scale, "color": [place(p.size.value) if p.size else None for p in points]}
     ticks = [low + (high - low) * i / 4 for i in range(5)]
-    said = [formats.digits(10**t if ratio else t, info.size.suffix) for t in ticks]
+    said = [formatting.digits(10**t if ratio else t, info.size.suffix) for t in ticks]
     title = {"text": f"{info.size.title}, {info.size.suffix}".rstrip(", "), "side": "right"}
     bar = {"title": title, "thickness": 12, "tickvals": ticks, "ticktext": said, "outlinewidth": 0}
     return {**scale, "showscale": True, "colorbar": bar}
@@ -228,6 +228,6 @@ def hover(info: ParetoInfo, point: Point) -> str:
         return f"<b>{escape(point.name)}</b> on {escape(point.target)}"
     shown = [(info.x.title, point.x), (info.y.title, point.y)]
     shown += [(info.size.title, point.size)] if info.size and point.size else []
-    lines = [f"{title}: {formats.measurement(m)}" for title, m in shown]
-    lines += [f"{m.metric}: {formats.measurement(m)}" for m in point.others]
+    lines = [f"{title}: {formatting.measurement(m)}" for title, m in shown]
+    lines += [f"{m.metric}: {formatting.measurement(m)}" for m in point.others]
     return "<br>".join([f"<b>{escape(point.name)}</b> on {escape(point.target)}", *lines, _ROLE_WORDS[point.role]])

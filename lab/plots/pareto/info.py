@@ -1,4 +1,4 @@
-"""What the trade-off of a study shows: `pareto_info` computes, `lab.plots.pareto` and `lab.plots.pareto_views` draw."""
+"""What the trade-off of a study shows: `pareto_info` computes, `lab.plots.pareto.figure` and `lab.plots.pareto.views` draw."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from lab.analysis.differences import against_float
 from lab.analysis.front import comparable, front, non_dominated
-from lab.plots import formats, words
+from lab.plots import formatting, words
 from lab.plugs import Metric
 from lab.types import Measurement, Objective, Trial
 
@@ -47,7 +47,7 @@ class Axis:
     @property
     def label(self) -> str:
         """Title, unit and better direction: "Latency in ms, log scale   ← faster"; the arrows turn with a y axis's title."""
-        word = formats.better_word(self.metric, self.unit, self.direction)
+        word = formatting.better_word(self.metric, self.unit, self.direction)
         arrow = f"← {word}" if self.direction == "minimize" else f"{word} →"
         unit = f" in {self.suffix}" if self.suffix else ""
         return f"{self.title}{unit}{', log scale' if self.log else ''}   {arrow}"
@@ -128,7 +128,7 @@ def pareto_info(
     allowed = [t for t in group if possible is None or t.id in possible]
     on_front = set(front(allowed, objectives))
     names = titles or {}
-    shown = formats.varying_options(t.target for t in trials)
+    shown = formatting.varying_options(t.target for t in trials)
     roles: dict[str, Role] = {
         t.id: "front" if t.id in on_front else "tied" if t.id in tied else "dominated" for t in allowed
     }
@@ -164,7 +164,7 @@ def _point(
     m = trial.measurements
     others = tuple(m[o.metric] for o in objectives if o.metric not in (x, y, size))
     runtime = titles.get(trial.target.runtime, trial.target.runtime)
-    target = formats.target_text(trial.target, titles, shown)
+    target = formatting.target_text(trial.target, titles, shown)
     paired = {id_: spread for id_ in (x, y) if (spread := against_float(id_, trial))}
     return Point(
         trial.id,
@@ -186,8 +186,8 @@ def _axis(metric: str, points: Sequence[Point], role: str, metrics: Mapping[str,
     plug, found = metrics.get(metric), [(p, m) for p in points if (m := getattr(p, role))]
     unit = found[0][1].unit if found else (plug.unit if plug else "")
     baseline = [m.value for p, m in found if p.is_baseline][:1]  # measured first: the unit stays as results come in
-    divisor, suffix = formats.axis_scale(unit, baseline or [m.value for _, m in found])
-    ratio = formats.kind_of(unit) in (formats.SECONDS, formats.BYTES) and all(m.value > 0 for _, m in found)
+    divisor, suffix = formatting.axis_scale(unit, baseline or [m.value for _, m in found])
+    ratio = formatting.kind_of(unit) in (formatting.SECONDS, formatting.BYTES) and all(m.value > 0 for _, m in found)
     title, direction = (plug.title, plug.direction) if plug else (metric, "minimize")
     return Axis(metric, title, unit, direction, divisor, suffix, ratio and role != "size", ratio)
 

@@ -9,9 +9,9 @@ from html import escape, unescape
 from textwrap import wrap
 from typing import Any
 
-from lab.plots import formats, theme
-from lab.plots.pareto import HEIGHT, hover, pareto_spec, styles_of, tint
-from lab.plots.pareto_info import Axis, ParetoInfo, Point, Role
+from lab.plots import formatting, theme
+from lab.plots.pareto.figure import HEIGHT, hover, pareto_spec, styles_of, tint
+from lab.plots.pareto.info import Axis, ParetoInfo, Point, Role
 from lab.types import Measurement
 
 SOLID = {"circle": "circle", "square": "square", "diamond": "diamond", "triangle-up": "cross", "cross": "x",
@@ -111,11 +111,17 @@ def _prominence(point: Point) -> int:
 
 
 def _axis_of(like: Measurement, values: Sequence[Measurement]) -> Axis:
-    divisor, suffix = formats.axis_scale(like.unit, [m.value for m in values])
-    ratio = formats.kind_of(like.unit) in (formats.SECONDS, formats.BYTES)
+    divisor, suffix = formatting.axis_scale(like.unit, [m.value for m in values])
+    ratio = formatting.kind_of(like.unit) in (formatting.SECONDS, formatting.BYTES)
     direction: Any = "minimize" if ratio else "maximize"
     return Axis(
-        like.metric, formats.capital(like.metric.replace("_", " ")), like.unit, direction, divisor, suffix, ratio=ratio
+        like.metric,
+        formatting.capital(like.metric.replace("_", " ")),
+        like.unit,
+        direction,
+        divisor,
+        suffix,
+        ratio=ratio,
     )
 
 
@@ -125,7 +131,7 @@ def _dimension(axis: Axis, values: Sequence[float]) -> Dimension:
     places = tuple(place(v / axis.divisor) for v in values)
     low, high = (min(places), max(places)) if places else (0.0, 1.0)
     ticks = tuple(low + (high - low) * i / (TICKS - 1) for i in range(TICKS)) if high > low else (low,)
-    said = tuple(formats.digits(10**t if log else t, axis.suffix) for t in ticks)
+    said = tuple(formatting.digits(10**t if log else t, axis.suffix) for t in ticks)
     return Dimension(f"{axis.title}, {axis.suffix}".rstrip(", "), places, ticks, said, axis.direction == "minimize")
 
 

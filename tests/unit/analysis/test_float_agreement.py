@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lab.analysis.faithful import pairs
+from lab.analysis.float_agreement import pairs
 from lab.metrics.agreement import agreement
 from lab.types import Target, Trial
 from tests import fakes

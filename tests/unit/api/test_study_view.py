@@ -20,7 +20,7 @@ from lab.api import _progress_bar
 from lab.api._studies import Progress
 from lab.api._study_view import Study, Trial
 from lab.errors import UnknownId, UsageError
-from lab.plots.pareto import pareto_info, pareto_spec
+from lab.plots.pareto.figure import pareto_info, pareto_spec
 from lab.share.files import table
 from lab.store import records
 from tests import fakes

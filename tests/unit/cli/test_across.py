@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 
 import pytest
+from tests.unit.engine.test_answers import digits, ours, stored
 
 import lab
 from lab.cli import main
+from lab.home import folder
 from lab.store import records
-from lab.store.home import folder
 from tests import fakes
-from tests.unit.engine.test_answers import digits, ours, stored
 
 __all__ = ["digits", "stored"]
 

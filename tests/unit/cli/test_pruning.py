@@ -11,7 +11,7 @@ import lab
 from lab import cli
 from lab.analysis.pruning import lesson
 from lab.analysis.training import Phase, Training
-from lab.cli_output import show_training
+from lab.cli.output import show_training
 from tests import fakes
 from tests.unit.analysis.test_pruning import ABOUT, TRIALS
 from tests.unit.analysis.test_training import POINTS

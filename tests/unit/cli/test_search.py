@@ -6,8 +6,8 @@ import argparse
 
 import pytest
 
-from lab.cli_search import search_arguments, search_of
-from lab.guided import search_from_json
+from lab.cli.search import search_arguments, search_of
+from lab.spec.search import search_from_json
 
 
 def said(*words: str) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lab.formats.clustering import clustered, means, nearest
+from lab.compress.clustering import clustered, means, nearest
 
 
 def _weights(shape: tuple[int, ...] = (48, 40), seed: int = 0) -> np.ndarray:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.formats.keras_channels import channels
-from lab.formats.keras_files import tensorflow
-from lab.formats.keras_importance import importances, pruned
+from lab.compress.keras.channels import channels
+from lab.compress.keras.importance import importances, pruned
+from lab.formats.keras.files import tensorflow
 from tests.keras_networks import items, mixed
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lab.formats.low_rank import factorized
+from lab.compress.low_rank import factorized
 
 
 def _matrices() -> dict[str, np.ndarray]:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from lab.formats.calibrating import CALIBRATION, calibration_suffix
-from lab.formats.choosing import chosen_suffix
-from lab.formats.naming import speaking_name
+from lab.compress.calibrating import CALIBRATION, calibration_suffix
+from lab.compress.choosing import chosen_suffix
+from lab.compress.naming import speaking_name
 from lab.options import validate
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lab.formats.sparsity import PATTERNS, RAMP, UPDATES, pattern_mask, share_after, sparse_word
+from lab.compress.sparsity import PATTERNS, RAMP, UPDATES, pattern_mask, share_after, sparse_word
 
 
 @pytest.mark.parametrize(("stay", "of"), PATTERNS.values())

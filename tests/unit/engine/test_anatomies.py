@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import lab
-from lab.engine import jobs
+from lab.engine import in_pool_process as jobs
 from lab.engine.host import stop_engines
 from lab.formats.anatomy import anatomy
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lab.engine.distilling import MOST, distilled
 from lab.errors import InvalidFile
-from lab.formats.distilling import MOST, distilled
 
 pytestmark = pytest.mark.slow
 MEAN, DEVIATION = 0.4, 0.1
@@ -33,7 +33,7 @@ def test_items_of_a_torch_model(tmp_path: Path) -> None:
 
 
 def test_items_of_a_keras_model(tmp_path: Path) -> None:
-    from lab.formats.keras_files import tensorflow
+    from lab.formats.keras.files import tensorflow
 
     tensorflow()
     import keras

@@ -64,7 +64,7 @@ def test_its_outcome_is_kept_and_read_back_whole(quick):
 def test_a_running_study_is_not_disturbed(quick):
     records.add_study(fakes.study(state="running"), lab.model("digits_lenet"), [])
     lab.doctor()  # nobody runs it: it was interrupted
-    handle = hold(lab.store.home.home() / "engine.lock")
+    handle = hold(lab.home.home() / "engine.lock")
     with pytest.raises(LabError, match="A study is running"):
         lab.doctor()
     with pytest.raises(LabError, match="A study is running"):

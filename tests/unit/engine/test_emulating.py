@@ -11,8 +11,8 @@ import pytest
 
 import lab
 from lab import registry
-from lab.engine import elsewhere as module
-from lab.engine.elsewhere import elsewhere
+from lab.engine import emulating as module
+from lab.engine.emulating import elsewhere
 from lab.errors import InvalidFile
 from lab.plugs import Setting
 from lab.statistics import wilson
@@ -77,7 +77,7 @@ def test_it_stops_when_its_time_is_up(
 
 
 def test_an_error_is_a_fact(bright_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = registry.machines()
+    real = registry.processors()
 
     def refuse(path: Path, setting: Setting) -> Any:
         raise InvalidFile("No such operator", given="Foo")

@@ -8,7 +8,7 @@ import pytest
 
 from lab import registry
 from lab.engine import keys
-from lab.recipe import complete_step, complete_target
+from lab.spec.recipes import complete_step, complete_target
 from lab.types import InputSpec, ModelCard, Step, StudySpec, Target
 
 CARD = ModelCard("m", "M", "classification", "f", "onnx", "m.onnx", InputSpec((4,)), "d")
@@ -41,7 +41,7 @@ def test_an_evaluation_depends_on_all_that_changes_it() -> None:
 
 def test_an_evaluation_depends_on_the_machines_that_it_is_emulated_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A study about layers asks for none."""
-    about, real = replace(SPEC, about={"kind": "sensitivity"}), registry.machines()
+    about, real = replace(SPEC, about={"kind": "sensitivity"}), registry.processors()
     before = evaluation(), evaluation(spec=about)
     machine = replace(real["x86_without_vnni"], version=99)
     monkeypatch.setattr(registry, "machines", lambda: {**real, machine.id: machine})

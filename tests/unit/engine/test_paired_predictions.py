@@ -9,9 +9,9 @@ import pytest
 
 import lab
 from lab.errors import LabError, UsageError
+from lab.home import folder
 from lab.metrics.alarm_agreement import alarm_agreement
 from lab.store import records
-from lab.store.home import folder
 from lab.types import StudySpec
 from tests import fakes
 
@@ -118,10 +118,10 @@ def test_items_are_the_rows_that_were_asked_for(stored, digits):
 
 
 def test_data_that_would_have_to_be_downloaded_are_not(lab_home, monkeypatch):
-    from lab.engine.told import array_of
+    from lab.engine.predictions import array_of
 
     card = replace(lab.model("digits_lenet"), dataset="cifar10")
-    monkeypatch.setattr("lab.engine.told.data_folder", lambda card: pytest.fail("must not be asked for"))
+    monkeypatch.setattr("lab.engine.predictions.data_folder", lambda card: pytest.fail("must not be asked for"))
     assert array_of(card, "y_test", 5) is None
 
 

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.unit.engine.test_answers import N, digits, ours, stored
 
 import lab
-from lab.engine import told as module
-from lab.engine.told import Told, portable, told
+from lab.engine import predictions as module
+from lab.engine.predictions import Told, portable, told
 from lab.errors import LabError
+from lab.home import folder
 from lab.store import records
 from lab.store.blobs import keep
-from lab.store.home import folder
 from tests import fakes
-from tests.unit.engine.test_answers import N, digits, ours, stored
 
 __all__ = ["digits", "stored"]
 CARD = "digits_lenet"

@@ -24,7 +24,7 @@ def spec(**search: Any) -> Any:
 
 
 def identities(study: str) -> list[str]:
-    from lab.recipe import identity
+    from lab.spec.recipes import identity
 
     return [identity(t.recipe, t.target) for t in lab.trials(study)]
 

@@ -10,7 +10,8 @@ import pytest
 
 import lab
 from lab import registry
-from lab.engine import jobs, tasks
+from lab.engine import in_pool_process as jobs
+from lab.engine import on_dask_worker as tasks
 from lab.types import ModelCard
 from tests import small
 

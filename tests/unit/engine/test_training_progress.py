@@ -9,8 +9,8 @@ import pytest
 
 import lab
 from lab.engine import keys
-from lab.engine.trainings import trainings
-from lab.recipe import complete_step
+from lab.engine.training_progress import trainings
+from lab.spec.recipes import complete_step
 from lab.store import records
 from lab.store.blobs import keep, sha256_of
 from lab.store.data import data_digest

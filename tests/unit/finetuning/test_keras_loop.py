@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model with a dropout, so that something is random in it."""
-    from lab.formats.keras_files import load_keras
+    from lab.formats.keras.files import load_keras
 
     folder = tmp_path_factory.mktemp("keras")
     plain = load_keras(tiny.write_keras(folder / "tiny"))
@@ -53,7 +53,7 @@ def tuned(source: Path, folder: Path, checkpoint: Path | None = None, **given: A
 
 
 def right(file: Path) -> float:
-    from lab.formats.keras_files import load_keras
+    from lab.formats.keras.files import load_keras
 
     data = learnable()
     return float((np.asarray(load_keras(file)(data.x_check)).argmax(1) == data.y_check).mean())
@@ -78,7 +78,7 @@ def test_same_seed_same_file_and_a_kill_changes_nothing(source: Path, tmp_path: 
 
 
 def test_zeros_stay_zero_and_layers_compute_as_before(source: Path, tmp_path: Path) -> None:
-    from lab.formats.keras_files import load_keras
+    from lab.formats.keras.files import load_keras
 
     model = load_keras(source)
     kernel = model.get_layer("conv0").kernel

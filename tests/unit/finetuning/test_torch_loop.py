@@ -42,13 +42,13 @@ def tuned(
 
 
 def weights(file: Path) -> dict[str, Any]:
-    from lab.formats.torch_files import load_program
+    from lab.formats.torch_export.files import load_program
 
     return {name: tensor.detach().numpy() for name, tensor in load_program(file).state_dict.items()}
 
 
 def test_it_learns_and_the_graph_stays(tiny_torch: Path, tmp_path: Path) -> None:
-    from lab.formats.layers_torch import layers
+    from lab.formats.torch_export.layers import layers
 
     data = learnable()
     made = tuned(tiny_torch, tmp_path / "a", data, train_steps=60)
@@ -76,8 +76,8 @@ def test_killed_and_resumed_comes_to_the_same(tiny_torch: Path, tmp_path: Path, 
 def test_zeros_stay_zero_where_they_are_to(tiny_torch: Path, tmp_path: Path) -> None:
     import torch
 
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     program = load_program(tiny_torch)
     model = as_modules(program)
@@ -93,8 +93,8 @@ def test_zeros_stay_zero_where_they_are_to(tiny_torch: Path, tmp_path: Path) -> 
 
 
 def test_distillation_learns_the_float_models_answers(tiny_torch: Path, tmp_path: Path) -> None:
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     program = load_program(tiny_torch)
     model = as_modules(program)

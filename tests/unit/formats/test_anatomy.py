@@ -14,8 +14,8 @@ import pytest
 from lab.errors import InvalidFile
 from lab.evidence import Anatomy, OperatorFacts
 from lab.formats.anatomy import anatomy, planned
-from lab.formats.onnx_fused import fused
-from lab.formats.onnx_weights import constant_tensors
+from lab.formats.onnx.fused import fused
+from lab.formats.onnx.weights import constant_tensors
 from lab.formats.stored_weights import floats, integers, unpack
 from lab.types import Layer
 from tests import onnx_graphs as graphs
@@ -333,7 +333,7 @@ def test_quantized_activations_take_a_quarter(tiny_onnx: Path, tiny_tflite: Path
 @pytest.mark.slow
 @pytest.mark.parametrize(("reads", "pairs"), [("MatMul", 0), ("Softmax", 1)])
 def test_a_fake_quantize_that_no_integer_operator_reads(reads: str, pairs: int, tmp_path: Path) -> None:
-    from lab.formats.openvino_files import openvino, write_openvino
+    from lab.formats.openvino_ir.files import openvino, write_openvino
 
     ops = openvino().opset13
     x = ops.parameter([1, 4], np.float32, "x")

@@ -187,7 +187,7 @@ KERAS_MACS = {
 
 @pytest.fixture(scope="module")
 def keras_layers(tmp_path_factory) -> tuple[object, list[Layer]]:
-    from lab.formats.keras_files import tensorflow
+    from lab.formats.keras.files import tensorflow
 
     tensorflow()
     network, path = keras_network(), tmp_path_factory.mktemp("keras") / "network.keras"

@@ -46,9 +46,9 @@ def test_tensors_lie_where_torch_wants_them(source: Path, tmp_path: Path) -> Non
 
 
 def test_batch_normalisations_are_folded_as_the_formula_says(source: Path) -> None:
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_functions import as_functions
-    from lab.formats.torch_fx import fold_batch_norms, kind, tensor_of
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.functions import as_functions
+    from lab.formats.torch_export.fx import fold_batch_norms, kind, tensor_of
 
     model = fold_batch_norms(as_functions(load_program(source)))
     (conv,) = [node for node in model.graph.nodes if kind(node) == "conv2d"]
@@ -135,7 +135,7 @@ def test_an_operator_without_a_function_is_named(tmp_path: Path) -> None:
 def test_a_traced_batch_is_refused(tmp_path: Path) -> None:
     import torch
 
-    from lab.formats.torchscript_files import write_torchscript
+    from lab.formats.torchscript.files import write_torchscript
 
     class Baked(torch.nn.Module):  # type: ignore[misc]
         def forward(self, x: Any) -> Any:

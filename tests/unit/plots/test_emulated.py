@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from lab.plots.elsewhere import elsewhere_facts, elsewhere_rows, elsewhere_texts
+from lab.plots.emulated import elsewhere_facts, elsewhere_rows, elsewhere_texts
 from lab.plugs import Fact
 from tests import fakes
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lab.plots import formats
+from lab.plots import formatting
 
 TRICKS = [
     "<script>alert(1)</script>",
@@ -29,7 +29,7 @@ TRICKS = [
 
 @pytest.mark.parametrize("trick", TRICKS)
 def test_no_tag_picture_formula_or_other_link_is_left(trick: str) -> None:
-    safe = formats.note(trick)
+    safe = formatting.note(trick)
     unescaped = lambda sign: re.search(rf"(?<!\\)(?:\\\\)*{sign}", safe)  # noqa: E731
     assert not unescaped("<")
     assert not unescaped("!")
@@ -41,4 +41,4 @@ def test_no_tag_picture_formula_or_other_link_is_left(trick: str) -> None:
 
 def test_what_markdown_is_for_stays() -> None:
     text = "# Why\n\n**Ship** `static_wi8_ai8`, see [the paper](https://arxiv.org/abs/1712.05877):\n\n- smaller\n- 3 × faster"
-    assert formats.note(text) == text
+    assert formatting.note(text) == text

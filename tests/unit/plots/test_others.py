@@ -12,7 +12,7 @@ import pytest
 from lab.analysis.pick import Limit, pick
 from lab.plots import theme, words
 from lab.plots.latency import LatencyInfo, latency_figure, latency_info
-from lab.plots.pareto import pareto_info, pareto_spec
+from lab.plots.pareto.figure import pareto_info, pareto_spec
 from tests import fakes
 
 ROUNDS = [
@@ -122,7 +122,7 @@ def test_unknown_metrics_have_words_too():
 
 def test_importing_plots_and_analysis_loads_no_plotly_and_no_streamlit():
     heavy = ["plotly", "streamlit", "torch", "tensorflow", "onnxruntime"]
-    ours = "lab.plots.pareto, lab.plots.latency, lab.plots.examples, lab.plots.architectures, lab.plots.layers, lab.plots.words, lab.analysis.pick"
+    ours = "lab.plots.pareto.figure, lab.plots.latency, lab.plots.examples, lab.plots.architectures, lab.plots.layers, lab.plots.words, lab.analysis.pick"
     code = f"import sys, {ours}; print([m for m in {heavy} if m in sys.modules])"
     root = Path(__file__).parents[3]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True).stdout.strip() == "[]"

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from lab.formats.feeding import as_input, run_all
-from lab.machines._cpus import saturates
-from lab.machines._network import Emulated
 from lab.measure.environment import fingerprint
 from lab.options import validate
 from lab.plugs import Context, Setting
+from lab.processors._cpus import saturates
+from lab.processors._network import Emulated
 from lab.registry import machine, sample_cards, technique
 from tests import bright, onnx_graphs
 from tests.loaded import splits

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.formats.feeding import run_all
-from lab.machines import _one_scale_onnx, _one_scale_tflite
-from lab.machines._one_scale import Weights, one_scale
 from lab.plugs import Setting
+from lab.processors import _one_scale_onnx, _one_scale_tflite
+from lab.processors._one_scale import Weights, one_scale
 from lab.registry import machine
 from tests import bright
 from tests.tiny import answers, apply, items
@@ -102,7 +102,7 @@ def test_the_same_holds_for_the_integer_operators_of_a_fused_file(
     bright_files: dict[str, Path], tmp_path: Path
 ) -> None:
     """Requantized before or after ONNX Runtime fused it, a file answers alike."""
-    from lab.formats.ort_sessions import open_session
+    from lab.formats.onnx.sessions import open_session
 
     fused, x = tmp_path / "fused.onnx", bright.items(100)[0]
     open_session(str(bright_files["u8u8"]), level="extended", write_to=str(fused))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.machines._network import Emulated
-from lab.machines._products import as_x86_runs_it, products
-from lab.machines._saturation import can_saturate
+from lab.processors._network import Emulated
+from lab.processors._products import as_x86_runs_it, products
+from lab.processors._saturation import can_saturate
 
 CONVOLUTIONS = {
     "plain": ((1, 6, 7, 7), (8, 6, 3, 3), {}),
@@ -142,7 +142,7 @@ def test_a_float_file_has_no_products(tiny_onnx: Path) -> None:
 def test_channels_may_be_last(bright_files: dict[str, Path], tmp_path: Path) -> None:
     """ONNX Runtime's own layout for this CPU, where a file is written as it leaves it."""
     from lab.formats.feeding import run_all
-    from lab.formats.ort_sessions import open_session
+    from lab.formats.onnx.sessions import open_session
     from tests import bright
 
     fused = tmp_path / "fused.onnx"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.machines._saturation import can_saturate, overflow, risks
+from lab.processors._saturation import can_saturate, overflow, risks
 
 VPMADDUBSW = r"""
 #include <immintrin.h>

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import lab
-from lab import lessons
 from lab.analysis.pruning import KIND
 from lab.errors import InvalidOption, UsageError
-from lab.recipe import complete_step, plan
+from lab.questions import lessons
+from lab.spec.recipes import complete_step, plan
 from lab.types import Recipe, Step
 
 

@@ -14,7 +14,7 @@ import lab
 from lab import cli
 from lab.errors import UnknownId
 from lab.evidence import Anatomy, Finding, OperatorFacts, OperatorTime, Profile, Roofline
-from lab.explaining import explain_all, not_faster, not_smaller, summary
+from lab.questions.reasons import explain_all, not_faster, not_smaller, summary
 from lab.store import records
 from lab.types import (
     Artifact,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lab.errors import InvalidOption
-from lab.recipe import plan
-from lab.scaling_targets import powers, same_targets, scaling_spec
+from lab.questions.scaling import powers, same_targets, scaling_spec
+from lab.spec.recipes import plan
 from lab.types import InputSpec, ModelCard, Recipe, Step, StudySpec, Target, Trial
 
 CARD = ModelCard("m", "M", "classification", "f", "onnx", "m.onnx", InputSpec((4,)), "d")

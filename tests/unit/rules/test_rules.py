@@ -83,7 +83,7 @@ def emulated(build: Builder) -> Builder:
     def with_facts(bench: Bench) -> Case:
         found = build(bench)
         assert found.trial.artifact
-        machine = registry.machine("x86_without_vnni")
+        machine = registry.processor("x86_without_vnni")
         facts = machine.differs(Path(found.trial.artifact.path), Setting("ort", {}, ("avx512_vnni",), bench.folder))
         details = {"elsewhere": {machine.id: {"facts": [asdict(f) for f in facts]}}} if facts else {}
         return replace(found, trial=replace(found.trial, details=details))

@@ -50,7 +50,7 @@ def test_litert_takes_a_shape_that_the_graph_computes(tmp_path: Path) -> None:
 
 def fixed_reshape(path: Path) -> Path:
     """The tiny classifier whose pooled features are reshaped to (1, FILTERS), as some converters write it."""
-    from lab.formats.tflite_files import load_tflite
+    from lab.formats.tflite.files import load_tflite
 
     tiny.write_tflite(path)
     model: Any = load_tflite(path)

@@ -168,7 +168,7 @@ def _interpreted(file: Path, x: Any) -> Any:
 
 def _wide(folder: Path, activation: int = 0) -> Path:
     """The tiny model with rows of 64 weights, and an activation fused into its dense layer."""
-    from lab.formats.tflite_files import load_tflite, packed
+    from lab.formats.tflite.files import load_tflite, packed
 
     source = tiny.write_tflite(folder / "wide.tflite", filters=64)
     model = load_tflite(source)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lab.errors import InvalidFile, InvalidOption
-from lab.formats.openvino_files import openvino, write_openvino
+from lab.formats.openvino_ir.files import openvino, write_openvino
 from lab.plugs import TensorInfo
 from lab.runtimes.openvino import RUNTIME
 from tests import tiny
@@ -137,7 +137,7 @@ def test_nothing_is_sent_by_importing(tmp_path: Path) -> None:
     (package / "__init__.py").write_text("raise SystemExit('telemetry was imported')")
     code = (
         "import sys; from lab.registry import runtime; runtime('openvino').preload();"
-        "from lab.formats.nncf_quantizing import nncf; nncf();"
+        "from lab.compress.nncf.quantizing import nncf; nncf();"
         "print(sys.modules['openvino_telemetry'], 'nncf' in sys.modules)"
     )
     done = subprocess.run(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lab.errors import InvalidFile, InvalidOption
-from lab.formats.ort_sessions import LEVELS, PROVIDERS, open_session
+from lab.formats.onnx.sessions import LEVELS, PROVIDERS, open_session
 from lab.plugs import TensorInfo
 from lab.runtimes.ort import RUNTIME
 from tests import tiny
@@ -102,7 +102,7 @@ def test_a_provider_that_computes_something_is_used(tiny_onnx: Path, monkeypatch
 
 
 def test_the_command_line_lists_providers_with_why(capsys: pytest.CaptureFixture[str]) -> None:
-    from lab.cli import runtimes
+    from lab.cli.commands import runtimes
 
     runtimes(as_json=True)
     listed = {r["id"]: r["providers"] for r in json.loads(capsys.readouterr().out)}
@@ -113,7 +113,7 @@ def test_the_command_line_lists_providers_with_why(capsys: pytest.CaptureFixture
 
 
 def test_targets_stored_before_there_were_providers_still_mean_the_same() -> None:
-    from lab.recipe import complete_target
+    from lab.spec.recipes import complete_target
     from lab.types import Target
 
     assert complete_target(Target("ort", {"threads": 2})).options == {

@@ -196,7 +196,7 @@ def test_litert_profiles_batches_other_than_the_files(xnnpack: bool, tiny_tflite
 def test_litert_profiles_files_whose_batch_is_free(tiny_tflite: Path, tmp_path: Path) -> None:
     import flatbuffers
 
-    from lab.formats.tflite_files import load_tflite
+    from lab.formats.tflite.files import load_tflite
 
     model = load_tflite(tiny_tflite)
     graph = model.subgraphs[0]

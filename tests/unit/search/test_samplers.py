@@ -9,11 +9,11 @@ import pytest
 
 import lab
 from lab.analysis.pick import Limit
-from lab.guided import SAMPLERS
-from lab.recipe import plan
 from lab.search.ehvi import Model
 from lab.search.samplers import sampler
 from lab.search.space import Outcome, Task, candidate, task
+from lab.spec.recipes import plan
+from lab.spec.search import SAMPLERS
 from lab.types import Measurement, Trial
 
 OBJECTIVES = lab.make_spec("digits_lenet").objectives

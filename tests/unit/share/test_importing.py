@@ -13,7 +13,7 @@ import pytest
 
 import lab
 from lab.errors import InvalidFile, UsageError
-from lab.plots.pareto import pareto_info
+from lab.plots.pareto.figure import pareto_info
 from lab.share import importing
 
 Change = Callable[[dict[str, Any]], Any]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import lab
-from lab.recipe import spec_from_json
 from lab.share.notebook import notebook, study_cells
+from lab.spec.recipes import spec_from_json
 from tests import fakes
 from tests.payloads import PAYLOADS
 

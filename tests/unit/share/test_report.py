@@ -14,7 +14,7 @@ import pytest
 
 import lab
 from lab.analysis.front import front
-from lab.plots import formats
+from lab.plots import formatting
 from lab.share import _report_page
 from lab.share.report import report_of
 from lab.store import records
@@ -66,8 +66,8 @@ def test_every_trial_has_its_row_with_its_numbers(text: str) -> None:
     for trial in made:
         (row,) = re.findall(rf'<tr id="row-{trial.id}">(.*?)</tr>', text)
         for m in trial.measurements.values():
-            assert formats.value(m.value, m.unit) in row
-            assert formats.interval(m) in row
+            assert formatting.value(m.value, m.unit) in row
+            assert formatting.interval(m) in row
     assert "The runtime refused the file" in text
     assert "Try per-channel weights" in text
 

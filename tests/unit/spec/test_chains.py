@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 import lab
-from lab.chains import preset_chains, recipes_of
 from lab.errors import InvalidOption, UnknownId, UsageError
 from lab.options import Option
 from lab.plugs import Technique
-from lab.recipe import check_spec, plan, prefixes, spec_from_json
+from lab.spec.chains import preset_chains, recipes_of
+from lab.spec.recipes import check_spec, plan, prefixes, spec_from_json
 from lab.types import Recipe
 
 CHAIN: Any = (

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from lab import recipe, registry
+from lab import registry
 from lab.errors import NoPath, UsageError
 from lab.options import Option
 from lab.plugs import Runtime, Technique
-from lab.recipe import complete, conversion_path, name_of, plan, preset_space, preset_targets, star
+from lab.spec import recipes as recipe
+from lab.spec.recipes import complete, conversion_path, name_of, plan, preset_space, preset_targets, star
 from lab.types import InputSpec, ModelCard, Recipe, Step, StudySpec, Target
 
 BITS = Option("bits", "Bits", "int", 8, "h", low=4, high=16, sweep={"full": (4, 8)})

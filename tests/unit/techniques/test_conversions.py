@@ -18,7 +18,7 @@ RUNS = {"onnx": "ort", "tflite": "litert"}
 
 @pytest.fixture(scope="module")
 def keras_model() -> Any:
-    from lab.formats.keras_files import tensorflow
+    from lab.formats.keras.files import tensorflow
 
     tensorflow()
     import keras

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lab.errors import InvalidFile
-from lab.formats.keras_files import load_keras, save_keras, tensorflow
+from lab.formats.keras.files import load_keras, save_keras, tensorflow
 from lab.options import validate
 from lab.registry import technique
 from tests import keras_networks, stored, tiny
@@ -98,8 +98,8 @@ class _Killed(BaseException):
 def test_zeros_come_gradually_and_a_kill_changes_nothing(
     mode: str, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from lab.compress.keras import sparsity as keras_sparsity
     from lab.finetuning import loop
-    from lab.formats import keras_sparsity
 
     seen: list[float] = []
     masks = keras_sparsity.Pruner.masks

@@ -18,7 +18,7 @@ EXACT = 1e-6
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A convolution, a batch normalisation, a depthwise and a pointwise convolution, a shortcut and a dense layer."""
-    from lab.formats.keras_files import tensorflow
+    from lab.formats.keras.files import tensorflow
 
     tensorflow()
     import keras
@@ -44,7 +44,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _trained(source: Path, folder: Path, **params: Any) -> tuple[Path, dict[str, Any]]:
     """The file and its kernels, output channels first, as TFLite has them."""
-    from lab.formats.keras_files import load_keras
+    from lab.formats.keras.files import load_keras
 
     file = tiny.apply("keras_qat_grid", source, folder, train_steps=4, learning_rate=0.01, **params)
     found = {layer.name: np.asarray(layer.kernel) for layer in load_keras(file).layers if hasattr(layer, "kernel")}
@@ -62,7 +62,7 @@ def _integers(kernel: Any, bits: int, per_channel: bool) -> Any:
 def _stored(file: Path) -> dict[tuple[int, ...], Any]:
     """Shape -> integers of each kernel in a TFLite file, output channels first."""
     from lab.formats.stored_weights import unpack
-    from lab.formats.tflite_files import load_tflite, type_name
+    from lab.formats.tflite.files import load_tflite, type_name
 
     bits, found, model = {"INT8": 8, "INT4": 4, "INT2": 2}, {}, load_tflite(file)
     for tensor in model.subgraphs[0].tensors:
@@ -152,7 +152,7 @@ def test_zeros_stay(source: Path, tmp_path: Path) -> None:
 
 def test_activations_are_rounded_as_tensorflow_says(source: Path, tmp_path: Path) -> None:
     """One fake layer against the formula: 255 steps over a range that holds zero, zero exactly on a step."""
-    from lab.formats.keras_fakes import fake_class
+    from lab.compress.keras.fake_quantization import fake_class
 
     x = np.linspace(-1.3, 2.9, 1001, dtype=np.float32)[None]
     step = (2.5 + 1.0) / 255

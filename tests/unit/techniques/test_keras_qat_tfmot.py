@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 def _save(path: Path, between: Any) -> Path:
     """A convolution, its normalisation, an operator, a mean and a dense layer, Keras 3."""
-    from lab.formats.keras_files import tensorflow
+    from lab.formats.keras.files import tensorflow
 
     tensorflow()
     import keras

@@ -18,7 +18,7 @@ SHAPE = (16, 16, 3)
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Convolutions (3×3 with stride, depthwise, 1×1), a normalisation, a residual sum, a layer called twice, dense layers."""
-    from lab.formats.keras_files import tensorflow
+    from lab.formats.keras.files import tensorflow
 
     tensorflow()
     path = tmp_path_factory.mktemp("keras") / "net.keras"
@@ -45,7 +45,7 @@ def _network() -> Any:
 
 
 def _model(path: Path) -> Any:
-    from lab.formats.keras_files import load_keras
+    from lab.formats.keras.files import load_keras
 
     return load_keras(path)
 
@@ -86,7 +86,7 @@ def test_the_deployed_weights_take_so_few_values(clusters: int, scope: str, sour
 
 def _stored(file: Path) -> list[Any]:
     """The float weights of two axes or more in a TFLite file."""
-    from lab.formats.tflite_files import load_tflite
+    from lab.formats.tflite.files import load_tflite
 
     model = load_tflite(file)
     buffers = [
@@ -122,7 +122,7 @@ def test_a_file_without_its_zeros_is_smaller_and_answers_the_same(source: Path, 
 
 def _stored_sizes(file: Path) -> list[Any]:
     """Numbers of each float buffer, whatever its tensor's shape says."""
-    from lab.formats.tflite_files import load_tflite
+    from lab.formats.tflite.files import load_tflite
 
     model = load_tflite(file)
     datas = [model.buffers[t.buffer].data for t in model.subgraphs[0].tensors if t.type == 0]

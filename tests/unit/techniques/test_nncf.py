@@ -33,7 +33,7 @@ def wanted() -> dict[str, Any]:
 
 def openvino_weights(path: Path) -> dict[str, tuple[Any, Any]]:
     """Integers, and real numbers by OpenVINO's own arithmetic, of the convolution and the dense layer."""
-    from lab.formats.openvino_files import load_openvino, openvino
+    from lab.formats.openvino_ir.files import load_openvino, openvino
 
     model, found = load_openvino(path), {}
     for op in model.get_ordered_ops():
@@ -118,7 +118,7 @@ def test_half_range_of_the_first_layer_alone_is_the_default(tiny_openvino: Path,
 
 
 def test_sizes_follow_the_bits(tmp_path: Path) -> None:
-    from lab.formats.openvino_files import mapped
+    from lab.formats.openvino_ir.files import mapped
 
     filters = 512
     onnx_file = tiny.write_onnx(tmp_path / "wide.onnx", filters=filters)
@@ -278,7 +278,7 @@ def test_options_below_8_bits_say_nothing_of_8(tiny_openvino: Path, tmp_path: Pa
 
 
 def test_a_failure_of_nncf_names_the_option_to_change() -> None:
-    from lab.formats.nncf_quantizing import attempt
+    from lab.compress.nncf.quantizing import attempt
 
     def fails() -> None:
         raise KeyError("node_embedding")

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.compress.onnx import ranges
 from lab.errors import InvalidFile
-from lab.formats import onnx_ranges
+from lab.formats import feeding
 from lab.options import validate
 from lab.registry import technique, techniques
 from tests import tiny
@@ -68,9 +69,9 @@ def test_ranges_are_collected_once_for_all_variants_that_share_them(
     tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collected: list[str] = []
-    collect = onnx_ranges._collect
-    monkeypatch.setattr(onnx_ranges, "_ranges", type(onnx_ranges._ranges)())
-    monkeypatch.setattr(onnx_ranges, "_collect", lambda *a: collected.append(a[1]) or collect(*a))
+    collect = ranges._collect
+    monkeypatch.setattr(ranges, "_ranges", type(ranges._ranges)())
+    monkeypatch.setattr(ranges, "_collect", lambda *a: collected.append(a[1]) or collect(*a))
     for number, (scheme, per_channel) in enumerate(product(["u8s8", "s8s8", "u8u8"], [False, True])):
         tiny.apply("onnx_static_int8", tiny_onnx, tmp_path / str(number), scheme=scheme, per_channel=per_channel)
     assert collected == ["minmax"]
@@ -147,7 +148,7 @@ def test_quantizing_twice_is_refused(name: str, tiny_onnx: Path, tmp_path: Path)
 
 def test_calibration_items_must_be_numbers() -> None:
     with pytest.raises(InvalidFile, match="finite"):
-        onnx_ranges.check_finite(np.array([[np.nan]]))
+        feeding.check_finite(np.array([[np.nan]]))
 
 
 def test_names_say_what_differs_from_the_defaults() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import pytest
 
+from lab.compress.onnx.fusion import fuse
+from lab.compress.onnx.static import preprocess
 from lab.formats.inspect import inspect
 from lab.formats.layers import layer_table
-from lab.formats.onnx_fusion import fuse
-from lab.formats.onnx_static import preprocess
 from lab.options import validate
 from lab.plugs import Context
 from lab.registry import sample_cards, technique

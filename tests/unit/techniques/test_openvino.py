@@ -70,7 +70,7 @@ def test_an_operator_that_openvino_does_not_know_is_named(tmp_path: Path) -> Non
 
 
 def test_weights_of_16_bits_are_the_nearest(tiny_openvino: Path, tmp_path: Path) -> None:
-    from lab.formats.openvino_files import load_openvino
+    from lab.formats.openvino_ir.files import load_openvino
 
     half = load_openvino(tiny.apply("openvino_fp16", tiny_openvino, tmp_path))
     kernels = [op for op in half.get_ops() if op.get_type_name() == "Constant" and len(op.get_output_shape(0)) == 4]

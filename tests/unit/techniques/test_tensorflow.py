@@ -32,7 +32,7 @@ def large_keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _save(path: Path, between: Any) -> Path:
     """A convolution of 64 filters, an operator, a mean and a dense layer."""
-    from lab.formats.keras_files import tensorflow
+    from lab.formats.keras.files import tensorflow
 
     tensorflow()
     import keras
@@ -46,7 +46,7 @@ def _save(path: Path, between: Any) -> Path:
 
 def _kernels(source: Path) -> list[Any]:
     """Weights of the layers that have any, in TFLite's order of axes: output channels first."""
-    from lab.formats.keras_files import load_keras
+    from lab.formats.keras.files import load_keras
 
     layers = [layer.get_weights()[0] for layer in load_keras(source).layers if layer.get_weights()]
     return [w.transpose(3, 0, 1, 2) if w.ndim == 4 else w.T for w in layers]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lab.errors import InvalidFile, InvalidOption
-from lab.formats.tflite_files import load_tflite, packed
+from lab.formats.tflite.files import load_tflite, packed
 from lab.options import validate
 from lab.registry import technique
 from tests import stored, tiny
@@ -364,7 +364,7 @@ def test_what_the_library_refuses_is_told_with_its_words(
 
 
 def test_weights_that_take_the_wrong_number_of_bytes_are_found_out(tiny_tflite: Path, tmp_path: Path) -> None:
-    from lab.formats.tflite_refusals import check_stored
+    from lab.compress.tflite.refusals import check_stored
 
     file = tiny.apply("tflite_weight_only_wi8", tiny_tflite, tmp_path)
     assert check_stored(file) == file

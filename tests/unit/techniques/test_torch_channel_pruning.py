@@ -61,9 +61,9 @@ def test_whatever_is_chosen_pruning_equals_zeroing(model_id: str, scope: str, tm
     """In memory, for random ratios, with every measure."""
     import torch
 
-    from lab.formats.torch_channels_choosing import Aim, importances
-    from lab.formats.torch_channels_pruning import Pruner
-    from lab.formats.torch_modules import as_modules
+    from lab.compress.torch.channels.choosing import Aim, importances
+    from lab.compress.torch.channels.pruning import Pruner
+    from lab.formats.torch_export.modules import as_modules
 
     whole = as_modules(_program(Path(sample_cards()[model_id].path)))
     x = context_for(model_id, tmp_path, {}).calibration(5)

@@ -27,7 +27,7 @@ def _packed(file: Path) -> list[tuple[str, list[Any]]]:
     """Operator -> [weight, bias] of each operator of a file that reads packed weights, in the file's order."""
     import torch
 
-    from lab.formats.torch_packed import packed_tensors
+    from lab.formats.torch_export.packed import packed_tensors
 
     found = []
     for node in torch.jit.load(file).inlined_graph.nodes():

@@ -33,7 +33,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _stored(file: Path) -> dict[tuple[int, ...], tuple[str, Any, Any]]:
     """Shape -> (type, numbers, scales) of each weight in XNNPACK's parts."""
-    from lab.formats.executorch_inspect import read_program, values_of, xnnpack_graph
+    from lab.formats.executorch.inspect import read_program, values_of, xnnpack_graph
 
     program, found = read_program(file), {}
     named = {key: program.named_data.buffers[entry.buffer_index] for key, entry in program.named_data.pte_data.items()}

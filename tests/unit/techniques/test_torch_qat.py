@@ -73,7 +73,7 @@ def _scales(file: Path) -> list[int]:
         assert all(stored[name].data_type == onnx.TensorProto.INT8 for name in weights)
         assert not [t.name for t in stored.values() if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) > 1]
         return [int(np.prod(stored[readers[name].input[1]].dims)) for name in weights]
-    from lab.formats.tflite_files import is_constant, load_tflite, type_name
+    from lab.formats.tflite.files import is_constant, load_tflite, type_name
 
     model = load_tflite(file)
     tensors = [t for t in model.subgraphs[0].tensors if is_constant(model, t) and len(t.shape) > 1]
@@ -88,8 +88,8 @@ def test_openvino_computes_what_nncf_trained_in_integers(source: Path, tmp_path:
     x = tiny.items(50)
     here, there = tiny.answers("ort", file, x), tiny.answers("openvino", converted, x)
     assert np.abs(here - there).max() < A_STEP * np.abs(here).max()
-    from lab.formats.openvino_files import load_openvino
-    from lab.formats.openvino_graph import float_operators
+    from lab.formats.openvino_ir.files import load_openvino
+    from lab.formats.openvino_ir.graph import float_operators
 
     assert not {"Convolution", "MatMul"} & {op.get_type_name() for op in float_operators(load_openvino(converted))}
 
@@ -99,7 +99,7 @@ def test_nncf_takes_layer_normalisations_with_either_granularity(per_channel: bo
     """Asked for one scale a channel there, too, NNCF 3.4 fails on their one-dimensional weights."""
     import torch
 
-    from lab.formats.nncf_torch import with_quantizers
+    from lab.compress.nncf.torch import with_quantizers
 
     torch.manual_seed(0)
     layers = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.LayerNorm(8), torch.nn.Linear(8, 3)).eval()

@@ -42,7 +42,7 @@ def _integers(weight: Any, bits: int, granularity: str, block: int = 32, lopside
 def _tflite_weights(file: Path) -> list[Any]:
     """The stored integers of convolution and dense layer, output channels first."""
     from lab.formats.stored_weights import unpack
-    from lab.formats.tflite_files import load_tflite, type_name
+    from lab.formats.tflite.files import load_tflite, type_name
 
     bits, found = {"INT8": 8, "INT4": 4, "INT2": 2}, {}
     model = load_tflite(file)
@@ -145,7 +145,7 @@ def test_the_scale_that_costs_the_least_error_is_where_training_starts() -> None
     """Against a finer search in numpy, on a group whose largest weight stands out."""
     import torch
 
-    from lab.formats.torch_grid import GridSpec, best_share, largest_scale
+    from lab.compress.torch.grid import GridSpec, best_share, largest_scale
 
     values = np.append(np.random.default_rng(0).normal(size=255), 8.0).astype(np.float32)
     spec, groups = GridSpec(4), torch.from_numpy(values)[None]

@@ -8,14 +8,14 @@ from math import gcd
 from types import SimpleNamespace
 from typing import Any
 
-from lab.formats.channel_pruning import kept_counts
-from lab.formats.torch_channels import IN, NORM, OUT, Group
+from lab.compress.channels import kept_counts
+from lab.compress.torch.channels.dependencies import IN, NORM, OUT, Group
 from lab.lazy import np
 
 
 @dataclass(frozen=True)
 class Aim:
-    """How much is to go; see the options of these names in `lab.formats.channel_pruning`."""
+    """How much is to go; see the options of these names in `lab.compress.channels`."""
 
     ratio: float
     scope: str = "per_layer"

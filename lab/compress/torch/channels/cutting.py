@@ -7,10 +7,10 @@ from copy import deepcopy
 from math import sqrt
 from typing import Any
 
-from lab.formats.torch_channels import IN, NORM, OUT, STORED, Channels
-from lab.formats.torch_channels_step import stored_axis, varying
-from lab.formats.torch_functions import cleaned
-from lab.formats.torch_fx import kind
+from lab.compress.torch.channels.dependencies import IN, NORM, OUT, STORED, Channels
+from lab.compress.torch.channels.step import stored_axis, varying
+from lab.formats.torch_export.functions import cleaned
+from lab.formats.torch_export.fx import kind
 
 Kept = Callable[[Any], Any]
 """Units -> which of them stay, a bool tensor of the same shape."""

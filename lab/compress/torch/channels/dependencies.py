@@ -136,7 +136,7 @@ class Group:
 
 
 def follow(model: Any, x: Any, attention: str) -> Channels:
-    """Run a model of modules (see `lab.formats.torch_modules`) and tell which channels belong together.
+    """Run a model of modules (see `lab.formats.torch_export.modules`) and tell which channels belong together.
 
     Args:
         model: GraphModule; it is not changed.
@@ -145,7 +145,7 @@ def follow(model: Any, x: Any, attention: str) -> Channels:
     """
     import torch
 
-    from lab.formats.torch_channels_rules import units_of
+    from lab.compress.torch.channels.rules import units_of
 
     channels = Channels(attention)
 

@@ -1,11 +1,11 @@
-"""What layers with weights and normalisations do with the units of channels; see `lab.formats.torch_channels`."""
+"""What layers with weights and normalisations do with the units of channels; see `lab.compress.torch.channels.dependencies`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lab.formats.torch_channels import IN, NORM, OUT
-from lab.formats.torch_channels_step import Rule, Step, inputs, met
+from lab.compress.torch.channels.dependencies import IN, NORM, OUT
+from lab.compress.torch.channels.step import Rule, Step, inputs, met
 
 
 def _layer(step: Step) -> tuple[Any, str, Any]:

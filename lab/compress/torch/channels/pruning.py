@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.compress.torch.channels.choosing import Aim, chosen
+from lab.compress.torch.channels.cutting import differs, without, zeroed
+from lab.compress.torch.channels.dependencies import OUT, Channels, Group, follow, groups_of, spared
 from lab.errors import InvalidFile
-from lab.formats.torch_channels import OUT, Channels, Group, follow, groups_of, spared
-from lab.formats.torch_channels_choosing import Aim, chosen
-from lab.formats.torch_channels_cutting import differs, without, zeroed
 
 TOLERANCE = 1e-4
 """Largest difference to the network with its channels zeroed, as a share of the largest answer; float32 sums in another order

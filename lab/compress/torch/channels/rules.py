@@ -1,4 +1,4 @@
-"""What each operator does with the units of its inputs' channels; see `lab.formats.torch_channels`.
+"""What each operator does with the units of its inputs' channels; see `lab.compress.torch.channels.dependencies`.
 
 An operator that is in none of these lists keeps every channel that it reads: nothing is pruned that is not understood.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.formats.torch_channels import STORED, Channels
-from lab.formats.torch_channels_layers import LAYERS
-from lab.formats.torch_channels_step import Rule, Step, inputs, met, nothing, stored_axis, unknown, varying
-from lab.formats.torch_fx import kind, tensor_of
+from lab.compress.torch.channels.dependencies import STORED, Channels
+from lab.compress.torch.channels.layers import LAYERS
+from lab.compress.torch.channels.step import Rule, Step, inputs, met, nothing, stored_axis, unknown, varying
+from lab.formats.torch_export.fx import kind, tensor_of
 
 POINTWISE = {
     "relu", "relu6", "hardtanh", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "gelu", "elu", "celu", "selu", "mish",

@@ -1,12 +1,12 @@
-"""A node of a network as it ran, and what every rule about it needs; see `lab.formats.torch_channels`."""
+"""A node of a network as it ran, and what every rule about it needs; see `lab.compress.torch.channels.dependencies`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lab.formats.torch_channels import Channels
-from lab.formats.torch_fx import kind
+from lab.compress.torch.channels.dependencies import Channels
+from lab.formats.torch_export.fx import kind
 
 Rule = Callable[["Step"], Any]
 

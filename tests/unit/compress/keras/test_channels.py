@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.compress.keras.channels import Channels, channels
+from lab.compress.keras.importance import importances, pruned
 from lab.errors import InvalidFile, InvalidOption
-from lab.formats.keras_channels import Channels, channels
-from lab.formats.keras_files import load_keras, tensorflow
-from lab.formats.keras_importance import importances, pruned
+from lab.formats.keras.files import load_keras, tensorflow
 from tests.keras_networks import NETWORKS, items
 
 pytestmark = pytest.mark.slow
-MODELS = Path(__file__).resolve().parents[3] / "sample_models" / "weights"
+MODELS = Path(__file__).resolve().parents[4] / "sample_models" / "weights"
 SAMPLES = ("digits_lenet", "keywords_dscnn", "machine_autoencoder")
 MEASURES = ("l1", "l2", "bn_scale", "taylor", "random")
 

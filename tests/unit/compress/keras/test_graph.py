@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lab.compress.keras.graph import Changed, fold_batch_norms, rebuilt
 from lab.errors import InvalidFile
-from lab.formats.keras_files import load_keras, tensorflow
-from lab.formats.keras_graph import Changed, fold_batch_norms, rebuilt
+from lab.formats.keras.files import load_keras, tensorflow
 
 pytestmark = pytest.mark.slow
-MODELS = Path(__file__).resolve().parents[3] / "sample_models" / "weights"
+MODELS = Path(__file__).resolve().parents[4] / "sample_models" / "weights"
 
 
 @pytest.fixture(scope="module")

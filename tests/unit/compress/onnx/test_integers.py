@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.formats.onnx_integers import store_integers
+from lab.compress.onnx.integers import store_integers
 
 
 def _model(scale: Any, axis: int, clipped: bool, turned: bool) -> Any:

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from lab.formats.onnx_names import shorten
+from lab.compress.onnx.names import shorten
 
 
 def branching() -> onnx.ModelProto:

@@ -10,12 +10,12 @@ import pytest
 
 from lab.errors import InvalidFile, InvalidOption
 from lab.formats.layers import layer_table
-from lab.formats.layers_tflite import rows_and_operators
-from lab.formats.tflite_files import load_tflite, packed
+from lab.formats.tflite.files import load_tflite, packed
+from lab.formats.tflite.layers import rows_and_operators
 from tests import stored, tiny
 
 ADDED = {"QUANTIZE", "DEQUANTIZE"}
-SAMPLE_MODELS = Path(__file__).resolve().parents[3] / "sample_models" / "weights"
+SAMPLE_MODELS = Path(__file__).resolve().parents[4] / "sample_models" / "weights"
 
 
 def how(source: Path, file: Path) -> dict[str, set[str]]:

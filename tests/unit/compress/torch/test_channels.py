@@ -98,7 +98,7 @@ NAMES = (
 def _modules(net: Any, x: Any) -> Any:
     import torch
 
-    from lab.formats.torch_modules import as_modules
+    from lab.formats.torch_export.modules import as_modules
 
     return as_modules(torch.export.export(net.eval(), (x,), dynamic_shapes=({0: torch.export.Dim("batch")},)))
 
@@ -118,8 +118,8 @@ def _made(name: str) -> tuple[Any, Any, tuple[str, ...]]:
 
 
 def _pruner(x: Any, attention: str = "heads", measure: str = "random", **more: Any) -> Any:
-    from lab.formats.torch_channels_choosing import importances
-    from lab.formats.torch_channels_pruning import Pruner
+    from lab.compress.torch.channels.choosing import importances
+    from lab.compress.torch.channels.pruning import Pruner
 
     return Pruner([x], lambda model, groups: importances(model, groups, measure), attention, **more)
 
@@ -131,7 +131,7 @@ def _pruner(x: Any, attention: str = "heads", measure: str = "random", **more: A
 def test_every_coupling_comes_out_as_if_the_channels_were_zero(name: str, attention: str) -> None:
     import torch
 
-    from lab.formats.torch_channels_choosing import Aim
+    from lab.compress.torch.channels.choosing import Aim
 
     net, x, fewer = _made(name)
     pruner = _pruner(x, attention)
@@ -161,8 +161,8 @@ def test_torch_pruning_couples_the_same_layers(model_id: str) -> None:
     import torch
     import torch_pruning as tp
 
-    from lab.formats.torch_channels import follow, groups_of
-    from lab.formats.torch_modules import as_modules
+    from lab.compress.torch.channels.dependencies import follow, groups_of
+    from lab.formats.torch_export.modules import as_modules
 
     program = torch.export.load(sample_cards()[model_id].path)
     model, x = as_modules(program), program.example_inputs[0][0]
@@ -180,8 +180,8 @@ def test_torch_pruning_couples_the_same_layers(model_id: str) -> None:
 
 def test_what_does_not_answer_as_it_should_is_spared_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that is wrong: channels that move on by one taken for an operation on each by itself."""
-    from lab.formats import torch_channels_rules as rules
-    from lab.formats.torch_channels_choosing import Aim
+    from lab.compress.torch.channels import rules
+    from lab.compress.torch.channels.choosing import Aim
 
     monkeypatch.setattr(rules, "POINTWISE", {*rules.POINTWISE, "roll"})
     net, x, _ = _made("rolled channels")
@@ -193,8 +193,8 @@ def test_what_does_not_answer_as_it_should_is_spared_and_told(monkeypatch: pytes
 
 
 def test_sizes_that_do_not_fit_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lab.formats import torch_channels_cutting as cutting
-    from lab.formats.torch_channels_choosing import Aim
+    from lab.compress.torch.channels import cutting
+    from lab.compress.torch.channels.choosing import Aim
 
     monkeypatch.setattr(cutting, "_SIZES", {})
     net, x, _ = _made("packed attention")
@@ -203,7 +203,7 @@ def test_sizes_that_do_not_fit_are_found_out(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_attention_is_spared_when_asked() -> None:
-    from lab.formats.torch_channels_choosing import Aim
+    from lab.compress.torch.channels.choosing import Aim
 
     net, x, _ = _made("packed attention")
     with pytest.raises(InvalidFile, match="spreads them over several axes"):
@@ -211,7 +211,7 @@ def test_attention_is_spared_when_asked() -> None:
 
 
 def test_units_become_one_and_remember_why_they_must_stay() -> None:
-    from lab.formats.torch_channels import Units
+    from lab.compress.torch.channels.dependencies import Units
 
     units = Units()
     a, b, c = (units.fresh(3) for _ in range(3))
@@ -224,7 +224,7 @@ def test_units_become_one_and_remember_why_they_must_stay() -> None:
 
 def test_a_layer_as_narrow_as_one_head_keeps_it() -> None:
     """However much is asked to go, every layer keeps something."""
-    from lab.formats.torch_channels_choosing import Aim
+    from lab.compress.torch.channels.choosing import Aim
 
     net, x, _ = _made("packed attention")
     assert _pruner(x).pruned(_modules(net, x), Aim(0.95)).state_dict()["qkv.weight"].shape[0] == 18
@@ -233,7 +233,7 @@ def test_a_layer_as_narrow_as_one_head_keeps_it() -> None:
 def test_heads_are_ranked_by_all_of_their_channels() -> None:
     import torch
 
-    from lab.formats.torch_channels_choosing import Aim
+    from lab.compress.torch.channels.choosing import Aim
 
     net, x, _ = _made("packed attention")
     with torch.no_grad():

@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 import pytest
 
+from lab.compress.onnx.fusion import fuse
 from lab.formats.inspect import inspect
 from lab.formats.layers import layer_table, total_macs
-from lab.formats.onnx_fusion import fuse
-from lab.formats.onnx_inspect import shapes_of
+from lab.formats.onnx.inspect import shapes_of
 from tests import onnx_graphs as graphs
 
 WRITERS = [graphs.write_residual, graphs.write_attention, graphs.write_recurrent]

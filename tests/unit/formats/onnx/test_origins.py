@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from lab.formats.onnx_fusion import fuse
-from lab.formats.onnx_origins import origins, untouched, vanished
+from lab.compress.onnx.fusion import fuse
+from lab.formats.onnx.origins import origins, untouched, vanished
 from tests import onnx_graphs as graphs
 
 

@@ -13,7 +13,7 @@ import pytest
 from lab.errors import InvalidFile
 from lab.formats.inspect import inspect
 from lab.formats.layers import layer_table, total_macs
-from lab.formats.openvino_files import GRAPH, WEIGHTS, load_openvino, mapped, node_names, openvino, write_openvino
+from lab.formats.openvino_ir.files import GRAPH, WEIGHTS, load_openvino, mapped, node_names, openvino, write_openvino
 from lab.types import Layer
 from tests import tiny
 
@@ -179,7 +179,7 @@ def test_packing_weights_changes_neither_their_number_nor_the_work(
 
 def test_work_of_recurrence_attention_and_transposed_convolution() -> None:
     """Against formulas: nodes built by hand, without a file."""
-    from lab.formats.openvino_graph import macs
+    from lab.formats.openvino_ir.graph import macs
 
     op = openvino().opset13
     x = op.parameter([1, 6, 10, 10], np.float32)

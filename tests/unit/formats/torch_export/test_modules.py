@@ -27,9 +27,9 @@ def test_a_program_as_modules_answers_and_is_named_as_before_and_so_does_what_is
 ) -> None:
     import torch
 
-    from lab.formats.layers_torch import layers
-    from lab.formats.torch_files import fixed_batch, load_program
-    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_export.files import fixed_batch, load_program
+    from lab.formats.torch_export.layers import layers
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     card = lab.model(id_)
     program = load_program(Path(card.path))
@@ -50,8 +50,8 @@ def test_a_program_as_modules_answers_and_is_named_as_before_and_so_does_what_is
 def test_training_it_leaves_the_program_alone_and_moves_the_statistics() -> None:
     import torch
 
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_modules import as_modules
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.modules import as_modules
 
     program = load_program(Path(lab.model("signs_resnet8").path))
     before = {name: tensor.clone() for name, tensor in program.state_dict.items()}
@@ -67,8 +67,8 @@ def test_training_it_leaves_the_program_alone_and_moves_the_statistics() -> None
 def test_dropout_drops_in_training_only() -> None:
     import torch
 
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_modules import as_modules
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.modules import as_modules
 
     model, x = (
         as_modules(load_program(Path(lab.model("motion_transformer").path))),
@@ -83,8 +83,8 @@ def test_dropout_drops_in_training_only() -> None:
 def test_a_layer_that_is_called_often_is_one_module() -> None:
     import torch
 
-    from lab.formats.torch_files import load_program
-    from lab.formats.torch_modules import as_modules
+    from lab.formats.torch_export.files import load_program
+    from lab.formats.torch_export.modules import as_modules
 
     model = as_modules(load_program(Path(lab.model("keywords_gru").path)))
     calls: dict[str, int] = {}
@@ -97,15 +97,15 @@ def test_a_layer_that_is_called_often_is_one_module() -> None:
 
 
 def test_a_fixed_batch_stays(tmp_path: Path) -> None:
-    from lab.formats.torch_files import fixed_batch, load_program
-    from lab.formats.torch_modules import as_modules, save_modules
+    from lab.formats.torch_export.files import fixed_batch, load_program
+    from lab.formats.torch_export.modules import as_modules, save_modules
 
     program = load_program(tiny.write_torch_export(tmp_path / "one.pt2", batch=4))
     assert fixed_batch(load_program(save_modules(as_modules(program), program, tmp_path / "again.pt2"))) == 4
 
 
 def test_a_batch_that_is_set_free_renames_no_layer(tmp_path: Path) -> None:
-    from lab.formats.torch_files import fixed_batch, load_program, with_free_batch
+    from lab.formats.torch_export.files import fixed_batch, load_program, with_free_batch
 
     bound = load_program(tiny.write_torch_export(tmp_path / "one.pt2", batch=1))
     free = with_free_batch(bound)

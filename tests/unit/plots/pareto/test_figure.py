@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.plots.pareto import Axis, ParetoInfo, Point, pareto_figure, pareto_info
+from lab.plots.pareto.figure import Axis, ParetoInfo, Point, pareto_figure, pareto_info
 from tests import fakes
 
 BASE = fakes.trial("float32", 0.96, 300e3, 5e-4, baseline=True, spread=(0.01, 1e-5))

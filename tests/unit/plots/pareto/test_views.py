@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from lab.plots.pareto import pareto_info, pareto_spec
-from lab.plots.pareto_info import GROUPS, OTHERS, ParetoInfo
-from lab.plots.pareto_views import MARKED, dimensions, multiples_spec, parallel_spec, solid_spec
+from lab.plots.pareto.figure import pareto_info, pareto_spec
+from lab.plots.pareto.info import GROUPS, OTHERS, ParetoInfo
+from lab.plots.pareto.views import MARKED, dimensions, multiples_spec, parallel_spec, solid_spec
 from lab.types import Recipe, Step
 from tests import fakes
 

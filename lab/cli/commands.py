@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import lab
-from lab.cli_across import across, across_arguments
-from lab.cli_lessons import pruning, pruning_arguments
-from lab.cli_output import check_writable, follow, report, table, write, writes_json
-from lab.cli_search import search_arguments, search_of
-from lab.cli_sharing import links, links_arguments, note, note_arguments
-from lab.cli_trial import (
+from lab.cli.across import across, across_arguments
+from lab.cli.output import check_writable, follow, report, table, write, writes_json
+from lab.cli.pruning import pruning, pruning_arguments
+from lab.cli.search import search_arguments, search_of
+from lab.cli.sharing import links, links_arguments, note, note_arguments
+from lab.cli.trial import (
     compare,
     compare_arguments,
     explain,
@@ -75,7 +75,7 @@ def models(as_json: bool) -> None:
 
 
 def _baseline(card: Any) -> str:
-    from lab.plots.formats import measurement
+    from lab.plots.formatting import measurement
 
     return f"{lab.available_tasks()[card.task].noun} {measurement(lab.primary(card))}"
 
@@ -171,7 +171,7 @@ def train(model: str, to: Path | None, replace: bool, seed: int | None, bf16: bo
     """Train a sample model again from its recipe, and compare with the shipped weights."""
     shipped = Path(lab.model(model).path).parent if replace else None
     made = lab.train(model, to or shipped, seed=seed, bf16=bf16, epochs=epochs, progress=_show_epochs())
-    from lab.plots.formats import measurement
+    from lab.plots.formatting import measurement
 
     place = "inside" if made.within else "outside"
     print(f"trained  {made.file}  in {made.seconds:.0f} s")
@@ -215,7 +215,7 @@ def _read_spec(file: str | None, model: str) -> dict[str, Any]:
 
 
 def _with_recipes(value: dict[str, Any]) -> dict[str, Any]:
-    from lab.recipe import spec_from_json
+    from lab.spec.recipes import spec_from_json
 
     checked = spec_from_json({"model": "", **value})
     return {**value, **{name: getattr(checked, name) for name in ("recipes", "chains") if name in value}}
@@ -269,7 +269,7 @@ def add(
 
 def serve(port: int, headless: bool, address: str) -> None:
     """Start the app (and finish studies that were interrupted)."""
-    from lab.serving import serve as run
+    from lab.cli.serving import serve as run
 
     run(port, headless, address)
 

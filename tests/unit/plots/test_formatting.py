@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.plots import formats
+from lab.plots import formatting
 from lab.types import Measurement, Target
 from tests.fakes import measured
 
@@ -22,28 +22,28 @@ from tests.fakes import measured
     ],
 )  # fmt: skip
 def test_value(number, unit, text):
-    assert formats.value(number, unit) == text
+    assert formatting.value(number, unit) == text
 
 
 def test_units_in_other_spellings():
-    assert formats.value(98_500, "bytes") == "98.5 kB"
-    assert formats.value(0.5, "fraction") == "50.0 %"
+    assert formatting.value(98_500, "bytes") == "98.5 kB"
+    assert formatting.value(0.5, "fraction") == "50.0 %"
 
 
 def test_measurement_with_and_without_interval():
-    assert formats.measurement(measured("latency_s", 0.00041, 0.00002)) == "0.41 ms (0.39–0.43 ms)"
-    assert formats.measurement(measured("size_bytes", 98_500)) == "98.5 kB"
-    assert formats.measurement(None) == "–"
+    assert formatting.measurement(measured("latency_s", 0.00041, 0.00002)) == "0.41 ms (0.39–0.43 ms)"
+    assert formatting.measurement(measured("size_bytes", 98_500)) == "98.5 kB"
+    assert formatting.measurement(None) == "–"
 
 
 def test_count():
-    assert [formats.count(n) for n in (None, 950, 78_330, 12_500_000)] == ["–", "950", "78.3 k", "12.5 M"]
+    assert [formatting.count(n) for n in (None, 950, 78_330, 12_500_000)] == ["–", "950", "78.3 k", "12.5 M"]
 
 
 def test_duration():
     spans = (None, 2, 44, 130, 7200)
     words = ["an unknown time", "a few seconds", "about 45 seconds", "about 2 minutes", "about 2.0 hours"]
-    assert [formats.duration(s) for s in spans] == words
+    assert [formatting.duration(s) for s in spans] == words
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,20 @@ def test_duration():
     ],
 )  # fmt: skip
 def test_change(metric, value, base, text):
-    assert formats.change(measured(metric, value), measured(metric, base)) == text
+    assert formatting.change(measured(metric, value), measured(metric, base)) == text
 
 
 @given(st.floats(1e-9, 1e4), st.sampled_from(["s", "B", "1"]))
 def test_no_number_is_longer_than_a_table_cell(number, unit):
-    assert len(formats.value(number, unit)) <= 12
+    assert len(formatting.value(number, unit)) <= 12
 
 
 def test_targets():
     titles = {"ort": "ONNX Runtime"}
     one, two = Target("ort", {"threads": 1, "xnnpack": True}), Target("ort", {"threads": 2, "xnnpack": True})
-    assert formats.target_text(one, titles) == "ONNX Runtime, 1 thread, xnnpack on"
-    assert formats.varying_options([one, two]) == ("threads",)
-    assert formats.target_text(two, titles, formats.varying_options([one, two])) == "ONNX Runtime, 2 threads"
+    assert formatting.target_text(one, titles) == "ONNX Runtime, 1 thread, xnnpack on"
+    assert formatting.varying_options([one, two]) == ("threads",)
+    assert formatting.target_text(two, titles, formatting.varying_options([one, two])) == "ONNX Runtime, 2 threads"
 
 
 def test_a_stored_target_without_an_option_means_its_default() -> None:
@@ -79,28 +79,28 @@ def test_a_stored_target_without_an_option_means_its_default() -> None:
         Target("ort", {"threads": 1, "batch": 1}),
         Target("ort", {"batch": 8}),
     )
-    assert formats.varying_options([old, new]) == ()
-    assert formats.varying_options([old, batch]) == ("batch",)
-    assert formats.target_text(batch, {}, ("batch",)) == "ort, batch 8"
+    assert formatting.varying_options([old, new]) == ()
+    assert formatting.varying_options([old, batch]) == ("batch",)
+    assert formatting.target_text(batch, {}, ("batch",)) == "ort, batch 8"
 
 
 def test_items_a_second_have_their_thousands_set_apart() -> None:
-    assert formats.value(4312.4, "1/s") == "4,312 /s"
-    assert formats.value(23.45, "1/s") == "23.4 /s"
-    assert formats.measurement(Measurement("throughput_per_s", 1e6, "1/s", 3, 9e5, 1.1e6)) == (
+    assert formatting.value(4312.4, "1/s") == "4,312 /s"
+    assert formatting.value(23.45, "1/s") == "23.4 /s"
+    assert formatting.measurement(Measurement("throughput_per_s", 1e6, "1/s", 3, 9e5, 1.1e6)) == (
         "1,000,000 /s (900,000–1,100,000 /s)"
     )
 
 
 def test_axis_scale_follows_the_middle_value():
-    assert formats.axis_scale("s", [1e-4, 5e-4, 15.0]) == (1e-3, "ms")
-    assert formats.axis_scale("s", []) == (1.0, "s")
+    assert formatting.axis_scale("s", [1e-4, 5e-4, 15.0]) == (1e-3, "ms")
+    assert formatting.axis_scale("s", []) == (1.0, "s")
 
 
 def test_an_interval_keeps_the_unit_of_its_value():
-    assert formats.interval(Measurement("latency_s", 1.2e-4, "s", 9, 0.9e-4, 1.5e-4)) == "0.09–0.15 ms"
+    assert formatting.interval(Measurement("latency_s", 1.2e-4, "s", 9, 0.9e-4, 1.5e-4)) == "0.09–0.15 ms"
 
 
 def test_an_interval_that_goes_below_zero_is_read_without_a_second_dash() -> None:
-    assert formats.interval(Measurement("accuracy_change", -0.007, "1", 2400, -0.014, 0.001)) == "-1.4 to 0.1 %"
-    assert formats.interval(Measurement("kl_divergence", 0.038, "nat", 2400, 0.035, 0.041)) == "35.0–41.0 mnat"
+    assert formatting.interval(Measurement("accuracy_change", -0.007, "1", 2400, -0.014, 0.001)) == "-1.4 to 0.1 %"
+    assert formatting.interval(Measurement("kl_divergence", 0.038, "nat", 2400, 0.035, 0.041)) == "35.0–41.0 mnat"
