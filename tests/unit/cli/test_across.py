@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.unit.engine.test_answers import digits, ours, stored
+from tests.unit.engine.test_paired_predictions import digits, ours, stored
 
 import lab
 from lab.cli import main

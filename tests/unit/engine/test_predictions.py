@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.unit.engine.test_answers import N, digits, ours, stored
+from tests.unit.engine.test_paired_predictions import N, digits, ours, stored
 
 import lab
 from lab.engine import predictions as module
