@@ -17,7 +17,10 @@ stroke="#8a97a5" stroke-width="2.5"/><g fill="#0072B2"><circle cx="5" cy="27" r=
 </g><rect x="21" y="3" width="10" height="10" fill="#D55E00"/></svg>"""
 STYLE = """<style>.stMainBlockContainer {padding-top: 4.2rem; padding-bottom: 3rem}
 [data-testid=stLayoutWrapper]:has(> .st-key-sweep_summary) {position: sticky; top: 4.2rem}</style>"""
-ABOUT = "**Compression lab**: how small, how fast and how accurate a model can be on the device that it must run on."
+ABOUT = (
+    "**Compression lab**: how small, how fast and how accurate a model can be on the device that it"
+    " must run on."
+)
 
 
 @st.cache_resource(show_spinner=False)
@@ -28,34 +31,50 @@ def _engine() -> None:
     Thread(
         target=import_module, args=("scipy.stats",), daemon=True
     ).start()  # comparisons need it; no page waits for it
-    gc.freeze()  # Streamlit collects garbage after every rerun: what was imported need not be looked at each time
+    # Streamlit collects garbage after every rerun: what was imported need not be looked at each
+    # time
+    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False)
 def found(folder: Path) -> list[tuple[Path, tuple[str, str, int]]]:
-    """Every file of the folder that does not begin with "_", in the order that they give themselves."""
-    return sorted(((path, described(path)) for path in folder.glob("[!_]*.py")), key=lambda page: page[1][2])
+    """Every file of the folder that does not begin with "_", in the order that they give
+    themselves.
+    """
+    return sorted(
+        ((path, described(path)) for path in folder.glob("[!_]*.py")), key=lambda page: page[1][2]
+    )
 
 
 def pages() -> list:
     """The navigation's entries; the first is the one that opens."""
     ordered = found(PAGES)
-    return [st.Page(path, title=title, icon=icon, default=path == ordered[0][0]) for path, (title, icon, _) in ordered]
+    return [
+        st.Page(path, title=title, icon=icon, default=path == ordered[0][0])
+        for path, (title, icon, _) in ordered
+    ]
 
 
 def described(path: Path) -> tuple[str, str, int]:
     """A page's `TITLE, ICON, ORDER = …`, read without running it."""
     for statement in ast.parse(path.read_text()).body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "(TITLE, ICON, ORDER)":
+        if (
+            isinstance(statement, ast.Assign)
+            and ast.unparse(statement.targets[0]) == "(TITLE, ICON, ORDER)"
+        ):
             return ast.literal_eval(statement.value)
-    raise SyntaxError(f"{path.name} needs a line: TITLE, ICON, ORDER = 'Title', ':material/icon:', 9")
+    raise SyntaxError(
+        f"{path.name} needs a line: TITLE, ICON, ORDER = 'Title', ':material/icon:', 9"
+    )
 
 
 st.set_page_config("Compression lab", ICON, layout="wide", menu_items={"About": ABOUT})
 st.html(STYLE)
 _engine()
 if "link" in st.query_params:
-    shared = st.Page(PAGES / "_shared.py", title="Shared study", icon=":material/visibility:", default=True)
+    shared = st.Page(
+        PAGES / "_shared.py", title="Shared study", icon=":material/visibility:", default=True
+    )
     st.navigation([shared], position="hidden").run()
 else:
     st.navigation(pages(), position="top").run()

@@ -1,4 +1,5 @@
-"""One exception tree. Every message says what was wrong, what is allowed, what was given and how to mend it.
+"""One exception tree. Every message says what was wrong, what is allowed, what was given and how to
+mend it.
 
 LabError
 ├── UsageError           what was asked for cannot be: the command line ends with status 2
@@ -33,7 +34,9 @@ class LabError(Exception):
         remedy: how to mend it.
     """
 
-    def __init__(self, problem: str, *, allowed: str = "", given: object = None, remedy: str = "") -> None:
+    def __init__(
+        self, problem: str, *, allowed: str = "", given: object = None, remedy: str = ""
+    ) -> None:
         self.problem, self.allowed, self.given, self.remedy = problem, allowed, given, remedy
         parts = [problem.rstrip(".") + "."]
         parts += [f"Allowed: {allowed}."] if allowed else []
@@ -55,7 +58,12 @@ class UnknownId(UsageError):
         ids = sorted(known)
         near = get_close_matches(given, ids, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else remedy
-        return cls(f"There is no {kind} of that id", allowed=", ".join(ids) or "none yet", given=given, remedy=hint)
+        return cls(
+            f"There is no {kind} of that id",
+            allowed=", ".join(ids) or "none yet",
+            given=given,
+            remedy=hint,
+        )
 
 
 class LinkRevoked(LabError):
@@ -81,7 +89,8 @@ class MissingPackage(LabError):
     def of(cls, what: str, package: str) -> MissingPackage:
         """Names the plug that needs the package and the line that brings it."""
         return cls(
-            f"{what} needs the package {package!r}, which is not installed", remedy=f"Run: pip install {package}"
+            f"{what} needs the package {package!r}, which is not installed",
+            remedy=f"Run: pip install {package}",
         )
 
 

@@ -10,7 +10,9 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def home() -> Path:
-    """Return the folder of the database, the artifacts and the data; it is created where it is missing."""
+    """Return the folder of the database, the artifacts and the data; it is created where it is
+    missing.
+    """
     path = Path(os.environ.get("LAB_HOME") or CHECKOUT / ".lab").expanduser().resolve()
     path.mkdir(parents=True, exist_ok=True)
     return path
@@ -24,7 +26,9 @@ def folder(name: str) -> Path:
 
 
 def new_workdir() -> Path:
-    """Create an empty folder for one job; its name begins with this process's id, which tells leftovers of dead processes."""
+    """Create an empty folder for one job; its name begins with this process's id, which tells
+    leftovers of dead processes.
+    """
     path = folder("work") / f"{os.getpid()}-{uuid.uuid4().hex}"
     path.mkdir()
     return path

@@ -1,4 +1,6 @@
-"""`from lab.lazy import np`: numpy, imported when something of it is first used. A sweep that is all cached never needs it."""
+"""`from lab.lazy import np`: numpy, imported when something of it is first used. A sweep that is
+all cached never needs it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""An option is declared once: validation, the command line, the form and the search space are all made from it."""
+"""An option is declared once: validation, the command line, the form and the search space are all
+made from it.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,19 @@ class Option:
     Attributes:
         id: the name in JSON and on the command line, with its unit where it has one.
         label: the name that a person reads.
-        kind: the type of its value. "names" is a tuple of texts, in JSON a list, on the command line joined by "+"; "path" is a
-            file on this machine, "" for none, which no page asks for: whoever names a library to load can run code.
+        kind: the type of its value. "names" is a tuple of texts, in JSON a list, on the command
+            line joined by "+"; "path" is a
+            file on this machine, "" for none, which no page asks for: whoever names a library to
+            load can run code.
         default: the value when nothing is said.
         help: one sentence that says what it does.
         unit: SI unit or "" for a bare number.
         low, high: inclusive bounds of an int or float.
         choices: the values of a choice.
-        sweep: preset -> the values that a sweep of that preset tries; a preset that is absent tries the default.
-        affects_output: False for settings that change speed only, so that predictions are evaluated once.
+        sweep: preset -> the values that a sweep of that preset tries; a preset that is absent tries
+            the default.
+        affects_output: False for settings that change speed only, so that predictions are evaluated
+            once.
     """
 
     id: str
@@ -65,7 +71,9 @@ class Option:
         """
         checked = _CHECKS[self.kind](self, value)
         if checked is None:
-            raise InvalidOption(f"Option {self.id!r} does not accept this value", allowed=self.allowed, given=value)
+            raise InvalidOption(
+                f"Option {self.id!r} does not accept this value", allowed=self.allowed, given=value
+            )
         return checked
 
     def values(self, preset: str) -> tuple[Any, ...]:
@@ -75,11 +83,18 @@ class Option:
     def to_json(self) -> dict[str, Any]:
         """The declaration as JSON, for `lab techniques --json`."""
         return {
-            "id": self.id, "label": self.label, "kind": self.kind, "default": self.default, "help": self.help,
+            "id": self.id,
+            "label": self.label,
+            "kind": self.kind,
+            "default": self.default,
+            "help": self.help,
             "affects_output": self.affects_output,
-            "unit": self.unit, "low": self.low, "high": self.high, "choices": list(self.choices),
+            "unit": self.unit,
+            "low": self.low,
+            "high": self.high,
+            "choices": list(self.choices),
             "sweep": {k: list(v) for k, v in self.sweep.items()},
-        }  # fmt: skip
+        }
 
 
 def _check_bool(_: Option, value: Any) -> bool | None:
@@ -112,8 +127,14 @@ def _check_path(_: Option, value: Any) -> str | None:
 
 
 _IN_WORDS = {"names": "a list of names", "path": "the path of a file, or nothing"}
-_CHECKS = {"bool": _check_bool, "int": _check_number, "float": _check_number, "choice": _check_choice,
-           "names": _check_names, "path": _check_path}  # fmt: skip
+_CHECKS = {
+    "bool": _check_bool,
+    "int": _check_number,
+    "float": _check_number,
+    "choice": _check_choice,
+    "names": _check_names,
+    "path": _check_path,
+}
 
 
 def validate(options: Sequence[Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
@@ -128,11 +149,19 @@ def validate(options: Sequence[Option], given: Mapping[str, Any], owner: str) ->
     known = {option.id: option for option in options}
     for name in given:
         if name not in known:
-            raise InvalidOption(f"{owner!r} has no such option", allowed=", ".join(known) or "no options", given=name)
-    return {name: option.validate(given.get(name, option.default)) for name, option in known.items()}
+            raise InvalidOption(
+                f"{owner!r} has no such option",
+                allowed=", ".join(known) or "no options",
+                given=name,
+            )
+    return {
+        name: option.validate(given.get(name, option.default)) for name, option in known.items()
+    }
 
 
 def grid(options: Sequence[Option], space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     """Every combination of the values in `space`, options not named there at their default."""
-    axes = [[option.validate(v) for v in space.get(option.id, (option.default,))] for option in options]
+    axes = [
+        [option.validate(v) for v in space.get(option.id, (option.default,))] for option in options
+    ]
     return [dict(zip([o.id for o in options], values, strict=True)) for values in product(*axes)]

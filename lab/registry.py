@@ -15,7 +15,8 @@ Plug = TypeVar("Plug")
 
 
 def discover(package_name: str, constant: str) -> dict[str, Any]:
-    """The `constant` of every module of a package, by its id; modules whose name starts with `_` are skipped.
+    """The `constant` of every module of a package, by its id; modules whose name starts with `_`
+    are skipped.
 
     Raises:
         LabError: a module defines no such constant, or two define the same id.
@@ -26,7 +27,10 @@ def discover(package_name: str, constant: str) -> dict[str, Any]:
         if not info.name.startswith("_"):
             plug = _constant(f"{package_name}.{info.name}", constant)
             if plug.id in found:
-                raise LabError(f"Two files of {package_name} define the id {plug.id!r}", remedy="Rename one of them")
+                raise LabError(
+                    f"Two files of {package_name} define the id {plug.id!r}",
+                    remedy="Rename one of them",
+                )
             found[plug.id] = plug
     return found
 
@@ -34,7 +38,10 @@ def discover(package_name: str, constant: str) -> dict[str, Any]:
 def _constant(module_name: str, constant: str) -> Any:
     module = importlib.import_module(module_name)
     if not hasattr(module, constant):
-        raise LabError(f"{module_name} defines no {constant}", remedy="Define it, or start the file's name with '_'")
+        raise LabError(
+            f"{module_name} defines no {constant}",
+            remedy="Define it, or start the file's name with '_'",
+        )
     return getattr(module, constant)
 
 

@@ -1,5 +1,6 @@
-"""Intervals, tests and sample sizes. Intervals are closed forms and one bootstrap on numpy alone, so that a measuring process stays
-bare; tests are scipy's, which is imported when they are first asked for.
+"""Intervals, tests and sample sizes. Intervals are closed forms and one bootstrap on numpy alone,
+so that a measuring process stays bare; tests are scipy's, which is imported when they are first
+asked for.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 NORMAL = NormalDist()
 Z95 = 1.959963984540054
 ERROR = 0.01
-"""p-value below which two numbers are said to differ. Intervals are 95 % ones; a verdict is asked to be surer, since whoever looks at
-enough pairs at 5 % sees differences between a file and its copy."""
+"""p-value below which two numbers are said to differ. Intervals are 95 % ones; a verdict is asked
+to be surer, since whoever looks at enough pairs at 5 % sees differences between a file and its
+copy.
+"""
 FEWEST_PAIRS = 8
 """Pairs from which a signed-rank test can reach ERROR: its smallest p-value is 2 / 2^n."""
 
@@ -46,8 +49,10 @@ def cluster_bootstrap(
 ) -> tuple[float, float]:
     """95 % interval of a quantile, resampling whole rounds: runs of one round are not independent.
 
-    Percentiles are taken further out than 2.5 and 97.5 %, since few rounds vary less than what they stand for: the expanded
-    percentile interval of T. Hesterberg, What Teachers Should Know About the Bootstrap, The American Statistician 69:371 (2015).
+    Percentiles are taken further out than 2.5 and 97.5 %, since few rounds vary less than what they
+    stand for: the expanded
+    percentile interval of T. Hesterberg, What Teachers Should Know About the Bootstrap, The
+    American Statistician 69:371 (2015).
 
     Args:
         rounds: one 1-D array a round.
@@ -71,9 +76,11 @@ def cluster_bootstrap(
 
 
 def tail_interval(rounds: Sequence[NDArray[np.float64]], quantile: float) -> tuple[float, float]:
-    """95 % interval of a quantile far from the median, where few rounds give a bootstrap too little to draw from.
+    """95 % interval of a quantile far from the median, where few rounds give a bootstrap too little
+    to draw from.
 
-    The share of runs below it varies from round to round; what share it may be in truth is read back as quantiles (R. S.
+    The share of runs below it varies from round to round; what share it may be in truth is read
+    back as quantiles (R. S.
     Woodruff, Confidence Intervals for Medians and Other Position Measures, JASA 47:635, 1952).
 
     Args:
@@ -95,13 +102,17 @@ def tail_interval(rounds: Sequence[NDArray[np.float64]], quantile: float) -> tup
 
 @cache
 def _expanded_tail(n: int) -> float:
-    """Share of bootstrap estimates to leave out on either side: 0.016 for 20 rounds, 0.025 for many."""
+    """Share of bootstrap estimates to leave out on either side: 0.016 for 20 rounds, 0.025 for
+    many.
+    """
     return NORMAL.cdf(-math.sqrt(n / (n - 1)) * _student(n - 1))
 
 
 def _student(freedom: int) -> float:
-    """0.975 quantile of Student's distribution; for more than four degrees of freedom by the expansion of Cornish and Fisher
-    (Abramowitz and Stegun 26.7.5), which is then right to 0.003."""
+    """0.975 quantile of Student's distribution; for more than four degrees of freedom by the
+    expansion of Cornish and Fisher
+    (Abramowitz and Stegun 26.7.5), which is then right to 0.003.
+    """
     exact = (12.706, 4.303, 3.182, 2.776)
     if freedom <= len(exact):
         return exact[freedom - 1]
@@ -115,13 +126,16 @@ def _student(freedom: int) -> float:
 
 
 def paired_difference(won: int, lost: int, n: int) -> tuple[float, float]:
-    """95 % interval of a difference of two proportions of the same items (Bonett and Price 2012, adjusted Wald).
+    """95 % interval of a difference of two proportions of the same items (Bonett and Price 2012,
+    adjusted Wald).
 
-    Source: D. G. Bonett, R. M. Price: Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on
+    Source: D. G. Bonett, R. M. Price: Adjusted Wald Confidence Interval for a Difference of
+    Binomial Proportions Based on
     Paired Data, J. Educ. Behav. Stat. 37:479.
 
     Args:
-        won, lost: items that only the second, and only the first, has right; their sum is at most n.
+        won, lost: items that only the second, and only the first, has right; their sum is at most
+            n.
         n: at least 1.
 
     Returns:
@@ -136,7 +150,8 @@ def paired_difference(won: int, lost: int, n: int) -> tuple[float, float]:
 def mcnemar(won: int, lost: int) -> float:
     """Two-sided p-value of the exact McNemar test: could as many items have been won as lost?
 
-    Source: Q. McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 12:153 (1947).
+    Source: Q. McNemar, Note on the sampling error of the difference between correlated proportions,
+    Psychometrika 12:153 (1947).
 
     Args:
         won, lost: items that only the second, and only the first, has right.
@@ -151,7 +166,8 @@ def mcnemar(won: int, lost: int) -> float:
 def items_needed(drop: float, discordant: float, power: float = 0.8) -> int:
     """How many paired items show a drop of accuracy at 5 % error with this power.
 
-    Source: R. J. Connor, Sample Size for Testing Differences in Proportions for the Paired-Sample Design, Biometrics 43:207 (1987).
+    Source: R. J. Connor, Sample Size for Testing Differences in Proportions for the Paired-Sample
+    Design, Biometrics 43:207 (1987).
 
     Args:
         drop: difference of the accuracies, above 0 and at most `discordant`.
@@ -164,11 +180,15 @@ def items_needed(drop: float, discordant: float, power: float = 0.8) -> int:
 
 
 def smallest_drop(n: int, discordant: float, power: float = 0.8) -> float:
-    """The smallest drop of accuracy that n paired items show: the inverse of `items_needed`, to 0.0001."""
+    """The smallest drop of accuracy that n paired items show: the inverse of `items_needed`, to
+    0.0001.
+    """
     low, high = 0.0, 1.0
     while high - low > 1e-4:
         middle = (low + high) / 2
-        low, high = (low, middle) if items_needed(middle, discordant, power) <= n else (middle, high)
+        low, high = (
+            (low, middle) if items_needed(middle, discordant, power) <= n else (middle, high)
+        )
     return high
 
 
@@ -197,8 +217,10 @@ class Ratio:
 def paired_ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
     """How much larger b is than a, from measurements made in the same rounds.
 
-    Wilcoxon's signed-rank test of the logarithms of b over a, with the Hodges-Lehmann estimate and the interval that belongs to
-    the test (Hodges and Lehmann 1963, Ann. Math. Stat. 34:598): one disturbed round moves neither far.
+    Wilcoxon's signed-rank test of the logarithms of b over a, with the Hodges-Lehmann estimate and
+    the interval that belongs to
+    the test (Hodges and Lehmann 1963, Ann. Math. Stat. 34:598): one disturbed round moves neither
+    far.
 
     Args:
         a, b: positive numbers, the same count, paired by position; at least one.
@@ -222,7 +244,8 @@ def _signed_rank(differences: NDArray[np.float64]) -> float:
 
 
 def unpaired_ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
-    """The same for measurements that were not made in the same rounds: Welch's t test of the logarithms.
+    """The same for measurements that were not made in the same rounds: Welch's t test of the
+    logarithms.
 
     Args:
         a, b: positive numbers, at least two each.
@@ -233,14 +256,20 @@ def unpaired_ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
     between = found.confidence_interval(0.95)
     value = float(np.exp(np.mean(np.log(b)) - np.mean(np.log(a))))
     return Ratio(
-        value, float(np.exp(between.low)), float(np.exp(between.high)), float(found.pvalue), min(len(a), len(b))
+        value,
+        float(np.exp(between.low)),
+        float(np.exp(between.high)),
+        float(found.pvalue),
+        min(len(a), len(b)),
     )
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
-    """p-values of many tests, raised so that among those below a level at most that share is expected to be false.
+    """p-values of many tests, raised so that among those below a level at most that share is
+    expected to be false.
 
-    Source: Y. Benjamini, Y. Hochberg, Controlling the False Discovery Rate, J. R. Stat. Soc. B 57:289 (1995).
+    Source: Y. Benjamini, Y. Hochberg, Controlling the False Discovery Rate, J. R. Stat. Soc. B
+    57:289 (1995).
     """
     if not p_values:
         return []

@@ -1,6 +1,8 @@
-"""The values that flow through the lab: ModelCard -> Artifact -> Recipe -> Variant -> Trial -> Study -> Front.
+"""The values that flow through the lab: ModelCard -> Artifact -> Recipe -> Variant -> Trial ->
+Study -> Front.
 
-All are frozen, all convert to JSON and back, none holds a live model: files cross process borders, models never do.
+All are frozen, all convert to JSON and back, none holds a live model: files cross process borders,
+models never do.
 """
 
 from __future__ import annotations
@@ -63,7 +65,8 @@ class Measurement:
         low, high: 95 % interval, or None where the number is exact (a size).
         n: how many samples stand behind it.
         flags: warnings about it, such as "contended".
-        parts: what it is made of, such as one number a class; a part's `metric` is its name, such as the class number.
+        parts: what it is made of, such as one number a class; a part's `metric` is its name, such
+            as the class number.
     """
 
     metric: str
@@ -78,18 +81,35 @@ class Measurement:
 
     def to_json(self) -> dict[str, Any]:
         """Without the metric's id, which is the key in a trial's measurements."""
-        parts = {"parts": {part.metric: part.to_json() for part in self.parts}} if self.parts else {}
-        return {"value": self.value, "unit": self.unit, "n": self.n, "low": self.low, "high": self.high,
-                "source": self.source, "flags": list(self.flags), **parts}  # fmt: skip
+        parts = (
+            {"parts": {part.metric: part.to_json() for part in self.parts}} if self.parts else {}
+        )
+        return {
+            "value": self.value,
+            "unit": self.unit,
+            "n": self.n,
+            "low": self.low,
+            "high": self.high,
+            "source": self.source,
+            "flags": list(self.flags),
+            **parts,
+        }
 
     @classmethod
     def from_json(cls, metric: str, value: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`."""
         get, parts = value.get, value.get("parts") or {}
         return cls(
-            metric, value["value"], value["unit"], get("n", 1), get("low"), get("high"), get("source", "measured"),
-            tuple(get("flags", ())), tuple([cls.from_json(name, part) for name, part in parts.items()]),
-        )  # fmt: skip
+            metric,
+            value["value"],
+            value["unit"],
+            get("n", 1),
+            get("low"),
+            get("high"),
+            get("source", "measured"),
+            tuple(get("flags", ())),
+            tuple([cls.from_json(name, part) for name, part in parts.items()]),
+        )
 
 
 @dataclass(frozen=True)
@@ -128,8 +148,14 @@ class ModelCard:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`."""
         baseline = {k: Measurement.from_json(k, m) for k, m in value.get("baseline", {}).items()}
-        return cls(**{**value, "input": InputSpec.from_json(value["input"]), "baseline": baseline,
-                      "class_names": tuple(value.get("class_names", ()))})  # fmt: skip
+        return cls(
+            **{
+                **value,
+                "input": InputSpec.from_json(value["input"]),
+                "baseline": baseline,
+                "class_names": tuple(value.get("class_names", ())),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -225,8 +251,10 @@ class Trial:
     Attributes:
         name: the recipe's speaking name.
         cached: True where all its numbers were taken from the store.
-        float_operators: operators that compute in float though the recipe quantizes, with their counts.
-        details: what jobs recorded: seconds per job, log lines, digest of raw samples and of outputs.
+        float_operators: operators that compute in float though the recipe quantizes, with their
+            counts.
+        details: what jobs recorded: seconds per job, log lines, digest of raw samples and of
+            outputs.
     """
 
     id: str
@@ -248,13 +276,20 @@ class Trial:
     def to_json(self) -> dict[str, Any]:
         """The form that `--json` writes."""
         return {
-            "id": self.id, "name": self.name, "recipe": self.recipe.to_json(), "target": self.target.to_json(),
-            "state": self.state, "baseline": self.is_baseline, "cached": self.cached, "error": self.error,
+            "id": self.id,
+            "name": self.name,
+            "recipe": self.recipe.to_json(),
+            "target": self.target.to_json(),
+            "state": self.state,
+            "baseline": self.is_baseline,
+            "cached": self.cached,
+            "error": self.error,
             "artifact": self.artifact.to_json() if self.artifact else None,
             "measurements": {k: m.to_json() for k, m in self.measurements.items()},
-            "environment": self.environment, "float_operators": dict(self.float_operators),
+            "environment": self.environment,
+            "float_operators": dict(self.float_operators),
             "details": dict(self.details),
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)
@@ -270,17 +305,24 @@ class StudySpec:
     """All that is needed to run a study again.
 
     Attributes:
-        space: technique id -> option id -> values tried; every combination is a recipe. The float baseline is always added.
-        chains: compositions of several techniques, every way through their stages, see `lab.spec.chains`.
+        space: technique id -> option id -> values tried; every combination is a recipe. The float
+            baseline is always added.
+        chains: compositions of several techniques, every way through their stages, see
+            `lab.spec.chains`.
         recipes: further recipes, given one by one.
         targets: where every variant runs.
-        further_targets: where only the float model runs, and each technique of the space as it comes.
+        further_targets: where only the float model runs, and each technique of the space as it
+            comes.
         metrics: ids to measure; empty means all that fit the task.
-        rounds: undisturbed timing rounds per variant, each of two turns; runs: timed runs in a turn at most; turn_s: seconds a turn aims at.
-        precision: rounds are added until the median's 95 % interval is at most this far from it on either side (0.02 is 2 %) …
+        rounds: undisturbed timing rounds per variant, each of two turns; runs: timed runs in a turn
+            at most; turn_s: seconds a turn aims at.
+        precision: rounds are added until the median's 95 % interval is at most this far from it on
+            either side (0.02 is 2 %) …
         budget_s: … or until so many seconds are spent for each variant.
-        about: what the study was made to find out, where it is more than its trials; see `lab.analysis.sensitivity`.
-        search: how trials are chosen from all of these, one after the other, and when it ends, see `lab.spec.search`; empty runs them all.
+        about: what the study was made to find out, where it is more than its trials; see
+            `lab.analysis.sensitivity`.
+        search: how trials are chosen from all of these, one after the other, and when it ends, see
+            `lab.spec.search`; empty runs them all.
     """
 
     model: str
@@ -288,8 +330,10 @@ class StudySpec:
     recipes: tuple[Recipe, ...] = ()
     targets: tuple[Target, ...] = ()
     objectives: tuple[Objective, ...] = (
-        Objective("top1_accuracy", "maximize"), Objective("size_bytes", "minimize"), Objective("latency_s", "minimize"),
-    )  # fmt: skip
+        Objective("top1_accuracy", "maximize"),
+        Objective("size_bytes", "minimize"),
+        Objective("latency_s", "minimize"),
+    )
     metrics: tuple[str, ...] = ()
     preset: str | None = None
     rounds: int = 15
@@ -307,15 +351,31 @@ class StudySpec:
     def to_json(self) -> dict[str, Any]:
         """As JSON; the reverse is `lab.spec.recipes.spec_from_json`, which also validates."""
         return {
-            "model": self.model, "preset": self.preset, "seed": self.seed, "test_samples": self.test_samples,
+            "model": self.model,
+            "preset": self.preset,
+            "seed": self.seed,
+            "test_samples": self.test_samples,
             "space": {t: {o: list(v) for o, v in opts.items()} for t, opts in self.space.items()},
-            "chains": [[{t: {o: list(v) for o, v in opts.items()} for t, opts in stage.items()} for stage in c] for c in self.chains],
-            "recipes": [r.to_json() for r in self.recipes], "targets": [t.to_json() for t in self.targets],
+            "chains": [
+                [
+                    {t: {o: list(v) for o, v in opts.items()} for t, opts in stage.items()}
+                    for stage in c
+                ]
+                for c in self.chains
+            ],
+            "recipes": [r.to_json() for r in self.recipes],
+            "targets": [t.to_json() for t in self.targets],
             "further_targets": [t.to_json() for t in self.further_targets],
-            "objectives": [asdict(o) for o in self.objectives], "metrics": list(self.metrics),
-            "rounds": self.rounds, "runs": self.runs, "turn_s": self.turn_s,
-            "precision": self.precision, "budget_s": self.budget_s, "about": dict(self.about), "search": dict(self.search),
-        }  # fmt: skip
+            "objectives": [asdict(o) for o in self.objectives],
+            "metrics": list(self.metrics),
+            "rounds": self.rounds,
+            "runs": self.runs,
+            "turn_s": self.turn_s,
+            "precision": self.precision,
+            "budget_s": self.budget_s,
+            "about": dict(self.about),
+            "search": dict(self.search),
+        }
 
 
 @dataclass(frozen=True)

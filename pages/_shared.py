@@ -32,7 +32,8 @@ def main() -> None:
     st.session_state.shown_study = study.id
     title(study)
     st.caption(
-        ":material/visibility: Somebody shares this study with you. You may look at all of it: click, filter, set limits."
+        ":material/visibility: Somebody shares this study with you. You may look at all of it:"
+        " click, filter, set limits."
     )
     note(study.id)
     with st.container():

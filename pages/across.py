@@ -1,4 +1,6 @@
-"""Several studies at once: models or data of one task, one study on two machines, two versions of a study."""
+"""Several studies at once: models or data of one task, one study on two machines, two versions of a
+study.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,8 @@ from pages.widgets.title import model_title
 
 TITLE, ICON, ORDER = "Across studies", ":material/stacked_line_chart:", 0.6
 WHAT_FOR = (
-    "Put studies beside each other: several models of one task, to weigh architecture against compression; the same study on two machines; or "
-    "two versions of a study."
+    "Put studies beside each other: several models of one task, to weigh architecture against"
+    " compression; the same study on two machines; or two versions of a study."
 )
 
 
@@ -36,7 +38,11 @@ def main() -> None:
     if not studies:
         st.write(WHAT_FOR)
         if not lab.studies():
-            st.page_link("pages/models.py", label="Pick a model to start with", icon=":material/arrow_forward:")
+            st.page_link(
+                "pages/models.py",
+                label="Pick a model to start with",
+                icon=":material/arrow_forward:",
+            )
         return
     key = tuple((s.id, s.revision) for s in studies)
     everything = across_of(key, ())
@@ -49,21 +55,33 @@ def main() -> None:
         in_two(studies, names_of(studies), everything)
 
 
-# --- which studies --------------------------------------------------------------------------------------------------------
+# --- which studies --------------------------------------------------------------------------------
 
 
 def chosen() -> list[Study]:
-    """Those in the address; at first the newest of each model that shares the newest study's data."""
+    """Those in the address; at first the newest of each model that shares the newest study's
+    data.
+    """
     known = {s.id: s for s in lab.studies() if not s.spec.about}
     given = [id_ for id_ in st.query_params.get("studies", "").split(",") if id_]
     if missing := [id_ for id_ in given if id_ not in known]:
         st.warning(f"Not in this lab: {formatting.markdown(', '.join(missing))}.")
     asked = "studies" in st.query_params
-    wanted = [id_ for id_ in dict.fromkeys(given) if id_ in known] if asked else related(list(known.values()))
+    wanted = (
+        [id_ for id_ in dict.fromkeys(given) if id_ in known]
+        if asked
+        else related(list(known.values()))
+    )
     texts = names_of(list(known.values()))
     st.session_state.across_studies = wanted
-    said = st.multiselect("Studies", list(known), format_func=lambda id_: texts[id_], key="across_studies", on_change=remember,
-                          placeholder="Choose two or more")  # fmt: skip
+    said = st.multiselect(
+        "Studies",
+        list(known),
+        format_func=lambda id_: texts[id_],
+        key="across_studies",
+        on_change=remember,
+        placeholder="Choose two or more",
+    )
     if said:
         st.query_params["studies"] = ",".join(said)
     return [known[id_] for id_ in said]
@@ -81,7 +99,9 @@ def related(studies: Sequence[Study]) -> list[str]:
 
 def names_of(studies: Sequence[Study]) -> dict[str, str]:
     """Distinct ones: what is chosen in a list is known by its text."""
-    facts = {s.id: [model_title(s.model), s.title, formatting.moment(s.created_at)] for s in studies}
+    facts = {
+        s.id: [model_title(s.model), s.title, formatting.moment(s.created_at)] for s in studies
+    }
     return distinct_names({id_: " · ".join(filter(None, parts)) for id_, parts in facts.items()})
 
 
@@ -89,7 +109,7 @@ def remember() -> None:
     st.query_params["studies"] = ",".join(st.session_state.across_studies)
 
 
-# --- all together ---------------------------------------------------------------------------------------------------------
+# --- all together ---------------------------------------------------------------------------------
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -103,11 +123,15 @@ def across_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> Ac
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def feasible_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> frozenset[str]:
-    """Trials that meet the limits; a drop is counted from the float baseline of a trial's own study."""
+    """Trials that meet the limits; a drop is counted from the float baseline of a trial's own
+    study.
+    """
     found = across_of(key, ())
     floats = {m.study.id: [t for t in m.trials if t.is_baseline] for m in found.members}
     return frozenset(
-        t.id for t in found.trials if all(meets(limit, t, baseline_of(t, floats[t.study])) for limit in limits)
+        t.id
+        for t in found.trials
+        if all(meets(limit, t, baseline_of(t, floats[t.study])) for limit in limits)
     )
 
 
@@ -123,7 +147,13 @@ def figure_of(
     """The figure as JSON, how many trials it shows and how many lack one of its numbers."""
     feasible = feasible_of(key, limits) if limits else None
     info = across_info(
-        across_of(key, limits), lab.available_metrics(), named_of(key), x=x, y=y, coloring=coloring, feasible=feasible
+        across_of(key, limits),
+        lab.available_metrics(),
+        named_of(key),
+        x=x,
+        y=y,
+        coloring=coloring,
+        feasible=feasible,
     )
     return json.dumps(across_spec(info, uirevision=f"{key}")), len(info.points), info.left_out
 
@@ -136,7 +166,10 @@ def table_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> Tab
 def limits_control(key: tuple[tuple[str, int], ...], found: Across) -> tuple[Limit, ...]:
     """As on the Results page: the task's own metric, size and time."""
     quality = [id_ for id_ in leading()[:-2] if any(id_ in t.measurements for t in found.trials)]
-    wanted = [(id_, "at_least") for id_ in quality[:1]] + [("size_bytes", "at_most"), ("latency_s", "at_most")]
+    wanted = [(id_, "at_least") for id_ in quality[:1]] + [
+        ("size_bytes", "at_most"),
+        ("latency_s", "at_most"),
+    ]
     places = st.columns(len(wanted), gap="medium", vertical_alignment="bottom")
     limits = []
     for place, (metric, kind) in zip(places, wanted, strict=True):
@@ -152,17 +185,34 @@ def together(key: tuple[tuple[str, int], ...], found: Across, limits: tuple[Limi
         coloring = address.segments("color", "Colour", list(COLORINGS), dict(COLORINGS))
         x, y = axes(found.trials)
     st.markdown(
-        f":material/{'join' if len(found.groups) == 1 else 'alt_route'}: {formatting.markdown(front_text(found))}"
+        f":material/{'join' if len(found.groups) == 1 else 'alt_route'}:"
+        f" {formatting.markdown(front_text(found))}"
     )
     figure, shown, lacking = figure_of(key, limits, x, y, coloring)
-    chart(figure, key="across", height=HEIGHT, on_choose=open_trial,
-          alt=f"{metrics[y].title} against {metrics[x].title} of {shown} trials of several studies; the table has those on a front.")  # fmt: skip
-    less = f" {formatting.plural(lacking, 'trial')} without one of these numbers are not drawn." if lacking else ""
+    chart(
+        figure,
+        key="across",
+        height=HEIGHT,
+        on_choose=open_trial,
+        alt=(
+            f"{metrics[y].title} against {metrics[x].title} of {shown} trials of several studies;"
+            " the table has those on a front."
+        ),
+    )
+    less = (
+        f" {formatting.plural(lacking, 'trial')} without one of these numbers are not drawn."
+        if lacking
+        else ""
+    )
     st.caption(
-        f"Shape: runtime. Large: on its front. Hollow: float. Faint: beaten by another. Click a point to open its trial.{less}"
+        "Shape: runtime. Large: on its front. Hollow: float. Faint: beaten by another. Click a"
+        f" point to open its trial.{less}"
     )
     info = table_of(key, limits)
-    columns = {name: st.column_config.NumberColumn(format=f, help=info.helps[name]) for name, f in info.formats.items()}
+    columns = {
+        name: st.column_config.NumberColumn(format=f, help=info.helps[name])
+        for name, f in info.formats.items()
+    }
     columns |= {name: st.column_config.TextColumn(width="medium") for name in ("Study", "Front of")}
     st.dataframe(
         info.frame,
@@ -179,9 +229,16 @@ def machines(key: tuple[tuple[str, int], ...], found: Across) -> None:
     if "environment" not in found.apart:
         return
     names = {id_: name for id_, name in named_of(key).machines.items() if id_}
-    rows = discrepancy_rows(discrepancies(*(lab.environment(id_) for id_ in names)), list(names.values()))
+    rows = discrepancy_rows(
+        discrepancies(*(lab.environment(id_) for id_ in names)), list(names.values())
+    )
     with st.expander(f"What differs between the machines ({len(rows)})", icon=":material/devices:"):
-        st.dataframe(rows, hide_index=True, height="content", alt="In what the machines and their versions differ")
+        st.dataframe(
+            rows,
+            hide_index=True,
+            height="content",
+            alt="In what the machines and their versions differ",
+        )
 
 
 def axes(trials: Sequence[Trial]) -> tuple[str, str]:
@@ -202,7 +259,9 @@ def open_trial(id_: str) -> None:
 def follow() -> None:
     """Open the trial that was clicked; a callback may not leave the page."""
     if id_ := st.session_state.pop("across_clicked", None):
-        st.switch_page("pages/study.py", query_params={"study": id_.rpartition("-")[0], "trial": id_})
+        st.switch_page(
+            "pages/study.py", query_params={"study": id_.rpartition("-")[0], "trial": id_}
+        )
 
 
 entry.require()

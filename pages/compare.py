@@ -1,4 +1,6 @@
-"""Two to four trials side by side: recipes, numbers, classes, the test items that flipped, layers, sizes."""
+"""Two to four trials side by side: recipes, numbers, classes, the test items that flipped, layers,
+sizes.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +35,13 @@ from pages.widgets.title import model_title
 TITLE, ICON, ORDER = "Compare", ":material/compare:", 0.4
 MOST = 4
 COLORS = ("blue", "orange", "green", "violet")
-OTHER_DATA = "These trials were judged on other test data, or on another number of items: accuracy and answers cannot be compared, size and time can."
+OTHER_DATA = (
+    "These trials were judged on other test data, or on another number of items: accuracy and"
+    " answers cannot be compared, size and time can."
+)
 OTHER_MACHINE = (
-    "They were measured on other machines or with other versions: a difference in time is not the recipe's alone."
+    "They were measured on other machines or with other versions: a difference in time is not the"
+    " recipe's alone."
 )
 
 
@@ -44,14 +50,18 @@ def main() -> None:
     study = chosen_study()
     if study is None:
         st.write(
-            "Two to four trials of a study side by side: what differs in recipe, numbers, answers, layers and size."
+            "Two to four trials of a study side by side: what differs in recipe, numbers, answers,"
+            " layers and size."
         )
-        st.page_link("pages/models.py", label="Pick a model to start with", icon=":material/arrow_forward:")
+        st.page_link(
+            "pages/models.py", label="Pick a model to start with", icon=":material/arrow_forward:"
+        )
         return
     trials = chooser(study, trials_in_address(study))
     if len(trials) < 2:
         st.info(
-            "Choose two to four trials above. The first is the reference that the others are compared with.",
+            "Choose two to four trials above. The first is the reference that the others are"
+            " compared with.",
             icon=":material/compare:",
         )
         return
@@ -59,7 +69,7 @@ def main() -> None:
     sections(trials)
 
 
-# --- which trials -------------------------------------------------------------------------------------------------------
+# --- which trials ---------------------------------------------------------------------------------
 
 
 def chosen_study() -> Study | None:
@@ -69,7 +79,9 @@ def chosen_study() -> Study | None:
     if st.query_params.get("study") and wanted not in studies:
         st.warning("The study in this address is not in this lab.")
     if wanted not in studies:
-        wanted = next((s.id for s in studies.values() if not s.spec.about), None) or lab.example_study()
+        wanted = (
+            next((s.id for s in studies.values() if not s.spec.about), None) or lab.example_study()
+        )
     return lab.study(wanted) if wanted else None
 
 
@@ -89,7 +101,9 @@ def known(id_: str) -> Trial | None:
         study = lab.study(id_.rpartition("-")[0])
     except UnknownId:
         return None
-    return next((t for t in trials_of(study.id, study.revision) if t.id == id_ and t.measurements), None)
+    return next(
+        (t for t in trials_of(study.id, study.revision) if t.id == id_ and t.measurements), None
+    )
 
 
 def usual(study: Study) -> list[Trial]:
@@ -98,7 +112,9 @@ def usual(study: Study) -> list[Trial]:
         return []
     best = pick(trials, objectives)
     by_id = {t.id: t for t in trials}
-    ids = dict.fromkeys([best.baseline, best.trial, *(t.id for t in trials if t.state == "complete")])
+    ids = dict.fromkeys(
+        [best.baseline, best.trial, *(t.id for t in trials if t.state == "complete")]
+    )
     return [by_id[id_] for id_ in ids if id_ in by_id][:2]
 
 
@@ -111,12 +127,25 @@ def chooser(study: Study, chosen: Sequence[Trial]) -> list[Trial]:
     with left:
         studies = distinct_names({s.id: study_text(s) for s in lab.studies()})
         st.session_state.compare_study = study.id
-        st.selectbox("Trials of", list(studies), format_func=studies.get, key="compare_study", on_change=open_study)
+        st.selectbox(
+            "Trials of",
+            list(studies),
+            format_func=studies.get,
+            key="compare_study",
+            on_change=open_study,
+        )
     with right:
         st.session_state.compare_trials = [t.id for t in chosen]
         texts = distinct_names({id_: said_of(t, study, shown) for id_, t in by_id.items()})
-        said = st.multiselect("Compare", list(by_id), format_func=lambda id_: texts[id_], key="compare_trials",
-                              max_selections=MOST, on_change=remember, placeholder="Choose two to four trials")  # fmt: skip
+        said = st.multiselect(
+            "Compare",
+            list(by_id),
+            format_func=lambda id_: texts[id_],
+            key="compare_trials",
+            max_selections=MOST,
+            on_change=remember,
+            placeholder="Choose two to four trials",
+        )
     st.query_params["study"] = study.id
     if said:
         keep(said)
@@ -129,7 +158,9 @@ def said_of(trial: Trial, study: Study, shown: Sequence[str]) -> str:
 
 
 def study_text(study: Study) -> str:
-    return " · ".join(filter(None, [model_title(study.model), study.title, formatting.moment(study.created_at)]))
+    return " · ".join(
+        filter(None, [model_title(study.model), study.title, formatting.moment(study.created_at)])
+    )
 
 
 def open_study() -> None:
@@ -149,28 +180,47 @@ def headers(trials: Sequence[Trial]) -> None:
     """A card a trial, with its most important numbers."""
     shown = formatting.varying_options(t.target for t in trials)
     several = len({t.study for t in trials}) > 1
-    for n, (place, trial) in enumerate(zip(st.columns(len(trials), gap="small"), trials, strict=True)):
+    for n, (place, trial) in enumerate(
+        zip(st.columns(len(trials), gap="small"), trials, strict=True)
+    ):
         with place, st.container(border=True, height="stretch", gap="small"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.badge(LETTERS[n], color=COLORS[n])
                 st.markdown(f"**{formatting.markdown(trial.name)}**", width="content")
             target = formatting.target_text(trial.target, runtime_titles(), shown)
             study = f" · {study_text(lab.study(trial.study))}" if several else ""
-            st.caption(formatting.markdown(f"on {target}{study}") + (" · float baseline" if trial.is_baseline else ""))
+            st.caption(
+                formatting.markdown(f"on {target}{study}")
+                + (" · float baseline" if trial.is_baseline else "")
+            )
             st.markdown(
-                " · ".join(formatting.value(m.value, m.unit) for id_ in leading() if (m := trial.measurements.get(id_)))
+                " · ".join(
+                    formatting.value(m.value, m.unit)
+                    for id_ in leading()
+                    if (m := trial.measurements.get(id_))
+                )
             )
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 if n == 0:
                     st.badge("reference", color="gray")
                 else:
-                    st.button("Make reference", icon=":material/swap_horiz:", key=f"reference_{n}", type="tertiary", on_click=keep,
-                              args=([trial.id, *(t.id for t in trials if t.id != trial.id)],))  # fmt: skip
-                if st.button("Open", icon=":material/arrow_forward:", key=f"open_{n}", type="tertiary"):
-                    st.switch_page("pages/study.py", query_params={"study": trial.study, "trial": trial.id})
+                    st.button(
+                        "Make reference",
+                        icon=":material/swap_horiz:",
+                        key=f"reference_{n}",
+                        type="tertiary",
+                        on_click=keep,
+                        args=([trial.id, *(t.id for t in trials if t.id != trial.id)],),
+                    )
+                if st.button(
+                    "Open", icon=":material/arrow_forward:", key=f"open_{n}", type="tertiary"
+                ):
+                    st.switch_page(
+                        "pages/study.py", query_params={"study": trial.study, "trial": trial.id}
+                    )
 
 
-# --- what differs -------------------------------------------------------------------------------------------------------
+# --- what differs ---------------------------------------------------------------------------------
 
 
 def sections(trials: Sequence[Trial]) -> None:
@@ -184,7 +234,11 @@ def sections(trials: Sequence[Trial]) -> None:
         "Recipe": recipe,
         "Numbers": numbers,
         **({"Classes": by_class, "Flipped items": by_item} if alike else {}),
-        **({"Layers": layers} if looked_into or any(t.details.get("profile") for t in trials) else {}),
+        **(
+            {"Layers": layers}
+            if looked_into or any(t.details.get("profile") for t in trials)
+            else {}
+        ),
         **({"Size": size} if looked_into else {}),
     }
     tabs = st.tabs(list(parts), key="beside", bind="query-params")
@@ -209,28 +263,47 @@ def recipe(trials: Sequence[Trial], alike: bool) -> None:
 def numbers(trials: Sequence[Trial], alike: bool) -> None:
     metrics = {id_: m for id_, m in lab.available_metrics().items() if alike or not m.tasks}
     reference, others = trials[0], trials[1:]
-    judged = {id_: metrics[id_] for id_ in ordered_metrics(trials, metrics) if id_ in metrics and drawn(metrics[id_])}
+    judged = {
+        id_: metrics[id_]
+        for id_ in ordered_metrics(trials, metrics)
+        if id_ in metrics and drawn(metrics[id_])
+    }
     found = deltas(reference, others, judged)
     named = [(t.id, column(n, t)) for n, t in enumerate(trials)][1:]
     panels = [forest_info(found, metrics, named, LETTERS[0], kind) for kind in ("change", "ratio")]
     panels = [panel for panel in panels if panel.rows]
     for place, panel in zip(st.columns(max(len(panels), 1), gap="medium"), panels, strict=False):
         with place:
-            chart(json.dumps(forest_spec(panel)), key=f"forest_{panel.kind}_{'_'.join(t.id for t in trials)}", height=forest_height(panel),
-                  alt="Differences from the reference with their intervals; the table below has the same numbers.")  # fmt: skip
+            chart(
+                json.dumps(forest_spec(panel)),
+                key=f"forest_{panel.kind}_{'_'.join(t.id for t in trials)}",
+                height=forest_height(panel),
+                alt=(
+                    "Differences from the reference with their intervals; the table below has the"
+                    " same numbers."
+                ),
+            )
     st.caption(
-        "↑ more is better, ↓ less is better. Bars: 95 % intervals of items or rounds compared pair by pair. Hollow: may be chance."
+        "↑ more is better, ↓ less is better. Bars: 95 % intervals of items or rounds compared pair"
+        " by pair. Hollow: may be chance."
     )
     known = corrected(reference, others, list(metrics))
     st.dataframe(
-        delta_rows(trials, metrics, known), hide_index=True, height="content", alt="Every number beside the reference's"
+        delta_rows(trials, metrics, known),
+        hide_index=True,
+        height="content",
+        alt="Every number beside the reference's",
     )
-    st.caption("≈: the difference may be chance. Verdicts are corrected for how many trials are compared.")
+    st.caption(
+        "≈: the difference may be chance. Verdicts are corrected for how many trials are compared."
+    )
     tests(trials, alike)
 
 
 def drawn(metric: Metric) -> bool:
-    """A share that says nothing of the answers, such as that of zeros, would dwarf those that do."""
+    """A share that says nothing of the answers, such as that of zeros, would dwarf those that
+    do.
+    """
     return bool(metric.tasks) or metric.unit != "1"
 
 
@@ -240,7 +313,9 @@ def tests(trials: Sequence[Trial], alike: bool) -> None:
     for n, trial in enumerate(trials[1:], 1):
         with st.expander(f"{LETTERS[n]} against {LETTERS[0]}: intervals and tests"):
             titles = {m.title for m in metrics.values()}
-            found = (row for row in difference_rows(trial, trials[0], metrics) if row["Metric"] in titles)
+            found = (
+                row for row in difference_rows(trial, trials[0], metrics) if row["Metric"] in titles
+            )
             called = {"This": LETTERS[n], "Other": LETTERS[0]}
             rows = [{called.get(name, name): text for name, text in row.items()} for row in found]
             st.dataframe(
@@ -256,15 +331,26 @@ def tests(trials: Sequence[Trial], alike: bool) -> None:
 def pair_of(trials: Sequence[Trial]) -> Pair:
     """The reference and one of the others, which can be chosen where there are several."""
     letters = list(LETTERS[1 : len(trials)])
-    texts = {letter: formatting.markdown(column(n, trials[n])) for n, letter in enumerate(letters, 1)}
-    chosen = address.segments("against", "Against the reference", letters, texts) if len(letters) > 1 else letters[0]
+    texts = {
+        letter: formatting.markdown(column(n, trials[n])) for n, letter in enumerate(letters, 1)
+    }
+    chosen = (
+        address.segments("against", "Against the reference", letters, texts)
+        if len(letters) > 1
+        else letters[0]
+    )
     trial, card = trials[LETTERS.index(chosen)], lab.card_of(trials[0].study)
     dataset = lab.available_datasets().get(card.dataset)
     return Pair(
         trials[0],
         trial,
         card,
-        naming(card.task, card.class_names or (dataset.class_names if dataset else ()), LETTERS[0], chosen),
+        naming(
+            card.task,
+            card.class_names or (dataset.class_names if dataset else ()),
+            LETTERS[0],
+            chosen,
+        ),
     )
 
 

@@ -44,25 +44,37 @@ def main() -> None:
     every_figure(last.checks)
 
 
-# --- testing it --------------------------------------------------------------------------------------------------------
+# --- testing it -----------------------------------------------------------------------------------
 
 
 def header(last: Any) -> None:
     running = lab.self_test_progress() is not None
     left, right = st.columns([5, 2], vertical_alignment="center")
     when = (
-        f"Tested {formatting.moment(last.at)}, in {last.seconds:.0f} s, on {formatting.markdown(last.machine)}."
+        f"Tested {formatting.moment(last.at)}, in {last.seconds:.0f} s, on"
+        f" {formatting.markdown(last.machine)}."
         if last
         else "Not tested yet."
     )
     left.markdown(when)
     with right:
-        st.button("Test this machine", type="primary" if last is None else "secondary", icon=":material/play_arrow:", disabled=running,
-                  on_click=begin, help="Half a minute or more, in the background. Not while a study runs: both would disturb each other.",
-                  width="stretch")  # fmt: skip
+        st.button(
+            "Test this machine",
+            type="primary" if last is None else "secondary",
+            icon=":material/play_arrow:",
+            disabled=running,
+            on_click=begin,
+            help=(
+                "Half a minute or more, in the background. Not while a study runs: both would"
+                " disturb each other."
+            ),
+            width="stretch",
+        )
     if running:
         st.fragment(live, run_every=POLL_S)()
-    elif (error := st.session_state.pop("self_test_refused", None) or lab.self_test_failure()) is not None:
+    elif (
+        error := st.session_state.pop("self_test_refused", None) or lab.self_test_failure()
+    ) is not None:
         st.warning(formatting.markdown(str(error)), icon=":material/block:")
 
 
@@ -78,29 +90,36 @@ def live() -> None:
     if done is None:
         st.rerun()
     st.progress(
-        done or 0.0, text="Testing: leave the machine alone for half a minute, so that the test sees it at rest."
+        done or 0.0,
+        text=(
+            "Testing: leave the machine alone for half a minute, so that the test sees it at rest."
+        ),
     )
 
 
 def never_tested() -> None:
     st.write(
-        "A test measures the same model twice and says whether the lab would call it different from itself, how small a "
-        "difference it could see, how steady the processor is, what more threads bring, and how fast this machine computes "
-        "and moves data at best. This much is known without it:"
+        "A test measures the same model twice and says whether the lab would call it different from"
+        " itself, how small a difference it could see, how steady the processor is, what more"
+        " threads bring, and how fast this machine computes and moves data at best. This much is"
+        " known without it:"
     )
     for title, checks in grouped(lab.known_checks()).items():
         group(title, checks)
 
 
-# --- what was found ----------------------------------------------------------------------------------------------------
+# --- what was found -------------------------------------------------------------------------------
 
 
 def group(title: str, checks: Sequence[Any]) -> None:
     st.subheader(title, anchor=False)
     for check in checks:
-        remedy = f"  \n:material/build: *{formatting.markdown(check.remedy)}*" if check.remedy else ""
+        remedy = (
+            f"  \n:material/build: *{formatting.markdown(check.remedy)}*" if check.remedy else ""
+        )
         st.markdown(
-            f"{SIGNS[check.state]} **{formatting.markdown(check.title)}** · {formatting.markdown(check.text)}{remedy}"
+            f"{SIGNS[check.state]} **{formatting.markdown(check.title)}** ·"
+            f" {formatting.markdown(check.text)}{remedy}"
         )
 
 
@@ -109,22 +128,36 @@ def plots(last: Any) -> None:
         roof = last.rooflines[-1]
         threads = formatting.plural(roof.threads, "thread")
         st.subheader("Roofline", anchor=False)
-        chart(roofline_figure(roof).to_json(), key="roofline", height=ROOF_HEIGHT,
-              alt="Most operations a second over operations for each byte moved; the checks have the same numbers.")  # fmt: skip
-        st.caption(
-            f"With {threads}. Under a slope an operator waits for data, under a flat line for arithmetic. Few operations for each byte: "
-            "smaller numbers help; many: quicker arithmetic does."
+        chart(
+            roofline_figure(roof).to_json(),
+            key="roofline",
+            height=ROOF_HEIGHT,
+            alt=(
+                "Most operations a second over operations for each byte moved; the checks have the"
+                " same numbers."
+            ),
         )
-    threads_check = next((c for c in last.checks if c.id == "threads" and "speedup" in c.figures), None)
+        st.caption(
+            f"With {threads}. Under a slope an operator waits for data, under a flat line for"
+            " arithmetic. Few operations for each byte: smaller numbers help; many: quicker"
+            " arithmetic does."
+        )
+    threads_check = next(
+        (c for c in last.checks if c.id == "threads" and "speedup" in c.figures), None
+    )
     if threads_check:
         st.subheader("More threads", anchor=False)
         speedup = {int(n): x for n, x in threads_check.figures["speedup"].items()}
-        chart(scaling_figure(speedup).to_json(), key="scaling", height=HEIGHT, alt=threads_check.text)
+        chart(
+            scaling_figure(speedup).to_json(), key="scaling", height=HEIGHT, alt=threads_check.text
+        )
 
 
 def every_figure(checks: Sequence[Any]) -> None:
     with st.expander("All figures"):
-        st.dataframe(pd.DataFrame(figures_table(checks)), hide_index=True, alt="The figures of all checks")
+        st.dataframe(
+            pd.DataFrame(figures_table(checks)), hide_index=True, alt="The figures of all checks"
+        )
 
 
 entry.require()

@@ -1,4 +1,6 @@
-"""The models to choose from: a gallery, each model in detail, and the architectures of one data set against each other."""
+"""The models to choose from: a gallery, each model in detail, and the architectures of one data set
+against each other.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,13 @@ import streamlit as st
 
 import lab
 from lab.plots import formatting
-from lab.plots.architectures import ACROSS, HEIGHT, architectures_figure, architectures_info, architectures_table
+from lab.plots.architectures import (
+    ACROSS,
+    HEIGHT,
+    architectures_figure,
+    architectures_info,
+    architectures_table,
+)
 from lab.plots.examples import examples_html
 from lab.types import ModelCard, Study
 from pages.panels.model import detail, input_text, numbers, results_button, sweep_button
@@ -40,7 +48,13 @@ def main() -> None:
 
 
 def back() -> None:
-    st.button("All models", icon=":material/arrow_back:", type="tertiary", on_click=open_model, args=(None,))
+    st.button(
+        "All models",
+        icon=":material/arrow_back:",
+        type="tertiary",
+        on_click=open_model,
+        args=(None,),
+    )
 
 
 def open_model(id_: str | None) -> None:
@@ -62,7 +76,10 @@ def overview(cards: Sequence[ModelCard]) -> None:
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         st.title("Models", anchor=False)
-        st.write("Pick a model. The lab compresses it in many ways and measures what each way costs and gains.")
+        st.write(
+            "Pick a model. The lab compresses it in many ways and measures what each way costs and"
+            " gains."
+        )
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         view = address.segments("view", "View", list(VIEWS), VIEWS)
     if view == "gallery":
@@ -71,7 +88,7 @@ def overview(cards: Sequence[ModelCard]) -> None:
         architectures(cards)
 
 
-# --- the gallery --------------------------------------------------------------------------------------------------------
+# --- the gallery ----------------------------------------------------------------------------------
 
 
 def gallery(cards: Sequence[ModelCard]) -> None:
@@ -79,7 +96,9 @@ def gallery(cards: Sequence[ModelCard]) -> None:
     found = examples.of(shown)
     studies = lab.studies()
     for start in range(0, len(shown), COLUMNS):
-        for column, card in zip(st.columns(COLUMNS, gap="small"), shown[start : start + COLUMNS], strict=False):
+        for column, card in zip(
+            st.columns(COLUMNS, gap="small"), shown[start : start + COLUMNS], strict=False
+        ):
             with column, st.container(border=True, height="stretch", gap="small"):
                 show(card, found.get(card.id), [s for s in studies if s.model == card.id])
     if not shown:
@@ -93,23 +112,35 @@ def filtered(cards: Sequence[ModelCard]) -> list[ModelCard]:
     sizes = {card.id: file_size(card) for card in cards}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = choice("task", "Task", {c.task: task_title(c.task) for c in cards})
-        framework = choice("framework", "Framework", {formatting.framework(c.framework): "" for c in cards})
+        framework = choice(
+            "framework", "Framework", {formatting.framework(c.framework): "" for c in cards}
+        )
         data = choice("data", "Data", {c.dataset: data_title(c) for c in cards})
-        largest = choice("largest", "File", {str(b): f"up to {formatting.value(b, 'B')}" for b in LARGEST})
+        largest = choice(
+            "largest", "File", {str(b): f"up to {formatting.value(b, 'B')}" for b in LARGEST}
+        )
         place = st.container(width=150)
     shown = [
-        c for c in cards
-        if task in (ANY, c.task) and framework in (ANY, formatting.framework(c.framework)) and data in (ANY, c.dataset)
+        c
+        for c in cards
+        if task in (ANY, c.task)
+        and framework in (ANY, formatting.framework(c.framework))
+        and data in (ANY, c.dataset)
         and (largest == ANY or (sizes[c.id] or 0) <= int(largest))
-    ]  # fmt: skip
-    place.caption(f"{len(shown)} of {formatting.plural(len(cards), 'model')}" if len(shown) < len(cards)
-                  else formatting.plural(len(cards), "model"))  # fmt: skip
+    ]
+    place.caption(
+        f"{len(shown)} of {formatting.plural(len(cards), 'model')}"
+        if len(shown) < len(cards)
+        else formatting.plural(len(cards), "model")
+    )
     return shown
 
 
 def choice(name: str, label: str, texts: Mapping[str, str]) -> str:
     with st.container(width=220):
-        return address.dropdown(name, label, [ANY, *texts], {ANY: "any", **{k: v or k for k, v in texts.items()}})
+        return address.dropdown(
+            name, label, [ANY, *texts], {ANY: "any", **{k: v or k for k, v in texts.items()}}
+        )
 
 
 def task_title(id_: str) -> str:
@@ -129,15 +160,26 @@ def file_size(card: ModelCard) -> int | None:
 
 def show(card: ModelCard, items: examples.Shown | None, studies: Sequence[Study]) -> None:
     """One element for all that is read, since a gallery of many small ones opens slowly."""
-    kind = [task_title(card.task), formatting.framework(card.framework), f"takes {input_text(card)}"]
+    kind = [
+        task_title(card.task),
+        formatting.framework(card.framework),
+        f"takes {input_text(card)}",
+    ]
     st.html(
         f'<h2 style="font-size:1.1rem;margin:0;padding:0 0 2px">{escape(card.title)}</h2>'
-        f'<div style="font-size:.88em;opacity:.7;margin-bottom:12px">{escape(" · ".join(kind))}</div>'
+        '<div style="font-size:.88em;opacity:.7;margin-bottom:12px">'
+        f"{escape(' · '.join(kind))}</div>"
         f'<div style="min-height:56px">{picture(items)}</div>{facts(card)}'
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         sweep_button(card)
-        st.button("Details", key=f"open_{card.id}", icon=":material/info:", on_click=open_model, args=(card.id,))
+        st.button(
+            "Details",
+            key=f"open_{card.id}",
+            icon=":material/info:",
+            on_click=open_model,
+            args=(card.id,),
+        )
         results_button(card, studies)
 
 
@@ -155,10 +197,13 @@ def facts(card: ModelCard) -> str:
         f'<div style="font-size:.78em;opacity:.7;min-height:1.2em">{escape(below)}</div></div>'
         for label, value, below, help_ in numbers(card)
     )
-    return f'<div style="display:grid;grid-template-columns:1.5fr 1fr 1fr 1fr;gap:8px;margin-top:10px">{cells}</div>'
+    return (
+        '<div style="display:grid;grid-template-columns:1.5fr 1fr 1fr'
+        f' 1fr;gap:8px;margin-top:10px">{cells}</div>'
+    )
 
 
-# --- architectures ------------------------------------------------------------------------------------------------------
+# --- architectures --------------------------------------------------------------------------------
 
 
 def architectures(cards: Sequence[ModelCard]) -> None:
@@ -168,7 +213,9 @@ def architectures(cards: Sequence[ModelCard]) -> None:
     most_first = sorted(by_data, key=lambda data: -len(by_data[data]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         texts = {
-            data: f"{data_title(by_data[data][0])} ({formatting.plural(len(by_data[data]), 'model')})"
+            data: (
+                f"{data_title(by_data[data][0])} ({formatting.plural(len(by_data[data]), 'model')})"
+            )
             for data in by_data
         }
         with st.container(width=420):
@@ -183,9 +230,15 @@ def compared(cards: Sequence[ModelCard], across: str, data: str) -> None:
     info = architectures_info(cards, sizes, metric, across=across)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.caption("Before any compression. Marker area: file size. Bars: 95 % intervals. "
-                   "Click a marker to open its model.")  # fmt: skip
-        alt = f"{metric.title} against {ACROSS[across].lower()} of {formatting.plural(len(info.points), 'model')}; the table beside it has the same numbers."
+        st.caption(
+            "Before any compression. Marker area: file size. Bars: 95 % intervals. "
+            "Click a marker to open its model."
+        )
+        alt = (
+            f"{metric.title} against {ACROSS[across].lower()} of"
+            f" {formatting.plural(len(info.points), 'model')}; the table beside it has the same"
+            " numbers."
+        )
         chart(
             architectures_figure(info).to_json(),
             key=f"architectures_{data}_{across}",
@@ -195,19 +248,41 @@ def compared(cards: Sequence[ModelCard], across: str, data: str) -> None:
         )
     with right:
         table = architectures_table(info)
-        chosen = st.dataframe(table, hide_index=True, placeholder="–", on_select="rerun", selection_mode="single-row",
-                              key=f"table_{data}_{across}", alt="The same models and numbers", column_config=columns(table.columns))  # fmt: skip
+        chosen = st.dataframe(
+            table,
+            hide_index=True,
+            placeholder="–",
+            on_select="rerun",
+            selection_mode="single-row",
+            key=f"table_{data}_{across}",
+            alt="The same models and numbers",
+            column_config=columns(table.columns),
+        )
         if rows := chosen["selection"]["rows"]:
-            st.button(f"Open {info.points[rows[0]].name}", on_click=open_model, args=(info.points[rows[0]].model,))
+            st.button(
+                f"Open {info.points[rows[0]].name}",
+                on_click=open_model,
+                args=(info.points[rows[0]].model,),
+            )
         for title in info.left_out:
             st.caption(f"{formatting.markdown(title)} is not drawn: one of its numbers is unknown.")
 
 
 def columns(names: Sequence[str]) -> dict[str, object]:
     config = st.column_config
-    shown = {names[1]: ("%.1f", 112), "File, kB": ("%.0f", 64), "Params, k": ("%.1f", 76), "MACs, M": ("%.2f", 72)}
-    numeric = {name: config.NumberColumn(format=printf, width=width) for name, (printf, width) in shown.items()}
-    star = config.TextColumn(width=34, help="★: no model is at least as accurate and smaller in what goes across.")
+    shown = {
+        names[1]: ("%.1f", 112),
+        "File, kB": ("%.0f", 64),
+        "Params, k": ("%.1f", 76),
+        "MACs, M": ("%.2f", 72),
+    }
+    numeric = {
+        name: config.NumberColumn(format=printf, width=width)
+        for name, (printf, width) in shown.items()
+    }
+    star = config.TextColumn(
+        width=34, help="★: no model is at least as accurate and smaller in what goes across."
+    )
     return {**numeric, "95 % interval": config.TextColumn(width=96), "★": star}
 
 

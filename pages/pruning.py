@@ -1,4 +1,6 @@
-"""What pruning costs: whole channels against single weights, with and without fine-tuning, on one model."""
+"""What pruning costs: whole channels against single weights, with and without fine-tuning, on one
+model.
+"""
 
 from __future__ import annotations
 
@@ -29,27 +31,35 @@ from pages.widgets.chart import chart
 
 TITLE, ICON, ORDER = "Pruning", ":material/content_cut:", 4
 ORDER_HELP = (
-    "Half of the channels go, and the rest is fine-tuned, before quantization-aware training or after it; both are stored in int8. A new study with a few "
-    "minutes of training."
+    "Half of the channels go, and the rest is fine-tuned, before quantization-aware training or"
+    " after it; both are stored in int8. A new study with a few minutes of training."
 )
 LEAST_STEPS, MOST_STEPS = 10, 5000
 WHAT_IT_IS = """
-**Pruning** takes out of a network what matters least. There are two ways, and they bring different things.
+**Pruning** takes out of a network what matters least. There are two ways, and they bring
+different things.
 
-- **Whole channels** (structured): a filter, a neuron or an attention head goes, and with it every weight that made or read it. Tensors
+- **Whole channels** (structured): a filter, a neuron or an attention head goes, and with it every
+  weight that made or read it. Tensors
   become smaller, so the file, the memory and the time shrink on any device.
-- **Single weights** (unstructured): the weights of least magnitude become zero, wherever they are. More of them can go before the
-  accuracy falls. But a tensor with zeros is stored and multiplied like any other: only a compressed download shrinks, unless the
+- **Single weights** (unstructured): the weights of least magnitude become zero, wherever they
+  are. More of them can go before the
+  accuracy falls. But a tensor with zeros is stored and multiplied like any other: only a
+  compressed download shrinks, unless the
   runtime has kernels that skip zeros, which ordinary ones on CPUs have not.
 
-**Fine-tuning** afterwards trains what is left for some more steps, so that it takes over what the pruned part did.
+**Fine-tuning** afterwards trains what is left for some more steps, so that it takes over what the
+pruned part did.
 """
 SOURCES = """
 - Y. LeCun, J. Denker, S. Solla: Optimal Brain Damage, NIPS 1989: not all weights matter.
-- S. Han, J. Pool, J. Tran, W. Dally: Learning both Weights and Connections for Efficient Neural Networks, NIPS 2015
+- S. Han, J. Pool, J. Tran, W. Dally: Learning both Weights and Connections for Efficient Neural
+  Networks, NIPS 2015
   ([arXiv:1506.02626](https://arxiv.org/abs/1506.02626)): prune by magnitude, then train again.
-- H. Li et al.: Pruning Filters for Efficient ConvNets, ICLR 2017 ([arXiv:1608.08710](https://arxiv.org/abs/1608.08710)): whole filters.
-- Z. Liu et al.: Rethinking the Value of Network Pruning, ICLR 2019 ([arXiv:1810.05270](https://arxiv.org/abs/1810.05270)): how much is due
+- H. Li et al.: Pruning Filters for Efficient ConvNets, ICLR 2017
+  ([arXiv:1608.08710](https://arxiv.org/abs/1608.08710)): whole filters.
+- Z. Liu et al.: Rethinking the Value of Network Pruning, ICLR 2019
+  ([arXiv:1810.05270](https://arxiv.org/abs/1810.05270)): how much is due
   to the training afterwards.
 - D. Blalock et al.: What is the State of Neural Network Pruning?, MLSys 2020
   ([arXiv:2003.03033](https://arxiv.org/abs/2003.03033)): how to compare, and why it is hard.
@@ -81,7 +91,7 @@ def main() -> None:
     sources()
 
 
-# --- which one --------------------------------------------------------------------------------------------------------
+# --- which one ------------------------------------------------------------------------------------
 
 
 def about_pruning() -> list[Study]:
@@ -89,11 +99,15 @@ def about_pruning() -> list[Study]:
 
 
 def chosen() -> Study | None:
-    """The study in the address, else the newest of its kind; none where the address asks for a model to begin with."""
+    """The study in the address, else the newest of its kind; none where the address asks for a
+    model to begin with.
+    """
     studies = about_pruning()
     wanted = st.query_params.get("study")
     if wanted and wanted not in {s.id for s in studies}:
-        st.warning("The study in this address does not ask what pruning costs, or is not in this lab.")
+        st.warning(
+            "The study in this address does not ask what pruning costs, or is not in this lab."
+        )
     if not wanted and "model" in st.query_params:
         return None
     study = next((s for s in studies if s.id == wanted), studies[0] if studies else None)
@@ -107,12 +121,24 @@ def header(study: Study) -> None:
     target = formatting.target_text(study.spec.targets[0], runtime_titles(), ("threads",))
     steps = study.spec.about.get("steps")
     tuned = f", fine-tuned for {formatting.plural(int(steps), 'step')}" if steps else ""
-    left.markdown(f"**{formatting.markdown(lab.card_of(study.id).title)}** on {formatting.markdown(target)}{tuned}")
+    left.markdown(
+        f"**{formatting.markdown(lab.card_of(study.id).title)}** on"
+        f" {formatting.markdown(target)}{tuned}"
+    )
     with right:
-        texts = {s.id: f"{lab.card_of(s.id).title} · {formatting.moment(s.created_at)}" for s in about_pruning()}
+        texts = {
+            s.id: f"{lab.card_of(s.id).title} · {formatting.moment(s.created_at)}"
+            for s in about_pruning()
+        }
         st.session_state.open_pruning = study.id
-        st.selectbox("Open another", list(texts), format_func=texts.get, key="open_pruning", label_visibility="collapsed",
-                     on_change=lambda: st.query_params.from_dict({"study": st.session_state.open_pruning}))  # fmt: skip
+        st.selectbox(
+            "Open another",
+            list(texts),
+            format_func=texts.get,
+            key="open_pruning",
+            label_visibility="collapsed",
+            on_change=lambda: st.query_params.from_dict({"study": st.session_state.open_pruning}),
+        )
 
 
 def begin() -> None:
@@ -126,15 +152,34 @@ def begin() -> None:
         st.warning(refusal(wanted))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=320):
-            model = st.selectbox("Model", able, able.index(wanted) if wanted in able else 0, key="pruning_model",
-                                 format_func=lambda id_: lab.model(id_).title)  # fmt: skip
+            model = st.selectbox(
+                "Model",
+                able,
+                able.index(wanted) if wanted in able else 0,
+                key="pruning_model",
+                format_func=lambda id_: lab.model(id_).title,
+            )
         with st.container(width=220):
-            steps = st.number_input("Steps of fine-tuning", LEAST_STEPS, MOST_STEPS, STEPS, 10, key="pruning_steps",
-                                    help="Each pruned model learns from so many batches. More wins back more, and takes longer.")  # fmt: skip
+            steps = st.number_input(
+                "Steps of fine-tuning",
+                LEAST_STEPS,
+                MOST_STEPS,
+                STEPS,
+                10,
+                key="pruning_steps",
+                help=(
+                    "Each pruned model learns from so many batches. More wins back more, and takes"
+                    " longer."
+                ),
+            )
         with st.container(width=220):
             runtimes = [t.runtime for t in lab.make_spec(model, "full").targets]
-            runtime = st.selectbox("Runs on", list(dict.fromkeys(sorted(runtimes, key=lambda r: r != "ort"))),
-                                   format_func=lambda id_: runtime_titles()[id_], key="pruning_runtime")  # fmt: skip
+            runtime = st.selectbox(
+                "Runs on",
+                list(dict.fromkeys(sorted(runtimes, key=lambda r: r != "ort"))),
+                format_func=lambda id_: runtime_titles()[id_],
+                key="pruning_runtime",
+            )
         go = st.button("Start", type="primary", icon=":material/play_arrow:", key="pruning_start")
     cost = explained(model, int(steps), runtime)
     if go and cost:
@@ -157,14 +202,19 @@ def explained(model: str, steps: int, runtime: str) -> bool:
         st.error(formatting.markdown(str(error)))
         return False
     shares = ", ".join(f"{100 * share:.0f}" for share in SHARES)
-    st.caption(f"About {shares} % of the weights go, as whole channels and one by one, each with and without fine-tuning: "
-               f"{formatting.plural(cost.trials, 'trial')}, {formatting.duration(cost.seconds)}. What this lab knows already is not run again.")  # fmt: skip
+    st.caption(
+        f"About {shares} % of the weights go, as whole channels and one by one, each with and"
+        f" without fine-tuning: {formatting.plural(cost.trials, 'trial')},"
+        f" {formatting.duration(cost.seconds)}. What this lab knows already is not run again."
+    )
     return True
 
 
 def start(model: str, steps: int, runtime: str) -> None:
     try:
-        study = lab.start(lab.pruning_spec(model, steps=steps, runtime=runtime), "What pruning costs")
+        study = lab.start(
+            lab.pruning_spec(model, steps=steps, runtime=runtime), "What pruning costs"
+        )
     except LabError as error:
         st.error(formatting.markdown(str(error)))
         return
@@ -172,7 +222,7 @@ def start(model: str, steps: int, runtime: str) -> None:
     st.rerun()
 
 
-# --- what was found -----------------------------------------------------------------------------------------------------
+# --- what was found -------------------------------------------------------------------------------
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -184,7 +234,10 @@ def pruning_of(study_id: str, revision: int) -> Lesson:
 def figures_of(study_id: str, revision: int) -> dict[str, str]:
     """Metric -> figure's JSON, "" for the accuracy."""
     info = pruning_info(pruning_of(study_id, revision))
-    return {"": pruning_figure(info).to_json(), **{m: cost_figure(info, m).to_json() for m in COSTS}}
+    return {
+        "": pruning_figure(info).to_json(),
+        **{m: cost_figure(info, m).to_json() for m in COSTS},
+    }
 
 
 def waiting(study: Study) -> None:
@@ -192,7 +245,9 @@ def waiting(study: Study) -> None:
         st.info("The first points appear here by themselves.", icon=":material/hourglass_empty:")
         return
     broken = next((t for t in lab.trials(study.id) if t.error), None)
-    st.warning(f"Nothing could be measured. {formatting.markdown(problem_of(broken)) if broken else ''}")
+    st.warning(
+        f"Nothing could be measured. {formatting.markdown(problem_of(broken)) if broken else ''}"
+    )
 
 
 def shown(study: Study, found: Lesson) -> None:
@@ -200,17 +255,33 @@ def shown(study: Study, found: Lesson) -> None:
     figures = figures_of(study.id, study.revision)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        chart(figures[""], key=f"pruning_{study.id}", height=HEIGHT, on_choose=remember,
-              alt="Accuracy over the share of weights gone, for four ways to prune; the table has the same numbers.")  # fmt: skip
+        chart(
+            figures[""],
+            key=f"pruning_{study.id}",
+            height=HEIGHT,
+            on_choose=remember,
+            alt=(
+                "Accuracy over the share of weights gone, for four ways to prune; the table has the"
+                " same numbers."
+            ),
+        )
         st.caption(
-            "Solid: fine-tuned. Dashed: as pruned. Bars and band: 95 % intervals. Click a point to open its trial."
+            "Solid: fine-tuned. Dashed: as pruned. Bars and band: 95 % intervals. Click a point to"
+            " open its trial."
         )
     with right:
         said(study, found, trials)
     for column, metric in zip(st.columns(len(COSTS), gap="medium"), COSTS, strict=True):
         with column:
-            chart(figures[metric], key=f"pruning_{study.id}_{metric}", height=SMALL,
-                  alt=f"{formatting.capital(COSTS[metric])} over the share of weights gone, in percent of the float model's.")  # fmt: skip
+            chart(
+                figures[metric],
+                key=f"pruning_{study.id}_{metric}",
+                height=SMALL,
+                alt=(
+                    f"{formatting.capital(COSTS[metric])} over the share of weights gone, in"
+                    " percent of the float model's."
+                ),
+            )
     rows = pruning_rows(found)
     if not any(row["Remarks"] for row in rows):
         rows = [{name: told for name, told in row.items() if name != "Remarks"} for row in rows]
@@ -218,7 +289,12 @@ def shown(study: Study, found: Lesson) -> None:
     with st.container(horizontal=True):
         if st.button("All that was measured", icon=":material/scatter_plot:", key="show_pruning"):
             st.switch_page("pages/study.py", query_params={"study": study.id})
-        if st.button("Does the order matter?", icon=":material/swap_horiz:", key="start_order", help=ORDER_HELP):
+        if st.button(
+            "Does the order matter?",
+            icon=":material/swap_horiz:",
+            key="start_order",
+            help=ORDER_HELP,
+        ):
             start_order(study)
 
 

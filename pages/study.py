@@ -1,4 +1,6 @@
-"""A study: its progress, the trade-off, the best pick under limits, and everything about one trial."""
+"""A study: its progress, the trade-off, the best pick under limits, and everything about one
+trial.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,15 @@ from pages.widgets.importing import import_button, uploader
 from pages.widgets.title import LOOKS, model_title, title
 
 TITLE, ICON, ORDER = "Results", ":material/scatter_plot:", 0
-EXPORTS = {"html": "Report (HTML, works offline)", "ipynb": "Notebook that runs it again", "csv": "CSV table", "parquet": "Parquet table",
-           "json": "JSON", "lab": "Whole study (.lab)", "light.lab": "Study without models (.lab)"}  # fmt: skip
+EXPORTS = {
+    "html": "Report (HTML, works offline)",
+    "ipynb": "Notebook that runs it again",
+    "csv": "CSV table",
+    "parquet": "Parquet table",
+    "json": "JSON",
+    "lab": "Whole study (.lab)",
+    "light.lab": "Study without models (.lab)",
+}
 
 
 def main() -> None:
@@ -34,7 +43,8 @@ def main() -> None:
         nothing_yet()
         return
     header(study)
-    with st.container():  # stays when the bar goes: what moves in the page's tree would be drawn anew and lose its zoom
+    # stays when the bar goes: what moves in the page's tree would be drawn anew and lose its zoom
+    with st.container():
         progress(study, sum(t.state in FINISHED for t in trials_of(study.id, study.revision)))
         live(study)
     st.session_state.shown_study = study.id
@@ -42,7 +52,7 @@ def main() -> None:
     st.session_state.last_view = {name: st.query_params.get_all(name) for name in st.query_params}
 
 
-# --- which study -----------------------------------------------------------------------------------------------------
+# --- which study ----------------------------------------------------------------------------------
 
 
 def chosen_study() -> Study | None:
@@ -52,7 +62,9 @@ def chosen_study() -> Study | None:
     wanted = st.query_params.get("study")
     if wanted is None:
         example = lab.example_study()
-        wanted = next((s.id for s in lab.studies() if s.id != example and not s.spec.about), example)
+        wanted = next(
+            (s.id for s in lab.studies() if s.id != example and not s.spec.about), example
+        )
     return open_study(wanted) if wanted else None
 
 
@@ -70,14 +82,25 @@ def not_here(id_: str) -> None:
     st.session_state.pop("last_view", None)
     st.title("Study not found", anchor=False)
     st.error(
-        f"There is no study **{formatting.markdown(id_)}** in this lab. The link may be cut off, or it comes from another "
-        "lab: ask its owner to export the study as a .lab file.",
+        f"There is no study **{formatting.markdown(id_)}** in this lab. The link may be cut off, or"
+        " it comes from another lab: ask its owner to export the study as a .lab file.",
         icon=":material/link_off:",
     )
     if texts := study_texts(lab.studies()):
-        st.selectbox("Open one of the studies that are here", list(texts), None, texts.get, key="instead",
-                     on_change=go_to, args=("instead",))  # fmt: skip
-    st.page_link("pages/models.py", label="Or pick a model and start a new study", icon=":material/arrow_forward:")
+        st.selectbox(
+            "Open one of the studies that are here",
+            list(texts),
+            None,
+            texts.get,
+            key="instead",
+            on_change=go_to,
+            args=("instead",),
+        )
+    st.page_link(
+        "pages/models.py",
+        label="Or pick a model and start a new study",
+        icon=":material/arrow_forward:",
+    )
     uploader()
 
 
@@ -87,12 +110,19 @@ def go_to(key: str) -> None:
 
 def nothing_yet() -> None:
     st.title("No study yet", anchor=False)
-    st.write("A study tries many ways to compress one model and measures each: accuracy, size, speed, memory.")
-    st.page_link("pages/models.py", label="Pick a model to start with", icon=":material/arrow_forward:")
+    st.write(
+        "A study tries many ways to compress one model and measures each: accuracy, size, speed,"
+        " memory."
+    )
+    st.page_link(
+        "pages/models.py", label="Pick a model to start with", icon=":material/arrow_forward:"
+    )
 
 
 def study_texts(studies: Sequence[Study]) -> dict[str, str]:
-    """Id -> what a study is called in a list; no two alike, since a list knows its entries by what they say."""
+    """Id -> what a study is called in a list; no two alike, since a list knows its entries by what
+    they say.
+    """
     texts = {s.id: study_text(s) for s in studies}
     often = Counter(texts.values())
     return {id_: text if often[text] == 1 else f"{text} · {id_}" for id_, text in texts.items()}
@@ -100,10 +130,15 @@ def study_texts(studies: Sequence[Study]) -> dict[str, str]:
 
 def study_text(study: Study) -> str:
     state = "" if study.state == "complete" else LOOKS[study.state][0]
-    return " · ".join(filter(None, [model_title(study.model), study.title, formatting.moment(study.created_at), state]))
+    return " · ".join(
+        filter(
+            None,
+            [model_title(study.model), study.title, formatting.moment(study.created_at), state],
+        )
+    )
 
 
-# --- header and progress ---------------------------------------------------------------------------------------------
+# --- header and progress --------------------------------------------------------------------------
 
 
 def header(study: Study) -> None:
@@ -117,37 +152,63 @@ def header(study: Study) -> None:
     if study.id == lab.example_study():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
-                "This example ships with the lab. Click a point to read about it, or try your own:", width="content"
+                "This example ships with the lab. Click a point to read about it, or try your own:",
+                width="content",
             )
             st.page_link("pages/models.py", label="pick a model", icon=":material/arrow_forward:")
     note(study.id)
     if study.error:
-        st.error(formatting.markdown(str(study.error.get("message", "The study failed."))), icon=":material/error:")
+        st.error(
+            formatting.markdown(str(study.error.get("message", "The study failed."))),
+            icon=":material/error:",
+        )
 
 
 def other_studies(study: Study) -> None:
     texts = study_texts(lab.studies())
     st.session_state.open_study = study.id
-    st.selectbox("Open another study", list(texts), format_func=texts.get, key="open_study",
-                 label_visibility="collapsed", on_change=go_to, args=("open_study",))  # fmt: skip
+    st.selectbox(
+        "Open another study",
+        list(texts),
+        format_func=texts.get,
+        key="open_study",
+        label_visibility="collapsed",
+        on_change=go_to,
+        args=("open_study",),
+    )
 
 
 def actions(study: Study) -> None:
     if study.state not in FINISHED:
-        if st.button("Cancel", icon=":material/cancel:", help="Stops what is running. What is finished stays."):
+        if st.button(
+            "Cancel",
+            icon=":material/cancel:",
+            help="Stops what is running. What is finished stays.",
+        ):
             lab.cancel(study.id)
             st.toast("Stopping. What is finished stays.", icon=":material/cancel:")
     elif any(t.state in ("failed", "cancelled") for t in trials_of(study.id, study.revision)):
-        st.button("Run again", icon=":material/replay:", on_click=lab.resume, args=(study.id,),
-                  help="Runs only what failed or was cancelled. What is finished stays.")  # fmt: skip
+        st.button(
+            "Run again",
+            icon=":material/replay:",
+            on_click=lab.resume,
+            args=(study.id,),
+            help="Runs only what failed or was cancelled. What is finished stays.",
+        )
     note_button(study.id)
     share(study)
     import_button()
     with st.popover("Export", icon=":material/download:"):
         st.caption("Everything that was measured, for other tools or another lab.")
         for ending, label in EXPORTS.items():
-            st.download_button(label, exporter(study.id, ending), f"{study.model}-{study.id}.{ending}",
-                               key=f"export_{ending}", on_click="ignore", width="stretch")  # fmt: skip
+            st.download_button(
+                label,
+                exporter(study.id, ending),
+                f"{study.model}-{study.id}.{ending}",
+                key=f"export_{ending}",
+                on_click="ignore",
+                width="stretch",
+            )
 
 
 def exporter(study_id: str, ending: str) -> Callable[[], bytes]:

@@ -1,4 +1,6 @@
-"""A new sweep: which model, where it must run, what to try. The form is made from the declarations of the options."""
+"""A new sweep: which model, where it must run, what to try. The form is made from the declarations
+of the options.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,13 @@ from pages.widgets.options import Values, family, option_values
 
 TITLE, ICON, ORDER = "New sweep", ":material/tune:", 2
 ABREAST = 3
-EVERY_HELP = "Otherwise every variant runs with the first value of each option; the other values are tried one at a time, with each technique as it comes."
+EVERY_HELP = (
+    "Otherwise every variant runs with the first value of each option; the other values are tried"
+    " one at a time, with each technique as it comes."
+)
 ONE_BY_ONE = (
-    "Other numbers of calibration items, other seeds, calibration without data: each once, not in every combination."
+    "Other numbers of calibration items, other seeds, calibration without data: each once, not in"
+    " every combination."
 )
 FLOAT = {"prune": "**prune** the float model", "tune": "**train** the float model"}
 Space = dict[str, Values]  # technique id -> its values
@@ -39,7 +45,10 @@ def main() -> None:
     st.title("New sweep", anchor=False)
     cards = lab.models()
     if not cards:
-        st.info("There is no model to sweep yet. Add one: `python -m lab add MODEL_FILE --data DATA.npz`")
+        st.info(
+            "There is no model to sweep yet. Add one: `python -m lab add MODEL_FILE --data"
+            " DATA.npz`"
+        )
         return
     from_link = spec_in_address()
     form, summary = st.columns([7, 3], gap="large")
@@ -70,18 +79,34 @@ def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
     with left:
         if wanted and wanted not in ids:
             st.warning(f"There is no model {formatting.markdown(wanted)} here.")
-        model = st.selectbox("Model", ids, ids.index(wanted) if wanted in ids else 0, key="model_choice",
-                             format_func=lambda id_: lab.model(id_).title)  # fmt: skip
+        model = st.selectbox(
+            "Model",
+            ids,
+            ids.index(wanted) if wanted in ids else 0,
+            key="model_choice",
+            format_func=lambda id_: lab.model(id_).title,
+        )
     with right:
         start = wanted_preset if wanted_preset in PRESETS else "quick"
-        preset = st.segmented_control("How thorough", PRESETS, default=start, required=True, key="preset_choice",
-                                      format_func=str.capitalize) or start  # fmt: skip
-        st.caption(f"{preset.capitalize()}: {PRESET_HELP[preset]}. You can change everything below.")
+        preset = (
+            st.segmented_control(
+                "How thorough",
+                PRESETS,
+                default=start,
+                required=True,
+                key="preset_choice",
+                format_func=str.capitalize,
+            )
+            or start
+        )
+        st.caption(
+            f"{preset.capitalize()}: {PRESET_HELP[preset]}. You can change everything below."
+        )
     st.query_params.update({"model": model, "preset": preset})
     return model, preset
 
 
-# --- where it runs --------------------------------------------------------------------------------------------------
+# --- where it runs --------------------------------------------------------------------------------
 
 
 def where_it_runs(given: Given) -> tuple[list[Target], list[Target]]:
@@ -106,10 +131,16 @@ def batched(runtimes: Sequence[Runtime], size: int) -> Iterator[Sequence[Runtime
         yield runtimes[start : start + size]
 
 
-def targets_of(runtime: Runtime, given: Given, reachable: bool) -> tuple[Sequence[Target], Sequence[Target]]:
+def targets_of(
+    runtime: Runtime, given: Given, reachable: bool
+) -> tuple[Sequence[Target], Sequence[Target]]:
     usable, prefix = reachable and runtime.missing is None, given.prefix
-    start = usable and (bool(given.targets(runtime.id)) if given.spec else given.preset in runtime.presets)
-    chosen = st.checkbox(f"**{runtime.title}**", start, key=f"{prefix}.{runtime.id}", disabled=not usable)
+    start = usable and (
+        bool(given.targets(runtime.id)) if given.spec else given.preset in runtime.presets
+    )
+    chosen = st.checkbox(
+        f"**{runtime.title}**", start, key=f"{prefix}.{runtime.id}", disabled=not usable
+    )
     st.caption(formatting.markdown(runtime.help))
     if runtime.missing:
         st.caption(f"Not installed. Bring it with `pip install {runtime.missing}`")
@@ -121,37 +152,61 @@ def targets_of(runtime: Runtime, given: Given, reachable: bool) -> tuple[Sequenc
     if not runtime.options:
         return [Target(runtime.id)], ()
     with st.expander("Options"):
-        space = option_values(runtime.options, f"{prefix}.{runtime.id}", given.preset, given.values(runtime.id))
-        return several(runtime, space, f"{prefix}.{runtime.id}.every", len(given.targets(runtime.id)) > 1)
+        space = option_values(
+            runtime.options, f"{prefix}.{runtime.id}", given.preset, given.values(runtime.id)
+        )
+        return several(
+            runtime, space, f"{prefix}.{runtime.id}.every", len(given.targets(runtime.id)) > 1
+        )
 
 
-def several(runtime: Runtime, space: Values, key: str, begin: bool) -> tuple[Sequence[Target], Sequence[Target]]:
-    """The first value of each option for every variant, each other one for the techniques as they come; or all for all."""
+def several(
+    runtime: Runtime, space: Values, key: str, begin: bool
+) -> tuple[Sequence[Target], Sequence[Target]]:
+    """The first value of each option for every variant, each other one for the techniques as they
+    come; or all for all.
+    """
     one, *others = [Target(runtime.id, params) for params in star(runtime.options, space)]
     every = [Target(runtime.id, params) for params in grid(runtime.options, space)]
-    if others and st.checkbox(f"Every variant on all {len(every)} combinations", begin, key=key, help=EVERY_HELP):
+    if others and st.checkbox(
+        f"Every variant on all {len(every)} combinations", begin, key=key, help=EVERY_HELP
+    ):
         return every, ()
     return [one], others
 
 
 def providers(runtime: Runtime, key: str) -> None:
-    """What else could compute its operators, and why it can or cannot here; asked only when somebody wants to know."""
-    if runtime.providers is None or runtime.missing or not st.toggle("What could compute it", key=key):
+    """What else could compute its operators, and why it can or cannot here; asked only when
+    somebody wants to know.
+    """
+    if (
+        runtime.providers is None
+        or runtime.missing
+        or not st.toggle("What could compute it", key=key)
+    ):
         return
     found = lab.execution_providers(runtime.id)
-    st.dataframe([{"": "✓" if p.available else "–", "Provider": p.name, "Why": p.why} for p in found], hide_index=True,
-                 alt=f"Execution providers of {runtime.title}, and why each is or is not available here")  # fmt: skip
+    st.dataframe(
+        [{"": "✓" if p.available else "–", "Provider": p.name, "Why": p.why} for p in found],
+        hide_index=True,
+        alt=f"Execution providers of {runtime.title}, and why each is or is not available here",
+    )
 
 
-# --- what to try ----------------------------------------------------------------------------------------------------
+# --- what to try ----------------------------------------------------------------------------------
 
 
 def what_to_try(given: Given, runtime_ids: Sequence[str]) -> Space:
     st.subheader("What to try", anchor=False)
     if not runtime_ids:
         return {}
-    techniques, defaults = lab.applicable_techniques(given.model, runtime_ids), given.space(runtime_ids)
-    families = list(dict.fromkeys(heading(t) for t in sorted(techniques, key=lambda t: t.role != "quantize")))
+    techniques, defaults = (
+        lab.applicable_techniques(given.model, runtime_ids),
+        given.space(runtime_ids),
+    )
+    families = list(
+        dict.fromkeys(heading(t) for t in sorted(techniques, key=lambda t: t.role != "quantize"))
+    )
     space: Space = {}
     for name in families:
         mine = [t for t in techniques if heading(t) == name]
@@ -159,13 +214,19 @@ def what_to_try(given: Given, runtime_ids: Sequence[str]) -> Space:
         columns = st.columns(2, gap="medium")
         for number, technique in enumerate(mine):
             with columns[number % len(columns)]:
-                values = technique_form(technique, given.prefix, given.preset, defaults.get(technique.id))
+                values = technique_form(
+                    technique, given.prefix, given.preset, defaults.get(technique.id)
+                )
                 space |= {technique.id: values} if values is not None else {}
-    not_offered([t for t in lab.available_techniques().values() if not t.conversion and t not in techniques])
+    not_offered(
+        [t for t in lab.available_techniques().values() if not t.conversion and t not in techniques]
+    )
     return space
 
 
-def technique_form(technique: Technique, prefix: str, preset: str, defaults: Values | None) -> Values | None:
+def technique_form(
+    technique: Technique, prefix: str, preset: str, defaults: Values | None
+) -> Values | None:
     """The chosen values of each option, or None where the technique is not to be tried."""
     key = f"{prefix}.{technique.id}"
     with st.container(border=True):
@@ -185,7 +246,9 @@ def technique_form(technique: Technique, prefix: str, preset: str, defaults: Val
 
 
 def heading(technique: Technique) -> str:
-    """What a group of techniques is named after: the files that they make, or what they do to the float model."""
+    """What a group of techniques is named after: the files that they make, or what they do to the
+    float model.
+    """
     return FLOAT.get(technique.role, f"as **{family(technique)}** files")
 
 
@@ -202,33 +265,48 @@ def not_offered(techniques: Sequence[Technique]) -> None:
             st.markdown(f":gray[**{technique.title}** · {family(technique)}] — {why}")
 
 
-# --- start ----------------------------------------------------------------------------------------------------------
+# --- start ----------------------------------------------------------------------------------------
 
 
 def start_box(
-    given: Given, targets: Sequence[Target], space: Space, further: Sequence[Target], chains: Sequence[Chain]
+    given: Given,
+    targets: Sequence[Target],
+    space: Space,
+    further: Sequence[Target],
+    chains: Sequence[Chain],
 ) -> None:
     st.markdown("##### What this comes to")
-    title = st.text_input("Name (optional)", key="sweep_title", placeholder="What you want to find out", max_chars=80)
+    title = st.text_input(
+        "Name (optional)", key="sweep_title", placeholder="What you want to find out", max_chars=80
+    )
     spec = spec_of(given, targets, space, one_by_one(given, targets, space), further, chains)
-    if spec is not None and st.button("Start", type="primary", icon=":material/play_arrow:", width="stretch"):
+    if spec is not None and st.button(
+        "Start", type="primary", icon=":material/play_arrow:", width="stretch"
+    ):
         try:
             study = lab.start(spec, title.strip())
         except LabError as error:
             st.error(formatting.markdown(str(error)))
         else:
             st.switch_page("pages/study.py", query_params={"study": study})
-    st.caption("The float model is always measured too, as the baseline. You can close the page while it runs.")
+    st.caption(
+        "The float model is always measured too, as the baseline. You can close the page while it"
+        " runs."
+    )
 
 
 def one_by_one(given: Given, targets: Sequence[Target], space: Space) -> list[Recipe]:
-    """What the preset tries beside the grid, of the techniques that are chosen; or all further recipes of the link."""
+    """What the preset tries beside the grid, of the techniques that are chosen; or all further
+    recipes of the link.
+    """
     offered = given.recipes(list(dict.fromkeys(t.runtime for t in targets)))
     mine = [recipe for recipe in offered if given.spec or recipe.steps[0].technique in space]
     if not mine:
         return []
     text = f"Also {formatting.plural(len(mine), 'setting')}, one at a time"
-    return mine if st.checkbox(text, True, key=f"{given.prefix}.one_by_one", help=ONE_BY_ONE) else []
+    return (
+        mine if st.checkbox(text, True, key=f"{given.prefix}.one_by_one", help=ONE_BY_ONE) else []
+    )
 
 
 def spec_of(
@@ -246,7 +324,13 @@ def spec_of(
     try:
         more = {"further_targets": [target.to_json() for target in further], **given.protocol}
         grid = lab.make_spec(
-            given.model, given.preset, space=space, targets=targets, recipes=recipes, chains=chains, **more
+            given.model,
+            given.preset,
+            space=space,
+            targets=targets,
+            recipes=recipes,
+            chains=chains,
+            **more,
         )
         spec = replace(grid, search=search_form(grid, given.spec.search if given.spec else {}))
         cost = lab.estimate(spec)
@@ -254,9 +338,13 @@ def spec_of(
         st.error(formatting.markdown(str(error)))
         return None
     trials, cached = st.columns(2)
-    trials.metric("Trials", cost.trials, help="One trial is one compressed model on one runtime setting.")
+    trials.metric(
+        "Trials", cost.trials, help="One trial is one compressed model on one runtime setting."
+    )
     cached.metric(
-        "Known already", cost.cached, help="Measured before on this machine: taken from the store, not repeated."
+        "Known already",
+        cost.cached,
+        help="Measured before on this machine: taken from the store, not repeated.",
     )
     st.metric(
         "Takes",

@@ -1,4 +1,6 @@
-"""A Transformer's encoder layer in plain matrix products; apart because its classes need torch when the file is imported."""
+"""A Transformer's encoder layer in plain matrix products; apart because its classes need torch when
+the file is imported.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention in plain matrix products, so that every tool finds what to quantize."""
+    """Multi-head self-attention in plain matrix products, so that every tool finds what to
+    quantize.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -18,7 +22,9 @@ class Attention(nn.Module):
         self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """(batch, length, width) and what is added to the scores, (batch, 1, 1, length) -> (batch, length, width)."""
+        """(batch, length, width) and what is added to the scores, (batch, 1, 1, length) -> (batch,
+        length, width).
+        """
         q, k, v = self._split(self.query(x)), self._split(self.key(x)), self._split(self.value(x))
         scores = q @ k.transpose(-2, -1) / sqrt(self.size)
         share = torch.softmax(scores if bias is None else scores + bias, dim=-1)
@@ -35,7 +41,9 @@ class Block(nn.Module):
         super().__init__()
         self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads)
         self.norm2, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
-        self.dense = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, width))
+        self.dense = nn.Sequential(
+            nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, width)
+        )
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """(batch, length, width) -> the same."""

@@ -1,4 +1,6 @@
-"""The network of `langid_transformer`: kept apart because its classes need torch when the file is imported."""
+"""The network of `langid_transformer`: kept apart because its classes need torch when the file is
+imported.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,19 @@ from sample_models._attention import Block
 
 PADDING = 0
 MASK_BIAS = 8.0
-"""Taken off the attention scores of padding. Small on purpose: the usual 1e4 or infinity would stretch the range of the
-scores so far that 8 bits could tell no two of them apart, and e^-8 is as good as nothing."""
+"""Taken off the attention scores of padding. Small on purpose: the usual 1e4 or infinity would
+stretch the range of the scores so far that 8 bits could tell no two of them apart, and e^-8 is as
+good as nothing.
+"""
 
 
 class CharTransformer(nn.Module):
     """Character numbers (batch, length), int64 -> logits (batch, classes).
 
-    Two convolutions see up to seven characters, attention sees the whole; what is said of the whole is the mean over its
-    characters, and the most that any of them has of a feature. Shorter batches than `length` are as good.
+    Two convolutions see up to seven characters, attention sees the whole; what is said of the whole
+    is the mean over its
+    characters, and the most that any of them has of a feature. Shorter batches than `length` are as
+    good.
     """
 
     def __init__(
@@ -35,9 +41,15 @@ class CharTransformer(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(characters, width, padding_idx=PADDING)
         self.position = nn.Parameter(torch.randn(length, width) * 0.02)
-        self.convs = nn.ModuleList(nn.Conv1d(width, width, size, padding=size // 2) for size in (5, 3))
+        self.convs = nn.ModuleList(
+            nn.Conv1d(width, width, size, padding=size // 2) for size in (5, 3)
+        )
         self.blocks = nn.ModuleList(Block(width, heads, hidden, dropout) for _ in range(layers))
-        self.norm, self.head, self.dropout = nn.LayerNorm(width), nn.Linear(2 * width, classes), nn.Dropout(dropout)
+        self.norm, self.head, self.dropout = (
+            nn.LayerNorm(width),
+            nn.Linear(2 * width, classes),
+            nn.Dropout(dropout),
+        )
         with torch.no_grad():
             self.embedding.weight.mul_(0.5)
 
@@ -55,6 +67,8 @@ class CharTransformer(nn.Module):
 
 
 def _summary(x: Tensor, present: Tensor) -> Tensor:
-    """(batch, length, width) and (batch, length) -> (batch, 2 × width): mean, and maximum where it is above zero."""
+    """(batch, length, width) and (batch, length) -> (batch, 2 × width): mean, and maximum where it
+    is above zero.
+    """
     share = (present / present.sum(1, keepdim=True))[:, None, :]
     return torch.cat([(share @ x).squeeze(1), (torch.relu(x) * present[:, :, None]).amax(1)], dim=1)

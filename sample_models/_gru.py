@@ -1,4 +1,6 @@
-"""The network of `keywords_gru`: kept apart because its classes need torch when the file is imported."""
+"""The network of `keywords_gru`: kept apart because its classes need torch when the file is
+imported.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,13 @@ from torch import Tensor, nn
 
 
 class Gru(nn.Module):
-    """A gated recurrent unit (Cho et al., arXiv:1406.1078) in plain matrix products, one step after another.
+    """A gated recurrent unit (Cho et al., arXiv:1406.1078) in plain matrix products, one step after
+    another.
 
-    torch.nn.GRU would become ONNX's GRU operator, which onnxruntime's quantizers leave in float. The new state is not
-    new + keep * (h - new): that difference has twice the range, and where scales are powers of two by chance, LiteRT adds
+    torch.nn.GRU would become ONNX's GRU operator, which onnxruntime's quantizers leave in float.
+    The new state is not
+    new + keep * (h - new): that difference has twice the range, and where scales are powers of two
+    by chance, LiteRT adds
     and subtracts 16-bit integers only if one of them has the result's scale.
     """
 
@@ -41,11 +46,21 @@ class GruClassifier(nn.Module):
     """
 
     def __init__(
-        self, *, coefficients: int, classes: int, filters: int = 64, width: int = 128, dropout: float = 0.3
+        self,
+        *,
+        coefficients: int,
+        classes: int,
+        filters: int = 64,
+        width: int = 128,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(1, filters, (9, coefficients), stride=(3, 1), padding=(4, 0))
-        self.gru, self.dropout, self.head = Gru(filters, width), nn.Dropout(dropout), nn.Linear(width, classes)
+        self.gru, self.dropout, self.head = (
+            Gru(filters, width),
+            nn.Dropout(dropout),
+            nn.Linear(width, classes),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, 1, frames, coefficients) -> (batch, classes)."""

@@ -1,7 +1,9 @@
-"""MobileNetV2 and EfficientNet-Lite: both are rows of inverted residuals, so that one table each tells them apart.
+"""MobileNetV2 and EfficientNet-Lite: both are rows of inverted residuals, so that one table each
+tells them apart.
 
 Sandler et al. 2018, MobileNetV2: Inverted Residuals and Linear Bottlenecks, arXiv:1801.04381;
-Tan and Le 2019, EfficientNet, arXiv:1905.11946, in its Lite form: no squeeze-and-excitation, ReLU6 in place of swish.
+Tan and Le 2019, EfficientNet, arXiv:1905.11946, in its Lite form: no squeeze-and-excitation, ReLU6
+in place of swish.
 """
 
 from __future__ import annotations
@@ -21,18 +23,33 @@ class Stage(NamedTuple):
     kernel: int = 3
 
 
-def convolution(channels: int, out: int, kernel: int = 1, stride: int = 1, groups: int = 1,
-                activation: type[nn.Module] | None = nn.ReLU6) -> list[nn.Module]:  # fmt: skip
+def convolution(
+    channels: int,
+    out: int,
+    kernel: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    activation: type[nn.Module] | None = nn.ReLU6,
+) -> list[nn.Module]:
     """A convolution, its batch normalisation and, if any, its activation."""
     conv = nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False)
     return [conv, nn.BatchNorm2d(out), *([activation()] if activation else [])]
 
 
 class InvertedResidual(nn.Module):
-    """Widen with 1×1, filter each channel for itself, narrow with 1×1 and no activation; around it where shapes allow."""
+    """Widen with 1×1, filter each channel for itself, narrow with 1×1 and no activation; around it
+    where shapes allow.
+    """
 
-    def __init__(self, channels: int, out: int, stride: int, expand: int, kernel: int = 3,
-                 activation: type[nn.Module] = nn.ReLU6) -> None:  # fmt: skip
+    def __init__(
+        self,
+        channels: int,
+        out: int,
+        stride: int,
+        expand: int,
+        kernel: int = 3,
+        activation: type[nn.Module] = nn.ReLU6,
+    ) -> None:
         super().__init__()
         wide = channels * expand
         self.adds = stride == 1 and channels == out
@@ -56,14 +73,18 @@ class MobileNet(nn.Module):
         dropout: of what the classifier sees.
     """
 
-    def __init__(self, classes: int, *, stem: int, stages: tuple[Stage, ...], head: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, classes: int, *, stem: int, stages: tuple[Stage, ...], head: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = convolution(3, stem, 3, stride=2)
         channels = stem
         for stage in stages:
             for i in range(stage.repeats):
                 stride = stage.stride if i == 0 else 1
-                layers.append(InvertedResidual(channels, stage.channels, stride, stage.expand, stage.kernel))
+                layers.append(
+                    InvertedResidual(channels, stage.channels, stride, stage.expand, stage.kernel)
+                )
                 channels = stage.channels
         self.features = nn.Sequential(*layers, *convolution(channels, head))
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(head, classes))

@@ -28,15 +28,24 @@ def keras() -> Any:
     return package
 
 
-def train(card: ModelCard, build: Callable[[], Any], plan: Plan, training: Training, **facts: Any) -> None:
+def train(
+    card: ModelCard, build: Callable[[], Any], plan: Plan, training: Training, **facts: Any
+) -> None:
     """Train from scratch with a fixed seed, then write the weights and the record."""
     started = perf_counter()
     dataset, x, y = _recipe.training_data(card)
     model = _fitted(build, x, y, plan, training)
     file = training.folder / f"{card.id}{_recipe.SUFFIX[card.format]}"
     _save(build, model, file)
-    made = Trained(file, _saved_answers(file), model.count_params(), sum(_macs(layer) for layer in model.layers))
-    _recipe.write_record(card, plan, training, made, started, ("keras", "tensorflow", *dataset.requires), **facts)
+    made = Trained(
+        file,
+        _saved_answers(file),
+        model.count_params(),
+        sum(_macs(layer) for layer in model.layers),
+    )
+    _recipe.write_record(
+        card, plan, training, made, started, ("keras", "tensorflow", *dataset.requires), **facts
+    )
 
 
 def _fitted(build: Callable[[], Any], x: Array, y: Array, plan: Plan, training: Training) -> Any:
@@ -47,7 +56,10 @@ def _fitted(build: Callable[[], Any], x: Array, y: Array, plan: Plan, training: 
         model = build()
         model.compile(_optimizer(plan, epochs * -(-len(x) // plan.batch)), _loss(plan))
         model.fit(
-            _batches(x, x if plan.restore else y, plan), epochs=epochs, verbose=0, callbacks=[_told(training, epochs)]
+            _batches(x, x if plan.restore else y, plan),
+            epochs=epochs,
+            verbose=0,
+            callbacks=[_told(training, epochs)],
         )
     finally:
         package.mixed_precision.set_dtype_policy("float32")
@@ -55,7 +67,9 @@ def _fitted(build: Callable[[], Any], x: Array, y: Array, plan: Plan, training: 
 
 
 def _optimizer(plan: Plan, steps: int) -> Any:
-    """AdamW whose rate rises over the first 15 % of the steps, then falls to zero along half a cosine."""
+    """AdamW whose rate rises over the first 15 % of the steps, then falls to zero along half a
+    cosine.
+    """
     optimizers = keras().optimizers
     rate = optimizers.schedules.CosineDecay(
         0.0, int(0.85 * steps), warmup_target=plan.rate, warmup_steps=int(0.15 * steps)
@@ -85,7 +99,9 @@ def _batches(x: Array, target: Array, plan: Plan) -> Any:
     import tensorflow as tf
 
     data = (
-        tf.data.Dataset.from_tensor_slices((x, target)).shuffle(len(x), reshuffle_each_iteration=True).batch(plan.batch)
+        tf.data.Dataset.from_tensor_slices((x, target))
+        .shuffle(len(x), reshuffle_each_iteration=True)
+        .batch(plan.batch)
     )
     return data if plan.augment is None else data.map(lambda a, b: (plan.augment(a), b))  # type: ignore[misc]
 
@@ -98,7 +114,9 @@ def _told(training: Training, epochs: int) -> Any:
 
 
 def _save(build: Callable[[], Any], model: Any, file: Path) -> None:
-    """Write the float32 weights without the optimizer's state, which would make the file three times as large."""
+    """Write the float32 weights without the optimizer's state, which would make the file three
+    times as large.
+    """
     plain = build()
     plain.set_weights(model.get_weights())
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -110,14 +128,19 @@ def _saved_answers(file: Path) -> Callable[[Array], Array]:
     model = keras().models.load_model(file, compile=False)
 
     def answer(x: Array) -> Array:
-        parts = [np.asarray(model(x[start : start + BATCH], training=False)) for start in range(0, len(x), BATCH)]
+        parts = [
+            np.asarray(model(x[start : start + BATCH], training=False))
+            for start in range(0, len(x), BATCH)
+        ]
         return np.concatenate(parts)
 
     return answer
 
 
 def _macs(layer: Any) -> int:
-    """Multiply-accumulates of one item: each kernel entry is used once at every place of the output."""
+    """Multiply-accumulates of one item: each kernel entry is used once at every place of the
+    output.
+    """
     if not hasattr(layer, "kernel"):
         return 0
     places = int(prod(layer.output.shape[1:-1]))

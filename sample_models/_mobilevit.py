@@ -12,7 +12,9 @@ from sample_models._attention import Attention
 from sample_models._inverted_residuals import InvertedResidual, convolution
 
 PATCH = 2
-"""Side of the patches. Places attend to those of the same position in all patches, as in the paper."""
+"""Side of the patches. Places attend to those of the same position in all patches, as in the
+paper.
+"""
 
 
 class Encoder(nn.Module):
@@ -22,7 +24,9 @@ class Encoder(nn.Module):
         super().__init__()
         self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads)
         self.norm2, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
-        self.dense = nn.Sequential(nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+        self.dense = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(sequences, length, width) -> the same."""
@@ -31,7 +35,9 @@ class Encoder(nn.Module):
 
 
 def unfold(x: Tensor) -> Tensor:
-    """(batch, width, h, w) -> (batch × positions in a patch, patches, width); no tensor has more than four axes."""
+    """(batch, width, h, w) -> (batch × positions in a patch, patches, width); no tensor has more
+    than four axes.
+    """
     width, rows, columns = x.shape[1], x.shape[2] // PATCH, x.shape[3] // PATCH
     x = x.reshape(-1, width * rows, PATCH, columns * PATCH).transpose(1, 2)
     x = x.reshape(-1, width * rows * columns, PATCH).transpose(1, 2)
@@ -47,12 +53,15 @@ def fold(x: Tensor, rows: int, columns: int) -> Tensor:
 
 
 class MobileViTBlock(nn.Module):
-    """A local convolution, attention over patches, and a convolution that joins it to what came in."""
+    """A local convolution, attention over patches, and a convolution that joins it to what came
+    in.
+    """
 
     def __init__(self, channels: int, width: int, layers: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.local = nn.Sequential(
-            *convolution(channels, channels, 3, activation=nn.SiLU), nn.Conv2d(channels, width, 1, bias=False)
+            *convolution(channels, channels, 3, activation=nn.SiLU),
+            nn.Conv2d(channels, width, 1, bias=False),
         )
         self.layers = nn.ModuleList(Encoder(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)

@@ -1,4 +1,6 @@
-"""The network of `motion_transformer`: apart because its classes need torch when the file is imported."""
+"""The network of `motion_transformer`: apart because its classes need torch when the file is
+imported.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from sample_models._attention import Block
 class MotionTransformer(nn.Module):
     """Sensor windows (batch, samples, axes) -> logits (batch, classes).
 
-    A convolution makes a token of each `patch` samples and their neighbours, as vision Transformers do of image patches
+    A convolution makes a token of each `patch` samples and their neighbours, as vision Transformers
+    do of image patches
     (Dosovitskiy et al. 2020, arXiv:2010.11929, hybrid).
     """
 
@@ -29,10 +32,16 @@ class MotionTransformer(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.patches = nn.Conv1d(axes, width, kernel_size=2 * patch, stride=patch, padding=patch // 2)
+        self.patches = nn.Conv1d(
+            axes, width, kernel_size=2 * patch, stride=patch, padding=patch // 2
+        )
         self.position = nn.Parameter(torch.randn(samples // patch, width) * 0.02)
         self.blocks = nn.ModuleList(Block(width, heads, hidden, dropout) for _ in range(layers))
-        self.norm, self.head, self.dropout = nn.LayerNorm(width), nn.Linear(width, classes), nn.Dropout(dropout)
+        self.norm, self.head, self.dropout = (
+            nn.LayerNorm(width),
+            nn.Linear(width, classes),
+            nn.Dropout(dropout),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, samples, axes) -> (batch, classes)."""

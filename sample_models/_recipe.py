@@ -1,4 +1,6 @@
-"""What every training recipe shares: its settings, where the weights lie, and what is written down about them."""
+"""What every training recipe shares: its settings, where the weights lie, and what is written down
+about them.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ class Plan:
         rate: the highest learning rate, which rises to it and falls to zero along half a cosine.
         smoothing: share of the target that is spread over all classes.
         augment: batch of items -> batch of items, as the framework's tensors.
-        deal: (items, batch) -> rows of each batch of one epoch, for items that are better not mixed; PyTorch only.
+        deal: (items, batch) -> rows of each batch of one epoch, for items that are better not
+            mixed; PyTorch only.
         restore: True where the model gives its input back, so that the input is the target.
     """
 
@@ -63,7 +66,10 @@ def read_record(model_id: str, folder: Path = WEIGHTS) -> dict[str, Any]:
 
 def baseline(record: Mapping[str, Any]) -> dict[str, Measurement]:
     """The measurements of a record, by metric id."""
-    return {metric: Measurement.from_json(metric, value) for metric, value in record.get("baseline", {}).items()}
+    return {
+        metric: Measurement.from_json(metric, value)
+        for metric, value in record.get("baseline", {}).items()
+    }
 
 
 def percent(share: float | None) -> str:
@@ -79,18 +85,31 @@ def training_data(card: ModelCard) -> tuple[Dataset, Array, Array]:
     """
     dataset = registry.dataset(card.dataset)
     if dataset.training is None:
-        raise InvalidFile(f"The data set {dataset.id!r} has no training set", remedy="Train on another one")
+        raise InvalidFile(
+            f"The data set {dataset.id!r} has no training set", remedy="Train on another one"
+        )
     x, y = dataset.training()
-    if not dataset.sources and (found := arrays_digest({"x": x, "y": y})) != dataset.training_digest:
-        raise InvalidFile(f"The training set of {dataset.id!r} is not the declared one", allowed=dataset.training_digest,
-                          given=found, remedy="Install the versions in requirements.txt")  # fmt: skip
+    if (
+        not dataset.sources
+        and (found := arrays_digest({"x": x, "y": y})) != dataset.training_digest
+    ):
+        raise InvalidFile(
+            f"The training set of {dataset.id!r} is not the declared one",
+            allowed=dataset.training_digest,
+            given=found,
+            remedy="Install the versions in requirements.txt",
+        )
     return dataset, as_input(x, card.input), y
 
 
 def judge(card: ModelCard, outputs: Array, labels: Array, inputs: Array) -> dict[str, Measurement]:
     """Every metric of the card's task that answers and truth give."""
     evidence = {"outputs": outputs, "labels": labels, "inputs": inputs}
-    fitting = [m for m in registry.metrics().values() if card.task in m.tasks and set(m.needs) <= set(evidence)]
+    fitting = [
+        m
+        for m in registry.metrics().values()
+        if card.task in m.tasks and set(m.needs) <= set(evidence)
+    ]
     found = {m.id: m.compute(**{name: evidence[name] for name in m.needs}) for m in fitting}
     return {id_: measurement for id_, measurement in found.items() if measurement is not None}
 
@@ -105,8 +124,15 @@ class Trained:
     macs: int
 
 
-def write_record(card: ModelCard, plan: Plan, training: Training, made: Trained, started: float,
-                 packages: Sequence[str], **facts: Any) -> None:  # fmt: skip
+def write_record(
+    card: ModelCard,
+    plan: Plan,
+    training: Training,
+    made: Trained,
+    started: float,
+    packages: Sequence[str],
+    **facts: Any,
+) -> None:
     """Judge what was trained, and write the facts beside its weights.
 
     Args:
@@ -119,24 +145,40 @@ def write_record(card: ModelCard, plan: Plan, training: Training, made: Trained,
     splits = dataset.load()
     inputs = as_input(splits.x_test, card.input)
     found = judge(card, made.answer(inputs), splits.y_test, inputs)
-    used = {**plan.facts(), **({"seed": training.seed} if training.seed is not None else {}),
-            **({"epochs": training.epochs} if training.epochs else {}), "bf16": training.bf16}  # fmt: skip
+    used = {
+        **plan.facts(),
+        **({"seed": training.seed} if training.seed is not None else {}),
+        **({"epochs": training.epochs} if training.epochs else {}),
+        "bf16": training.bf16,
+    }
     record = {
-        "parameters": made.parameters, "macs": made.macs, "seconds": round(seconds, 1),
-        "cpu": _cpu(), "threads": os.environ.get("OMP_NUM_THREADS") or os.cpu_count(), "plan": used,
+        "parameters": made.parameters,
+        "macs": made.macs,
+        "seconds": round(seconds, 1),
+        "cpu": _cpu(),
+        "threads": os.environ.get("OMP_NUM_THREADS") or os.cpu_count(),
+        "plan": used,
         "baseline": {id_: m.to_json() for id_, m in found.items()},
-        "dataset_digest": splits.digest(), "training_digest": dataset.training_digest,
+        "dataset_digest": splits.digest(),
+        "training_digest": dataset.training_digest,
         "weights_sha256": sha256(made.file.read_bytes()).hexdigest(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in (*packages, "numpy")}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in (*packages, "numpy")},
+        },
         **facts,
         "layers": [],
-    }  # fmt: skip
+    }
     rows = ",\n  ".join(map(json.dumps, _layers(made.file, card.format)))  # one line a layer
-    text = json.dumps(record, indent=1, ensure_ascii=False).replace('"layers": []', f'"layers": [\n  {rows}\n ]')
+    text = json.dumps(record, indent=1, ensure_ascii=False).replace(
+        '"layers": []', f'"layers": [\n  {rows}\n ]'
+    )
     (training.folder / f"{card.id}.json").write_text(text + "\n", encoding="utf-8")
     best = found[registry.task(card.task).primary]
     training.progress(
-        used["epochs"], used["epochs"], f"test {best.metric} {best.value:.4f} ({best.low:.4f}–{best.high:.4f})"
+        used["epochs"],
+        used["epochs"],
+        f"test {best.metric} {best.value:.4f} ({best.low:.4f}–{best.high:.4f})",
     )
 
 
@@ -153,5 +195,6 @@ def _cpu() -> str:
     except OSError:
         return platform.processor()
     return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
     )

@@ -1,7 +1,8 @@
-"""The network of `signs_resnet8`: kept apart because its classes need torch when the file is imported.
+"""The network of `signs_resnet8`: kept apart because its classes need torch when the file is
+imported.
 
-He et al. 2015, Deep Residual Learning for Image Recognition, arXiv:1512.03385, in the size that MLPerf Tiny made common:
-Banbury et al. 2021, MLPerf Tiny Benchmark, arXiv:2106.07597.
+He et al. 2015, Deep Residual Learning for Image Recognition, arXiv:1512.03385, in the size that
+MLPerf Tiny made common: Banbury et al. 2021, MLPerf Tiny Benchmark, arXiv:2106.07597.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class ResNet8(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
+        )
         self.blocks = nn.Sequential(Residual(16, 16, 1), Residual(16, 32, 2), Residual(32, 64, 2))
         self.head = nn.Linear(64, classes)
 

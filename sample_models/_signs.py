@@ -1,4 +1,6 @@
-"""What the four networks for `signs` share: all of the card but the words, and how training images are varied."""
+"""What the four networks for `signs` share: all of the card but the words, and how training images
+are varied.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ def card(model_id: str, title: str, description: str) -> ModelCard:
         dataset=DATASET.id,
         class_names=DATASET.class_names,
         licence="MIT",
-        provenance=f"Trained here on the data set's training split, in minutes: `python -m lab train {model_id}`.",
+        provenance=(
+            "Trained here on the data set's training split, in minutes: `python -m lab train"
+            f" {model_id}`."
+        ),
         description=description,
         parameters=record.get("parameters"),
         macs=record.get("macs"),
@@ -35,7 +40,8 @@ def card(model_id: str, title: str, description: str) -> ModelCard:
 
 
 def shifted(x: Any) -> Any:
-    """Each image moved by its own few pixels, its edge drawn out; never mirrored, which would make left of right.
+    """Each image moved by its own few pixels, its edge drawn out; never mirrored, which would make
+    left of right.
 
     Args:
         x: tensor of shape (batch, 3, h, w).
@@ -46,4 +52,6 @@ def shifted(x: Any) -> Any:
     padded = torch.nn.functional.pad(x, (SHIFT,) * 4, mode="replicate").permute(0, 2, 3, 1)
     rows = torch.arange(h) + torch.randint(0, 2 * SHIFT + 1, (n, 1))
     columns = torch.arange(w) + torch.randint(0, 2 * SHIFT + 1, (n, 1))
-    return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return padded[torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]].permute(
+        0, 3, 1, 2
+    )

@@ -20,7 +20,9 @@ IMAGE_AXES = 4
 """Of a batch of images: batch, channels, height, width."""
 
 
-def train(card: ModelCard, build: Callable[[], nn.Module], plan: Plan, training: Training, **facts: Any) -> None:
+def train(
+    card: ModelCard, build: Callable[[], nn.Module], plan: Plan, training: Training, **facts: Any
+) -> None:
     """Train from scratch with a fixed seed, then write the weights and the record."""
     started = perf_counter()
     dataset, x, y = _recipe.training_data(card)
@@ -31,13 +33,18 @@ def train(card: ModelCard, build: Callable[[], nn.Module], plan: Plan, training:
     file = training.folder / f"{card.id}{_recipe.SUFFIX[card.format]}"
     save(model.eval(), torch.from_numpy(x[:2]), file)
     made = Trained(
-        file, saved_answers(file), sum(p.numel() for p in model.parameters()), macs(model, torch.from_numpy(x[:1]))
+        file,
+        saved_answers(file),
+        sum(p.numel() for p in model.parameters()),
+        macs(model, torch.from_numpy(x[:1])),
     )
     _recipe.write_record(card, plan, training, made, started, ("torch", *dataset.requires), **facts)
 
 
 def _laid_out(model: nn.Module, ndim: int) -> nn.Module:
-    """Channels last in memory for models that take images: their convolutions then train in two thirds of the time."""
+    """Channels last in memory for models that take images: their convolutions then train in two
+    thirds of the time.
+    """
     return model.to(memory_format=torch.channels_last) if ndim == IMAGE_AXES else model
 
 
@@ -50,19 +57,25 @@ def fit(model: nn.Module, x: Tensor, y: Tensor, plan: Plan, training: Training) 
     epochs = training.epochs or plan.epochs
     optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.rate)
     steps = -(-len(x) // plan.batch) * epochs
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, total_steps=steps, pct_start=0.15)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, plan.rate, total_steps=steps, pct_start=0.15
+    )
     model.train()
     for epoch in range(epochs):
         losses = []
         for rows in _dealt(x, plan):
-            losses.append(_step(model, _augmented(x[rows], plan), y[rows], optimizer, plan, training.bf16))
+            losses.append(
+                _step(model, _augmented(x[rows], plan), y[rows], optimizer, plan, training.bf16)
+            )
             schedule.step()
         training.progress(epoch + 1, epochs, f"loss {sum(losses) / len(losses):.3f}")
 
 
 def _dealt(x: Tensor, plan: Plan) -> Sequence[Tensor]:
     """Rows of each batch of one epoch."""
-    return torch.randperm(len(x)).split(plan.batch) if plan.deal is None else plan.deal(x, plan.batch)
+    return (
+        torch.randperm(len(x)).split(plan.batch) if plan.deal is None else plan.deal(x, plan.batch)
+    )
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
@@ -96,7 +109,9 @@ def _loss(outputs: Tensor, target: Tensor, plan: Plan) -> Tensor:
 
 def save(model: nn.Module, example: Tensor, file: Path) -> None:
     """Write the trained graph, free in the batch axis: it loads without any of our classes."""
-    program = torch.export.export(model, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    program = torch.export.export(
+        model, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},)
+    )
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # names folders of the machine that trained it
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -25,10 +25,14 @@ CARD = ModelCard(
     dataset="digits",
     class_names=tuple("0123456789"),
     licence="MIT",
-    provenance="Trained here on the data set's training split, in seconds: `python -m lab train digits_lenet`.",
+    provenance=(
+        "Trained here on the data set's training split, in seconds: `python -m lab train"
+        " digits_lenet`."
+    ),
     description=(
-        "Two convolutions and two dense layers; gives logits. The smallest model of the lab: every technique runs on "
-        "it in seconds. Its test images are, by all appearance, by other writers, which leaves room to lose accuracy."
+        "Two convolutions and two dense layers; gives logits. The smallest model of the lab: every"
+        " technique runs on it in seconds. Its test images are, by all appearance, by other"
+        " writers, which leaves room to lose accuracy."
     ),
     parameters=_RECORD.get("parameters"),
     macs=_RECORD.get("macs"),

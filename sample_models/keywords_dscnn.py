@@ -1,4 +1,5 @@
-"""MLPerf Tiny's keyword-spotting network: depthwise-separable convolutions over a spectrogram, in Keras.
+"""MLPerf Tiny's keyword-spotting network: depthwise-separable convolutions over a spectrogram, in
+Keras.
 
 Re-train it with `python -m lab train keywords_dscnn`.
 """
@@ -28,11 +29,15 @@ CARD = ModelCard(
     dataset=DATASET.id,
     class_names=DATASET.class_names,
     licence="MIT",
-    provenance="Trained here by sample_models/keywords_dscnn.py on the training set of the data set, in minutes.",
+    provenance=(
+        "Trained here by sample_models/keywords_dscnn.py on the training set of the data set, in"
+        " minutes."
+    ),
     description=(
-        "One convolution of 10 frames by 4 coefficients, then four pairs of a depthwise 3×3 and a pointwise "
-        "convolution, a mean over time and one dense layer; gives logits. The architecture is the keyword-spotting "
-        "reference of MLPerf Tiny (github.com/mlcommons/tiny), after Zhang et al., arXiv:1711.07128."
+        "One convolution of 10 frames by 4 coefficients, then four pairs of a depthwise 3×3 and a"
+        " pointwise convolution, a mean over time and one dense layer; gives logits. The"
+        " architecture is the keyword-spotting reference of MLPerf Tiny"
+        " (github.com/mlcommons/tiny), after Zhang et al., arXiv:1711.07128."
     ),
     parameters=_RECORD.get("parameters"),
     macs=_RECORD.get("macs"),
@@ -45,7 +50,9 @@ def build() -> Any:
     keras = _keras_recipe.keras()
     layers = keras.layers
     features = keras.Input(CARD.input.shape, name="features")
-    x = layers.Conv2D(WIDTH, (10, 4), strides=2, padding="same", use_bias=False, name="conv")(features)
+    x = layers.Conv2D(WIDTH, (10, 4), strides=2, padding="same", use_bias=False, name="conv")(
+        features
+    )
     x = layers.Dropout(0.2, name="dropout1")(_activated(x, "conv"))
     for number in range(1, BLOCKS + 1):
         x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"depthwise{number}")(x)

@@ -24,16 +24,22 @@ CARD = ModelCard(
     framework="PyTorch",
     format="torch_export",
     path=str(_recipe.weights_path(f"{ID}.pt2")),
-    input=InputSpec(shape=(1, FRAMES, COEFFICIENTS), dtype="float32", layout="NCHW", data_layout="NHWC"),
+    input=InputSpec(
+        shape=(1, FRAMES, COEFFICIENTS), dtype="float32", layout="NCHW", data_layout="NHWC"
+    ),
     dataset=DATASET.id,
     class_names=DATASET.class_names,
     licence="MIT",
-    provenance="Trained here by sample_models/keywords_gru.py on the training set of the data set, in minutes.",
+    provenance=(
+        "Trained here by sample_models/keywords_gru.py on the training set of the data set, in"
+        " minutes."
+    ),
     description=(
-        "One convolution over nine frames makes 17 steps of the 49 frames; a gated recurrent unit of width 128 reads "
-        "them one after another; the mean of its states and one dense layer give logits (as Arik et al., "
-        "arXiv:1703.05390, in small). Written in matrix products and unrolled: torch.nn.GRU converts as well, but to "
-        "ONNX's GRU operator, which onnxruntime's quantizers leave in float."
+        "One convolution over nine frames makes 17 steps of the 49 frames; a gated recurrent unit"
+        " of width 128 reads them one after another; the mean of its states and one dense layer"
+        " give logits (as Arik et al., arXiv:1703.05390, in small). Written in matrix products and"
+        " unrolled: torch.nn.GRU converts as well, but to ONNX's GRU operator, which onnxruntime's"
+        " quantizers leave in float."
     ),
     parameters=_RECORD.get("parameters"),
     macs=_RECORD.get("macs"),

@@ -13,11 +13,15 @@ from sample_models._recipe import Plan
 
 ID = "langid_transformer"
 UNKNOWN_SHARE = 0.1
-"""Share of characters hidden from the model in training, so that it learns to do without any one of them."""
+"""Share of characters hidden from the model in training, so that it learns to do without any one of
+them.
+"""
 
 
 def _hide(ids: Any) -> Any:
-    """Make UNKNOWN of some of the characters, and leave off the padding that the longest name does not need."""
+    """Make UNKNOWN of some of the characters, and leave off the padding that the longest name does
+    not need.
+    """
     import torch
 
     ids = ids[:, : int((ids != PADDING).sum(1).max()) + 1]
@@ -49,12 +53,16 @@ CARD = ModelCard(
     dataset=DATASET.id,
     class_names=DATASET.class_names,
     licence="MIT",
-    provenance="Trained here on the data set's training split, in minutes: `python -m lab train langid_transformer`.",
+    provenance=(
+        "Trained here on the data set's training split, in minutes: `python -m lab train"
+        " langid_transformer`."
+    ),
     description=(
-        "Character embedding, two convolutions, two encoder layers, mean and maximum over the characters; gives logits. "
-        "Nearly all its weights are in matrix products and the embedding. On the same split a logistic regression on "
-        f"character n-grams reaches {_recipe.percent(_RECORD.get('ngram_baseline', {}).get('value'))} "
-        f"with {_RECORD.get('ngram_parameters', 0):,} weights."
+        "Character embedding, two convolutions, two encoder layers, mean and maximum over the"
+        " characters; gives logits. Nearly all its weights are in matrix products and the"
+        " embedding. On the same split a logistic regression on character n-grams reaches"
+        f" {_recipe.percent(_RECORD.get('ngram_baseline', {}).get('value'))} with"
+        f" {_RECORD.get('ngram_parameters', 0):,} weights."
     ),
     parameters=_RECORD.get("parameters"),
     macs=_RECORD.get("macs"),
@@ -67,19 +75,26 @@ def build() -> Any:
     from lab.datasets.languages import FIRST_CHARACTER
     from sample_models._char_transformer import CharTransformer
 
-    return CharTransformer(characters=FIRST_CHARACTER + len(characters()), length=LENGTH, classes=len(CARD.class_names))
+    return CharTransformer(
+        characters=FIRST_CHARACTER + len(characters()), length=LENGTH, classes=len(CARD.class_names)
+    )
 
 
 def train(training: Training) -> None:
-    """Train from scratch with a fixed seed, then write the weights, the record and what a linear model reaches."""
+    """Train from scratch with a fixed seed, then write the weights, the record and what a linear
+    model reaches.
+    """
     from sample_models import _torch_recipe
 
     value, parameters = ngram_baseline()
-    _torch_recipe.train(CARD, build, PLAN, training, ngram_baseline=value.to_json(), ngram_parameters=parameters)
+    _torch_recipe.train(
+        CARD, build, PLAN, training, ngram_baseline=value.to_json(), ngram_parameters=parameters
+    )
 
 
 def ngram_baseline() -> tuple[Measurement, int]:
-    """What the task takes without a neural network: logistic regression on n-grams of 1 to 4 characters.
+    """What the task takes without a neural network: logistic regression on n-grams of 1 to 4
+    characters.
 
     Returns:
         its accuracy on the test set, and how many weights it has.

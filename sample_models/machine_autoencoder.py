@@ -29,12 +29,16 @@ CARD = ModelCard(
     dataset=DATASET.id,
     class_names=DATASET.class_names,
     licence="MIT",
-    provenance="Trained here on the data set's training split, in a minute: `python -m lab train machine_autoencoder`.",
+    provenance=(
+        "Trained here on the data set's training split, in a minute: `python -m lab train"
+        " machine_autoencoder`."
+    ),
     description=(
-        "Nine hidden dense layers, the middle one of 8 numbers, each with batch normalisation and ReLU: the network of "
-        "MLPerf Tiny's anomaly detection (Banbury et al. 2021, arXiv:2106.07597). It has learnt to give healthy sounds "
-        "back; the mean squared error of an item is its anomaly score, and the AUC says how well scores tell faulty "
-        "machines from healthy ones."
+        "Nine hidden dense layers, the middle one of 8 numbers, each with batch normalisation and"
+        " ReLU: the network of MLPerf Tiny's anomaly detection (Banbury et al. 2021,"
+        " arXiv:2106.07597). It has learnt to give healthy sounds back; the mean squared error of"
+        " an item is its anomaly score, and the AUC says how well scores tell faulty machines from"
+        " healthy ones."
     ),
     parameters=_RECORD.get("parameters"),
     macs=_RECORD.get("macs"),
@@ -43,7 +47,9 @@ CARD = ModelCard(
 
 
 def build() -> Any:
-    """The untrained network: (batch, 640) float32 of about unit variance -> its reconstruction, the same shape."""
+    """The untrained network: (batch, 640) float32 of about unit variance -> its reconstruction, the
+    same shape.
+    """
     from sample_models._keras_recipe import keras
 
     layers = keras().layers
@@ -52,7 +58,9 @@ def build() -> Any:
         x = layers.Dense(width, name=f"dense{number}")(x)
         x = layers.BatchNormalization(name=f"norm{number}")(x)
         x = layers.ReLU(name=f"relu{number}")(x)
-    return keras().Model(levels, layers.Dense(CARD.input.shape[0], name="reconstruction")(x), name=ID)
+    return keras().Model(
+        levels, layers.Dense(CARD.input.shape[0], name="reconstruction")(x), name=ID
+    )
 
 
 def train(training: Training) -> None:

@@ -19,7 +19,9 @@ TURN_RAD = 0.3
 
 
 def _turned(windows: Any) -> Any:
-    """Turn each phone a little in its pocket, (batch, samples, 6): both sensors alike, about three random axes."""
+    """Turn each phone a little in its pocket, (batch, samples, 6): both sensors alike, about three
+    random axes.
+    """
     import torch
 
     x, y, z = torch.randn(3, len(windows)) * TURN_RAD
@@ -42,11 +44,14 @@ CARD = ModelCard(
     dataset=DATASET.id,
     class_names=DATASET.class_names,
     licence="MIT",
-    provenance="Trained here on the data set's training split, in minutes: `python -m lab train motion_transformer`.",
+    provenance=(
+        "Trained here on the data set's training split, in minutes: `python -m lab train"
+        " motion_transformer`."
+    ),
     description=(
-        "One convolution makes 16 tokens of 2.56 s of movement, three encoder layers compare them, and their mean is "
-        "classified; gives logits. Walking and the two kinds of stairs are its hard cases: no person of the test set "
-        "was there in training."
+        "One convolution makes 16 tokens of 2.56 s of movement, three encoder layers compare them,"
+        " and their mean is classified; gives logits. Walking and the two kinds of stairs are its"
+        " hard cases: no person of the test set was there in training."
     ),
     parameters=_RECORD.get("parameters"),
     macs=_RECORD.get("macs"),

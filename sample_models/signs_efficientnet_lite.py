@@ -12,9 +12,9 @@ PLAN = Plan(epochs=15, batch=128, rate=6e-3, smoothing=0.05, augment=_signs.shif
 CARD = _signs.card(
     "signs_efficientnet_lite",
     "EfficientNet-Lite, road signs",
-    "Inverted residuals with 3×3 and 5×5 kernels, without squeeze-and-excitation and with ReLU6 in place of swish, "
-    "which is what makes an EfficientNet quantize well (Tan and Le 2019, arXiv:1905.11946, in its Lite form), scaled to "
-    "32×32; gives logits.",
+    "Inverted residuals with 3×3 and 5×5 kernels, without squeeze-and-excitation and with ReLU6 in"
+    " place of swish, which is what makes an EfficientNet quantize well (Tan and Le 2019,"
+    " arXiv:1905.11946, in its Lite form), scaled to 32×32; gives logits.",
 )
 
 

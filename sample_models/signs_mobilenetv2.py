@@ -12,9 +12,9 @@ PLAN = Plan(epochs=15, batch=128, rate=6e-3, smoothing=0.05, augment=_signs.shif
 CARD = _signs.card(
     "signs_mobilenetv2",
     "MobileNetV2, road signs",
-    "Inverted residuals with linear bottlenecks and ReLU6 (Sandler et al. 2018, arXiv:1801.04381), scaled to 32×32; "
-    "gives logits. Depthwise convolutions do with few multiply-accumulates and are the hardest to quantize: each "
-    "channel has a range of its own.",
+    "Inverted residuals with linear bottlenecks and ReLU6 (Sandler et al. 2018, arXiv:1801.04381),"
+    " scaled to 32×32; gives logits. Depthwise convolutions do with few multiply-accumulates and"
+    " are the hardest to quantize: each channel has a range of its own.",
 )
 
 

@@ -12,9 +12,10 @@ PLAN = Plan(epochs=20, batch=128, rate=6e-3, smoothing=0.05, augment=_signs.shif
 CARD = _signs.card(
     "signs_mobilevit",
     "MobileViT, road signs",
-    "Inverted residuals, and two blocks that unfold the picture into patches, let them attend to each other in a "
-    "Transformer, and fold them back (Mehta and Rastegari 2021, arXiv:2110.02178), scaled to 32×32; gives logits. "
-    "Softmax, layer normalisation and SiLU are what integer arithmetic finds hardest.",
+    "Inverted residuals, and two blocks that unfold the picture into patches, let them attend to"
+    " each other in a Transformer, and fold them back (Mehta and Rastegari 2021, arXiv:2110.02178),"
+    " scaled to 32×32; gives logits. Softmax, layer normalisation and SiLU are what integer"
+    " arithmetic finds hardest.",
 )
 
 

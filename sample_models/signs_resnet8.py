@@ -12,8 +12,9 @@ PLAN = Plan(epochs=15, batch=128, rate=6e-3, smoothing=0.05, augment=_signs.shif
 CARD = _signs.card(
     "signs_resnet8",
     "ResNet-8, road signs",
-    "Three residual blocks of plain 3×3 convolutions, as in MLPerf Tiny (He et al. 2015, arXiv:1512.03385; Banbury et "
-    "al. 2021, arXiv:2106.07597); gives logits. Few weights for its many multiply-accumulates, each kernel being used at every place.",
+    "Three residual blocks of plain 3×3 convolutions, as in MLPerf Tiny (He et al. 2015,"
+    " arXiv:1512.03385; Banbury et al. 2021, arXiv:2106.07597); gives logits. Few weights for its"
+    " many multiply-accumulates, each kernel being used at every place.",
 )
 
 

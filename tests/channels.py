@@ -1,5 +1,7 @@
-"""What channel pruning must equal, computed without any of its code: kept channels are found by their numbers in the tensors,
-and the network as its author wrote it is run with all others set to zero."""
+"""What channel pruning must equal, computed without any of its code: kept channels are found by
+their numbers in the tensors, and the network as its author wrote it is run with all others set to
+zero.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,17 @@ def context_for(model_id: str, workdir: Path, notes: dict[str, Any]) -> Context:
     """Random items of a sample model, and random truth."""
     card, rng = sample_cards()[model_id], np.random.default_rng(5)
     shape = (64, *card.input.shape)
-    x = rng.integers(0, 40, shape) if card.input.dtype == "int64" else rng.normal(size=shape).astype(card.input.dtype)
+    x = (
+        rng.integers(0, 40, shape)
+        if card.input.dtype == "int64"
+        else rng.normal(size=shape).astype(card.input.dtype)
+    )
     y = rng.integers(0, len(card.class_names), len(x))
     workdir.mkdir(parents=True, exist_ok=True)
     data = TrainingSet(x, y, x[:16], y[:16])
     return replace(
-        Context(workdir, card, lambda n: x[:n], lambda n: (x[:n], y[:n]), notes.__setitem__), training=lambda: data
+        Context(workdir, card, lambda n: x[:n], lambda n: (x[:n], y[:n]), notes.__setitem__),
+        training=lambda: data,
     )
 
 
@@ -40,7 +47,8 @@ def network(model_id: str) -> Any:
 
 
 def answers_with_zeros(model: Any, smaller: dict[str, Any], x: Any) -> tuple[Any, int]:
-    """The model's answers with every channel zeroed that the smaller tensors do not have, and how many those are.
+    """The model's answers with every channel zeroed that the smaller tensors do not have, and how
+    many those are.
 
     Args:
         smaller: state dict of the pruned program.
@@ -49,7 +57,10 @@ def answers_with_zeros(model: Any, smaller: dict[str, Any], x: Any) -> tuple[Any
 
     gone, layers = 0, (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Linear, torch.nn.Embedding)
     for name, module in model.named_modules():
-        if isinstance(module, (*layers, torch.nn.modules.batchnorm._BatchNorm)) and f"{name}.weight" in smaller:
+        if (
+            isinstance(module, (*layers, torch.nn.modules.batchnorm._BatchNorm))
+            and f"{name}.weight" in smaller
+        ):
             gone += _silence(module, name, smaller)
     with torch.no_grad():
         return model(x), gone
@@ -60,8 +71,13 @@ def _silence(module: Any, name: str, smaller: dict[str, Any]) -> int:
 
     if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
         parts = ("weight", "bias", "running_mean", "running_var")
-        whole, part = (torch.stack([s[p] for p in parts], 1) for s in (
-            {p: getattr(module, p).detach() for p in parts}, {p: smaller[f"{name}.{p}"] for p in parts}))  # fmt: skip
+        whole, part = (
+            torch.stack([s[p] for p in parts], 1)
+            for s in (
+                {p: getattr(module, p).detach() for p in parts},
+                {p: smaller[f"{name}.{p}"] for p in parts},
+            )
+        )
         return _mask(module, _found(part, whole), 1)
     if isinstance(module, torch.nn.Embedding):
         return _mask(module, _found(smaller[f"{name}.weight"].T, module.weight.detach().T), -1)
@@ -69,12 +85,19 @@ def _silence(module: Any, name: str, smaller: dict[str, Any]) -> int:
     axis = -1 if isinstance(module, torch.nn.Linear) else 1
     gone = _mask(module, _found(part.flatten(1), whole.flatten(1)), axis)
     if getattr(module, "groups", 1) == 1:
-        _mask(module, _found(part.transpose(0, 1).flatten(1), whole.transpose(0, 1).flatten(1)), axis, before=True)
+        _mask(
+            module,
+            _found(part.transpose(0, 1).flatten(1), whole.transpose(0, 1).flatten(1)),
+            axis,
+            before=True,
+        )
     return gone
 
 
 def _found(part: Any, whole: Any) -> Any:
-    """1 for each row of `whole` of which a row of `part` is made, by its numbers, 0 for others: each row is found once."""
+    """1 for each row of `whole` of which a row of `part` is made, by its numbers, 0 for others:
+    each row is found once.
+    """
     import torch
 
     rows = whole.detach().numpy()

@@ -1,4 +1,6 @@
-"""What many tests share: a lab of their own, and a model that is small enough to be swept in a second."""
+"""What many tests share: a lab of their own, and a model that is small enough to be swept in a
+second.
+"""
 
 from __future__ import annotations
 
@@ -28,4 +30,6 @@ def small_card(lab_home: Path, tmp_path: Path) -> ModelCard:
     import lab
     from tests import small
 
-    return lab.add_model(small.write_onnx(tmp_path / "small.onnx"), small.write_data(tmp_path / "small.npz"))
+    return lab.add_model(
+        small.write_onnx(tmp_path / "small.onnx"), small.write_data(tmp_path / "small.npz")
+    )

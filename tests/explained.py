@@ -1,4 +1,6 @@
-"""Cases for the rules: real small files, looked into and profiled by the lab's own functions; latencies are given."""
+"""Cases for the rules: real small files, looked into and profiled by the lab's own functions;
+latencies are given.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from tests.onnx_graphs import node, write
 
 VNNI = {"cpu": "a CPU with VNNI", "features": ["avx2", "avx512_vnni"], "cores": 2}
 OLD = {"cpu": "an old CPU", "features": ["avx2"], "cores": 2}
-ROOFLINE = Roofline(1, {"float32": 1e11, "int8": 4e11}, {16_000: 1e11, 1_000_000: 1e11, 64_000_000: 2e10})
+ROOFLINE = Roofline(
+    1, {"float32": 1e11, "int8": 4e11}, {16_000: 1e11, 1_000_000: 1e11, 64_000_000: 2e10}
+)
 RUNS = 10
 
 
@@ -50,10 +54,12 @@ class Bench:
             plug = runtime_of(runtime)
             assert plug.profile is not None
             item = _items(1, _shape(file))
-            self.profiles[key] = plug.profile(str(file), validate(plug.options, options, runtime), item, RUNS)
+            self.profiles[key] = plug.profile(
+                str(file), validate(plug.options, options, runtime), item, RUNS
+            )
         return self.profiles[key]
 
-    # --- float models -------------------------------------------------------------------------------------------------
+    # --- float models -----------------------------------------------------------------------------
 
     @cached_property
     def onnx(self) -> Path:
@@ -93,15 +99,22 @@ class Bench:
 
         model = onnx.load(self.onnx)
         conv = next(t for t in model.graph.initializer if t.name == "conv")
-        conv.CopyFrom(numpy_helper.from_array(np.float32(0.3) * np.sign(numpy_helper.to_array(conv)), "conv"))
+        conv.CopyFrom(
+            numpy_helper.from_array(np.float32(0.3) * np.sign(numpy_helper.to_array(conv)), "conv")
+        )
         onnx.save(model, self.folder / "two_valued.onnx")
         return self.folder / "two_valued.onnx"
 
     @cached_property
     def moving(self) -> Path:
         """A small dense layer between transposes of a large image."""
-        nodes = [node("Transpose", "x", "t", "there", perm=[0, 3, 2, 1]), node("Transpose", "t", "b", "back", perm=[0, 2, 1, 3]),
-                 node("GlobalAveragePool", "b", "g", "pool"), node("Flatten", "g", "f", "flat"), node("MatMul", "f w", "y", "dense")]  # fmt: skip
+        nodes = [
+            node("Transpose", "x", "t", "there", perm=[0, 3, 2, 1]),
+            node("Transpose", "t", "b", "back", perm=[0, 2, 1, 3]),
+            node("GlobalAveragePool", "b", "g", "pool"),
+            node("Flatten", "g", "f", "flat"),
+            node("MatMul", "f w", "y", "dense"),
+        ]
         weights = {"w": np.ones((128, 4), np.float32)}
         return write(self.folder / "moving.onnx", nodes, weights, [1, 64, 128, 128], [1, 4])
 
@@ -109,7 +122,9 @@ class Bench:
     def dense(self) -> Path:
         """Two wide dense layers for one item: a multiplication for each weight."""
         rng = np.random.default_rng(0)
-        weights = {f"w{n}": rng.normal(scale=0.05, size=(1024, 1024)).astype(np.float32) for n in (1, 2)}
+        weights = {
+            f"w{n}": rng.normal(scale=0.05, size=(1024, 1024)).astype(np.float32) for n in (1, 2)
+        }
         nodes = [
             node("MatMul", "x w1", "h", "first"),
             node("Relu", "h", "r", "relu"),
@@ -121,12 +136,16 @@ class Bench:
     def convolutions(self) -> Path:
         """Two convolutions with much arithmetic for each number."""
         rng = np.random.default_rng(0)
-        weights = {f"w{n}": rng.normal(scale=0.05, size=(64, 64, 3, 3)).astype(np.float32) for n in (1, 2)}
+        weights = {
+            f"w{n}": rng.normal(scale=0.05, size=(64, 64, 3, 3)).astype(np.float32) for n in (1, 2)
+        }
         nodes = [
             node("Conv", "x w1", "h", "first", pads=[1, 1, 1, 1]),
             node("Conv", "h w2", "y", "second", pads=[1, 1, 1, 1]),
         ]
-        return write(self.folder / "convolutions.onnx", nodes, weights, [1, 64, 16, 16], [1, 64, 16, 16])
+        return write(
+            self.folder / "convolutions.onnx", nodes, weights, [1, 64, 16, 16], [1, 64, 16, 16]
+        )
 
     @cached_property
     def words(self) -> Path:
@@ -136,8 +155,12 @@ class Bench:
             "table": rng.normal(size=(2000, 16)).astype(np.float32),
             "w": rng.normal(size=(16, 8)).astype(np.float32),
         }
-        nodes = [node("Cast", "x", "ids", "ids", to=7), node("Gather", "table ids", "e", "table_row"),
-                 node("ReduceMean", "e", "m", "mean", axes=[1], keepdims=0), node("MatMul", "m w", "y", "dense")]  # fmt: skip
+        nodes = [
+            node("Cast", "x", "ids", "ids", to=7),
+            node("Gather", "table ids", "e", "table_row"),
+            node("ReduceMean", "e", "m", "mean", axes=[1], keepdims=0),
+            node("MatMul", "m w", "y", "dense"),
+        ]
         return write(self.folder / "words.onnx", nodes, weights, [1, 6], [1, 8])
 
 
@@ -149,7 +172,11 @@ def _shape(file: Path) -> tuple[int, ...]:
         axes = onnx.load(file, load_external_data=False).graph.input[0].type.tensor_type.shape.dim
         return tuple(axis.dim_value for axis in axes)[1:]
     channels_last = file.suffix == ".tflite"
-    return (tiny.SIDE, tiny.SIDE, tiny.CHANNELS) if channels_last else (tiny.CHANNELS, tiny.SIDE, tiny.SIDE)
+    return (
+        (tiny.SIDE, tiny.SIDE, tiny.CHANNELS)
+        if channels_last
+        else (tiny.CHANNELS, tiny.SIDE, tiny.SIDE)
+    )
 
 
 def _items(n: int, shape: tuple[int, ...]) -> Any:
@@ -158,17 +185,44 @@ def _items(n: int, shape: tuple[int, ...]) -> Any:
 
 def latency(ms: float, spread: float = 0.01, flags: tuple[str, ...] = ()) -> Measurement:
     """A median whose 95 % interval is so much of it to either side."""
-    return Measurement("latency_s", ms / 1e3, "s", 100, ms / 1e3 * (1 - spread), ms / 1e3 * (1 + spread), flags=flags)
+    return Measurement(
+        "latency_s",
+        ms / 1e3,
+        "s",
+        100,
+        ms / 1e3 * (1 - spread),
+        ms / 1e3 * (1 + spread),
+        flags=flags,
+    )
 
 
-def trial(file: Path, runtime: str, measured: Measurement | None, technique: str = "", params: Mapping[str, Any] | None = None,
-          format: str = "", id: str = "t-1", **options: Any) -> Trial:  # fmt: skip
+def trial(
+    file: Path,
+    runtime: str,
+    measured: Measurement | None,
+    technique: str = "",
+    params: Mapping[str, Any] | None = None,
+    format: str = "",
+    id: str = "t-1",
+    **options: Any,
+) -> Trial:
     """A complete trial of a file; without a technique it is the float baseline."""
     steps = (Step(technique, dict(params or {})),) if technique else ()
     artifact = Artifact(str(file), format or _format(file), sha256_of(file), file.stat().st_size)
     target = Target(runtime, validate(runtime_of(runtime).options, options, runtime))
-    return Trial(id, "t", 0, technique or "float32", Recipe(steps), target, "complete", is_baseline=not technique,
-                 artifact=artifact, measurements={"latency_s": measured} if measured else {}, environment="e")  # fmt: skip
+    return Trial(
+        id,
+        "t",
+        0,
+        technique or "float32",
+        Recipe(steps),
+        target,
+        "complete",
+        is_baseline=not technique,
+        artifact=artifact,
+        measurements={"latency_s": measured} if measured else {},
+        environment="e",
+    )
 
 
 def _format(file: Path) -> str:
@@ -177,14 +231,28 @@ def _format(file: Path) -> str:
     )
 
 
-def case(bench: Bench, mine: Trial, baseline: Trial | None, profiled: bool = False, others: Sequence[Trial] = (),
-         roofline: Roofline | None = None, environment: Mapping[str, Any] = VNNI) -> Case:  # fmt: skip
+def case(
+    bench: Bench,
+    mine: Trial,
+    baseline: Trial | None,
+    profiled: bool = False,
+    others: Sequence[Trial] = (),
+    roofline: Roofline | None = None,
+    environment: Mapping[str, Any] = VNNI,
+) -> Case:
     """What the engine would know of a trial."""
     known = [t for t in (mine, baseline, *others) if t]
     return Case(
-        mine, baseline, known, _anatomy(mine), _anatomy(baseline),
-        _profile(bench, mine) if profiled else None, _profile(bench, baseline) if profiled else None, roofline, environment,
-    )  # fmt: skip
+        mine,
+        baseline,
+        known,
+        _anatomy(mine),
+        _anatomy(baseline),
+        _profile(bench, mine) if profiled else None,
+        _profile(bench, baseline) if profiled else None,
+        roofline,
+        environment,
+    )
 
 
 def _anatomy(of: Trial | None) -> Anatomy | None:
@@ -192,4 +260,8 @@ def _anatomy(of: Trial | None) -> Anatomy | None:
 
 
 def _profile(bench: Bench, of: Trial | None) -> Profile | None:
-    return bench.profile(Path(of.artifact.path), of.target.runtime, **of.target.options) if of and of.artifact else None
+    return (
+        bench.profile(Path(of.artifact.path), of.target.runtime, **of.target.options)
+        if of and of.artifact
+        else None
+    )

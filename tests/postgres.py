@@ -34,7 +34,9 @@ def as_user(command: list[str], **more: object) -> None:
 def server() -> Iterator[str]:
     """URL of a running server, without a database's name."""
     if binary("initdb") is None or binary("pg_ctl") is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("PostgreSQL's server is not installed")
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
+            "PostgreSQL's server is not installed"
+        )
     folder = Path(tempfile.mkdtemp(prefix="lab-postgres-"))
     if os.geteuid() == 0:
         owner = pwd.getpwnam("postgres")
@@ -42,7 +44,19 @@ def server() -> Iterator[str]:
     data, port = folder / "data", free_port()
     as_user([str(binary("initdb")), "-D", str(data), "-U", "lab", "-A", "trust", "--no-sync"])
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    as_user([str(binary("pg_ctl")), "-D", str(data), "-w", "-o", options, "-l", str(folder / "log"), "start"])
+    as_user(
+        [
+            str(binary("pg_ctl")),
+            "-D",
+            str(data),
+            "-w",
+            "-o",
+            options,
+            "-l",
+            str(folder / "log"),
+            "start",
+        ]
+    )
     yield f"postgresql://lab@127.0.0.1:{port}"
     as_user([str(binary("pg_ctl")), "-D", str(data), "-m", "immediate", "stop"])
     shutil.rmtree(folder, ignore_errors=True)

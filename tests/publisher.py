@@ -1,4 +1,6 @@
-"""A publisher on this machine: serves files from memory over HTTP, and fails in the ways that publishers fail."""
+"""A publisher on this machine: serves files from memory over HTTP, and fails in the ways that
+publishers fail.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,18 @@ class Publisher:
 
     def offer(self, name: str, content: bytes) -> SourceFile:
         self.files[name] = content
-        return SourceFile(f"{self.address}/{name}", hashlib.sha256(content).hexdigest(), len(content))
+        return SourceFile(
+            f"{self.address}/{name}", hashlib.sha256(content).hexdigest(), len(content)
+        )
 
 
 @contextmanager
 def publisher() -> Iterator[Publisher]:
     """Open while the context is."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    found = _Handler.publishers[server.server_port] = Publisher(f"http://127.0.0.1:{server.server_port}")
+    found = _Handler.publishers[server.server_port] = Publisher(
+        f"http://127.0.0.1:{server.server_port}"
+    )
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield found

@@ -2,7 +2,8 @@
 
     python -m tests.recorded STUDY tests/data/grid_MODEL.json.gz
 
-writes one from a finished study of the store that LAB_HOME names; every test that replays grids finds it there.
+writes one from a finished study of the store that LAB_HOME names; every test that replays grids
+finds it there.
 """
 
 from __future__ import annotations
@@ -34,33 +35,63 @@ def record(study_id: str, file: Path) -> None:
     study = lab.study(study_id)
     objectives = study.spec.objectives
     rows = [
-        {"name": t.name, "recipe": t.recipe.to_json(), "target": t.target.to_json(), "state": t.state, "baseline": t.is_baseline,
-         "environment": t.environment,
-         "values": {o.metric: [m.value, m.unit] for o in objectives if (m := t.measurements.get(o.metric))}}
+        {
+            "name": t.name,
+            "recipe": t.recipe.to_json(),
+            "target": t.target.to_json(),
+            "state": t.state,
+            "baseline": t.is_baseline,
+            "environment": t.environment,
+            "values": {
+                o.metric: [m.value, m.unit]
+                for o in objectives
+                if (m := t.measurements.get(o.metric))
+            },
+        }
         for t in lab.trials(study_id)
-    ]  # fmt: skip
-    value = {"model": study.model, "objectives": [[o.metric, o.direction] for o in objectives], "trials": rows}
+    ]
+    value = {
+        "model": study.model,
+        "objectives": [[o.metric, o.direction] for o in objectives],
+        "trials": rows,
+    }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(gzip.compress(json.dumps(value, separators=(",", ":")).encode(), mtime=0))
 
 
 def grids() -> list[str]:
     """The models whose grids are in tests/data."""
-    return sorted(path.name.removeprefix("grid_").removesuffix(".json.gz") for path in DATA.glob("grid_*.json.gz"))
+    return sorted(
+        path.name.removeprefix("grid_").removesuffix(".json.gz")
+        for path in DATA.glob("grid_*.json.gz")
+    )
 
 
 def load(name: str) -> Grid:
     """A grid of tests/data."""
     value = json.loads(gzip.decompress((DATA / f"grid_{name}.json.gz").read_bytes()))
     objectives = tuple(Objective(metric, direction) for metric, direction in value["objectives"])
-    return Grid(value["model"], objectives, tuple(_trial(n, row) for n, row in enumerate(value["trials"])))
+    return Grid(
+        value["model"], objectives, tuple(_trial(n, row) for n, row in enumerate(value["trials"]))
+    )
 
 
 def _trial(position: int, row: dict[str, Any]) -> Trial:
-    found = {metric: Measurement(metric, value, unit) for metric, (value, unit) in row["values"].items()}
-    return Trial(f"recorded-{position:04d}", "recorded", position, row["name"], Recipe.from_json(row["recipe"]),
-                 Target.from_json(row["target"]), row["state"], is_baseline=row["baseline"], measurements=found,
-                 environment=row["environment"])  # fmt: skip
+    found = {
+        metric: Measurement(metric, value, unit) for metric, (value, unit) in row["values"].items()
+    }
+    return Trial(
+        f"recorded-{position:04d}",
+        "recorded",
+        position,
+        row["name"],
+        Recipe.from_json(row["recipe"]),
+        Target.from_json(row["target"]),
+        row["state"],
+        is_baseline=row["baseline"],
+        measurements=found,
+        environment=row["environment"],
+    )
 
 
 @dataclass(frozen=True)
@@ -73,14 +104,20 @@ class Grid:
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
-        return tuple(candidate(PlannedTrial(t.name, t.recipe, t.target, t.is_baseline)) for t in self.trials)
+        return tuple(
+            candidate(PlannedTrial(t.name, t.recipe, t.target, t.is_baseline)) for t in self.trials
+        )
 
     @cached_property
     def outcomes(self) -> dict[str, Outcome]:
         """What each candidate comes to when it is tried."""
-        by, alike = scales(self.trials, self.objectives), {t.id for t in comparable(self.trials, self.objectives)}
+        by, alike = (
+            scales(self.trials, self.objectives),
+            {t.id for t in comparable(self.trials, self.objectives)},
+        )
         return {
-            c.key: outcome(t, self.trials, by, (), alike) for c, t in zip(self.candidates, self.trials, strict=True)
+            c.key: outcome(t, self.trials, by, (), alike)
+            for c, t in zip(self.candidates, self.trials, strict=True)
         }
 
     @cached_property
@@ -94,7 +131,9 @@ class Grid:
 
     def search(self, name: str, seed: int, trials: int, batch: int = BATCH) -> tuple[str, ...]:
         """Keys in the order in which a search of this budget tries them, the float models first."""
-        tried = [c.key for c, t in zip(self.candidates, self.trials, strict=True) if t.is_baseline][:trials]
+        tried = [c.key for c, t in zip(self.candidates, self.trials, strict=True) if t.is_baseline][
+            :trials
+        ]
         while len(tried) < min(trials, len(self.trials)):
             known = {key: self.outcomes[key] for key in tried}
             asked = Task(self.candidates, known, seed, len(self.objectives))

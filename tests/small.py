@@ -1,4 +1,6 @@
-"""A linear classifier of 8×8 features as an ONNX file, with data that it gets mostly right: swept in a second."""
+"""A linear classifier of 8×8 features as an ONNX file, with data that it gets mostly right: swept
+in a second.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,15 @@ def write_onnx(path: Path, classes: int = CLASSES) -> Path:
         "small",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", FEATURES])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", classes])],
-        [numpy_helper.from_array(weight, "weight"), numpy_helper.from_array(-(weight**2).sum(axis=1) / 2, "bias")],
+        [
+            numpy_helper.from_array(weight, "weight"),
+            numpy_helper.from_array(-(weight**2).sum(axis=1) / 2, "bias"),
+        ],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        str(path),
+    )
     return path
 
 
@@ -38,7 +46,9 @@ def arrays(n: int = 200, seed: int = 1) -> dict[str, Any]:
     made = {}
     for split in ("calibration", "test"):
         y = rng.integers(0, CLASSES, n)
-        made[f"x_{split}"] = (centres()[y] + NOISE * rng.normal(size=(n, FEATURES))).astype("float32")
+        made[f"x_{split}"] = (centres()[y] + NOISE * rng.normal(size=(n, FEATURES))).astype(
+            "float32"
+        )
         made[f"y_{split}"] = y
     return made
 

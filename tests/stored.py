@@ -1,7 +1,9 @@
-"""Reads the weights that a TFLite file stores back as real numbers, from the format's definition and without the lab's readers.
+"""Reads the weights that a TFLite file stores back as real numbers, from the format's definition
+and without the lab's readers.
 
-Four-bit integers lie two in a byte, two-bit ones four, the first in the lowest bits. A tensor has one scale, one for each entry
-of an axis, or one for each block of neighbours in a row, these as 16-bit floats in a tensor of their own.
+Four-bit integers lie two in a byte, two-bit ones four, the first in the lowest bits. A tensor has
+one scale, one for each entry of an axis, or one for each block of neighbours in a row, these as
+16-bit floats in a tensor of their own.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ BITS = {"INT8": 8, "INT4": 4, "INT2": 2}
 
 @dataclass(frozen=True)
 class Stored:
-    """A constant tensor: its type, its values as real numbers, its integers and the step between two (as float weights have none)."""
+    """A constant tensor: its type, its values as real numbers, its integers and the step between
+    two (as float weights have none).
+    """
 
     type: str
     values: Any
@@ -37,7 +41,11 @@ def load(path: Path) -> Any:
 def operators(model: Any) -> list[tuple[str, Any]]:
     """Type and operator of the first subgraph, in their order."""
     codes = [
-        c.customCode.decode() if c.customCode else CODES[max(c.builtinCode, c.deprecatedBuiltinCode)]
+        (
+            c.customCode.decode()
+            if c.customCode
+            else CODES[max(c.builtinCode, c.deprecatedBuiltinCode)]
+        )
         for c in model.operatorCodes
     ]
     return [(codes[o.opcodeIndex], o) for o in model.subgraphs[0].operators]
@@ -78,11 +86,18 @@ def _integers(raw: bytes, kind: str, tensor: Any, model: Any, content: bytes) ->
     details = tensor.quantization
     if details.detailsType == s.QuantizationDetails.BlockwiseQuantization:
         scales = model.subgraphs[0].tensors[details.details.scales]
-        step = np.repeat(_floats(_raw(model, scales, content), "FLOAT16", scales), details.details.blockSize, axis=1)
+        step = np.repeat(
+            _floats(_raw(model, scales, content), "FLOAT16", scales),
+            details.details.blockSize,
+            axis=1,
+        )
         return Stored(kind, q * step, q, step, int(np.prod(scales.shape)))
     axes = [1] * len(shape)
     axes[details.quantizedDimension if len(details.scale) > 1 else 0] = len(details.scale)
-    step, zero = np.reshape(details.scale, axes).astype(np.float64), np.reshape(details.zeroPoint, axes)
+    step, zero = (
+        np.reshape(details.scale, axes).astype(np.float64),
+        np.reshape(details.zeroPoint, axes),
+    )
     return Stored(kind, (q - zero) * step, q, step, len(details.scale))
 
 

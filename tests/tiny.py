@@ -1,4 +1,6 @@
-"""Tiny models made on the spot: the same convolutional classifier as an ONNX and as a TFLite file."""
+"""Tiny models made on the spot: the same convolutional classifier as an ONNX and as a TFLite
+file.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def weights(filters: int = FILTERS) -> dict[str, Any]:
 
 
 def items(n: int, seed: int = 1, channels_first: bool = False) -> Any:
-    """Random images whose brightness and contrast differ, so that the classifier's answers do too."""
+    """Random images whose brightness and contrast differ, so that the classifier's answers do
+    too.
+    """
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, SIDE, SIDE, CHANNELS)) * rng.uniform(0.3, 2, (n, 1, 1, 1)) + rng.normal(
         size=(n, 1, 1, CHANNELS)
@@ -39,7 +43,9 @@ def write_onnx(path: Path, batch: int | str = "n", filters: int = FILTERS) -> Pa
 
     w = weights(filters)
     nodes = [
-        helper.make_node("Conv", ["x", "conv", "conv_bias"], ["c"], name="conv0", pads=[1, 1, 1, 1]),
+        helper.make_node(
+            "Conv", ["x", "conv", "conv_bias"], ["c"], name="conv0", pads=[1, 1, 1, 1]
+        ),
         helper.make_node("Relu", ["c"], ["r"], name="relu0"),
         helper.make_node("AveragePool", ["r"], ["p"], name="pool0", kernel_shape=[SIDE, SIDE]),
         helper.make_node("Flatten", ["p"], ["f"], name="flat0"),
@@ -47,17 +53,23 @@ def write_onnx(path: Path, batch: int | str = "n", filters: int = FILTERS) -> Pa
     ]
     stored = {**w, "conv": np.ascontiguousarray(w["conv"].transpose(0, 3, 1, 2))}
     graph = helper.make_graph(
-        nodes, "tiny",
+        nodes,
+        "tiny",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, CHANNELS, SIDE, SIDE])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, CLASSES])],
         [numpy_helper.from_array(value, name) for name, value in stored.items()],
-    )  # fmt: skip
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        str(path),
+    )
     return path
 
 
 def write_tflite(path: Path, signature: bool = True, filters: int = FILTERS) -> Path:
-    """Input (1, SIDE, SIDE, CHANNELS), output (1, CLASSES); without a signature like files of older converters."""
+    """Input (1, SIDE, SIDE, CHANNELS), output (1, CLASSES); without a signature like files of older
+    converters.
+    """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as s
 
@@ -76,14 +88,31 @@ def write_tflite(path: Path, signature: bool = True, filters: int = FILTERS) -> 
     graph.tensors, graph.inputs, graph.outputs, graph.name = tensors, [x], [y], b"main"
     kinds = s.BuiltinOptions
     graph.operators = [
-        _operator(s, 0, [x, stored["conv"], stored["conv_bias"]], conv, kinds.Conv2DOptions, _conv_options(s)),
+        _operator(
+            s,
+            0,
+            [x, stored["conv"], stored["conv_bias"]],
+            conv,
+            kinds.Conv2DOptions,
+            _conv_options(s),
+        ),
         _operator(s, 1, [conv], pooled, kinds.Pool2DOptions, _pool_options(s)),
-        _operator(s, 2, [pooled, stored["dense"], stored["dense_bias"]], y, kinds.FullyConnectedOptions,
-                  s.FullyConnectedOptionsT()),
-    ]  # fmt: skip
+        _operator(
+            s,
+            2,
+            [pooled, stored["dense"], stored["dense_bias"]],
+            y,
+            kinds.FullyConnectedOptions,
+            s.FullyConnectedOptionsT(),
+        ),
+    ]
     model = s.ModelT()
     model.version, model.subgraphs, model.buffers = 3, [graph], buffers
-    codes = (s.BuiltinOperator.CONV_2D, s.BuiltinOperator.AVERAGE_POOL_2D, s.BuiltinOperator.FULLY_CONNECTED)
+    codes = (
+        s.BuiltinOperator.CONV_2D,
+        s.BuiltinOperator.AVERAGE_POOL_2D,
+        s.BuiltinOperator.FULLY_CONNECTED,
+    )
     model.operatorCodes = [_code(s, code) for code in codes]
     model.signatureDefs = [_signature(s, x, y)] if signature else None
     builder = flatbuffers.Builder(4096)
@@ -103,7 +132,9 @@ def write_keras(path: Path) -> Path:
     conv = keras.layers.Conv2D(FILTERS, 3, padding="same", activation="relu", name="conv0")
     dense = keras.layers.Dense(CLASSES, name="dense0")
     pool = [keras.layers.AveragePooling2D(SIDE, name="pool0"), keras.layers.Flatten(name="flat0")]
-    model = keras.Sequential([keras.Input((SIDE, SIDE, CHANNELS), name="x"), conv, *pool, dense], name="tiny")
+    model = keras.Sequential(
+        [keras.Input((SIDE, SIDE, CHANNELS), name="x"), conv, *pool, dense], name="tiny"
+    )
     conv.set_weights([w["conv"].transpose(1, 2, 3, 0), w["conv_bias"]])
     dense.set_weights([w["dense"].T, w["dense_bias"]])
     model.save(path)
@@ -111,14 +142,21 @@ def write_keras(path: Path) -> Path:
 
 
 def write_torch_export(path: Path, batch: int | None = None) -> Path:
-    """Input (n or batch, CHANNELS, SIDE, SIDE), output (n, CLASSES); a batch normalisation follows the convolution, whose
-    weights and bias are such that both together are the convolution of the other formats. Loads torch."""
+    """Input (n or batch, CHANNELS, SIDE, SIDE), output (n, CLASSES); a batch normalisation follows
+    the convolution, whose
+    weights and bias are such that both together are the convolution of the other formats. Loads
+    torch.
+    """
     import torch
 
     model = torch.nn.Sequential(
-        torch.nn.Conv2d(CHANNELS, FILTERS, 3, padding=1), torch.nn.BatchNorm2d(FILTERS), torch.nn.ReLU(),
-        torch.nn.AvgPool2d(SIDE), torch.nn.Flatten(), torch.nn.Linear(FILTERS, CLASSES),
-    ).eval()  # fmt: skip
+        torch.nn.Conv2d(CHANNELS, FILTERS, 3, padding=1),
+        torch.nn.BatchNorm2d(FILTERS),
+        torch.nn.ReLU(),
+        torch.nn.AvgPool2d(SIDE),
+        torch.nn.Flatten(),
+        torch.nn.Linear(FILTERS, CLASSES),
+    ).eval()
     conv, norm, *_, dense = model
     w = {name: torch.from_numpy(value) for name, value in weights().items()}
     with torch.no_grad():
@@ -137,12 +175,20 @@ def write_torch_export(path: Path, batch: int | None = None) -> Path:
 
 def write_torchscript(path: Path) -> Path:
     """Input (n, CHANNELS, SIDE, SIDE), output (n, CLASSES). Loads torch."""
-    return apply("torch_to_torchscript", write_torch_export(path.with_suffix(".pt2")), path.with_suffix(".torchscript"))
+    return apply(
+        "torch_to_torchscript",
+        write_torch_export(path.with_suffix(".pt2")),
+        path.with_suffix(".torchscript"),
+    )
 
 
 def write_executorch(path: Path) -> Path:
     """Input (1, CHANNELS, SIDE, SIDE), output (1, CLASSES). Loads torch."""
-    return apply("torch_to_executorch", write_torch_export(path.with_suffix(".pt2")), path.with_suffix(".executorch"))
+    return apply(
+        "torch_to_executorch",
+        write_torch_export(path.with_suffix(".pt2")),
+        path.with_suffix(".executorch"),
+    )
 
 
 def write_openvino(path: Path) -> Path:
@@ -152,13 +198,22 @@ def write_openvino(path: Path) -> Path:
     return apply("onnx_to_openvino", write_onnx(folder / "tiny.onnx"), folder).rename(path)
 
 
-WRITERS = {"onnx": write_onnx, "tflite": write_tflite, "keras": write_keras, "torch_export": write_torch_export,
-           "torchscript": write_torchscript, "executorch": write_executorch, "openvino_ir": write_openvino}  # fmt: skip
+WRITERS = {
+    "onnx": write_onnx,
+    "tflite": write_tflite,
+    "keras": write_keras,
+    "torch_export": write_torch_export,
+    "torchscript": write_torchscript,
+    "executorch": write_executorch,
+    "openvino_ir": write_openvino,
+}
 """Format -> what writes the same classifier as a file of it."""
 
 
 class Sources(dict[str, Path]):
-    """The tiny classifier in every format, written when it is first asked for: some load a framework."""
+    """The tiny classifier in every format, written when it is first asked for: some load a
+    framework.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -176,7 +231,12 @@ def _buffer(s: Any, value: Any) -> Any:
 
 def _tensor(s: Any, name: str, shape: tuple[int, ...], buffer: int) -> Any:
     tensor = s.TensorT()
-    tensor.name, tensor.shape, tensor.buffer, tensor.type = name.encode(), list(shape), buffer, s.TensorType.FLOAT32
+    tensor.name, tensor.shape, tensor.buffer, tensor.type = (
+        name.encode(),
+        list(shape),
+        buffer,
+        s.TensorType.FLOAT32,
+    )
     tensor.quantization = s.QuantizationParametersT()
     return tensor
 
@@ -223,7 +283,9 @@ def _map(s: Any, name: bytes, index: int) -> Any:
 
 
 def own_answers(x: Any) -> Any:
-    """Class numbers as the classifier itself answers: who learns them stays what it was. x: (n, SIDE, SIDE, CHANNELS)."""
+    """Class numbers as the classifier itself answers: who learns them stays what it was. x: (n,
+    SIDE, SIDE, CHANNELS).
+    """
     w, padded = weights(), np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
     conv = np.einsum("nhwcij,oijc->nhwo", windows, w["conv"]) + w["conv_bias"]
@@ -241,11 +303,15 @@ def context(workdir: Path, channels_first: bool = False) -> Any:
     x = items(512, seed=2, channels_first=channels_first)
     y, own = np.arange(len(x)) % CLASSES, own_answers(items(512, seed=2))
     learnt = TrainingSet(x[:384], own[:384], x[384:], own[384:])
-    return Context(workdir, card, lambda n: x[:n], lambda n: (x[:n], y[:n]), training=lambda: learnt)
+    return Context(
+        workdir, card, lambda n: x[:n], lambda n: (x[:n], y[:n]), training=lambda: learnt
+    )
 
 
 def apply(technique: str, source: Path, workdir: Path, **params: Any) -> Path:
-    """Run a technique of the registry on a tiny model, parameters that are not given at their defaults."""
+    """Run a technique of the registry on a tiny model, parameters that are not given at their
+    defaults.
+    """
     from lab.options import validate
     from lab.registry import technique as find
 
@@ -253,7 +319,9 @@ def apply(technique: str, source: Path, workdir: Path, **params: Any) -> Path:
     items_as = plug.trains and plug.accepts == (
         "torch_export",
     )  # what is trained on has the shape of the model's input
-    return plug.apply(source, validate(plug.options, params, technique), context(workdir, channels_first=items_as))
+    return plug.apply(
+        source, validate(plug.options, params, technique), context(workdir, channels_first=items_as)
+    )
 
 
 def answers(runtime: str, file: Path, x: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Several studies at once: which of their trials may share a front, and how the same trials came out in two of them."""
+"""Several studies at once: which of their trials may share a front, and how the same trials came
+out in two of them.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,8 @@ class Across:
 
     Attributes:
         groups: the largest first; with one group there is one joint front.
-        apart: names of the fields of `Terms` in which the groups differ: why there is more than one.
+        apart: names of the fields of `Terms` in which the groups differ: why there is more than
+            one.
         incomplete: trials without all their numbers.
     """
 
@@ -83,10 +86,12 @@ class Across:
 
 
 def across(members: Sequence[Member], keep: Callable[[Trial], bool] = lambda trial: True) -> Across:
-    """Sort the trials of several studies into groups that may be compared, and find each group's front.
+    """Sort the trials of several studies into groups that may be compared, and find each group's
+    front.
 
     Args:
-        keep: whether a trial may be on a front; the others stay in their group and are beaten by nothing.
+        keep: whether a trial may be on a front; the others stay in their group and are beaten by
+            nothing.
     """
     found: dict[Terms, list[Trial]] = {}
     missing = 0
@@ -97,7 +102,9 @@ def across(members: Sequence[Member], keep: Callable[[Trial], bool] = lambda tri
                 missing += 1
             else:
                 found.setdefault(terms, []).append(trial)
-    groups = [Group(terms, tuple(trials), _front(trials, terms, keep)) for terms, trials in found.items()]
+    groups = [
+        Group(terms, tuple(trials), _front(trials, terms, keep)) for terms, trials in found.items()
+    ]
     groups.sort(key=lambda g: -len(g.trials))
     return Across(tuple(members), tuple(groups), _apart([g.terms for g in groups]), missing)
 
@@ -109,7 +116,11 @@ def terms_of(trial: Trial, member: Member) -> Terms | None:
         return None
     sources = tuple(trial.measurements[o.metric].source for o in objectives)
     return Terms(
-        tuple((o.metric, o.direction) for o in objectives), member.data, member.items, trial.environment, sources
+        tuple((o.metric, o.direction) for o in objectives),
+        member.data,
+        member.items,
+        trial.environment,
+        sources,
     )
 
 
@@ -122,7 +133,7 @@ def _apart(terms: Sequence[Terms]) -> tuple[str, ...]:
     return tuple(f.name for f in fields(Terms) if len({getattr(t, f.name) for t in terms}) > 1)
 
 
-# --- the same trials in two studies ---------------------------------------------------------------------------------------
+# --- the same trials in two studies ---------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -167,8 +178,14 @@ def twins(first: Sequence[Trial], second: Sequence[Trial], key: Callable[[Trial]
     Args:
         key: equal for trials of equal recipe and target; see `lab.spec.recipes.identity`.
     """
-    mine, theirs = ({key(t): t for t in reversed(trials) if t.state == "complete"} for trials in (first, second))
-    pairs = tuple(Twin(t, theirs[k]) for k, t in sorted(mine.items(), key=lambda item: item[1].position) if k in theirs)
+    mine, theirs = (
+        {key(t): t for t in reversed(trials) if t.state == "complete"} for trials in (first, second)
+    )
+    pairs = tuple(
+        Twin(t, theirs[k])
+        for k, t in sorted(mine.items(), key=lambda item: item[1].position)
+        if k in theirs
+    )
     return Twins(pairs, _others(mine, theirs), _others(theirs, mine))
 
 
@@ -180,7 +197,8 @@ def twin_changes(pairs: Sequence[Twin], metric: str, *, same_items: bool) -> tup
     """One metric of every pair that has it, the biggest change first.
 
     Args:
-        same_items: whether both studies asked the same test items, so that answers may be compared item by item.
+        same_items: whether both studies asked the same test items, so that answers may be compared
+            item by item.
     """
     found = [_change(twin, metric, same_items) for twin in pairs if _has(twin, metric)]
     return tuple(sorted(found, key=lambda c: (-c.extent, c.twin.first.position)))
@@ -198,7 +216,9 @@ def _change(twin: Twin, metric: str, same_items: bool) -> TwinChange:
     exact = a.low is None or b.low is None
     by_chance = not differs(metric, twin.first, twin.second) if same_items else overlap(a, b)
     different = a.value != b.value and (exact or not by_chance)
-    return TwinChange(twin, metric, ratio, change, abs(math.log(ratio)) if ratio else abs(change), different)
+    return TwinChange(
+        twin, metric, ratio, change, abs(math.log(ratio)) if ratio else abs(change), different
+    )
 
 
 @dataclass(frozen=True)
@@ -210,7 +230,9 @@ class Discrepancy:
 
 
 def discrepancies(*facts: Mapping[str, Any]) -> tuple[Discrepancy, ...]:
-    """What machines, or specs, do not share; what lies one level deeper, such as a package's version, is named "a · b"."""
+    """What machines, or specs, do not share; what lies one level deeper, such as a package's
+    version, is named "a · b".
+    """
     flat = [_flat(f) for f in facts]
     names = dict.fromkeys(name for f in flat for name in f)
     found = [Discrepancy(name, tuple(f.get(name) for f in flat)) for name in names]
@@ -220,6 +242,10 @@ def discrepancies(*facts: Mapping[str, Any]) -> tuple[Discrepancy, ...]:
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in values.items():
-        inner = {f"{key} · {k}": v for k, v in value.items()} if isinstance(value, Mapping) else {key: value}
+        inner = (
+            {f"{key} · {k}": v for k, v in value.items()}
+            if isinstance(value, Mapping)
+            else {key: value}
+        )
         found.update(inner)
     return found

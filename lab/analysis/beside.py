@@ -43,7 +43,8 @@ class LayersBeside:
     """Several trials, layer by layer.
 
     Attributes:
-        layers: name -> one cell a trial, None where its file has no layer that can be told to be the same; in the source
+        layers: name -> one cell a trial, None where its file has no layer that can be told to be
+            the same; in the source
             model's order.
         types: name -> type in the source model.
         rest: for each trial, kind -> seconds of the operators that belong to no such layer.
@@ -64,7 +65,9 @@ def layers_beside(trials: Sequence[Evidence], source: Sequence[Layer] = ()) -> L
     Args:
         source: the source model's layers; without them the first trial's own names are used.
     """
-    named = multiplying(source) or multiplying(_layers_of(next((t.anatomy for t in trials if t.anatomy), None)))
+    named = multiplying(source) or multiplying(
+        _layers_of(next((t.anatomy for t in trials if t.anatomy), None))
+    )
     cells, rest, unmatched = [], [], []
     for trial in trials:
         mine = _layers_of(trial.anatomy)
@@ -73,8 +76,14 @@ def layers_beside(trials: Sequence[Evidence], source: Sequence[Layer] = ()) -> L
         rest.append(_rest(trial.profile, names))
         unmatched.append(len(multiplying(mine)) - len(names))
     layers = {layer.name: tuple(c.get(layer.name) for c in cells) for layer in named}
-    return LayersBeside(layers, {x.name: x.type for x in named}, tuple(rest), tuple(t.profile is not None for t in trials),
-                        tuple(t.anatomy is not None for t in trials), tuple(unmatched))  # fmt: skip
+    return LayersBeside(
+        layers,
+        {x.name: x.type for x in named},
+        tuple(rest),
+        tuple(t.profile is not None for t in trials),
+        tuple(t.anatomy is not None for t in trials),
+        tuple(unmatched),
+    )
 
 
 def _layers_of(anatomy: Anatomy | None) -> list[Layer]:
@@ -94,7 +103,9 @@ def _cells(trial: Evidence, names: Mapping[str, str]) -> dict[str, LayerCell]:
 
 
 def _own_name(operator: OperatorTime, names: Mapping[str, str]) -> str:
-    """The file's name of the layer that an operator of a profile belongs to; "" where that is none of these."""
+    """The file's name of the layer that an operator of a profile belongs to; "" where that is none
+    of these.
+    """
     candidates = (operator.layer, _RENAMED.sub("", operator.layer))
     return next((name for name in candidates if name in names), "")
 
@@ -103,7 +114,10 @@ def _cell(facts: OperatorFacts, timed: Sequence[OperatorTime]) -> LayerCell:
     told = next((o.precision for o in timed if o.kind == "compute" and o.precision), "")
     seconds = sum(o.time_s for o in timed) if timed else None
     return LayerCell(
-        told or facts.precision, facts.weight_dtype, seconds, facts.weight_bytes if facts.weights else None
+        told or facts.precision,
+        facts.weight_dtype,
+        seconds,
+        facts.weight_bytes if facts.weights else None,
     )
 
 

@@ -37,7 +37,9 @@ class Calibrations:
     points: tuple[Point, ...]
 
     def over_seeds(self) -> tuple[Spread, ...]:
-        """How far the seeds lie apart, for each number of items and source that has at least two seeds."""
+        """How far the seeds lie apart, for each number of items and source that has at least two
+        seeds.
+        """
         groups: dict[tuple[int, str], list[Point]] = {}
         for point in self.points:
             groups.setdefault((point.samples, point.source), []).append(point)
@@ -60,8 +62,15 @@ class Spread:
 def _spread(points: Sequence[Point]) -> Spread:
     values = [p.measurement.value for p in points]
     first = points[0]
-    return Spread(first.samples, first.source, len(points), min(values), fmean(values), max(values),
-                  tuple(p.trial for p in points))  # fmt: skip
+    return Spread(
+        first.samples,
+        first.source,
+        len(points),
+        min(values),
+        fmean(values),
+        max(values),
+        tuple(p.trial for p in points),
+    )
 
 
 def calibrations(trials: Iterable[Trial], metric: str) -> tuple[Calibrations, ...]:
@@ -74,7 +83,9 @@ def calibrations(trials: Iterable[Trial], metric: str) -> tuple[Calibrations, ..
     for trial in trials:
         if metric in trial.measurements and _calibrated(trial.recipe):
             groups.setdefault(_key(trial), []).append(trial)
-    several = [_of_group(group, metric) for group in groups.values() if len({_way(t) for t in group}) > 1]
+    several = [
+        _of_group(group, metric) for group in groups.values() if len({_way(t) for t in group}) > 1
+    ]
     return tuple(sorted(several, key=lambda c: len(c.points), reverse=True))
 
 
@@ -88,16 +99,24 @@ def _way(trial: Trial) -> tuple[int, str, int]:
 
 
 def _key(trial: Trial) -> str:
-    """What two trials share that differ in calibration only; threads and batches change no answer."""
-    steps = [Step(s.technique, {k: v for k, v in s.params.items() if k not in OPTIONS}) for s in trial.recipe.steps]
+    """What two trials share that differ in calibration only; threads and batches change no
+    answer.
+    """
+    steps = [
+        Step(s.technique, {k: v for k, v in s.params.items() if k not in OPTIONS})
+        for s in trial.recipe.steps
+    ]
     options = {k: v for k, v in trial.target.options.items() if k not in ("threads", "batch")}
-    return digest_of([[s.to_json() for s in steps], trial.target.runtime, options, trial.environment])
+    return digest_of(
+        [[s.to_json() for s in steps], trial.target.runtime, options, trial.environment]
+    )
 
 
 def _of_group(group: Sequence[Trial], metric: str) -> Calibrations:
     unique = {_way(t): t for t in reversed(group)}
     points = [
-        Point(t.id, samples, seed, source, t.measurements[metric]) for (samples, source, seed), t in unique.items()
+        Point(t.id, samples, seed, source, t.measurements[metric])
+        for (samples, source, seed), t in unique.items()
     ]
     points.sort(key=lambda p: (p.samples, p.source, p.seed))
     first = min(group, key=lambda t: len(t.name))

@@ -1,9 +1,10 @@
 """Compromises between objectives: how far each trial on a front is from the best of everything.
 
-Each objective is laid from 0 (the best on the front) to 1 (the worst on it); what is a ratio scale (seconds, bytes) by its
-logarithm, as in the plot. The cost of a trial is the weighted mean. With equal weights the lowest cost is the *knee* of the front: the
-point farthest from the plane through the front's extremes, towards the best of everything (I. Das, On characterizing the "knee" of
-the Pareto curve, Structural Optimization 18, 1999, in the normalised coordinates of his NBI method).
+Each objective is laid from 0 (the best on the front) to 1 (the worst on it); what is a ratio scale
+(seconds, bytes) by its logarithm, as in the plot. The cost of a trial is the weighted mean. With
+equal weights the lowest cost is the *knee* of the front: the point farthest from the plane through
+the front's extremes, towards the best of everything (I. Das, On characterizing the "knee" of the
+Pareto curve, Structural Optimization 18, 1999, in the normalised coordinates of his NBI method).
 """
 
 from __future__ import annotations
@@ -19,27 +20,34 @@ RATIO_UNITS = ("s", "B")
 
 @dataclass(frozen=True)
 class Cost:
-    """0 is the best of everything, 1 the worst; `spread` is the half-width of its 95 % interval, from those of the objectives."""
+    """0 is the best of everything, 1 the worst; `spread` is the half-width of its 95 % interval,
+    from those of the objectives.
+    """
 
     value: float
     spread: float
 
 
-def costs(front: Sequence[Trial], objectives: Sequence[Objective], weights: Mapping[str, float]) -> list[Cost]:
+def costs(
+    front: Sequence[Trial], objectives: Sequence[Objective], weights: Mapping[str, float]
+) -> list[Cost]:
     """The cost of each trial of a front.
 
     Args:
         front: trials that have every objective.
-        weights: objective's metric -> weight, 0 or more; what is not named has none. All 0 means all alike.
+        weights: objective's metric -> weight, 0 or more; what is not named has none. All 0 means
+            all alike.
     """
     given = [max(0.0, weights.get(o.metric, 0.0)) for o in objectives]
     shares = [w / total if (total := sum(given)) else 1 / len(given) for w in given]
     columns = [_column(front, o) for o in objectives]
     return [
-        Cost(sum(w * c.value for w, c in zip(shares, row, strict=True)),
-             math.hypot(*(w * c.spread for w, c in zip(shares, row, strict=True))))
+        Cost(
+            sum(w * c.value for w, c in zip(shares, row, strict=True)),
+            math.hypot(*(w * c.spread for w, c in zip(shares, row, strict=True))),
+        )
         for row in zip(*columns, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _column(front: Sequence[Trial], objective: Objective) -> list[Cost]:
@@ -47,9 +55,16 @@ def _column(front: Sequence[Trial], objective: Objective) -> list[Cost]:
     found = [t.measurements[objective.metric] for t in front]
     log = found[0].unit in RATIO_UNITS and all(m.value > 0 for m in found)
     places = [_place(m, m.value, log) for m in found]
-    best, worst = (max(places), min(places)) if objective.direction == "maximize" else (min(places), max(places))
+    best, worst = (
+        (max(places), min(places))
+        if objective.direction == "maximize"
+        else (min(places), max(places))
+    )
     span = worst - best or 1.0
-    return [Cost((p - best) / span, _half_width(m, log) / abs(span)) for p, m in zip(places, found, strict=True)]
+    return [
+        Cost((p - best) / span, _half_width(m, log) / abs(span))
+        for p, m in zip(places, found, strict=True)
+    ]
 
 
 def _place(m: Measurement, value: float, log: bool) -> float:

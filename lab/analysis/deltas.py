@@ -23,7 +23,8 @@ class Delta:
 
     Attributes:
         kind: "change": value is trial minus reference; "ratio": trial over reference.
-        low, high: 95 % interval, where the two were compared pair by pair; None where there is no such comparison.
+        low, high: 95 % interval, where the two were compared pair by pair; None where there is no
+            such comparison.
         differs: whether it is more than chance; exact numbers differ where they are not equal.
         better: whether the trial's number is the better one; None where both are equal.
     """
@@ -41,32 +42,51 @@ class Delta:
 def corrected(
     reference: Trial, others: Sequence[Trial], metrics: Sequence[str]
 ) -> Mapping[str, Mapping[str, Difference]]:
-    """Trial id -> metric -> how it differs from the reference, with p-values corrected for the number of trials."""
+    """Trial id -> metric -> how it differs from the reference, with p-values corrected for the
+    number of trials.
+    """
     found: dict[str, dict[str, Difference]] = {t.id: {} for t in others}
     for metric in metrics:
         mine = {t.id: d for t in others if (d := difference(metric, t, reference))}
-        for id_, adjusted in zip(mine, statistics.adjusted([d.p for d in mine.values()]), strict=True):
+        for id_, adjusted in zip(
+            mine, statistics.adjusted([d.p for d in mine.values()]), strict=True
+        ):
             found[id_][metric] = replace(mine[id_], adjusted=adjusted)
     return {t.id: _mirrored(found[t.id], t, reference) for t in others}
 
 
-def _mirrored(found: Mapping[str, Difference], trial: Trial, reference: Trial) -> Mapping[str, Difference]:
-    """With equal batches items a second are the latency's inverse: what is told of one holds for the other."""
-    known, batches = found.get(LATENCY), {t.target.options.get("batch", 1) for t in (trial, reference)}
+def _mirrored(
+    found: Mapping[str, Difference], trial: Trial, reference: Trial
+) -> Mapping[str, Difference]:
+    """With equal batches items a second are the latency's inverse: what is told of one holds for
+    the other.
+    """
+    known, batches = (
+        found.get(LATENCY),
+        {t.target.options.get("batch", 1) for t in (trial, reference)},
+    )
     if known is None or len(batches) > 1:
         return found
-    inverse = replace(known, metric=THROUGHPUT, value=1 / known.value, low=1 / known.high, high=1 / known.low)
+    inverse = replace(
+        known, metric=THROUGHPUT, value=1 / known.value, low=1 / known.high, high=1 / known.low
+    )
     return {**found, THROUGHPUT: inverse}
 
 
-def deltas(reference: Trial, others: Sequence[Trial], metrics: Mapping[str, Metric]) -> tuple[Delta, ...]:
-    """Every number that can be told as points or as a ratio, metric by metric, trials in their order.
+def deltas(
+    reference: Trial, others: Sequence[Trial], metrics: Mapping[str, Metric]
+) -> tuple[Delta, ...]:
+    """Every number that can be told as points or as a ratio, metric by metric, trials in their
+    order.
 
     Args:
-        metrics: those that are wanted, in their order; what itself compares with the float model is left out.
+        metrics: those that are wanted, in their order; what itself compares with the float model is
+            left out.
     """
     known = corrected(reference, others, list(metrics))
-    wanted = [id_ for id_, m in metrics.items() if not m.about_both and id_ in reference.measurements]
+    wanted = [
+        id_ for id_, m in metrics.items() if not m.about_both and id_ in reference.measurements
+    ]
     found = (
         _delta(metrics[id_], reference, t, known[t.id].get(id_))
         for id_ in wanted
@@ -76,14 +96,25 @@ def deltas(reference: Trial, others: Sequence[Trial], metrics: Mapping[str, Metr
     return tuple(delta for delta in found if delta)
 
 
-def _delta(metric: Metric, reference: Trial, trial: Trial, known: Difference | None) -> Delta | None:
+def _delta(
+    metric: Metric, reference: Trial, trial: Trial, known: Difference | None
+) -> Delta | None:
     a, b = reference.measurements[metric.id], trial.measurements[metric.id]
     kind: Literal["change", "ratio"] = "change" if b.unit == SHARE else "ratio"
     if kind == "ratio" and (b.unit not in RATIOS or a.value <= 0 or b.value <= 0):
         return None
     better = None if a.value == b.value else (b.value > a.value) == (metric.direction == "maximize")
     if known:
-        return Delta(trial.id, metric.id, known.kind, known.value, known.low, known.high, known.differs, better)
+        return Delta(
+            trial.id,
+            metric.id,
+            known.kind,
+            known.value,
+            known.low,
+            known.high,
+            known.differs,
+            better,
+        )
     exact = a.low is None or b.low is None
     differs = a.value != b.value and (exact or not overlap(a, b))
     value = b.value - a.value if kind == "change" else b.value / a.value

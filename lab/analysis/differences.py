@@ -1,8 +1,10 @@
-"""Whether two trials really differ: item by item for accuracy, round by round for latency, else by their intervals.
+"""Whether two trials really differ: item by item for accuracy, round by round for latency, else by
+their intervals.
 
-What is compared lies in a trial's details. `right = {"metric", "n", "bits"}` says which test items it answered rightly, one bit
-an item, packed and in base64. `timing = {"session", "rounds", "medians_s", …}` has the median of each undisturbed round;
-trials of one session took turns, so that their rounds are paired (`lab.measure.quality.timing_of`).
+What is compared lies in a trial's details. `right = {"metric", "n", "bits"}` says which test items
+it answered rightly, one bit an item, packed and in base64. `timing = {"session", "rounds",
+"medians_s", …}` has the median of each undisturbed round; trials of one session took turns, so that
+their rounds are paired (`lab.measure.quality.timing_of`).
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ class Difference:
     Attributes:
         kind: "change": value is trial minus other; "ratio": trial over other.
         value, low, high: with its 95 % interval.
-        p: two-sided p-value of there being no difference; adjusted: the same among all the comparisons that were made with it
+        p: two-sided p-value of there being no difference; adjusted: the same among all the
+            comparisons that were made with it
             (false discovery rate, Benjamini and Hochberg), or None for a comparison alone.
         n: pairs: items or rounds.
         test: how it was found: "paired items", "paired rounds" or "separate rounds".
@@ -55,7 +58,11 @@ class Difference:
 
 def pack(right: NDArray[np.bool_], metric: str) -> dict[str, Any]:
     """Which items were answered rightly, as a trial keeps it; shape (items,)."""
-    return {"metric": metric, "n": len(right), "bits": base64.b64encode(np.packbits(right).tobytes()).decode()}
+    return {
+        "metric": metric,
+        "n": len(right),
+        "bits": base64.b64encode(np.packbits(right).tobytes()).decode(),
+    }
 
 
 @lru_cache(maxsize=1024)
@@ -65,7 +72,9 @@ def unpack(bits: str, n: int) -> NDArray[np.bool_]:
 
 
 def difference(metric: str, trial: Trial, other: Trial) -> Difference | None:
-    """How a trial differs from another; None where nothing is kept that tells more than the two intervals do."""
+    """How a trial differs from another; None where nothing is kept that tells more than the two
+    intervals do.
+    """
     if metric not in trial.measurements or metric not in other.measurements:
         return None
     return _by_rounds(trial, other) if metric == LATENCY else _by_items(metric, trial, other)
@@ -78,7 +87,16 @@ def _by_items(metric: str, trial: Trial, other: Trial) -> Difference | None:
     n = int(mine["n"])
     won, lost = _won_and_lost(unpack(mine["bits"], n), unpack(theirs["bits"], n))
     low, high = statistics.paired_difference(won, lost, n)
-    return Difference(metric, "change", (won - lost) / n, low, high, statistics.mcnemar(won, lost), n, "paired items")
+    return Difference(
+        metric,
+        "change",
+        (won - lost) / n,
+        low,
+        high,
+        statistics.mcnemar(won, lost),
+        n,
+        "paired items",
+    )
 
 
 def _won_and_lost(mine: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> tuple[int, int]:
@@ -89,10 +107,19 @@ def _by_rounds(trial: Trial, other: Trial) -> Difference | None:
     mine, theirs = (t.details.get("timing") or {} for t in (trial, other))
     if not mine or not theirs or trial.environment != other.environment:
         return None
-    if mine["session"] == theirs["session"] and len(pairs := _pairs(mine, theirs)) >= statistics.FEWEST_PAIRS:
-        found, test = statistics.paired_ratio([b for _, b in pairs], [a for a, _ in pairs]), "paired rounds"
+    if (
+        mine["session"] == theirs["session"]
+        and len(pairs := _pairs(mine, theirs)) >= statistics.FEWEST_PAIRS
+    ):
+        found, test = (
+            statistics.paired_ratio([b for _, b in pairs], [a for a, _ in pairs]),
+            "paired rounds",
+        )
     elif min(len(mine["medians_s"]), len(theirs["medians_s"])) > 1:
-        found, test = statistics.unpaired_ratio(theirs["medians_s"], mine["medians_s"]), "separate rounds"
+        found, test = (
+            statistics.unpaired_ratio(theirs["medians_s"], mine["medians_s"]),
+            "separate rounds",
+        )
     else:
         return None
     return Difference(LATENCY, "ratio", found.value, found.low, found.high, found.p, found.n, test)
@@ -100,10 +127,16 @@ def _by_rounds(trial: Trial, other: Trial) -> Difference | None:
 
 def _pairs(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[tuple[float, float]]:
     others = dict(zip(theirs["rounds"], theirs["medians_s"], strict=True))
-    return [(m, others[r]) for r, m in zip(mine["rounds"], mine["medians_s"], strict=True) if r in others]
+    return [
+        (m, others[r])
+        for r, m in zip(mine["rounds"], mine["medians_s"], strict=True)
+        if r in others
+    ]
 
 
-def against_baselines(trials: Sequence[Trial], metrics: Iterable[str]) -> Mapping[str, Mapping[str, Difference]]:
+def against_baselines(
+    trials: Sequence[Trial], metrics: Iterable[str]
+) -> Mapping[str, Mapping[str, Difference]]:
     """Every complete trial against its float baseline, corrected for how many were compared.
 
     Returns:
@@ -114,28 +147,44 @@ def against_baselines(trials: Sequence[Trial], metrics: Iterable[str]) -> Mappin
     baselines = {t.id: baseline_of(t, floats) for t in complete if not t.is_baseline}
     found: dict[str, dict[str, Difference]] = {}
     for metric in metrics:
-        mine = {t.id: d for t in complete if (base := baselines.get(t.id)) and (d := difference(metric, t, base))}
-        for id_, adjusted in zip(mine, statistics.adjusted([d.p for d in mine.values()]), strict=True):
+        mine = {
+            t.id: d
+            for t in complete
+            if (base := baselines.get(t.id)) and (d := difference(metric, t, base))
+        }
+        for id_, adjusted in zip(
+            mine, statistics.adjusted([d.p for d in mine.values()]), strict=True
+        ):
             found.setdefault(id_, {})[metric] = replace(mine[id_], adjusted=adjusted)
     return found
 
 
 def differs(metric: str, trial: Trial, other: Trial) -> bool:
-    """Whether two trials differ in a metric by more than chance: as `difference` tells, else where intervals do not overlap."""
+    """Whether two trials differ in a metric by more than chance: as `difference` tells, else where
+    intervals do not overlap.
+    """
     found = difference(metric, trial, other)
-    return found.differs if found else not overlap(trial.measurements[metric], other.measurements[metric])
+    return (
+        found.differs
+        if found
+        else not overlap(trial.measurements[metric], other.measurements[metric])
+    )
 
 
 def surely_faster(trial: Trial, other: Trial) -> bool:
-    """Whether a trial's latency is below another's by more than chance; False where one has none."""
+    """Whether a trial's latency is below another's by more than chance; False where one has
+    none.
+    """
     mine, theirs = (t.measurements.get(LATENCY) for t in (trial, other))
     return bool(mine and theirs and mine.value < theirs.value and differs(LATENCY, trial, other))
 
 
 def against_float(metric: str, trial: Trial) -> tuple[float, float] | None:
-    """How far a metric may lie from its value as compared with the float model on the same items: below and above.
+    """How far a metric may lie from its value as compared with the float model on the same items:
+    below and above.
 
-    Narrower than the metric's own interval, which also holds that other items would have been harder or easier for all alike.
+    Narrower than the metric's own interval, which also holds that other items would have been
+    harder or easier for all alike.
 
     Returns:
         None where items were not compared; (0, 0) for the float model itself.

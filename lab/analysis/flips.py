@@ -1,4 +1,5 @@
-"""Which test items two trials answer differently, and what that does class by class: arrays in, values out.
+"""Which test items two trials answer differently, and what that does class by class: arrays in,
+values out.
 
 "before" is the trial that is compared with, "after" the one that is looked at.
 """
@@ -19,8 +20,9 @@ Kind = Literal["fixed", "broken", "changed"]
 """Only the second is right; only the first is; neither, but they answer differently."""
 KINDS: tuple[Kind, ...] = ("broken", "fixed", "changed")
 Value = Literal["probability", "softmax", "score", "anomaly", "none"]
-"""What stands beside an answer: the model's own probability, the softmax of its outputs, an output that is no probability, an
-anomaly score, or nothing, since the outputs are not here."""
+"""What stands beside an answer: the model's own probability, the softmax of its outputs, an output
+that is no probability, an anomaly score, or nothing, since the outputs are not here.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,14 @@ class Flip:
 
     Attributes:
         item: its row in the test set.
-        truth, before, after: class numbers, or 0 for normal and 1 for an alarm; None where it is not known.
-        before_value, after_value: what each trial gives its own answer, see `Value`; None where the outputs are not here.
-        gap: how far apart the two are. For classes the mean of what each gives its own answer above the other's: 0 where
-            both waver between the two, 1 where each is certain. For alarms the distance of the scores over the threshold.
+        truth, before, after: class numbers, or 0 for normal and 1 for an alarm; None where it is
+            not known.
+        before_value, after_value: what each trial gives its own answer, see `Value`; None where the
+            outputs are not here.
+        gap: how far apart the two are. For classes the mean of what each gives its own answer above
+            the other's: 0 where
+            both waver between the two, 1 where each is certain. For alarms the distance of the
+            scores over the threshold.
     """
 
     item: int
@@ -55,7 +61,8 @@ class Flips:
         flips: the widest gap first.
         value: what the numbers beside answers are.
         threshold: of anomaly scores, above which there is an alarm.
-        answers_known: False where only right and wrong are known of the items: then none is "changed".
+        answers_known: False where only right and wrong are known of the items: then none is
+            "changed".
     """
 
     n: int
@@ -74,7 +81,8 @@ class Flips:
 def confidences(outputs: NDArray[Any]) -> tuple[NDArray[np.float64], Value]:
     """What a classifier gives each class, and what that is.
 
-    Rows that sum to one are probabilities; outputs within 0 … 1 that do not are scores of their own, such as those of one
+    Rows that sum to one are probabilities; outputs within 0 … 1 that do not are scores of their
+    own, such as those of one
     sigmoid a class; anything else are logits, whose softmax is taken.
 
     Args:
@@ -103,7 +111,9 @@ def class_flips(labels: NDArray[Any], before: NDArray[Any], after: NDArray[Any])
 
 
 def share_flips(
-    labels: NDArray[Any], before: tuple[NDArray[np.float64], Value], after: tuple[NDArray[np.float64], Value]
+    labels: NDArray[Any],
+    before: tuple[NDArray[np.float64], Value],
+    after: tuple[NDArray[np.float64], Value],
 ) -> Flips:
     """The same from what each gives each class, as `confidences` tells it."""
     (p, p_is), (q, q_is) = before, after
@@ -111,14 +121,24 @@ def share_flips(
     a, b = p.argmax(axis=1), q.argmax(axis=1)
     gaps = _margins(p, a, b), _margins(q, b, a)
     flips = [
-        Flip(int(i), _kind(labels[i], a[i], b[i]), int(labels[i]), int(a[i]), int(b[i]), float(p[i, a[i]]), float(q[i, b[i]]),
-             float(gaps[0][i] + gaps[1][i]) / 2)
+        Flip(
+            int(i),
+            _kind(labels[i], a[i], b[i]),
+            int(labels[i]),
+            int(a[i]),
+            int(b[i]),
+            float(p[i, a[i]]),
+            float(q[i, b[i]]),
+            float(gaps[0][i] + gaps[1][i]) / 2,
+        )
         for i in np.flatnonzero(a != b)
-    ]  # fmt: skip
+    ]
     return _sorted(labels, a, b, flips, value)
 
 
-def _margins(shares: NDArray[np.float64], own: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
+def _margins(
+    shares: NDArray[np.float64], own: NDArray[Any], other: NDArray[Any]
+) -> NDArray[np.float64]:
     """What each row gives its own answer above the other's."""
     rows = np.arange(len(shares))
     margins: NDArray[np.float64] = shares[rows, own] - shares[rows, other]
@@ -129,14 +149,18 @@ def _kind(truth: Any, before: Any, after: Any) -> Kind:
     return "fixed" if after == truth else "broken" if before == truth else "changed"
 
 
-def _sorted(labels: Any, before: Any, after: Any, flips: list[Flip], value: Value, **more: Any) -> Flips:
+def _sorted(
+    labels: Any, before: Any, after: Any, flips: list[Flip], value: Value, **more: Any
+) -> Flips:
     same = before == after
     right = int((same & (before == labels)).sum())
     ordered = tuple(sorted(flips, key=lambda flip: (-flip.gap, flip.item)))
     return Flips(len(labels), right, int(same.sum()) - right, ordered, value, **more)
 
 
-def alarm_flips(labels: NDArray[Any], before: NDArray[Any], after: NDArray[Any], threshold: float) -> Flips:
+def alarm_flips(
+    labels: NDArray[Any], before: NDArray[Any], after: NDArray[Any], threshold: float
+) -> Flips:
     """Items on which only one of two detectors raises the alarm.
 
     Args:
@@ -146,26 +170,44 @@ def alarm_flips(labels: NDArray[Any], before: NDArray[Any], after: NDArray[Any],
     """
     a, b = (np.asarray(scores > threshold).astype(int) for scores in (before, after))
     flips = [
-        Flip(int(i), _kind(labels[i], a[i], b[i]), int(labels[i]), int(a[i]), int(b[i]), float(before[i]), float(after[i]),
-             abs(float(after[i] - before[i])) / max(abs(threshold), 1e-12))
+        Flip(
+            int(i),
+            _kind(labels[i], a[i], b[i]),
+            int(labels[i]),
+            int(a[i]),
+            int(b[i]),
+            float(before[i]),
+            float(after[i]),
+            abs(float(after[i] - before[i])) / max(abs(threshold), 1e-12),
+        )
         for i in np.flatnonzero(a != b)
-    ]  # fmt: skip
+    ]
     return _sorted(labels, a, b, flips, "anomaly", threshold=float(threshold))
 
 
-def known_flips(before: NDArray[np.bool_], after: NDArray[np.bool_], labels: NDArray[Any] | None = None) -> Flips:
-    """Items that only one of two trials answers rightly, where nothing more than that is known of their answers.
+def known_flips(
+    before: NDArray[np.bool_], after: NDArray[np.bool_], labels: NDArray[Any] | None = None
+) -> Flips:
+    """Items that only one of two trials answers rightly, where nothing more than that is known of
+    their answers.
 
     Args:
         before, after: which items were answered rightly, shape (items,).
         labels: class numbers, shape (items,), where the test set is here.
     """
     flips = tuple(
-        Flip(int(i), "fixed" if after[i] else "broken", None if labels is None else int(labels[i]), *_right_ones(labels, before, after, i))
+        Flip(
+            int(i),
+            "fixed" if after[i] else "broken",
+            None if labels is None else int(labels[i]),
+            *_right_ones(labels, before, after, i),
+        )
         for i in np.flatnonzero(before != after)
-    )  # fmt: skip
+    )
     both = int((before & after).sum())
-    return Flips(len(before), both, int((~before & ~after).sum()), flips, "none", answers_known=False)
+    return Flips(
+        len(before), both, int((~before & ~after).sum()), flips, "none", answers_known=False
+    )
 
 
 def _right_ones(labels: Any, before: Any, after: Any, i: Any) -> tuple[int | None, int | None]:
@@ -174,7 +216,7 @@ def _right_ones(labels: Any, before: Any, after: Any, i: Any) -> tuple[int | Non
     return (truth if before[i] else None), (truth if after[i] else None)
 
 
-# --- class by class -----------------------------------------------------------------------------------------------------
+# --- class by class -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -185,7 +227,8 @@ class ClassChange:
         n: its test items; before, after: how many of them are right.
         won, lost: items that only the second, and only the first, has right.
         low, high: 95 % interval of (won - lost) / n.
-        p: exact McNemar; adjusted: the same among all classes (false discovery rate, Benjamini and Hochberg).
+        p: exact McNemar; adjusted: the same among all classes (false discovery rate, Benjamini and
+            Hochberg).
     """
 
     number: int
@@ -210,7 +253,9 @@ class ClassChange:
         return self.adjusted < statistics.ERROR
 
 
-def class_changes(labels: NDArray[Any], before: NDArray[np.bool_], after: NDArray[np.bool_]) -> tuple[ClassChange, ...]:
+def class_changes(
+    labels: NDArray[Any], before: NDArray[np.bool_], after: NDArray[np.bool_]
+) -> tuple[ClassChange, ...]:
     """Every class that occurs, by number.
 
     Args:
@@ -221,7 +266,16 @@ def class_changes(labels: NDArray[Any], before: NDArray[np.bool_], after: NDArra
     for number in np.unique(labels):
         mine = labels == number
         a, b = before[mine], after[mine]
-        counted.append((int(number), len(a), int(a.sum()), int(b.sum()), int((b & ~a).sum()), int((a & ~b).sum())))
+        counted.append(
+            (
+                int(number),
+                len(a),
+                int(a.sum()),
+                int(b.sum()),
+                int((b & ~a).sum()),
+                int((a & ~b).sum()),
+            )
+        )
     p_values = [statistics.mcnemar(won, lost) for *_, won, lost in counted]
     adjusted = statistics.adjusted(p_values)
     return tuple(
@@ -232,7 +286,9 @@ def class_changes(labels: NDArray[Any], before: NDArray[np.bool_], after: NDArra
 
 def confusion(labels: NDArray[Any], answers: NDArray[Any], classes: int) -> NDArray[np.int64]:
     """How many items of each class (rows) got each answer (columns), shape (classes, classes)."""
-    counts = np.bincount(np.asarray(labels) * classes + np.asarray(answers), minlength=classes * classes)
+    counts = np.bincount(
+        np.asarray(labels) * classes + np.asarray(answers), minlength=classes * classes
+    )
     return np.asarray(counts.reshape(classes, classes), dtype=np.int64)
 
 
@@ -240,4 +296,6 @@ def confusion_change(
     labels: NDArray[Any], before: NDArray[Any], after: NDArray[Any], classes: int
 ) -> NDArray[np.int64]:
     """What `confusion` gains from one trial's answers to another's: rows sum to 0."""
-    return np.asarray(confusion(labels, after, classes) - confusion(labels, before, classes), dtype=np.int64)
+    return np.asarray(
+        confusion(labels, after, classes) - confusion(labels, before, classes), dtype=np.int64
+    )

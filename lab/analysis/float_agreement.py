@@ -1,4 +1,6 @@
-"""Whether the float model answers alike in every runtime: a conversion that changes answers would be taken for quantization."""
+"""Whether the float model answers alike in every runtime: a conversion that changes answers would
+be taken for quantization.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,12 @@ class Pair:
 
 
 def pairs(
-    trials: Sequence[Trial], outputs: Mapping[str, NDArray[Any]], compare: Callable[[Any, Any], Measurement | None]
+    trials: Sequence[Trial],
+    outputs: Mapping[str, NDArray[Any]],
+    compare: Callable[[Any, Any], Measurement | None],
 ) -> tuple[Pair, ...]:
-    """Every two float baselines whose outputs are known and come from different files or targets, the least alike first.
+    """Every two float baselines whose outputs are known and come from different files or targets,
+    the least alike first.
 
     Args:
         outputs: trial id -> outputs on the test set.
@@ -41,7 +46,10 @@ def pairs(
     known = {_key(t): t for t in reversed(trials) if t.is_baseline and t.id in outputs}
     found = []
     for a, b in combinations(sorted(known.values(), key=lambda t: t.position), 2):
-        if outputs[a.id].shape == outputs[b.id].shape and (m := compare(outputs[a.id], outputs[b.id])) is not None:
+        if (
+            outputs[a.id].shape == outputs[b.id].shape
+            and (m := compare(outputs[a.id], outputs[b.id])) is not None
+        ):
             found.append(Pair(a.id, b.id, m))
     return tuple(sorted(found, key=lambda pair: pair.agreement.value))
 
@@ -49,4 +57,6 @@ def pairs(
 def _key(trial: Trial) -> str:
     """Threads and batches change no answer: one trial stands for all numbers of them."""
     options = {k: v for k, v in trial.target.options.items() if k not in ("threads", "batch")}
-    return digest_of([trial.artifact.sha256 if trial.artifact else "", trial.target.runtime, options])
+    return digest_of(
+        [trial.artifact.sha256 if trial.artifact else "", trial.target.runtime, options]
+    )

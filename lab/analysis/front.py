@@ -15,13 +15,16 @@ FEW = 100
 """Up to so many trials, plain Python is quicker than the import of numpy."""
 
 BLOCK = 128
-"""Points compared at once: large enough that numpy's overhead is small, small enough to stay in the cache."""
+"""Points compared at once: large enough that numpy's overhead is small, small enough to stay in the
+cache.
+"""
 
 
 def non_dominated(points: NDArray[Any], directions: Sequence[str]) -> NDArray[np.bool_]:
     """Mask of the points that no other point beats.
 
-    A point is dominated where another is at least as good in every column and better in one. Equal points do not
+    A point is dominated where another is at least as good in every column and better in one. Equal
+    points do not
     dominate each other, so all copies of a non-dominated point are kept.
 
     Args:
@@ -45,7 +48,9 @@ _SIGNS = {"minimize": 1.0, "maximize": -1.0}
 
 
 def _front_of_sorted(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Mask of distinct, lexicographically sorted rows: only an earlier row can dominate a later one."""
+    """Mask of distinct, lexicographically sorted rows: only an earlier row can dominate a later
+    one.
+    """
     kept = np.zeros(len(costs), dtype=bool)
     front = costs[:0]
     for start in range(0, len(costs), BLOCK):
@@ -70,9 +75,12 @@ def _dominated(rows: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np
 def comparable(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:
     """The trials that may be set against each other.
 
-    They are complete, have every objective, and agree in the environment and in how each objective came about
-    (measured, emulated, estimated). Of several such groups the one with most trials is taken, the one that came last
-    where two are equally large: a study that moved to another machine is judged by the machine that did most of it.
+    They are complete, have every objective, and agree in the environment and in how each objective
+    came about
+    (measured, emulated, estimated). Of several such groups the one with most trials is taken, the
+    one that came last
+    where two are equally large: a study that moved to another machine is judged by the machine that
+    did most of it.
     """
     groups: dict[tuple[object, ...], list[Trial]] = {}
     for trial in trials:
@@ -90,23 +98,37 @@ def front_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[
     """The non-dominated ones among trials that are known to be comparable, in their order."""
     points = [[t.measurements[o.metric].value for o in objectives] for t in trials]
     directions = [o.direction for o in objectives]
-    mask = _few(points, directions) if len(points) <= FEW else non_dominated(np.array(points), directions)
+    mask = (
+        _few(points, directions)
+        if len(points) <= FEW
+        else non_dominated(np.array(points), directions)
+    )
     return tuple(trial for trial, on_front in zip(trials, mask, strict=True) if on_front)
 
 
 def _few(points: Sequence[Sequence[float]], directions: Sequence[str]) -> list[bool]:
     """The same mask as `non_dominated` gives, by definition rather than by blocks."""
-    costs = [tuple(_SIGNS[d] * value for d, value in zip(directions, point, strict=True)) for point in points]
-    return [not any(b != a and all(x <= y for x, y in zip(b, a, strict=True)) for b in costs) for a in costs]
+    costs = [
+        tuple(_SIGNS[d] * value for d, value in zip(directions, point, strict=True))
+        for point in points
+    ]
+    return [
+        not any(b != a and all(x <= y for x, y in zip(b, a, strict=True)) for b in costs)
+        for a in costs
+    ]
 
 
 def front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tuple[str, ...]:
-    """Ids of a study's non-dominated trials, in the trials' order; see `comparable` for which are considered."""
+    """Ids of a study's non-dominated trials, in the trials' order; see `comparable` for which are
+    considered.
+    """
     return tuple(trial.id for trial in front_of(comparable(trials, objectives), objectives))
 
 
 def baseline_of(trial: Trial, trials: Iterable[Trial]) -> Trial | None:
-    """The float baseline on the trial's own target, or one on its runtime, or any; None where there is none yet."""
+    """The float baseline on the trial's own target, or one on its runtime, or any; None where there
+    is none yet.
+    """
     baselines = [t for t in trials if t.is_baseline and t.state == "complete"]
     same_target = (t for t in baselines if t.target == trial.target)
     same_runtime = (t for t in baselines if t.target.runtime == trial.target.runtime)
@@ -114,7 +136,9 @@ def baseline_of(trial: Trial, trials: Iterable[Trial]) -> Trial | None:
 
 
 def overlap(a: Measurement, b: Measurement) -> bool:
-    """True where the 95 % intervals of two Measurements share a value; an exact number is its own interval."""
+    """True where the 95 % intervals of two Measurements share a value; an exact number is its own
+    interval.
+    """
     low_a, high_a = _interval(a)
     low_b, high_b = _interval(b)
     return bool(low_a <= high_b and low_b <= high_a)

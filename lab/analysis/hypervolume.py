@@ -1,14 +1,19 @@
-"""How much a study has found, as one number: the hypervolume that its trials dominate, and how it grew trial by trial.
+"""How much a study has found, as one number: the hypervolume that its trials dominate, and how it
+grew trial by trial.
 
-Every objective becomes a *gain* over a reference point, which is what the float model gives at its worst:
+Every objective becomes a *gain* over a reference point, which is what the float model gives at its
+worst:
 
-- what is to be small (bytes, seconds) in halvings, log2(reference / value), from the worst float baseline, so that 200 kB to 100 kB
+- what is to be small (bytes, seconds) in halvings, log2(reference / value), from the worst float
+  baseline, so that 200 kB to 100 kB
   counts as much as 20 kB to 10 kB;
-- a quality that is a share (accuracy, AUC) in tenths above the best float baseline less `LOST` (ten points): what loses more counts
+- a quality that is a share (accuracy, AUC) in tenths above the best float baseline less `LOST` (ten
+  points): what loses more counts
   for nothing. Another quality counts doublings above the worst float baseline.
 
-The hypervolume is the volume of the union of the boxes between the reference and each trial's gains; it is computed exactly. A trial
-that is not better than the reference in every objective, or breaks a limit, adds nothing.
+The hypervolume is the volume of the union of the boxes between the reference and each trial's
+gains; it is computed exactly. A trial that is not better than the reference in every objective, or
+breaks a limit, adds nothing.
 """
 
 from __future__ import annotations
@@ -35,9 +40,11 @@ if TYPE_CHECKING:
 
 
 def hypervolume(gains: Points) -> float:
-    """Volume of the union of the boxes between the origin and each point, exact for any number of objectives.
+    """Volume of the union of the boxes between the origin and each point, exact for any number of
+    objectives.
 
-    Sliced along the last objective (HSO: While et al., IEEE Trans. Evol. Comput. 10(1), 2006), the last two in one pass: n² log n
+    Sliced along the last objective (HSO: While et al., IEEE Trans. Evol. Comput. 10(1), 2006), the
+    last two in one pass: n² log n
     for three objectives.
 
     Args:
@@ -62,7 +69,8 @@ def _volume(points: Points) -> float:
 
 
 def free_boxes(front: Points) -> tuple[Points, Points]:
-    """Disjoint boxes that make up what the boxes between the origin and the points leave of the positive quadrant.
+    """Disjoint boxes that make up what the boxes between the origin and the points leave of the
+    positive quadrant.
 
     Args:
         front: (n, m) gains.
@@ -82,7 +90,7 @@ def free_boxes(front: Points) -> tuple[Points, Points]:
     return np.concatenate(lower), np.concatenate(upper)
 
 
-# --- gains of trials ----------------------------------------------------------------------------------------------------
+# --- gains of trials ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,9 @@ class Scale:
 
 
 def scales(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tuple[Scale, ...] | None:
-    """The reference point that the finished float baselines make, or None where there is none yet."""
+    """The reference point that the finished float baselines make, or None where there is none
+    yet.
+    """
     floats = [t for t in comparable(trials, objectives) if t.is_baseline]
     return tuple(_scale(o, floats) for o in objectives) if floats else None
 
@@ -119,7 +129,9 @@ def _scale(objective: Objective, floats: Sequence[Trial]) -> Scale:
     values, maximize = [m.value for m in found], objective.direction == "maximize"
     if found[0].unit != SHARE:
         return Scale(objective.metric, maximize, min(values) if maximize else max(values), False)
-    return Scale(objective.metric, maximize, max(values) - LOST if maximize else min(values) + LOST, True)
+    return Scale(
+        objective.metric, maximize, max(values) - LOST if maximize else min(values) + LOST, True
+    )
 
 
 def gains_of(trial: Trial, by: Sequence[Scale]) -> tuple[float, ...] | None:
@@ -129,7 +141,7 @@ def gains_of(trial: Trial, by: Sequence[Scale]) -> tuple[float, ...] | None:
     return tuple(s.gain(trial.measurements[s.metric].value) for s in by)
 
 
-# --- how it grew --------------------------------------------------------------------------------------------------------
+# --- how it grew ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -150,7 +162,9 @@ class Found:
 
 @dataclass(frozen=True)
 class Course:
-    """How the hypervolume of a study grew; `known` of the `points` come first: their trials were taken from the store."""
+    """How the hypervolume of a study grew; `known` of the `points` come first: their trials were
+    taken from the store.
+    """
 
     points: tuple[Found, ...]
     known: int
@@ -175,9 +189,11 @@ class Spent:
 
 
 def course(
-    trials: Sequence[Trial], objectives: Sequence[Objective], limits: Sequence[Limit] = (),
+    trials: Sequence[Trial],
+    objectives: Sequence[Objective],
+    limits: Sequence[Limit] = (),
     jobs: Sequence[Mapping[str, Any]] = (),
-) -> Course | None:  # fmt: skip
+) -> Course | None:
     """Follow a study trial by trial; None before its float model is measured.
 
     Args:
@@ -192,7 +208,9 @@ def course(
     clock, points = Clock(jobs), list[Found]()
     for n, (trial, volume) in enumerate(zip(ended, volumes, strict=True)):
         share = volume / whole if whole else 0.0
-        points.append(Found(trial.id, max(0, n + 1 - known), 0.0 if trial.cached else clock.at(trial), share))
+        points.append(
+            Found(trial.id, max(0, n + 1 - known), 0.0 if trial.cached else clock.at(trial), share)
+        )
     return Course(tuple(points), known, whole, by)
 
 
@@ -200,7 +218,9 @@ def _order(trial: Trial) -> tuple[bool, float, int]:
     return (not trial.cached, trial.details.get("ended_at") or 0.0, trial.position)
 
 
-def _counted(trial: Trial, trials: Sequence[Trial], by: Sequence[Scale], limits: Sequence[Limit]) -> tuple[float, ...]:
+def _counted(
+    trial: Trial, trials: Sequence[Trial], by: Sequence[Scale], limits: Sequence[Limit]
+) -> tuple[float, ...]:
     """A trial's gains, 0 where it counts for nothing."""
     gains = gains_of(trial, by)
     allowed = gains is not None and (
@@ -210,7 +230,9 @@ def _counted(trial: Trial, trials: Sequence[Trial], by: Sequence[Scale], limits:
 
 
 def growth(gains: Sequence[Sequence[float]]) -> list[float]:
-    """The hypervolume after each point; computed anew only where a point is not dominated by those before."""
+    """The hypervolume after each point; computed anew only where a point is not dominated by those
+    before.
+    """
     front, volumes = list[Sequence[float]](), list[float]()
     for point in gains:
         new = min(point, default=0.0) > 0 and not any(_covers(other, point) for other in front)
@@ -225,7 +247,9 @@ def _covers(a: Sequence[float], b: Sequence[float]) -> bool:
 
 
 class Clock:
-    """Seconds for which some job of a study had been running: waiting and interruptions do not count."""
+    """Seconds for which some job of a study had been running: waiting and interruptions do not
+    count.
+    """
 
     def __init__(self, jobs: Sequence[Mapping[str, Any]]) -> None:
         self.spans = list[tuple[float, float]]()

@@ -1,4 +1,6 @@
-"""Which layer of one file is which layer of another: the names that converters give differ, the work does not."""
+"""Which layer of one file is which layer of another: the names that converters give differ, the
+work does not.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,13 @@ def multiplying(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def same_layers(these: Sequence[Layer], those: Sequence[Layer]) -> Mapping[str, str]:
-    """Name in `these` -> name in `those`, of the multiplying layers that can be told to be the same.
+    """Name in `these` -> name in `those`, of the multiplying layers that can be told to be the
+    same.
 
-    Converters keep the order of layers, but for branches, and how much each multiplies for one item: the longest common
-    sequence of multiply-accumulate counts is matched first, then counts that occur once among what is left on either side.
+    Converters keep the order of layers, but for branches, and how much each multiplies for one
+    item: the longest common
+    sequence of multiply-accumulate counts is matched first, then counts that occur once among what
+    is left on either side.
     """
     left, right = multiplying(these), multiplying(those)
     found: dict[str, str] = {}
@@ -25,7 +30,9 @@ def same_layers(these: Sequence[Layer], those: Sequence[Layer]) -> Mapping[str, 
         None, [x.macs for x in left], [y.macs for y in right], autojunk=False
     ).get_matching_blocks()
     for block in blocks:
-        pairs = zip(left[block.a : block.a + block.size], right[block.b : block.b + block.size], strict=True)
+        pairs = zip(
+            left[block.a : block.a + block.size], right[block.b : block.b + block.size], strict=True
+        )
         found.update({x.name: y.name for x, y in pairs})
     used = set(found.values())
     free = _once([y for y in right if y.name not in used])

@@ -1,4 +1,6 @@
-"""Whether the order of steps matters: trials that do the same to a model, on the same target, one after another in another order."""
+"""Whether the order of steps matters: trials that do the same to a model, on the same target, one
+after another in another order.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ class OrderPair:
 
     Attributes:
         first, second: trials.
-        differences: metric -> second against first, of what tells more than two intervals do; p-values are corrected for how many
+        differences: metric -> second against first, of what tells more than two intervals do;
+            p-values are corrected for how many
             pairs of orders there are.
     """
 
@@ -26,12 +29,16 @@ class OrderPair:
     differences: Mapping[str, Difference]
 
 
-def orders(trials: Iterable[Trial], metrics: Sequence[str], conversions: Collection[str]) -> tuple[OrderPair, ...]:
-    """All pairs of complete trials of one target and machine whose recipes consist of the same steps in another order.
+def orders(
+    trials: Iterable[Trial], metrics: Sequence[str], conversions: Collection[str]
+) -> tuple[OrderPair, ...]:
+    """All pairs of complete trials of one target and machine whose recipes consist of the same
+    steps in another order.
 
     Args:
         metrics: what is compared, such as the study's objectives.
-        conversions: ids of techniques that change no number; where they are inserted is no difference.
+        conversions: ids of techniques that change no number; where they are inserted is no
+            difference.
     """
     groups: dict[str, dict[str, Trial]] = {}
     for trial in trials:
@@ -44,24 +51,36 @@ def orders(trials: Iterable[Trial], metrics: Sequence[str], conversions: Collect
 
 
 def _steps(recipe: Recipe, conversions: Collection[str]) -> list[str]:
-    return [canonical_json(step.to_json()) for step in recipe.steps if step.technique not in conversions]
+    return [
+        canonical_json(step.to_json()) for step in recipe.steps if step.technique not in conversions
+    ]
 
 
-def _compared(pairs: Sequence[tuple[Trial, Trial]], metrics: Sequence[str]) -> tuple[OrderPair, ...]:
+def _compared(
+    pairs: Sequence[tuple[Trial, Trial]], metrics: Sequence[str]
+) -> tuple[OrderPair, ...]:
     found: list[dict[str, Difference]] = [{} for _ in pairs]
     for metric in metrics:
-        known = {n: d for n, (a, b) in enumerate(pairs) if (d := difference(metric, b, a)) is not None}
-        for n, adjusted in zip(known, statistics.adjusted([d.p for d in known.values()]), strict=True):
+        known = {
+            n: d for n, (a, b) in enumerate(pairs) if (d := difference(metric, b, a)) is not None
+        }
+        for n, adjusted in zip(
+            known, statistics.adjusted([d.p for d in known.values()]), strict=True
+        ):
             found[n][metric] = replace(known[n], adjusted=adjusted)
-    return tuple(OrderPair(a, b, differences) for (a, b), differences in zip(pairs, found, strict=True))
+    return tuple(
+        OrderPair(a, b, differences) for (a, b), differences in zip(pairs, found, strict=True)
+    )
 
 
 def other_orders(steps: Sequence[Step], movable: Mapping[str, str]) -> tuple[Recipe, ...]:
-    """The recipes with two neighbouring steps exchanged, conversions left out: the planner inserts them again.
+    """The recipes with two neighbouring steps exchanged, conversions left out: the planner inserts
+    them again.
 
     Args:
         steps: of a recipe, without its conversions.
-        movable: technique -> format, of those that make a file of the format that they take: two of one format can change places.
+        movable: technique -> format, of those that make a file of the format that they take: two of
+            one format can change places.
     """
     swaps = [n for n in range(len(steps) - 1) if _may_swap(steps[n], steps[n + 1], movable)]
     return tuple(Recipe((*steps[:n], steps[n + 1], steps[n], *steps[n + 2 :])) for n in swaps)

@@ -16,7 +16,9 @@ from lab.analysis.ties import compare
 from lab.types import Objective, Trial
 
 TOLERANCE = 0.01
-"""How far below its baseline (absolute, in the quality metric) a pick may be where no limit on quality is given."""
+"""How far below its baseline (absolute, in the quality metric) a pick may be where no limit on
+quality is given.
+"""
 
 LimitKind = Literal["at_most", "at_least", "max_drop"]
 
@@ -26,7 +28,8 @@ class Limit:
     """Something that must hold.
 
     Attributes:
-        kind: "at_most" and "at_least" bound the metric itself; "max_drop" bounds how far it is below its baseline.
+        kind: "at_most" and "at_least" bound the metric itself; "max_drop" bounds how far it is
+            below its baseline.
         value: in the metric's own unit.
     """
 
@@ -54,12 +57,15 @@ class Pick:
     Attributes:
         trial: id of the pick, None where nothing meets the limits.
         goal: the objective that decided.
-        rule: "best": by the goal among what meets the limits; "best_within_tolerance": also at most TOLERANCE below its
-            baseline; "highest_quality": nothing is within TOLERANCE, so quality decided; "knee", "weighted": the lowest cost
+        rule: "best": by the goal among what meets the limits; "best_within_tolerance": also at most
+            TOLERANCE below its
+            baseline; "highest_quality": nothing is within TOLERANCE, so quality decided; "knee",
+            "weighted": the lowest cost
             of `lab.analysis.compromise`, with equal or other weights.
         baseline: id of the float baseline that the pick is compared with.
         considered: number of comparable trials.
-        feasible: ids of those that meet all limits; front: ids of the non-dominated ones among them.
+        feasible: ids of those that meet all limits; front: ids of the non-dominated ones among
+            them.
         ties: ids on the front that differ from the pick in what decided by no more than chance.
         relaxations: where nothing is feasible, the limits that would help if loosened alone.
     """
@@ -107,9 +113,11 @@ def pick(
     """Name the trial to ship.
 
     Args:
-        goal: what decides among those that meet the limits, the other objectives where that is equal; without it the first
+        goal: what decides among those that meet the limits, the other objectives where that is
+            equal; without it the first
             objective to be minimized.
-        weights: objective's metric -> weight: a compromise decides instead of a goal; equal weights find the knee.
+        weights: objective's metric -> weight: a compromise decides instead of a goal; equal weights
+            find the knee.
     """
     goal = goal or next((o for o in objectives if o.direction == "minimize"), objectives[0])
     group = comparable(trials, objectives)
@@ -117,15 +125,29 @@ def pick(
     baselines = {t.id: baseline_of(t, floats) for t in group}
     feasible = tuple(t for t in group if all(meets(limit, t, baselines[t.id]) for limit in limits))
     if not feasible:
-        return Pick(None, goal, "none", considered=len(group), relaxations=_relaxations(group, baselines, limits))
+        return Pick(
+            None,
+            goal,
+            "none",
+            considered=len(group),
+            relaxations=_relaxations(group, baselines, limits),
+        )
     front = front_of(feasible, objectives)
     if weights is not None:
         rule, best, ties = _compromise(front, objectives, weights)
     else:
         rule, best, ties = _lexicographic(front, baselines, objectives, limits, goal)
     baseline = baselines[best.id]
-    return Pick(best.id, goal, rule, baseline.id if baseline else None, len(group), tuple(t.id for t in feasible),
-                tuple(t.id for t in front), ties)  # fmt: skip
+    return Pick(
+        best.id,
+        goal,
+        rule,
+        baseline.id if baseline else None,
+        len(group),
+        tuple(t.id for t in feasible),
+        tuple(t.id for t in front),
+        ties,
+    )
 
 
 def _compromise(
@@ -133,16 +155,25 @@ def _compromise(
 ) -> tuple[Rule, Trial, tuple[str, ...]]:
     found = costs(front, objectives, weights)
     at = min(range(len(front)), key=lambda i: (found[i].value, front[i].position))
-    ties = [i for i in range(len(front)) if i != at
-            and found[i].value - found[at].value <= math.hypot(found[i].spread, found[at].spread)]  # fmt: skip
-    rule: Rule = "knee" if len({weights.get(o.metric, 0.0) for o in objectives}) == 1 else "weighted"
+    ties = [
+        i
+        for i in range(len(front))
+        if i != at
+        and found[i].value - found[at].value <= math.hypot(found[i].spread, found[at].spread)
+    ]
+    rule: Rule = (
+        "knee" if len({weights.get(o.metric, 0.0) for o in objectives}) == 1 else "weighted"
+    )
     return rule, front[at], tuple(front[i].id for i in ties)
 
 
 def _lexicographic(
-    front: Sequence[Trial], baselines: dict[str, Trial | None], objectives: Sequence[Objective],
-    limits: Sequence[Limit], goal: Objective,
-) -> tuple[Rule, Trial, tuple[str, ...]]:  # fmt: skip
+    front: Sequence[Trial],
+    baselines: dict[str, Trial | None],
+    objectives: Sequence[Objective],
+    limits: Sequence[Limit],
+    goal: Objective,
+) -> tuple[Rule, Trial, tuple[str, ...]]:
     rule, candidates = _candidates(front, baselines, objectives, limits, goal)
     decider = goal if rule != "highest_quality" else quality_of(objectives) or goal
     best = min(candidates, key=lambda t: _rank(t, decider, objectives))
@@ -150,11 +181,18 @@ def _lexicographic(
 
 
 def _candidates(
-    front: Sequence[Trial], baselines: dict[str, Trial | None], objectives: Sequence[Objective],
-    limits: Sequence[Limit], goal: Objective,
-) -> tuple[Rule, Sequence[Trial]]:  # fmt: skip
+    front: Sequence[Trial],
+    baselines: dict[str, Trial | None],
+    objectives: Sequence[Objective],
+    limits: Sequence[Limit],
+    goal: Objective,
+) -> tuple[Rule, Sequence[Trial]]:
     quality = quality_of(objectives)
-    if quality is None or quality == goal or any(limit.metric == quality.metric for limit in limits):
+    if (
+        quality is None
+        or quality == goal
+        or any(limit.metric == quality.metric for limit in limits)
+    ):
         return "best", front
     tolerance = Limit(quality.metric, "max_drop", TOLERANCE)
     close = [t for t in front if meets(tolerance, t, baselines[t.id])]
@@ -162,9 +200,13 @@ def _candidates(
 
 
 def _rank(trial: Trial, decider: Objective, objectives: Sequence[Objective]) -> tuple[float, ...]:
-    """Sorts the best first: by the deciding objective, then by the others in their order, then by age."""
+    """Sorts the best first: by the deciding objective, then by the others in their order, then by
+    age.
+    """
     order = [decider, *(o for o in objectives if o != decider)]
-    signed = [(-1 if o.direction == "maximize" else 1, trial.measurements.get(o.metric)) for o in order]
+    signed = [
+        (-1 if o.direction == "maximize" else 1, trial.measurements.get(o.metric)) for o in order
+    ]
     return (*(sign * m.value if m else float("inf") for sign, m in signed), trial.position)
 
 
@@ -178,16 +220,24 @@ def _ties(best: Trial, candidates: Sequence[Trial], decider: Objective) -> tuple
 def _relaxations(
     group: Sequence[Trial], baselines: dict[str, Trial | None], limits: Sequence[Limit]
 ) -> tuple[Relaxation, ...]:
-    found = (_relaxation(limit, group, baselines, [x for x in limits if x is not limit]) for limit in limits)
+    found = (
+        _relaxation(limit, group, baselines, [x for x in limits if x is not limit])
+        for limit in limits
+    )
     return tuple(relaxation for relaxation in found if relaxation)
 
 
 def _relaxation(
-    limit: Limit, group: Sequence[Trial], baselines: dict[str, Trial | None], others: Sequence[Limit]
+    limit: Limit,
+    group: Sequence[Trial],
+    baselines: dict[str, Trial | None],
+    others: Sequence[Limit],
 ) -> Relaxation | None:
     """The least loosening of a limit that lets a trial in which meets all the others."""
     rest = [t for t in group if all(meets(o, t, baselines[t.id]) for o in others)]
-    amounts = [(value, t.id) for t in rest if (value := amount(limit, t, baselines[t.id])) is not None]
+    amounts = [
+        (value, t.id) for t in rest if (value := amount(limit, t, baselines[t.id])) is not None
+    ]
     if not amounts:
         return None
     value, id_ = max(amounts) if limit.kind == "at_least" else min(amounts)
@@ -195,7 +245,9 @@ def _relaxation(
 
 
 def stops(values: Iterable[float], most: int = 40) -> list[float]:
-    """Values worth stopping at on a slider: every distinct one, thinned evenly to `most`, both ends kept."""
+    """Values worth stopping at on a slider: every distinct one, thinned evenly to `most`, both ends
+    kept.
+    """
     distinct = sorted(set(values))
     if len(distinct) <= most:
         return distinct

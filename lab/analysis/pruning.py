@@ -1,7 +1,9 @@
-"""What pruning costs: accuracy over the share of weights that is gone, whole channels against single weights, with and without fine-tuning.
+"""What pruning costs: accuracy over the share of weights that is gone, whole channels against
+single weights, with and without fine-tuning.
 
-A study that finds this out says so in its spec: `about = {"kind": "pruning", "structured", "unstructured", "tune", "parameters"}`:
-the ids of the three techniques, and how many parameters the model has.
+A study that finds this out says so in its spec: `about = {"kind": "pruning", "structured",
+"unstructured", "tune", "parameters"}`: the ids of the three techniques, and how many parameters the
+model has.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ class Lesson:
 
     Attributes:
         metric: the task's own.
-        baseline: the float model; tuned: the float model fine-tuned without any pruning. None before they are there.
+        baseline: the float model; tuned: the float model fine-tuned without any pruning. None
+            before they are there.
     """
 
     metric: str
@@ -82,13 +85,21 @@ def lesson(about: Mapping[str, Any], trials: Sequence[Trial], metric: str) -> Le
         metric: the accuracy that is drawn.
     """
     there = [t for t in trials if metric in t.measurements]
-    bare = {tuned: [t for t in there if _kind(t, about) == (None, tuned)] for tuned in (False, True)}
-    lines = tuple(_line(about, trials, metric, way, tuned) for way in WAYS for tuned in (False, True))
-    first = {tuned: _point(found[0], about, metric) if found else None for tuned, found in bare.items()}
+    bare = {
+        tuned: [t for t in there if _kind(t, about) == (None, tuned)] for tuned in (False, True)
+    }
+    lines = tuple(
+        _line(about, trials, metric, way, tuned) for way in WAYS for tuned in (False, True)
+    )
+    first = {
+        tuned: _point(found[0], about, metric) if found else None for tuned, found in bare.items()
+    }
     return Lesson(metric, lines, first[False], first[True])
 
 
-def _line(about: Mapping[str, Any], trials: Iterable[Trial], metric: str, way: Way, tuned: bool) -> Line:
+def _line(
+    about: Mapping[str, Any], trials: Iterable[Trial], metric: str, way: Way, tuned: bool
+) -> Line:
     mine = [t for t in trials if _kind(t, about) == (way, tuned)]
     points = [_point(t, about, metric) for t in mine if metric in t.measurements]
     failed = tuple((t.name, str(t.error.get("message", ""))) for t in mine if t.error)
@@ -103,10 +114,18 @@ def _kind(trial: Trial, about: Mapping[str, Any]) -> tuple[Way | None, bool]:
 def _point(trial: Trial, about: Mapping[str, Any], metric: str) -> Point:
     way, _ = _kind(trial, about)
     asked = float(_pruning(trial.recipe, about[way]).params["ratio"]) if way else 0.0
-    counted = removed(trial.details.get("notes") or {}, way, int(about["parameters"])) if way else 0.0
+    counted = (
+        removed(trial.details.get("notes") or {}, way, int(about["parameters"])) if way else 0.0
+    )
     share = counted if counted is not None else _guess(way, asked)
     return Point(
-        trial.id, trial.name, share, counted is not None, asked, trial.measurements[metric], trial.measurements
+        trial.id,
+        trial.name,
+        share,
+        counted is not None,
+        asked,
+        trial.measurements[metric],
+        trial.measurements,
     )
 
 
@@ -115,10 +134,12 @@ def _pruning(recipe: Recipe, technique: str) -> Step:
 
 
 def removed(notes: Mapping[str, Any], way: Way | None, parameters: int) -> float | None:
-    """The share of a model's parameters that pruning took or set to zero, as the technique counted it; None where it did not.
+    """The share of a model's parameters that pruning took or set to zero, as the technique counted
+    it; None where it did not.
 
     Args:
-        notes: of a trial: a technique that takes channels notes {"parameters": "9,802 → 3,100"}, one that zeroes weights
+        notes: of a trial: a technique that takes channels notes {"parameters": "9,802 → 3,100"},
+            one that zeroes weights
             {"pruning": {"zeros": 5000}}.
         parameters: of the model as it came.
     """
@@ -132,16 +153,22 @@ def removed(notes: Mapping[str, Any], way: Way | None, parameters: int) -> float
 
 
 def _guess(way: Way | None, asked: float) -> float:
-    """What a ratio comes to about: weights between two layers fall with the square of the channels that are left."""
+    """What a ratio comes to about: weights between two layers fall with the square of the channels
+    that are left.
+    """
     return 1 - (1 - asked) ** 2 if way == "structured" else asked
 
 
 def channels_for(share: float) -> float:
-    """The share of channels to take so that about this share of the weights goes; the reverse of the guess above."""
+    """The share of channels to take so that about this share of the weights goes; the reverse of
+    the guess above.
+    """
     return round(1 - math.sqrt(1 - share), 2)
 
 
 def furthest(line: Line, baseline: Measurement, drop: float) -> Point | None:
-    """The most pruned model of a line whose accuracy is at most `drop` below the float model's; None where none is."""
+    """The most pruned model of a line whose accuracy is at most `drop` below the float model's;
+    None where none is.
+    """
     near = [p for p in line.points if baseline.value - p.quality.value <= drop + ROUNDING]
     return max(near, key=lambda p: p.removed, default=None)

@@ -1,4 +1,6 @@
-"""In what two or more recipes differ: their steps are laid beside each other, and only what is not the same is kept."""
+"""In what two or more recipes differ: their steps are laid beside each other, and only what is not
+the same is kept.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,10 @@ class DiffRow:
 
     Attributes:
         step: its number among the aligned steps, from 1; None for the target.
-        technique: id, where all have the same there; "" where the techniques themselves differ, and for the target.
-        option: id of the option that differs; "" where whole steps do: then values are Steps with the options that are not at
+        technique: id, where all have the same there; "" where the techniques themselves differ, and
+            for the target.
+        option: id of the option that differs; "" where whole steps do: then values are Steps with
+            the options that are not at
             their default. "runtime" for the target's runtime.
         values: one a trial, in their order; ABSENT where it has none.
     """
@@ -57,7 +61,8 @@ def recipe_diff(
 ) -> RecipeDiff:
     """Compare recipes and targets of two or more trials.
 
-    An option that a stored step does not name is at its default: the step may be older than the option.
+    An option that a stored step does not name is at its default: the step may be older than the
+    option.
     """
     rows, same = [], []
     for number, slot in enumerate(aligned([t.recipe for t in trials]), 1):
@@ -69,15 +74,19 @@ def recipe_diff(
 
 
 def aligned(recipes: Sequence[Recipe]) -> list[tuple[Step | None, ...]]:
-    """Steps side by side, one tuple a place: what is the same technique in the same order comes to lie in one place, and what
-    stands between such places is laid beside each other in its order."""
+    """Steps side by side, one tuple a place: what is the same technique in the same order comes to
+    lie in one place, and what
+    stands between such places is laid beside each other in its order.
+    """
     slots: list[list[Step | None]] = []
     for done, recipe in enumerate(recipes):
         slots = _with(slots, recipe.steps, done)
     return [tuple(slot) for slot in slots]
 
 
-def _with(slots: list[list[Step | None]], steps: Sequence[Step], done: int) -> list[list[Step | None]]:
+def _with(
+    slots: list[list[Step | None]], steps: Sequence[Step], done: int
+) -> list[list[Step | None]]:
     """The slots with one more recipe, of which each may take a step or None."""
     names = [next(step.technique for step in slot if step) for slot in slots]
     found: list[list[Step | None]] = []
@@ -89,31 +98,52 @@ def _with(slots: list[list[Step | None]], steps: Sequence[Step], done: int) -> l
     return found
 
 
-def _of_slot(number: int, slot: Sequence[Step | None], techniques: Mapping[str, Technique]) -> list[DiffRow]:
+def _of_slot(
+    number: int, slot: Sequence[Step | None], techniques: Mapping[str, Technique]
+) -> list[DiffRow]:
     steps = [step for step in slot if step]
     if len(steps) < len(slot) or len({s.technique for s in steps}) > 1:
-        return [DiffRow(number, "", "", tuple(_folded(s, techniques) if s else ABSENT for s in slot))]
+        return [
+            DiffRow(number, "", "", tuple(_folded(s, techniques) if s else ABSENT for s in slot))
+        ]
     technique = steps[0].technique
     options = techniques[technique].options if technique in techniques else ()
     return [
-        DiffRow(number, technique, o, v) for o, v in _varying([dict(s.params) for s in steps], [options] * len(steps))
+        DiffRow(number, technique, o, v)
+        for o, v in _varying([dict(s.params) for s in steps], [options] * len(steps))
     ]
 
 
 def _folded(step: Step, techniques: Mapping[str, Technique]) -> Step:
     """The step with only those options that are not at their default."""
-    usual = {o.id: o.default for o in techniques[step.technique].options} if step.technique in techniques else {}
-    return Step(step.technique, {k: v for k, v in step.params.items() if k not in usual or not _equal(v, usual[k])})
+    usual = (
+        {o.id: o.default for o in techniques[step.technique].options}
+        if step.technique in techniques
+        else {}
+    )
+    return Step(
+        step.technique,
+        {k: v for k, v in step.params.items() if k not in usual or not _equal(v, usual[k])},
+    )
 
 
 def _varying(
     given: Sequence[Mapping[str, Any]], options: Sequence[Sequence[Option]]
 ) -> list[tuple[str, tuple[Any, ...]]]:
-    """Option -> its values, of the options that are not the same everywhere where there is such an option."""
-    whole = [{**{o.id: o.default for o in declared}, **values} for declared, values in zip(options, given, strict=True)]
+    """Option -> its values, of the options that are not the same everywhere where there is such an
+    option.
+    """
+    whole = [
+        {**{o.id: o.default for o in declared}, **values}
+        for declared, values in zip(options, given, strict=True)
+    ]
     names = dict.fromkeys(name for values in whole for name in values)
     found = [(name, tuple(values.get(name, ABSENT) for values in whole)) for name in names]
-    return [(name, values) for name, values in found if not all(_equal(values[0], v) for v in values[1:])]
+    return [
+        (name, values)
+        for name, values in found
+        if not all(_equal(values[0], v) for v in values[1:])
+    ]
 
 
 def _of_targets(targets: Sequence[Target], runtimes: Mapping[str, Runtime]) -> list[DiffRow]:
@@ -122,11 +152,17 @@ def _of_targets(targets: Sequence[Target], runtimes: Mapping[str, Runtime]) -> l
     varying = _varying([dict(t.options) for t in targets], declared)
     rows = [DiffRow(None, "", "runtime", ids)] if len(set(ids)) > 1 else []
     defaults = [{o.id: o.default for o in options} for options in declared]
-    return rows + [DiffRow(None, "", o, v) for o, v in varying if len(set(ids)) == 1 or _matters(o, v, defaults)]
+    return rows + [
+        DiffRow(None, "", o, v)
+        for o, v in varying
+        if len(set(ids)) == 1 or _matters(o, v, defaults)
+    ]
 
 
 def _matters(option: str, values: Sequence[Any], defaults: Sequence[Mapping[str, Any]]) -> bool:
-    """Between runtimes: whether an option differs where both have it, or is set where only one has it."""
+    """Between runtimes: whether an option differs where both have it, or is set where only one has
+    it.
+    """
     there = [(v, d.get(option)) for v, d in zip(values, defaults, strict=True) if v is not ABSENT]
     if len(there) > 1 and not all(_equal(there[0][0], v) for v, _ in there[1:]):
         return True

@@ -1,7 +1,8 @@
 """How a variant's time grows with threads and with items a call, and what two lines through it say.
 
-A study that finds this out says so in its spec: `about = {"kind": "scaling", "study", "trial", "threads"}`; its trials are one
-variant and its float baseline on targets that differ in threads (with one item a call) and in batch (with the trial's threads).
+A study that finds this out says so in its spec: `about = {"kind": "scaling", "study", "trial",
+"threads"}`; its trials are one variant and its float baseline on targets that differ in threads
+(with one item a call) and in batch (with the trial's threads).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Point:
         value: threads, or items a call.
         latency: seconds of a call; throughput: items a second.
         speedup: throughput over that of the first point, with a 95 % interval.
-        efficiency: speed-up over what is possible at best: for threads as many times as there are threads, for batches the
+        efficiency: speed-up over what is possible at best: for threads as many times as there are
+            threads, for batches the
             items a second that the fitted time of an item allows; None where that is unknown.
     """
 
@@ -42,11 +44,14 @@ class Point:
 class Line:
     """seconds = fixed_s + per_s × x, by least squares of relative residuals.
 
-    For batches x is the items of a call: fixed_s is what a call costs, per_s what an item does. For threads x is 1 / threads
-    (G. Amdahl, AFIPS Conference Proceedings 30:483, 1967): fixed_s is what runs one after the other, per_s what is shared.
+    For batches x is the items of a call: fixed_s is what a call costs, per_s what an item does. For
+    threads x is 1 / threads
+    (G. Amdahl, AFIPS Conference Proceedings 30:483, 1967): fixed_s is what runs one after the
+    other, per_s what is shared.
 
     Attributes:
-        fixed_error_s, per_error_s: standard errors; covariance: of both, in s². From the residuals, with two points from the
+        fixed_error_s, per_error_s: standard errors; covariance: of both, in s². From the residuals,
+            with two points from the
             intervals of the measurements.
     """
 
@@ -80,8 +85,10 @@ class Curve:
     Attributes:
         points: with rising value; line: None below two points.
         failed: (value, why) of targets on which it could not be measured.
-        most_per_s: items a second if a call itself cost nothing, which batches come near to at best; None for threads, and where
-            the line does not say so: items of larger batches take longer, or more a second were measured.
+        most_per_s: items a second if a call itself cost nothing, which batches come near to at
+            best; None for threads, and where
+            the line does not say so: items of larger batches take longer, or more a second were
+            measured.
     """
 
     dimension: Dimension
@@ -93,7 +100,8 @@ class Curve:
 
 @dataclass(frozen=True)
 class Scaling:
-    """All curves of a study: of the variant, and of its float baseline, which are empty where the variant is the baseline.
+    """All curves of a study: of the variant, and of its float baseline, which are empty where the
+    variant is the baseline.
 
     Attributes:
         name: of the variant.
@@ -123,19 +131,27 @@ def scaling(about: Mapping[str, Any], trials: Sequence[Trial]) -> Scaling:
     mine = [t for t in trials if not t.is_baseline] or floats
     others = floats if mine is not floats else []
     threads = int(about["threads"])
-    return Scaling(mine[0].name if mine else "", curve("threads", mine, threads), curve("batch", mine, threads),
-                   curve("threads", others, threads), curve("batch", others, threads))  # fmt: skip
+    return Scaling(
+        mine[0].name if mine else "",
+        curve("threads", mine, threads),
+        curve("batch", mine, threads),
+        curve("threads", others, threads),
+        curve("batch", others, threads),
+    )
 
 
 def curve(dimension: Dimension, trials: Iterable[Trial], threads: int) -> Curve:
-    """One variant along one dimension: by threads with one item a call, or by batch with so many threads.
+    """One variant along one dimension: by threads with one item a call, or by batch with so many
+    threads.
 
     Args:
         trials: of one variant, finished or not.
     """
     there = {_of(t, dimension): t for t in trials if _on_it(t, dimension, threads)}
     known = {value: t for value, t in sorted(there.items()) if "latency_s" in t.measurements}
-    failed = tuple((value, str(t.error.get("message", ""))) for value, t in sorted(there.items()) if t.error)
+    failed = tuple(
+        (value, str(t.error.get("message", ""))) for value, t in sorted(there.items()) if t.error
+    )
     latencies = {value: t.measurements["latency_s"] for value, t in known.items()}
     line = fitted([_x(dimension, value) for value in latencies], list(latencies.values()))
     most = _most(line, latencies) if dimension == "batch" else None
@@ -146,7 +162,9 @@ def curve(dimension: Dimension, trials: Iterable[Trial], threads: int) -> Curve:
 def _most(line: Line | None, latencies: Mapping[int, Measurement]) -> float | None:
     if line is None or line.fixed_s <= 0 or line.per_s <= 0:
         return None
-    return 1 / line.per_s if all(n / m.value <= 1 / line.per_s for n, m in latencies.items()) else None
+    return (
+        1 / line.per_s if all(n / m.value <= 1 / line.per_s for n, m in latencies.items()) else None
+    )
 
 
 def _of(trial: Trial, dimension: Dimension) -> int:
@@ -162,7 +180,11 @@ def _x(dimension: Dimension, value: int) -> float:
 
 
 def _point(
-    dimension: Dimension, most: float | None, value: int, trial: str, latencies: Mapping[int, Measurement]
+    dimension: Dimension,
+    most: float | None,
+    value: int,
+    trial: str,
+    latencies: Mapping[int, Measurement],
 ) -> Point:
     items: Callable[[int], int] = (lambda n: n) if dimension == "batch" else (lambda n: 1)
     first = min(latencies)
@@ -180,14 +202,25 @@ def throughput(latency: Measurement, items: int) -> Measurement:
     """Items a second of calls of so many items."""
     low, high = (None if end is None else items / end for end in (latency.high, latency.low))
     return Measurement(
-        "throughput_per_s", items / latency.value, "1/s", latency.n, low, high, latency.source, latency.flags
+        "throughput_per_s",
+        items / latency.value,
+        "1/s",
+        latency.n,
+        low,
+        high,
+        latency.source,
+        latency.flags,
     )
 
 
 def _ratio(a: Measurement, b: Measurement) -> Measurement:
-    """a / b with a 95 % interval: both were measured apart, so their relative errors add in squares."""
+    """a / b with a 95 % interval: both were measured apart, so their relative errors add in
+    squares.
+    """
     value, half = a.value / b.value, math.hypot(_log_half(a), _log_half(b))
-    return Measurement("speedup", value, "×", min(a.n, b.n), value * math.exp(-half), value * math.exp(half))
+    return Measurement(
+        "speedup", value, "×", min(a.n, b.n), value * math.exp(-half), value * math.exp(half)
+    )
 
 
 def _log_half(m: Measurement) -> float:
@@ -196,7 +229,8 @@ def _log_half(m: Measurement) -> float:
 
 
 def fitted(xs: Sequence[float], latencies: Sequence[Measurement]) -> Line | None:
-    """The line through latencies whose relative residuals are least in squares; None below two different xs.
+    """The line through latencies whose relative residuals are least in squares; None below two
+    different xs.
 
     Args:
         xs: items a call, or 1 / threads.
@@ -210,12 +244,21 @@ def fitted(xs: Sequence[float], latencies: Sequence[Measurement]) -> Line | None
     spread = sum(p * (x - mean) for p, x in zip(pull, xs, strict=True))
     slope = sum(p * m.value for p, m in zip(pull, latencies, strict=True)) / spread
     fixed = level - slope * mean
-    return _with_errors(fixed, slope, [w / total - p * mean / spread for w, p in zip(weights, pull, strict=True)],
-                        [p / spread for p in pull], _variances(fixed, slope, xs, latencies))  # fmt: skip
+    return _with_errors(
+        fixed,
+        slope,
+        [w / total - p * mean / spread for w, p in zip(weights, pull, strict=True)],
+        [p / spread for p in pull],
+        _variances(fixed, slope, xs, latencies),
+    )
 
 
-def _variances(fixed: float, slope: float, xs: Sequence[float], latencies: Sequence[Measurement]) -> list[float]:
-    """Of each latency, in s²: as the residuals have it, or as the measurements' intervals where none is left."""
+def _variances(
+    fixed: float, slope: float, xs: Sequence[float], latencies: Sequence[Measurement]
+) -> list[float]:
+    """Of each latency, in s²: as the residuals have it, or as the measurements' intervals where
+    none is left.
+    """
     if len(xs) == 2:
         return [(((m.high or m.value) - (m.low or m.value)) / (2 * Z95)) ** 2 for m in latencies]
     residuals = (1 - (fixed + slope * x) / m.value for x, m in zip(xs, latencies, strict=True))
@@ -224,9 +267,18 @@ def _variances(fixed: float, slope: float, xs: Sequence[float], latencies: Seque
 
 
 def _with_errors(
-    fixed: float, slope: float, by_fixed: Sequence[float], by_slope: Sequence[float], variances: Sequence[float]
+    fixed: float,
+    slope: float,
+    by_fixed: Sequence[float],
+    by_slope: Sequence[float],
+    variances: Sequence[float],
 ) -> Line:
     """Both numbers are sums of the latencies: their errors follow from the latencies'."""
     pairs = list(zip(by_fixed, by_slope, variances, strict=True))
-    return Line(fixed, slope, math.sqrt(sum(f * f * v for f, _, v in pairs)),
-                math.sqrt(sum(s * s * v for _, s, v in pairs)), sum(f * s * v for f, s, v in pairs))  # fmt: skip
+    return Line(
+        fixed,
+        slope,
+        math.sqrt(sum(f * f * v for f, _, v in pairs)),
+        math.sqrt(sum(s * s * v for _, s, v in pairs)),
+        sum(f * s * v for f, s, v in pairs),
+    )

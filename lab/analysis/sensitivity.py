@@ -1,8 +1,9 @@
-"""Which layer costs the accuracy: what happens where one layer alone is quantized, and where one alone is left in float.
+"""Which layer costs the accuracy: what happens where one layer alone is quantized, and where one
+alone is left in float.
 
-A study that finds this out says so in its spec: `about = {"kind": "sensitivity", "study", "trial", "step", "groups": [{"name",
-"label", "type", "names", "position"}]}`. Its first recipe is the one in question; the others differ from it in the options
-`only` and `keep_float` of one step.
+A study that finds this out says so in its spec: `about = {"kind": "sensitivity", "study", "trial",
+"step", "groups": [{"name", "label", "type", "names", "position"}]}`. Its first recipe is the one in
+question; the others differ from it in the options `only` and `keep_float` of one step.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class Group:
     """What is quantized or left together: one multiplying layer, or all that does not multiply.
 
     Attributes:
-        name: as the file's layer table has it; label: as the source model calls it, where that could be told.
+        name: as the file's layer table has it; label: as the source model calls it, where that
+            could be told.
         names: layers of the file; position: the row of the layer table, in the order of computing.
     """
 
@@ -43,13 +45,17 @@ class LayerSensitivity:
     """What one group of layers costs and brings.
 
     Attributes:
-        alone: metric -> Measurement where only this group is quantized; left_out: where only this group is not.
-        noise: share of the output's power that is error where this group alone is quantized, 10^(-SQNR/10); 0 where
+        alone: metric -> Measurement where only this group is quantized; left_out: where only this
+            group is not.
+        noise: share of the output's power that is error where this group alone is quantized,
+            10^(-SQNR/10); 0 where
             nothing changes, None where the trial failed.
         recovered: share of the recipe's own error that is gone where this group is left in float.
-        size_bytes: what quantizing it saves: the file with it in float minus the whole recipe's file.
+        size_bytes: what quantizing it saves: the file with it in float minus the whole recipe's
+            file.
         latency_s: how much longer the file takes with it in float; negative where float is quicker.
-        accuracy: change of the accuracy against the float model where it alone is quantized, with a paired interval.
+        accuracy: change of the accuracy against the float model where it alone is quantized, with a
+            paired interval.
         won_back: accuracy that leaving it in float wins back from the whole recipe.
     """
 
@@ -86,7 +92,13 @@ def groups_of(about: Mapping[str, Any]) -> tuple[Group, ...]:
 def changed(recipe: Recipe, step: int, **params: Any) -> Recipe:
     """The recipe with some options of one step set otherwise."""
     old = recipe.steps[step]
-    return Recipe((*recipe.steps[:step], Step(old.technique, {**old.params, **params}), *recipe.steps[step + 1 :]))
+    return Recipe(
+        (
+            *recipe.steps[:step],
+            Step(old.technique, {**old.params, **params}),
+            *recipe.steps[step + 1 :],
+        )
+    )
 
 
 def sensitivity(spec: StudySpec, trials: Sequence[Trial]) -> Sensitivity:
@@ -100,14 +112,20 @@ def sensitivity(spec: StudySpec, trials: Sequence[Trial]) -> Sensitivity:
     whole = by_choice.get(((), frozenset(kept)))
     baseline = next((t for t in trials if t.is_baseline), None)
     found = [
-        _of_group(group, by_choice.get((tuple(sorted(group.names)), frozenset(kept))),
-                  by_choice.get(((), frozenset({*kept, *group.names}))), whole)
+        _of_group(
+            group,
+            by_choice.get((tuple(sorted(group.names)), frozenset(kept))),
+            by_choice.get(((), frozenset({*kept, *group.names}))),
+            whole,
+        )
         for group in groups_of(spec.about)
-    ]  # fmt: skip
+    ]
     return Sensitivity(tuple(sorted(found, key=_harm, reverse=True)), whole, baseline)
 
 
-def _by_choice(spec: StudySpec, trials: Sequence[Trial]) -> dict[tuple[tuple[str, ...], frozenset[str]], Trial]:
+def _by_choice(
+    spec: StudySpec, trials: Sequence[Trial]
+) -> dict[tuple[tuple[str, ...], frozenset[str]], Trial]:
     technique = spec.recipes[0].steps[int(spec.about["step"])].technique
     found = {}
     for trial in trials:
@@ -118,19 +136,29 @@ def _by_choice(spec: StudySpec, trials: Sequence[Trial]) -> dict[tuple[tuple[str
     return found
 
 
-def _of_group(group: Group, alone: Trial | None, left_out: Trial | None, whole: Trial | None) -> LayerSensitivity:
+def _of_group(
+    group: Group, alone: Trial | None, left_out: Trial | None, whole: Trial | None
+) -> LayerSensitivity:
     mine, other = (t.measurements if t else {} for t in (alone, left_out))
     total = whole.measurements if whole else {}
     left, all_ = noise_of(left_out), noise_of(whole)
     return LayerSensitivity(
-        group, mine, other, noise_of(alone), 1 - left / all_ if left is not None and all_ else None,
-        _minus(other, total, "size_bytes"), _minus(other, total, "latency_s"),
-        mine.get("accuracy_change"), _minus(other, total, "accuracy_change"),
-    )  # fmt: skip
+        group,
+        mine,
+        other,
+        noise_of(alone),
+        1 - left / all_ if left is not None and all_ else None,
+        _minus(other, total, "size_bytes"),
+        _minus(other, total, "latency_s"),
+        mine.get("accuracy_change"),
+        _minus(other, total, "accuracy_change"),
+    )
 
 
 def noise_of(trial: Trial | None) -> float | None:
-    """Share of the output's power that is error; 0 where the answers are the float model's, None where unknown."""
+    """Share of the output's power that is error; 0 where the answers are the float model's, None
+    where unknown.
+    """
     if trial is None or not trial.measurements:
         return None
     m = trial.measurements.get("sqnr_db")
@@ -147,9 +175,14 @@ def _harm(layer: LayerSensitivity) -> float:
 
 
 def mixed_recipes(
-    recipe: Recipe, step: int, ranking: Sequence[LayerSensitivity], budget: int, option: str = "keep_float"
+    recipe: Recipe,
+    step: int,
+    ranking: Sequence[LayerSensitivity],
+    budget: int,
+    option: str = "keep_float",
 ) -> tuple[Recipe, ...]:
-    """Recipes of mixed precision, greedily: the layers that harm most are raised first, one more in each recipe.
+    """Recipes of mixed precision, greedily: the layers that harm most are raised first, one more in
+    each recipe.
 
     Two orders take turns: by harm, and by harm for each byte that quantizing the layer saves.
 
@@ -159,18 +192,26 @@ def mixed_recipes(
         option: "keep_float", or "wide" for 16-bit activations.
     """
     known = [layer for layer in ranking if layer.noise]
-    per_byte = sorted(known, key=lambda x: (x.noise or 0.0) / max(x.size_bytes or 0.0, 1.0), reverse=True)
+    per_byte = sorted(
+        known, key=lambda x: (x.noise or 0.0) / max(x.size_bytes or 0.0, 1.0), reverse=True
+    )
     already = tuple(recipe.steps[step].params.get(option, ()))
     found: dict[tuple[str, ...], Recipe] = {}
     for count in _steps(len(known), budget):
         for order in (known, per_byte):
-            names = tuple(dict.fromkeys([*already, *(n for layer in order[:count] for n in layer.group.names)]))
+            names = tuple(
+                dict.fromkeys(
+                    [*already, *(n for layer in order[:count] for n in layer.group.names)]
+                )
+            )
             found.setdefault(tuple(sorted(names)), changed(recipe, step, **{option: names}))
     return tuple(found.values())[:budget]
 
 
 def _steps(layers: int, budget: int) -> list[int]:
-    """How many layers are raised in each recipe: every number where the budget allows it, else further and further apart."""
+    """How many layers are raised in each recipe: every number where the budget allows it, else
+    further and further apart.
+    """
     if layers <= budget // 2 or layers <= 2:
         return list(range(1, layers + 1))
     stops = max(budget // 2, 2)

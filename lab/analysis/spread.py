@@ -1,4 +1,6 @@
-"""How much of a result is the luck of a training: trials that differ in nothing but the training's seed."""
+"""How much of a result is the luck of a training: trials that differ in nothing but the training's
+seed.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class Spread:
 
 
 def spread(trials: Iterable[Trial], metrics: Sequence[str]) -> tuple[Spread, ...]:
-    """Every recipe and target of which complete trials with two or more seeds are there, in the order of the trials."""
+    """Every recipe and target of which complete trials with two or more seeds are there, in the
+    order of the trials.
+    """
     groups: dict[str, dict[tuple[int, ...], Trial]] = {}
     for trial in trials:
         if trial.state == "complete" and (seeds := _seeds(trial)):
@@ -53,17 +57,26 @@ def _seeds(trial: Trial) -> tuple[int, ...]:
 
 def _key(trial: Trial) -> str:
     """What two trials share that differ in seeds only."""
-    steps = [Step(s.technique, {k: v for k, v in s.params.items() if k != SEED}) for s in trial.recipe.steps]
+    steps = [
+        Step(s.technique, {k: v for k, v in s.params.items() if k != SEED})
+        for s in trial.recipe.steps
+    ]
     return digest_of([[s.to_json() for s in steps], trial.target.to_json(), trial.environment])
 
 
 def _of_group(group: Mapping[tuple[int, ...], Trial], metrics: Sequence[str]) -> Spread:
     ordered = [group[seeds] for seeds in sorted(group)]
     known = [m for m in metrics if all(m in t.measurements for t in ordered)]
-    return Spread(ordered[0].name, tuple(t.id for t in ordered), tuple(max(s) for s in sorted(group)),
-                  {m: _range(m, ordered) for m in known})  # fmt: skip
+    return Spread(
+        ordered[0].name,
+        tuple(t.id for t in ordered),
+        tuple(max(s) for s in sorted(group)),
+        {m: _range(m, ordered) for m in known},
+    )
 
 
 def _range(metric: str, trials: Sequence[Trial]) -> Range:
     values = [t.measurements[metric].value for t in trials]
-    return Range(fmean(values), min(values), max(values), trials[0].measurements[metric].unit, len(values))
+    return Range(
+        fmean(values), min(values), max(values), trials[0].measurements[metric].unit, len(values)
+    )

@@ -1,4 +1,6 @@
-"""Where more threads change nothing: the same variant on the same target, but for the number of threads."""
+"""Where more threads change nothing: the same variant on the same target, but for the number of
+threads.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ class NoGain:
 
 
 def without_effect(trials: Iterable[Trial]) -> tuple[NoGain, ...]:
-    """The trials that are no quicker than their like with fewer threads: the difference may be chance, or they are slower."""
+    """The trials that are no quicker than their like with fewer threads: the difference may be
+    chance, or they are slower.
+    """
     timed = [t for t in trials if "threads" in t.target.options and "latency_s" in t.measurements]
     if len({t.target.options["threads"] for t in timed}) < 2:
         return ()

@@ -15,11 +15,14 @@ NEGLIGIBLE = 0.01
 def ties(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Mapping[str, tuple[str, ...]]:
     """Trials beside the front that no trial on it clearly beats.
 
-    A trial clearly beats another where it is better in one objective by more than chance and worse in none. With a test of
-    their pairs where there is one, with their intervals otherwise; see `lab.analysis.differences.differs`.
+    A trial clearly beats another where it is better in one objective by more than chance and worse
+    in none. With a test of
+    their pairs where there is one, with their intervals otherwise; see
+    `lab.analysis.differences.differs`.
 
     Returns:
-        id of a trial in the band -> ids of the trials on the front that are as good as it in every objective.
+        id of a trial in the band -> ids of the trials on the front that are as good as it in every
+        objective.
     """
     group = comparable(trials, objectives)
     front = front_of(group, objectives)
@@ -33,8 +36,12 @@ def ties(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Mapping[st
     return found
 
 
-def _verdicts(trial: Trial, front: Sequence[Trial], objectives: Sequence[Objective]) -> Mapping[str, bool] | None:
-    """Front trial -> whether it is as good in all objectives; None as soon as one clearly beats the trial."""
+def _verdicts(
+    trial: Trial, front: Sequence[Trial], objectives: Sequence[Objective]
+) -> Mapping[str, bool] | None:
+    """Front trial -> whether it is as good in all objectives; None as soon as one clearly beats the
+    trial.
+    """
     found = {}
     for best in front:
         signs = _signs(best, trial, objectives)
@@ -45,8 +52,10 @@ def _verdicts(trial: Trial, front: Sequence[Trial], objectives: Sequence[Objecti
 
 
 def _signs(best: Trial, trial: Trial, objectives: Sequence[Objective]) -> set[int]:
-    """1 where the first is clearly better in some objective, -1 where it is clearly worse, 0 where they tie; ends at a worse one,
-    cheap comparisons first."""
+    """1 where the first is clearly better in some objective, -1 where it is clearly worse, 0 where
+    they tie; ends at a worse one,
+    cheap comparisons first.
+    """
     signs = set[int]()
     for objective in sorted(objectives, key=lambda o: trial.measurements[o.metric].low is not None):
         sign = compare(best, trial, objective)
@@ -57,7 +66,9 @@ def _signs(best: Trial, trial: Trial, objectives: Sequence[Objective]) -> set[in
 
 
 def compare(first: Trial, second: Trial, objective: Objective) -> int:
-    """1 where the first is clearly better in an objective, -1 where it is clearly worse, 0 where that may be chance."""
+    """1 where the first is clearly better in an objective, -1 where it is clearly worse, 0 where
+    that may be chance.
+    """
     a, b = (t.measurements[objective.metric] for t in (first, second))
     if a.value == b.value:
         return 0

@@ -17,7 +17,8 @@ class Phase:
 
     Attributes:
         steps: how many it takes at most.
-        points: {"step", "seconds", "rate", perhaps "loss" (mean since the point before, on training items), and "check_loss" and
+        points: {"step", "seconds", "rate", perhaps "loss" (mean since the point before, on training
+            items), and "check_loss" and
             "accuracy" (held-out items)}.
     """
 
@@ -55,7 +56,8 @@ class Training:
     Attributes:
         key: of the step in the store.
         name: of what the recipe is so far, such as "channels50_l2+finetune400".
-        state: "waiting" before its first step (also in this run of the study, after a break), "ended" where the study ended first.
+        state: "waiting" before its first step (also in this run of the study, after a break),
+            "ended" where the study ended first.
         limit_s: seconds after which it ends in any case, 0 for none.
         steps: how many it takes at most, as asked for; 0 where it is not known before it begins.
     """
@@ -82,7 +84,9 @@ class Training:
 
 
 def phases_of(kept: Iterable[Mapping[str, Any]]) -> tuple[Phase, ...]:
-    """Phases as the store keeps them: {"phase", "steps", "points", perhaps "now": where it is since the last point}."""
+    """Phases as the store keeps them: {"phase", "steps", "points", perhaps "now": where it is since
+    the last point}.
+    """
     return tuple(Phase(str(p["phase"]), int(p["steps"]), _points(p)) for p in kept)
 
 
@@ -96,11 +100,15 @@ def of_trial(trial: Trial) -> tuple[Training, ...]:
     by_key: dict[str, list[Mapping[str, Any]]] = {}
     for curve in trial.details.get("training", ()):
         by_key.setdefault(curve["key"], []).append(curve)
-    return tuple(Training(key, str(kept[0]["technique"]), phases_of(kept)) for key, kept in by_key.items())
+    return tuple(
+        Training(key, str(kept[0]["technique"]), phases_of(kept)) for key, kept in by_key.items()
+    )
 
 
 def of_trials(trials: Iterable[Trial]) -> tuple[Training, ...]:
-    """All trainings behind some trials, each once, under the shortest name of a recipe that has it."""
+    """All trainings behind some trials, each once, under the shortest name of a recipe that has
+    it.
+    """
     found: dict[str, Training] = {}
     for trial in sorted(trials, key=lambda t: (len(t.name), t.position)):
         for training in of_trial(trial):

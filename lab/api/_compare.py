@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 
 def answered(trial: str | Trial, other: str | Trial | None = None) -> Answered:
-    """What a trial and another one, by default its float baseline, answered on the test items that both were asked.
+    """What a trial and another one, by default its float baseline, answered on the test items that
+    both were asked.
 
     Raises:
         UnknownId: there is no such trial.
@@ -57,13 +58,19 @@ def _other(trial: Trial, other: str | Trial | None) -> Trial:
     if other is not None:
         return _trial(other)
     if (base := baseline_of(trial, records.trials(trial.study))) is None:
-        raise UsageError("There is no float baseline to compare with", given=trial.id, remedy="Name another trial")
+        raise UsageError(
+            "There is no float baseline to compare with",
+            given=trial.id,
+            remedy="Name another trial",
+        )
     return base
 
 
 def flips(trial: str | Trial, other: str | Trial | None = None) -> Flips:
-    """The test items that a trial answers otherwise than another one, by default its float baseline: which became right
-    ("fixed"), which wrong ("broken"), which wrong in another way ("changed"), with both answers and how sure each is.
+    """The test items that a trial answers otherwise than another one, by default its float
+    baseline: which became right
+    ("fixed"), which wrong ("broken"), which wrong in another way ("changed"), with both answers and
+    how sure each is.
 
     Raises:
         UnknownId: there is no such trial.
@@ -74,18 +81,24 @@ def flips(trial: str | Trial, other: str | Trial | None = None) -> Flips:
 
 
 def per_class(trial: str | Trial, other: str | Trial | None = None) -> tuple[ClassChange, ...]:
-    """How often each class is recognised by a trial and by another one, with items won and lost; () where the truth of the
+    """How often each class is recognised by a trial and by another one, with items won and lost; ()
+    where the truth of the
     test items is not in this lab.
 
     Raises:
         UnknownId, UsageError, LabError: as `flips`.
     """
     found = answered(trial, other)
-    return () if found.labels is None else class_changes(found.labels, found.right_before, found.right_after)
+    return (
+        ()
+        if found.labels is None
+        else class_changes(found.labels, found.right_before, found.right_after)
+    )
 
 
 def items(study_id: str, rows: Sequence[int]) -> Examples | None:
-    """Items of a study's test set by row, as stored: (items, labels, texts); None where the data are not in this lab.
+    """Items of a study's test set by row, as stored: (items, labels, texts); None where the data
+    are not in this lab.
 
     Raises:
         UnknownId: there is no such study.
@@ -96,7 +109,8 @@ def items(study_id: str, rows: Sequence[int]) -> Examples | None:
 
 
 def same_items(trials: Sequence[str | Trial]) -> bool:
-    """Whether all of these trials were judged on the same test items, so that their answers may be compared one by one.
+    """Whether all of these trials were judged on the same test items, so that their answers may be
+    compared one by one.
 
     Raises:
         UnknownId: there is no such trial.
@@ -105,7 +119,9 @@ def same_items(trials: Sequence[str | Trial]) -> bool:
 
     studies = {id_: records.study(id_) for id_ in dict.fromkeys(_trial(t).study for t in trials)}
     cards = [card_of(id_) for id_ in studies]
-    return len({s.spec.test_samples for s in studies.values()}) <= 1 and all(same_data(cards[0], c) for c in cards[1:])
+    return len({s.spec.test_samples for s in studies.values()}) <= 1 and all(
+        same_data(cards[0], c) for c in cards[1:]
+    )
 
 
 def recipe_diff(trials: Sequence[str | Trial]) -> RecipeDiff:
@@ -116,12 +132,16 @@ def recipe_diff(trials: Sequence[str | Trial]) -> RecipeDiff:
         UsageError: fewer than two were named.
     """
     if len(trials) < 2:
-        raise UsageError("It takes two trials to compare", given=[t if isinstance(t, str) else t.id for t in trials])
+        raise UsageError(
+            "It takes two trials to compare",
+            given=[t if isinstance(t, str) else t.id for t in trials],
+        )
     return diff_of([_trial(t) for t in trials], registry.techniques(), registry.runtimes())
 
 
 def layers_beside(trials: Sequence[str | Trial]) -> LayersBeside:
-    """Precision, time and bytes of trials layer by layer, under the names of the source model's layers.
+    """Precision, time and bytes of trials layer by layer, under the names of the source model's
+    layers.
 
     Raises:
         UnknownId: there is no such trial.
@@ -134,7 +154,9 @@ def layers_beside(trials: Sequence[str | Trial]) -> LayersBeside:
 
 
 def source_layers(study_id: str) -> list[Layer]:
-    """The layers of the model that a study compresses; [] where its file is not here or cannot be read."""
+    """The layers of the model that a study compresses; [] where its file is not here or cannot be
+    read.
+    """
     card, known = card_of(study_id), models().get(records.study(study_id).model)
     source, path = _digest(card), Path(known.path) if known else None
     recorded = known and path and path.is_file() and source in ("", sha256_of(path))
@@ -145,12 +167,15 @@ def source_layers(study_id: str) -> list[Layer]:
 
 
 def _digest(card: ModelCard) -> str:
-    """Of the file that was compressed, which the store names by it; "" where a study was imported without it."""
+    """Of the file that was compressed, which the store names by it; "" where a study was imported
+    without it.
+    """
     return Path(card.path).name.partition(".")[0]
 
 
 def across(study_ids: Sequence[str], keep: Callable[[Trial], bool] = lambda trial: True) -> Across:
-    """Several studies at once: one joint front where their numbers may be compared, one a group where they may not.
+    """Several studies at once: one joint front where their numbers may be compared, one a group
+    where they may not.
 
     Args:
         keep: whether a trial may be on a front, such as one that meets limits.
@@ -160,7 +185,9 @@ def across(study_ids: Sequence[str], keep: Callable[[Trial], bool] = lambda tria
         UsageError: none was named.
     """
     if not study_ids:
-        raise UsageError("Name the studies to look at", remedy="List them with: python -m lab studies")
+        raise UsageError(
+            "Name the studies to look at", remedy="List them with: python -m lab studies"
+        )
     return across_of([member(records.study(id_)) for id_ in dict.fromkeys(study_ids)], keep)
 
 
@@ -171,11 +198,20 @@ def member(study: Study) -> Member:
         data = data_digest(card)
     except UnknownId:  # of a data set that this lab does not have
         data = card.dataset
-    return Member(study, tuple(records.trials(study.id)), card.task, data, study.spec.test_samples, _digest(card))
+    return Member(
+        study,
+        tuple(records.trials(study.id)),
+        card.task,
+        data,
+        study.spec.test_samples,
+        _digest(card),
+    )
 
 
 def names_across(found: Across) -> Named:
-    """What studies, models, machines, data and runtimes are called where several stand beside each other."""
+    """What studies, models, machines, data and runtimes are called where several stand beside each
+    other.
+    """
     from lab.plots.across_words import Named, distinct_names, machine_names, member_title
 
     cards = {m.study.id: card_of(m.study.id) for m in found.members}
@@ -183,13 +219,18 @@ def names_across(found: Across) -> Named:
     data, known = {m.data: cards[m.study.id].dataset for m in found.members}, registry.datasets()
     used = {t.environment for t in found.trials if t.environment}
     machines = machine_names({id_: records.environment(id_) for id_ in sorted(used)})
-    return Named(distinct_names(titles), {id_: card.title for id_, card in cards.items()}, machines,
-                 {d: known[name].title if name in known else name for d, name in data.items()},
-                 {id_: r.title for id_, r in registry.runtimes().items()})  # fmt: skip
+    return Named(
+        distinct_names(titles),
+        {id_: card.title for id_, card in cards.items()},
+        machines,
+        {d: known[name].title if name in known else name for d, name in data.items()},
+        {id_: r.title for id_, r in registry.runtimes().items()},
+    )
 
 
 def twins(study_id: str, other_id: str) -> Twins:
-    """The trials that two studies have in common, by recipe and target, and those that only one has.
+    """The trials that two studies have in common, by recipe and target, and those that only one
+    has.
 
     Raises:
         UnknownId: there is no such study.

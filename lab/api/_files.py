@@ -18,11 +18,13 @@ def result_json(study_id: str) -> dict[str, Any]:
 
 
 def export(study_id: str, to: str | Path, *, artifacts: bool = True) -> Path:
-    """Write a study to a file; its ending says the form: .csv, .parquet, .json, .html (a report that works offline), .ipynb (a
+    """Write a study to a file; its ending says the form: .csv, .parquet, .json, .html (a report
+    that works offline), .ipynb (a
     notebook that runs it again) or .lab (everything, to be imported elsewhere).
 
     Args:
-        artifacts: whether a .lab file holds the model files, too; without them it shows the same front and numbers.
+        artifacts: whether a .lab file holds the model files, too; without them it shows the same
+            front and numbers.
 
     Raises:
         UsageError: an unknown ending.
@@ -34,7 +36,8 @@ def export(study_id: str, to: str | Path, *, artifacts: bool = True) -> Path:
 
 
 def export_model(trial_id: str, to: str | Path) -> Path:
-    """Write a trial's model file into a ZIP file, with a README of what it is and with lines that load it without the lab.
+    """Write a trial's model file into a ZIP file, with a README of what it is and with lines that
+    load it without the lab.
 
     Raises:
         UnknownId: there is no such trial.
@@ -47,14 +50,18 @@ def export_model(trial_id: str, to: str | Path) -> Path:
 
 
 def import_study(path: str | Path) -> str:
-    """Read a `.lab` file into this store; returns the study's id. A study that is here already is left as it is."""
+    """Read a `.lab` file into this store; returns the study's id. A study that is here already is
+    left as it is.
+    """
     from lab.share.importing import import_study as read
 
     return read(Path(path))
 
 
 def example_study() -> str | None:
-    """Id of the finished study that ships with the lab, read into the store when first asked for."""
+    """Id of the finished study that ships with the lab, read into the store when first asked
+    for.
+    """
     from lab.share.files import EXAMPLE
 
     where = f"{home()} {database_url()}"

@@ -14,7 +14,8 @@ from lab.types import Study, Trial
 
 
 def start_sensitivity(trial_id: str) -> str:
-    """Find out what each layer of a trial costs and brings: each is quantized alone, and each alone is left in float.
+    """Find out what each layer of a trial costs and brings: each is quantized alone, and each alone
+    is left in float.
 
     Returns:
         the id of the study that does it, a new one unless there is one already.
@@ -54,8 +55,11 @@ def sensitivity(study_id: str) -> Sensitivity:
     return sensitivity_of(_about_layers(study_id).spec, records.trials(study_id))
 
 
-def raise_layers(study_id: str, layers: Sequence[str], option: str = "keep_float") -> tuple[str, ...]:
-    """Add the recipe with these layers raised to the study that the question came from: a trial beside the others.
+def raise_layers(
+    study_id: str, layers: Sequence[str], option: str = "keep_float"
+) -> tuple[str, ...]:
+    """Add the recipe with these layers raised to the study that the question came from: a trial
+    beside the others.
 
     Args:
         study_id: a study about sensitivity.
@@ -71,9 +75,14 @@ def raise_layers(study_id: str, layers: Sequence[str], option: str = "keep_float
         raise UnknownId.of("layer", unknown[0], groups)
     step, recipe = int(spec.about["step"]), spec.recipes[0]
     names = dict.fromkeys(
-        [*recipe.steps[step].params.get(option, ()), *(n for name in layers for n in groups[name].names)]
+        [
+            *recipe.steps[step].params.get(option, ()),
+            *(n for name in layers for n in groups[name].names),
+        ]
     )
-    return extend(spec.about["study"], [changed(recipe, step, **{option: tuple(names)})], spec.targets)
+    return extend(
+        spec.about["study"], [changed(recipe, step, **{option: tuple(names)})], spec.targets
+    )
 
 
 def mixed_precision(study_id: str, budget: int = 12, option: str = "keep_float") -> tuple[str, ...]:
@@ -91,14 +100,20 @@ def mixed_precision(study_id: str, budget: int = 12, option: str = "keep_float")
     ranking = sensitivity(study_id).layers
     recipes = mixed_recipes(spec.recipes[0], int(spec.about["step"]), ranking, budget, option)
     if not recipes:
-        raise UsageError("No layer of this recipe costs anything that was measured", given=study_id,
-                         remedy="Wait until the study has finished")  # fmt: skip
+        raise UsageError(
+            "No layer of this recipe costs anything that was measured",
+            given=study_id,
+            remedy="Wait until the study has finished",
+        )
     return extend(spec.about["study"], recipes, spec.targets)
 
 
 def _about_layers(study_id: str) -> Study:
     found = records.study(study_id)
     if found.spec.about.get("kind") != KIND:
-        raise UsageError("This study does not ask what each layer costs", given=study_id,
-                         remedy="Start one with: python -m lab sensitivity TRIAL")  # fmt: skip
+        raise UsageError(
+            "This study does not ask what each layer costs",
+            given=study_id,
+            remedy="Start one with: python -m lab sensitivity TRIAL",
+        )
     return found

@@ -27,7 +27,8 @@ def pruning_spec(
     runtime: str = "ort",
     **more: Any,
 ) -> StudySpec:
-    """The spec of a study that shows what pruning costs: whole channels against single weights, with and without fine-tuning.
+    """The spec of a study that shows what pruning costs: whole channels against single weights,
+    with and without fine-tuning.
 
     Args:
         shares: of the weights that go, each a number between 0 and 1.
@@ -41,8 +42,11 @@ def pruning_spec(
     return _spec(model_id, lessons.pruning_lesson(model(model_id), shares, steps, runtime), more)
 
 
-def order_spec(model_id: str, ratio: float = 0.5, steps: int = 200, runtime: str = "ort", **more: Any) -> StudySpec:
-    """The spec of a study that shows whether order matters: channels pruned, and the rest fine-tuned, before quantization-aware
+def order_spec(
+    model_id: str, ratio: float = 0.5, steps: int = 200, runtime: str = "ort", **more: Any
+) -> StudySpec:
+    """The spec of a study that shows whether order matters: channels pruned, and the rest
+    fine-tuned, before quantization-aware
     training or after it.
 
     Args:
@@ -75,8 +79,11 @@ def pruning(study_id: str) -> Lesson:
     """
     found = records.study(study_id)
     if found.spec.about.get("kind") != KIND:
-        raise UsageError("This study does not ask what pruning costs", given=study_id,
-                         remedy="Start one with: python -m lab pruning MODEL")  # fmt: skip
+        raise UsageError(
+            "This study does not ask what pruning costs",
+            given=study_id,
+            remedy="Start one with: python -m lab pruning MODEL",
+        )
     return lesson(found.spec.about, records.trials(study_id), found.spec.objectives[0].metric)
 
 
@@ -97,6 +104,9 @@ def reorder(trial_id: str) -> tuple[str, ...]:
     trial = records.trial(trial_id)
     recipes = lessons.swapped(trial.recipe)
     if not recipes:
-        raise UsageError("No two steps of this recipe can change places", given=trial.name,
-                         allowed="two that prune or train, one after the other")  # fmt: skip
+        raise UsageError(
+            "No two steps of this recipe can change places",
+            given=trial.name,
+            allowed="two that prune or train, one after the other",
+        )
     return extend(trial.study, recipes, [trial.target])

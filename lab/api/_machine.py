@@ -8,7 +8,8 @@ from lab.measure.check import Check
 
 
 def doctor(repeat: int = REPEAT) -> tuple[Check, ...]:
-    """Test this machine, which takes half a minute or more and must be alone: can timings be trusted, what can it compute, what is missing.
+    """Test this machine, which takes half a minute or more and must be alone: can timings be
+    trusted, what can it compute, what is missing.
 
     Args:
         repeat: how often comparisons whose answer is known are made; 40 tell a rate.
@@ -22,7 +23,8 @@ def doctor(repeat: int = REPEAT) -> tuple[Check, ...]:
 
 
 def start_self_test(repeat: int = REPEAT) -> None:
-    """Begin `doctor` in the background; `self_test_progress` and `last_self_test` tell what comes of it.
+    """Begin `doctor` in the background; `self_test_progress` and `last_self_test` tell what comes
+    of it.
 
     Raises:
         LabError: a study is running, or another self-test.
@@ -33,7 +35,9 @@ def start_self_test(repeat: int = REPEAT) -> None:
 
 
 def self_test_progress() -> float | None:
-    """The share that is done of a self-test that runs now, in whatever process of this lab; None where none runs."""
+    """The share that is done of a self-test that runs now, in whatever process of this lab; None
+    where none runs.
+    """
     from lab.engine.doctor import progress as how_far
 
     return how_far()
@@ -54,7 +58,9 @@ def last_self_test() -> SelfTest | None:
 
 
 def known_checks() -> tuple[Check, ...]:
-    """What can be said of the lab on this machine at once, without a self-test: versions, what is missing, disk, database."""
+    """What can be said of the lab on this machine at once, without a self-test: versions, what is
+    missing, disk, database.
+    """
     from lab.engine.doctor_lab import KNOWN_AT_ONCE
 
     return tuple(check() for check in KNOWN_AT_ONCE)

@@ -69,7 +69,9 @@ def available_rules() -> dict[str, Rule]:
 
 
 def primary(card: ModelCard) -> Measurement | None:
-    """What a card says of its model in its task's own metric, such as accuracy or AUC; None where nobody measured it."""
+    """What a card says of its model in its task's own metric, such as accuracy or AUC; None where
+    nobody measured it.
+    """
     return card.baseline.get(registry.task(card.task).primary)
 
 
@@ -79,17 +81,22 @@ def available_datasets() -> dict[str, Dataset]:
 
 
 def applicable_techniques(model_id: str, runtime_ids: Sequence[str]) -> list[Technique]:
-    """The techniques, other than conversions, that lead from this model to one of these runtimes."""
+    """The techniques, other than conversions, that lead from this model to one of these
+    runtimes.
+    """
     return recipes_.applicable(model(model_id), runtime_ids)
 
 
 def examples(model_id: str, n: int = 8) -> Examples:
-    """Some test items of a model's data, to be looked at: (items, labels, texts), one of each class as far as they go."""
+    """Some test items of a model's data, to be looked at: (items, labels, texts), one of each class
+    as far as they go.
+    """
     return examples_of(model(model_id), n)
 
 
 def layers(model_id: str) -> list[Layer]:
-    """The layers of a model in the order in which they run; read from its file the first time it is asked for.
+    """The layers of a model in the order in which they run; read from its file the first time it is
+    asked for.
 
     Raises:
         LabError: the file cannot be read.
@@ -114,7 +121,9 @@ def train(model_id: str, folder: str | Path | None = None, **settings: Any) -> T
     return run(model_id, Training(Path(folder) if folder else home_folder("trained"), **settings))
 
 
-def add_model(file: str | Path, data: str | Path, task: str = "classification", **more: Any) -> ModelCard:
+def add_model(
+    file: str | Path, data: str | Path, task: str = "classification", **more: Any
+) -> ModelCard:
     """Register a trusted model file with its data; see `lab.cards.adding.add_model`."""
     from lab.cards.adding import add_model as add
 

@@ -1,4 +1,6 @@
-"""How far a study is, while a notebook or an IPython prompt waits for it: one line that changes in place."""
+"""How far a study is, while a notebook or an IPython prompt waits for it: one line that changes in
+place.
+"""
 
 from __future__ import annotations
 

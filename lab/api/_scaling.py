@@ -10,7 +10,9 @@ from lab.errors import UnknownId, UsageError
 from lab.store import records
 
 
-def start_scaling(trial_id: str, threads: Sequence[int] | None = None, batches: Sequence[int] | None = None) -> str:
+def start_scaling(
+    trial_id: str, threads: Sequence[int] | None = None, batches: Sequence[int] | None = None
+) -> str:
     """Measure a trial and its float baseline with more threads, and with more items a call.
 
     Args:
@@ -25,7 +27,9 @@ def start_scaling(trial_id: str, threads: Sequence[int] | None = None, batches: 
     trial = next((t for t in records.trials(study_id) if t.id == trial_id), None)
     if trial is None:
         raise UnknownId(
-            "There is no trial of that id", given=trial_id, remedy="Look it up with: python -m lab show STUDY"
+            "There is no trial of that id",
+            given=trial_id,
+            remedy="Look it up with: python -m lab show STUDY",
         )
     spec = scaling_spec(trial, records.study(study_id).spec, cores_of(trial), threads, batches)
     known = next((s.id for s in studies_about(trial_id) if same_targets(s.spec, spec)), None)
@@ -49,6 +53,9 @@ def scaling(study_id: str) -> scaling_.Scaling:
     """
     about = records.study(study_id).spec.about
     if about.get("kind") != scaling_.KIND:
-        raise UsageError("This study does not ask how time grows with threads and batches", given=study_id,
-                         remedy="Start one with: python -m lab scaling TRIAL")  # fmt: skip
+        raise UsageError(
+            "This study does not ask how time grows with threads and batches",
+            given=study_id,
+            remedy="Start one with: python -m lab scaling TRIAL",
+        )
     return scaling_.scaling(about, records.trials(study_id))

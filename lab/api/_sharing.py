@@ -10,7 +10,8 @@ from lab.types import StudySpec
 
 
 def create_link(study_id: str, view: Mapping[str, Sequence[str]] | None = None) -> Link:
-    """A link by which others may look at one view of a study, and at nothing else, until it is revoked.
+    """A link by which others may look at one view of a study, and at nothing else, until it is
+    revoked.
 
     Args:
         view: the settings of the view, as the address of the Results page names them.
@@ -46,7 +47,9 @@ def revoke_link(token: str) -> None:
 
 
 def notes(study_id: str) -> dict[str, str]:
-    """What was written about a study, under "", and about its trials, each under its id: Markdown."""
+    """What was written about a study, under "", and about its trials, each under its id:
+    Markdown.
+    """
     return sharing.notes(study_id)
 
 

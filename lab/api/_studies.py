@@ -31,7 +31,9 @@ LONGEST_PAUSE_S, TRAINING_PAUSE_S = 0.2, 5.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is; `seconds_left` is None before anything is known, `queue_position` 0 when it runs."""
+    """How far a study is; `seconds_left` is None before anything is known, `queue_position` 0 when
+    it runs.
+    """
 
     done: int
     total: int
@@ -49,10 +51,14 @@ def parse_target(text: str) -> Target:
     """
     runtime, _, rest = text.partition(":")
     pairs = [part.partition("=") for part in rest.split(",") if part]
-    return recipes_.complete_target(Target(runtime, {key.strip(): value.strip() for key, _, value in pairs}))
+    return recipes_.complete_target(
+        Target(runtime, {key.strip(): value.strip() for key, _, value in pairs})
+    )
 
 
-def preset_space(model_id: str, preset: str, runtime_ids: Sequence[str]) -> dict[str, dict[str, tuple[Any, ...]]]:
+def preset_space(
+    model_id: str, preset: str, runtime_ids: Sequence[str]
+) -> dict[str, dict[str, tuple[Any, ...]]]:
     """The grid of a preset: technique -> option -> values."""
     return recipes_.preset_space(model(model_id), preset, runtime_ids)
 
@@ -63,30 +69,44 @@ def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tup
 
 
 def preset_recipes(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Recipe, ...]:
-    """What a preset tries beside its grid: one setting at a time, such as other calibration items."""
+    """What a preset tries beside its grid: one setting at a time, such as other calibration
+    items.
+    """
     return recipes_.preset_recipes(model(model_id), preset, runtime_ids)
 
 
 def preset_chains(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
-    """What a preset composes of several techniques, such as prune, fine-tune, quantize; see `lab.spec.chains`."""
+    """What a preset composes of several techniques, such as prune, fine-tune, quantize; see
+    `lab.spec.chains`.
+    """
     return recipes_.preset_chains(model(model_id), preset, runtime_ids)
 
 
-def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | None = None,
-              targets: Sequence[Target | str] | None = None, recipes: Sequence[Recipe] = (),
-              chains: Sequence[Chain] | None = None, **more: Any) -> StudySpec:  # fmt: skip
+def make_spec(
+    model_id: str,
+    preset: str = "quick",
+    space: Mapping[str, Any] | None = None,
+    targets: Sequence[Target | str] | None = None,
+    recipes: Sequence[Recipe] = (),
+    chains: Sequence[Chain] | None = None,
+    **more: Any,
+) -> StudySpec:
     """A complete spec.
 
     Args:
         model_id: id of a card.
         preset: "quick", "standard" or "full".
-        space: technique -> option -> values; None takes the preset's grid of every technique that has a path, and what the
+        space: technique -> option -> values; None takes the preset's grid of every technique that
+            has a path, and what the
             preset tries beside it.
-        targets: targets, or strings as `parse_target` reads them; None takes the preset's that the model can reach: of each
+        targets: targets, or strings as `parse_target` reads them; None takes the preset's that the
+            model can reach: of each
             runtime the usual one for every variant, the others for each technique as it comes.
         recipes: further recipes.
-        chains: compositions, see `lab.spec.chains`; None takes the preset's where `space` is None, too.
-        more: any further field of `StudySpec`, such as `rounds`, or `search={"trials": 60}` for a guided search instead of
+        chains: compositions, see `lab.spec.chains`; None takes the preset's where `space` is None,
+            too.
+        more: any further field of `StudySpec`, such as `rounds`, or `search={"trials": 60}` for a
+            guided search instead of
             the whole grid, see `lab.spec.search`.
 
     Raises:
@@ -100,10 +120,19 @@ def make_spec(model_id: str, preset: str = "quick", space: Mapping[str, Any] | N
     extra = recipes_.preset_recipes(card, preset, runtime_ids) if space is None else ()
     if chains is None:
         chains = recipes_.preset_chains(card, preset, runtime_ids) if space is None else ()
-    value = {"metrics": _metrics_of(card), "objectives": _objectives_of(card),
-             "further_targets": [t.to_json() for t in further], **more}  # fmt: skip
+    value = {
+        "metrics": _metrics_of(card),
+        "objectives": _objectives_of(card),
+        "further_targets": [t.to_json() for t in further],
+        **more,
+    }
     spec = recipes_.spec_from_json(
-        {**StudySpec(card.id, grid, (*extra, *recipes), chosen, preset=preset, chains=tuple(chains)).to_json(), **value}
+        {
+            **StudySpec(
+                card.id, grid, (*extra, *recipes), chosen, preset=preset, chains=tuple(chains)
+            ).to_json(),
+            **value,
+        }
     )
     return recipes_.check_spec(spec)
 
@@ -113,14 +142,24 @@ def _targets(
 ) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
     """Targets of every variant, and further ones."""
     if targets is not None:
-        return tuple(parse_target(t) if isinstance(t, str) else recipes_.complete_target(t) for t in targets), ()
+        return (
+            tuple(
+                parse_target(t) if isinstance(t, str) else recipes_.complete_target(t)
+                for t in targets
+            ),
+            (),
+        )
     found = [t for t in recipes_.preset_targets(preset) if _reachable(card, t)]
     usual = {t.runtime: t for t in reversed(found)}
-    return tuple(t for t in found if t is usual[t.runtime]), tuple(t for t in found if t is not usual[t.runtime])
+    return tuple(t for t in found if t is usual[t.runtime]), tuple(
+        t for t in found if t is not usual[t.runtime]
+    )
 
 
 def _reachable(card: ModelCard, target: Target) -> bool:
-    return recipes_.conversion_path(card.format, registry.runtime(target.runtime).formats) is not None
+    return (
+        recipes_.conversion_path(card.format, registry.runtime(target.runtime).formats) is not None
+    )
 
 
 def _objectives_of(card: ModelCard) -> list[dict[str, str]]:
@@ -139,7 +178,9 @@ def estimate(spec: StudySpec) -> Estimate:
 
 
 def ensure_engine() -> None:
-    """Run queued and interrupted studies in the background of this process, unless another one does."""
+    """Run queued and interrupted studies in the background of this process, unless another one
+    does.
+    """
     from lab.engine.host import ensure_engine as ensure
 
     ensure()
@@ -156,7 +197,9 @@ def start(spec: StudySpec, title: str = "", *, remeasure: bool = False) -> str:
     """
     card = model(spec.model)
     plan = recipes_.plan(spec, card)
-    first = [t for t in plan.trials if t.is_baseline or not spec.search]  # what is searched is added as it is chosen
+    first = [
+        t for t in plan.trials if t.is_baseline or not spec.search
+    ]  # what is searched is added as it is chosen
     source = keep(Path(card.path), card.format)
     id_ = uuid.uuid4().hex[:12]
     rows = [
@@ -164,13 +207,18 @@ def start(spec: StudySpec, title: str = "", *, remeasure: bool = False) -> str:
         for n, t in enumerate(first)
     ]
     records.add_study(
-        Study(id_, card.id, "queued", spec, title[:200]), replace(card, path=source.path), rows, remeasure=remeasure
+        Study(id_, card.id, "queued", spec, title[:200]),
+        replace(card, path=source.path),
+        rows,
+        remeasure=remeasure,
     )
     ensure_engine()
     return id_
 
 
-def extend(study_id: str, recipes: Sequence[Recipe], targets: Sequence[Target] | None = None) -> tuple[str, ...]:
+def extend(
+    study_id: str, recipes: Sequence[Recipe], targets: Sequence[Target] | None = None
+) -> tuple[str, ...]:
     """Add recipes to a study; what it has already is neither added nor run again.
 
     Args:
@@ -186,12 +234,23 @@ def extend(study_id: str, recipes: Sequence[Recipe], targets: Sequence[Target] |
     if not Path(card.path).is_file():
         raise _not_here(card.id)
     spec = replace(
-        study.spec, space={}, recipes=tuple(recipes), targets=tuple(targets or study.spec.targets), further_targets=()
+        study.spec,
+        space={},
+        recipes=tuple(recipes),
+        targets=tuple(targets or study.spec.targets),
+        further_targets=(),
     )
-    planned = [t for t in recipes_.plan(recipes_.check_spec(spec), card).trials if not t.is_baseline or not recipes]
+    planned = [
+        t
+        for t in recipes_.plan(recipes_.check_spec(spec), card).trials
+        if not t.is_baseline or not recipes
+    ]
     if not planned:
-        raise UsageError("None of these recipes leads to the study's targets", given=[recipes_.name_of(r) for r in recipes],
-                         remedy="Name a target that runs what the recipes make")  # fmt: skip
+        raise UsageError(
+            "None of these recipes leads to the study's targets",
+            given=[recipes_.name_of(r) for r in recipes],
+            remedy="Name a target that runs what the recipes make",
+        )
     there = records.trials(study_id)
     known = {recipes_.identity(t.recipe, t.target): t.id for t in there}
     wanted = {recipes_.identity(t.recipe, t.target): t for t in planned}
@@ -202,39 +261,62 @@ def extend(study_id: str, recipes: Sequence[Recipe], targets: Sequence[Target] |
     ]
     if rows:
         added = tuple(r for r in recipes if r not in study.spec.recipes)
-        records.extend_study(study_id, replace(study.spec, recipes=(*study.spec.recipes, *added)), rows)
+        records.extend_study(
+            study_id, replace(study.spec, recipes=(*study.spec.recipes, *added)), rows
+        )
         ensure_engine()
     made = dict(zip((k for k in wanted if k not in known), (row.id for row in rows), strict=True))
     return tuple({**known, **made}[key] for key in wanted)
 
 
 def _not_here(model_id: str) -> UsageError:
-    return UsageError("This study's model file is not in this lab", given=model_id,
-                      remedy="It was imported: add the model with `python -m lab add` and sweep it here")  # fmt: skip
+    return UsageError(
+        "This study's model file is not in this lab",
+        given=model_id,
+        remedy="It was imported: add the model with `python -m lab add` and sweep it here",
+    )
 
 
-def sweep(model_id: str | StudySpec | Mapping[str, Any], preset: str = "quick", *, title: str = "", remeasure: bool = False,
-          on_progress: Callable[[Progress], None] | None = None, show_progress: bool | None = None, **spec: Any) -> StudyView:  # fmt: skip
+def sweep(
+    model_id: str | StudySpec | Mapping[str, Any],
+    preset: str = "quick",
+    *,
+    title: str = "",
+    remeasure: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    show_progress: bool | None = None,
+    **spec: Any,
+) -> StudyView:
     """Run a study to its end.
 
     Args:
-        model_id, preset, spec: as in `make_spec`; or one whole spec, also as JSON values, instead of all of them.
+        model_id, preset, spec: as in `make_spec`; or one whole spec, also as JSON values, instead
+            of all of them.
         on_progress, show_progress: as in `wait`.
 
     Returns:
-        the finished study, with its figures and tables: `study.plot()`, `study.table()`, `study.front()`, `study.pick()`.
+        the finished study, with its figures and tables: `study.plot()`, `study.table()`,
+        `study.front()`, `study.pick()`.
 
     Raises:
         UsageError: something in the spec cannot be, or nothing of it can be run.
     """
-    whole = make_spec(model_id, preset, **spec) if isinstance(model_id, str) else _whole(model_id, spec)
+    whole = (
+        make_spec(model_id, preset, **spec) if isinstance(model_id, str) else _whole(model_id, spec)
+    )
     return wait(start(whole, title, remeasure=remeasure), on_progress, show_progress=show_progress)
 
 
 def _whole(spec: StudySpec | Mapping[str, Any], more: Mapping[str, Any]) -> StudySpec:
     if more:
-        raise UsageError("A whole spec needs nothing beside it", given=sorted(more), remedy="Change it in the spec")
-    return recipes_.check_spec(spec if isinstance(spec, StudySpec) else recipes_.spec_from_json(dict(spec)))
+        raise UsageError(
+            "A whole spec needs nothing beside it",
+            given=sorted(more),
+            remedy="Change it in the spec",
+        )
+    return recipes_.check_spec(
+        spec if isinstance(spec, StudySpec) else recipes_.spec_from_json(dict(spec))
+    )
 
 
 def wait(
@@ -248,7 +330,8 @@ def wait(
 
     Args:
         on_progress: called about once a second, where something has changed.
-        show_progress: whether to show a bar; None means in IPython and Jupyter, where nothing else is told of the progress.
+        show_progress: whether to show a bar; None means in IPython and Jupyter, where nothing else
+            is told of the progress.
         on_training: called every few seconds with all trainings of the study, where it has any.
     """
     bar = None if on_progress else progress_bar(show_progress)
@@ -293,7 +376,8 @@ def studies() -> list[StudyView]:
 
 
 def study(id_: str) -> StudyView:
-    """One study; its `revision` rises with each change. It has figures and tables of its own, such as `study.plot()`.
+    """One study; its `revision` rises with each change. It has figures and tables of its own, such
+    as `study.plot()`.
 
     Raises:
         UnknownId: there is none of that id.
@@ -337,7 +421,9 @@ def progress(study_id: str) -> Progress:
 
 
 def float_agreement(study_id: str) -> tuple[Pair, ...]:
-    """How far the float model answers alike in the runtimes of a study, pair by pair, the least alike first."""
+    """How far the float model answers alike in the runtimes of a study, pair by pair, the least
+    alike first.
+    """
     from lab.engine.float_agreement import float_agreement as compare
 
     return compare(card_of(study_id), records.trials(study_id))
@@ -359,5 +445,7 @@ def card_of(study_id: str) -> ModelCard:
 
 
 def measuring_seconds(study_id: str) -> float:
-    """Seconds that a study spent measuring latency and memory, while nothing else of the lab ran."""
+    """Seconds that a study spent measuring latency and memory, while nothing else of the lab
+    ran.
+    """
     return records.measuring_seconds(study_id)

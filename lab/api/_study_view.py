@@ -1,4 +1,5 @@
-"""Studies and trials as Python and Jupyter see them: the values of `lab.types`, with the figures and tables that the app shows.
+"""Studies and trials as Python and Jupyter see them: the values of `lab.types`, with the figures
+and tables that the app shows.
 
 They are equal to the plain values, and as light: nothing is read or drawn until it is asked for.
 """
@@ -75,7 +76,9 @@ class Choice:
 
 
 class Study(types.Study):
-    """A study with its figures and tables: `study.plot()`, `study.table()`, `study.front()`, `study.pick()`, `study.compare(a, b)`."""
+    """A study with its figures and tables: `study.plot()`, `study.table()`, `study.front()`,
+    `study.pick()`, `study.compare(a, b)`.
+    """
 
     @classmethod
     def of(cls, study: types.Study) -> Self:
@@ -91,7 +94,9 @@ class Study(types.Study):
     __hash__ = types.Study.__hash__
 
     def __repr__(self) -> str:
-        return f"<study {self.id}: {' · '.join(filter(None, [self.model, self.title]))}, {self.state}>"
+        return (
+            f"<study {self.id}: {' · '.join(filter(None, [self.model, self.title]))}, {self.state}>"
+        )
 
     def trials(self) -> list[Trial]:
         """All trials as they are now, in the order of the study's plan."""
@@ -103,13 +108,21 @@ class Study(types.Study):
         ids = set(front_of(found, self.spec.objectives))
         return [t for t in found if t.id in ids]
 
-    def pick(self, *, goal: str | None = None, at_most: Mapping[str, float] | None = None, at_least: Mapping[str, float] | None = None,
-             max_drop: Mapping[str, float] | None = None) -> Choice:  # fmt: skip
+    def pick(
+        self,
+        *,
+        goal: str | None = None,
+        at_most: Mapping[str, float] | None = None,
+        at_least: Mapping[str, float] | None = None,
+        max_drop: Mapping[str, float] | None = None,
+    ) -> Choice:
         """The trial to ship, and why.
 
         Args:
-            goal: the metric that decides among those that meet the limits; by default the first one that is to be small.
-            at_most, at_least: metric -> bound, in the metric's own unit (bytes, seconds, shares of one).
+            goal: the metric that decides among those that meet the limits; by default the first one
+                that is to be small.
+            at_most, at_least: metric -> bound, in the metric's own unit (bytes, seconds, shares of
+                one).
             max_drop: metric -> how far below the float model's it may be.
 
         Raises:
@@ -120,15 +133,26 @@ class Study(types.Study):
 
         trials, objectives = self.trials(), self.spec.objectives
         limits = _limits(at_most=at_most, at_least=at_least, max_drop=max_drop)
-        found, by_id = pick_of(trials, objectives, limits, _goal(goal, objectives)), {t.id: t for t in trials}
+        found, by_id = (
+            pick_of(trials, objectives, limits, _goal(goal, objectives)),
+            {t.id: t for t in trials},
+        )
         reason = pick_reason(found, by_id, objectives, limits, _titles())
         return Choice(by_id.get(found.trial or ""), reason, tuple(by_id[id_] for id_ in found.ties))
 
-    def plot(self, x: str | None = None, y: str | None = None, size: str | None = None, *, mode: str = "light") -> Any:
+    def plot(
+        self,
+        x: str | None = None,
+        y: str | None = None,
+        size: str | None = None,
+        *,
+        mode: str = "light",
+    ) -> Any:
         """The trade-off as the app draws it.
 
         Args:
-            x, y, size: ids of the metrics across, up and as marker area; by default latency, the first objective and size.
+            x, y, size: ids of the metrics across, up and as marker area; by default latency, the
+                first objective and size.
             mode: "light" or "dark".
 
         Returns:
@@ -144,17 +168,27 @@ class Study(types.Study):
             raise UsageError("There is no theme of that name", allowed="light, dark", given=mode)
         trials, objectives = self.trials(), self.spec.objectives
         info = pareto_info(
-            trials, objectives, registry.metrics(), x=registry.metric(x or "latency_s").id, y=registry.metric(y or objectives[0].metric).id,
-            size=registry.metric(size or "size_bytes").id, titles=_titles(), pick=pick_of(trials, objectives).trial, tied=ties(trials, objectives),
-        )  # fmt: skip
+            trials,
+            objectives,
+            registry.metrics(),
+            x=registry.metric(x or "latency_s").id,
+            y=registry.metric(y or objectives[0].metric).id,
+            size=registry.metric(size or "size_bytes").id,
+            titles=_titles(),
+            pick=pick_of(trials, objectives).trial,
+            tied=ties(trials, objectives),
+        )
         return pareto_figure(info, mode)  # type: ignore[arg-type]
 
-    def table(self, trials: Iterable[types.Trial] | None = None, *, raw: bool = False) -> pd.DataFrame:
+    def table(
+        self, trials: Iterable[types.Trial] | None = None, *, raw: bool = False
+    ) -> pd.DataFrame:
         """One row a trial, by its id.
 
         Args:
             trials: which ones; by default all.
-            raw: every measurement in SI units with its interval, as the CSV export has it, instead of what the app shows.
+            raw: every measurement in SI units with its interval, as the CSV export has it, instead
+                of what the app shows.
         """
         from lab.plots import formatting
         from lab.plots.table import trials_info
@@ -164,7 +198,10 @@ class Study(types.Study):
         wanted = everything if trials is None else list(trials)
         if raw:
             return table(wanted).set_index("id")
-        on_front, tied = set(front_of(everything, self.spec.objectives)), ties(everything, self.spec.objectives)
+        on_front, tied = (
+            set(front_of(everything, self.spec.objectives)),
+            ties(everything, self.spec.objectives),
+        )
         shown = formatting.varying_options(t.target for t in everything)
         info = trials_info(wanted, registry.metrics(), _titles(), on_front, shown, tied)
         return info.frame.set_axis(list(info.ids), axis="index")
@@ -193,10 +230,20 @@ class Study(types.Study):
         from lab.share.notebook_display import study_html
 
         choice = self.pick()
-        front = self.table(sorted(self.front(), key=lambda t: t.id != (choice.trial.id if choice.trial else ""))[:FEW])
+        front = self.table(
+            sorted(self.front(), key=lambda t: t.id != (choice.trial.id if choice.trial else ""))[
+                :FEW
+            ]
+        )
         titles = [registry.metric(o.metric).title for o in self.spec.objectives]
-        shown = [c for c in front.columns if c in ("Trial", "Runs on", "Front") or c.rpartition(", ")[0] in titles]
-        return study_html(self, records.counts(self.id), front[shown], choice.reason, choice.trial, _titles())
+        shown = [
+            c
+            for c in front.columns
+            if c in ("Trial", "Runs on", "Front") or c.rpartition(", ")[0] in titles
+        ]
+        return study_html(
+            self, records.counts(self.id), front[shown], choice.reason, choice.trial, _titles()
+        )
 
 
 def _titles() -> dict[str, str]:
@@ -204,15 +251,20 @@ def _titles() -> dict[str, str]:
 
 
 def _limits(**given: Mapping[str, float] | None) -> tuple[Limit, ...]:
-    return tuple(Limit(registry.metric(metric).id, kind, float(bound)) for kind, bounds in given.items()  # type: ignore[arg-type]
-                 for metric, bound in (bounds or {}).items())  # fmt: skip
+    return tuple(
+        Limit(registry.metric(metric).id, kind, float(bound))  # type: ignore[arg-type]
+        for kind, bounds in given.items()
+        for metric, bound in (bounds or {}).items()
+    )
 
 
 def _goal(metric: str | None, objectives: Sequence[Objective]) -> Objective | None:
     found = next((o for o in objectives if o.metric == metric), None)
     if metric is not None and found is None:
         raise UsageError(
-            "This is none of the study's objectives", allowed=", ".join(o.metric for o in objectives), given=metric
+            "This is none of the study's objectives",
+            allowed=", ".join(o.metric for o in objectives),
+            given=metric,
         )
     return found
 

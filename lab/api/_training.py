@@ -10,7 +10,8 @@ from lab.store import records
 
 
 def training_curves(study_id: str) -> tuple[Training, ...]:
-    """How far the trainings of a study are, with their curves so far, while they run and afterwards; () where no recipe trains.
+    """How far the trainings of a study are, with their curves so far, while they run and
+    afterwards; () where no recipe trains.
 
     Raises:
         UnknownId: there is no such study.
@@ -21,7 +22,8 @@ def training_curves(study_id: str) -> tuple[Training, ...]:
 
 
 def orders(study_id: str) -> tuple[OrderPair, ...]:
-    """Trials of a study that do the same in another order, in pairs, with what the order changes; see `lab.analysis.orders`.
+    """Trials of a study that do the same in another order, in pairs, with what the order changes;
+    see `lab.analysis.orders`.
 
     Raises:
         UnknownId: there is no such study.
@@ -37,11 +39,14 @@ def _conversions() -> set[str]:
 
 
 def spread(study_id: str) -> tuple[Spread, ...]:
-    """Mean, lowest and highest of each objective over trials that differ in nothing but the training's seed.
+    """Mean, lowest and highest of each objective over trials that differ in nothing but the
+    training's seed.
 
     Raises:
         UnknownId: there is no such study.
     """
     from lab.analysis.spread import spread as found
 
-    return found(records.trials(study_id), [o.metric for o in records.study(study_id).spec.objectives])
+    return found(
+        records.trials(study_id), [o.metric for o in records.study(study_id).spec.objectives]
+    )

@@ -17,32 +17,44 @@ from lab.types import Trial
 
 
 def latency_samples(trial: Trial) -> list[dict[str, Any]]:
-    """Raw timings, one entry a turn: {"round", "samples" s, "warmup" s, "cpu_ratio", "contended", "disturbed" …}, see
-    `lab.measure.rounds.time_rounds`; empty where there are none."""
+    """Raw timings, one entry a turn: {"round", "samples" s, "warmup" s, "cpu_ratio", "contended",
+    "disturbed" …}, see
+    `lab.measure.rounds.time_rounds`; empty where there are none.
+    """
     value = _raw(trial)
     return list(value.get("turns") or value.get("rounds", ()))  # as it was called once
 
 
 def measuring_conditions(trial: Trial) -> dict[str, Any]:
-    """The machine's state before and after a trial's measurement, see `lab.measure.conditions`; {} where it was not kept."""
+    """The machine's state before and after a trial's measurement, see `lab.measure.conditions`; {}
+    where it was not kept.
+    """
     return dict(_raw(trial).get("conditions", {}))
 
 
 def _raw(trial: Trial) -> dict[str, Any]:
     """All that the measuring process told of a trial; {} where it was not kept."""
     kept = trial.details.get("samples")
-    return dict(json.loads(Path(kept["path"]).read_text())) if kept and Path(kept["path"]).exists() else {}
+    return (
+        dict(json.loads(Path(kept["path"]).read_text()))
+        if kept and Path(kept["path"]).exists()
+        else {}
+    )
 
 
 def anatomy(trial: Trial) -> Anatomy | None:
-    """What a trial's file consists of: bytes by part, operators, weights, zeros; None where it was not looked into."""
+    """What a trial's file consists of: bytes by part, operators, weights, zeros; None where it was
+    not looked into.
+    """
     from lab.questions.reasons import anatomy_of
 
     return anatomy_of(trial)
 
 
 def profile(trial: Trial) -> Profile | None:
-    """Where the time of a trial's call goes, operator by operator; None where it was not profiled."""
+    """Where the time of a trial's call goes, operator by operator; None where it was not
+    profiled.
+    """
     from lab.questions.reasons import profile_of
 
     return profile_of(trial)
@@ -56,7 +68,8 @@ def reproduce(trial: Trial) -> dict[str, str]:
 
 
 def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...]:
-    """How a trial differs from another one, by default its float baseline: items and rounds are paired where they can be.
+    """How a trial differs from another one, by default its float baseline: items and rounds are
+    paired where they can be.
 
     Raises:
         UnknownId: there is no such trial.
@@ -70,7 +83,8 @@ def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...
 
 
 def explain(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple[Finding, ...]:
-    """Why a trial is not faster or not smaller than the float model, the largest share of time or bytes first.
+    """Why a trial is not faster or not smaller than the float model, the largest share of time or
+    bytes first.
 
     Args:
         trials: all of its study's, where they are at hand.

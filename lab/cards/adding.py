@@ -1,6 +1,8 @@
-"""A model from disk: a trusted file becomes a card like any other, with arrays of its own or a data set that is here already.
+"""A model from disk: a trusted file becomes a card like any other, with arrays of its own or a data
+set that is here already.
 
-How stored data become model input (layout, scale, offset) is given, or found by trying the usual ways on labelled items.
+How stored data become model input (layout, scale, offset) is given, or found by trying the usual
+ways on labelled items.
 """
 
 from __future__ import annotations
@@ -32,13 +34,23 @@ PROBED_ITEMS = 300
 SCALES = ((1.0, 0.0), (1 / 255, 0.0), (1 / 127.5, -1.0), (255.0, 0.0), (2.0, -1.0))
 
 
-def add_model(file: Path, data: Path, task: str = "classification", *, name: str | None = None, layout: str | None = None,
-              scale: float | None = None, offset: float | None = None, say: Callable[[str], None] = lambda _: None) -> ModelCard:  # fmt: skip
+def add_model(
+    file: Path,
+    data: Path,
+    task: str = "classification",
+    *,
+    name: str | None = None,
+    layout: str | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> ModelCard:
     """Register a model file and its data.
 
     Args:
         file: .onnx, .tflite, .keras, .h5 or .pt2; it is trusted.
-        data: .npz with x_calibration, y_calibration, x_test, y_test, perhaps x_train with y_train for techniques that train,
+        data: .npz with x_calibration, y_calibration, x_test, y_test, perhaps x_train with y_train
+            for techniques that train,
             and class_names (no pickled objects), or the id of a data set.
         task: id of a task. How data become input is found by trying for classification only.
         name: the id; by default the file's name.
@@ -54,11 +66,24 @@ def add_model(file: Path, data: Path, task: str = "classification", *, name: str
     format_ = detect_format(file)
     given = _given(data, task)
     artifact = keep(file, format_)
-    card = ModelCard(id_, id_, task, format_, format_, artifact.path, InputSpec(given.arrays["x_test"].shape[1:]), given.dataset,
-                     given.class_names, licence="its owner's", provenance=f"added from {file.name}")  # fmt: skip
+    card = ModelCard(
+        id_,
+        id_,
+        task,
+        format_,
+        format_,
+        artifact.path,
+        InputSpec(given.arrays["x_test"].shape[1:]),
+        given.dataset,
+        given.class_names,
+        licence="its owner's",
+        provenance=f"added from {file.name}",
+    )
     runtime, ready, found = _make_ready(card, artifact, str(given.where))
     say(f"{file.name}: {format_}, takes {found['inputs'][0]}, answers {found['outputs'][0]}")
-    spec, baseline = _infer_input(card, given.arrays, found, layout, scale, offset, runtime, ready, given.where, say)
+    spec, baseline = _infer_input(
+        card, given.arrays, found, layout, scale, offset, runtime, ready, given.where, say
+    )
     card = replace(card, input=spec, parameters=found.get("parameters"), macs=found.get("macs"))
     card = replace(
         card,
@@ -72,12 +97,16 @@ def add_model(file: Path, data: Path, task: str = "classification", *, name: str
 def _id(name: str) -> str:
     id_ = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")[:100]
     if not id_ or id_ in registry.sample_cards():
-        raise UsageError("A model cannot be registered under this name", allowed="letters, digits and _, not the name of a sample model",
-                         given=name, remedy="Give another one with --name")  # fmt: skip
+        raise UsageError(
+            "A model cannot be registered under this name",
+            allowed="letters, digits and _, not the name of a sample model",
+            given=name,
+            remedy="Give another one with --name",
+        )
     return id_
 
 
-# --- the data --------------------------------------------------------------------------------------------------------------
+# --- the data -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -106,21 +135,34 @@ def _given(data: Path, task: str) -> _Given:
 
 def _registered(dataset: Dataset, task: str) -> _Given:
     if dataset.task != task:
-        raise UsageError("The data set is for another task", allowed=dataset.task, given=task, remedy=f"Add --task {dataset.task}")  # fmt: skip
+        raise UsageError(
+            "The data set is for another task",
+            allowed=dataset.task,
+            given=task,
+            remedy=f"Add --task {dataset.task}",
+        )
     where = dataset_folder(dataset.id)
-    return _Given({name: load_array(where, name) for name in ARRAYS}, dataset.class_names, where, dataset.id)
+    return _Given(
+        {name: load_array(where, name) for name in ARRAYS}, dataset.class_names, where, dataset.id
+    )
 
 
-# --- the file ----------------------------------------------------------------------------------------------------------------
+# --- the file -------------------------------------------------------------------------------------
 
 
-def _make_ready(card: ModelCard, artifact: Artifact, data: str) -> tuple[Runtime, str, dict[str, Any]]:
-    """Convert to what the nearest runtime takes: proves that the file is whole, and the first sweep finds the step done."""
+def _make_ready(
+    card: ModelCard, artifact: Artifact, data: str
+) -> tuple[Runtime, str, dict[str, Any]]:
+    """Convert to what the nearest runtime takes: proves that the file is whole, and the first sweep
+    finds the step done.
+    """
     runtime = _nearest_runtime(card.format)
     path, found = artifact.path, {}
     steps = complete(card.format, Recipe(), Target(runtime.id)).steps
     for n, step in enumerate(steps, 1):
-        outcome = _convert(card, artifact, steps[:n], path, data, registry.technique(step.technique))
+        outcome = _convert(
+            card, artifact, steps[:n], path, data, registry.technique(step.technique)
+        )
         path, found = outcome["artifact"]["path"], outcome["inspection"]
     return runtime, path, found or inspect(Path(path), card.format)
 
@@ -130,16 +172,22 @@ def _nearest_runtime(format_: str) -> Runtime:
     paths = {
         r.id: p
         for r in registry.runtimes().values()
-        if r.missing is None and (p := conversion_path(format_, r.formats)) is not None
+        if r.missing is None
+        and (p := conversion_path(format_, r.formats)) is not None
         and can_inspect(p[-1].produces if p else format_)
-    }  # fmt: skip
+    }
     if not paths:
         raise NoPath("No installed runtime can be reached from this format", given=format_)
     return registry.runtime(min(paths, key=lambda id_: len(paths[id_])))
 
 
 def _convert(
-    card: ModelCard, source: Artifact, steps: tuple[Step, ...], path: str, data: str, technique: Technique
+    card: ModelCard,
+    source: Artifact,
+    steps: tuple[Step, ...],
+    path: str,
+    data: str,
+    technique: Technique,
 ) -> dict[str, Any]:
     key = keys.step_key(source.sha256, steps, card, Path(data).name)
     if (known := records.known_step(key)) is not None and "error" not in known:
@@ -155,21 +203,37 @@ def _convert(
     try:
         if "error" in answer:
             raise InvalidFile(
-                "The model could not be converted", given=Path(path).name, remedy=answer["error"]["message"]
+                "The model could not be converted",
+                given=Path(path).name,
+                remedy=answer["error"]["message"],
             )
         kept = keep(Path(answer["file"]), answer["format"])
     finally:
         discard(answer)
-    outcome = {"artifact": kept.to_json(), "notes": answer["notes"], "inspection": answer["inspection"]}
+    outcome = {
+        "artifact": kept.to_json(),
+        "notes": answer["notes"],
+        "inspection": answer["inspection"],
+    }
     records.remember_step(key, technique.id, outcome, technique.typical_s)
     return outcome
 
 
-# --- how the data become its input ---------------------------------------------------------------------------------------------
+# --- how the data become its input ----------------------------------------------------------------
 
 
-def _infer_input(card: ModelCard, arrays: Mapping[str, Array], found: Mapping[str, Any], layout: str | None, scale: float | None,
-                 offset: float | None, runtime: Runtime, path: str, where: Path, say: Callable[[str], None]) -> tuple[InputSpec, Measurement]:  # fmt: skip
+def _infer_input(
+    card: ModelCard,
+    arrays: Mapping[str, Array],
+    found: Mapping[str, Any],
+    layout: str | None,
+    scale: float | None,
+    offset: float | None,
+    runtime: Runtime,
+    path: str,
+    where: Path,
+    say: Callable[[str], None],
+) -> tuple[InputSpec, Measurement]:
     takes = found["inputs"][0]
     given = (scale, offset) if card.task == "classification" else (scale or 1.0, offset or 0.0)
     specs = _candidates(arrays["x_test"], tuple(takes["shape"])[1:], takes["dtype"], layout, *given)
@@ -179,7 +243,9 @@ def _infer_input(card: ModelCard, arrays: Mapping[str, Array], found: Mapping[st
     return best, _judged([best], request, None)[0]
 
 
-def _best(specs: Sequence[InputSpec], request: Mapping[str, Any], say: Callable[[str], None]) -> InputSpec:
+def _best(
+    specs: Sequence[InputSpec], request: Mapping[str, Any], say: Callable[[str], None]
+) -> InputSpec:
     """The way under which most calibration items are answered rightly."""
     accuracies = [m.value for m in _judged(specs, request, PROBED_ITEMS)]
     for spec, accuracy in zip(specs, accuracies, strict=True):
@@ -191,14 +257,18 @@ def _way(spec: InputSpec) -> str:
     return f"layout {spec.data_layout} → {spec.layout}, × {spec.scale:.5g} {spec.offset:+.5g}"
 
 
-def _judged(specs: Sequence[InputSpec], request: Mapping[str, Any], n: int | None) -> list[Measurement]:
+def _judged(
+    specs: Sequence[InputSpec], request: Mapping[str, Any], n: int | None
+) -> list[Measurement]:
     """The task's own metric under each way; n calibration items, or None for the whole test set."""
     found = _ask(jobs.probe, {**request, "candidates": [asdict(s) for s in specs], "n": n})["found"]
     metric = registry.task(request["task"]).primary
     return [Measurement.from_json(metric, value) for value in found]
 
 
-def _ask(body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[str, Any]) -> dict[str, Any]:
+def _ask(
+    body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[str, Any]
+) -> dict[str, Any]:
     answer = POOLS.run("light", body, request, 3600.0, lambda: False)
     discard(answer)
     if "error" in answer:
@@ -207,7 +277,12 @@ def _ask(body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[s
 
 
 def _candidates(
-    x: Array, shape: tuple[int | None, ...], dtype: str, layout: str | None, scale: float | None, offset: float | None
+    x: Array,
+    shape: tuple[int | None, ...],
+    dtype: str,
+    layout: str | None,
+    scale: float | None,
+    offset: float | None,
 ) -> list[InputSpec]:
     layouts = [pair for pair in _layouts(x.shape[1:], shape) if layout in (None, pair[0])]
     if not layouts:
@@ -245,7 +320,8 @@ def _item_shape(item: tuple[int, ...], stored: str, taken: str) -> tuple[int, ..
 
 def _fits(item: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
     return len(item) == len(shape) and all(
-        b is None or not isinstance(b, int) or b < 0 or a == b for a, b in zip(item, shape, strict=True)
+        b is None or not isinstance(b, int) or b < 0 or a == b
+        for a, b in zip(item, shape, strict=True)
     )
 
 
@@ -255,5 +331,10 @@ def _scales(x: Array) -> list[tuple[float, float]]:
 
 
 def _describe(card: ModelCard, baseline: Measurement, runtime: Runtime) -> str:
-    how = f"data × {card.input.scale:.5g} {card.input.offset:+.5g}, {card.input.data_layout} → {card.input.layout}"
-    return f"{registry.task(card.task).noun} {baseline.value:.2%} in {runtime.title}; input is {how}."
+    how = (
+        f"data × {card.input.scale:.5g} {card.input.offset:+.5g}, {card.input.data_layout} →"
+        f" {card.input.layout}"
+    )
+    return (
+        f"{registry.task(card.task).noun} {baseline.value:.2%} in {runtime.title}; input is {how}."
+    )

@@ -1,4 +1,6 @@
-"""Runs the training recipe of a sample model again, and tells how what came out compares with what is shipped."""
+"""Runs the training recipe of a sample model again, and tells how what came out compares with what
+is shipped.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def train(model_id: str, training: Training | None = None) -> Trained:
     recipe, card = registry.training_recipe(model_id), registry.sample_cards()[model_id]
     given = training or Training(home_folder("trained"))
     if given.epochs is not None and given.epochs < 1:
-        raise UsageError("A training takes at least one epoch", allowed="1 or more", given=given.epochs)
+        raise UsageError(
+            "A training takes at least one epoch", allowed="1 or more", given=given.epochs
+        )
     given.folder.mkdir(parents=True, exist_ok=True)
     recipe.train(given)
     return _compare(card, given.folder)
@@ -56,6 +60,9 @@ def train(model_id: str, training: Training | None = None) -> Trained:
 def _compare(card: ModelCard, folder: Path) -> Trained:
     record = json.loads((folder / f"{card.id}.json").read_text(encoding="utf-8"))
     metric = registry.task(card.task).primary
-    found, shipped = Measurement.from_json(metric, record["baseline"][metric]), card.baseline.get(metric)
+    found, shipped = (
+        Measurement.from_json(metric, record["baseline"][metric]),
+        card.baseline.get(metric),
+    )
     within = shipped is not None and (shipped.low or 0.0) <= found.value <= (shipped.high or 1.0)
     return Trained(folder / Path(card.path).name, found, shipped, within, record["seconds"])

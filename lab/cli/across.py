@@ -13,7 +13,9 @@ from lab.types import Trial
 
 
 def across(studies: list[str], json_file: Path | None) -> None:
-    """Show several studies at once: one front where their numbers may be compared, one a group where they may not."""
+    """Show several studies at once: one front where their numbers may be compared, one a group
+    where they may not.
+    """
     from lab.plots.across import across_json
     from lab.plots.across_words import front_text
 
@@ -33,27 +35,46 @@ def _print_fronts(found: Across) -> None:
 
     metrics, named = lab.available_metrics(), lab.names_across(found)
     for text, group in zip(group_texts(found, named, metrics), found.groups, strict=True):
-        head = ["trial", "study", "recipe", "runtime", *(metric for metric, _ in group.terms.objectives)]
+        head = [
+            "trial",
+            "study",
+            "recipe",
+            "runtime",
+            *(metric for metric, _ in group.terms.objectives),
+        ]
         on_front = [t for t in group.trials if t.id in group.front]
         rows = [
-            [t.id, named.studies[t.study], t.name, t.target.runtime,
-             *(formatting.value(t.measurements[m].value, t.measurements[m].unit) for m, _ in group.terms.objectives)]
+            [
+                t.id,
+                named.studies[t.study],
+                t.name,
+                t.target.runtime,
+                *(
+                    formatting.value(t.measurements[m].value, t.measurements[m].unit)
+                    for m, _ in group.terms.objectives
+                ),
+            ]
             for t in on_front
-        ]  # fmt: skip
+        ]
         print(
-            f"\n{text + ': ' if len(found.groups) > 1 else ''}{len(on_front)} of {len(group.trials)} trials are on the front"
+            f"\n{text + ': ' if len(found.groups) > 1 else ''}{len(on_front)} of"
+            f" {len(group.trials)} trials are on the front"
         )
         table(head, rows)
 
 
 def across_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of `across`."""
-    p.add_argument("studies", nargs="+", metavar="STUDY", help="ids of studies, as `studies` lists them")
+    p.add_argument(
+        "studies", nargs="+", metavar="STUDY", help="ids of studies, as `studies` lists them"
+    )
     writes_json(p)
 
 
 def told_flips(trial: Trial, other: Trial, most: int) -> dict[str, Any]:
-    """The test items that two trials answer differently as JSON, the widest gap first; nothing where none is asked for."""
+    """The test items that two trials answer differently as JSON, the widest gap first; nothing
+    where none is asked for.
+    """
     from lab.plots.flips import flips_json
 
     if not most:
@@ -67,8 +88,12 @@ def print_flips(trial: Trial, other: Trial, most: int) -> None:
     from lab.plots.flips import flip_rows, flips_text, naming
 
     found, card = lab.flips(trial, other), lab.card_of(trial.study)
-    names = naming(card.task, card.class_names, other.name if other.name != trial.name else other.id,
-                   trial.name if other.name != trial.name else trial.id)  # fmt: skip
+    names = naming(
+        card.task,
+        card.class_names,
+        other.name if other.name != trial.name else other.id,
+        trial.name if other.name != trial.name else trial.id,
+    )
     print(f"\n{flips_text(found, names)}")
     rows = flip_rows(found.flips[:most], found.value, names)
     table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])

@@ -1,4 +1,6 @@
-"""The command line. Exit status: 0 when a study finished (failed trials are data), 1 when nothing could be run, 2 for bad usage."""
+"""The command line. Exit status: 0 when a study finished (failed trials are data), 1 when nothing
+could be run, 2 for bad usage.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ from lab.cli.trial import (
 )
 from lab.errors import LabError, UsageError
 
-# argparse, not typer: typer brings pydantic, whose import costs as much as a whole sweep that is cached.
+# argparse, not typer: typer brings pydantic, whose import costs as much as a whole sweep that is
+# cached.
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,12 +56,15 @@ def _stop(error: LabError, status: int) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m lab", description="Find out how small, how fast and how accurate a model can be on its device."
+        prog="python -m lab",
+        description="Find out how small, how fast and how accurate a model can be on its device.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command, add_arguments in _COMMANDS.items():
         name = command.__name__.rstrip("_")
-        added = commands.add_parser(name, help=(command.__doc__ or "").splitlines()[0], description=command.__doc__)
+        added = commands.add_parser(
+            name, help=(command.__doc__ or "").splitlines()[0], description=command.__doc__
+        )
         added.set_defaults(command=command)
         add_arguments(added)
     return parser
@@ -69,9 +75,13 @@ def models(as_json: bool) -> None:
     cards = lab.models().values()
     if as_json:
         return print(json.dumps([c.to_json() for c in cards], indent=1))
-    table(["id", "task", "framework", "parameters", "data", "float baseline"], [
-        [c.id, c.task, c.framework, f"{c.parameters or 0:,}", c.dataset, _baseline(c)] for c in cards
-    ])  # fmt: skip
+    table(
+        ["id", "task", "framework", "parameters", "data", "float baseline"],
+        [
+            [c.id, c.task, c.framework, f"{c.parameters or 0:,}", c.dataset, _baseline(c)]
+            for c in cards
+        ],
+    )
 
 
 def _baseline(card: Any) -> str:
@@ -85,9 +95,19 @@ def techniques(as_json: bool) -> None:
     found = lab.available_techniques().values()
     if as_json:
         return print(json.dumps([_technique_json(t) for t in found], indent=1))
-    table(["id", "from", "to", "needs", "options"], [
-        [t.id, "/".join(t.accepts), t.produces, f"pip install {t.missing}" if t.missing else "", ", ".join(o.id for o in t.options)] for t in found
-    ])  # fmt: skip
+    table(
+        ["id", "from", "to", "needs", "options"],
+        [
+            [
+                t.id,
+                "/".join(t.accepts),
+                t.produces,
+                f"pip install {t.missing}" if t.missing else "",
+                ", ".join(o.id for o in t.options),
+            ]
+            for t in found
+        ],
+    )
 
 
 def datasets(as_json: bool, fetch: str | None) -> None:
@@ -99,9 +119,21 @@ def datasets(as_json: bool, fetch: str | None) -> None:
     found = [(d, is_here(d)) for d in lab.available_datasets().values()]
     if as_json:
         return print(json.dumps([_dataset_json(d, here) for d, here in found], indent=1))
-    table(["id", "title", "task", "classes", "test items", "is", "licence"], [
-        [d.id, d.title, d.task, str(len(d.class_names)), f"{d.test_items:,}", _whereabouts(d, here), d.licence] for d, here in found
-    ])  # fmt: skip
+    table(
+        ["id", "title", "task", "classes", "test items", "is", "licence"],
+        [
+            [
+                d.id,
+                d.title,
+                d.task,
+                str(len(d.class_names)),
+                f"{d.test_items:,}",
+                _whereabouts(d, here),
+                d.licence,
+            ]
+            for d, here in found
+        ],
+    )
 
 
 def _show_bytes() -> Callable[[str, int, int], None]:
@@ -123,37 +155,102 @@ def _whereabouts(dataset: Any, here: bool) -> str:
 
 
 def _dataset_json(d: Any, here: bool) -> dict[str, Any]:
-    return {"id": d.id, "title": d.title, "task": d.task, "class_names": list(d.class_names), "test_items": d.test_items, "here": here,
-            "sources": [{"url": s.url, "sha256": s.sha256, "size_bytes": s.size_bytes} for s in d.sources], "digest": d.digest,
-            "training_digest": d.training_digest, "provenance": d.provenance, "licence": d.licence, "show": d.show,
-            "requires": list(d.requires), "missing": d.missing, "tags": list(d.tags)}  # fmt: skip
+    return {
+        "id": d.id,
+        "title": d.title,
+        "task": d.task,
+        "class_names": list(d.class_names),
+        "test_items": d.test_items,
+        "here": here,
+        "sources": [
+            {"url": s.url, "sha256": s.sha256, "size_bytes": s.size_bytes} for s in d.sources
+        ],
+        "digest": d.digest,
+        "training_digest": d.training_digest,
+        "provenance": d.provenance,
+        "licence": d.licence,
+        "show": d.show,
+        "requires": list(d.requires),
+        "missing": d.missing,
+        "tags": list(d.tags),
+    }
 
 
 def _technique_json(t: Any) -> dict[str, Any]:
-    return {"id": t.id, "title": t.title, "help": t.help, "accepts": list(t.accepts), "produces": t.produces, "conversion": t.conversion,
-            "toolchain": t.toolchain, "requires": list(t.requires), "missing": t.missing, "needs_calibration": t.needs_calibration, "trains": t.trains,
-            "presets": list(t.presets), "options": [o.to_json() for o in t.options]}  # fmt: skip
+    return {
+        "id": t.id,
+        "title": t.title,
+        "help": t.help,
+        "accepts": list(t.accepts),
+        "produces": t.produces,
+        "conversion": t.conversion,
+        "toolchain": t.toolchain,
+        "requires": list(t.requires),
+        "missing": t.missing,
+        "needs_calibration": t.needs_calibration,
+        "trains": t.trains,
+        "presets": list(t.presets),
+        "options": [o.to_json() for o in t.options],
+    }
 
 
 def runtimes(as_json: bool) -> None:
-    """List every runtime with its options, and the execution providers that it could compute with."""
+    """List every runtime with its options, and the execution providers that it could compute
+    with.
+    """
     found = lab.available_runtimes().values()
     offered = {r.id: r.providers() if r.providers and not r.missing else () for r in found}
     if as_json:
-        return print(json.dumps([{"id": r.id, "title": r.title, "formats": list(r.formats), "missing": r.missing,
-                                  "providers": [asdict(p) for p in offered[r.id]],
-                                  "options": [o.to_json() for o in r.options]} for r in found], indent=1))  # fmt: skip
-    table(["id", "runs", "needs", "options"], [
-        [r.id, "/".join(r.formats), f"pip install {r.missing}" if r.missing else "", ", ".join(o.id for o in r.options)] for r in found
-    ])  # fmt: skip
+        return print(
+            json.dumps(
+                [
+                    {
+                        "id": r.id,
+                        "title": r.title,
+                        "formats": list(r.formats),
+                        "missing": r.missing,
+                        "providers": [asdict(p) for p in offered[r.id]],
+                        "options": [o.to_json() for o in r.options],
+                    }
+                    for r in found
+                ],
+                indent=1,
+            )
+        )
+    table(
+        ["id", "runs", "needs", "options"],
+        [
+            [
+                r.id,
+                "/".join(r.formats),
+                f"pip install {r.missing}" if r.missing else "",
+                ", ".join(o.id for o in r.options),
+            ]
+            for r in found
+        ],
+    )
     print()
-    table(["runtime", "provider", "here", "why"], [
-        [id_, p.name, "yes" if p.available else "no", p.why] for id_, listed in offered.items() for p in listed
-    ])  # fmt: skip
+    table(
+        ["runtime", "provider", "here", "why"],
+        [
+            [id_, p.name, "yes" if p.available else "no", p.why]
+            for id_, listed in offered.items()
+            for p in listed
+        ],
+    )
 
 
-def sweep(model: str, preset: str, spec: str | None, target: list[str] | None, title: str, remeasure: bool,
-          json_file: Path | None, search: str | None = None, **budget: Any) -> None:  # fmt: skip
+def sweep(
+    model: str,
+    preset: str,
+    spec: str | None,
+    target: list[str] | None,
+    title: str,
+    remeasure: bool,
+    json_file: Path | None,
+    search: str | None = None,
+    **budget: Any,
+) -> None:
     """Sweep a model over techniques and runtimes, and show the front."""
     check_writable(json_file)
     more = _read_spec(spec, model)
@@ -162,15 +259,21 @@ def sweep(model: str, preset: str, spec: str | None, target: list[str] | None, t
     if target:
         more["targets"] = list(target)
     given = more.pop("targets", None)
-    found = lab.make_spec(model, more.pop("preset", None) or preset, targets=_targets(given), **more)
+    found = lab.make_spec(
+        model, more.pop("preset", None) or preset, targets=_targets(given), **more
+    )
     study = follow(lab.start(found, title, remeasure=remeasure))
     report(study.id, json_file)
 
 
-def train(model: str, to: Path | None, replace: bool, seed: int | None, bf16: bool, epochs: int | None) -> None:
+def train(
+    model: str, to: Path | None, replace: bool, seed: int | None, bf16: bool, epochs: int | None
+) -> None:
     """Train a sample model again from its recipe, and compare with the shipped weights."""
     shipped = Path(lab.model(model).path).parent if replace else None
-    made = lab.train(model, to or shipped, seed=seed, bf16=bf16, epochs=epochs, progress=_show_epochs())
+    made = lab.train(
+        model, to or shipped, seed=seed, bf16=bf16, epochs=epochs, progress=_show_epochs()
+    )
     from lab.plots.formatting import measurement
 
     place = "inside" if made.within else "outside"
@@ -185,7 +288,8 @@ def _show_epochs() -> Callable[[int, int, str], None]:
     def say(done: int, total: int, text: str) -> None:
         left = (time.monotonic() - start) * (total - done) / max(done, 1)
         print(
-            f"  epoch {done}/{total}, {text}" + (f", about {left:.0f} s left" if done < total else ""),
+            f"  epoch {done}/{total}, {text}"
+            + (f", about {left:.0f} s left" if done < total else ""),
             file=sys.stderr,
             flush=True,
         )
@@ -196,7 +300,9 @@ def _show_epochs() -> Callable[[int, int, str], None]:
 def _targets(given: list[Any] | None) -> list[Any] | None:
     from lab.types import Target
 
-    return None if given is None else [t if isinstance(t, str) else Target.from_json(t) for t in given]
+    return (
+        None if given is None else [t if isinstance(t, str) else Target.from_json(t) for t in given]
+    )
 
 
 def _read_spec(file: str | None, model: str) -> dict[str, Any]:
@@ -205,9 +311,13 @@ def _read_spec(file: str | None, model: str) -> dict[str, Any]:
     try:
         value = json.loads(sys.stdin.read() if file == "-" else Path(file).read_text())
     except (OSError, json.JSONDecodeError) as error:
-        raise UsageError("The spec could not be read", given=file, remedy=f"Give a JSON file ({error})") from error
+        raise UsageError(
+            "The spec could not be read", given=file, remedy=f"Give a JSON file ({error})"
+        ) from error
     if not isinstance(value, dict) or value.get("model", model) != model:
-        raise UsageError("The spec is of another model, or not an object", allowed=model, given=value)
+        raise UsageError(
+            "The spec is of another model, or not an object", allowed=model, given=value
+        )
     value = {k: v for k, v in value.items() if k != "model"}
     if {"recipes", "chains"} & set(value) and "space" not in value:
         value["space"] = {}
@@ -218,7 +328,10 @@ def _with_recipes(value: dict[str, Any]) -> dict[str, Any]:
     from lab.spec.recipes import spec_from_json
 
     checked = spec_from_json({"model": "", **value})
-    return {**value, **{name: getattr(checked, name) for name in ("recipes", "chains") if name in value}}
+    return {
+        **value,
+        **{name: getattr(checked, name) for name in ("recipes", "chains") if name in value},
+    }
 
 
 def show(study: str, json_file: Path | None) -> None:
@@ -251,7 +364,11 @@ def cancel(study: str) -> None:
 def export(study: str, to: Path, models: bool) -> None:
     """Write a study to a file, or a trial's model with a README of how to load it."""
     check_writable(to)
-    print(lab.export_model(study, to) if to.suffix == ".zip" else lab.export(study, to, artifacts=models))
+    print(
+        lab.export_model(study, to)
+        if to.suffix == ".zip"
+        else lab.export(study, to, artifacts=models)
+    )
 
 
 def import_(file: Path) -> None:
@@ -260,10 +377,18 @@ def import_(file: Path) -> None:
 
 
 def add(
-    file: Path, data: Path, task: str, name: str | None, layout: str | None, scale: float | None, offset: float | None
+    file: Path,
+    data: Path,
+    task: str,
+    name: str | None,
+    layout: str | None,
+    scale: float | None,
+    offset: float | None,
 ) -> None:
     """Register a trusted model file (.onnx, .tflite, .keras, .h5, .pt2) with its data."""
-    card = lab.add_model(file, data, task, name=name, layout=layout, scale=scale, offset=offset, say=print)
+    card = lab.add_model(
+        file, data, task, name=name, layout=layout, scale=scale, offset=offset, say=print
+    )
     print(f"added {card.id}: {card.description}")
 
 
@@ -288,7 +413,7 @@ def doctor(repeat: int, json_file: Path | None) -> None:
         print(*doctor_lines(found.checks), sep="\n")
 
 
-# --- the arguments of each command -------------------------------------------------------------------------------------
+# --- the arguments of each command ----------------------------------------------------------------
 
 
 def _lists(p: argparse.ArgumentParser) -> None:
@@ -297,7 +422,11 @@ def _lists(p: argparse.ArgumentParser) -> None:
 
 def _dataset_arguments(p: argparse.ArgumentParser) -> None:
     _lists(p)
-    p.add_argument("--fetch", metavar="ID", help="first download the files of a data set that comes from the net")
+    p.add_argument(
+        "--fetch",
+        metavar="ID",
+        help="first download the files of a data set that comes from the net",
+    )
 
 
 def _of_study(p: argparse.ArgumentParser) -> None:
@@ -313,7 +442,9 @@ def _sweep_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", help="id of a model, as `models` lists them")
     p.add_argument("--preset", default="quick", help="quick (default), standard or full")
     p.add_argument(
-        "--spec", metavar="FILE.json", help="a spec; what it leaves out comes from the preset ('-': standard input)"
+        "--spec",
+        metavar="FILE.json",
+        help="a spec; what it leaves out comes from the preset ('-': standard input)",
     )
     p.add_argument(
         "--target",
@@ -322,7 +453,11 @@ def _sweep_arguments(p: argparse.ArgumentParser) -> None:
         help="where to run: ort, litert:threads=2,xnnpack=false …; may be repeated",
     )
     p.add_argument("--title", default="", help="a name for the study")
-    p.add_argument("--remeasure", action="store_true", help="measure latency and memory again, though they are known")
+    p.add_argument(
+        "--remeasure",
+        action="store_true",
+        help="measure latency and memory again, though they are known",
+    )
     writes_json(p)
     search_arguments(p)
 
@@ -347,18 +482,26 @@ def _positive(text: str) -> int:
 
 def _export_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument(
-        "study", help="id of a study, as `studies` lists them; for .zip that of a trial, as `show` lists them"
+        "study",
+        help=(
+            "id of a study, as `studies` lists them; for .zip that of a trial, as `show` lists them"
+        ),
     )
     p.add_argument(
         "--to",
         type=Path,
         required=True,
         metavar="FILE",
-        help="FILE.html (a report that works offline), .ipynb (a notebook that runs it again), .csv, .parquet, .json, "
-        ".lab (for another lab) or .zip (a trial's model file)",
+        help=(
+            "FILE.html (a report that works offline), .ipynb (a notebook that runs it again), .csv,"
+            " .parquet, .json, .lab (for another lab) or .zip (a trial's model file)"
+        ),
     )
     p.add_argument(
-        "--without-models", dest="models", action="store_false", help="leave the model files out of a .lab file"
+        "--without-models",
+        dest="models",
+        action="store_false",
+        help="leave the model files out of a .lab file",
     )
 
 
@@ -368,22 +511,39 @@ def _add_arguments(p: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         required=True,
-        help=".npz with x_calibration, y_calibration, x_test, y_test, perhaps class_names; or the id of a data set",
+        help=(
+            ".npz with x_calibration, y_calibration, x_test, y_test, perhaps class_names; or the id"
+            " of a data set"
+        ),
     )
     p.add_argument("--task", default="classification")
     p.add_argument("--name", help="the id to register it under (default: the file's name)")
-    p.add_argument("--layout", choices=("NHWC", "NCHW"), help="layout of the images in the data (default: inferred)")
-    p.add_argument("--scale", type=float, help="model input = data × scale + offset (default: inferred)")
+    p.add_argument(
+        "--layout",
+        choices=("NHWC", "NCHW"),
+        help="layout of the images in the data (default: inferred)",
+    )
+    p.add_argument(
+        "--scale", type=float, help="model input = data × scale + offset (default: inferred)"
+    )
     p.add_argument("--offset", type=float, help="see --scale")
 
 
 def _train_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("model", help="id of a sample model")
     where = p.add_mutually_exclusive_group()
-    where.add_argument("--to", type=Path, metavar="FOLDER", help="where the weights go (default: LAB_HOME/trained)")
-    where.add_argument("--replace", action="store_true", help="write over the weights that come with the lab")
+    where.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="where the weights go (default: LAB_HOME/trained)"
+    )
+    where.add_argument(
+        "--replace", action="store_true", help="write over the weights that come with the lab"
+    )
     p.add_argument("--seed", type=int, help="another seed than the recipe's")
-    p.add_argument("--bf16", action="store_true", help="compute in bfloat16: quicker where the processor has it")
+    p.add_argument(
+        "--bf16",
+        action="store_true",
+        help="compute in bfloat16: quicker where the processor has it",
+    )
     p.add_argument("--epochs", type=int, help="fewer epochs than the recipe's, for a quick look")
 
 
@@ -394,10 +554,34 @@ def _file(p: argparse.ArgumentParser) -> None:
 def _serve_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--port", type=int, default=8501)
     p.add_argument("--headless", action="store_true", help="do not open a browser")
-    p.add_argument("--address", default="localhost", help="interface to listen on; 0.0.0.0 for a class room")
+    p.add_argument(
+        "--address", default="localhost", help="interface to listen on; 0.0.0.0 for a class room"
+    )
 
 
 _COMMANDS: dict[Callable[..., None], Callable[[argparse.ArgumentParser], None]] = {
-    models: _lists, datasets: _dataset_arguments, techniques: _lists, runtimes: _lists, sweep: _sweep_arguments, show: _study_and_json, sensitivity: sensitivity_arguments, scaling: scaling_arguments, compare: compare_arguments, across: across_arguments, pruning: pruning_arguments, profile: profile_arguments, explain: explain_arguments, links: links_arguments, note: note_arguments, studies: lambda p: None,
-    resume: _study_and_json, cancel: _of_study, export: _export_arguments, import_: _file, add: _add_arguments, train: _train_arguments, doctor: _doctor_arguments, serve: _serve_arguments,
-}  # fmt: skip
+    models: _lists,
+    datasets: _dataset_arguments,
+    techniques: _lists,
+    runtimes: _lists,
+    sweep: _sweep_arguments,
+    show: _study_and_json,
+    sensitivity: sensitivity_arguments,
+    scaling: scaling_arguments,
+    compare: compare_arguments,
+    across: across_arguments,
+    pruning: pruning_arguments,
+    profile: profile_arguments,
+    explain: explain_arguments,
+    links: links_arguments,
+    note: note_arguments,
+    studies: lambda p: None,
+    resume: _study_and_json,
+    cancel: _of_study,
+    export: _export_arguments,
+    import_: _file,
+    add: _add_arguments,
+    train: _train_arguments,
+    doctor: _doctor_arguments,
+    serve: _serve_arguments,
+}

@@ -1,4 +1,6 @@
-"""What commands of the command line share: tables on the screen, JSON in files, progress, the report of a study."""
+"""What commands of the command line share: tables on the screen, JSON in files, progress, the
+report of a study.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def check_writable(file: Path | None) -> None:
         and (file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK))
     ):
         raise UsageError(
-            "This file cannot be written", given=str(file), remedy="Name a file in a folder that exists and is yours"
+            "This file cannot be written",
+            given=str(file),
+            remedy="Name a file in a folder that exists and is yours",
         )
 
 
@@ -112,7 +116,22 @@ def _print_study(value: dict[str, Any]) -> None:
                 note,
             ]
         )
-    table(["front", "trial", "recipe", "target", "state", primary, "size", "download", "latency", "memory", ""], rows)
+    table(
+        [
+            "front",
+            "trial",
+            "recipe",
+            "target",
+            "state",
+            primary,
+            "size",
+            "download",
+            "latency",
+            "memory",
+            "",
+        ],
+        rows,
+    )
     for line in _remarks(value["study"]["id"]):
         print(line)
 
@@ -130,20 +149,34 @@ FEW, MUCH = 5, 0.005
 
 
 def _remarks(study_id: str) -> list[str]:
-    """What the table does not tell: what measuring took, float answers that differ, threads without effect, other answers on
-    other processors."""
+    """What the table does not tell: what measuring took, float answers that differ, threads without
+    effect, other answers on
+    other processors.
+    """
     from lab.analysis.threads import without_effect
     from lab.plots.differences import time_text
     from lab.plots.emulated import elsewhere_texts
 
     trials = {t.id: t for t in lab.trials(study_id)}
     names = {id_: f"{t.name} on {_target_text(t.target.to_json())}" for id_, t in trials.items()}
-    unlike = [f"float answers differ: {names[p.first]} and {names[p.second]} agree on {100 * p.agreement.value:.2f} %"
-              for p in lab.float_agreement(study_id) if not p.faithful]  # fmt: skip
+    unlike = [
+        f"float answers differ: {names[p.first]} and {names[p.second]} agree on"
+        f" {100 * p.agreement.value:.2f} %"
+        for p in lab.float_agreement(study_id)
+        if not p.faithful
+    ]
     idle = without_effect(trials.values())
     threads = [f"threads: more of them change nothing for {len(idle)} trials"] if idle else []
-    texts = list(dict.fromkeys(f"{t.name}: {text}" for t in trials.values() for text in elsewhere_texts(t, MUCH)))
-    more = [f"… and {len(texts) - FEW} more that answer otherwise on other processors"] if len(texts) > FEW else []
+    texts = list(
+        dict.fromkeys(
+            f"{t.name}: {text}" for t in trials.values() for text in elsewhere_texts(t, MUCH)
+        )
+    )
+    more = (
+        [f"… and {len(texts) - FEW} more that answer otherwise on other processors"]
+        if len(texts) > FEW
+        else []
+    )
     took = time_text(list(trials.values()), lab.measuring_seconds(study_id))
     return [
         *search_remarks(study_id),
@@ -172,7 +205,9 @@ def _value(measurements: Any, metric: str) -> str:
     if metric not in measurements:
         return ""
     m = measurements[metric]
-    return value(m["value"] if isinstance(m, dict) else m.value, m["unit"] if isinstance(m, dict) else m.unit)
+    return value(
+        m["value"] if isinstance(m, dict) else m.value, m["unit"] if isinstance(m, dict) else m.unit
+    )
 
 
 def writes_json(p: argparse.ArgumentParser) -> None:

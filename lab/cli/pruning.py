@@ -12,7 +12,9 @@ from lab.questions.lessons import SHARES, STEPS
 
 
 def pruning(model: str, shares: str, steps: int, runtime: str, json_file: Path | None) -> None:
-    """Show what pruning costs a model: whole channels against single weights, with and without fine-tuning."""
+    """Show what pruning costs a model: whole channels against single weights, with and without
+    fine-tuning.
+    """
     from lab.plots.pruning import pruning_json, pruning_rows, pruning_texts
 
     check_writable(json_file)
@@ -40,16 +42,27 @@ def _shares(text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise UsageError("--shares takes numbers", allowed="such as 0.2,0.5,0.8", given=text) from error
+        raise UsageError(
+            "--shares takes numbers", allowed="such as 0.2,0.5,0.8", given=text
+        ) from error
 
 
 def pruning_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of `pruning`."""
     usual = ",".join(map(str, SHARES))
     p.add_argument("model", help="id of a model of PyTorch or Keras, as `models` lists them")
-    p.add_argument("--shares", metavar="S,S", default=usual, help=f"shares of the weights that go (default: {usual})")
     p.add_argument(
-        "--steps", type=int, default=STEPS, metavar="N", help=f"steps of each fine-tuning (default: {STEPS})"
+        "--shares",
+        metavar="S,S",
+        default=usual,
+        help=f"shares of the weights that go (default: {usual})",
+    )
+    p.add_argument(
+        "--steps",
+        type=int,
+        default=STEPS,
+        metavar="N",
+        help=f"steps of each fine-tuning (default: {STEPS})",
     )
     p.add_argument("--runtime", default="ort", help="where all of it runs (default: ort)")
     writes_json(p)

@@ -18,11 +18,26 @@ def search_arguments(p: argparse.ArgumentParser) -> None:
     group = p.add_argument_group(
         "guided search", "Run the most promising trials instead of all; any of these turns it on."
     )
-    group.add_argument("--search", nargs="?", const=SAMPLERS[0], metavar="SAMPLER", choices=SAMPLERS,
-                       help=f"{options['sampler'].help} One of {', '.join(SAMPLERS)}; {SAMPLERS[0]} where none is named.")  # fmt: skip
+    group.add_argument(
+        "--search",
+        nargs="?",
+        const=SAMPLERS[0],
+        metavar="SAMPLER",
+        choices=SAMPLERS,
+        help=(
+            f"{options['sampler'].help} One of {', '.join(SAMPLERS)}; {SAMPLERS[0]} where none is"
+            " named."
+        ),
+    )
     for id_, flag in NAMES.items():
         option = options[id_]
-        group.add_argument(flag, dest=f"search_{id_}", type=KINDS[option.kind], metavar="N", help=f"{option.help} (default {option.default})")  # fmt: skip
+        group.add_argument(
+            flag,
+            dest=f"search_{id_}",
+            type=KINDS[option.kind],
+            metavar="N",
+            help=f"{option.help} (default {option.default})",
+        )
 
 
 def search_of(sampler: str | None, given: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Starts the app: the engine in this process first, so that interrupted studies go on before anybody opens a page."""
+"""Starts the app: the engine in this process first, so that interrupted studies go on before
+anybody opens a page.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,14 @@ def serve(port: int, headless: bool, address: str) -> None:
     lab.example_study()
     lab.ensure_engine()
     script = str(CHECKOUT / "streamlit_app.py")
-    settings = [f"--server.port={port}", f"--server.headless={str(headless).lower()}", f"--server.address={address}"]
+    settings = [
+        f"--server.port={port}",
+        f"--server.headless={str(headless).lower()}",
+        f"--server.address={address}",
+    ]
     if address not in ("localhost", "127.0.0.1"):
-        settings.append("--server.allowedHosts=*")  # .streamlit/config.toml allows this machine's own names only
+        settings.append(
+            "--server.allowedHosts=*"
+        )  # .streamlit/config.toml allows this machine's own names only
     sys.argv = ["streamlit", "run", script, *settings]
     sys.exit(cli.main())

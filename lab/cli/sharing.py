@@ -10,7 +10,9 @@ from lab.cli.output import table
 
 
 def links(study: str, new: str | None, revoke: str | None, spec: bool) -> None:
-    """List the links to views of a study, make one, take one back, or print the study's sweep as a link."""
+    """List the links to views of a study, make one, take one back, or print the study's sweep as a
+    link.
+    """
     if revoke:
         lab.revoke_link(revoke)
     if new is not None:
@@ -18,7 +20,10 @@ def links(study: str, new: str | None, revoke: str | None, spec: bool) -> None:
         return print(f"/?link={made.token}")
     if spec:
         return print(f"/sweep?spec={lab.spec_to_text(lab.study(study).spec)}")
-    rows = [[f"/?link={x.token}", x.created_at, urlencode(x.view, doseq=True)] for x in lab.links(lab.study(study).id)]
+    rows = [
+        [f"/?link={x.token}", x.created_at, urlencode(x.view, doseq=True)]
+        for x in lab.links(lab.study(study).id)
+    ]
     table(["link", "made", "view"], rows)
 
 
@@ -32,9 +37,13 @@ def links_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VIEW",
         help="make one; VIEW as in the address of the Results page: 'goal=latency_s&view=solid'",
     )
-    parser.add_argument("--revoke", metavar="TOKEN", help="take one back: it leads nowhere from now on")
     parser.add_argument(
-        "--spec", action="store_true", help="the sweep itself, for another lab: opens its New sweep page filled in"
+        "--revoke", metavar="TOKEN", help="take one back: it leads nowhere from now on"
+    )
+    parser.add_argument(
+        "--spec",
+        action="store_true",
+        help="the sweep itself, for another lab: opens its New sweep page filled in",
     )
 
 

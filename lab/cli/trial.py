@@ -1,4 +1,6 @@
-"""Commands about one trial: how it differs from another one, where its time and its bytes go, why, which layers cost what, how it scales."""
+"""Commands about one trial: how it differs from another one, where its time and its bytes go, why,
+which layers cost what, how it scales.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from lab.store import records
 
 
 def compare(trial: str, other: str | None, flips: int, json_file: Path | None) -> None:
-    """Say how a trial differs from another one, by default its float baseline, and whether that may be chance."""
+    """Say how a trial differs from another one, by default its float baseline, and whether that may
+    be chance.
+    """
     from lab.plots.differences import difference_rows, differences_json, items_text
     from lab.plots.recipe_diff import diff_json
 
@@ -24,7 +28,9 @@ def compare(trial: str, other: str | None, flips: int, json_file: Path | None) -
     this, that = records.trial(trial), records.trial(other) if other else None
     that = that or baseline_of(this, lab.trials(this.study))
     if that is None:
-        raise UsageError("There is no float baseline to compare with", given=trial, remedy="Name another trial")
+        raise UsageError(
+            "There is no float baseline to compare with", given=trial, remedy="Name another trial"
+        )
     rows, items = difference_rows(this, that, lab.available_metrics()), items_text(this, that)
     if json_file is not None:
         found = {d.metric: d for d in lab.compare(this.id, that.id)}
@@ -36,7 +42,12 @@ def compare(trial: str, other: str | None, flips: int, json_file: Path | None) -
             "items": items,
         }
         write(
-            {**value, "recipes": diff_json(lab.recipe_diff([that, this])), **told_flips(this, that, flips)}, json_file
+            {
+                **value,
+                "recipes": diff_json(lab.recipe_diff([that, this])),
+                **told_flips(this, that, flips),
+            },
+            json_file,
         )
     if str(json_file) != "-":
         print(f"{this.name} ({this.id}) against {that.name} ({that.id})")
@@ -50,8 +61,14 @@ def compare_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of `compare`."""
     p.add_argument("trial", help="id of a trial, as `show` lists it")
     p.add_argument("other", nargs="?", help="id of another one (default: its float baseline)")
-    p.add_argument("--flips", "--samples", type=int, default=0, metavar="N",
-                   help="also list the N test items that the two answer most differently")  # fmt: skip
+    p.add_argument(
+        "--flips",
+        "--samples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also list the N test items that the two answer most differently",
+    )
     writes_json(p)
 
 
@@ -64,8 +81,11 @@ def profile(trial: str, json_file: Path | None) -> None:
     this = records.trial(trial)
     times, anatomy = lab.profile(this), lab.anatomy(this)
     if times is None and anatomy is None:
-        raise UsageError("This trial was not profiled", given=trial,
-                         remedy="Its runtime tells nothing, or it is of an earlier version: sweep it again")  # fmt: skip
+        raise UsageError(
+            "This trial was not profiled",
+            given=trial,
+            remedy="Its runtime tells nothing, or it is of an earlier version: sweep it again",
+        )
     if json_file is not None:
         write(
             {
@@ -91,12 +111,18 @@ def profile_arguments(p: argparse.ArgumentParser) -> None:
     writes_json(p)
 
 
-def sensitivity(trial: str, mix: int, wide: bool, keep_float: list[str] | None, json_file: Path | None) -> None:
+def sensitivity(
+    trial: str, mix: int, wide: bool, keep_float: list[str] | None, json_file: Path | None
+) -> None:
     """Find out what each layer of a trial's recipe costs, and keep the worst in float."""
     check_writable(json_file)
     study = lab.wait(lab.start_sensitivity(trial), show_progress())
     _show_layers(study.id, json_file)
-    option, parent, added = "wide" if wide else "keep_float", str(study.spec.about["study"]), list[str]()
+    option, parent, added = (
+        "wide" if wide else "keep_float",
+        str(study.spec.about["study"]),
+        list[str](),
+    )
     if keep_float:
         added += lab.raise_layers(study.id, keep_float, option)
     if mix:
@@ -129,8 +155,11 @@ def explain(of: str, json_file: Path | None) -> None:
         from lab.questions.reasons import summary
 
         found = lab.explanations(of)
-        value = {"study": of, **summary(lab.trials(of), found),
-                 "explanations": {id_: [asdict(f) for f in findings] for id_, findings in found.items()}}  # fmt: skip
+        value = {
+            "study": of,
+            **summary(lab.trials(of), found),
+            "explanations": {id_: [asdict(f) for f in findings] for id_, findings in found.items()},
+        }
     if json_file is not None:
         write(value, json_file)
     if str(json_file) != "-":
@@ -144,8 +173,14 @@ def _print_findings(value: dict[str, Any]) -> None:
         return None if value["explanations"] else print("No rule found anything.")
     from lab.registry import rules
 
-    table(["trials", "rule", "reason"], [[str(n), id_, rules()[id_].title] for id_, n in value["rules"].items()])
-    print(f"{value['not_faster']} trials are not faster than the float model, {value['not_smaller']} not smaller")
+    table(
+        ["trials", "rule", "reason"],
+        [[str(n), id_, rules()[id_].title] for id_, n in value["rules"].items()],
+    )
+    print(
+        f"{value['not_faster']} trials are not faster than the float model, {value['not_smaller']}"
+        " not smaller"
+    )
     for t in value["unexplained"]:
         print(f"unexplained: {t['trial']} {t['name']} ({t['about']})")
     return None
@@ -182,7 +217,9 @@ def _numbers(text: str | None, option: str) -> list[int] | None:
     try:
         return None if text is None else [int(part) for part in text.split(",")]
     except ValueError as error:
-        raise UsageError(f"{option} takes whole numbers", allowed="such as 1,2,4", given=text) from error
+        raise UsageError(
+            f"{option} takes whole numbers", allowed="such as 1,2,4", given=text
+        ) from error
 
 
 def explain_arguments(p: argparse.ArgumentParser) -> None:
@@ -193,18 +230,35 @@ def explain_arguments(p: argparse.ArgumentParser) -> None:
 
 def sensitivity_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of `sensitivity`."""
-    p.add_argument("trial", help="id of a trial whose recipe lets layers be chosen, as `show` lists them")
-    p.add_argument("--mix", type=int, default=0, metavar="N", help="then add N recipes of mixed precision to its study")
     p.add_argument(
-        "--keep-float", nargs="+", metavar="LAYER", help="then add the recipe with these layers kept in float"
+        "trial", help="id of a trial whose recipe lets layers be chosen, as `show` lists them"
     )
-    p.add_argument("--wide", action="store_true", help="raise layers to 16-bit activations instead of float")
+    p.add_argument(
+        "--mix",
+        type=int,
+        default=0,
+        metavar="N",
+        help="then add N recipes of mixed precision to its study",
+    )
+    p.add_argument(
+        "--keep-float",
+        nargs="+",
+        metavar="LAYER",
+        help="then add the recipe with these layers kept in float",
+    )
+    p.add_argument(
+        "--wide", action="store_true", help="raise layers to 16-bit activations instead of float"
+    )
     writes_json(p)
 
 
 def scaling_arguments(p: argparse.ArgumentParser) -> None:
     """Arguments of `scaling`."""
     p.add_argument("trial", help="id of a trial, as `show` lists them")
-    p.add_argument("--threads", metavar="N,N", help="numbers of threads (default: powers of two up to the cores)")
+    p.add_argument(
+        "--threads",
+        metavar="N,N",
+        help="numbers of threads (default: powers of two up to the cores)",
+    )
     p.add_argument("--batch", metavar="N,N", help="items a call (default: 1,2,4,8,16,32)")
     writes_json(p)

@@ -1,1 +1,3 @@
-"""Changing model files: quantizing, pruning, factorizing, converting. Only techniques (and the questions about layers) import it."""
+"""Changing model files: quantizing, pruning, factorizing, converting. Only techniques (and the
+questions about layers) import it.
+"""

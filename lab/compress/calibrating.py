@@ -1,4 +1,6 @@
-"""The options that every technique with calibration data shares: how many items, which ones, and what if there are none."""
+"""The options that every technique with calibration data shares: how many items, which ones, and
+what if there are none.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ SAMPLES = Option(
     default=CALIBRATION_SAMPLES,
     low=8,
     high=4096,
-    help="How many calibration items are run through the model to see how large its activations get.",
+    help=(
+        "How many calibration items are run through the model to see how large its activations get."
+    ),
 )
 
 SEED = Option(
@@ -25,7 +29,10 @@ SEED = Option(
     default=0,
     low=0,
     high=2**31 - 1,
-    help="Which calibration items are taken: 0 takes the first ones, any other number draws them at random.",
+    help=(
+        "Which calibration items are taken: 0 takes the first ones, any other number draws them at"
+        " random."
+    ),
 )
 
 SOURCE = Option(
@@ -35,8 +42,9 @@ SOURCE = Option(
     default="data",
     choices=("data", "noise", "batch_norm"),
     help=(
-        "Where calibration items come from. Without data at hand: noise over the input's range of values, or items made so "
-        "that the model's batch normalisations see the means and variances that they remember (ZeroQ, Cai et al. 2020)."
+        "Where calibration items come from. Without data at hand: noise over the input's range of"
+        " values, or items made so that the model's batch normalisations see the means and"
+        " variances that they remember (ZeroQ, Cai et al. 2020)."
     ),
 )
 
@@ -51,7 +59,9 @@ CALIBRATION_STUDY: tuple[Mapping[str, Any], ...] = (
 
 
 def calibration_suffix(params: Mapping[str, Any]) -> str:
-    """`n<N>`, `seed<N>`, `noise` or `batch_norm` where they differ from the defaults; see `lab.compress.naming`."""
+    """`n<N>`, `seed<N>`, `noise` or `batch_norm` where they differ from the defaults; see
+    `lab.compress.naming`.
+    """
     samples, seed, source = (params[option.id] for option in CALIBRATION)
     return speaking_name(
         "" if samples == SAMPLES.default else f"n{samples}",

@@ -1,7 +1,8 @@
-"""The options that choose layers: which alone are quantized, which stay in float, which get 16-bit activations.
+"""The options that choose layers: which alone are quantized, which stay in float, which get 16-bit
+activations.
 
-A layer is named as the table of `lab.formats.layers.layer_table` names it for the file that the technique reads: an ONNX node,
-a TFLite operator, an OpenVINO node.
+A layer is named as the table of `lab.formats.layers.layer_table` names it for the file that the
+technique reads: an ONNX node, a TFLite operator, an OpenVINO node.
 """
 
 from __future__ import annotations
@@ -17,33 +18,58 @@ from lab.options import Option
 from lab.types import digest_of
 
 KEEP_FLOAT = Option(
-    id="keep_float", label="Layers kept in float", kind="names", default=(),
+    id="keep_float",
+    label="Layers kept in float",
+    kind="names",
+    default=(),
     help="Layers that are not quantized, because they cost more accuracy than their size is worth.",
-)  # fmt: skip
+)
 
 ONLY = Option(
-    id="only", label="Only these layers", kind="names", default=(),
-    help="Quantize these layers and no others; nothing named means all. Shows what each layer costs by itself.",
-)  # fmt: skip
+    id="only",
+    label="Only these layers",
+    kind="names",
+    default=(),
+    help=(
+        "Quantize these layers and no others; nothing named means all. Shows what each layer costs"
+        " by itself."
+    ),
+)
 
 WIDE = Option(
-    id="wide", label="Layers with 16-bit activations", kind="names", default=(),
-    help="Layers whose activations are stored in 16 bits instead of 8: less loss than 8 bits, smaller than float.",
-)  # fmt: skip
+    id="wide",
+    label="Layers with 16-bit activations",
+    kind="names",
+    default=(),
+    help=(
+        "Layers whose activations are stored in 16 bits instead of 8: less loss than 8 bits,"
+        " smaller than float."
+    ),
+)
 
 KEEP = Option(
-    id="keep", label="Layers to spare", kind="names", default=(),
-    help="Layers whose weights are left as they are, because changing them costs more accuracy than it is worth.",
-)  # fmt: skip
+    id="keep",
+    label="Layers to spare",
+    kind="names",
+    default=(),
+    help=(
+        "Layers whose weights are left as they are, because changing them costs more accuracy than"
+        " it is worth."
+    ),
+)
 
 LAYERS = (KEEP_FLOAT, ONLY)
 LONGEST_NAME = 40
 
 
 def chosen_suffix(params: Mapping[str, Any]) -> str:
-    """`only_…`, `float_…`, `wide_…` and `keep_…` with the layer's name, or with how many there are and a digest of their names."""
+    """`only_…`, `float_…`, `wide_…` and `keep_…` with the layer's name, or with how many there are
+    and a digest of their names.
+    """
     words = {ONLY.id: "only", KEEP_FLOAT.id: "float", WIDE.id: "wide", KEEP.id: "keep"}
-    return speaking_name("", *(f"{word}_{_few(params[id_])}" for id_, word in words.items() if params.get(id_)))
+    return speaking_name(
+        "", *(f"{word}_{_few(params[id_])}" for id_, word in words.items() if params.get(id_))
+    )
 
 
 def _few(names: Collection[str]) -> str:
@@ -70,6 +96,16 @@ def check_names(option: str, names: Collection[str], known: Collection[str]) -> 
     for name in names:
         if name not in known:
             near = get_close_matches(name, list(known), n=1)
-            shown = ", ".join(list(known)[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
-            raise InvalidOption(f"The option {option!r} names a layer that this file does not have", allowed=shown, given=name,
-                                remedy=f"Did you mean {near[0]!r}?" if near else "Look the names up in the trial's layers")  # fmt: skip
+            shown = ", ".join(list(known)[:12]) + (
+                f" and {len(known) - 12} more" if len(known) > 12 else ""
+            )
+            raise InvalidOption(
+                f"The option {option!r} names a layer that this file does not have",
+                allowed=shown,
+                given=name,
+                remedy=(
+                    f"Did you mean {near[0]!r}?"
+                    if near
+                    else "Look the names up in the trial's layers"
+                ),
+            )

@@ -1,7 +1,8 @@
 """Palettes of weights: few values that stand for many (k-means in one dimension).
 
-Batch normalisations are folded first: every deployed file has them folded, and folding afterwards would scale each channel's
-values, so that a layer had as many values as before for each of its channels.
+Batch normalisations are folded first: every deployed file has them folded, and folding afterwards
+would scale each channel's values, so that a layer had as many values as before for each of its
+channels.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from lab.options import Option
 from lab.plugs import Array
 
 HELP = (
-    "Exchanges each layer's weights for the nearest of few values. Files store them like any numbers: the compressed "
-    "download shrinks, the file and the time stay."
+    "Exchanges each layer's weights for the nearest of few values. Files store them like any"
+    " numbers: the compressed download shrinks, the file and the time stay."
 )
 ROUNDS = 200
 """Of Lloyd's algorithm at most; it ends when no centre moves any more."""
@@ -25,14 +26,29 @@ BINS = (8, 16, 32, 64, 128, 512)
 """Of the histograms that centres begin with: Lloyd's algorithm ends where it began well."""
 
 CLUSTERS = Option(
-    id="clusters", label="Values", kind="int", default=32, low=2, high=256,
-    help="How many different values weights may take: fewer compress better and round more. 16 need 4 bits, 256 need 8.",
+    id="clusters",
+    label="Values",
+    kind="int",
+    default=32,
+    low=2,
+    high=256,
+    help=(
+        "How many different values weights may take: fewer compress better and round more. 16 need"
+        " 4 bits, 256 need 8."
+    ),
     sweep={"full": (32, 16)},
-)  # fmt: skip
+)
 SCOPE = Option(
-    id="scope", label="Values for", kind="choice", default="tensor", choices=("tensor", "channel"),
-    help="Whether a layer's weights share their values, or each output channel has its own: nearer to the weights, but less to compress.",
-)  # fmt: skip
+    id="scope",
+    label="Values for",
+    kind="choice",
+    default="tensor",
+    choices=("tensor", "channel"),
+    help=(
+        "Whether a layer's weights share their values, or each output channel has its own: nearer"
+        " to the weights, but less to compress."
+    ),
+)
 STUDY = ({"clusters": 8, "scope": "channel"},)
 """What the full preset tries beside its grid."""
 CLUSTERING = (CLUSTERS, SCOPE, KEEP)
@@ -47,11 +63,13 @@ def clusters_name(params: Mapping[str, Any]) -> str:
 def clustered(weights: Array, clusters: int, scope: str = "tensor", channel_axis: int = 0) -> Array:
     """The weights, each exchanged for the nearest of few values.
 
-    Zeros stay zeros, so that what was pruned stays pruned; where there are any, 0 is one of the values.
+    Zeros stay zeros, so that what was pruned stays pruned; where there are any, 0 is one of the
+    values.
 
     Args:
         weights: float32, any shape.
-        clusters: how many values, of the tensor or of each channel; what has no more than these is left as it is.
+        clusters: how many values, of the tensor or of each channel; what has no more than these is
+            left as it is.
         scope: "tensor" or "channel".
         channel_axis: of the outputs.
 
@@ -82,7 +100,8 @@ def nearest(values: Array, centres: Array) -> Array:
 
 
 def means(values: Array, clusters: int) -> Array:
-    """Centres of k-means in one dimension, sorted, float32, the same each time: the best of several beginnings.
+    """Centres of k-means in one dimension, sorted, float32, the same each time: the best of several
+    beginnings.
 
     A centre that is left without values is dropped.
     """
@@ -96,7 +115,9 @@ def means(values: Array, clusters: int) -> Array:
 def _settled(centres: Array, ordered: Array, sums: Array) -> Array:
     """Lloyd's algorithm: each centre moves to the mean of the values that are nearest to it."""
     for _ in range(ROUNDS):
-        ends = np.concatenate([[0], np.searchsorted(ordered, (centres[1:] + centres[:-1]) / 2), [len(ordered)]])
+        ends = np.concatenate(
+            [[0], np.searchsorted(ordered, (centres[1:] + centres[:-1]) / 2), [len(ordered)]]
+        )
         counts = np.diff(ends)
         moved = np.diff(sums[ends])[counts > 0] / counts[counts > 0]
         if np.array_equal(moved, centres):
@@ -106,14 +127,19 @@ def _settled(centres: Array, ordered: Array, sums: Array) -> Array:
 
 
 def _first_centres(ordered: Array, clusters: int, bins: int) -> Array:
-    """As dense as the cube root of the values' own density, which is best for many centres (Panter & Dite 1951, Proc. IRE 39:44)."""
+    """As dense as the cube root of the values' own density, which is best for many centres (Panter
+    & Dite 1951, Proc. IRE 39:44).
+    """
     counts, edges = np.histogram(ordered, bins)
     reached = np.concatenate([[0.0], np.cumsum(np.cbrt(counts))])
-    return np.asarray(np.interp((np.arange(clusters) + 0.5) / clusters * reached[-1], reached, edges))
+    return np.asarray(
+        np.interp((np.arange(clusters) + 0.5) / clusters * reached[-1], reached, edges)
+    )
 
 
 def noted(before: Mapping[str, Array], after: Mapping[str, Array]) -> dict[str, Any]:
-    """What a trial keeps of a clustering: different values in each layer, and how far weights were moved.
+    """What a trial keeps of a clustering: different values in each layer, and how far weights were
+    moved.
 
     Args:
         before, after: layer -> weights.

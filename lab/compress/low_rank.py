@@ -1,4 +1,6 @@
-"""Factorizing a layer in two: which rank is worth it, and the factors (singular value decomposition)."""
+"""Factorizing a layer in two: which rank is worth it, and the factors (singular value
+decomposition).
+"""
 
 from __future__ import annotations
 
@@ -15,27 +17,42 @@ from lab.options import Option
 from lab.plugs import Array
 
 HELP = (
-    "Exchanges dense layers and convolutions for two smaller ones in a row whose product is nearest to them: fewer weights "
-    "and fewer multiplications, but more operators."
+    "Exchanges dense layers and convolutions for two smaller ones in a row whose product is nearest"
+    " to them: fewer weights and fewer multiplications, but more operators."
 )
 BY = Option(
-    id="by", label="Rank by", kind="choice", default="weights", choices=("weights", "energy"),
+    id="by",
+    label="Rank by",
+    kind="choice",
+    default="weights",
+    choices=("weights", "energy"),
     help=(
-        "What the share is of: the weights of all these layers together, or the energy of each (its squared singular values). "
-        "Either way all layers keep the same share of their energy, and those stay whole that two layers would not make smaller."
+        "What the share is of: the weights of all these layers together, or the energy of each (its"
+        " squared singular values). Either way all layers keep the same share of their energy, and"
+        " those stay whole that two layers would not make smaller."
     ),
-)  # fmt: skip
+)
 SHARE = Option(
-    id="share", label="Share kept", kind="float", default=0.5, low=0.01, high=0.999,
+    id="share",
+    label="Share kept",
+    kind="float",
+    default=0.5,
+    low=0.01,
+    high=0.999,
     help="How much of the layers' weights, or of each layer's energy, is kept.",
-)  # fmt: skip
+)
 KERNELS = Option(
-    id="kernels", label="Layers", kind="choice", default="all", choices=("all", "dense"),
+    id="kernels",
+    label="Layers",
+    kind="choice",
+    default="all",
+    choices=("all", "dense"),
     help=(
-        "Whether convolutions with larger kernels are factorized too (into one with few channels and a 1×1 one), or dense layers "
-        "and 1×1 convolutions alone. Embeddings, depthwise and grouped convolutions stay."
+        "Whether convolutions with larger kernels are factorized too (into one with few channels"
+        " and a 1×1 one), or dense layers and 1×1 convolutions alone. Embeddings, depthwise and"
+        " grouped convolutions stay."
     ),
-)  # fmt: skip
+)
 HALVINGS = 40
 LOW_RANK = (BY, SHARE, KERNELS, KEEP)
 STUDY = ({"by": "energy", "share": 0.9}, {"kernels": "dense"})
@@ -43,15 +60,20 @@ STUDY = ({"by": "energy", "share": 0.9}, {"kernels": "dense"})
 
 
 def low_rank_name(params: Mapping[str, Any]) -> str:
-    """`rank50` (half of the weights stay), `rank_energy90`, `dense`, and the layers that are spared."""
+    """`rank50` (half of the weights stay), `rank_energy90`, `dense`, and the layers that are
+    spared.
+    """
     share = percent_word(params[SHARE.id])
     word = f"rank{share}" if params[BY.id] == "weights" else f"rank_energy{share}"
-    return speaking_name(word, "dense" if params[KERNELS.id] == "dense" else "", chosen_suffix(params))
+    return speaking_name(
+        word, "dense" if params[KERNELS.id] == "dense" else "", chosen_suffix(params)
+    )
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Two matrices whose product is nearest to a matrix of (outputs, inputs) among all of this rank.
+    """Two matrices whose product is nearest to a matrix of (outputs, inputs) among all of this
+    rank.
 
     Attributes:
         second: (outputs, rank); first: (rank, inputs), which computes first.
@@ -75,25 +97,41 @@ def factorized(matrices: Mapping[str, Array], by: str, share: float) -> dict[str
         matrices: layer -> (outputs, inputs).
         by, share: see the options.
     """
-    parts = {name: np.linalg.svd(matrix.astype(np.float64), full_matrices=False) for name, matrix in matrices.items()}
+    parts = {
+        name: np.linalg.svd(matrix.astype(np.float64), full_matrices=False)
+        for name, matrix in matrices.items()
+    }
     energies = {
-        name: np.cumsum(values**2) / max(float((values**2).sum()), 1e-30) for name, (_, values, _) in parts.items()
+        name: np.cumsum(values**2) / max(float((values**2).sum()), 1e-30)
+        for name, (_, values, _) in parts.items()
     }
     shapes = {name: (matrix.shape[0], matrix.shape[1]) for name, matrix in matrices.items()}
     ranks = _ranks(energies, share) if by == "energy" else _affordable(energies, shapes, share)
     smaller = [
-        name for name, (outputs, inputs) in shapes.items() if ranks[name] * (outputs + inputs) < outputs * inputs
+        name
+        for name, (outputs, inputs) in shapes.items()
+        if ranks[name] * (outputs + inputs) < outputs * inputs
     ]
-    return {name: _cut(parts[name], ranks[name], float(energies[name][ranks[name] - 1])) for name in smaller}
+    return {
+        name: _cut(parts[name], ranks[name], float(energies[name][ranks[name] - 1]))
+        for name in smaller
+    }
 
 
 def _ranks(energies: Mapping[str, Array], energy: float) -> dict[str, int]:
     """The least rank of each layer that keeps so much of its energy."""
-    return {name: min(int(np.searchsorted(kept, energy)) + 1, len(kept)) for name, kept in energies.items()}
+    return {
+        name: min(int(np.searchsorted(kept, energy)) + 1, len(kept))
+        for name, kept in energies.items()
+    }
 
 
-def _affordable(energies: Mapping[str, Array], shapes: Mapping[str, tuple[int, int]], share: float) -> dict[str, int]:
-    """The ranks of the highest energy, the same for all layers, that need no more than a share of all weights."""
+def _affordable(
+    energies: Mapping[str, Array], shapes: Mapping[str, tuple[int, int]], share: float
+) -> dict[str, int]:
+    """The ranks of the highest energy, the same for all layers, that need no more than a share of
+    all weights.
+    """
     most = share * sum(outputs * inputs for outputs, inputs in shapes.values())
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
@@ -105,14 +143,18 @@ def _affordable(energies: Mapping[str, Array], shapes: Mapping[str, tuple[int, i
 
 
 def _cut(parts: tuple[Array, Array, Array], rank: int, energy: float) -> Factors:
-    """The first singular values, half to each factor, so that both are of one scale: rounding and training treat them alike.
+    """The first singular values, half to each factor, so that both are of one scale: rounding and
+    training treat them alike.
 
-    No matrix of this rank is nearer (Eckart & Young 1936, Psychometrika 1:211). Signs, which are free, are set so that the
+    No matrix of this rank is nearer (Eckart & Young 1936, Psychometrika 1:211). Signs, which are
+    free, are set so that the
     largest entry of each column is positive.
     """
     left, values, right = parts[0][:, :rank], parts[1][:rank], parts[2][:rank]
     scale = np.sqrt(values) * np.sign(left[np.abs(left).argmax(0), np.arange(rank)])
-    return Factors((left * scale).astype(np.float32), (right.T * scale).T.astype(np.float32), energy)
+    return Factors(
+        (left * scale).astype(np.float32), (right.T * scale).T.astype(np.float32), energy
+    )
 
 
 def noted(made: Mapping[str, Factors], whole: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
@@ -131,6 +173,13 @@ def noted(made: Mapping[str, Factors], whole: Mapping[str, tuple[int, int]]) -> 
 
 def nothing_to_factorize(whole: Mapping[str, tuple[int, int]]) -> InvalidFile:
     """What to raise where no layer gets smaller."""
-    given = ", ".join(f"{name} ({o} × {i})" for name, (o, i) in whole.items()) or "none that could be factorized"
-    return InvalidFile("No layer of this model gets smaller by a low rank", allowed="dense layers and convolutions, not grouped", given=given,
-                       remedy="Keep a smaller share, spare fewer layers, or include larger kernels")  # fmt: skip
+    given = (
+        ", ".join(f"{name} ({o} × {i})" for name, (o, i) in whole.items())
+        or "none that could be factorized"
+    )
+    return InvalidFile(
+        "No layer of this model gets smaller by a low rank",
+        allowed="dense layers and convolutions, not grouped",
+        given=given,
+        remedy="Keep a smaller share, spare fewer layers, or include larger kernels",
+    )

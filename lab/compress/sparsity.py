@@ -13,18 +13,27 @@ PATTERNS = {"2:4": (2, 4), "1:4": (1, 4), "4:8": (4, 8)}
 """How many weights stay of how many neighbours along a layer's inputs."""
 
 RATIO = Option(
-    id="ratio", label="Sparsity", kind="float", default=0.5, low=0.0, high=0.99,
+    id="ratio",
+    label="Sparsity",
+    kind="float",
+    default=0.5,
+    low=0.0,
+    high=0.99,
     help="The share of the weights that become zero, over all layers together or in each one.",
-)  # fmt: skip
+)
 
 
 RAMP, UPDATES = 0.6, 20
-"""The share of a training over which zeros become more, and in how many steps; over the rest what is left learns to do without."""
+"""The share of a training over which zeros become more, and in how many steps; over the rest what
+is left learns to do without.
+"""
 
 
 def share_at(done: float) -> float:
-    """The share of the zeros that have come after so much of the ramp: fast at first, when weights are plenty (Zhu & Gupta 2017,
-    arXiv:1710.01878)."""
+    """The share of the zeros that have come after so much of the ramp: fast at first, when weights
+    are plenty (Zhu & Gupta 2017,
+    arXiv:1710.01878).
+    """
     return 1 - (1 - min(done, 1.0)) ** 3
 
 
@@ -41,14 +50,17 @@ def percent_word(share: float) -> str:
 
 
 def sparse_word(mode: str, ratio: float) -> str:
-    """("global", 0.8) -> "sparse80", ("local", 0.8) -> "sparse80_local", ("2:4", …) -> "sparse_2x4"."""
+    """("global", 0.8) -> "sparse80", ("local", 0.8) -> "sparse80_local", ("2:4", …) ->
+    "sparse_2x4".
+    """
     if mode in PATTERNS:
         return f"sparse_{mode.replace(':', 'x')}"
     return f"sparse{percent_word(ratio)}" + (f"_{mode}" if mode != "global" else "")
 
 
 def pattern_mask(weights: Array, stay: int, of: int, axis: int) -> Array:
-    """True for the `stay` largest magnitudes in each group of `of` neighbours along an axis (Mishra et al. 2021, arXiv:2104.08378).
+    """True for the `stay` largest magnitudes in each group of `of` neighbours along an axis (Mishra
+    et al. 2021, arXiv:2104.08378).
 
     Of equal ones the first stay.
 

@@ -14,9 +14,11 @@ RATE_HZ = 16_000
 
 
 def in_room(wave: Array, rng: Generator) -> Array:
-    """(samples,) -> the same number: with the echoes of a random room and a random tilt of the microphone's treble.
+    """(samples,) -> the same number: with the echoes of a random room and a random tilt of the
+    microphone's treble.
 
-    The room is an exponentially decaying noise after the direct sound: 60 dB quieter after 0.1 to 0.6 s, the echoes
+    The room is an exponentially decaying noise after the direct sound: 60 dB quieter after 0.1 to
+    0.6 s, the echoes
     together 3 to 25 dB softer than the direct sound.
     """
     decay_s, ratio_db, tilt_db = rng.uniform(0.1, 0.6), rng.uniform(3, 25), rng.uniform(-3, 3)
@@ -30,7 +32,9 @@ def in_room(wave: Array, rng: Generator) -> Array:
 
 
 def coloured(samples: int, slope: float, rng: Generator) -> Array:
-    """Noise of loudness 1 whose power falls with frequency ** slope: 0 is white, 1 pink, 2 brown."""
+    """Noise of loudness 1 whose power falls with frequency ** slope: 0 is white, 1 pink, 2
+    brown.
+    """
     spectrum = np.fft.rfft(rng.standard_normal(samples))
     spectrum[1:] *= np.arange(1, len(spectrum)) ** (-slope / 2)
     spectrum[0] = 0.0
@@ -38,7 +42,9 @@ def coloured(samples: int, slope: float, rng: Generator) -> Array:
 
 
 def hum(samples: int, rng: Generator) -> Array:
-    """Mains hum of loudness 1: 50 or 60 Hz with 15 harmonics that fall off, over a little white noise."""
+    """Mains hum of loudness 1: 50 or 60 Hz with 15 harmonics that fall off, over a little white
+    noise.
+    """
     order = np.arange(1, 17)
     strength, phase = rng.uniform(0, 1, 16) / order**0.5, rng.uniform(0, 2 * np.pi, 16)
     spectrum = np.zeros(samples // 2 + 1, dtype=np.complex128)

@@ -1,6 +1,8 @@
-"""Files from their publishers: fetched once, taken up where they broke off, and trusted for their digest only.
+"""Files from their publishers: fetched once, taken up where they broke off, and trusted for their
+digest only.
 
-Written with the standard library because pooch and Keras' loader resume nothing, and one of the files has 2.4 GB. Modules
+Written with the standard library because pooch and Keras' loader resume nothing, and one of the
+files has 2.4 GB. Modules
 of the net are imported where they are used: most who import this file only ask where its folder is.
 """
 
@@ -19,7 +21,9 @@ from lab.home import folder
 from lab.plugs import SourceFile
 
 TIMEOUT_S = 5.0
-"""How long a connection, or the next piece of a file, may keep us waiting: offline has to show at once."""
+"""How long a connection, or the next piece of a file, may keep us waiting: offline has to show at
+once.
+"""
 ATTEMPTS = 5
 """How often a file that has begun to come is taken up again."""
 CHUNK_BYTES = 1 << 20
@@ -35,14 +39,18 @@ Progress = Callable[[str, int, int], None]
 
 
 def downloads(dataset_id: str) -> Path:
-    """Where the files of a data set lie: a folder of LAB_DOWNLOADS, or of downloads/ in LAB_HOME."""
+    """Where the files of a data set lie: a folder of LAB_DOWNLOADS, or of downloads/ in
+    LAB_HOME.
+    """
     base = os.environ.get("LAB_DOWNLOADS")
     path = (Path(base).expanduser().resolve() if base else folder("downloads")) / dataset_id
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def fetch_all(dataset_id: str, sources: tuple[SourceFile, ...], progress: Progress | None = None) -> Mapping[str, Path]:
+def fetch_all(
+    dataset_id: str, sources: tuple[SourceFile, ...], progress: Progress | None = None
+) -> Mapping[str, Path]:
     """The files of a data set by name, each of them checked; see `fetch`."""
     return {source.name: fetch(source, downloads(dataset_id), progress) for source in sources}
 
@@ -52,7 +60,8 @@ def fetch(source: SourceFile, into: Path, progress: Progress | None = None) -> P
 
     Raises:
         DownloadFailed: the publisher cannot be reached, or the connection breaks again and again.
-        InvalidFile: what lies there or what came is not the file of the source's digest. What came is deleted.
+        InvalidFile: what lies there or what came is not the file of the source's digest. What came
+            is deleted.
         OSError: the disk is full.
     """
     final, part = into / source.name, into / f".part-{source.name}"
@@ -61,8 +70,12 @@ def fetch(source: SourceFile, into: Path, progress: Progress | None = None) -> P
             _download(source, part, progress or _silent)
             _accept(source, part, final)
         elif (found := sha256(final)) != source.sha256:
-            raise InvalidFile(f"{final} is not the file that its publisher offers", allowed=f"SHA-256 {source.sha256}", given=found,
-                              remedy=f"Delete it, or put the file from {source.url} in its place")  # fmt: skip
+            raise InvalidFile(
+                f"{final} is not the file that its publisher offers",
+                allowed=f"SHA-256 {source.sha256}",
+                given=found,
+                remedy=f"Delete it, or put the file from {source.url} in its place",
+            )
     return final
 
 
@@ -87,8 +100,12 @@ def _alone(lock: Path) -> Iterator[None]:
 def _accept(source: SourceFile, part: Path, final: Path) -> None:
     if (found := sha256(part)) != source.sha256:
         part.unlink()
-        raise InvalidFile(f"What came from {source.url} is not the file that was published, and was deleted", allowed=f"SHA-256 {source.sha256}",
-                          given=found, remedy="Try again; if it stays so, the publisher has changed the file")  # fmt: skip
+        raise InvalidFile(
+            f"What came from {source.url} is not the file that was published, and was deleted",
+            allowed=f"SHA-256 {source.sha256}",
+            given=found,
+            remedy="Try again; if it stays so, the publisher has changed the file",
+        )
     os.replace(part, final)
 
 
@@ -105,7 +122,9 @@ def _download(source: SourceFile, part: Path, progress: Progress) -> None:
             cause = error
         if _size(part) >= source.size_bytes:
             return
-        if _size(part) <= before:  # nothing came at all: asking again at once would only keep somebody waiting
+        if (
+            _size(part) <= before
+        ):  # nothing came at all: asking again at once would only keep somebody waiting
             break
     raise _failed(source, part, cause)
 
@@ -116,7 +135,9 @@ def _size(part: Path) -> int:
 
 def _failed(source: SourceFile, part: Path, cause: BaseException | None) -> DownloadFailed:
     reached = (
-        f"broke off after {_size(part):,} of {source.size_bytes:,} bytes" if _size(part) else "could not be reached"
+        f"broke off after {_size(part):,} of {source.size_bytes:,} bytes"
+        if _size(part)
+        else "could not be reached"
     )
     return DownloadFailed(
         f"{source.name} is not on this machine, and {source.url} {reached}",
@@ -150,10 +171,16 @@ def _check_offer(source: SourceFile, answer: Any, have: int) -> None:
         raise _Broken(f"it offers {have + int(length):,} bytes instead of {source.size_bytes:,}")
 
 
-def _copy(source: SourceFile, answer: IO[bytes], file: IO[bytes], done: int, progress: Progress) -> None:
-    """At most the bytes that the file is to have and one more, so that a wrong file fills no disk."""
+def _copy(
+    source: SourceFile, answer: IO[bytes], file: IO[bytes], done: int, progress: Progress
+) -> None:
+    """At most the bytes that the file is to have and one more, so that a wrong file fills no
+    disk.
+    """
     progress(source.name, done, source.size_bytes)
-    while done <= source.size_bytes and (chunk := _read(answer, min(CHUNK_BYTES, source.size_bytes + 1 - done))):
+    while done <= source.size_bytes and (
+        chunk := _read(answer, min(CHUNK_BYTES, source.size_bytes + 1 - done))
+    ):
         file.write(chunk)
         done += len(chunk)
         progress(source.name, done, source.size_bytes)
@@ -166,7 +193,9 @@ def _read(answer: IO[bytes], size: int) -> bytes:
 
 @contextmanager
 def _breaking() -> Iterator[None]:
-    """What the network throws becomes _Broken; what the disk throws stays as it is. urllib's errors are OSErrors."""
+    """What the network throws becomes _Broken; what the disk throws stays as it is. urllib's errors
+    are OSErrors.
+    """
     from http.client import HTTPException
 
     try:

@@ -1,4 +1,6 @@
-"""Words spoken by espeak-ng, a formant synthesiser: the same samples for the same words each time."""
+"""Words spoken by espeak-ng, a formant synthesiser: the same samples for the same words each
+time.
+"""
 
 from __future__ import annotations
 
@@ -58,17 +60,24 @@ def version() -> str:
 
 
 def samples(utterance: Utterance) -> Array:
-    """What the synthesiser says: (samples,) int16 at ITS_RATE_HZ. About 10 ms, nearly all of it the process's start."""
+    """What the synthesiser says: (samples,) int16 at ITS_RATE_HZ. About 10 ms, nearly all of it the
+    process's start.
+    """
     version()
     manner = ("-v", utterance.voice, "-s", str(utterance.speed_wpm), "-p", str(utterance.pitch))
     with open_wave(BytesIO(_run(*manner, "-z", "--stdout", utterance.text))) as sound:
         if sound.getframerate() != ITS_RATE_HZ:
-            raise LabError(f"{PROGRAM} speaks at another rate", allowed=f"{ITS_RATE_HZ} Hz", given=sound.getframerate())
+            raise LabError(
+                f"{PROGRAM} speaks at another rate",
+                allowed=f"{ITS_RATE_HZ} Hz",
+                given=sound.getframerate(),
+            )
         return np.frombuffer(sound.readframes(1 << 30), dtype="<i2")
 
 
 def at_16_khz(sound: Array) -> Array:
-    """(samples,) int16 at 22 050 Hz -> (fewer,) float64 at 16 kHz, cut to what is audible, with a peak of 1.
+    """(samples,) int16 at 22 050 Hz -> (fewer,) float64 at 16 kHz, cut to what is audible, with a
+    peak of 1.
 
     The spectrum above 8 kHz is left out, so that nothing folds back.
     """

@@ -1,6 +1,7 @@
 """What goes wrong with a blower, and how that sounds: bearings, fan, gear, belt, housing.
 
-Each fault is a function of (machine, run, generator) that gives the spectrum of what it adds, at any level; `faulty` sets it.
+Each fault is a function of (machine, run, generator) that gives the spectrum of what it adds, at
+any level; `faulty` sets it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ Fault = Callable[[Machine, Run, "Generator"], Array]
 
 
 def resonance(centre_hz: float, quality: float) -> Array:
-    """What one mode of vibration makes of an impact, complex, 1 at its centre, shape (SAMPLES // 2 + 1,)."""
+    """What one mode of vibration makes of an impact, complex, 1 at its centre, shape (SAMPLES // 2
+    + 1,).
+    """
     ratio = frequency_hz() / centre_hz
     response: Array = (ratio / quality) / (1 - ratio**2 + 1j * ratio / quality)
     return response
@@ -48,8 +51,12 @@ def _impacts(turns_at: Array, heights: Array, run: Run) -> Array:
     return np.fft.rfft(signal)
 
 
-def _ball_passes(per_turn: float, machine: Machine, run: Run, rng: Generator, modulation: float) -> Array:
-    """A ball strikes a defect per_turn times a turn, slipping by a hundredth or two; the load zone modulates it."""
+def _ball_passes(
+    per_turn: float, machine: Machine, run: Run, rng: Generator, modulation: float
+) -> Array:
+    """A ball strikes a defect per_turn times a turn, slipping by a hundredth or two; the load zone
+    modulates it.
+    """
     turns = run.angle[-1] - run.angle[0]
     steps = rng.normal(1, 0.015, int(turns * per_turn * 1.1) + 2) / per_turn
     at = rng.random() / per_turn + np.cumsum(steps)
@@ -69,14 +76,20 @@ def inner_race(machine: Machine, run: Run, rng: Generator) -> Array:
 
 
 def imbalance(machine: Machine, run: Run, rng: Generator) -> Array:
-    """Dirt on the fan: the shaft's first order grows, and what it shakes follows in the next ones."""
-    return np.fft.rfft(turned(wave(np.arange(1, 7), db(np.array([0.0, -7, -10, -12, -14, -16])), rng), run.angle))
+    """Dirt on the fan: the shaft's first order grows, and what it shakes follows in the next
+    ones.
+    """
+    return np.fft.rfft(
+        turned(wave(np.arange(1, 7), db(np.array([0.0, -7, -10, -12, -14, -16])), rng), run.angle)
+    )
 
 
 def chipped_tooth(machine: Machine, run: Run, rng: Generator) -> Array:
     """One bad tooth: a knock each turn, and a mesh that carries many sidebands."""
     turns = int(run.angle[-1] - run.angle[0]) + 1
-    knocks = _impacts(rng.random() + np.arange(turns), np.ones(turns), run) * resonance(machine.housing_hz, 6)
+    knocks = _impacts(rng.random() + np.arange(turns), np.ones(turns), run) * resonance(
+        machine.housing_hz, 6
+    )
     sidebands = wave(TEETH + np.arange(-6, 7), db(-1.5 * np.abs(np.arange(-6, 7)) - 12), rng)
     return knocks / rms(knocks) + np.fft.rfft(turned(sidebands, run.angle))
 
@@ -96,7 +109,9 @@ def leak(machine: Machine, run: Run, rng: Generator) -> Array:
 
 def squeal(machine: Machine, run: Run, rng: Generator) -> Array:
     """A dry belt: a wavering tone with overtones that comes and goes with the turns."""
-    pitch = float(rng.uniform(900, 2200)) * (1 + 0.01 * np.sin(2 * np.pi * (run.angle / 2 + rng.random())))
+    pitch = float(rng.uniform(900, 2200)) * (
+        1 + 0.01 * np.sin(2 * np.pi * (run.angle / 2 + rng.random()))
+    )
     phase = np.cumsum(pitch) / RATE_HZ + rng.random()
     tone = turned(wave(np.arange(1, 4), db(np.array([0.0, -8, -14])), rng), phase)
     swell = 0.35 + 0.65 * np.cos(np.pi * (run.angle / 2 + rng.random())) ** 2
@@ -121,7 +136,9 @@ FAULTS: dict[str, tuple[Fault, float, float]] = {
     "squeal": (squeal, -20, -9),
     "loose part": (loose_part, -16, -8),
 }
-"""Name -> spectrum of what it adds to the sound, and the weakest and strongest level against the healthy machine's, in dB."""
+"""Name -> spectrum of what it adds to the sound, and the weakest and strongest level against the
+healthy machine's, in dB.
+"""
 
 
 def faulty(healthy: Array, fault: str, machine: Machine, run: Run, rng: Generator) -> Array:

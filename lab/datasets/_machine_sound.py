@@ -1,9 +1,12 @@
-"""A blower as one hears it in a factory: an induction motor, a gear stage and a fan on one shaft, in a room.
+"""A blower as one hears it in a factory: an induction motor, a gear stage and a fan on one shaft,
+in a room.
 
-Everything that turns is a function of the shaft's angle, so that all its tones follow the speed together, as they do in a
-real machine. Signals are kept as their spectra, which is where rooms and resonances are a product (circular, which a
-running machine's sound does not mind). Speeds in Hz, levels in dB, time in seconds. The bearing is an SKF 6205, the one of the Case Western Reserve
-University Bearing Data Center, with that centre's defect frequencies in multiples of the shaft's speed.
+Everything that turns is a function of the shaft's angle, so that all its tones follow the speed
+together, as they do in a real machine. Signals are kept as their spectra, which is where rooms and
+resonances are a product (circular, which a running machine's sound does not mind). Speeds in Hz,
+levels in dB, time in seconds. The bearing is an SKF 6205, the one of the Case Western Reserve
+University Bearing Data Center, with that centre's defect frequencies in multiples of the shaft's
+speed.
 """
 
 from __future__ import annotations
@@ -98,7 +101,9 @@ def wave(orders: Array, amplitudes: Array, rng: Generator) -> Array:
 
 
 def _curve(knots_hz: Array, levels_db: Array) -> Array:
-    """A smooth spectrum through levels at some frequencies, amplitudes, shape (SAMPLES // 2 + 1,)."""
+    """A smooth spectrum through levels at some frequencies, amplitudes, shape (SAMPLES // 2 +
+    1,).
+    """
     octave = np.log2(np.maximum(frequency_hz(), 15.0))
     return db(np.interp(octave, np.log2(knots_hz), levels_db))
 
@@ -124,7 +129,9 @@ def _shaft(rng: Generator) -> Array:
 
 
 def _blades(rng: Generator) -> Array:
-    """Blade passing: the blades' order and its multiples, with sidebands since no two blades are alike."""
+    """Blade passing: the blades' order and its multiples, with sidebands since no two blades are
+    alike.
+    """
     orders = (BLADES * np.arange(1, 7)[:, None] + np.array([-1, 0, 1])).ravel()
     below = np.tile([-16, 0, -16], 6) - 5 * np.repeat(np.arange(6), 3)
     return wave(orders, db(below - 4 + rng.normal(0, 1.5, len(orders))), rng)
@@ -147,7 +154,9 @@ def _hum(rng: Generator) -> Array:
 def _flow(rng: Generator) -> Array:
     """Noise of the air: broad, highest around 400 Hz, falling above."""
     knots = np.array([15.0, 60, 200, 400, 1000, 2500, 8000])
-    return _curve(knots, np.array([-22, -14, -9, -8, -13, -20, -34]) + rng.normal(0, 1.2, len(knots)))
+    return _curve(
+        knots, np.array([-22, -14, -9, -8, -13, -20, -34]) + rng.normal(0, 1.2, len(knots))
+    )
 
 
 @lru_cache(maxsize=512)
@@ -169,16 +178,23 @@ def _room(rng: Generator) -> Array:
 def _microphone(rng: Generator) -> Array:
     """Distance, a high-pass and a slope that differ between mountings."""
     knots = np.array([15.0, 40, 120, 1000, 4000, 8000])
-    return _curve(knots, np.array([-18, -4, 0, 0, 0, -3]) + rng.normal(0, 1.5) + rng.normal(0, 0.8, len(knots)))
+    return _curve(
+        knots,
+        np.array([-18, -4, 0, 0, 0, -3]) + rng.normal(0, 1.5) + rng.normal(0, 0.8, len(knots)),
+    )
 
 
 def _factory(rng: Generator) -> Array:
     """Background: falling noise with humps, and the lines of machines that run elsewhere."""
     knots = np.array([15.0, 50, 120, 300, 700, 1600, 3500, 8000])
-    spectrum = _curve(knots, np.array([-14, -16, -18, -21, -25, -30, -36, -42]) + rng.normal(0, 2, len(knots)))
+    spectrum = _curve(
+        knots, np.array([-14, -16, -18, -21, -25, -30, -36, -42]) + rng.normal(0, 2, len(knots))
+    )
     level = rng.uniform(2, 16)
     for centre in np.exp(rng.uniform(np.log(60), np.log(2500), 3)):
-        spectrum = spectrum + db(rng.uniform(-22, -12)) * np.exp(-0.5 * ((frequency_hz() - centre) / 6) ** 2)
+        spectrum = spectrum + db(rng.uniform(-22, -12)) * np.exp(
+            -0.5 * ((frequency_hz() - centre) / 6) ** 2
+        )
     return spectrum * db(level)
 
 
@@ -197,7 +213,9 @@ def sound(machine: Machine, run: Run, rng: Generator) -> Array:
     hum = np.tile(np.roll(machine.hum, rng.integers(HUM)), SAMPLES // HUM + 1)[:SAMPLES]
     pulsing = 1 + 0.25 * turned(machine.turn[1], run.angle)
     air = np.fft.rfft(rng.standard_normal(SAMPLES) * pulsing) * machine.flow
-    return np.fft.rfft(turned(effort @ machine.turn, run.angle) + hum) + air * db(5 * (run.load - 0.65) + 8)
+    return np.fft.rfft(turned(effort @ machine.turn, run.angle) + hum) + air * db(
+        5 * (run.load - 0.65) + 8
+    )
 
 
 def turned(turn: Array, angle: Array) -> Array:
@@ -207,9 +225,13 @@ def turned(turn: Array, angle: Array) -> Array:
 
 
 def recorded(sound: Array, place: Place, rng: Generator) -> Array:
-    """What the microphone takes of a sound's spectrum, with the factory around, samples of shape (SAMPLES,)."""
+    """What the microphone takes of a sound's spectrum, with the factory around, samples of shape
+    (SAMPLES,).
+    """
     noise = rng.standard_normal((2, SAMPLES // 2 + 1))
-    spectrum = sound * place.response + (noise[0] + 1j * noise[1]) * (place.noise * np.sqrt(SAMPLES / 2))
+    spectrum = sound * place.response + (noise[0] + 1j * noise[1]) * (
+        place.noise * np.sqrt(SAMPLES / 2)
+    )
     samples: Array = np.fft.irfft(spectrum, SAMPLES)
     return samples + _clank(rng) if rng.random() < place.clanks else samples
 

@@ -1,8 +1,9 @@
-"""Mel-frequency cepstral coefficients of a 1-s clip, the front end of MLPerf Tiny's keyword spotting.
+"""Mel-frequency cepstral coefficients of a 1-s clip, the front end of MLPerf Tiny's keyword
+spotting.
 
-Frames of 30 ms every 20 ms, Hann window, magnitude spectrum, 40 triangles on the HTK mel scale from 20 Hz to 4 kHz,
-logarithm, DCT-II, 10 coefficients: the numbers of github.com/mlcommons/tiny, benchmark/training/keyword_spotting,
-which takes the definitions from tf.signal. Double precision.
+Frames of 30 ms every 20 ms, Hann window, magnitude spectrum, 40 triangles on the HTK mel scale from
+20 Hz to 4 kHz, logarithm, DCT-II, 10 coefficients: the numbers of github.com/mlcommons/tiny,
+benchmark/training/keyword_spotting, which takes the definitions from tf.signal. Double precision.
 """
 
 from __future__ import annotations
@@ -40,14 +41,18 @@ def as_stored(x: Array) -> Array:
 
 
 def picture(items: Array) -> Array:
-    """(items, frames, COEFFICIENTS, 1) as stored -> (items, frames, MEL_BINS): a spectrogram, to be looked at."""
+    """(items, frames, COEFFICIENTS, 1) as stored -> (items, frames, MEL_BINS): a spectrogram, to be
+    looked at.
+    """
     return smooth_log_mel(items[..., 0] * np.array(SPREAD))
 
 
 def smooth_log_mel(coefficients: Array) -> Array:
-    """(…, COEFFICIENTS) -> (…, MEL_BINS): the log-mel spectrogram as far as the coefficients remember it.
+    """(…, COEFFICIENTS) -> (…, MEL_BINS): the log-mel spectrogram as far as the coefficients
+    remember it.
 
-    The inverse DCT with the higher coefficients taken as zero: a spectrum's outline without its detail.
+    The inverse DCT with the higher coefficients taken as zero: a spectrum's outline without its
+    detail.
     """
     halved = np.concatenate([coefficients[..., :1] / 2, coefficients[..., 1:]], axis=-1)
     outline: Array = halved @ dct_matrix().T
@@ -69,7 +74,9 @@ def mel(frequency_hz: Array | float) -> Array:
 
 @cache
 def mel_matrix() -> Array:
-    """(FFT bins, MEL_BINS): triangles whose corners are evenly spaced in mel; the bin of 0 Hz has no weight."""
+    """(FFT bins, MEL_BINS): triangles whose corners are evenly spaced in mel; the bin of 0 Hz has
+    no weight.
+    """
     corners = np.linspace(mel(LOW_HZ), mel(HIGH_HZ), MEL_BINS + 2)
     bins = mel(np.linspace(0.0, RATE_HZ / 2, FFT // 2 + 1))[:, np.newaxis]
     rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])

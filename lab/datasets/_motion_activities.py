@@ -1,7 +1,8 @@
 """Eight things that people do, as motions of the part of the body that carries the phone.
 
-Orders of size are set after D. A. Winter, Biomechanics and Motor Control of Human Movement (Wiley 2009), for gait: a body
-that bobs by some centimetres at the step rate, sways at half of it, and is struck from below when a foot lands.
+Orders of size are set after D. A. Winter, Biomechanics and Motor Control of Human Movement (Wiley
+2009), for gait: a body that bobs by some centimetres at the step rate, sways at half of it, and is
+struck from below when a foot lands.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Gait:
         strike_g: height of a foot's landing.
         swing_rad: how far thigh and arm swing each way.
         lean_rad: how far the trunk leans ahead.
-        late: how much of a step the push ahead comes later than in walking: who climbs lifts first, who descends falls first.
+        late: how much of a step the push ahead comes later than in walking: who climbs lifts first,
+            who descends falls first.
     """
 
     cadence: float
@@ -47,28 +49,43 @@ class Gait:
     late: float = 0.0
 
 
-WALKING = Gait(1.0, (0.25, 0.10, 0.05, 0.02), (0.13, 0.06, 0.03), (0.09, 0.03, 0.02), 0.24, 0.36, 0.03)
-RUNNING = Gait(1.45, (1.05, 0.28, 0.10, 0.04), (0.28, 0.12, 0.05), (0.22, 0.08, 0.05), 0.75, 0.55, 0.12)
-STAIRS_UP = Gait(0.85, (0.24, 0.06, 0.02, 0.01), (0.09, 0.08, 0.03), (0.12, 0.03, 0.02), 0.10, 0.48, 0.18, 0.12)
-STAIRS_DOWN = Gait(1.01, (0.26, 0.16, 0.10, 0.05), (0.08, 0.08, 0.05), (0.09, 0.05, 0.04), 0.50, 0.23, -0.05, -0.12)
+WALKING = Gait(
+    1.0, (0.25, 0.10, 0.05, 0.02), (0.13, 0.06, 0.03), (0.09, 0.03, 0.02), 0.24, 0.36, 0.03
+)
+RUNNING = Gait(
+    1.45, (1.05, 0.28, 0.10, 0.04), (0.28, 0.12, 0.05), (0.22, 0.08, 0.05), 0.75, 0.55, 0.12
+)
+STAIRS_UP = Gait(
+    0.85, (0.24, 0.06, 0.02, 0.01), (0.09, 0.08, 0.03), (0.12, 0.03, 0.02), 0.10, 0.48, 0.18, 0.12
+)
+STAIRS_DOWN = Gait(
+    1.01, (0.26, 0.16, 0.10, 0.05), (0.08, 0.08, 0.05), (0.09, 0.05, 0.04), 0.50, 0.23, -0.05, -0.12
+)
 
 
-# --- what movements are made of ----------------------------------------------------------------------------------------
+# --- what movements are made of -------------------------------------------------------------------
 
 
 def cycles(rate_hz: Array, unevenness: float, rng: Generator) -> Array:
-    """Phase in turns of rhythms that start anywhere and are not quite even: (windows,) -> (windows, samples)."""
+    """Phase in turns of rhythms that start anywhere and are not quite even: (windows,) -> (windows,
+    samples).
+    """
     n, t = len(rate_hz), times_s()
     uneven = rng.normal(0, unevenness, (n, 1)) * np.sin(2 * np.pi * (0.4 * t + rng.random((n, 1))))
     return np.asarray(rng.random((n, 1)) + rate_hz[:, None] * t + uneven)
 
 
 def harmonics(
-    phase: Array, amplitudes: tuple[float, ...], timing: Array, orders: tuple[int, ...] = (1, 2, 3, 4)
+    phase: Array,
+    amplitudes: tuple[float, ...],
+    timing: Array,
+    orders: tuple[int, ...] = (1, 2, 3, 4),
 ) -> Array:
     """Sum of sines at multiples of a rhythm, (windows, samples) in turns -> the same shape."""
     terms = zip(amplitudes, orders, timing, strict=False)
-    return np.asarray(sum(a * np.sin(2 * np.pi * (order * phase + offset)) for a, order, offset in terms))
+    return np.asarray(
+        sum(a * np.sin(2 * np.pi * (order * phase + offset)) for a, order, offset in terms)
+    )
 
 
 def impacts(phase: Array, width: float) -> Array:
@@ -77,7 +94,9 @@ def impacts(phase: Array, width: float) -> Array:
 
 
 def rumble(n: int, low_hz: float, high_hz: float, rng: Generator) -> Array:
-    """Random vibration of three axes between two frequencies, RMS about 1, shape (windows, samples, 3)."""
+    """Random vibration of three axes between two frequencies, RMS about 1, shape (windows, samples,
+    3).
+    """
     samples = len(times_s())
     frequency = np.fft.rfftfreq(samples, 1 / (OVERSAMPLED * RATE_HZ))
     centre, width = np.log2(low_hz * high_hz) / 2, np.log2(high_hz / low_hz) / 3
@@ -100,7 +119,7 @@ def _still(n: int) -> Array:
     return np.zeros((n, len(times_s())))
 
 
-# --- activities --------------------------------------------------------------------------------------------------------
+# --- activities -----------------------------------------------------------------------------------
 
 
 def on_foot(gait: Gait, person: Person, n: int, rng: Generator) -> Motion:
@@ -115,7 +134,9 @@ def on_foot(gait: Gait, person: Person, n: int, rng: Generator) -> Motion:
     ahead = harmonics(step, gait.ahead_g, person.timing[0] + 0.25 - gait.late) * size * limp
     side = harmonics(stride, gait.sideways_g, person.timing[1], (1, 3, 5)) * size
     pushed = _axes(ahead, side, np.maximum(up, -1.0)) + 0.02 * rumble(n, 2, 15, rng)
-    return Motion(pushed, _gait_turns(gait, person, stride, size, rng) + 0.006 * rumble(n, 1, 6, rng))
+    return Motion(
+        pushed, _gait_turns(gait, person, stride, size, rng) + 0.006 * rumble(n, 1, 6, rng)
+    )
 
 
 def _gait_turns(gait: Gait, person: Person, stride: Array, size: Array, rng: Generator) -> Array:
@@ -158,7 +179,9 @@ def jumping(person: Person, n: int, rng: Generator) -> Motion:
     up = harmonics(jump, (1.25, 0.35, 0.12), person.timing[2]) * size + landing
     ahead, side = (harmonics(jump, (0.12, 0.05), person.timing[i]) * size for i in (0, 1))
     bob = 0.25 * person.spot.swing * harmonics(jump, (1.0, 0.3), person.timing[1]) * size
-    turned = _axes(_still(n), bob + rng.normal(0, 0.06, (n, 1)), _still(n)) + 0.02 * rumble(n, 0.5, 4, rng)
+    turned = _axes(_still(n), bob + rng.normal(0, 0.06, (n, 1)), _still(n)) + 0.02 * rumble(
+        n, 0.5, 4, rng
+    )
     return Motion(_axes(ahead, side, np.maximum(up, -1.0)) + 0.05 * rumble(n, 2, 15, rng), turned)
 
 
@@ -168,7 +191,9 @@ def cycling(person: Person, n: int, rng: Generator) -> Motion:
     pedalling = np.where(rng.random((n, 1)) < 0.8, around(person.vigour, 0.2, n, rng), 0.0)
     road = around(0.07, 0.5, n, rng)[..., None] * np.array([0.6, 0.6, 1.0]) * rumble(n, 4, 18, rng)
     sway = pedalling[..., None] * _axes(
-        0.04 * np.sin(4 * np.pi * pedal), 0.06 * np.sin(2 * np.pi * pedal), 0.03 * np.sin(4 * np.pi * pedal + 1)
+        0.04 * np.sin(4 * np.pi * pedal),
+        0.06 * np.sin(2 * np.pi * pedal),
+        0.03 * np.sin(4 * np.pi * pedal + 1),
     )
     push = 0.42 if person.spot.hangs else 0.05
     thigh = -0.85 if person.spot.hangs else 0.5
@@ -181,13 +206,18 @@ def cycling(person: Person, n: int, rng: Generator) -> Motion:
 
 
 def driving(person: Person, n: int, rng: Generator) -> Motion:
-    """A seat in a car: the body bounces on its springs, the wheels on theirs; bends, brakes and red lights."""
+    """A seat in a car: the body bounces on its springs, the wheels on theirs; bends, brakes and red
+    lights.
+    """
     rolling = np.where(rng.random((n, 1, 1)) < 0.85, around(1.0, 0.5, n, rng)[..., None], 0.1)
-    springs = np.array([0.4, 0.6, 1.0]) * (0.030 * rumble(n, 1.0, 2.2, rng) + 0.025 * rumble(n, 8, 16, rng))
+    springs = np.array([0.4, 0.6, 1.0]) * (
+        0.030 * rumble(n, 1.0, 2.2, rng) + 0.025 * rumble(n, 8, 16, rng)
+    )
     bends = np.array([0.06, 0.07, 0.0]) * rumble(n, 0.03, 0.3, rng)
     course = np.array([0.0, 0.0, 0.10]) * rumble(n, 0.03, 0.3, rng)
     return Motion(
-        rolling * (springs + bends), _seated(person, n, rng) + rolling * (course + 0.012 * rumble(n, 1, 3, rng))
+        rolling * (springs + bends),
+        _seated(person, n, rng) + rolling * (course + 0.012 * rumble(n, 1, 3, rng)),
     )
 
 
@@ -195,12 +225,18 @@ def resting(person: Person, n: int, rng: Generator) -> Motion:
     """Sitting, standing or lying: breath, and a small movement now and then."""
     fidget = np.where(rng.random((n, 1, 1)) < 0.3, around(1.0, 0.6, n, rng)[..., None], 0.15)
     breath = 0.012 * np.sin(2 * np.pi * cycles(rng.normal(0.27, 0.04, n), 0.02, rng))
-    turned = _seated(person, n, rng) + _axes(_still(n), breath, _still(n)) + fidget * 0.03 * rumble(n, 0.1, 0.8, rng)
+    turned = (
+        _seated(person, n, rng)
+        + _axes(_still(n), breath, _still(n))
+        + fidget * 0.03 * rumble(n, 0.1, 0.8, rng)
+    )
     return Motion(fidget * 0.010 * rumble(n, 0.5, 5, rng), turned)
 
 
 def _seated(person: Person, n: int, rng: Generator) -> Array:
-    """The posture of people who do not move: thighs level, trunks leaning back by some degrees, (windows, 1, 3)."""
+    """The posture of people who do not move: thighs level, trunks leaning back by some degrees,
+    (windows, 1, 3).
+    """
     pitch = THIGH_OF_SITTER_RAD if person.spot.hangs else -0.2
     posture: Array = np.array([0.0, pitch, 0.0]) + rng.normal(0, 0.18, (n, 1, 3))
     return posture

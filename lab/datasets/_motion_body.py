@@ -1,7 +1,8 @@
-"""People who carry phones, and what their sensors feel when the part of the body that carries them moves.
+"""People who carry phones, and what their sensors feel when the part of the body that carries them
+moves.
 
-World axes: x ahead, y to the left, z up. Times in seconds, rates in Hz, accelerations in g (9.81 m/s²), angles in rad,
-angular rates in rad/s, lengths in m.
+World axes: x ahead, y to the left, z up. Times in seconds, rates in Hz, accelerations in g (9.81
+m/s²), angles in rad, angular rates in rad/s, lengths in m.
 """
 
 from __future__ import annotations
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 
 RATE_HZ, SAMPLES = 50, 128
 OVERSAMPLED = 2
-"""Feet land sharper than the sensor's clock: motion is computed at this multiple of RATE_HZ, then averaged."""
+"""Feet land sharper than the sensor's clock: motion is computed at this multiple of RATE_HZ, then
+averaged.
+"""
 G_M_S2 = 9.81
 STEPS_PER_G, STEPS_PER_RAD_S = 1024, 512
-"""Grid of the sensors' numbers, and with 16 bits their range: ± 32 g and ± 64 rad/s, which nothing here reaches."""
+"""Grid of the sensors' numbers, and with 16 bits their range: ± 32 g and ± 64 rad/s, which nothing
+here reaches.
+"""
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,10 @@ def _lies(spot: Spot, rng: Generator) -> Array:
 
 def rotations(angles_rad: Array) -> Array:
     """Matrices that turn by roll, then pitch, then yaw: (…, 3) -> (…, 3, 3)."""
-    (cr, cp, cy), (sr, sp, sy) = np.moveaxis(np.cos(angles_rad), -1, 0), np.moveaxis(np.sin(angles_rad), -1, 0)
+    (cr, cp, cy), (sr, sp, sy) = (
+        np.moveaxis(np.cos(angles_rad), -1, 0),
+        np.moveaxis(np.sin(angles_rad), -1, 0),
+    )
     rows = [
         [cy * cp, cy * sp * sr - sy * cr, cy * sp * cr + sy * sr],
         [sy * cp, sy * sp * sr + cy * cr, sy * sp * cr - cy * sr],
@@ -127,9 +135,15 @@ def times_s() -> Array:
 
 
 def felt(motion: Motion, person: Person, rng: Generator) -> Array:
-    """What the sensors give: accelerometer and gyroscope in steps of their grid, (windows, SAMPLES, 6) int16."""
+    """What the sensors give: accelerometer and gyroscope in steps of their grid, (windows, SAMPLES,
+    6) int16.
+    """
     part = rotations(motion.turned_rad)
-    force = motion.pushed_g * person.spot.damping + _swung_g(part, person.spot.lever_m) + np.array([0.0, 0.0, 1.0])
+    force = (
+        motion.pushed_g * person.spot.damping
+        + _swung_g(part, person.spot.lever_m)
+        + np.array([0.0, 0.0, 1.0])
+    )
     slipped = rotations(rng.normal(0, 0.12, (len(force), 1, 3)))
     phone = part @ (person.lies @ slipped)
     acceleration = np.einsum("nti,ntij->ntj", force, phone)
@@ -143,7 +157,9 @@ def felt(motion: Motion, person: Person, rng: Generator) -> Array:
 
 
 def _swung_g(part: Array, lever_m: float) -> Array:
-    """Acceleration of what hangs lever_m below the joint: part (windows, samples, 3, 3) -> (windows, samples, 3)."""
+    """Acceleration of what hangs lever_m below the joint: part (windows, samples, 3, 3) ->
+    (windows, samples, 3).
+    """
     place = -lever_m * part[..., 2]
     step_s = 1 / (OVERSAMPLED * RATE_HZ)
     speed = np.gradient(place, step_s, axis=1)
@@ -151,7 +167,9 @@ def _swung_g(part: Array, lever_m: float) -> Array:
 
 
 def _rates(turned_rad: Array) -> Array:
-    """Angular rates about the body part's own axes from its roll, pitch and yaw (Euler's kinematic equations)."""
+    """Angular rates about the body part's own axes from its roll, pitch and yaw (Euler's kinematic
+    equations).
+    """
     roll, pitch = turned_rad[..., 0], turned_rad[..., 1]
     d = np.gradient(turned_rad, 1 / (OVERSAMPLED * RATE_HZ), axis=1)
     return np.stack(

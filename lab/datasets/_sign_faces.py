@@ -1,6 +1,8 @@
-"""The faces of the signs of `signs`: which shape, which colours, which pictogram. A table, and the geometry that reads it.
+"""The faces of the signs of `signs`: which shape, which colours, which pictogram. A table, and the
+geometry that reads it.
 
-Lengths are in units of about half a sign; x to the right, y down, the origin in the middle of the plate.
+Lengths are in units of about half a sign; x to the right, y down, the origin in the middle of the
+plate.
 """
 
 from __future__ import annotations
@@ -19,13 +21,17 @@ WHITE, BLACK, GREEN = (0.93, 0.93, 0.92), (0.05, 0.05, 0.06), (0.07, 0.55, 0.24)
 
 @dataclass(frozen=True)
 class Plate:
-    """A convex plate: sides at the distances `apothems` from the origin, turned evenly around it; no sides is a disc."""
+    """A convex plate: sides at the distances `apothems` from the origin, turned evenly around it;
+    no sides is a disc.
+    """
 
     apothems: tuple[float, ...] = ()
     first_rad: float = 0.0
 
     def distance(self, u: Array, v: Array) -> Array:
-        """Signed distance of points from the edge, negative inside; arrays of one shape -> the same shape."""
+        """Signed distance of points from the edge, negative inside; arrays of one shape -> the same
+        shape.
+        """
         if not self.apothems:
             distance: Array = np.sqrt(u * u + v * v) - 1.0
             return distance
@@ -65,7 +71,9 @@ class Mark:
 
 @dataclass(frozen=True)
 class Face:
-    """A sign: plate, colours from the outside in, each from its depth below the edge on, then the pictogram."""
+    """A sign: plate, colours from the outside in, each from its depth below the edge on, then the
+    pictogram.
+    """
 
     name: str
     plate: Plate
@@ -74,11 +82,16 @@ class Face:
 
 
 def _lines(
-    colour: Colour, half_width: float, *lines: Points, size: float = 1.0, at: tuple[float, float] = (0, 0)
+    colour: Colour,
+    half_width: float,
+    *lines: Points,
+    size: float = 1.0,
+    at: tuple[float, float] = (0, 0),
 ) -> tuple[Mark, ...]:
     """A pictogram drawn in -1..1, made as large as `size` and moved to `at`."""
     return tuple(
-        Mark(colour, half_width, tuple((at[0] + size * x, at[1] + size * y) for x, y in line)) for line in lines
+        Mark(colour, half_width, tuple((at[0] + size * x, at[1] + size * y) for x, y in line))
+        for line in lines
     )
 
 
@@ -90,9 +103,15 @@ UP = (((0, 1), (0, -1)), ((-0.7, -0.3), (0, -1), (0.7, -0.3)))
 LEFT = (((1, 0), (-1, 0)), ((-0.3, -0.7), (-1, 0), (-0.3, 0.7)))
 DOWN_RIGHT = (((-0.8, -0.8), (0.8, 0.8)), ((-0.2, 0.85), (0.8, 0.8), (0.85, -0.2)))
 TURN_LEFT = (((0.5, 1), (0.5, -0.3), (-0.8, -0.3)), ((-0.2, -0.9), (-0.9, -0.3), (-0.2, 0.3)))
-BEND_LEFT = (((0.45, 1), (0.45, 0.1), (-0.35, -0.4), (-0.35, -0.9)), ((-0.8, -0.5), (-0.35, -1), (0.1, -0.5)))
+BEND_LEFT = (
+    ((0.45, 1), (0.45, 0.1), (-0.35, -0.4), (-0.35, -0.9)),
+    ((-0.8, -0.5), (-0.35, -1), (0.1, -0.5)),
+)
 CROSS = (((0, -1), (0, 1)), ((-0.8, 0), (0.8, 0)))
-NARROW = (((-0.65, 1), (-0.65, 0.4), (-0.25, -0.2), (-0.25, -1)), ((0.65, 1), (0.65, 0.4), (0.25, -0.2), (0.25, -1)))
+NARROW = (
+    ((-0.65, 1), (-0.65, 0.4), (-0.25, -0.2), (-0.25, -1)),
+    ((0.65, 1), (0.65, 0.4), (0.25, -0.2), (0.25, -1)),
+)
 P = (((-0.5, 1), (-0.5, -1), (0.2, -1), (0.6, -0.5), (0.2, 0.05), (-0.5, 0.05)),)
 H = (((-0.6, -1), (-0.6, 1)), ((0.6, -1), (0.6, 1)), ((-0.6, 0), (0.6, 0)))
 STOP = (
@@ -106,7 +125,17 @@ DIGITS: dict[str, Points] = {
     "0": ((0, -1), (0.5, -0.6), (0.5, 0.6), (0, 1), (-0.5, 0.6), (-0.5, -0.6), (0, -1)),
     "3": ((-0.5, -0.8), (0.1, -1), (0.5, -0.55), (0.0, -0.05), (0.55, 0.45), (0.1, 1), (-0.5, 0.8)),
     "5": ((0.5, -1), (-0.4, -1), (-0.45, -0.1), (0.15, -0.25), (0.55, 0.35), (0.1, 1), (-0.5, 0.8)),
-    "8": ((0, 0), (0.48, -0.5), (0, -1), (-0.48, -0.5), (0, 0), (0.55, 0.5), (0, 1), (-0.55, 0.5), (0, 0)),
+    "8": (
+        (0, 0),
+        (0.48, -0.5),
+        (0, -1),
+        (-0.48, -0.5),
+        (0, 0),
+        (0.55, 0.5),
+        (0, 1),
+        (-0.55, 0.5),
+        (0, 0),
+    ),
 }
 
 
@@ -123,12 +152,17 @@ def _forbidden(name: str, marks: tuple[Mark, ...] = ()) -> Face:
 
 
 def _limit(tens: str) -> Face:
-    digit, zero = (_lines(BLACK, 0.085, DIGITS[d], size=0.42, at=(x, 0)) for d, x in ((tens, -0.32), ("0", 0.32)))
+    digit, zero = (
+        _lines(BLACK, 0.085, DIGITS[d], size=0.42, at=(x, 0))
+        for d, x in ((tens, -0.32), ("0", 0.32))
+    )
     return _forbidden(f"Speed limit {tens}0", digit + zero)
 
 
 def _no_turn(name: str, lines: tuple[Points, ...]) -> Face:
-    return _forbidden(name, _lines(BLACK, 0.1, *lines, size=0.48) + _lines(RED, 0.08, ((-0.7, -0.7), (0.7, 0.7))))
+    return _forbidden(
+        name, _lines(BLACK, 0.1, *lines, size=0.48) + _lines(RED, 0.08, ((-0.7, -0.7), (0.7, 0.7)))
+    )
 
 
 def _duty(name: str, lines: tuple[Points, ...]) -> Face:
@@ -139,7 +173,9 @@ def _board(name: str, lines: tuple[Points, ...], plate: Plate = SQUARE, size: fl
     return Face(name, plate, ((0, WHITE), (0.07, BLUE)), _lines(WHITE, 0.12, *lines, size=size))
 
 
-LIGHTS = tuple(Mark(colour, 0.14, ((0, y),)) for colour, y in ((RED, -0.27), (YELLOW, 0.05), (GREEN, 0.37)))
+LIGHTS = tuple(
+    Mark(colour, 0.14, ((0, y),)) for colour, y in ((RED, -0.27), (YELLOW, 0.05), (GREEN, 0.37))
+)
 EXCLAMATION = _lines(BLACK, 0.1, ((0, -0.35), (0, 0.13)), ((0, 0.42),))
 END = _lines(BLACK, 0.05, ((-0.6, 0.45), (0.45, -0.6)), ((-0.45, 0.6), (0.6, -0.45)))
 
@@ -169,4 +205,6 @@ FACES = (
     _board("Hospital", H),
     _board("One way", LEFT, WIDE, size=0.75),
 )
-"""One class each. Meanings and colours follow the 1968 Vienna Convention on Road Signs; the drawings are our own."""
+"""One class each. Meanings and colours follow the 1968 Vienna Convention on Road Signs; the
+drawings are our own.
+"""

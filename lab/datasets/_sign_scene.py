@@ -1,7 +1,9 @@
-"""Small photographs of signs that were never built: a scene, a sign in it, a lens and a sensor, all in numpy.
+"""Small photographs of signs that were never built: a scene, a sign in it, a lens and a sensor, all
+in numpy.
 
-An image depends on nothing but its class and its random generator. What leaves here is rounded to bytes: last bits in
-which CPUs differ end here. Pictures are arrays of shape (3, y, x), light from 0 to 1; lengths are in pixels.
+An image depends on nothing but its class and its random generator. What leaves here is rounded to
+bytes: last bits in which CPUs differ end here. Pictures are arrays of shape (3, y, x), light from 0
+to 1; lengths are in pixels.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ else:
 
 SIDE = 32
 MARGIN, SHARPNESS = 2, 2
-"""Pixels rendered beyond each edge, so that blur does not carry one edge over to the other; samples per pixel and axis."""
+"""Pixels rendered beyond each edge, so that blur does not carry one edge over to the other; samples
+per pixel and axis.
+"""
 WIDE = SIDE + 2 * MARGIN
 SKY, GREY = (0.9, 0.97, 1.08), (1.0, 1.0, 1.0)
 SIGN_COLOURS = (RED, BLUE, YELLOW)
@@ -58,12 +62,16 @@ def _cover(scene: Array, colour: Array, amount: Array) -> None:
 
 
 def _inside(distance: Array, samples_per_unit: float) -> Array:
-    """How much of each sample lies inside a shape, from the signed distance to its edge: smooth over one sample."""
+    """How much of each sample lies inside a shape, from the signed distance to its edge: smooth
+    over one sample.
+    """
     return np.clip(0.5 - distance * samples_per_unit, 0.0, 1.0)
 
 
 def _background(rng: Generator) -> Array:
-    """Sky above ground, texture, boxes of any colour and at times one in the colour of a sign; one value a pixel."""
+    """Sky above ground, texture, boxes of any colour and at times one in the colour of a sign; one
+    value a pixel.
+    """
     x, y = _axes(WIDE, 1)
     scene = np.empty((3, WIDE, WIDE))
     scene[:] = _any_colour(rng, 0.15, 0.5, 0.1)
@@ -78,7 +86,9 @@ def _background(rng: Generator) -> Array:
 
 
 def _texture(rng: Generator) -> Array:
-    """Smooth noise about zero, coarse and finer, more of light than of colour; shape (3, WIDE, WIDE)."""
+    """Smooth noise about zero, coarse and finer, more of light than of colour; shape (3, WIDE,
+    WIDE).
+    """
     total = np.zeros((3, WIDE, WIDE))
     for weight, points in ((1.0, 3), (0.7, 6), (0.5, 12)):
         grid = rng.uniform(-1, 1, (1, points, points)) + rng.uniform(-0.2, 0.2, (3, points, points))
@@ -89,7 +99,9 @@ def _texture(rng: Generator) -> Array:
 @cache
 def _bilinear(points: int) -> Array:
     """What each of so many points counts at each pixel, shape (WIDE, points)."""
-    share: Array = np.clip(1 - np.abs(np.linspace(0, points - 1, WIDE)[:, None] - np.arange(points)), 0, 1)
+    share: Array = np.clip(
+        1 - np.abs(np.linspace(0, points - 1, WIDE)[:, None] - np.arange(points)), 0, 1
+    )
     return share
 
 
@@ -98,7 +110,9 @@ def _box(rng: Generator, x: Array, y: Array) -> Array:
     turn = rng.uniform(-0.6, 0.6)
     dx, dy = x - rng.uniform(-18, 18), y - rng.uniform(-18, 18)
     along, across = cos(turn) * dx + sin(turn) * dy, cos(turn) * dy - sin(turn) * dx
-    return _inside(np.maximum(np.abs(along) - rng.uniform(1, 7), np.abs(across) - rng.uniform(1, 10)), 1.0)
+    return _inside(
+        np.maximum(np.abs(along) - rng.uniform(1, 7), np.abs(across) - rng.uniform(1, 10)), 1.0
+    )
 
 
 def _sign(rng: Generator, scene: Array, face: Face) -> None:
@@ -126,7 +140,9 @@ def _on_plate(rng: Generator, x: Array, y: Array) -> tuple[Array, Array]:
     return cos(roll) * u + sin(roll) * v, cos(roll) * v - sin(roll) * u
 
 
-def _paint(rng: Generator, scene: Array, face: Face, u: Array, v: Array, samples_per_unit: float) -> None:
+def _paint(
+    rng: Generator, scene: Array, face: Face, u: Array, v: Array, samples_per_unit: float
+) -> None:
     """The face where the plate is, in colours that have faded to grey and taken a tint."""
     fade, tint = rng.uniform(0, 0.45), _any_colour(rng, 0.9, 1.1, 0.07)
     depth = face.plate.distance(u, v)
@@ -141,7 +157,9 @@ def _occlude(rng: Generator, scene: Array, u: Array, v: Array, samples_per_unit:
     """A twig across some signs; leaves, snow or stickers on some."""
     if rng.random() < 0.35:
         turn = rng.uniform(0, pi)
-        twig = np.abs(cos(turn) * u + sin(turn) * v - rng.uniform(-0.8, 0.8)) - rng.uniform(0.03, 0.14)
+        twig = np.abs(cos(turn) * u + sin(turn) * v - rng.uniform(-0.8, 0.8)) - rng.uniform(
+            0.03, 0.14
+        )
         _cover(scene, _any_colour(rng, 0.1, 0.3, 0.08), _inside(twig, samples_per_unit))
     for _ in range(rng.binomial(2, 0.35)):
         du, dv = u - rng.uniform(-0.9, 0.9), v - rng.uniform(-0.9, 0.9)
@@ -150,7 +168,9 @@ def _occlude(rng: Generator, scene: Array, u: Array, v: Array, samples_per_unit:
 
 
 def _lens(rng: Generator, scene: Array) -> Array:
-    """One value for each pixel, then defocus and motion by their transfer functions; shape (3, SIDE, SIDE)."""
+    """One value for each pixel, then defocus and motion by their transfer functions; shape (3,
+    SIDE, SIDE).
+    """
     pixels = scene.reshape(3, WIDE, SHARPNESS, WIDE, SHARPNESS).mean(axis=(2, 4))
     width, length, turn = rng.uniform(0.3, 1.2), 4 * rng.random() ** 2, rng.uniform(0, pi)
     fx, fy = np.fft.rfftfreq(WIDE), np.fft.fftfreq(WIDE)[:, None]
@@ -162,7 +182,9 @@ def _lens(rng: Generator, scene: Array) -> Array:
 
 
 def _light(rng: Generator, picture: Array) -> Array:
-    """A gradient over the picture, a shadow across some, mist, and the strength and colour of the light."""
+    """A gradient over the picture, a shadow across some, mist, and the strength and colour of the
+    light.
+    """
     x, y = _axes(SIDE, 1)
     light = 1 + (rng.uniform(-0.5, 0.5) * x + rng.uniform(-0.5, 0.5) * y) / SIDE
     if rng.random() < 0.35:

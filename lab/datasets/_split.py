@@ -1,4 +1,6 @@
-"""Splits that depend on nothing but the items themselves: no random generator, no order of loading."""
+"""Splits that depend on nothing but the items themselves: no random generator, no order of
+loading.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from hashlib import sha256
 
 
 def rank(key: bytes, seed: str) -> bytes:
-    """A pseudo-random sort key of one item, the same on every machine and in every version of every library."""
+    """A pseudo-random sort key of one item, the same on every machine and in every version of every
+    library.
+    """
     return sha256(seed.encode() + key).digest()
 
 
@@ -18,7 +22,8 @@ def stratified(
     """Deal items into groups so that each class falls into each group in the same proportion.
 
     Args:
-        keys: what identifies each item; items of one key stay together, dealt as the class of the first of them.
+        keys: what identifies each item; items of one key stay together, dealt as the class of the
+            first of them.
         labels: the class of each item.
         parts: fraction of each class for every group but the last, which takes what remains.
         seed: another seed gives another deal.

@@ -1,4 +1,6 @@
-"""CIFAR-10: small photographs in ten classes, fetched from their publisher when they are first needed."""
+"""CIFAR-10: small photographs in ten classes, fetched from their publisher when they are first
+needed.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,18 @@ ARCHIVE = SourceFile(
     "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     170_498_071,
 )
-"""The digest is the one in Keras' own loader (keras/src/datasets/cifar10.py); the size is what the server states."""
+"""The digest is the one in Keras' own loader (keras/src/datasets/cifar10.py); the size is what the
+server states.
+"""
 VERSION = 1
 TRAIN_BATCHES = tuple(f"data_batch_{n}" for n in range(1, 6))
 CALIBRATION_ITEMS = 512
 
 
 def load(progress: Progress | None = None) -> Splits:
-    """The publisher's test set, and calibration items from its training set; x is (items, 32, 32, 3) float32 in 0..1."""
+    """The publisher's test set, and calibration items from its training set; x is (items, 32, 32,
+    3) float32 in 0..1.
+    """
     x, y = read_batches(_archive(progress), TRAIN_BATCHES)
     calibration, _ = _deal(x, y)
     x_test, y_test = read_batches(_archive(progress), ("test_batch",))
@@ -46,7 +52,9 @@ def _archive(progress: Progress | None = None) -> Path:
 
 def _deal(x: Array, y: Array) -> tuple[list[int], list[int]]:
     """Rows of the calibration and of the training set."""
-    calibration, train = stratified([item.tobytes() for item in x], y, [CALIBRATION_ITEMS / len(y)], seed=DATASET.id)
+    calibration, train = stratified(
+        [item.tobytes() for item in x], y, [CALIBRATION_ITEMS / len(y)], seed=DATASET.id
+    )
     return calibration, train
 
 
@@ -82,12 +90,18 @@ def _read_batch(pickled: bytes) -> tuple[Array, Array]:
     batch = PlainUnpickler(io.BytesIO(pickled), encoding="bytes").load()
     rows, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"], dtype=np.int64)
     if rows.dtype != np.uint8 or rows.shape != (len(labels), 3 * 32 * 32):
-        raise InvalidFile("A batch of CIFAR-10 has another form", allowed="uint8 rows of 3 072", given=(rows.dtype.str, rows.shape))  # fmt: skip
+        raise InvalidFile(
+            "A batch of CIFAR-10 has another form",
+            allowed="uint8 rows of 3 072",
+            given=(rows.dtype.str, rows.shape),
+        )
     return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
 
 
 class PlainUnpickler(pickle.Unpickler):
-    """Makes arrays, numbers, bytes, lists and dictionaries, and nothing else: a pickle may name any function to be called."""
+    """Makes arrays, numbers, bytes, lists and dictionaries, and nothing else: a pickle may name any
+    function to be called.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         """The three things that numpy pickles arrays with.
@@ -110,11 +124,23 @@ DATASET = Dataset(
     training=training,
     digest=sources_digest((ARCHIVE,), VERSION),
     training_digest=sources_digest((ARCHIVE,), VERSION),
-    class_names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    class_names=(
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ),
     provenance=(
-        "A. Krizhevsky: Learning Multiple Layers of Features from Tiny Images, 2009; fetched from its author's page at "
-        "the University of Toronto. The test set is the publisher's, which has near-duplicates of training images for "
-        "about 3 % of its items (Barz, Denzler 2020, arXiv:1902.00423); 512 training images are the calibration set."
+        "A. Krizhevsky: Learning Multiple Layers of Features from Tiny Images, 2009; fetched from"
+        " its author's page at the University of Toronto. The test set is the publisher's, which"
+        " has near-duplicates of training images for about 3 % of its items (Barz, Denzler 2020,"
+        " arXiv:1902.00423); 512 training images are the calibration set."
     ),
     licence="none stated; free to use with citation",
     show="image",

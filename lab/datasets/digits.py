@@ -7,8 +7,10 @@ from lab.lazy import np
 from lab.plugs import Array, Dataset, Splits
 
 TEST_FROM = 1200
-"""Neighbours in the file share a hand, as far as can be told, so that its tail is mostly in hands that the model has
-not seen: harder than images drawn at random, and nearer to what happens on a device."""
+"""Neighbours in the file share a hand, as far as can be told, so that its tail is mostly in hands
+that the model has
+not seen: harder than images drawn at random, and nearer to what happens on a device.
+"""
 
 
 def load() -> Splits:
@@ -49,9 +51,10 @@ DATASET = Dataset(
     training_digest="bdee3339bf2905574730ff9bde93462630817c0d079f9e191ed80a2b3cec1922",
     class_names=tuple("0123456789"),
     provenance=(
-        "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning Repository 1998, "
-        "doi:10.24432/C50P49, as shipped with scikit-learn (load_digits, 1 797 images of 13 writers). The last 597 "
-        "images in the file's order are the test set: by all appearance other writers than those of the training set."
+        "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning"
+        " Repository 1998, doi:10.24432/C50P49, as shipped with scikit-learn (load_digits, 1 797"
+        " images of 13 writers). The last 597 images in the file's order are the test set: by all"
+        " appearance other writers than those of the training set."
     ),
     licence="CC BY 4.0",
     show="image",

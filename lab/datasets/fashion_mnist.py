@@ -1,4 +1,6 @@
-"""Fashion-MNIST: pictures of clothes in ten classes, fetched from their publisher when they are first needed."""
+"""Fashion-MNIST: pictures of clothes in ten classes, fetched from their publisher when they are
+first needed.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,37 @@ from lab.errors import InvalidFile
 from lab.lazy import np
 from lab.plugs import Array, Dataset, SourceFile, Splits, sources_digest
 
-PUBLISHED_AT = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
+PUBLISHED_AT = (
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
+)
 SOURCES = tuple(
     SourceFile(f"{PUBLISHED_AT}{name}-ubyte.gz", sha256, size_bytes)
     for name, sha256, size_bytes in (
-        ("train-images-idx3", "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26_421_880),
-        ("train-labels-idx1", "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29_515),
-        ("t10k-images-idx3", "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4_422_102),
-        ("t10k-labels-idx1", "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5_148),
+        (
+            "train-images-idx3",
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            26_421_880,
+        ),
+        (
+            "train-labels-idx1",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            29_515,
+        ),
+        (
+            "t10k-images-idx3",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            4_422_102,
+        ),
+        (
+            "t10k-labels-idx1",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            5_148,
+        ),
     )
 )
-"""Digests and sizes as in TensorFlow Datasets, tensorflow_datasets/url_checksums/fashion_mnist.txt."""
+"""Digests and sizes as in TensorFlow Datasets,
+tensorflow_datasets/url_checksums/fashion_mnist.txt.
+"""
 VERSION = 1
 CALIBRATION_ITEMS = 512
 UNSIGNED_BYTES = 8
@@ -32,7 +54,9 @@ UNSIGNED_BYTES = 8
 
 
 def load(progress: Progress | None = None) -> Splits:
-    """The publisher's test set, and calibration items from its training set; x is (items, 28, 28, 1) float32 in 0..1."""
+    """The publisher's test set, and calibration items from its training set; x is (items, 28, 28,
+    1) float32 in 0..1.
+    """
     files = fetch_all(DATASET.id, DATASET.sources, progress)
     x, y = _read(files, "train")
     calibration, _ = _deal(x, y)
@@ -54,7 +78,8 @@ def _read(files: Mapping[str, Path], part: str) -> tuple[Array, Array]:
 
 
 def read_idx(file: Path, axes: int) -> Array:
-    """A compressed idx file: two zeros, the type, the number of axes, their sizes (big-endian), the bytes.
+    """A compressed idx file: two zeros, the type, the number of axes, their sizes (big-endian), the
+    bytes.
 
     Returns:
         uint8 array of so many axes.
@@ -72,7 +97,9 @@ def read_idx(file: Path, axes: int) -> Array:
 
 def _deal(x: Array, y: Array) -> tuple[list[int], list[int]]:
     """Rows of the calibration and of the training set."""
-    calibration, train = stratified([item.tobytes() for item in x], y, [CALIBRATION_ITEMS / len(y)], seed=DATASET.id)
+    calibration, train = stratified(
+        [item.tobytes() for item in x], y, [CALIBRATION_ITEMS / len(y)], seed=DATASET.id
+    )
     return calibration, train
 
 
@@ -89,16 +116,25 @@ DATASET = Dataset(
     digest=sources_digest(SOURCES, VERSION),
     training_digest=sources_digest(SOURCES, VERSION),
     class_names=(
-        "T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+        "T-shirt/top",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
     ),
     provenance=(
-        "H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST, a Novel Image Dataset for Benchmarking Machine Learning "
-        "Algorithms, 2017, arXiv:1708.07747; fetched from its authors' repository. The test set is the publisher's; "
-        "512 training images are the calibration set."
+        "H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST, a Novel Image Dataset for Benchmarking"
+        " Machine Learning Algorithms, 2017, arXiv:1708.07747; fetched from its authors'"
+        " repository. The test set is the publisher's; 512 training images are the calibration set."
     ),
     licence="MIT",
     show="image",
     test_items=10_000,
     sources=SOURCES,
     tags=("image", "online"),
-)  # fmt: skip
+)

@@ -1,7 +1,8 @@
-"""Twelve classes of spoken words, as a device hears them that waits for a command: MLPerf Tiny's keyword spotting.
+"""Twelve classes of spoken words, as a device hears them that waits for a command: MLPerf Tiny's
+keyword spotting.
 
-espeak-ng speaks, in voices that the splits do not share. The features of the calibration and test items are shipped in
-keywords.npz; `python -m lab.datasets.keywords` makes that file again.
+espeak-ng speaks, in voices that the splits do not share. The features of the calibration and test
+items are shipped in keywords.npz; `python -m lab.datasets.keywords` makes that file again.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def utterance(part: Part, item: int) -> _espeak.Utterance:
     accent, variant = str(rng.choice(part.cast.accents)), str(rng.choice(part.cast.variants))
     melody = str(rng.choice(("", "!", "?")))
     speed_wpm, pitch = int(rng.integers(110, 201)), int(rng.integers(15, 86))
-    return _espeak.Utterance(_voices.spelling(word, accent) + melody, f"{accent}+{variant}", speed_wpm, pitch)
+    return _espeak.Utterance(
+        _voices.spelling(word, accent) + melody, f"{accent}+{variant}", speed_wpm, pitch
+    )
 
 
 def clip(part: Part, item: int) -> Array:
@@ -124,7 +127,9 @@ def _said(what: _espeak.Utterance) -> Array:
 
 def make(part: Part) -> Array:
     """Features of a split, (items, 49, 10) int8. About 10 ms for each item."""
-    speech = dict.fromkeys(utterance(part, item) for item in range(part.items) if label(part, item) != SILENCE)
+    speech = dict.fromkeys(
+        utterance(part, item) for item in range(part.items) if label(part, item) != SILENCE
+    )
     with ThreadPoolExecutor() as pool:
         list(pool.map(_said, speech))
     x = np.stack([features(part, item) for item in range(part.items)])
@@ -133,7 +138,9 @@ def make(part: Part) -> Array:
 
 
 def load() -> Splits:
-    """Read what is shipped: x has shape (items, 49, 10, 1), float32, around −4 to 4: time, coefficient."""
+    """Read what is shipped: x has shape (items, 49, 10, 1), float32, around −4 to 4: time,
+    coefficient.
+    """
     with np.load(SHIPPED) as file:
         x_calibration, x_test = as_stored(file["x_calibration"]), as_stored(file["x_test"])
     return Splits(x_calibration, _labels(CALIBRATION), x_test, _labels(TEST))
@@ -183,10 +190,11 @@ DATASET = Dataset(
     training_digest="dadd02a2f20bdf38d6d7a4613b00826acd5da4a9ebbcbd84dad7681b52a37fff",
     class_names=CLASSES,
     provenance=(
-        "Spoken by espeak-ng 1.51 in voices, accents, speeds and pitches drawn at random, with rooms and noises made "
-        "here; no voice variant speaks in two of the splits, and the test has other unknown words than the training "
-        "set. 10 mel-frequency cepstral coefficients of 49 frames, as in MLPerf Tiny. The task and its classes are "
-        "those of Speech Commands (P. Warden, arXiv:1804.03209), whose recordings are not used."
+        "Spoken by espeak-ng 1.51 in voices, accents, speeds and pitches drawn at random, with"
+        " rooms and noises made here; no voice variant speaks in two of the splits, and the test"
+        " has other unknown words than the training set. 10 mel-frequency cepstral coefficients of"
+        " 49 frames, as in MLPerf Tiny. The task and its classes are those of Speech Commands (P."
+        " Warden, arXiv:1804.03209), whose recordings are not used."
     ),
     licence="MIT",
     preview=preview,

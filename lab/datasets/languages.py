@@ -1,6 +1,8 @@
-"""Which language is this name in? Names of territories, languages and currencies from the Unicode CLDR.
+"""Which language is this name in? Names of territories, languages and currencies from the Unicode
+CLDR.
 
-A keyboard asks this question on the device. A name counts only where exactly one of the languages has it.
+A keyboard asks this question on the device. A name counts only where exactly one of the languages
+has it.
 """
 
 from __future__ import annotations
@@ -14,23 +16,30 @@ from lab.lazy import np
 from lab.plugs import Array, Dataset, Splits
 
 LANGUAGES = {
-    "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
-    "es": "Spanish", "fi": "Finnish", "fr": "French", "hu": "Hungarian", "id": "Indonesian", "it": "Italian",
-    "ja": "Japanese", "ko": "Korean", "nb": "Norwegian Bokmål", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese",
-    "ro": "Romanian", "ru": "Russian", "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese",
+    "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek",
+    "en": "English", "es": "Spanish", "fi": "Finnish", "fr": "French", "hu": "Hungarian",
+    "id": "Indonesian", "it": "Italian", "ja": "Japanese", "ko": "Korean", "nb": "Norwegian Bokmål",
+    "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian", "ru": "Russian",
+    "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese",
 }  # fmt: skip
 """CLDR code -> English name, in the order of the class numbers."""
 
 LENGTH = 32
-"""Characters of one item; the few longer names are left out rather than cut, so that no two become one."""
+"""Characters of one item; the few longer names are left out rather than cut, so that no two become
+one.
+"""
 
 PADDING, UNKNOWN, FIRST_CHARACTER = 0, 1, 2
 SEEN_TWICE = 2
-"""A character needs this many training names to get a number; rarer ones teach the model what UNKNOWN is like."""
+"""A character needs this many training names to get a number; rarer ones teach the model what
+UNKNOWN is like.
+"""
 
 
 def load() -> Splits:
-    """Collect, split and encode; x has shape (items, LENGTH), int32 character numbers, PADDING at the end."""
+    """Collect, split and encode; x has shape (items, LENGTH), int32 character numbers, PADDING at
+    the end.
+    """
     _, calibration, test = _encoded()
     return Splits(*calibration, *test)
 
@@ -72,13 +81,17 @@ def _numbers() -> dict[str, int]:
 
 @cache
 def _encoded() -> tuple[tuple[Array, Array], ...]:
-    """Items and labels of the training, calibration and test names; an item that the splits share stays with the first."""
+    """Items and labels of the training, calibration and test names; an item that the splits share
+    stays with the first.
+    """
     seen: set[bytes] = set()
     return tuple(_encode_all(names, seen) for names in _split_names())
 
 
 def _encode_all(names: list[tuple[str, int]], seen: set[bytes]) -> tuple[Array, Array]:
-    """Encode, leaving out the rare names that differ from an earlier one only in characters without a number."""
+    """Encode, leaving out the rare names that differ from an earlier one only in characters without
+    a number.
+    """
     items, labels = [], []
     for name, label in names:
         ids = encode(name)
@@ -91,10 +104,14 @@ def _encode_all(names: list[tuple[str, int]], seen: set[bytes]) -> tuple[Array, 
 
 @cache
 def _split_names() -> tuple[list[tuple[str, int]], ...]:
-    """(name, class) of the training, calibration and test names; names of the same letters stay together."""
+    """(name, class) of the training, calibration and test names; names of the same letters stay
+    together.
+    """
     names = _names()
     keys = [letters(name).encode() for name, _ in names]
-    calibration, test, train = stratified(keys, (label for _, label in names), [0.03, 0.16], seed="languages")
+    calibration, test, train = stratified(
+        keys, (label for _, label in names), [0.03, 0.16], seed="languages"
+    )
     return tuple([names[i] for i in group] for group in (train, calibration, test))
 
 
@@ -120,14 +137,17 @@ def _names_of(code: str) -> dict[str, str]:
 
 
 def _key(name: str) -> str:
-    """What makes two names the same: compatibility forms and all differences of case folded away."""
+    """What makes two names the same: compatibility forms and all differences of case folded
+    away.
+    """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def letters(name: str) -> str:
     """The bare letters of a name: no case, accents, strokes, spaces, digits or punctuation.
 
-    "Åland-øerne" and "ålandøerne" are one name to whoever asks what a model has seen before, and so are a currency of
+    "Åland-øerne" and "ålandøerne" are one name to whoever asks what a model has seen before, and so
+    are a currency of
     1942 and its namesake of 1990. A name without letters is itself.
     """
     plain = unicodedata.normalize("NFKD", _key(name))
@@ -135,7 +155,9 @@ def letters(name: str) -> str:
 
 
 def _bare(character: str) -> str:
-    """Strokes and hooks that Unicode does not take apart: ø is named LATIN SMALL LETTER O WITH STROKE."""
+    """Strokes and hooks that Unicode does not take apart: ø is named LATIN SMALL LETTER O WITH
+    STROKE.
+    """
     if character == "\N{LATIN SMALL LETTER DOTLESS I}":
         return "i"
     base, separator, _ = unicodedata.name(character, "").partition(" WITH ")
@@ -152,9 +174,10 @@ DATASET = Dataset(
     training_digest="2fc7de53afd4cce013ffb8bc4fb50ca02eb6c5a648c5beea58d336ee280245c0",
     class_names=tuple(LANGUAGES.values()),
     provenance=(
-        "Names of territories, languages and currencies from the Unicode Common Locale Data Repository, as shipped "
-        "with Babel 2.18. A name that two of the 24 languages share, case aside, belongs to neither and is left out. "
-        "Names that differ only in case, accents, digits, spaces or punctuation are always in the same split."
+        "Names of territories, languages and currencies from the Unicode Common Locale Data"
+        " Repository, as shipped with Babel 2.18. A name that two of the 24 languages share, case"
+        " aside, belongs to neither and is left out. Names that differ only in case, accents,"
+        " digits, spaces or punctuation are always in the same split."
     ),
     licence="Unicode-3.0",
     show="text",

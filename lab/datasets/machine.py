@@ -1,10 +1,11 @@
 """Sounds of a simulated blower, healthy and with eight faults: is this one normal?
 
-The set-up of unsupervised machine condition monitoring as DCASE 2020 task 2 and MLPerf Tiny have it: training knows
-normal sounds only. MLPerf Tiny cuts a clip of 10 s into windows of 5 short frames by 128 log-mel bins, scores each and
-averages the scores; here an item is one clip of 0.7 s, condensed into 5 long frames of 128 log-mel bins, so that one
-input gives one score with the same network. Harder than theirs in one respect: machines and places of the test set occur
-in no other split.
+The set-up of unsupervised machine condition monitoring as DCASE 2020 task 2 and MLPerf Tiny have
+it: training knows normal sounds only. MLPerf Tiny cuts a clip of 10 s into windows of 5 short
+frames by 128 log-mel bins, scores each and averages the scores; here an item is one clip of 0.7 s,
+condensed into 5 long frames of 128 log-mel bins, so that one input gives one score with the same
+network. Harder than theirs in one respect: machines and places of the test set occur in no other
+split.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from lab.plugs import Array, Dataset, Splits
 
 FRAMES, MELS = 5, 128
 WINDOW, HOP = 2048, 1024
-"""Samples of one window and from each to the next; a frame is the mean power of WINDOWS_PER_FRAME windows."""
+"""Samples of one window and from each to the next; a frame is the mean power of WINDOWS_PER_FRAME
+windows.
+"""
 WINDOWS_PER_FRAME = ((simulation.SAMPLES - WINDOW) // HOP + 1) // FRAMES
 STEP_DB = 0.25
 """Grid of the levels: coarse, so that the last bit of a CPU's arithmetic never shows."""
 CENTRE_DB, UNIT_DB = {0: 6, 32: 6, 64: 0, 96: -6, 127: -15}, 4
-"""Level that becomes 0, at some mel bins, and difference that becomes 1: the network sees about unit variance. Fixed
-numbers, not statistics of a split."""
+"""Level that becomes 0, at some mel bins, and difference that becomes 1: the network sees about
+unit variance. Fixed numbers, not statistics of a split.
+"""
 
 TRAIN, CALIBRATION, TEST = 11, 12, 13
 """Seeds: each split has machines, places and clips of its own."""
@@ -35,7 +39,9 @@ NORMAL, ANOMALOUS = 0, 1
 
 
 def load() -> Splits:
-    """Simulate 512 normal clips to calibrate on and 2 000 to test, x of shape (items, FRAMES × MELS), float32."""
+    """Simulate 512 normal clips to calibrate on and 2 000 to test, x of shape (items, FRAMES ×
+    MELS), float32.
+    """
     return Splits(*_items(CALIBRATION, ITEMS[CALIBRATION]), *preview(ITEMS[TEST]))
 
 
@@ -50,13 +56,17 @@ def preview(n: int) -> tuple[Array, Array]:
 
 
 def fault_of(split: int, item: int) -> str | None:
-    """Name of the fault that an item has, or None: of the test set every other item, each fault as often."""
+    """Name of the fault that an item has, or None: of the test set every other item, each fault as
+    often.
+    """
     names = tuple(faults.FAULTS)
     return names[item // 2 % len(names)] if split == TEST and item % 2 else None
 
 
 def _items(split: int, n: int) -> tuple[Array, Array]:
-    labels = np.array([NORMAL if fault_of(split, i) is None else ANOMALOUS for i in range(n)], dtype=np.int64)
+    labels = np.array(
+        [NORMAL if fault_of(split, i) is None else ANOMALOUS for i in range(n)], dtype=np.int64
+    )
     steps = np.stack([features(clip(split, i)) for i in range(n)])
     return steps.astype(np.float32) * np.float32(STEP_DB / UNIT_DB), labels
 
@@ -74,7 +84,9 @@ def clip(split: int, item: int) -> Array:
 
 
 def features(samples: Array) -> Array:
-    """Log-mel levels about CENTRE_DB in steps of STEP_DB, (SAMPLES,) -> (FRAMES × MELS,) int16, frame by frame."""
+    """Log-mel levels about CENTRE_DB in steps of STEP_DB, (SAMPLES,) -> (FRAMES × MELS,) int16,
+    frame by frame.
+    """
     windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP] * _taper()
     power = np.abs(np.fft.rfft(windows)) ** 2
     frames = power.reshape(FRAMES, WINDOWS_PER_FRAME, -1).mean(axis=1) @ mel_filters().T
@@ -98,7 +110,9 @@ def _taper() -> Array:
 
 @cache
 def mel_filters() -> Array:
-    """Triangles of equal width in mel (O'Shaughnessy 1987), 0 to 8 kHz, shape (MELS, WINDOW // 2 + 1)."""
+    """Triangles of equal width in mel (O'Shaughnessy 1987), 0 to 8 kHz, shape (MELS, WINDOW // 2 +
+    1).
+    """
     top = 2595 * np.log10(1 + simulation.RATE_HZ / 2 / 700)
     corners = 700 * (10 ** (np.linspace(0, top, MELS + 2) / 2595) - 1)
     frequency = np.fft.rfftfreq(WINDOW, 1 / simulation.RATE_HZ)
@@ -118,11 +132,13 @@ DATASET = Dataset(
     preview=preview,
     class_names=("normal", "anomalous"),
     provenance=(
-        "Simulated here (lab/datasets/_machine_sound.py, _machine_faults.py): a blower's shaft, blade, gear, hum and flow sounds under varying "
-        "load, recorded in rooms with factory noise; anomalous ones have one of eight faults, from hardly audible to plain. "
-        "Machines and places differ between the splits; training and calibration are normal only. The set-up follows "
-        "DCASE 2020 task 2 (Y. Koizumi et al., DCASE Workshop 2020) and the anomaly detection of MLPerf Tiny (C. Banbury "
-        "et al., NeurIPS Datasets and Benchmarks 2021), with features of the same shape: 5 frames of 128 log-mel bins."
+        "Simulated here (lab/datasets/_machine_sound.py, _machine_faults.py): a blower's shaft,"
+        " blade, gear, hum and flow sounds under varying load, recorded in rooms with factory"
+        " noise; anomalous ones have one of eight faults, from hardly audible to plain. Machines"
+        " and places differ between the splits; training and calibration are normal only. The"
+        " set-up follows DCASE 2020 task 2 (Y. Koizumi et al., DCASE Workshop 2020) and the anomaly"
+        " detection of MLPerf Tiny (C. Banbury et al., NeurIPS Datasets and Benchmarks 2021), with"
+        " features of the same shape: 5 frames of 128 log-mel bins."
     ),
     licence="MIT",
     test_items=2_000,

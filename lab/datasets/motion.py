@@ -1,7 +1,8 @@
 """What is the carrier of this phone doing? Windows of accelerometer and gyroscope, simulated.
 
-The set-up of human activity recognition on phones (D. Anguita et al., ESANN 2013: 128 samples of 6 axes at 50 Hz), with eight
-activities. People are draws of a body model; those of the test set occur in no other split, as a new user does not.
+The set-up of human activity recognition on phones (D. Anguita et al., ESANN 2013: 128 samples of 6
+axes at 50 Hz), with eight activities. People are draws of a body model; those of the test set occur
+in no other split, as a new user does not.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ WINDOWS = {TRAIN: 5, CALIBRATION: 4, TEST: 10}
 def load() -> Splits:
     """Simulate 512 windows to calibrate on and 2 400 to test, x of shape (items, 128, 6), float32.
 
-    The first three numbers of a sample are acceleration in g, gravity included, the others angular rates in rad/s, all in
+    The first three numbers of a sample are acceleration in g, gravity included, the others angular
+    rates in rad/s, all in
     the axes of the phone.
     """
     return Splits(*_people(CALIBRATION, PEOPLE[CALIBRATION]), *_people(TEST, PEOPLE[TEST]))
@@ -39,7 +41,9 @@ def preview(n: int) -> tuple[Array, Array]:
 
 
 def _people(split: int, n: int) -> tuple[Array, Array]:
-    """Windows of a split's first n people: person by person, of each person window by window, of each all activities."""
+    """Windows of a split's first n people: person by person, of each person window by window, of
+    each all activities.
+    """
     steps = np.concatenate([windows(split, number) for number in range(n)])
     grid = np.array([body.STEPS_PER_G] * 3 + [body.STEPS_PER_RAD_S] * 3, dtype=np.float32)
     labels = np.tile(np.arange(len(ACTIVITIES), dtype=np.int64), n * WINDOWS[split])
@@ -47,7 +51,9 @@ def _people(split: int, n: int) -> tuple[Array, Array]:
 
 
 def windows(split: int, number: int) -> Array:
-    """One person's windows in steps of the sensors' grid, (WINDOWS × activities, SAMPLES, 6) int16."""
+    """One person's windows in steps of the sensors' grid, (WINDOWS × activities, SAMPLES, 6)
+    int16.
+    """
     person, n = body.person(split, number), WINDOWS[split]
     sessions = []
     for label, activity in enumerate(ACTIVITIES.values()):
@@ -67,10 +73,11 @@ DATASET = Dataset(
     preview=preview,
     class_names=tuple(ACTIVITIES),
     provenance=(
-        "Simulated here (lab/datasets/_motion_body.py, _motion_activities.py): windows of 2.56 s at 50 Hz of a phone in a trouser "
-        "pocket, on a belt, in a jacket or in a hand, lying as it happens to. Each person has a gait, a way to carry and "
-        "sensors of their own; the people of the test set occur in no other split. The form follows D. Anguita et al., A "
-        "Public Domain Dataset for Human Activity Recognition Using Smartphones (ESANN 2013)."
+        "Simulated here (lab/datasets/_motion_body.py, _motion_activities.py): windows of 2.56 s at"
+        " 50 Hz of a phone in a trouser pocket, on a belt, in a jacket or in a hand, lying as it"
+        " happens to. Each person has a gait, a way to carry and sensors of their own; the people"
+        " of the test set occur in no other split. The form follows D. Anguita et al., A Public"
+        " Domain Dataset for Human Activity Recognition Using Smartphones (ESANN 2013)."
     ),
     licence="MIT",
     test_items=2_400,

@@ -1,6 +1,7 @@
 """Road signs in 24 classes, 32×32 in colour: rendered here, so that nothing has to be downloaded.
 
-Several classes differ in the pictogram only, which on a small, blurred or half hidden sign is a few pixels.
+Several classes differ in the pictogram only, which on a small, blurred or half hidden sign is a few
+pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ SIZES = {TRAINING: 600 * len(FACES), CALIBRATION: 22 * len(FACES), TEST: 100 * l
 
 
 def image(split: int, index: int) -> tuple[Array, int]:
-    """One image, shape (32, 32, 3), uint8, and its class: neighbours in a split are of different classes."""
+    """One image, shape (32, 32, 3), uint8, and its class: neighbours in a split are of different
+    classes.
+    """
     label = index % len(FACES)
     return photograph(np.random.default_rng([SEED, split, index]), label), label
 
@@ -54,8 +57,9 @@ DATASET = Dataset(
     preview=preview,
     class_names=tuple(face.name for face in FACES),
     provenance=(
-        "Rendered by lab/datasets/signs.py: 24 signs after the Vienna Convention on Road Signs (1968), drawn and "
-        "photographed by a renderer of our own, with perspective, blur, shadow, mist, noise and things in front."
+        "Rendered by lab/datasets/signs.py: 24 signs after the Vienna Convention on Road Signs"
+        " (1968), drawn and photographed by a renderer of our own, with perspective, blur, shadow,"
+        " mist, noise and things in front."
     ),
     licence="MIT",
     show="image",

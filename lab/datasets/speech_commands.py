@@ -1,6 +1,8 @@
-"""Speech Commands v0.02: people saying single words into their own microphones, fetched from Google when first needed.
+"""Speech Commands v0.02: people saying single words into their own microphones, fetched from Google
+when first needed.
 
-The twelve classes and the features of MLPerf Tiny's keyword spotting, as in `keywords`, but real voices.
+The twelve classes and the features of MLPerf Tiny's keyword spotting, as in `keywords`, but real
+voices.
 """
 
 from __future__ import annotations
@@ -30,22 +32,30 @@ TEST = SourceFile(
     "cc2a00c1147c2254e9be3fa0f779d8c17421dc349b86366567a8edfa9acd51df",
     112_563_277,
 )
-"""Digests and sizes as in TensorFlow Datasets, tensorflow_datasets/url_checksums/speech_commands.txt; torchaudio's
-datasets/speechcommands.py gives the same digest for the first."""
+"""Digests and sizes as in TensorFlow Datasets,
+tensorflow_datasets/url_checksums/speech_commands.txt; torchaudio's datasets/speechcommands.py gives
+the same digest for the first.
+"""
 VERSION = 1
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 CLASSES = (*WORDS, "unknown", "silence")
 UNKNOWN, SILENCE = CLASSES.index("unknown"), CLASSES.index("silence")
 NOISE = "_background_noise_"
 HELD_BACK = f"{NOISE}/running_tap.wav"
-"""The one recording of noise that trains nothing: calibration silence is cut from it, as validation is in TensorFlow Datasets."""
+"""The one recording of noise that trains nothing: calibration silence is cut from it, as validation
+is in TensorFlow Datasets.
+"""
 CALIBRATION_EACH, TRAINING_OTHERS = 43, 3_000
-"""Calibration items of each class; training items of "unknown" and of "silence", about as many as of one word."""
+"""Calibration items of each class; training items of "unknown" and of "silence", about as many as
+of one word.
+"""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What the whole archive holds: all clips, and the publisher's two lists of those that train nothing."""
+    """What the whole archive holds: all clips, and the publisher's two lists of those that train
+    nothing.
+    """
 
     clips: frozenset[str]
     validation: frozenset[str]
@@ -53,14 +63,18 @@ class Listing:
 
 
 def load(progress: Progress | None = None) -> Splits:
-    """The publisher's test set, and calibration items from its validation list; x is (items, 49, 10, 1) float32."""
+    """The publisher's test set, and calibration items from its validation list; x is (items, 49,
+    10, 1) float32.
+    """
     files = fetch_all(DATASET.id, DATASET.sources, progress)
     whole, test = (files[source.name] for source in DATASET.sources)
     return Splits(*read_calibration(whole), *read_test(test))
 
 
 def training() -> tuple[Array, Array]:
-    """Every command that is on no list, and as many other words and noises as there are of one command, about."""
+    """Every command that is on no list, and as many other words and noises as there are of one
+    command, about.
+    """
     whole = fetch_all(DATASET.id, DATASET.sources)[DATASET.sources[0].name]
     listing = read_listing(whole)
     spoken = listing.clips - listing.validation - listing.testing
@@ -71,7 +85,9 @@ def training() -> tuple[Array, Array]:
 
 
 def read_calibration(archive: Path) -> tuple[Array, Array]:
-    """So many of each class from the publisher's validation list, and silence cut from the noise that is held back."""
+    """So many of each class from the publisher's validation list, and silence cut from the noise
+    that is held back.
+    """
     validation = read_listing(archive).validation
     chosen = {
         name
@@ -82,7 +98,9 @@ def read_calibration(archive: Path) -> tuple[Array, Array]:
 
 
 def read_test(archive: Path) -> tuple[Array, Array]:
-    """All clips of the publisher's test archive, which has a folder for each of the twelve classes."""
+    """All clips of the publisher's test archive, which has a folder for each of the twelve
+    classes.
+    """
     return _features(archive, None, {})
 
 
@@ -127,7 +145,9 @@ def _some(names: set[str], n: int) -> set[str]:
     return set(sorted(names, key=lambda name: rank(name.encode(), DATASET.id))[:n])
 
 
-def _features(archive: Path, names: set[str] | None, cuts: Mapping[str, int]) -> tuple[Array, Array]:
+def _features(
+    archive: Path, names: set[str] | None, cuts: Mapping[str, int]
+) -> tuple[Array, Array]:
     """x and y of clips, sorted by name.
 
     Args:
@@ -137,13 +157,17 @@ def _features(archive: Path, names: set[str] | None, cuts: Mapping[str, int]) ->
     found: dict[str, Array] = {}
     for name, read in _members(archive):
         if name in cuts:
-            found[name] = np.stack([features(second) for second in seconds(samples(read()), cuts[name])])
+            found[name] = np.stack(
+                [features(second) for second in seconds(samples(read()), cuts[name])]
+            )
         elif name.endswith(".wav") and (names is None or name in names):
             found[name] = features(samples(read()))[np.newaxis]
     if absent := ({*(names or ()), *cuts} - found.keys()) or (set() if found else {"every clip"}):
         raise InvalidFile(f"{archive} lacks {len(absent)} clips", given=sorted(absent)[:3])
     x = np.concatenate([found[name] for name in sorted(found)])
-    return x, np.repeat([_label(name) for name in sorted(found)], [len(found[name]) for name in sorted(found)]).astype(np.int64)  # fmt: skip
+    return x, np.repeat(
+        [_label(name) for name in sorted(found)], [len(found[name]) for name in sorted(found)]
+    ).astype(np.int64)
 
 
 def samples(content: bytes) -> Array:
@@ -155,7 +179,9 @@ def samples(content: bytes) -> Array:
     with wave.open(io.BytesIO(content)) as file:
         kind = (file.getnchannels(), file.getsampwidth(), file.getframerate())
         if kind != (1, 2, RATE_HZ):
-            raise InvalidFile("A clip has another form", allowed="one channel, 2 bytes, 16 000 Hz", given=kind)
+            raise InvalidFile(
+                "A clip has another form", allowed="one channel, 2 bytes, 16 000 Hz", given=kind
+            )
         return np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
 
 
@@ -166,7 +192,9 @@ def seconds(recording: Array, n: int) -> Array:
 
 
 def features(clip: Array) -> Array:
-    """At most a second of sound, of any loudness -> (49, 10, 1) float32, in eighths so that it is the same on every machine."""
+    """At most a second of sound, of any loudness -> (49, 10, 1) float32, in eighths so that it is
+    the same on every machine.
+    """
     second = np.pad(clip[:RATE_HZ], (0, max(0, RATE_HZ - len(clip))))
     loudest = np.abs(second).max()
     return as_stored(_mfcc.features(second / loudest if loudest else second))
@@ -182,9 +210,11 @@ DATASET = Dataset(
     training_digest=sources_digest((WHOLE, TEST), VERSION),
     class_names=CLASSES,
     provenance=(
-        "P. Warden: Speech Commands, a Dataset for Limited-Vocabulary Speech Recognition, 2018, arXiv:1804.03209, version "
-        "0.02; fetched from its publisher. The test set is the publisher's own archive; calibration words are from its "
-        "validation list; no speaker is in two of the three. Silence is cut from the publisher's six recordings of noise, which may have served for the test set too."
+        "P. Warden: Speech Commands, a Dataset for Limited-Vocabulary Speech Recognition, 2018,"
+        " arXiv:1804.03209, version 0.02; fetched from its publisher. The test set is the"
+        " publisher's own archive; calibration words are from its validation list; no speaker is in"
+        " two of the three. Silence is cut from the publisher's six recordings of noise, which may"
+        " have served for the test set too."
     ),
     licence="CC BY 4.0",
     show="spectrogram",

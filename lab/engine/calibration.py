@@ -1,4 +1,6 @@
-"""Calibration items for a technique: which ones, and what stands in for them where there are no data."""
+"""Calibration items for a technique: which ones, and what stands in for them where there are no
+data.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ class Calibration:
 
     def labelled(self, n: int) -> tuple[Array, Array]:
         """The same items with their truth; always from the data, since noise has none."""
-        return as_input(self._stored("x_calibration", n), self.card.input), self._stored("y_calibration", n)
+        return as_input(self._stored("x_calibration", n), self.card.input), self._stored(
+            "y_calibration", n
+        )
 
     def _stored(self, name: str, n: int) -> Array:
         whole = load_array(self.where, name)
@@ -55,7 +59,9 @@ class Calibration:
             self.note("calibration", f"asked for {n} samples, the data hold {len(whole)}")
         if not self.seed:
             return np.asarray(whole[:n])
-        return np.asarray(whole[np.sort(np.random.default_rng(self.seed).permutation(len(whole))[:n])])
+        return np.asarray(
+            whole[np.sort(np.random.default_rng(self.seed).permutation(len(whole))[:n])]
+        )
 
     @property
     def seed(self) -> int:
@@ -63,39 +69,66 @@ class Calibration:
         return int(self.params.get("calibration_seed", 0))
 
     def _noise(self, n: int) -> Array:
-        """Uniform over the range of the stored numbers: two numbers that a model's documentation tells."""
+        """Uniform over the range of the stored numbers: two numbers that a model's documentation
+        tells.
+        """
         stored, rng = load_array(self.where, "x_calibration"), np.random.default_rng(self.seed)
         low, high = stored.min(), stored.max()
         whole = np.issubdtype(stored.dtype, np.integer)
         shape = (n, *stored.shape[1:])
-        drawn = rng.integers(int(low), int(high), shape, endpoint=True) if whole else rng.uniform(low, high, shape)
+        drawn = (
+            rng.integers(int(low), int(high), shape, endpoint=True)
+            if whole
+            else rng.uniform(low, high, shape)
+        )
         return as_input(drawn.astype(stored.dtype), self.card.input)
 
     def _distilled(self, n: int) -> Array:
-        """Made once by a process of its own, which loads the model's framework, and kept beside the data.
+        """Made once by a process of its own, which loads the model's framework, and kept beside the
+        data.
 
         Raises:
             InvalidFile: the model has no batch normalisation to learn from.
         """
         stored = load_array(self.where, "x_calibration")
         span = as_input(np.stack([stored.min(axis=0), stored.max(axis=0)]), self.card.input)
-        key = digest_of([Path(self.card.path).stem, n, self.seed, [float(span.min()), float(span.max())], 1])[:24]
+        key = digest_of(
+            [Path(self.card.path).stem, n, self.seed, [float(span.min()), float(span.max())], 1]
+        )[:24]
         kept = self.where / f"distilled-{key}.npy"
         with kept.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # several techniques want the same items at the same time
+            fcntl.flock(
+                lock, fcntl.LOCK_EX
+            )  # several techniques want the same items at the same time
             if not kept.exists():
                 self._distil(kept, n, float(span.min()), float(span.max()))
         return np.asarray(np.load(kept))
 
     def _distil(self, target: Path, n: int, low: float, high: float) -> None:
         temporary = target.with_name(f".part-{os.getpid()}.npy")
-        command = [sys.executable, "-m", "lab.engine.distilling", self.card.path, self.card.format, str(n), str(self.seed),
-                   str(low), str(high), str(temporary)]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "lab.engine.distilling",
+            self.card.path,
+            self.card.format,
+            str(n),
+            str(self.seed),
+            str(low),
+            str(high),
+            str(temporary),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
         if done.returncode:
-            raise InvalidFile("No calibration items can be made from this model's batch normalisations",
-                              given=done.stderr.strip().splitlines()[-1:], remedy="Calibrate with data or with noise")  # fmt: skip
+            raise InvalidFile(
+                "No calibration items can be made from this model's batch normalisations",
+                given=done.stderr.strip().splitlines()[-1:],
+                remedy="Calibrate with data or with noise",
+            )
         os.replace(temporary, target)
 
 
-_WORDS = {"noise": "noise over the input's range of values", "batch_norm": "the statistics of batch normalisations"}
+_WORDS = {
+    "noise": "noise over the input's range of values",
+    "batch_norm": "the statistics of batch normalisations",
+}

@@ -1,7 +1,8 @@
-"""Where jobs are queued: Dask inside this process, no port opened, or the scheduler that LAB_SCHEDULER names.
+"""Where jobs are queued: Dask inside this process, no port opened, or the scheduler that
+LAB_SCHEDULER names.
 
-Each machine has so many slots: a build or an evaluation takes one, a measurement takes all of them at a higher priority, so
-nothing else of the lab runs on a machine while a latency is measured.
+Each machine has so many slots: a build or an evaluation takes one, a measurement takes all of them
+at a higher priority, so nothing else of the lab runs on a machine while a latency is measured.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from lab.engine.limits import HEAVY, slots, workers_of
 from lab.engine.pool_process import error_json
 
 QUIET = {
-    "distributed.worker.profile.enabled": False, "distributed.scheduler.work-stealing": False, "distributed.admin.tick.interval": "1s",
-    "distributed.worker.memory.terminate": False, "distributed.worker.memory.pause": False, "distributed.worker.memory.spill": False,
+    "distributed.worker.profile.enabled": False, "distributed.scheduler.work-stealing": False,
+    "distributed.admin.tick.interval": "1s", "distributed.worker.memory.terminate": False,
+    "distributed.worker.memory.pause": False, "distributed.worker.memory.spill": False,
     "distributed.worker.memory.target": False, "distributed.scheduler.worker-saturation": "inf",
 }  # fmt: skip
 MEASURE_PRIORITY, EVALUATE_PRIORITY, BUILD_PRIORITY = 20, 10, 0
 
 
 class Cluster:
-    """A Dask client that is made when the first job needs it: a study that is all cached never imports Dask.
+    """A Dask client that is made when the first job needs it: a study that is all cached never
+    imports Dask.
 
     Args:
         before_exit: called when the process ends, before Dask by itself cancels what is running.
@@ -40,22 +43,37 @@ class Cluster:
         with self._lock:
             if self._client is None:
                 self._client = _connect()
-                atexit.register(self._before_exit)  # last in, first out: ahead of what distributed registered
+                atexit.register(
+                    self._before_exit
+                )  # last in, first out: ahead of what distributed registered
             return self._client
 
     def submit(
-        self, task: Callable[..., Any], *arguments: Any, resources: Mapping[str, float], priority: int, label: str
+        self,
+        task: Callable[..., Any],
+        *arguments: Any,
+        resources: Mapping[str, float],
+        priority: int,
+        label: str,
     ) -> Any:
         """Queue a task; arguments may be futures of others (also inside lists)."""
         from dask.base import tokenize
 
         key = f"{label}-{tokenize(label, os.urandom(8))}"
         return self._connected().submit(
-            task, *arguments, resources=dict(resources), priority=priority, key=key, pure=False, retries=0
+            task,
+            *arguments,
+            resources=dict(resources),
+            priority=priority,
+            key=key,
+            pure=False,
+            retries=0,
         )
 
     def finished(self, futures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Each future with its outcome as it ends; an error of the lab's own becomes an outcome, too."""
+        """Each future with its outcome as it ends; an error of the lab's own becomes an outcome,
+        too.
+        """
         from distributed import as_completed
 
         for future in as_completed(futures):
@@ -93,6 +111,12 @@ def _connect() -> Any:
         return Client(address)
     # even without a dashboard, Dask serves its state over HTTP, unasked and to the whole network
     ServerNode.start_http_server = lambda *_, **__: None
-    cluster = LocalCluster(n_workers=1, threads_per_worker=slots(), processes=False, dashboard_address=None,
-                           resources=machine_resources(), silence_logs=logging.ERROR)  # fmt: skip
+    cluster = LocalCluster(
+        n_workers=1,
+        threads_per_worker=slots(),
+        processes=False,
+        dashboard_address=None,
+        resources=machine_resources(),
+        silence_logs=logging.ERROR,
+    )
     return Client(cluster)

@@ -1,11 +1,14 @@
 """Calibration items without data: inputs that a model's batch normalisations find usual.
 
-A batch normalisation remembers mean and variance of each channel over the training set. Starting from noise, inputs are
-changed by gradient descent until the channels that they cause have these means and variances.
+A batch normalisation remembers mean and variance of each channel over the training set. Starting
+from noise, inputs are changed by gradient descent until the channels that they cause have these
+means and variances.
 
-Source: Y. Cai et al.: ZeroQ, A Novel Zero Shot Quantization Framework, CVPR 2020 (arXiv:2001.00281).
+Source: Y. Cai et al.: ZeroQ, A Novel Zero Shot Quantization Framework, CVPR 2020
+(arXiv:2001.00281).
 
-`python -m lab.engine.distilling MODEL FORMAT N SEED LOW HIGH OUT.npy` writes them, so that whoever asks loads no framework.
+`python -m lab.engine.distilling MODEL FORMAT N SEED LOW HIGH OUT.npy` writes them, so that whoever
+asks loads no framework.
 """
 
 from __future__ import annotations
@@ -20,20 +23,25 @@ from lab.plugs import Array
 
 STEPS, RATE = 80, 0.1
 MOST = 32
-"""Items that are made at most: as many as in the paper; each takes a forward and a backward pass a step."""
+"""Items that are made at most: as many as in the paper; each takes a forward and a backward pass a
+step.
+"""
 
 EVERY = "a Keras or PyTorch model with batch normalisations"
 
 
 def distilled(path: Path, format_: str, n: int, seed: int, low: float, high: float) -> Array:
-    """Inputs as the model takes them, shape (n, *input) with n at most MOST, float32 within low … high.
+    """Inputs as the model takes them, shape (n, *input) with n at most MOST, float32 within low …
+    high.
 
     Raises:
         InvalidFile: the format has no gradients, or the model no batch normalisation.
     """
     makers = {"torch_export": _with_torch, "keras": _with_keras}
     if format_ not in makers:
-        raise InvalidFile("Batch normalisations are folded away in this format", allowed=EVERY, given=format_)
+        raise InvalidFile(
+            "Batch normalisations are folded away in this format", allowed=EVERY, given=format_
+        )
     return makers[format_](path, min(n, MOST), np.random.default_rng(seed), low, high)
 
 
@@ -48,8 +56,15 @@ def _with_torch(path: Path, n: int, rng: Any, low: float, high: float) -> Array:
 
     program = load_program(path)
     if (item := example(program, 1)).dtype != torch.float32:
-        raise InvalidFile("Only inputs that are real numbers have gradients", allowed="float32", given=str(item.dtype))
-    module, targets = program.module(check_guards=False).requires_grad_(False), _torch_norms(program)
+        raise InvalidFile(
+            "Only inputs that are real numbers have gradients",
+            allowed="float32",
+            given=str(item.dtype),
+        )
+    module, targets = (
+        program.module(check_guards=False).requires_grad_(False),
+        _torch_norms(program),
+    )
     torch.set_num_threads(1)  # as many jobs run at once as there are cores
     x = torch.from_numpy(_start((n, *item.shape[1:]), rng, low, high)).requires_grad_()
     optimizer = torch.optim.Adam([x], lr=RATE * (high - low) / 2)
@@ -72,7 +87,9 @@ def _torch_norms(program: Any) -> list[str]:
 
 
 def _torch_distance(module: Any, targets: list[str], x: Any) -> Any:
-    """Sum over normalisations of the distances of mean and of standard deviation from what they remember."""
+    """Sum over normalisations of the distances of mean and of standard deviation from what they
+    remember.
+    """
     import torch
 
     distances = []
@@ -83,7 +100,9 @@ def _torch_distance(module: Any, targets: list[str], x: Any) -> Any:
                 given, mean, variance = (self.env[node.args[i]] for i in (0, 3, 4))
                 axes = [a for a in range(given.ndim) if a != 1]
                 distances.append((given.mean(axes) - mean).square().mean())
-                distances.append((given.var(axes, correction=0).sqrt() - variance.sqrt()).square().mean())
+                distances.append(
+                    (given.var(axes, correction=0).sqrt() - variance.sqrt()).square().mean()
+                )
             return super().run_node(node)
 
     Watcher(module).run(x)
@@ -107,7 +126,9 @@ def _with_keras(path: Path, n: int, rng: Any, low: float, high: float) -> Array:
     def step() -> None:
         with tf.GradientTape() as tape:
             seen = inside(x, training=False)
-            loss = sum(_keras_distance(tf, s, layer) for s, layer in zip(_listed(seen), norms, strict=True))
+            loss = sum(
+                _keras_distance(tf, s, layer) for s, layer in zip(_listed(seen), norms, strict=True)
+            )
         gradient = tape.gradient(loss, x)
         optimizer.apply_gradients([(gradient, x)])
         x.assign(tf.clip_by_value(x, low, high))
@@ -132,6 +153,11 @@ def _keras_distance(tf: Any, given: Any, norm: Any) -> Any:
 if __name__ == "__main__":
     model, kind, *numbers, target = sys.argv[1:]
     try:
-        np.save(target, distilled(Path(model), kind, int(numbers[0]), int(numbers[1]), *map(float, numbers[2:])))
+        np.save(
+            target,
+            distilled(
+                Path(model), kind, int(numbers[0]), int(numbers[1]), *map(float, numbers[2:])
+            ),
+        )
     except LabError as problem:
         sys.exit(str(problem))

@@ -1,6 +1,8 @@
-"""The self-test: runs its measuring process alone, then looks at the lab itself, and keeps the last outcome of this machine.
+"""The self-test: runs its measuring process alone, then looks at the lab itself, and keeps the last
+outcome of this machine.
 
-While it runs it holds a lock file that says when it began, so that every process of this lab can tell.
+While it runs it holds a lock file that says when it began, so that every process of this lab can
+tell.
 """
 
 from __future__ import annotations
@@ -64,7 +66,13 @@ class SelfTest:
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`."""
         checks = tuple(Check.from_json(c) for c in value["checks"])
-        return cls(**{**value, "checks": checks, "rooflines": tuple(Roofline.from_json(r) for r in value["rooflines"])})
+        return cls(
+            **{
+                **value,
+                "checks": checks,
+                "rooflines": tuple(Roofline.from_json(r) for r in value["rooflines"]),
+            }
+        )
 
 
 def last_self_test() -> SelfTest | None:
@@ -100,19 +108,37 @@ def self_test(repeat: int = REPEAT) -> SelfTest:
 
 def _tested(repeat: int, workdir: Path) -> SelfTest:
     start, cores = time.monotonic(), len(usable_cores())
-    answer = run_module("lab.measure.doctor", [str(repeat)], workdir, blas_environment(1), LIMIT_S + EACH_S * repeat)
+    answer = run_module(
+        "lab.measure.doctor", [str(repeat)], workdir, blas_environment(1), LIMIT_S + EACH_S * repeat
+    )
     measured = [Check.from_json(c) for c in answer["checks"]]
     rooflines = tuple(measured_roofline(n) for n in sorted({1, cores}))
-    checks = (*_undisturbed(measured), roofline_check(rooflines), *(check() for check in LAB_CHECKS))
+    checks = (
+        *_undisturbed(measured),
+        roofline_check(rooflines),
+        *(check() for check in LAB_CHECKS),
+    )
     environment = records.keep_environment(fingerprint())
-    return SelfTest(records.now(), platform.node(), environment, time.monotonic() - start, checks, rooflines)
+    return SelfTest(
+        records.now(), platform.node(), environment, time.monotonic() - start, checks, rooflines
+    )
 
 
 def _undisturbed(checks: Sequence[Check]) -> list[Check]:
     if not busy():
         return list(checks)
-    return [Check("meanwhile", "Meanwhile", "warning", "A study began while this test ran, so that its timings are of a busy machine.", {},
-                  "Test again when the study is finished.", "timing"), *checks]  # fmt: skip
+    return [
+        Check(
+            "meanwhile",
+            "Meanwhile",
+            "warning",
+            "A study began while this test ran, so that its timings are of a busy machine.",
+            {},
+            "Test again when the study is finished.",
+            "timing",
+        ),
+        *checks,
+    ]
 
 
 def _bytes(size: int) -> str:
@@ -123,17 +149,21 @@ def roofline_check(rooflines: Sequence[Roofline]) -> Check:
     """The most that this machine computes and moves, in a sentence."""
     most = rooflines[-1]
     rates = ", ".join(
-        f"{rate / 1e9:.0f} G{'FLOP' if 'float' in name else 'OP'}/s in {name}" for name, rate in most.flops.items()
+        f"{rate / 1e9:.0f} G{'FLOP' if 'float' in name else 'OP'}/s in {name}"
+        for name, rate in most.flops.items()
     )
     ends = (min(most.bytes_per_s), max(most.bytes_per_s))
     moved = ", ".join(f"{most.bandwidth(size) / 1e9:.0f} GB/s on {_bytes(size)}" for size in ends)
     threads = "1 thread" if most.threads == 1 else f"{most.threads} threads"
     text = f"With {threads}: {rates}; reading and writing {moved}."
-    figures = {"flops": dict(most.flops), "bytes_per_s": {str(size): rate for size, rate in most.bytes_per_s.items()}}
+    figures = {
+        "flops": dict(most.flops),
+        "bytes_per_s": {str(size): rate for size, rate in most.bytes_per_s.items()},
+    }
     return Check("roofline", "Roofline", "ok", text, figures, group="computing")
 
 
-# --- alone ---------------------------------------------------------------------------------------------------------------
+# --- alone ----------------------------------------------------------------------------------------
 
 
 def busy() -> str:
@@ -147,8 +177,11 @@ def refuse_while_busy() -> None:
     LabError: a study is running, or another self-test: each would disturb the other's timings.
     """
     if study := busy():
-        raise LabError("A study is running: it and the self-test would spoil each other's timings", given=study,
-                       remedy="Wait until it is finished, or cancel it")  # fmt: skip
+        raise LabError(
+            "A study is running: it and the self-test would spoil each other's timings",
+            given=study,
+            remedy="Wait until it is finished, or cancel it",
+        )
     if progress() is not None:
         raise LabError("The self-test is running already", remedy="Wait until it is finished")
 
@@ -174,7 +207,9 @@ def _locked() -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LabError("The self-test is running already", remedy="Wait until it is finished") from error
+            raise LabError(
+                "The self-test is running already", remedy="Wait until it is finished"
+            ) from error
         handle.truncate(0)
         handle.write(json.dumps({"started_at": time.time()}))
         handle.flush()
@@ -182,24 +217,29 @@ def _locked() -> Iterator[None]:
 
 
 def progress() -> float | None:
-    """The share that is done of a self-test that runs now, in whatever process of this lab; None where none runs."""
+    """The share that is done of a self-test that runs now, in whatever process of this lab; None
+    where none runs.
+    """
     if not _is_locked(_lock_file()):
         return None
     try:
         about = json.loads(_lock_file().read_text())
         last = last_self_test()
-        return min(0.99, (time.time() - float(about["started_at"])) / (last.seconds if last else FIRST_S))
+        return min(
+            0.99, (time.time() - float(about["started_at"])) / (last.seconds if last else FIRST_S)
+        )
     except (OSError, ValueError, KeyError):  # it has only just begun
         return 0.0
 
 
-# --- in the background -------------------------------------------------------------------------------------------------------
+# --- in the background ----------------------------------------------------------------------------
 
 _failed: dict[str, LabError] = {}  # store -> why the last one that was started here came to nothing
 
 
 def start_self_test(repeat: int = REPEAT) -> None:
-    """Begin in a thread and return; `progress` tells how far it is, `failure` whether it came to nothing.
+    """Begin in a thread and return; `progress` tells how far it is, `failure` whether it came to
+    nothing.
 
     Raises:
         LabError: a study is running, or another self-test.

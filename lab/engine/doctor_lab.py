@@ -1,5 +1,6 @@
-"""What the self-test says of the lab itself: versions, what is not available and why, the disk and the database. Known at once, but
-for the execution providers, whose libraries are asked in processes of their own.
+"""What the self-test says of the lab itself: versions, what is not available and why, the disk and
+the database. Known at once, but for the execution providers, whose libraries are asked in processes
+of their own.
 """
 
 from __future__ import annotations
@@ -31,10 +32,15 @@ def hardware() -> Check:
     """What the machine is."""
     f = fingerprint()
     text = (
-        f"{f['cpu']} ({f['architecture']}), {f['cores']} cores, {f['memory_bytes'] / 1e9:.1f} GB of memory, {f['os']}."
+        f"{f['cpu']} ({f['architecture']}), {f['cores']} cores, {f['memory_bytes'] / 1e9:.1f} GB of"
+        f" memory, {f['os']}."
     )
     return Check(
-        "hardware", "Hardware", "ok", text, {name: f[name] for name in ("machine", "cpu", "cores", "memory_bytes")}
+        "hardware",
+        "Hardware",
+        "ok",
+        text,
+        {name: f[name] for name in ("machine", "cpu", "cores", "memory_bytes")},
     )
 
 
@@ -48,11 +54,20 @@ def versions() -> Check:
     )
     absent = [name for name in PACKAGES if name not in found]
     text += f" Not installed: {', '.join(absent)}." if absent else ""
-    return Check("versions", "Versions", "ok", text, {"versions": dict(found), "absent": absent}, group="software")
+    return Check(
+        "versions",
+        "Versions",
+        "ok",
+        text,
+        {"versions": dict(found), "absent": absent},
+        group="software",
+    )
 
 
 def plugs() -> Check:
-    """Techniques, runtimes, metrics and tasks that are registered, and those that lack a package."""
+    """Techniques, runtimes, metrics and tasks that are registered, and those that lack a
+    package.
+    """
     every: Mapping[str, Mapping[str, Technique | Runtime]] = {
         "techniques": registry.techniques(),
         "runtimes": registry.runtimes(),
@@ -63,12 +78,28 @@ def plugs() -> Check:
         for id_, plug in found.items()
         if plug.missing
     }
-    counts = {kind: len(found) for kind, found in every.items()} | {"metrics": len(registry.metrics())}
+    counts = {kind: len(found) for kind, found in every.items()} | {
+        "metrics": len(registry.metrics())
+    }
     known = ", ".join(f"{n} {kind}" for kind, n in counts.items())
     if not missing:
-        return Check("plugs", "Techniques and runtimes", "ok", f"All can be used: {known}.", counts, group="software")
-    return Check("plugs", "Techniques and runtimes", "warning", f"Of {known}, these lack a package: {', '.join(missing)}.",
-                 {**counts, "missing": missing}, f"pip install {' '.join(sorted(set(missing.values())))}.", "software")  # fmt: skip
+        return Check(
+            "plugs",
+            "Techniques and runtimes",
+            "ok",
+            f"All can be used: {known}.",
+            counts,
+            group="software",
+        )
+    return Check(
+        "plugs",
+        "Techniques and runtimes",
+        "warning",
+        f"Of {known}, these lack a package: {', '.join(missing)}.",
+        {**counts, "missing": missing},
+        f"pip install {' '.join(sorted(set(missing.values())))}.",
+        "software",
+    )
 
 
 def execution_providers() -> Check:
@@ -93,12 +124,16 @@ def execution_providers() -> Check:
             "Install that runtime again.",
             "software",
         )
-    return Check("providers", "Execution providers", "ok", " ".join(said), figures, group="software")
+    return Check(
+        "providers", "Execution providers", "ok", " ".join(said), figures, group="software"
+    )
 
 
 def _offer(title: str, found: Sequence[Provider]) -> str:
     here, absent = ([p.name for p in found if p.available is so] for so in (True, False))
-    return f"{title} has {', '.join(here) or 'none'}" + (f" here, not {', '.join(absent)}." if absent else " here.")
+    return f"{title} has {', '.join(here) or 'none'}" + (
+        f" here, not {', '.join(absent)}." if absent else " here."
+    )
 
 
 def disk(folder: Path | None = None) -> Check:
@@ -106,8 +141,19 @@ def disk(folder: Path | None = None) -> Check:
     where = folder or home()
     free = shutil.disk_usage(where).free
     little = free < LITTLE_BYTES
-    return Check("disk", "Disk", "warning" if little else "ok", f"{free / 1e9:.1f} GB are free where the lab keeps its files.", {"free_bytes": free},
-                 "A full sweep may need 1 GB: delete something, or set LAB_HOME to a larger disk." if little else "", "software")  # fmt: skip
+    return Check(
+        "disk",
+        "Disk",
+        "warning" if little else "ok",
+        f"{free / 1e9:.1f} GB are free where the lab keeps its files.",
+        {"free_bytes": free},
+        (
+            "A full sweep may need 1 GB: delete something, or set LAB_HOME to a larger disk."
+            if little
+            else ""
+        ),
+        "software",
+    )
 
 
 def database() -> Check:
@@ -117,12 +163,33 @@ def database() -> Check:
         with db.read() as connection:
             connection.execute(sql("SELECT 1"))
     except (SQLAlchemyError, LabError, OSError) as error:
-        return Check("database", "Database", "warning", f"It does not answer: {str(error).splitlines()[0]}", {},
-                     "Look at LAB_DATABASE_URL, or at LAB_HOME and its permissions.", "software")  # fmt: skip
-    took, kind = time.perf_counter() - start, "PostgreSQL" if "postgresql" in db.database_url() else "SQLite"
+        return Check(
+            "database",
+            "Database",
+            "warning",
+            f"It does not answer: {str(error).splitlines()[0]}",
+            {},
+            "Look at LAB_DATABASE_URL, or at LAB_HOME and its permissions.",
+            "software",
+        )
+    took, kind = (
+        time.perf_counter() - start,
+        "PostgreSQL" if "postgresql" in db.database_url() else "SQLite",
+    )
     slow = took > SLOW_ANSWER_S
-    return Check("database", "Database", "warning" if slow else "ok", f"{kind} answers in {1e3 * took:.1f} ms.", {"kind": kind, "answer_s": took},
-                 "A slow store delays pages, not measurements: keep LAB_HOME on a local disk." if slow else "", "software")  # fmt: skip
+    return Check(
+        "database",
+        "Database",
+        "warning" if slow else "ok",
+        f"{kind} answers in {1e3 * took:.1f} ms.",
+        {"kind": kind, "answer_s": took},
+        (
+            "A slow store delays pages, not measurements: keep LAB_HOME on a local disk."
+            if slow
+            else ""
+        ),
+        "software",
+    )
 
 
 KNOWN_AT_ONCE = (hardware, versions, plugs, disk, database)

@@ -1,4 +1,6 @@
-"""What a variant would answer on other processors: a look at its file, and where that tells a difference, the number."""
+"""What a variant would answer on other processors: a look at its file, and where that tells a
+difference, the number.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ _GOLDEN = 0.6180339887498949
 
 def versions() -> list[Any]:
     """What outcomes depend on, for cache keys."""
-    return [LIMIT, sorted([processor.id, processor.version] for processor in registry.processors().values())]
+    return [
+        LIMIT,
+        sorted([processor.id, processor.version] for processor in registry.processors().values()),
+    ]
 
 
 def elsewhere(
@@ -32,12 +37,15 @@ def elsewhere(
         format: of the file.
         evidence: "inputs", "labels" and "outputs" of the whole test set, as evaluated here.
         setting: how it was evaluated here.
-        batch: items a call when it was evaluated; batches stay whole, since ranges that are found while the model runs
+        batch: items a call when it was evaluated; batches stay whole, since ranges that are found
+            while the model runs
             depend on them.
 
     Returns:
-        processor id -> {"title", "place", "because", "facts": [JSON of Fact], "measurements": {metric: JSON}, "here": the same
-        metric over the same items as answered here}; processors on which the file answers as here are left out. What cannot
+        processor id -> {"title", "place", "because", "facts": [JSON of Fact], "measurements":
+        {metric: JSON}, "here": the same
+        metric over the same items as answered here}; processors on which the file answers as here
+        are left out. What cannot
         be emulated has a fact that says why, and no measurements.
     """
     able = [
@@ -45,7 +53,9 @@ def elsewhere(
         for m in registry.processors().values()
         if format in m.formats and setting.runtime in (*m.runtimes, *_any(m, setting))
     ]
-    found = {processor.id: _on(processor, path, task, evidence, setting, batch) for processor in able}
+    found = {
+        processor.id: _on(processor, path, task, evidence, setting, batch) for processor in able
+    }
     return {id_: outcome for id_, outcome in found.items() if outcome["facts"]}
 
 
@@ -54,7 +64,12 @@ def _any(processor: Processor, setting: Setting) -> tuple[str, ...]:
 
 
 def _on(
-    processor: Processor, path: Path, task: Task, evidence: Mapping[str, Array], setting: Setting, batch: int
+    processor: Processor,
+    path: Path,
+    task: Task,
+    evidence: Mapping[str, Array],
+    setting: Setting,
+    batch: int,
 ) -> dict[str, Any]:
     outcome: dict[str, Any] = {
         "title": processor.title,
@@ -70,11 +85,16 @@ def _on(
             outcome["because"] = processor.because(facts)
             outcome |= _numbers(processor.load(path, setting), task, evidence, batch)
     except Exception as error:  # it must not cost the trial, which did run here
-        facts = [*facts, Fact(f"It could not be emulated: {str(error)[:500] or type(error).__name__}")]
+        facts = [
+            *facts,
+            Fact(f"It could not be emulated: {str(error)[:500] or type(error).__name__}"),
+        ]
     return {**outcome, "facts": [asdict(fact) for fact in facts]}
 
 
-def _numbers(session: Session, task: Task, evidence: Mapping[str, Array], batch: int) -> dict[str, Any]:
+def _numbers(
+    session: Session, task: Task, evidence: Mapping[str, Array], batch: int
+) -> dict[str, Any]:
     outputs, items = _answers(session, evidence["inputs"], batch)
     part = {name: array[items] for name, array in evidence.items()}
     there = {**part, "outputs": outputs, "baseline_outputs": part["outputs"]}
@@ -97,14 +117,20 @@ def _answers(session: Session, inputs: Array, batch: int) -> tuple[Array, Array]
 
 
 def _batches(n: int, batch: int) -> list[Array]:
-    """Whole batches of at most LIMIT items in all, spread over the set, in an order that is spread wherever it ends."""
+    """Whole batches of at most LIMIT items in all, spread over the set, in an order that is spread
+    wherever it ends.
+    """
     starts = np.arange(0, n, batch)
     order = np.argsort(np.arange(len(starts)) * _GOLDEN % 1)[: max(1, LIMIT // batch)]
     return [np.arange(start, min(start + batch, n)) for start in starts[order].tolist()]
 
 
-def _measured(metrics: Sequence[Metric], evidence: Mapping[str, Array], source: Any) -> dict[str, Any]:
+def _measured(
+    metrics: Sequence[Metric], evidence: Mapping[str, Array], source: Any
+) -> dict[str, Any]:
     found = {
-        m.id: m.compute(**{name: evidence[name] for name in m.needs}) for m in metrics if set(m.needs) <= set(evidence)
+        m.id: m.compute(**{name: evidence[name] for name in m.needs})
+        for m in metrics
+        if set(m.needs) <= set(evidence)
     }
     return {id_: replace(m, source=source).to_json() for id_, m in found.items() if m is not None}

@@ -1,4 +1,6 @@
-"""What a sweep will cost, from what the store knows: trials, cached trials, files to build, seconds."""
+"""What a sweep will cost, from what the store knows: trials, cached trials, files to build,
+seconds.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ class Estimate:
     """What a sweep will cost.
 
     Attributes:
-        trials: how many there are, of a guided search at most; cached: how many of them need no work at all.
+        trials: how many there are, of a guided search at most; cached: how many of them need no
+            work at all.
         builds: files still to be made.
         seconds: a guess from what such jobs took so far.
         grid: how many trials there are to choose from.
@@ -35,7 +38,13 @@ def estimate(spec: StudySpec, card: ModelCard) -> Estimate:
     planned = plan(spec, card).trials
     found = stored(spec, card, planned)
     cached, techniques = sum(found.known), list(found.missing.values())
-    whole = Estimate(len(planned), cached, len(techniques), _seconds(techniques, len(planned) - cached), len(planned))
+    whole = Estimate(
+        len(planned),
+        cached,
+        len(techniques),
+        _seconds(techniques, len(planned) - cached),
+        len(planned),
+    )
     return _searched(whole, spec) if spec.search else whole
 
 
@@ -49,7 +58,11 @@ def _searched(whole: Estimate, spec: StudySpec) -> Estimate:
     limit = 60 * search["minutes"]
     builds = round(min(share, 1.0) * whole.builds)
     return replace(
-        whole, trials=cached + paid, cached=cached, builds=builds, seconds=min(seconds, limit) if limit else seconds
+        whole,
+        trials=cached + paid,
+        cached=cached,
+        builds=builds,
+        seconds=min(seconds, limit) if limit else seconds,
     )
 
 
@@ -59,4 +72,9 @@ def _seconds(builds: list[str], trials: int) -> float:
     steps, results = records.step_seconds(), {**GUESS_S, **records.result_seconds()}
     start = sum(START_S[toolchain] for toolchain in {registry.technique(b).pool for b in builds})
     build = sum(steps.get(b, registry.technique(b).typical_s) for b in builds)
-    return 2.0 + start + build / slots() + trials * (results["evaluate"] / slots() + results["measure"])
+    return (
+        2.0
+        + start
+        + build / slots()
+        + trials * (results["evaluate"] / slots() + results["measure"])
+    )

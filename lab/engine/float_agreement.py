@@ -16,17 +16,24 @@ from lab.types import Measurement, ModelCard, Trial
 
 
 def float_agreement(card: ModelCard, trials: Sequence[Trial]) -> tuple[Pair, ...]:
-    """See `lab.analysis.float_agreement.pairs`; trials whose answers are not in this lab are left out."""
+    """See `lab.analysis.float_agreement.pairs`; trials whose answers are not in this lab are left
+    out.
+    """
     found = {}
     for trial in (t for t in trials if t.is_baseline):
         kept = trial.details.get("outputs")
         if kept and Path(kept["path"]).is_file():
             found[trial.id] = np.load(kept["path"])["outputs"]
-    metric, where = registry.metric(registry.task(card.task).agreement), folder("data") / data_digest(card)
+    metric, where = (
+        registry.metric(registry.task(card.task).agreement),
+        folder("data") / data_digest(card),
+    )
     if len(found) < 2 or not where.exists():
         return ()
     n = len(next(iter(found.values())))
-    inputs = as_input(load_array(where, "x_test")[:n], card.input) if "inputs" in metric.needs else None
+    inputs = (
+        as_input(load_array(where, "x_test")[:n], card.input) if "inputs" in metric.needs else None
+    )
     fixed = {"labels": np.asarray(load_array(where, "y_test")[:n]), "inputs": inputs}
 
     def compare(a: Any, b: Any) -> Measurement | None:

@@ -1,7 +1,9 @@
-"""Which process runs the jobs: one at a time for each store, and the next one takes over when it ends or is killed.
+"""Which process runs the jobs: one at a time for each store, and the next one takes over when it
+ends or is killed.
 
-The database is the queue. Whoever asks for an engine tries to take the lock; if another process holds it, that one runs the studies,
-and a thread here goes on trying, so that nothing waits for a process that is gone.
+The database is the queue. Whoever asks for an engine tries to take the lock; if another process
+holds it, that one runs the studies, and a thread here goes on trying, so that nothing waits for a
+process that is gone.
 """
 
 from __future__ import annotations
@@ -71,7 +73,9 @@ class Host:
         return True
 
     def _take_advisory_lock(self) -> bool:
-        """On PostgreSQL, machines with folders of their own share a queue: one engine for all of them."""
+        """On PostgreSQL, machines with folders of their own share a queue: one engine for all of
+        them.
+        """
         if db.engine().dialect.name != "postgresql":
             return True
         session = db.engine().connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -95,7 +99,9 @@ class Host:
                 self.active[study.id].start()
 
     def _run(self, study: StudyRun) -> None:
-        """Run a study; where not even its failure can be written down, the study is taken up again a little later."""
+        """Run a study; where not even its failure can be written down, the study is taken up again
+        a little later.
+        """
         try:
             study.run()
         except StoreFull as error:

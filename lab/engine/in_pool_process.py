@@ -1,4 +1,6 @@
-"""What runs inside a worker process: plain values and paths in, plain values and paths out. Nothing here touches the database."""
+"""What runs inside a worker process: plain values and paths in, plain values and paths out. Nothing
+here touches the database.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,17 @@ from lab.types import InputSpec, ModelCard
 
 BATCH = 100
 PER_ITEM = "top1_accuracy"
-"""The metric that is the share of items answered rightly, so that two trials can be compared item by item."""
+"""The metric that is the share of items answered rightly, so that two trials can be compared item
+by item.
+"""
 
 
 def build(request: Mapping[str, Any]) -> dict[str, Any]:
     """Apply one technique.
 
     Args:
-        request: {"technique", "params", "source", "card", "data", "checkpoint", "workdir"}; "checkpoint" is a folder, None for none.
+        request: {"technique", "params", "source", "card", "data", "checkpoint", "workdir"};
+            "checkpoint" is a folder, None for none.
 
     Returns:
         {"file", "format", "notes", "inspection", "curves"}.
@@ -62,21 +67,29 @@ def _context(request: Mapping[str, Any], technique: Technique, notes: dict[str, 
     if checkpoint:
         checkpoint.mkdir(parents=True, exist_ok=True)
     return replace(
-        usual, training=lambda: training_set(Path(request["data"]), card), checkpoint=checkpoint, tell=teller(workdir)
+        usual,
+        training=lambda: training_set(Path(request["data"]), card),
+        checkpoint=checkpoint,
+        tell=teller(workdir),
     )
 
 
 def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer the test set in the deployment runtime and compute every metric that outputs or files give.
+    """Answer the test set in the deployment runtime and compute every metric that outputs or files
+    give.
 
     Args:
-        request: {"runtime", "options", "path", "card", "data", "test_samples", "baseline_path", "baseline_outputs",
-            "metrics", "is_baseline", "elsewhere", "anatomy", "workdir"}; the baseline's entries are None for the baseline itself, and
+        request: {"runtime", "options", "path", "card", "data", "test_samples", "baseline_path",
+            "baseline_outputs",
+            "metrics", "is_baseline", "elsewhere", "anatomy", "workdir"}; the baseline's entries are
+            None for the baseline itself, and
             where it could not be evaluated: what compares with it is left out then. "elsewhere" and
-            "anatomy" are the file's format where other machines, and what the file consists of, are asked for, too.
+            "anatomy" are the file's format where other machines, and what the file consists of, are
+            asked for, too.
 
     Returns:
-        {"outputs": path of an .npz, "measurements": {metric: JSON}, "right": see `lab.analysis.differences`, "elsewhere": see `lab.engine.emulating`,
+        {"outputs": path of an .npz, "measurements": {metric: JSON}, "right": see
+        `lab.analysis.differences`, "elsewhere": see `lab.engine.emulating`,
         "anatomy": path of its JSON, "" where it is not known}.
     """
     card = ModelCard.from_json(request["card"])
@@ -89,10 +102,24 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
     saved = Path(request["workdir"]) / "outputs.npz"
     np.savez_compressed(saved, outputs=outputs)
     anatomy, live = _anatomy(request)
-    evidence = {"outputs": outputs, "labels": labels, "inputs": inputs, **_files(request, outputs), **live}
-    return {"outputs": str(saved), "measurements": compute(request["metrics"], evidence), "anatomy": anatomy,
-            "right": _right(registry.task(card.task), outputs, inputs, labels),
-            "elsewhere": _elsewhere(request, registry.task(card.task), evidence) if request.get("elsewhere") else {}}  # fmt: skip
+    evidence = {
+        "outputs": outputs,
+        "labels": labels,
+        "inputs": inputs,
+        **_files(request, outputs),
+        **live,
+    }
+    return {
+        "outputs": str(saved),
+        "measurements": compute(request["metrics"], evidence),
+        "anatomy": anatomy,
+        "right": _right(registry.task(card.task), outputs, inputs, labels),
+        "elsewhere": (
+            _elsewhere(request, registry.task(card.task), evidence)
+            if request.get("elsewhere")
+            else {}
+        ),
+    }
 
 
 def _right(task: Task, outputs: Array, inputs: Array, labels: Array) -> dict[str, Any] | None:
@@ -103,16 +130,23 @@ def _right(task: Task, outputs: Array, inputs: Array, labels: Array) -> dict[str
     return pack(answers == labels, task.primary)
 
 
-def _elsewhere(request: Mapping[str, Any], task: Task, evidence: Mapping[str, Array]) -> dict[str, Any]:
+def _elsewhere(
+    request: Mapping[str, Any], task: Task, evidence: Mapping[str, Array]
+) -> dict[str, Any]:
     setting = Setting(
-        request["runtime"], request["options"], tuple(fingerprint()["features"]), Path(request["workdir"])
+        request["runtime"],
+        request["options"],
+        tuple(fingerprint()["features"]),
+        Path(request["workdir"]),
     )
     answered = {name: evidence[name] for name in ("inputs", "labels", "outputs")}
     return elsewhere(Path(request["path"]), request["elsewhere"], task, answered, setting, BATCH)
 
 
 def _anatomy(request: Mapping[str, Any]) -> tuple[str, dict[str, Array]]:
-    """The file of the anatomy, and the evidence that it gives; nothing where it cannot be told, which costs no trial."""
+    """The file of the anatomy, and the evidence that it gives; nothing where it cannot be told,
+    which costs no trial.
+    """
     from lab.formats.anatomy import anatomy
 
     if not request.get("anatomy"):
@@ -129,11 +163,17 @@ def _anatomy(request: Mapping[str, Any]) -> tuple[str, dict[str, Array]]:
 
 def _check_outputs(task: Task, outputs: Array, labels: Array, inputs: Array) -> None:
     if allowed := task.misfit(outputs, labels, inputs):
-        raise InvalidFile(f"The model's outputs do not fit the task {task.title.lower()!r}", allowed=allowed,
-                          given=f"outputs of shape {outputs.shape}")  # fmt: skip
+        raise InvalidFile(
+            f"The model's outputs do not fit the task {task.title.lower()!r}",
+            allowed=allowed,
+            given=f"outputs of shape {outputs.shape}",
+        )
     if not np.isfinite(outputs).all():
-        raise InvalidFile("The model answers with NaN or infinity", given=f"{int((~np.isfinite(outputs)).any(axis=1).sum())} of {len(outputs)} items",
-                          remedy="The recipe overflows the number format; choose a wider one")  # fmt: skip
+        raise InvalidFile(
+            "The model answers with NaN or infinity",
+            given=f"{int((~np.isfinite(outputs)).any(axis=1).sum())} of {len(outputs)} items",
+            remedy="The recipe overflows the number format; choose a wider one",
+        )
 
 
 def _files(request: Mapping[str, Any], outputs: Array) -> dict[str, Array]:
@@ -142,22 +182,30 @@ def _files(request: Mapping[str, Any], outputs: Array) -> dict[str, Array]:
         return {"file": file, "baseline_file": file, "baseline_outputs": outputs}
     if request["baseline_path"] is None:
         return {"file": file}
-    return {"file": file, "baseline_file": np.fromfile(request["baseline_path"], dtype=np.uint8),
-            "baseline_outputs": np.load(request["baseline_outputs"])["outputs"]}  # fmt: skip
+    return {
+        "file": file,
+        "baseline_file": np.fromfile(request["baseline_path"], dtype=np.uint8),
+        "baseline_outputs": np.load(request["baseline_outputs"])["outputs"],
+    }
 
 
 def compute(metric_ids: list[str], evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Every metric of the list whose evidence is at hand, as JSON by metric id."""
-    wanted = [m for m in map(registry.metric, metric_ids) if all(name in evidence for name in m.needs)]
+    wanted = [
+        m for m in map(registry.metric, metric_ids) if all(name in evidence for name in m.needs)
+    ]
     found = {m.id: m.compute(**{name: evidence[name] for name in m.needs}) for m in wanted}
-    return {id_: measurement.to_json() for id_, measurement in found.items() if measurement is not None}
+    return {
+        id_: measurement.to_json() for id_, measurement in found.items() if measurement is not None
+    }
 
 
 def probe(request: Mapping[str, Any]) -> dict[str, Any]:
     """The task's own metric under each of several ways to turn stored items into input.
 
     Args:
-        request: {"runtime", "path", "data", "task", "candidates": [InputSpec as JSON], "n"}; n calibration items, or None
+        request: {"runtime", "path", "data", "task", "candidates": [InputSpec as JSON], "n"}; n
+            calibration items, or None
             for all test items.
 
     Returns:
@@ -176,5 +224,9 @@ def probe(request: Mapping[str, Any]) -> dict[str, Any]:
         outputs = run_all(session, inputs, BATCH)
         if request["n"] is None:  # the way is chosen: now the model must answer for all of them
             _check_outputs(task, outputs, labels, inputs)
-        found.append(compute([task.primary], {"outputs": outputs, "labels": labels, "inputs": inputs})[task.primary])
+        found.append(
+            compute([task.primary], {"outputs": outputs, "labels": labels, "inputs": inputs})[
+                task.primary
+            ]
+        )
     return {"found": found}

@@ -24,29 +24,58 @@ def step_key(source_sha256: str, steps: Sequence[Step], card: ModelCard, data_di
     uses_data = any(t.needs_calibration or t.trains for t in techniques)
     data = [data_digest, asdict(card.input)] if uses_data else None
     return digest_of(
-        ["step", source_sha256, chain, data, *([_training_digest(card)] if any(t.trains for t in techniques) else ())]
+        [
+            "step",
+            source_sha256,
+            chain,
+            data,
+            *([_training_digest(card)] if any(t.trains for t in techniques) else ()),
+        ]
     )
 
 
 def _training_digest(card: ModelCard) -> str:
     """Of the training set; what somebody brought is in the digest of the data already."""
-    return "" if card.dataset.startswith(FROM_DISK) else registry.dataset(card.dataset).training_digest
+    return (
+        "" if card.dataset.startswith(FROM_DISK) else registry.dataset(card.dataset).training_digest
+    )
 
 
 def output_options(target: Target) -> dict[str, Any]:
-    """The target's options that change answers, the others at their default: predictions are evaluated once for all."""
+    """The target's options that change answers, the others at their default: predictions are
+    evaluated once for all.
+    """
     options = registry.runtime(target.runtime).options
     given = target.options  # a stored target may be older than an option
     return {o.id: given.get(o.id, o.default) if o.affects_output else o.default for o in options}
 
 
 def evaluate_key(
-    artifact: str, baseline: str, target: Target, card: ModelCard, spec: StudySpec, data: str, environment: str
+    artifact: str,
+    baseline: str,
+    target: Target,
+    card: ModelCard,
+    spec: StudySpec,
+    data: str,
+    environment: str,
 ) -> str:
     """Key of a file's answers to a test set in a runtime on a machine."""
-    return digest_of(["evaluate", EVALUATE_VERSION, artifact, baseline, target.runtime, output_options(target), asdict(card.input), data,
-                      spec.test_samples, sorted(spec.metrics), environment,
-                      None if spec.about else [elsewhere.versions(), ANATOMY_VERSION]])  # fmt: skip
+    return digest_of(
+        [
+            "evaluate",
+            EVALUATE_VERSION,
+            artifact,
+            baseline,
+            target.runtime,
+            output_options(target),
+            asdict(card.input),
+            data,
+            spec.test_samples,
+            sorted(spec.metrics),
+            environment,
+            None if spec.about else [elsewhere.versions(), ANATOMY_VERSION],
+        ]
+    )
 
 
 def measure_key(artifact: str, target: Target, spec: StudySpec, data: str, environment: str) -> str:

@@ -1,4 +1,6 @@
-"""Which planned trials the store knows, file, answers and time, so that running them costs nothing."""
+"""Which planned trials the store knows, file, answers and time, so that running them costs
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,14 @@ class Stored:
 
 def stored(spec: StudySpec, card: ModelCard, planned: Sequence[PlannedTrial]) -> Stored:
     """Ask the store about every trial of a plan."""
-    source, data, environment = sha256_of(Path(card.path)), data_digest(card), digest_of(fingerprint())[:16]
-    chains = [[keys.step_key(source, steps, card, data) for steps in prefixes(t.recipe)] for t in planned]
+    source, data, environment = (
+        sha256_of(Path(card.path)),
+        data_digest(card),
+        digest_of(fingerprint())[:16],
+    )
+    chains = [
+        [keys.step_key(source, steps, card, data) for steps in prefixes(t.recipe)] for t in planned
+    ]
     steps = records.known_steps(list(dict.fromkeys(key for chain in chains for key in chain)))
     missing = {
         key: step.technique
@@ -43,23 +51,36 @@ def stored(spec: StudySpec, card: ModelCard, planned: Sequence[PlannedTrial]) ->
         if key not in steps
     }
     built = [_built(chain, steps, source) for chain in chains]
-    floats = {_place(t): sha for t, sha in zip(planned, built, strict=True) if t.is_baseline and sha}
+    floats = {
+        _place(t): sha for t, sha in zip(planned, built, strict=True) if t.is_baseline and sha
+    }
     asked = [
-        None if not sha else (
-            keys.evaluate_key(sha, floats.get(_place(t), ""), t.target, card, spec, data, environment),
-            keys.measure_key(sha, t.target, spec, data, environment),
+        (
+            None
+            if not sha
+            else (
+                keys.evaluate_key(
+                    sha, floats.get(_place(t), ""), t.target, card, spec, data, environment
+                ),
+                keys.measure_key(sha, t.target, spec, data, environment),
+            )
         )
         for t, sha in zip(planned, built, strict=True)
-    ]  # fmt: skip
-    results = records.known_results(list(dict.fromkeys(key for pair in asked if pair for key in pair)))
+    ]
+    results = records.known_results(
+        list(dict.fromkeys(key for pair in asked if pair for key in pair))
+    )
     known = [
-        sha == "" or (pair is not None and _is_known(*pair, results)) for sha, pair in zip(built, asked, strict=True)
+        sha == "" or (pair is not None and _is_known(*pair, results))
+        for sha, pair in zip(built, asked, strict=True)
     ]
     return Stored(tuple(known), missing)
 
 
 def _built(chain: Sequence[str], steps: Mapping[str, Outcome], source: str) -> str | None:
-    """SHA-256 of the file that a chain of steps makes; "" where it is known to fail, None where it is not known."""
+    """SHA-256 of the file that a chain of steps makes; "" where it is known to fail, None where it
+    is not known.
+    """
     outcomes = [steps.get(key) for key in chain]
     if any(o is not None and "error" in o for o in outcomes):
         return ""

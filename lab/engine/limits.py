@@ -38,6 +38,8 @@ HEAVY = ("nncf", "torch", "tensorflow")
 
 
 def workers_of(toolchain: str) -> int:
-    """Warm processes of a toolchain: one for each slot; of torch and tensorflow only one where nothing trains, since a second
-    import costs more than it brings."""
+    """Warm processes of a toolchain: one for each slot; of torch and tensorflow only one where
+    nothing trains, since a second
+    import costs more than it brings.
+    """
     return 1 if toolchain in ("torch", "tensorflow") else slots()

@@ -1,4 +1,6 @@
-"""Starts the measuring process and waits for it; a cancelled or hanging one is killed with all of its children."""
+"""Starts the measuring process and waits for it; a cancelled or hanging one is killed with all of
+its children.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,14 @@ POLL_S = 0.05
 SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def measure(request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[], bool]) -> dict[str, Any]:
+def measure(
+    request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[], bool]
+) -> dict[str, Any]:
     """Run `lab.measure.child` on a request.
 
     Returns:
-        its answer with "workdir", or {"error": {...}, "workdir"} where the process as a whole failed.
+        its answer with "workdir", or {"error": {...}, "workdir"} where the process as a whole
+        failed.
     """
     workdir = new_workdir()
     source, answer = workdir / "request.json", workdir / "answer.json"
@@ -32,7 +37,12 @@ def measure(request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[]
     command = [sys.executable, "-m", "lab.measure.child", str(source), str(answer)]
     with (workdir / "log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=CHECKOUT, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **QUIET, **SINGLE}
+            command,
+            cwd=CHECKOUT,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, **QUIET, **SINGLE},
         )
     try:
         _wait(process, timeout_s, cancelled)
@@ -42,7 +52,9 @@ def measure(request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[]
     return {**found, "workdir": str(workdir)}
 
 
-def _wait(process: subprocess.Popen[bytes], timeout_s: float, cancelled: Callable[[], bool]) -> None:
+def _wait(
+    process: subprocess.Popen[bytes], timeout_s: float, cancelled: Callable[[], bool]
+) -> None:
     deadline = time.monotonic() + timeout_s
     while process.poll() is None:
         if (stop := cancelled()) or time.monotonic() > deadline:

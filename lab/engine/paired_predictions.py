@@ -21,7 +21,10 @@ from lab.store.data import FROM_DISK, data_digest
 from lab.store.examples import Examples
 from lab.types import ModelCard, Trial
 
-NOT_HERE = "The answers of these trials are not in this lab, and nothing was kept of which items they got right"
+NOT_HERE = (
+    "The answers of these trials are not in this lab, and nothing was kept of which items they got"
+    " right"
+)
 ELSEWHERE = "A study that was imported may have none: open it where it ran, or run the trials here"
 
 
@@ -70,22 +73,31 @@ def answered(trial: Trial, reference: Trial) -> Answered:
     """
     card = card_of(trial)
     if trial.study != reference.study and not same_data(card, card_of(reference)):
-        raise UsageError("These trials were judged on other data", given=(trial.id, reference.id),
-                         remedy="Compare trials of models that share a data set")  # fmt: skip
+        raise UsageError(
+            "These trials were judged on other data",
+            given=(trial.id, reference.id),
+            remedy="Compare trials of models that share a data set",
+        )
     if not answers_are_classes(card) and not answers_are_alarms(card):
         raise UsageError(
-            "Answers of this task are neither classes nor alarms, so that none of them flips", given=card.task
+            "Answers of this task are neither classes nor alarms, so that none of them flips",
+            given=card.task,
         )
     before, after = told(reference, card_of(reference)), told(trial, card)
     if before is None or after is None:
         return _by_bits(card, trial, reference)
     if len(before) != len(after):
-        raise UsageError("These trials answered another number of test items", given=(len(after), len(before)),
-                         remedy="Sweep both with the same test_samples")  # fmt: skip
+        raise UsageError(
+            "These trials answered another number of test items",
+            given=(len(after), len(before)),
+            remedy="Sweep both with the same test_samples",
+        )
     labels = array_of(card, "y_test", len(after))
     if labels is None:
         return _by_bits(card, trial, reference)
-    return (_alarms if answers_are_alarms(card) else _classes)(np.asarray(labels), before, after, reference)
+    return (_alarms if answers_are_alarms(card) else _classes)(
+        np.asarray(labels), before, after, reference
+    )
 
 
 def _classes(labels: Array, before: Told, after: Told, reference: Trial) -> Answered:
@@ -102,7 +114,11 @@ def _alarms(labels: Array, before: Told, after: Told, reference: Trial) -> Answe
     assert after.scores is not None
     base = baseline_of(reference, [t for t in records.trials(reference.study) if t.is_baseline])
     usual = told(base, card_of(base)) if base else None
-    expected = usual.scores if usual and usual.scores is not None and len(usual) == len(labels) else before.scores
+    expected = (
+        usual.scores
+        if usual and usual.scores is not None and len(usual) == len(labels)
+        else before.scores
+    )
     threshold = alarm_threshold(expected, labels)
     a, b = (before.scores > threshold).astype(int), (after.scores > threshold).astype(int)
     flips = alarm_flips(labels, before.scores, after.scores, threshold)
@@ -135,7 +151,9 @@ def items_of(card: ModelCard, rows: Sequence[int]) -> Examples | None:
     if x is None or y is None:
         return None
     dataset = None if card.dataset.startswith(FROM_DISK) else registry.dataset(card.dataset)
-    return Examples(x, y, tuple(dataset.decode(item) for item in x) if dataset and dataset.decode else ())
+    return Examples(
+        x, y, tuple(dataset.decode(item) for item in x) if dataset and dataset.decode else ()
+    )
 
 
 def _rows(card: ModelCard, name: str, rows: Sequence[int]) -> Any:

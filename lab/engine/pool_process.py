@@ -1,4 +1,6 @@
-"""The inside of a worker process: what it loads before its first job, and how it is kept from eating the machine's memory."""
+"""The inside of a worker process: what it loads before its first job, and how it is kept from
+eating the machine's memory.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,13 @@ from lab.formats.quiet import no_telemetry
 from lab.plugs import module_of
 
 PRELOAD: dict[str, tuple[str, ...]] = {
-    "light": ("numpy",), "nncf": ("openvino", "nncf"), "torch": ("torch",), "tensorflow": ("tensorflow",),
-    "torch_training": ("torch",), "tensorflow_training": ("tensorflow",),
-}  # fmt: skip
+    "light": ("numpy",),
+    "nncf": ("openvino", "nncf"),
+    "torch": ("torch",),
+    "tensorflow": ("tensorflow",),
+    "torch_training": ("torch",),
+    "tensorflow_training": ("tensorflow",),
+}
 OUT_OF_MEMORY = "out_of_memory"
 POLL_S, ORPHAN_POLL_S = 0.1, 0.5
 QUIET = {
@@ -31,7 +37,9 @@ QUIET = {
 
 
 def start(toolchain: str, logs: str) -> None:
-    """Prepare a fresh worker: die with the parent, send nothing to anybody, write to a log of its own, load the toolchain."""
+    """Prepare a fresh worker: die with the parent, send nothing to anybody, write to a log of its
+    own, load the toolchain.
+    """
     os.environ.update(QUIET)
     no_telemetry()
     _write_to(Path(logs) / f"worker-{toolchain}-{os.getpid()}.log")
@@ -53,14 +61,18 @@ def _write_to(log: Path) -> None:
 
 
 def _die_with_parent(parent: int) -> None:
-    """Not PR_SET_PDEATHSIG: it fires when the thread ends that started the worker, and a study's thread ends with the study."""
+    """Not PR_SET_PDEATHSIG: it fires when the thread ends that started the worker, and a study's
+    thread ends with the study.
+    """
     while os.getppid() == parent:
         time.sleep(ORPHAN_POLL_S)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run(
-    body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[str, Any], memory_bytes: int
+    body: Callable[[Mapping[str, Any]], dict[str, Any]],
+    request: Mapping[str, Any],
+    memory_bytes: int,
 ) -> dict[str, Any]:
     """Run a job's body; whatever it raises becomes data.
 
@@ -68,12 +80,18 @@ def run(
         the body's answer, or {"error": {...}}.
     """
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(memory_bytes, Path(request["workdir"]), done), daemon=True)
+    watcher = threading.Thread(
+        target=_watch, args=(memory_bytes, Path(request["workdir"]), done), daemon=True
+    )
     watcher.start()
     try:
         return body(request)
     except MemoryError:
-        return {"error": error_json(JobOutOfMemory("The job could not get the memory that it asked for"))}
+        return {
+            "error": error_json(
+                JobOutOfMemory("The job could not get the memory that it asked for")
+            )
+        }
     except Exception as error:  # a failed trial is data
         return {"error": error_json(error)}
     finally:
@@ -102,4 +120,9 @@ def error_json(error: BaseException) -> dict[str, Any]:
     trace = "".join(traceback.format_exception(error))
     message = str(error) or type(error).__name__
     remedy = error.remedy if isinstance(error, LabError) else ""
-    return {"type": type(error).__name__, "message": message[:4000], "remedy": remedy, "traceback": trace[-6000:]}
+    return {
+        "type": type(error).__name__,
+        "message": message[:4000],
+        "remedy": remedy,
+        "traceback": trace[-6000:],
+    }

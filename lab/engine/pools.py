@@ -1,4 +1,6 @@
-"""One warm Pebble pool per toolchain: TensorFlow is imported once, a crash costs only its own job, and a job can be stopped."""
+"""One warm Pebble pool per toolchain: TensorFlow is imported once, a crash costs only its own job,
+and a job can be stopped.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +33,23 @@ Body = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 class _HiddenMain(SpawnProcess):
-    """Spawns without importing the parent's `__main__`: under Streamlit that is the app's script, in a notebook a user's cell."""
+    """Spawns without importing the parent's `__main__`: under Streamlit that is the app's script,
+    in a notebook a user's cell.
+    """
 
     _lock = threading.Lock()
 
     @staticmethod
     def _Popen(process_obj: Any) -> Popen:  # noqa: N802 (multiprocessing's name)
         blank = types.ModuleType("__main__")
-        # a set's order is a matter of the hash seed, and converters walk over sets: one seed, one file; and as many
-        # threads in all as there are cores: two jobs that spin for each other's core took ten times as long
-        with _HiddenMain._lock, _environment(PYTHONHASHSEED="0", OMP_NUM_THREADS=f"{threads_of_a_job()}"):
+        # a set's order is a matter of the hash seed, and converters walk over sets: one seed, one
+        # file; and as many
+        # threads in all as there are cores: two jobs that spin for each other's core took ten times
+        # as long
+        with (
+            _HiddenMain._lock,
+            _environment(PYTHONHASHSEED="0", OMP_NUM_THREADS=f"{threads_of_a_job()}"),
+        ):
             real, sys.modules["__main__"] = sys.modules["__main__"], blank
             try:
                 return Popen(process_obj)
@@ -61,7 +70,9 @@ class Pools:
         self._lock = threading.Lock()
 
     def warm(self, toolchain: str, packages: Sequence[str] = ()) -> None:
-        """Start a pool's workers now and have them import these packages, so that this overlaps with other work."""
+        """Start a pool's workers now and have them import these packages, so that this overlaps
+        with other work.
+        """
         for _ in range(workers_of(toolchain)):
             self._pool(toolchain).schedule(worker.preload, args=(tuple(packages),))
 
@@ -77,12 +88,14 @@ class Pools:
         """Run a job to its end in a worker of the toolchain.
 
         Args:
-            body: module-level function of `lab.engine.in_pool_process`; its request gets a fresh "workdir".
+            body: module-level function of `lab.engine.in_pool_process`; its request gets a fresh
+                "workdir".
             cancelled: asked every 0.1 s; True stops the worker.
             follow: called every 0.1 s with the work folder, to see what the job writes there.
 
         Returns:
-            the body's answer, or {"error": {...}}: a crash, a hang and a lack of memory are named; with "workdir", for `discard`.
+            the body's answer, or {"error": {...}}: a crash, a hang and a lack of memory are named;
+            with "workdir", for `discard`.
         """
         from pebble import ProcessExpired
 
@@ -97,7 +110,9 @@ class Pools:
         except FutureTimeout:
             answer = {
                 "error": worker.error_json(
-                    JobTimedOut(f"The job ran longer than its limit of {timeout_s:.0f} s and was stopped")
+                    JobTimedOut(
+                        f"The job ran longer than its limit of {timeout_s:.0f} s and was stopped"
+                    )
                 )
             }
         except ProcessExpired as error:
@@ -105,7 +120,9 @@ class Pools:
         return {**answer, "workdir": str(workdir)}
 
     @staticmethod
-    def _wait(future: Any, cancelled: Callable[[], bool], follow: Callable[[], None]) -> dict[str, Any]:
+    def _wait(
+        future: Any, cancelled: Callable[[], bool], follow: Callable[[], None]
+    ) -> dict[str, Any]:
         while True:
             try:
                 return dict(future.result(timeout=POLL_S))
@@ -140,7 +157,9 @@ class Pools:
 
 
 def _start_quiet_tracker() -> None:
-    """Libraries leave semaphores behind when their worker is stopped; the tracker that removes them need not tell the user."""
+    """Libraries leave semaphores behind when their worker is stopped; the tracker that removes them
+    need not tell the user.
+    """
     with _environment(PYTHONWARNINGS="ignore::UserWarning:multiprocessing.resource_tracker"):
         resource_tracker.ensure_running()
 
@@ -161,14 +180,19 @@ def _cause(error: ProcessExpired, workdir: Path) -> JobCrashed | JobOutOfMemory:
     marker = workdir / worker.OUT_OF_MEMORY
     if marker.exists():
         limit = int(marker.read_text()) / 2**20
-        return JobOutOfMemory(f"The job grew past its memory limit of {limit:.0f} MiB and was stopped",
-                              remedy="Use fewer calibration samples, or raise LAB_JOB_MEMORY_BYTES")  # fmt: skip
+        return JobOutOfMemory(
+            f"The job grew past its memory limit of {limit:.0f} MiB and was stopped",
+            remedy="Use fewer calibration samples, or raise LAB_JOB_MEMORY_BYTES",
+        )
     code = error.exitcode or 0
     if code == -signal.SIGKILL:
-        return JobOutOfMemory("The job's process was killed (SIGKILL), most likely by the kernel for lack of memory")
+        return JobOutOfMemory(
+            "The job's process was killed (SIGKILL), most likely by the kernel for lack of memory"
+        )
     cause = signal.Signals(-code).name if code < 0 else f"exit status {code}"
     return JobCrashed(
-        f"The job's process crashed ({cause})", remedy="The library crashed on this model; choose another technique"
+        f"The job's process crashed ({cause})",
+        remedy="The library crashed on this model; choose another technique",
     )
 
 

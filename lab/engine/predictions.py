@@ -1,7 +1,9 @@
-"""What a trial answered on its test set: the outputs as they were evaluated here, or the compact form that a study takes along.
+"""What a trial answered on its test set: the outputs as they were evaluated here, or the compact
+form that a study takes along.
 
-The compact form is an .npz: for classes `answers` (uint16) and `shares` (uint8, 255 is 1) with `value`, what these are; for
-anomaly detection `scores`. Shares are rounded to a fifth of a point; no answer changes.
+The compact form is an .npz: for classes `answers` (uint16) and `shares` (uint8, 255 is 1) with
+`value`, what these are; for anomaly detection `scores`. Shares are rounded to a fifth of a point;
+no answer changes.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ class Told:
     """A trial's answers.
 
     Attributes:
-        shares: what each class is given, shape (items, classes), and `value`, what that is; None for anomaly detection.
+        shares: what each class is given, shape (items, classes), and `value`, what that is; None
+            for anomaly detection.
         scores: of anomaly detection, shape (items,); None for classes.
     """
 
@@ -50,7 +53,11 @@ class Told:
 def told(trial: Trial, card: ModelCard) -> Told | None:
     """What a trial answered; None where that is not in this lab, or cannot be read."""
     outputs = _array(trial.details.get("outputs"), "outputs")
-    return _from_outputs(outputs, card) if outputs is not None else _from_portable(trial.details.get(PORTABLE), card)
+    return (
+        _from_outputs(outputs, card)
+        if outputs is not None
+        else _from_portable(trial.details.get(PORTABLE), card)
+    )
 
 
 def answers_are_classes(card: ModelCard) -> bool:
@@ -76,14 +83,21 @@ def _from_outputs(outputs: Array, card: ModelCard) -> Told | None:
     inputs = array_of(card, "x_test", len(outputs)) if answers_are_alarms(card) else None
     if inputs is None or not inputs.size:
         return None
-    return Told(scores=registry.task(card.task).answers(outputs, as_input(np.asarray(inputs), card.input)))
+    return Told(
+        scores=registry.task(card.task).answers(outputs, as_input(np.asarray(inputs), card.input))
+    )
 
 
 def _from_portable(kept: Any, card: ModelCard) -> Told | None:
     """As strange as the file may be: it came from anybody."""
     if answers_are_alarms(card):
         scores = _array(kept, "scores")
-        fit = scores is not None and scores.ndim == 1 and scores.dtype.kind == "f" and np.isfinite(scores).all()
+        fit = (
+            scores is not None
+            and scores.ndim == 1
+            and scores.dtype.kind == "f"
+            and np.isfinite(scores).all()
+        )
         return Told(scores=scores) if fit else None
     answers, shares, value = (_array(kept, name) for name in ("answers", "shares", "value"))
     if answers is None or shares is None or value is None or not _fit(answers, shares, str(value)):
@@ -95,8 +109,15 @@ def _from_portable(kept: Any, card: ModelCard) -> Told | None:
 
 
 def _fit(answers: Array, shares: Array, value: str) -> bool:
-    return bool(shares.ndim == 2 and shares.dtype == np.uint8 and answers.dtype == np.uint16 and answers.shape == shares.shape[:1]
-                and len(answers) and answers.max() < shares.shape[1] and value in get_args(Value))  # fmt: skip
+    return bool(
+        shares.ndim == 2
+        and shares.dtype == np.uint8
+        and answers.dtype == np.uint16
+        and answers.shape == shares.shape[:1]
+        and len(answers)
+        and answers.max() < shares.shape[1]
+        and value in get_args(Value)
+    )
 
 
 def _array(kept: Any, name: str) -> Array | None:
@@ -118,8 +139,10 @@ def _read(path: str, name: str) -> Array:
 
 
 def portable(trial: Trial, card: ModelCard) -> dict[str, Any] | None:
-    """The compact form of a trial's answers, kept as a file of the store, as it goes into a trial's details; None where there is
-    nothing to take along."""
+    """The compact form of a trial's answers, kept as a file of the store, as it goes into a trial's
+    details; None where there is
+    nothing to take along.
+    """
     if not trial.details.get("outputs"):
         known: dict[str, Any] | None = trial.details.get(PORTABLE)
         return known
@@ -134,7 +157,11 @@ def _compact(found: Told) -> dict[str, Array]:
     if found.shares is None or found.shares.shape[1] > np.iinfo(np.uint16).max:
         return {}
     shares = np.round(np.clip(found.shares, 0, 1) * STEPS).astype(np.uint8)
-    return {"answers": found.shares.argmax(axis=1).astype(np.uint16), "shares": shares, "value": np.array(found.value)}
+    return {
+        "answers": found.shares.argmax(axis=1).astype(np.uint16),
+        "shares": shares,
+        "value": np.array(found.value),
+    }
 
 
 def _kept(arrays: dict[str, Array]) -> dict[str, Any]:
@@ -145,7 +172,8 @@ def _kept(arrays: dict[str, Array]) -> dict[str, Any]:
 
 
 def array_of(card: ModelCard, name: str, n: int) -> Array | None:
-    """The first n of "x_test" or "y_test"; None where the data set would have to be downloaded, or cannot be made.
+    """The first n of "x_test" or "y_test"; None where the data set would have to be downloaded, or
+    cannot be made.
 
     What can be made without the net is made, in a process of its own, and kept.
     """

@@ -1,4 +1,5 @@
-"""The execution providers of a runtime, asked in a process of their own: to know them, its library must be loaded.
+"""The execution providers of a runtime, asked in a process of their own: to know them, its library
+must be loaded.
 
 `python -m lab.engine.providers RUNTIME` prints them as JSON.
 """
@@ -19,7 +20,8 @@ from lab.plugs import Provider
 
 @cache
 def providers(runtime_id: str) -> tuple[Provider, ...]:
-    """What could compute a runtime's operators, each with why it can or cannot be used here; empty where there is no choice.
+    """What could compute a runtime's operators, each with why it can or cannot be used here; empty
+    where there is no choice.
 
     Raises:
         UnknownId: there is no such runtime.
@@ -29,10 +31,13 @@ def providers(runtime_id: str) -> tuple[Provider, ...]:
     if runtime.providers is None or runtime.missing:
         return ()
     command = [sys.executable, "-m", "lab.engine.providers", runtime_id]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, timeout=120, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=CHECKOUT, timeout=120, check=False
+    )
     if done.returncode:
         raise LabError(
-            f"The execution providers of {runtime.title} could not be asked", given=done.stderr.strip()[-300:]
+            f"The execution providers of {runtime.title} could not be asked",
+            given=done.stderr.strip()[-300:],
         )
     return tuple(Provider(**found) for found in json.loads(done.stdout.splitlines()[-1]))
 

@@ -1,4 +1,6 @@
-"""The machine's roofline, measured once for each environment and number of threads, and kept in the store."""
+"""The machine's roofline, measured once for each environment and number of threads, and kept in the
+store.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ LIMIT_S = 120.0
 
 
 def ensure_roofline(threads: int) -> Roofline:
-    """What this machine reaches with so many threads: known, or measured now, which takes 4 s and should be alone.
+    """What this machine reaches with so many threads: known, or measured now, which takes 4 s and
+    should be alone.
 
     Raises:
         JobCrashed, JobTimedOut: it could not be measured.
@@ -34,13 +37,16 @@ def ensure_roofline(threads: int) -> Roofline:
 
 
 def known_roofline(threads: int, environment_id: str | None = None) -> Roofline | None:
-    """What was measured in an environment (this one, where none is named), None where nothing was."""
+    """What was measured in an environment (this one, where none is named), None where nothing
+    was.
+    """
     found = records.known_result(_key(threads, environment_id))
     return Roofline.from_json(found["roofline"]) if found else None
 
 
 def measured_roofline(threads: int) -> Roofline:
-    """Measure now, and keep the best of this and of what was known: whatever disturbs only makes slower.
+    """Measure now, and keep the best of this and of what was known: whatever disturbs only makes
+    slower.
 
     Raises:
         JobCrashed, JobTimedOut: it could not be measured.
@@ -48,25 +54,33 @@ def measured_roofline(threads: int) -> Roofline:
     start, known = time.monotonic(), known_roofline(threads)
     found = Roofline.from_json(_measure(threads))
     best = better(known, found) if known else found
-    records.remember_result(_key(threads, None), "roofline", {"roofline": to_json(best)}, time.monotonic() - start)
+    records.remember_result(
+        _key(threads, None), "roofline", {"roofline": to_json(best)}, time.monotonic() - start
+    )
     return best
 
 
 def better(one: Roofline, other: Roofline) -> Roofline:
     """The larger of each pair of numbers, in the form of the second."""
     flops = {name: max(rate, one.flops.get(name, 0.0)) for name, rate in other.flops.items()}
-    bandwidths = {size: max(rate, one.bytes_per_s.get(size, 0.0)) for size, rate in other.bytes_per_s.items()}
+    bandwidths = {
+        size: max(rate, one.bytes_per_s.get(size, 0.0)) for size, rate in other.bytes_per_s.items()
+    }
     return replace(other, flops=flops, bytes_per_s=bandwidths)
 
 
 def _key(threads: int, environment_id: str | None) -> str:
-    return digest_of(["roofline", environment_id or records.keep_environment(fingerprint()), threads])
+    return digest_of(
+        ["roofline", environment_id or records.keep_environment(fingerprint()), threads]
+    )
 
 
 def _measure(threads: int) -> dict[str, Any]:
     workdir = new_workdir()
     try:
-        return run_module("lab.measure.roofline", [str(threads)], workdir, blas_environment(threads), LIMIT_S)
+        return run_module(
+            "lab.measure.roofline", [str(threads)], workdir, blas_environment(threads), LIMIT_S
+        )
     finally:
         shutil.rmtree(workdir, ignore_errors=True)
 
@@ -83,10 +97,19 @@ def run_module(
     command = [sys.executable, "-m", module, *arguments, str(answer)]
     with log.open("w") as out:
         try:
-            done = subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **QUIET, **environment}, stdout=out, stderr=out,
-                                  timeout=limit_s, check=False)  # fmt: skip
+            done = subprocess.run(
+                command,
+                cwd=CHECKOUT,
+                env={**os.environ, **QUIET, **environment},
+                stdout=out,
+                stderr=out,
+                timeout=limit_s,
+                check=False,
+            )
         except subprocess.TimeoutExpired as error:
             raise JobTimedOut(f"{module} took more than {limit_s:.0f} s and was stopped") from error
     if done.returncode or not answer.exists():
-        raise JobCrashed(f"{module} ended with status {done.returncode}", given=log.read_text()[-1500:])
+        raise JobCrashed(
+            f"{module} ended with status {done.returncode}", given=log.read_text()[-1500:]
+        )
     return dict(json.loads(answer.read_text()))

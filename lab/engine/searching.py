@@ -1,4 +1,6 @@
-"""What a searched study runs next. Its state is its trials: whoever takes a study up again asks for the same next ones."""
+"""What a searched study runs next. Its state is its trials: whoever takes a study up again asks for
+the same next ones.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,11 @@ from lab.store.blobs import locate_card
 from lab.types import ModelCard, StudySpec, Trial
 
 
-def given(study_id: str, spec: StudySpec, card: ModelCard, *, remeasure: bool = False) -> list[PlannedTrial]:
-    """What is run before anything is chosen: the float model on every target, then what the store knows already.
+def given(
+    study_id: str, spec: StudySpec, card: ModelCard, *, remeasure: bool = False
+) -> list[PlannedTrial]:
+    """What is run before anything is chosen: the float model on every target, then what the store
+    knows already.
 
     Args:
         remeasure: latencies of the study are measured again, so that the store knows nothing.
@@ -27,19 +32,29 @@ def given(study_id: str, spec: StudySpec, card: ModelCard, *, remeasure: bool = 
 
 
 def choose(study_id: str) -> list[PlannedTrial]:
-    """What the study's sampler takes next; nothing once the budget is spent. A job, since it keeps a core busy for a second."""
+    """What the study's sampler takes next; nothing once the budget is spent. A job, since it keeps
+    a core busy for a second.
+    """
     spec, trials = records.study(study_id).spec, records.trials(study_id)
-    planned, left = _left(study_id, spec, ModelCard.from_json(locate_card(records.study_row(study_id).card)))
+    planned, left = _left(
+        study_id, spec, ModelCard.from_json(locate_card(records.study_row(study_id).card))
+    )
     count = min(spec.search["batch"], left_to_spend(study_id, spec, trials), len(left))
     if count <= 0:
         return []
     asked = task(
-        [candidate(t) for t in planned.values()], trials, spec.objectives, limits_of(spec), spec.search["seed"]
+        [candidate(t) for t in planned.values()],
+        trials,
+        spec.objectives,
+        limits_of(spec),
+        spec.search["seed"],
     )
     return [planned[key] for key in sampler(spec.search["sampler"])(asked, count)]
 
 
-def _left(study_id: str, spec: StudySpec, card: ModelCard) -> tuple[dict[str, PlannedTrial], dict[str, PlannedTrial]]:
+def _left(
+    study_id: str, spec: StudySpec, card: ModelCard
+) -> tuple[dict[str, PlannedTrial], dict[str, PlannedTrial]]:
     """Everything that the spec comes to, and what of it was not tried."""
     planned = {identity(t.recipe, t.target): t for t in plan(spec, card).trials}
     tried = {identity(t.recipe, t.target) for t in records.trials(study_id)}
@@ -47,11 +62,16 @@ def _left(study_id: str, spec: StudySpec, card: ModelCard) -> tuple[dict[str, Pl
 
 
 def _known(
-    spec: StudySpec, card: ModelCard, planned: dict[str, PlannedTrial], left: dict[str, PlannedTrial]
+    spec: StudySpec,
+    card: ModelCard,
+    planned: dict[str, PlannedTrial],
+    left: dict[str, PlannedTrial],
 ) -> list[PlannedTrial]:
     """Asked of the whole plan: whether answers are known depends on the float model's."""
     found = stored(spec, card, list(planned.values())).known
-    return [t for (key, t), known in zip(planned.items(), found, strict=True) if known and key in left]
+    return [
+        t for (key, t), known in zip(planned.items(), found, strict=True) if known and key in left
+    ]
 
 
 def left_to_spend(study_id: str, spec: StudySpec, trials: Sequence[Trial]) -> int:
@@ -63,12 +83,16 @@ def left_to_spend(study_id: str, spec: StudySpec, trials: Sequence[Trial]) -> in
 
 
 def spent(spec: StudySpec, trials: Sequence[Trial]) -> int:
-    """How many trials count against the budget: those that were taken from the store do not, unless nothing is to be."""
+    """How many trials count against the budget: those that were taken from the store do not, unless
+    nothing is to be.
+    """
     return sum(not t.cached for t in trials) if spec.search["known"] else len(trials)
 
 
 def outlook(study_id: str, total: int, seconds_left: float | None) -> tuple[int, float | None]:
-    """How many trials a running search may come to, and about how many seconds that takes, from what its trials took."""
+    """How many trials a running search may come to, and about how many seconds that takes, from
+    what its trials took.
+    """
     spec, trials = records.study(study_id).spec, records.trials(study_id)
     jobs, used = records.jobs(study_id), spent(spec, trials)
     worked, open_ = Clock(jobs).until(float("inf")), max(0, spec.search["trials"] - used)
@@ -84,7 +108,15 @@ def rows_of(study_id: str, chosen: Sequence[PlannedTrial]) -> Callable[[int], li
 
     def rows(first: int) -> list[Trial]:
         return [
-            Trial(f"{study_id}-{n:04d}", study_id, n, t.name, t.recipe, t.target, is_baseline=t.is_baseline)
+            Trial(
+                f"{study_id}-{n:04d}",
+                study_id,
+                n,
+                t.name,
+                t.recipe,
+                t.target,
+                is_baseline=t.is_baseline,
+            )
             for n, t in enumerate(chosen, first)
         ]
 

@@ -1,4 +1,6 @@
-"""What a technique learns from: the data set's own training set, made once, or what else there is that is not in the test set."""
+"""What a technique learns from: the data set's own training set, made once, or what else there is
+that is not in the test set.
+"""
 
 from __future__ import annotations
 
@@ -35,22 +37,46 @@ def training_set(where: Path, card: ModelCard) -> TrainingSet:
     x, y, x_check, y_check, source = _items(where, card)
     task, plan = registry.task(card.task), _plan(card)
     return TrainingSet(
-        as_input(x, card.input), np.asarray(y), as_input(x_check, card.input), np.asarray(y_check),
-        learns="inputs" if task.learns == "inputs" else task.labels, source=source,
-        augment=getattr(plan, "augment", None), smoothing=getattr(plan, "smoothing", 0.0), rate=getattr(plan, "rate", None),
-    )  # fmt: skip
+        as_input(x, card.input),
+        np.asarray(y),
+        as_input(x_check, card.input),
+        np.asarray(y_check),
+        learns="inputs" if task.learns == "inputs" else task.labels,
+        source=source,
+        augment=getattr(plan, "augment", None),
+        smoothing=getattr(plan, "smoothing", 0.0),
+        rate=getattr(plan, "rate", None),
+    )
 
 
 def _items(where: Path, card: ModelCard) -> tuple[Array, Array, Array, Array, str]:
     x, y = load_array(where, "x_calibration"), load_array(where, "y_calibration")
     if card.dataset.startswith(FROM_DISK):
         if (where / "x_train.npy").exists():
-            return load_array(where, "x_train"), load_array(where, "y_train"), x[:CHECKED], y[:CHECKED], "training set"
+            return (
+                load_array(where, "x_train"),
+                load_array(where, "y_train"),
+                x[:CHECKED],
+                y[:CHECKED],
+                "training set",
+            )
     elif registry.dataset(card.dataset).training is not None:
         made = _made(card.dataset)
-        return load_array(made, "x"), load_array(made, "y"), x[:CHECKED], y[:CHECKED], "training set"
+        return (
+            load_array(made, "x"),
+            load_array(made, "y"),
+            x[:CHECKED],
+            y[:CHECKED],
+            "training set",
+        )
     held = max(1, int(len(x) * HELD_OUT))
-    return x[held:], y[held:], x[:held][:CHECKED], y[:held][:CHECKED], "calibration items, for lack of a training set"
+    return (
+        x[held:],
+        y[held:],
+        x[:held][:CHECKED],
+        y[:held][:CHECKED],
+        "calibration items, for lack of a training set",
+    )
 
 
 def _made(dataset_id: str) -> Path:
@@ -60,14 +86,21 @@ def _made(dataset_id: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
             command = [sys.executable, "-m", "lab.store.data", dataset_id, "training"]
-            done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, cwd=CHECKOUT, check=False
+            )
             if done.returncode or not made.exists():
                 raise LabError(
-                    f"The training set of {dataset_id!r} could not be made", given=done.stderr.strip()[-500:]
+                    f"The training set of {dataset_id!r} could not be made",
+                    given=done.stderr.strip()[-500:],
                 )
     return made
 
 
 def _plan(card: ModelCard) -> Any:
     """How a sample model was trained; None for others."""
-    return getattr(registry.training_recipe(card.id), "PLAN", None) if card.id in registry.sample_cards() else None
+    return (
+        getattr(registry.training_recipe(card.id), "PLAN", None)
+        if card.id in registry.sample_cards()
+        else None
+    )

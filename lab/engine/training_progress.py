@@ -36,17 +36,26 @@ class Planned:
 
 @lru_cache(maxsize=64)
 def _planned(where: str, study_id: str, count: int) -> tuple[Planned, ...]:
-    """The steps of a study's recipes that may train, each once, in the order of its trials: asked for every second by whoever watches.
+    """The steps of a study's recipes that may train, each once, in the order of its trials: asked
+    for every second by whoever watches.
 
     Args:
         where: the store; count: trials of the study, which may be extended.
     """
-    chains = [steps for t in records.trials(study_id) for steps in prefixes(t.recipe) if _trains(steps[-1].technique)]
+    chains = [
+        steps
+        for t in records.trials(study_id)
+        for steps in prefixes(t.recipe)
+        if _trains(steps[-1].technique)
+    ]
     card = ModelCard.from_json(locate_card(records.study_row(study_id).card))
     if not chains or not Path(card.path).is_file():
         return ()
     source, data = sha256_of(Path(card.path)), data_digest(card)
-    found = (Planned(keys.step_key(source, s, card, data), name_of(Recipe(s)), s[-1].params) for s in chains)
+    found = (
+        Planned(keys.step_key(source, s, card, data), name_of(Recipe(s)), s[-1].params)
+        for s in chains
+    )
     return tuple({p.key: p for p in found}.values())
 
 
@@ -67,13 +76,21 @@ def trainings(study_id: str) -> tuple[Training, ...]:
     if not planned:
         return ()
     wanted = [p.key for p in planned]
-    curves, made, began = records.curves(wanted), records.known_steps(wanted), records.study_row(study_id).started_at
+    curves, made, began = (
+        records.curves(wanted),
+        records.known_steps(wanted),
+        records.study_row(study_id).started_at,
+    )
     found = (_training(p, curves.get(p.key), made.get(p.key), study, began or 0.0) for p in planned)
     return tuple(t for t in found if t.phases or t.steps)
 
 
-def _training(p: Planned, curve: Mapping[str, Any] | None, made: Any, study: Study, began: float) -> Training:
-    """Without steps and phases where it turned out that the step trains nothing, such as a pruning in one go."""
+def _training(
+    p: Planned, curve: Mapping[str, Any] | None, made: Any, study: Study, began: float
+) -> Training:
+    """Without steps and phases where it turned out that the step trains nothing, such as a pruning
+    in one go.
+    """
     worked = made is not None and "error" not in made
     state: State = "waiting"
     if made is not None or study.state in FINISHED:

@@ -1,1 +1,3 @@
-"""What techniques that train share: the options, the loop of each framework, checkpoints and the curve that is told."""
+"""What techniques that train share: the options, the loop of each framework, checkpoints and the
+curve that is told.
+"""

@@ -13,12 +13,20 @@ from lab.lazy import np
 from lab.plugs import Array, Context, TrainingSet
 
 
-def fit(model: Any, context: Context, params: Mapping[str, Any], *, phase: str = "train", after_step: AfterStep | None = None,
-        steps: int | None = None) -> Progress:  # fmt: skip
+def fit(
+    model: Any,
+    context: Context,
+    params: Mapping[str, Any],
+    *,
+    phase: str = "train",
+    after_step: AfterStep | None = None,
+    steps: int | None = None,
+) -> Progress:
     """Train with AdamW, gradients clipped to a norm of 1; see `lab.finetuning.torch_loop.fit`.
 
     Args:
-        model: keras.Model, or one of tf_keras without bf16, with one input; what it was compiled with is not used.
+        model: keras.Model, or one of tf_keras without bf16, with one input; what it was compiled
+            with is not used.
         after_step: what it keeps must be in the model's variables.
 
     Raises:
@@ -32,7 +40,9 @@ def fit(model: Any, context: Context, params: Mapping[str, Any], *, phase: str =
 
 
 def _teacher_of(context: Context) -> Any:
-    """Items -> answers of the model that the recipe began with; compiled, since layer by layer it takes longer than the training."""
+    """Items -> answers of the model that the recipe began with; compiled, since layer by layer it
+    takes longer than the training.
+    """
     import tensorflow as tf
 
     from lab.formats.keras.files import load_keras
@@ -52,9 +62,15 @@ class _Learner:
         if params["bf16"]:
             for layer in model.layers:
                 layer.dtype_policy = "mixed_bfloat16"
-        adam = import_module(type(model).__module__.partition(".")[0]).optimizers.AdamW  # of keras, or of tf_keras
-        self.optimizer = adam(params["learning_rate"], weight_decay=WEIGHT_DECAY, global_clipnorm=1.0)
-        self.optimizer.exclude_from_weight_decay(var_list=[v for v in model.trainable_variables if len(v.shape) < 2])
+        adam = import_module(
+            type(model).__module__.partition(".")[0]
+        ).optimizers.AdamW  # of keras, or of tf_keras
+        self.optimizer = adam(
+            params["learning_rate"], weight_decay=WEIGHT_DECAY, global_clipnorm=1.0
+        )
+        self.optimizer.exclude_from_weight_decay(
+            var_list=[v for v in model.trainable_variables if len(v.shape) < 2]
+        )
         self.optimizer.build(model.trainable_variables)
         self.seeds = [v for v in model.variables if v.name == "seed_generator_state"]
         self.kept: list[Array] | None = None
@@ -69,7 +85,9 @@ class _Learner:
             with tf.GradientTape() as tape:
                 loss = self._loss(tf.cast(self.model(x, training=True), tf.float32), x, y, taught)
             variables = self.model.trainable_variables
-            self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            self.optimizer.apply_gradients(
+                zip(tape.gradient(loss, variables), variables, strict=True)
+            )
             return loss
 
         return learn
@@ -77,7 +95,9 @@ class _Learner:
     def step(self, rows: Array, rate: float, seed: int) -> float:
         import tensorflow as tf
 
-        if self.data.augment is not None:  # dear: TensorFlow forgets its kernels; dropout has seeds of its own
+        if (
+            self.data.augment is not None
+        ):  # dear: TensorFlow forgets its kernels; dropout has seeds of its own
             tf.random.set_seed(seed)
         for number, state in enumerate(self.seeds):
             state.assign(np.asarray([seed, number], np.uint32))
@@ -103,7 +123,9 @@ class _Learner:
 
     def look(self) -> dict[str, float]:
         x, outputs = self.data.x_check, self._answers()
-        found = {"check_loss": float(own_loss(outputs, x, self.data.y_check, self.data, self.shares))}
+        found = {
+            "check_loss": float(own_loss(outputs, x, self.data.y_check, self.data, self.shares))
+        }
         if self.data.learns == "classes":
             found["accuracy"] = float((outputs.argmax(1) == self.data.y_check).mean())
         return found
@@ -112,7 +134,8 @@ class _Learner:
         """To the held-out items, as the model answers."""
         x = self.data.x_check
         parts = [
-            np.asarray(self.model(x[at : at + BATCH], training=False), np.float32) for at in range(0, len(x), BATCH)
+            np.asarray(self.model(x[at : at + BATCH], training=False), np.float32)
+            for at in range(0, len(x), BATCH)
         ]
         return np.concatenate(parts)
 
@@ -130,7 +153,8 @@ class _Learner:
             for n, variable in enumerate(self._variables()):
                 variable.assign(state[f"v{n}"])
             self.kept = [
-                state[name] for name in sorted((k for k in state if k[0] == "k"), key=lambda k: int(k[1:]))
+                state[name]
+                for name in sorted((k for k in state if k[0] == "k"), key=lambda k: int(k[1:]))
             ] or None
 
     def keep(self) -> None:
@@ -147,7 +171,9 @@ class _Learner:
                 layer.dtype_policy = policy
 
 
-def own_loss(outputs: Any, x: Any, y: Any, data: TrainingSet, shares: bool, smoothing: float = 0.0) -> Any:
+def own_loss(
+    outputs: Any, x: Any, y: Any, data: TrainingSet, shares: bool, smoothing: float = 0.0
+) -> Any:
     """See `lab.finetuning.torch_loop.own_loss`."""
     import tensorflow as tf
 

@@ -13,7 +13,8 @@ ITEMS, BATCH = 512, 32
 
 
 def slopes(model: Any, data: TrainingSet, seed: int = 0) -> dict[str, list[Array]]:
-    """Layer -> magnitude of the loss's derivative by each of its weights, in the order of `get_weights()`; zeros where there is none.
+    """Layer -> magnitude of the loss's derivative by each of its weights, in the order of
+    `get_weights()`; zeros where there is none.
 
     The mean over batches: over all items at once, the derivatives of a trained model cancel out.
 
@@ -41,6 +42,8 @@ def _slopes(model: Any, variables: list[Any], data: TrainingSet, batch: Array) -
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([one for one in watched if one.dtype.is_floating])
         outputs = tf.cast(model(x, training=False), tf.float32)
-        loss = own_loss(outputs, x, y, data, data.learns == "classes" and gives_shares(outputs.numpy()))
+        loss = own_loss(
+            outputs, x, y, data, data.learns == "classes" and gives_shares(outputs.numpy())
+        )
     found = tape.gradient(loss, watched, unconnected_gradients="zero")
     return [np.asarray(tf.convert_to_tensor(slope)) for slope in found]

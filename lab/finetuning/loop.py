@@ -1,7 +1,9 @@
-"""The course of a training, the same for every framework: which items, how fast, when to look, when to stop, what is kept.
+"""The course of a training, the same for every framework: which items, how fast, when to look, when
+to stop, what is kept.
 
-Every step is drawn from the seed and its own number, so that a training that goes on from a checkpoint makes what it would have
-made without a break. Checkpoints lie in `Context.checkpoint`, which outlives the process.
+Every step is drawn from the seed and its own number, so that a training that goes on from a
+checkpoint makes what it would have made without a break. Checkpoints lie in `Context.checkpoint`,
+which outlives the process.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ POINTS, LOOKS = 60, 12
 """Of a training's curve: losses, and looks at held-out items."""
 WARM_UP = 0.05
 OF_FIRST, UNKNOWN_RATE = 0.8, 1e-3
-"""The usual learning rate, as a share of the model's first training's, and where that is not known."""
+"""The usual learning rate, as a share of the model's first training's, and where that is not
+known.
+"""
 AfterStep = Callable[[int, int], None]
 
 
@@ -35,7 +39,9 @@ class Learner(Protocol):
         ...
 
     def look(self) -> dict[str, float]:
-        """Loss, and accuracy where there are classes, on the held-out items, as the model answers."""
+        """Loss, and accuracy where there are classes, on the held-out items, as the model
+        answers.
+        """
         ...
 
     def save(self, file: Path) -> None:
@@ -80,7 +86,8 @@ class Course:
 
     Attributes:
         items: how many training items there are.
-        params: the options of `lab.finetuning.options.TRAINING`, with the learning rate that is meant, see `course`.
+        params: the options of `lab.finetuning.options.TRAINING`, with the learning rate that is
+            meant, see `course`.
         phase: names the checkpoint, where a technique trains several times.
         after_step: (steps done, steps in all) -> nothing, after each step.
     """
@@ -106,7 +113,9 @@ class Course:
             self._look(progress, {"step": 0, "seconds": 0.0})
         saved = told = started = perf_counter()
         before, losses = progress.seconds, list[float]()
-        while progress.step < self.total and not self._spent(progress) and not self._tired(progress):
+        while (
+            progress.step < self.total and not self._spent(progress) and not self._tired(progress)
+        ):
             rows = self._rows(progress.step)
             losses.append(self.learner.step(rows, self.rate(progress), self._seed(progress.step)))
             progress.step += 1
@@ -117,7 +126,12 @@ class Course:
                 losses, told = [], perf_counter()
             elif perf_counter() - told > TOLD_S:
                 self._tell(
-                    progress, {"step": progress.step, "seconds": round(progress.seconds, 2), "loss": _mean(losses)}
+                    progress,
+                    {
+                        "step": progress.step,
+                        "seconds": round(progress.seconds, 2),
+                        "loss": _mean(losses),
+                    },
                 )
                 told = perf_counter()
             if perf_counter() - saved > CHECKPOINT_S:
@@ -138,7 +152,11 @@ class Course:
         limit = self.params["train_seconds"]
         done = max(progress.step / self.total, progress.seconds / limit if limit else 0.0)
         if done < WARM_UP:
-            return float(self.params["learning_rate"]) * (progress.step + 1) / (WARM_UP * self.total + 1)
+            return (
+                float(self.params["learning_rate"])
+                * (progress.step + 1)
+                / (WARM_UP * self.total + 1)
+            )
         left = 1 - (done - WARM_UP) / (1 - WARM_UP)
         shapes = {"cosine": (1 - cos(pi * left)) / 2, "linear": left, "constant": 1.0}
         return float(self.params["learning_rate"]) * max(0.0, shapes[self.params["schedule"]])
@@ -147,7 +165,9 @@ class Course:
         """Training items of a step: each item once in an epoch, in an order of the epoch's own."""
         size = min(self.params["batch_size"], self.items)
         per_epoch = self.items // size
-        order = np.random.default_rng([self.params["train_seed"], step // per_epoch]).permutation(self.items)
+        order = np.random.default_rng([self.params["train_seed"], step // per_epoch]).permutation(
+            self.items
+        )
         at = step % per_epoch * size
         return np.asarray(order[at : at + size])
 
@@ -155,7 +175,9 @@ class Course:
         return int(np.random.default_rng([self.params["train_seed"], step, 1]).integers(2**31))
 
     def _spent(self, progress: Progress) -> bool:
-        return bool(self.params["train_seconds"]) and progress.seconds >= self.params["train_seconds"]
+        return (
+            bool(self.params["train_seconds"]) and progress.seconds >= self.params["train_seconds"]
+        )
 
     def _tired(self, progress: Progress) -> bool:
         return bool(self.params["patience"]) and progress.waited >= self.params["patience"]
@@ -163,7 +185,7 @@ class Course:
     def _due(self, step: int, times: int) -> bool:
         return step * times // self.total != (step - 1) * times // self.total
 
-    # --- what is told ------------------------------------------------------------------------------------------------------
+    # --- what is told -----------------------------------------------------------------------------
 
     def _point(self, progress: Progress, losses: list[float]) -> None:
         point = {
@@ -192,10 +214,15 @@ class Course:
     def _tell(self, progress: Progress, now: Mapping[str, float] | None = None) -> None:
         """The curve; between two of its points also where the training is now."""
         self.context.tell(
-            {"phase": self.phase, "steps": self.total, "points": progress.points, **({"now": now} if now else {})}
+            {
+                "phase": self.phase,
+                "steps": self.total,
+                "points": progress.points,
+                **({"now": now} if now else {}),
+            }
         )
 
-    # --- checkpoints -------------------------------------------------------------------------------------------------------
+    # --- checkpoints ------------------------------------------------------------------------------
 
     def _taken_up(self) -> Progress:
         state = self._file(".json")
@@ -205,7 +232,9 @@ class Course:
         return Progress(**value)
 
     def _save(self, progress: Progress) -> None:
-        """The model first, then the line that names it: a kill between leaves the checkpoint before."""
+        """The model first, then the line that names it: a kill between leaves the checkpoint
+        before.
+        """
         state = self._file(".json")
         if state is None:
             return
@@ -222,11 +251,22 @@ class Course:
                 old.unlink()
 
     def _file(self, ending: str) -> Path | None:
-        return None if self.context.checkpoint is None else self.context.checkpoint / f"{self.phase}{ending}"
+        return (
+            None
+            if self.context.checkpoint is None
+            else self.context.checkpoint / f"{self.phase}{ending}"
+        )
 
 
-def course(learner: Learner, context: Context, data: TrainingSet, params: Mapping[str, Any], phase: str, steps: int | None,
-           after_step: AfterStep | None) -> Progress:  # fmt: skip
+def course(
+    learner: Learner,
+    context: Context,
+    data: TrainingSet,
+    params: Mapping[str, Any],
+    phase: str,
+    steps: int | None,
+    after_step: AfterStep | None,
+) -> Progress:
     """Run a training and note what it came to, and what it learnt from.
 
     Args:
@@ -241,7 +281,9 @@ def course(learner: Learner, context: Context, data: TrainingSet, params: Mappin
 
 
 def _with_rate(params: Mapping[str, Any], data: TrainingSet) -> dict[str, Any]:
-    """The options with a learning rate where they leave it open: it follows the model's first training."""
+    """The options with a learning rate where they leave it open: it follows the model's first
+    training.
+    """
     usual = OF_FIRST * data.rate if data.rate else UNKNOWN_RATE
     return {**params, "learning_rate": params["learning_rate"] or usual}
 
@@ -264,7 +306,12 @@ def _summary(progress: Progress, told: Course) -> str:
     name, unit = ("accuracy", "{:.1%}") if "accuracy" in first else ("check_loss", "{:.4g}")
     words = {"accuracy": "accuracy on held-out items", "check_loss": "loss on held-out items"}[name]
     early = (
-        " (ended early, the best weights were taken)" if progress.step < told.total and told.params["patience"] else ""
+        " (ended early, the best weights were taken)"
+        if progress.step < told.total and told.params["patience"]
+        else ""
     )
-    return (f"{progress.step} steps of {min(told.params['batch_size'], told.items)} items in {progress.seconds:.0f} s; "
-            f"{words} {unit.format(first[name])} → {unit.format(last[name])}{early}")  # fmt: skip
+    return (
+        f"{progress.step} steps of {min(told.params['batch_size'], told.items)} items in"
+        f" {progress.seconds:.0f} s; {words} {unit.format(first[name])} →"
+        f" {unit.format(last[name])}{early}"
+    )

@@ -1,5 +1,6 @@
-"""What quantization-aware training techniques share: a gentler learning rate, their names, and the gap between what was trained
-and what is deployed."""
+"""What quantization-aware training techniques share: a gentler learning rate, their names, and the
+gap between what was trained and what is deployed.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +17,12 @@ from lab.registry import metric, runtime, task
 
 RATE = "learning_rate"
 GENTLE = 5e-4
-"""Of 0.0005, 0.001 and 0.003 the best for 4-bit weights of one Transformer, by one seed: the model is trained already."""
-QAT_TRAINING = tuple(replace(option, default=GENTLE) if option.id == RATE else option for option in TRAINING)
+"""Of 0.0005, 0.001 and 0.003 the best for 4-bit weights of one Transformer, by one seed: the model
+is trained already.
+"""
+QAT_TRAINING = tuple(
+    replace(option, default=GENTLE) if option.id == RATE else option for option in TRAINING
+)
 STEPS = next(option for option in TRAINING if option.id == "train_steps")
 JUDGED = 512
 """Calibration items on which the gap is told."""
@@ -29,12 +34,18 @@ def qat_suffix(params: Mapping[str, Any]) -> str:
     steps, rate = params[STEPS.id], params[RATE]
     others = training_suffix({key: value for key, value in params.items() if key != RATE})
     return "".join(
-        [f"_steps{steps}" if steps != STEPS.default else "", others, f"_lr{rate:g}" if rate != GENTLE else ""]
+        [
+            f"_steps{steps}" if steps != STEPS.default else "",
+            others,
+            f"_lr{rate:g}" if rate != GENTLE else "",
+        ]
     )
 
 
 class Gap:
-    """How far what is deployed answers worse than what was trained, on the same calibration items."""
+    """How far what is deployed answers worse than what was trained, on the same calibration
+    items.
+    """
 
     def __init__(self, context: Context, fake: Answer) -> None:
         """Judge the model as it was trained.
@@ -48,7 +59,12 @@ class Gap:
 
     def note(self, deployed: Answer) -> None:
         """Judge the file that came of it, and keep the task's own metric of both."""
-        told = {"metric": self._metric.id, "n": len(self._x), "value": self._trained, "deployed": self._value(deployed)}
+        told = {
+            "metric": self._metric.id,
+            "n": len(self._x),
+            "value": self._trained,
+            "deployed": self._value(deployed),
+        }
         self._context.note("fake_quantized", told)
 
     def _value(self, answer: Answer) -> float | None:
@@ -71,7 +87,9 @@ def torch_answer(model: Any, program: Any) -> Answer:
 
     def answer(x: Array) -> Array:
         with torch.no_grad():
-            return np.concatenate([model(batch).numpy() for batch in calibration_batches(x, program)])
+            return np.concatenate(
+                [model(batch).numpy() for batch in calibration_batches(x, program)]
+            )
 
     return answer
 
@@ -79,7 +97,9 @@ def torch_answer(model: Any, program: Any) -> Answer:
 def file_answer(runtime_id: str, file: Path) -> Answer:
     """How a file answers in a runtime with its usual options."""
     plug = runtime(runtime_id)
-    return lambda x: run_all(plug.load(str(file), {option.id: option.default for option in plug.options}), x, JUDGED)
+    return lambda x: run_all(
+        plug.load(str(file), {option.id: option.default for option in plug.options}), x, JUDGED
+    )
 
 
 def note_gap(context: Context, fake: Answer, deployed: Answer) -> None:

@@ -15,7 +15,8 @@ ITEMS, BATCH = 512, 32
 
 
 def gradients(model: Any, context: Context, batch: int | None = None) -> Iterator[None]:
-    """After each step, the parameters' gradients are those of the loss on other training items, as the model answers.
+    """After each step, the parameters' gradients are those of the loss on other training items, as
+    the model answers.
 
     Args:
         model: torch.nn.Module with one input; its gradients are none at the end.
@@ -31,6 +32,8 @@ def gradients(model: Any, context: Context, batch: int | None = None) -> Iterato
         x = torch.from_numpy(fit_items(data.x[rows], (None, *data.x.shape[1:])))
         model.zero_grad(set_to_none=False)
         outputs, y = model(x), torch.from_numpy(data.y[rows])
-        own_loss(outputs, x, y, data, data.learns == "classes" and gives_shares(outputs.detach().numpy())).backward()
+        own_loss(
+            outputs, x, y, data, data.learns == "classes" and gives_shares(outputs.detach().numpy())
+        ).backward()
         yield
     model.zero_grad(set_to_none=True)

@@ -18,15 +18,25 @@ WEIGHT_DECAY = 0.01
 BATCH, IMAGE_AXES = 256, 4
 
 
-def fit(model: Any, context: Context, params: Mapping[str, Any], *, phase: str = "train", after_step: AfterStep | None = None,
-        steps: int | None = None) -> Progress:  # fmt: skip
-    """Train with AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), gradients clipped to a norm of 1.
+def fit(
+    model: Any,
+    context: Context,
+    params: Mapping[str, Any],
+    *,
+    phase: str = "train",
+    after_step: AfterStep | None = None,
+    steps: int | None = None,
+) -> Progress:
+    """Train with AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), gradients clipped to a norm of
+    1.
 
     Args:
-        model: torch.nn.Module with one input, batch axis first; it is in evaluation mode at the end.
+        model: torch.nn.Module with one input, batch axis first; it is in evaluation mode at the
+            end.
         params: the options of `lab.finetuning.options.TRAINING`.
         phase: names the checkpoint; a technique that trains several times gives each its own.
-        after_step: (steps done, steps in all), after each optimizer step; what it keeps must be in the model's buffers.
+        after_step: (steps done, steps in all), after each optimizer step; what it keeps must be in
+            the model's buffers.
         steps: instead of the option `train_steps`.
 
     Raises:
@@ -108,13 +118,19 @@ class _Learner:
         return x.contiguous(memory_format=torch.channels_last) if self.images else x
 
     def _varied(self, x: Any) -> Any:
-        """Items as training varies them; where that leaves something off the end, it is filled up again with zeros."""
+        """Items as training varies them; where that leaves something off the end, it is filled up
+        again with zeros.
+        """
         import torch
 
         if self.data.augment is None:
             return x
         varied = self.data.augment(x)
-        short = [part for a, b in zip(x.shape[:0:-1], varied.shape[:0:-1], strict=True) for part in (0, a - b)]
+        short = [
+            part
+            for a, b in zip(x.shape[:0:-1], varied.shape[:0:-1], strict=True)
+            for part in (0, a - b)
+        ]
         return self._laid_out(torch.nn.functional.pad(varied, short) if any(short) else varied)
 
     def _loss(self, x: Any, y: Any) -> Any:
@@ -131,19 +147,29 @@ class _Learner:
         return (1 - share) * loss + share * self._distance(outputs.float(), taught)
 
     def _distance(self, outputs: Any, taught: Any) -> Any:
-        """From the teacher's answers: softened shares for classes, which weigh as much as hard ones by temperature squared."""
+        """From the teacher's answers: softened shares for classes, which weigh as much as hard ones
+        by temperature squared.
+        """
         import torch
 
         if self.data.learns != "classes":
             return torch.nn.functional.mse_loss(outputs, taught)
         t = self.params["temperature"]
-        soft, hard = (torch.log_softmax(_logits(answers, self.shares) / t, 1) for answers in (outputs, taught))
-        return t * t * torch.nn.functional.kl_div(soft, hard, reduction="batchmean", log_target=True)
+        soft, hard = (
+            torch.log_softmax(_logits(answers, self.shares) / t, 1) for answers in (outputs, taught)
+        )
+        return (
+            t * t * torch.nn.functional.kl_div(soft, hard, reduction="batchmean", log_target=True)
+        )
 
     def look(self) -> dict[str, float]:
         import torch
 
-        outputs, x, y = self._answers(), torch.from_numpy(self.data.x_check), torch.from_numpy(self.data.y_check)
+        outputs, x, y = (
+            self._answers(),
+            torch.from_numpy(self.data.x_check),
+            torch.from_numpy(self.data.y_check),
+        )
         with torch.no_grad():
             found = {"check_loss": float(own_loss(outputs, x, y, self.data, self.shares))}
         if self.data.learns == "classes":
@@ -157,13 +183,20 @@ class _Learner:
         self.model.eval()
         with torch.no_grad():
             x = self.data.x_check
-            return torch.cat([self.model(self._items(x[at : at + BATCH])) for at in range(0, len(x), BATCH)])
+            return torch.cat(
+                [self.model(self._items(x[at : at + BATCH])) for at in range(0, len(x), BATCH)]
+            )
 
     def save(self, file: Path) -> None:
         import torch
 
         torch.save(
-            {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "kept": self.kept}, file
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "kept": self.kept,
+            },
+            file,
         )
 
     def load(self, file: Path) -> None:
@@ -189,18 +222,24 @@ class _Learner:
         self.optimizer.zero_grad(set_to_none=True)
 
 
-def own_loss(outputs: Any, x: Any, y: Any, data: TrainingSet, shares: bool, smoothing: float = 0.0) -> Any:
-    """How far answers are from the truth: cross-entropy for classes, else the mean squared difference.
+def own_loss(
+    outputs: Any, x: Any, y: Any, data: TrainingSet, shares: bool, smoothing: float = 0.0
+) -> Any:
+    """How far answers are from the truth: cross-entropy for classes, else the mean squared
+    difference.
 
     Args:
-        outputs: (items, …), of a model; x: its inputs, which some models are to give back; y: the truth.
+        outputs: (items, …), of a model; x: its inputs, which some models are to give back; y: the
+            truth.
         shares: whether answers are shares of one, see `lab.finetuning.loop.gives_shares`.
         smoothing: share of the truth that is spread over all classes.
     """
     import torch
 
     if data.learns == "classes":
-        return torch.nn.functional.cross_entropy(_logits(outputs, shares), y, label_smoothing=smoothing)
+        return torch.nn.functional.cross_entropy(
+            _logits(outputs, shares), y, label_smoothing=smoothing
+        )
     return torch.nn.functional.mse_loss(outputs, x if data.learns == "inputs" else y.float())
 
 
@@ -212,5 +251,7 @@ def _logits(outputs: Any, shares: bool) -> Any:
 def _groups(model: Any) -> list[dict[str, Any]]:
     """Matrices and kernels decay; biases and the scales of normalisations do not."""
     trained = [p for p in model.parameters() if p.requires_grad]
-    return [{"params": [p for p in trained if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
-            {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0}]  # fmt: skip
+    return [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": WEIGHT_DECAY},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]

@@ -1,4 +1,6 @@
-"""What a model file consists of, told without running it: bytes by part, and each operator with its weights."""
+"""What a model file consists of, told without running it: bytes by part, and each operator with its
+weights.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,10 @@ PARTS = ("weights", "embeddings", "scales", "constants", "structure")
 def anatomy(path: str | Path, format: str) -> Anatomy:
     """What a file consists of; see `lab.evidence.Anatomy`.
 
-    Operators are the rows of the file's layer table, under the same names. Weights belong to the operator that computes with
-    them, not to what unpacks them on the way. Numbers that only describe shapes or quantization are no weights.
+    Operators are the rows of the file's layer table, under the same names. Weights belong to the
+    operator that computes with
+    them, not to what unpacks them on the way. Numbers that only describe shapes or quantization are
+    no weights.
 
     Args:
         format: one of FORMATS.
@@ -34,26 +38,43 @@ def anatomy(path: str | Path, format: str) -> Anatomy:
     """
     module = importlib.util.find_spec(f"lab.formats.{format}_anatomy")
     if module is None:
-        raise InvalidFile("The anatomy of this format cannot be read", allowed=", ".join(FORMATS), given=format)
+        raise InvalidFile(
+            "The anatomy of this format cannot be read", allowed=", ".join(FORMATS), given=format
+        )
     found: Anatomy = importlib.import_module(module.name).anatomy(Path(path))
     return found
 
 
-def made_of(path: Path, format: str, parts: Mapping[str, int], operators: Iterable[OperatorFacts] = (),
-            unfused_pairs: int = 0, live: Sequence[int] = ()) -> Anatomy:  # fmt: skip
+def made_of(
+    path: Path,
+    format: str,
+    parts: Mapping[str, int],
+    operators: Iterable[OperatorFacts] = (),
+    unfused_pairs: int = 0,
+    live: Sequence[int] = (),
+) -> Anatomy:
     """The anatomy of a file whose bytes outside of the parts are its structure."""
     size = path.stat().st_size
     known = {name: parts.get(name, 0) for name in PARTS[:-1]}
-    return Anatomy(format, size, {**known, "structure": size - sum(known.values())}, tuple(operators), unfused_pairs,
-                   tuple(live))  # fmt: skip
+    return Anatomy(
+        format,
+        size,
+        {**known, "structure": size - sum(known.values())},
+        tuple(operators),
+        unfused_pairs,
+        tuple(live),
+    )
 
 
-def planned(rows: Sequence[Layer], absorbed: Collection[int] = (), sizes: Mapping[int, int] | None = None) -> list[int]:
+def planned(
+    rows: Sequence[Layer], absorbed: Collection[int] = (), sizes: Mapping[int, int] | None = None
+) -> list[int]:
     """Activations alive while each row runs, in bytes, where a runtime fuses what it can.
 
     Args:
         rows: inputs are row numbers.
-        absorbed: numbers of the rows that make no tensor of their own: what reads them reads their first input.
+        absorbed: numbers of the rows that make no tensor of their own: what reads them reads their
+            first input.
         sizes: row -> bytes of its output, where fusing changes its type.
     """
     source: dict[int, int] = {}

@@ -38,7 +38,8 @@ def fit_items(x: Array, shape: Sequence[int | None]) -> Array:
         shape: the session's input shape, batch axis first, None for a free axis.
 
     Returns:
-        x itself where it fits, otherwise x transposed between NHWC and NCHW or with axes of size 1 added or dropped.
+        x itself where it fits, otherwise x transposed between NHWC and NCHW or with axes of size 1
+        added or dropped.
 
     Raises:
         InvalidFile: no such change makes the items fit.
@@ -60,7 +61,9 @@ def fit_items(x: Array, shape: Sequence[int | None]) -> Array:
 
 
 def _fits(item: Sequence[int], wanted: Sequence[int | None]) -> bool:
-    return len(item) == len(wanted) and all(w in (None, size) for size, w in zip(item, wanted, strict=True))
+    return len(item) == len(wanted) and all(
+        w in (None, size) for size, w in zip(item, wanted, strict=True)
+    )
 
 
 def _core(shape: Sequence[int | None]) -> list[int | None]:
@@ -84,7 +87,9 @@ def run_all(session: Session, x: Array, batch: int) -> Array:
 
 
 def batches(x: Array, size: int, filled: bool) -> Iterator[Array]:
-    """Slices of `size` items; a fixed batch axis wants the last one filled up, by repeating its last item."""
+    """Slices of `size` items; a fixed batch axis wants the last one filled up, by repeating its
+    last item.
+    """
     for start in range(0, len(x), size):
         part = x[start : start + size]
         missing = size - len(part) if filled else 0
@@ -98,5 +103,7 @@ def check_finite(x: Array) -> Array:
         InvalidFile: there are none, or some are not finite numbers.
     """
     if not len(x) or not np.isfinite(x).all():
-        raise InvalidFile("Calibration needs items of finite numbers", allowed="at least one item", given=x.shape)
+        raise InvalidFile(
+            "Calibration needs items of finite numbers", allowed="at least one item", given=x.shape
+        )
     return x

@@ -1,7 +1,7 @@
 """A model's layers, read from its file: what each computes, stores and hands on.
 
-`python -m lab.formats.layers FILE FORMAT` prints the table as JSON: reading a Keras or PyTorch file loads its framework,
-which a process that only shows the table must not.
+`python -m lab.formats.layers FILE FORMAT` prints the table as JSON: reading a Keras or PyTorch file
+loads its framework, which a process that only shows the table must not.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ VERSION = 2
 def layer_table(path: str | Path, format: str) -> list[Layer]:
     """The layers of a model in the order in which they run, for one item.
 
-    A row is a layer as its framework knows it: a Keras layer, a PyTorch module without modules of its own (or an operation
-    outside of any), an ONNX node, a TFLite operator. What only renames its input (a reshape, dropout at inference) has none.
+    A row is a layer as its framework knows it: a Keras layer, a PyTorch module without modules of
+    its own (or an operation
+    outside of any), an ONNX node, a TFLite operator. What only renames its input (a reshape,
+    dropout at inference) has none.
 
     Args:
         format: "keras", "torch_export", "onnx", "tflite" or "openvino_ir".
@@ -58,7 +60,10 @@ def _reader(format: str) -> Any:
 def _unique(rows: Sequence[Layer]) -> list[Layer]:
     """Rows whose names differ: readers name inputs by row number until here."""
     names = unique_names(rows)
-    return [replace(r, name=n, inputs=tuple(names[int(i)] for i in r.inputs)) for r, n in zip(rows, names, strict=True)]
+    return [
+        replace(r, name=n, inputs=tuple(names[int(i)] for i in r.inputs))
+        for r, n in zip(rows, names, strict=True)
+    ]
 
 
 def unique_names(rows: Sequence[Layer]) -> list[str]:
@@ -83,9 +88,11 @@ def activation_peak_bytes(layers: Sequence[Layer]) -> int:
 
 
 def live_bytes(layers: Sequence[Layer]) -> list[int]:
-    """What outputs take together while each layer runs, for one item: each from its layer until the last that reads it.
+    """What outputs take together while each layer runs, for one item: each from its layer until the
+    last that reads it.
 
-    What a runtime needs at least where it overwrites no input; the model's own input and scratch memory come on top.
+    What a runtime needs at least where it overwrites no input; the model's own input and scratch
+    memory come on top.
     """
     ending: dict[int, int] = {}
     last = _last_reader(layers)
@@ -100,7 +107,9 @@ def live_bytes(layers: Sequence[Layer]) -> list[int]:
 
 
 def _last_reader(layers: Sequence[Layer]) -> Mapping[str, int]:
-    """Name -> index of the last layer that reads it; what nobody reads is an answer and stays to the end."""
+    """Name -> index of the last layer that reads it; what nobody reads is an answer and stays to
+    the end.
+    """
     last = {layer.name: len(layers) for layer in layers}
     for index, layer in enumerate(layers):
         last |= dict.fromkeys(layer.inputs, index)

@@ -1,7 +1,8 @@
 """How a file is loaded without the lab: Python lines for whoever gets a model without it.
 
-`FORMAT_loading.py` in this folder is found by its name: PACKAGES (what to install), `lines(file, facts)` (defines `run(x)`), and where
-something must be known of the file, `details(path)`, which may load a framework.
+`FORMAT_loading.py` in this folder is found by its name: PACKAGES (what to install), `lines(file,
+facts)` (defines `run(x)`), and where something must be known of the file, `details(path)`, which
+may load a framework.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def stored_shape(spec: InputSpec) -> tuple[int, ...]:
 
 
 def arranging(spec: InputSpec, shape: Sequence[int | None]) -> str:
-    """Python that turns a stored item `x` into what the file's input takes, without its batch axis; "" where it fits.
+    """Python that turns a stored item `x` into what the file's input takes, without its batch axis;
+    "" where it fits.
 
     Args:
         shape: the file's input, batch axis first, None for a free axis.
@@ -49,29 +51,54 @@ def arranging(spec: InputSpec, shape: Sequence[int | None]) -> str:
         InvalidFile: no such change makes it fit.
     """
     item = np.arange(np.prod(stored_shape(spec)), dtype="float64").reshape(1, *stored_shape(spec))
-    wanted = fit_items(as_input(item, replace(spec, scale=1.0, offset=0.0, dtype="float64")), shape)[0]
-    ways: dict[str, Array] = {"": item[0], "x = np.moveaxis(x, -1, 0)": np.moveaxis(item[0], -1, 0),
-                              "x = np.moveaxis(x, 0, -1)": np.moveaxis(item[0], 0, -1)}  # fmt: skip
-    return next((way for way, x in ways.items() if np.array_equal(x, wanted)), f"x = x.reshape({wanted.shape})")
+    wanted = fit_items(
+        as_input(item, replace(spec, scale=1.0, offset=0.0, dtype="float64")), shape
+    )[0]
+    ways: dict[str, Array] = {
+        "": item[0],
+        "x = np.moveaxis(x, -1, 0)": np.moveaxis(item[0], -1, 0),
+        "x = np.moveaxis(x, 0, -1)": np.moveaxis(item[0], 0, -1),
+    }
+    return next(
+        (way for way, x in ways.items() if np.array_equal(x, wanted)),
+        f"x = x.reshape({wanted.shape})",
+    )
 
 
-def snippet(format_: str, file: str, facts: Mapping[str, Any], spec: InputSpec, classes: Sequence[str]) -> str:
+def snippet(
+    format_: str, file: str, facts: Mapping[str, Any], spec: InputSpec, classes: Sequence[str]
+) -> str:
     """Python that loads a file and defines `predict(item)`: stored item -> the model's answer.
 
     Args:
-        facts: "input" {"shape", "dtype"}, "options" of the target, and what the format's `details` tell.
+        facts: "input" {"shape", "dtype"}, "options" of the target, and what the format's `details`
+            tell.
     """
     shape = facts["input"]["shape"]
     dtype = spec.dtype if facts.get("quantized", {}).get("input") else facts["input"]["dtype"]
     scaled = (spec.scale, spec.offset) != (1.0, 0.0)
     batch = shape[0] or 1
     steps = [
-        f'x = x.astype("float32") * np.float32({spec.scale!r}) + np.float32({spec.offset!r})' if scaled else "", arranging(spec, shape),
-        f'x = np.repeat(x[None], {batch}, axis=0).astype("{dtype}")' if batch > 1 else f'x = np.ascontiguousarray(x[None], dtype="{dtype}")',
-    ]  # fmt: skip
+        (
+            f'x = x.astype("float32") * np.float32({spec.scale!r}) + np.float32({spec.offset!r})'
+            if scaled
+            else ""
+        ),
+        arranging(spec, shape),
+        (
+            f'x = np.repeat(x[None], {batch}, axis=0).astype("{dtype}")'
+            if batch > 1
+            else f'x = np.ascontiguousarray(x[None], dtype="{dtype}")'
+        ),
+    ]
     body = "".join(f"    {step}\n" for step in steps if step)
     example = f"np.zeros({stored_shape(spec)!r})"
-    answer = f"print(CLASSES[predict({example}).argmax()])" if classes else f"print(predict({example}))"
+    answer = (
+        f"print(CLASSES[predict({example}).argmax()])" if classes else f"print(predict({example}))"
+    )
     names = f"CLASSES = {list(classes)!r}\n" if classes else ""
-    return (f"import numpy as np\n{loader(format_).lines(file, facts)}\n"
-            f"def predict(x):  # one item as the data have it, shape {stored_shape(spec)}\n{body}    return run(x)[0]\n\n{names}{answer}\n")  # fmt: skip
+    return (
+        f"import numpy as np\n{loader(format_).lines(file, facts)}\ndef predict(x):  # one item as"
+        f" the data have it, shape {stored_shape(spec)}\n{body}    return"
+        f" run(x)[0]\n\n{names}{answer}\n"
+    )

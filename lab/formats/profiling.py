@@ -1,4 +1,6 @@
-"""What the profiles of all runtimes share: timing calls in turns, telling what an operator is for, taking off what profiling costs."""
+"""What the profiles of all runtimes share: timing calls in turns, telling what an operator is for,
+taking off what profiling costs.
+"""
 
 from __future__ import annotations
 
@@ -15,36 +17,55 @@ from lab.plugs import Array, Session
 WARM_UP, BUDGET_S, FEWEST = 3, 1.0, 5
 _SAID_S = 1e-7
 _KINDS: tuple[tuple[Kind, str], ...] = (
-    ("compute", r"conv(?!ert)|gemm|mat_?mul|matrix multiply|fully.?connected|(?<![a-z])(?<!upsample_)linear|addmm|(?<![a-z])b?mm(?![a-z])"
-                r"|gru|lstm|rnn|attention|einsum"),
+    (
+        "compute",
+        r"conv(?!ert)|gemm|mat_?mul|matrix"
+        r" multiply|fully.?connected|(?<![a-z])(?<!upsample_)linear|addmm|(?<![a-z])b?mm(?![a-z])"
+        r"|gru|lstm|rnn|attention|einsum",
+    ),
     ("dequantize", r"dequantize"),
     ("quantize", r"quantize(?!d)"),
-    ("layout", r"transpose|permute|reorder|memcpy|copy|(?<![a-z])clone|contiguous|(?<![a-z])identity"),
-)  # fmt: skip
-"""What the names of operators contain, in the runtimes' spellings; the first that fits counts, and the rest is "other"."""
+    (
+        "layout",
+        r"transpose|permute|reorder|memcpy|copy|(?<![a-z])clone|contiguous|(?<![a-z])identity",
+    ),
+)
+"""What the names of operators contain, in the runtimes' spellings; the first that fits counts, and
+the rest is "other".
+"""
 
 
 def kind_of(operator: str) -> Kind:
-    """What an operator is for, by its type: "QLinearConv" computes, "Transpose (ND, X8)" is layout."""
-    return next((kind for kind, pattern in _KINDS if re.search(pattern, operator, re.IGNORECASE)), "other")
+    """What an operator is for, by its type: "QLinearConv" computes, "Transpose (ND, X8)" is
+    layout.
+    """
+    return next(
+        (kind for kind, pattern in _KINDS if re.search(pattern, operator, re.IGNORECASE)), "other"
+    )
 
 
 def fed(session: Session, item: Array) -> Array:
-    """An item, shape (1, *item), as a session takes it: in its shape and type, repeated where it takes a batch."""
+    """An item, shape (1, *item), as a session takes it: in its shape and type, repeated where it
+    takes a batch.
+    """
     fixed = session.input.shape[0]
     x = item if fixed in (None, len(item)) else np.repeat(item[:1], int(fixed or 1), axis=0)
     return session.prepare(fit_items(x, session.input.shape))
 
 
 def typical(values: Array) -> Array:
-    """Mean of the middle half of the rows: what interrupts a run now and then does not count, shape (runs, n) -> (n,)."""
+    """Mean of the middle half of the rows: what interrupts a run now and then does not count, shape
+    (runs, n) -> (n,).
+    """
     ordered, runs = np.sort(values, axis=0), len(values)
     middle: Array = ordered[runs // 4 : runs - runs // 4].mean(axis=0)
     return middle
 
 
 def warmed(runs: int, *calls: Callable[[], object]) -> int:
-    """How many of so many runs of all calls fit into BUDGET_S, but at least FEWEST; each is called WARM_UP times to find out."""
+    """How many of so many runs of all calls fit into BUDGET_S, but at least FEWEST; each is called
+    WARM_UP times to find out.
+    """
     for call in calls:
         for _ in range(WARM_UP - 1):
             call()
@@ -56,7 +77,9 @@ def warmed(runs: int, *calls: Callable[[], object]) -> int:
 
 
 def in_turns(runs: int, *calls: Callable[[], object]) -> list[float]:
-    """Typical seconds of each call, which take turns so that other work on the machine slows all of them alike."""
+    """Typical seconds of each call, which take turns so that other work on the machine slows all of
+    them alike.
+    """
     taken = np.zeros((runs, len(calls)))
     for row in taken:
         for column, call in enumerate(calls):
@@ -67,7 +90,9 @@ def in_turns(runs: int, *calls: Callable[[], object]) -> list[float]:
 
 
 def self_times(spans: Sequence[tuple[float, float]]) -> list[float]:
-    """Time of each (start, duration) without that of the spans inside it, such as a loop's body, in the order given."""
+    """Time of each (start, duration) without that of the spans inside it, such as a loop's body, in
+    the order given.
+    """
     order = sorted(range(len(spans)), key=lambda i: (spans[i][0], -spans[i][1]))
     own, open_ = [duration for _, duration in spans], list[int]()
     for i in order:
@@ -80,11 +105,15 @@ def self_times(spans: Sequence[tuple[float, float]]) -> list[float]:
     return [max(value, 0.0) for value in own]
 
 
-def fitted(operators: Sequence[OperatorTime], total_s: float) -> tuple[tuple[OperatorTime, ...], float]:
+def fitted(
+    operators: Sequence[OperatorTime], total_s: float
+) -> tuple[tuple[OperatorTime, ...], float]:
     """The operators without what timing them costs, and these seconds, for one run of an operator.
 
-    Profilers time themselves along with each operator, some µs. What all operators take together beyond a whole call without
-    the profiler is taken off each run of an operator alike, though of none more than it took, and no more than half of the
+    Profilers time themselves along with each operator, some µs. What all operators take together
+    beyond a whole call without
+    the profiler is taken off each run of an operator alike, though of none more than it took, and
+    no more than half of the
     operators take at all: what is beyond that is not the profiler's.
 
     Args:
@@ -97,7 +126,9 @@ def fitted(operators: Sequence[OperatorTime], total_s: float) -> tuple[tuple[Ope
 
 
 def _level(times: Array, calls: Array, excess: float) -> float:
-    """What to take off each call so that `excess` goes in all; quick operators that cannot give as much give all they have."""
+    """What to take off each call so that `excess` goes in all; quick operators that cannot give as
+    much give all they have.
+    """
     each = np.sort(times / calls)
     order = np.argsort(times / calls)
     for first in range(len(order)):  # the ones before give all
@@ -110,5 +141,9 @@ def _level(times: Array, calls: Array, excess: float) -> float:
 
 def said(note: str, cost_s: float) -> str:
     """A profile's note, with what profiling cost where it was taken off."""
-    cost = f"Timing itself took {1e6 * cost_s:.1f} µs an operator, which is taken off." if cost_s >= _SAID_S else ""
+    cost = (
+        f"Timing itself took {1e6 * cost_s:.1f} µs an operator, which is taken off."
+        if cost_s >= _SAID_S
+        else ""
+    )
     return " ".join(part for part in (note, cost) if part)

@@ -1,4 +1,6 @@
-"""Keeps the tools' progress bars, prints and advice out of the job's log; errors are raised, not printed."""
+"""Keeps the tools' progress bars, prints and advice out of the job's log; errors are raised, not
+printed.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def silent_libraries() -> Iterator[None]:
-    """Swallow what compiled libraries write to standard error, whose chatter nothing else turns off, until the block ends."""
+    """Swallow what compiled libraries write to standard error, whose chatter nothing else turns
+    off, until the block ends.
+    """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -45,7 +49,8 @@ def silent_libraries() -> Iterator[None]:
 def no_telemetry() -> None:
     """Keep OpenVINO and NNCF from sending anything; to be called before either is imported.
 
-    They send with the package openvino_telemetry, at import already, unless it cannot be imported: no environment variable of
+    They send with the package openvino_telemetry, at import already, unless it cannot be imported:
+    no environment variable of
     their own stops both (openvino.tools.ovc.telemetry_utils, nncf.telemetry.wrapper).
     """
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]

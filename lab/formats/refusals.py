@@ -1,7 +1,8 @@
-"""What a library says when it refuses a file, as an error that names the operator and what to choose instead.
+"""What a library says when it refuses a file, as an error that names the operator and what to
+choose instead.
 
-Pure text: whoever catches a library's exception passes its message on. A table for each library; more than one may fit a
-message, the first one counts.
+Pure text: whoever catches a library's exception passes its message on. A table for each library;
+more than one may fit a message, the first one counts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ class Refusal:
     """One way in which a library refuses.
 
     Attributes:
-        pattern: found in the message; its groups `type` and `name` are the operator's, where it tells them.
+        pattern: found in the message; its groups `type` and `name` are the operator's, where it
+            tells them.
         problem: what was wrong, with the pattern's groups in braces.
         remedy: operator type ("" where it tells none) -> what to choose instead.
     """
@@ -40,7 +42,9 @@ class Refusal:
         return self.problem.format(**groups), operator, self.remedy(type_)
 
 
-def refusal(library: str, message: str, given: object, known: Sequence[Refusal] = ()) -> InvalidFile:
+def refusal(
+    library: str, message: str, given: object, known: Sequence[Refusal] = ()
+) -> InvalidFile:
     """The error for a library's message.
 
     Args:
@@ -53,7 +57,9 @@ def refusal(library: str, message: str, given: object, known: Sequence[Refusal] 
     if read is None:
         return InvalidFile(f"{library} refuses this file: {_short(message)}", given=given)
     problem, operator, remedy = read
-    return InvalidFile(f"{library} refuses this file: {problem}", given=operator or given, remedy=remedy)
+    return InvalidFile(
+        f"{library} refuses this file: {problem}", given=operator or given, remedy=remedy
+    )
 
 
 def _short(message: str) -> str:
@@ -63,7 +69,10 @@ def _short(message: str) -> str:
 
 
 _SMALLER = {
-    "ConvInteger": "Choose unsigned weights (weight_type=uint8), keep convolutions in float (operators=MatMul+Gemm), or quantize statically",
+    "ConvInteger": (
+        "Choose unsigned weights (weight_type=uint8), keep convolutions in float"
+        " (operators=MatMul+Gemm), or quantize statically"
+    ),
     "MatMulInteger": "Choose the other weight_type, or quantize statically",
     "MatMulNBits": "Choose a block_size of 16, 32, 64, 128 or 256 and 4 or 8 bits",
 }
@@ -71,7 +80,9 @@ _SMALLER = {
 
 def _other_number_format(type_: str) -> str:
     return _SMALLER.get(
-        type_, "Keep this operator in 32-bit float (keep_float), or choose another technique: int8 or 16-bit float"
+        type_,
+        "Keep this operator in 32-bit float (keep_float), or choose another technique: int8 or"
+        " 16-bit float",
     )
 
 
@@ -80,32 +91,84 @@ def _same(remedy: str) -> Callable[[str], str]:
 
 
 ORT = (
-    Refusal(r"Could not find an implementation for (?P<type>\w+)\((?P<version>\d+)\) node with name '(?P<name>[^']*)'",
-            "it has no kernel for {type} of version {version} with these number types", _other_number_format),
-    Refusal(r"Type Error: Type '(?:tensor\()?(?P<given>\w+)\)?' of input parameter \([^)]*\) of operator \((?P<type>\w+)\) in node \((?P<name>[^)]*)\)",
-            "{type} takes no {given} in the file's version of ONNX",
-            _same("Choose another number format, or export the model with a newer opset: 16-bit integers need 21, bfloat16 needs 22")),
-    Refusal(r"of Optype \((?P<type>\w+)\) bound to different types \((?P<types>.+?) in node \((?P<name>[^)]*)\)",
-            "{type} reads numbers of different types ({types})",
-            _same("The file is inconsistent: apply one technique only, or keep this operator in float (keep_float)")),
-    Refusal(r"In Node, \(\"(?P<name>[^\"]*)\", (?P<type>\w+),.*No Op registered for \w+ with domain_version of (?P<version>\d+)",
-            "ONNX {version} has no operator {type}", _same("Export the model with the opset that the operator belongs to, or without it")),
-    Refusal(r"Fatal error: (?P<domain>[\w.]+):(?P<type>\w+)\(-?\d+\) is not a registered function/op",
-            "it does not know the operator {type} of the domain {domain}",
-            _same("Export the model without custom operators; a file fused for another build of ONNX Runtime needs that build")),
-    Refusal(r"Opset (?P<version>\d+) is under development.*for domain (?P<domain>[\w.]+) is till opset (?P<newest>\d+)",
-            "its operators are of opset {version}, newer than it knows", _same("Export the model with an opset that ONNX Runtime knows: at most 26 with version 1.31")),
-    Refusal(r"Unsupported model IR version: (?P<version>\d+), max supported IR version: (?P<newest>\d+)",
-            "its IR version is {version}, at most {newest} is known", _same("Write the file with an older onnx package, or install a newer onnxruntime")),
-    Refusal(r"Only block sizes (?P<allowed>[\d, and]+) are supported for (?P<type>\w+) op, got: (?P<given>\d+)",
-            "{type} takes blocks of {allowed} weights, not of {given}", _other_number_format),
-    Refusal(r"Only (?P<allowed>[\w, ]+?) quantization is supported for (?P<type>\w+) op",
-            "{type} takes weights of {allowed} only", _other_number_format),
-    Refusal(r"Non-zero status code returned while running (?P<type>\w+) node\. Name:'(?P<name>[^']*)' Status Message: (?P<why>.{0,200})",
-            "{type} fails while it runs: {why}", _same("Check that the data have the shape that the model was exported for")),
-    Refusal(r"Unable to get valid quantization scale for (?:weight )?input '(?P<name>[^']*)'",
-            "what makes {name} is an operator that it does not know, such as a fused one",
-            _same("Quantize first and fuse afterwards: onnx_static_int8, then onnx_fuse")),
-    Refusal(r"Protobuf parsing failed", "it is no ONNX file, or a damaged one", _same("Export the model again")),
-)  # fmt: skip
+    Refusal(
+        r"Could not find an implementation for (?P<type>\w+)\((?P<version>\d+)\) node with name"
+        r" '(?P<name>[^']*)'",
+        "it has no kernel for {type} of version {version} with these number types",
+        _other_number_format,
+    ),
+    Refusal(
+        r"Type Error: Type '(?:tensor\()?(?P<given>\w+)\)?' of input parameter \([^)]*\) of"
+        r" operator \((?P<type>\w+)\) in node \((?P<name>[^)]*)\)",
+        "{type} takes no {given} in the file's version of ONNX",
+        _same(
+            "Choose another number format, or export the model with a newer opset: 16-bit integers"
+            " need 21, bfloat16 needs 22"
+        ),
+    ),
+    Refusal(
+        r"of Optype \((?P<type>\w+)\) bound to different types \((?P<types>.+?) in node"
+        r" \((?P<name>[^)]*)\)",
+        "{type} reads numbers of different types ({types})",
+        _same(
+            "The file is inconsistent: apply one technique only, or keep this operator in float"
+            " (keep_float)"
+        ),
+    ),
+    Refusal(
+        r"In Node, \(\"(?P<name>[^\"]*)\", (?P<type>\w+),.*No Op registered for \w+ with"
+        r" domain_version of (?P<version>\d+)",
+        "ONNX {version} has no operator {type}",
+        _same("Export the model with the opset that the operator belongs to, or without it"),
+    ),
+    Refusal(
+        r"Fatal error: (?P<domain>[\w.]+):(?P<type>\w+)\(-?\d+\) is not a registered function/op",
+        "it does not know the operator {type} of the domain {domain}",
+        _same(
+            "Export the model without custom operators; a file fused for another build of ONNX"
+            " Runtime needs that build"
+        ),
+    ),
+    Refusal(
+        r"Opset (?P<version>\d+) is under development.*for domain (?P<domain>[\w.]+) is till opset"
+        r" (?P<newest>\d+)",
+        "its operators are of opset {version}, newer than it knows",
+        _same(
+            "Export the model with an opset that ONNX Runtime knows: at most 26 with version 1.31"
+        ),
+    ),
+    Refusal(
+        r"Unsupported model IR version: (?P<version>\d+), max supported IR version:"
+        r" (?P<newest>\d+)",
+        "its IR version is {version}, at most {newest} is known",
+        _same("Write the file with an older onnx package, or install a newer onnxruntime"),
+    ),
+    Refusal(
+        r"Only block sizes (?P<allowed>[\d, and]+) are supported for (?P<type>\w+) op, got:"
+        r" (?P<given>\d+)",
+        "{type} takes blocks of {allowed} weights, not of {given}",
+        _other_number_format,
+    ),
+    Refusal(
+        r"Only (?P<allowed>[\w, ]+?) quantization is supported for (?P<type>\w+) op",
+        "{type} takes weights of {allowed} only",
+        _other_number_format,
+    ),
+    Refusal(
+        r"Non-zero status code returned while running (?P<type>\w+) node\. Name:'(?P<name>[^']*)'"
+        r" Status Message: (?P<why>.{0,200})",
+        "{type} fails while it runs: {why}",
+        _same("Check that the data have the shape that the model was exported for"),
+    ),
+    Refusal(
+        r"Unable to get valid quantization scale for (?:weight )?input '(?P<name>[^']*)'",
+        "what makes {name} is an operator that it does not know, such as a fused one",
+        _same("Quantize first and fuse afterwards: onnx_static_int8, then onnx_fuse"),
+    ),
+    Refusal(
+        r"Protobuf parsing failed",
+        "it is no ONNX file, or a damaged one",
+        _same("Export the model again"),
+    ),
+)
 """Refusals of ONNX Runtime, as its version 1.31 words them."""

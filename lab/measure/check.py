@@ -15,7 +15,8 @@ class Check:
     """One thing that was tested.
 
     Attributes:
-        state: "warning" where numbers suffer or something is in the way, "unavailable" where nothing can be known here.
+        state: "warning" where numbers suffer or something is in the way, "unavailable" where
+            nothing can be known here.
         text: what was found, with its figures, as a sentence or two.
         figures: the numbers by name, with their unit in the name; JSON values.
         remedy: what to do about it, as a sentence; "" where nothing is to be done.

@@ -1,4 +1,6 @@
-"""The measuring process: `python -m lab.measure.child REQUEST.json ANSWER.json`. It loads numpy and one runtime, nothing else."""
+"""The measuring process: `python -m lab.measure.child REQUEST.json ANSWER.json`. It loads numpy and
+one runtime, nothing else.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,18 @@ PROFILE_LIMIT_S = 60.0
 
 
 def measure(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Cold load and memory of each variant, where its time goes, then warm latency of all that ran, interleaved.
+    """Cold load and memory of each variant, where its time goes, then warm latency of all that ran,
+    interleaved.
 
     Args:
-        request: {"runtime", "options", "item" (.npy of one test item with its batch axis), "variants": {id: path},
-            "cold_repeats", "profile_runs" (0 for no profile), "protocol": fields of `lab.measure.rounds.Protocol`}.
+        request: {"runtime", "options", "item" (.npy of one test item with its batch axis),
+            "variants": {id: path},
+            "cold_repeats", "profile_runs" (0 for no profile), "protocol": fields of
+            `lab.measure.rounds.Protocol`}.
 
     Returns:
-        {"variants": {id: {"cold": [...], "profile": {...}, "turns": [...]} or {"error": {...}}}, "conditions": {"before", "after"}}.
+        {"variants": {id: {"cold": [...], "profile": {...}, "turns": [...]} or {"error": {...}}},
+        "conditions": {"before", "after"}}.
     """
     before = conditions()
     runtime = registry.runtime(request["runtime"])
@@ -45,35 +51,53 @@ def measure(request: Mapping[str, Any]) -> dict[str, Any]:
     _measure_cold(runtime, request, item, answer)
     alive = {id_: path for id_, path in request["variants"].items() if "error" not in answer[id_]}
     for id_, path in alive.items() if runtime.profile and request["profile_runs"] else ():
-        answer[id_]["profile"] = forked(partial(_profile, runtime, request, path, item), PROFILE_LIMIT_S, "profiling")
-    loads = {id_: partial(_call, runtime, request["options"], path, item) for id_, path in alive.items()}
+        answer[id_]["profile"] = forked(
+            partial(_profile, runtime, request, path, item), PROFILE_LIMIT_S, "profiling"
+        )
+    loads = {
+        id_: partial(_call, runtime, request["options"], path, item) for id_, path in alive.items()
+    }
     for id_, turns in time_rounds(loads, Protocol(**request["protocol"])).items():
         answer[id_] |= turns if isinstance(turns, dict) else {"turns": turns}
     return {"variants": answer, "conditions": {"before": before, "after": conditions()}}
 
 
-def _profile(runtime: Runtime, request: Mapping[str, Any], path: str, item: Array) -> dict[str, Any]:
-    """In a child of its own, before anything else is loaded here: what profiles may slow down what it profiled."""
+def _profile(
+    runtime: Runtime, request: Mapping[str, Any], path: str, item: Array
+) -> dict[str, Any]:
+    """In a child of its own, before anything else is loaded here: what profiles may slow down what
+    it profiled.
+    """
     profile = cast("Callable[..., Profile]", runtime.profile)
     return asdict(profile(path, request["options"], item, request["profile_runs"]))
 
 
-def _measure_cold(runtime: Runtime, request: Mapping[str, Any], item: Array, answer: dict[str, Any]) -> None:
+def _measure_cold(
+    runtime: Runtime, request: Mapping[str, Any], item: Array, answer: dict[str, Any]
+) -> None:
     order = random.Random(request["protocol"]["seed"])
     for _ in range(request["cold_repeats"]):
         ids = [id_ for id_ in request["variants"] if "error" not in answer[id_]]
         order.shuffle(ids)
         for id_ in ids:
             found = cold_start(runtime, request["options"], request["variants"][id_], item)
-            if "error" not in found and not answer[id_]["cold"] and batch_size(request["options"]) > 1:
-                found |= forked(partial(_check_batch, runtime, request, id_, item), PROFILE_LIMIT_S, "a batch")
+            if (
+                "error" not in found
+                and not answer[id_]["cold"]
+                and batch_size(request["options"]) > 1
+            ):
+                found |= forked(
+                    partial(_check_batch, runtime, request, id_, item), PROFILE_LIMIT_S, "a batch"
+                )
             if "error" in found:
                 answer[id_]["error"] = found["error"]
             else:
                 answer[id_]["cold"].append(found)
 
 
-def _check_batch(runtime: Runtime, request: Mapping[str, Any], id_: str, item: Array) -> dict[str, Any]:
+def _check_batch(
+    runtime: Runtime, request: Mapping[str, Any], id_: str, item: Array
+) -> dict[str, Any]:
     """{} where a batch is answered as its items are."""
     options, path = request["options"], request["variants"][id_]
     session = runtime.load(path, options)
@@ -82,7 +106,9 @@ def _check_batch(runtime: Runtime, request: Mapping[str, Any], id_: str, item: A
     return {}
 
 
-def _call(runtime: Runtime, options: Mapping[str, Any], path: str, item: Array) -> Callable[[], Any]:
+def _call(
+    runtime: Runtime, options: Mapping[str, Any], path: str, item: Array
+) -> Callable[[], Any]:
     session = runtime.load(path, options)
     return partial(session.run, session.prepare(fit_items(item, session.input.shape)))
 

@@ -1,4 +1,6 @@
-"""Cold load and peak memory: each repetition in a process of its own, forked from one that has loaded only the runtime."""
+"""Cold load and peak memory: each repetition in a process of its own, forked from one that has
+loaded only the runtime.
+"""
 
 from __future__ import annotations
 
@@ -15,28 +17,41 @@ from lab.plugs import Array, Runtime
 LIMIT_S = 120.0
 
 
-def cold_start(runtime: Runtime, options: Mapping[str, Any], path: str, item: Array) -> dict[str, Any]:
+def cold_start(
+    runtime: Runtime, options: Mapping[str, Any], path: str, item: Array
+) -> dict[str, Any]:
     """Load a file and run it once in a forked child.
 
     Returns:
-        {"cold_load_s", "peak_rss_bytes", "mapped_bytes" (of the file itself; None where it was copied), "arena_bytes" (None where
+        {"cold_load_s", "peak_rss_bytes", "mapped_bytes" (of the file itself; None where it was
+        copied), "arena_bytes" (None where
         the session tells none)} or {"error": {...}} where the child failed, crashed or hung.
     """
-    return forked(partial(_load_and_run, runtime, options, path, item), LIMIT_S, "loading and one run")
+    return forked(
+        partial(_load_and_run, runtime, options, path, item), LIMIT_S, "loading and one run"
+    )
 
 
-def _load_and_run(runtime: Runtime, options: Mapping[str, Any], path: str, item: Array) -> dict[str, Any]:
+def _load_and_run(
+    runtime: Runtime, options: Mapping[str, Any], path: str, item: Array
+) -> dict[str, Any]:
     before = start_watching()
     start = time.perf_counter()
     session = runtime.load(path, options)
     session.run(session.prepare(fit_items(item, session.input.shape)))
     cold_load_s = time.perf_counter() - start
     peak = peak_bytes()
-    return {"cold_load_s": cold_load_s, "peak_rss_bytes": max(peak - before, 0), "mapped_bytes": mapped_bytes(path),
-            "arena_bytes": _arena_bytes(session)}  # fmt: skip
+    return {
+        "cold_load_s": cold_load_s,
+        "peak_rss_bytes": max(peak - before, 0),
+        "mapped_bytes": mapped_bytes(path),
+        "arena_bytes": _arena_bytes(session),
+    }
 
 
 def _arena_bytes(session: Any) -> int | None:
-    """What a session that lays its tensors out itself tells about that (`arena_bytes()`); most have no such method."""
+    """What a session that lays its tensors out itself tells about that (`arena_bytes()`); most have
+    no such method.
+    """
     tells = getattr(session, "arena_bytes", None)
     return None if tells is None else tells()

@@ -1,4 +1,6 @@
-"""The state of the machine while something is measured, as far as it tells: a virtual machine often hides clock and temperature."""
+"""The state of the machine while something is measured, as far as it tells: a virtual machine often
+hides clock and temperature.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +13,43 @@ PROC = Path("/proc")
 
 
 def conditions(sys: Path = SYS, proc: Path = PROC) -> dict[str, Any]:
-    """Load and, where they can be read, clock, governor, temperature and throttling; None for what cannot.
+    """Load and, where they can be read, clock, governor, temperature and throttling; None for what
+    cannot.
 
     Args:
         sys, proc: where those file systems are mounted.
 
     Returns:
-        load: processes that wanted a CPU, mean of the last minute; cores: that this process may use, by number.
+        load: processes that wanted a CPU, mean of the last minute; cores: that this process may
+            use, by number.
         clock_hz: of each core now; governor: of the first core.
-        temperature_c: of the hottest thermal zone; throttled: times that cores were slowed down for heat since the start.
+        temperature_c: of the hottest thermal zone; throttled: times that cores were slowed down for
+            heat since the start.
     """
     cpus = sorted((sys / "devices/system/cpu").glob("cpu[0-9]*"))
-    clocks = [hertz * 1e3 for cpu in cpus if (hertz := _number(cpu / "cpufreq/scaling_cur_freq")) is not None]
-    zones = [
-        t / 1e3 for zone in (sys / "class/thermal").glob("thermal_zone*") if (t := _number(zone / "temp")) is not None
+    clocks = [
+        hertz * 1e3
+        for cpu in cpus
+        if (hertz := _number(cpu / "cpufreq/scaling_cur_freq")) is not None
     ]
-    slowed = [n for cpu in cpus if (n := _number(cpu / "thermal_throttle/core_throttle_count")) is not None]
+    zones = [
+        t / 1e3
+        for zone in (sys / "class/thermal").glob("thermal_zone*")
+        if (t := _number(zone / "temp")) is not None
+    ]
+    slowed = [
+        n
+        for cpu in cpus
+        if (n := _number(cpu / "thermal_throttle/core_throttle_count")) is not None
+    ]
     return {
-        "load": _load(proc), "cores": usable_cores(), "clock_hz": clocks or None,
+        "load": _load(proc),
+        "cores": usable_cores(),
+        "clock_hz": clocks or None,
         "governor": _text(sys / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "temperature_c": max(zones, default=None), "throttled": sum(slowed) if slowed else None,
-    }  # fmt: skip
+        "temperature_c": max(zones, default=None),
+        "throttled": sum(slowed) if slowed else None,
+    }
 
 
 def _load(proc: Path) -> float | None:
@@ -40,8 +58,14 @@ def _load(proc: Path) -> float | None:
 
 
 def usable_cores() -> list[int]:
-    """Numbers of the cores that this process may use; all of them where the system has no affinity."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    """Numbers of the cores that this process may use; all of them where the system has no
+    affinity.
+    """
+    return (
+        sorted(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else list(range(os.cpu_count() or 1))
+    )
 
 
 def _text(path: Path) -> str | None:

@@ -1,4 +1,5 @@
-"""The self-test's measuring process: `python -m lab.measure.doctor REPEAT ANSWER.json`; nothing else runs in it.
+"""The self-test's measuring process: `python -m lab.measure.doctor REPEAT ANSWER.json`; nothing
+else runs in it.
 
 A check is a function without arguments that returns a `Check`; to add one, name it in `groups`.
 """
@@ -21,15 +22,28 @@ Run = Callable[[], Check]
 
 
 def groups(repeat: int) -> tuple[tuple[Group, tuple[Run, ...]], ...]:
-    """Every check under its group, in the order in which they run: first what our own work would change."""
+    """Every check under its group, in the order in which they run: first what our own work would
+    change.
+    """
     cores = len(usable_cores())
     *timing, threads = timing_checks(repeat, cores)
     return (
-        ("machine", (machine.contention, machine.pressure, machine.affinity, machine.virtual_machine, machine.clock,
-                     machine.temperature, machine.throttling, machine.energy)),
+        (
+            "machine",
+            (
+                machine.contention,
+                machine.pressure,
+                machine.affinity,
+                machine.virtual_machine,
+                machine.clock,
+                machine.temperature,
+                machine.throttling,
+                machine.energy,
+            ),
+        ),
         ("timing", tuple(timing)),
         ("computing", (machine.features, threads)),
-    )  # fmt: skip
+    )
 
 
 def examine(repeat: int) -> list[Check]:
@@ -43,7 +57,12 @@ def _survived(run: Run) -> Check:
         return run()
     except Exception as error:
         name = getattr(getattr(run, "func", run), "__name__", "check")
-        return Check(name, name.replace("_", " ").capitalize(), "unavailable", f"This could not be tested: {error}.")
+        return Check(
+            name,
+            name.replace("_", " ").capitalize(),
+            "unavailable",
+            f"This could not be tested: {error}.",
+        )
 
 
 def main(arguments: Sequence[str]) -> None:

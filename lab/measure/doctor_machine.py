@@ -1,4 +1,6 @@
-"""What Linux tells about the processor and what else it does. Each check reads below `root`, so that tests can make one up."""
+"""What Linux tells about the processor and what else it does. Each check reads below `root`, so
+that tests can make one up.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +31,14 @@ def _text(file: Path) -> str | None:
 
 def _cpuinfo(root: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for name, _, value in (line.partition(":") for line in (_text(root / "proc/cpuinfo") or "").splitlines()):
+    for name, _, value in (
+        line.partition(":") for line in (_text(root / "proc/cpuinfo") or "").splitlines()
+    ):
         found.setdefault(name.strip(), []).append(value.strip())
     return found
 
 
-# --- the processor ------------------------------------------------------------------------------------------------------
+# --- the processor --------------------------------------------------------------------------------
 
 
 def clock(root: Path = ROOT) -> Check:
@@ -45,15 +49,31 @@ def clock(root: Path = ROOT) -> Check:
         float(text) for text in _cpuinfo(root).get("cpu MHz", ())
     ]
     figures = {"mhz_lowest": min(mhz), "mhz_highest": max(mhz)} if mhz else {}
-    between = f"{min(mhz):.0f}" + (f" to {max(mhz):.0f}" if max(mhz) - min(mhz) > 1 else "") if mhz else ""
+    between = (
+        f"{min(mhz):.0f}" + (f" to {max(mhz):.0f}" if max(mhz) - min(mhz) > 1 else "")
+        if mhz
+        else ""
+    )
     now = f"The cores run at {between} MHz now. " if mhz else ""
     if not governor:
-        return Check("clock", "Clock", "unavailable", f"{now}The system does not tell who sets the clock (no cpufreq), as in most "
-                     "virtual machines.", figures)  # fmt: skip
+        return Check(
+            "clock",
+            "Clock",
+            "unavailable",
+            f"{now}The system does not tell who sets the clock (no cpufreq), as in most "
+            "virtual machines.",
+            figures,
+        )
     text, figures = f"{now}Governor: {governor}.", {**figures, "governor": governor}
     if governor != "performance":
-        return Check("clock", "Clock", "warning", f"{text} Cores slow down when idle and need time to speed up.", figures,
-                     "Set it while measuring: sudo cpupower frequency-set -g performance.")  # fmt: skip
+        return Check(
+            "clock",
+            "Clock",
+            "warning",
+            f"{text} Cores slow down when idle and need time to speed up.",
+            figures,
+            "Set it while measuring: sudo cpupower frequency-set -g performance.",
+        )
     return Check("clock", "Clock", "ok", text, figures)
 
 
@@ -65,11 +85,18 @@ def temperature(root: Path = ROOT) -> Check:
             "temperature",
             "Temperature",
             "unavailable",
-            "No sensor can be read here (no /sys/class/thermal zones), as in most virtual machines.",
+            "No sensor can be read here (no /sys/class/thermal zones), as in most virtual"
+            " machines.",
         )
     hot = hottest >= HOT_C
-    return Check("temperature", "Temperature", "warning" if hot else "ok", f"The hottest sensor shows {hottest:.0f} °C.", {"hottest_c": hottest},
-                 "Let it cool down before you measure: a hot processor lowers its clock." if hot else "")  # fmt: skip
+    return Check(
+        "temperature",
+        "Temperature",
+        "warning" if hot else "ok",
+        f"The hottest sensor shows {hottest:.0f} °C.",
+        {"hottest_c": hottest},
+        "Let it cool down before you measure: a hot processor lowers its clock." if hot else "",
+    )
 
 
 def throttling(root: Path = ROOT) -> Check:
@@ -87,8 +114,14 @@ def throttling(root: Path = ROOT) -> Check:
         if total
         else "Heat has not lowered the clock since the start."
     )
-    return Check("throttling", "Throttling", "warning" if total else "ok", text, {"throttled": total},
-                 "Improve the cooling, or measure with pauses." if total else "")  # fmt: skip
+    return Check(
+        "throttling",
+        "Throttling",
+        "warning" if total else "ok",
+        text,
+        {"throttled": total},
+        "Improve the cooling, or measure with pauses." if total else "",
+    )
 
 
 def virtual_machine(root: Path = ROOT) -> Check:
@@ -102,8 +135,12 @@ def virtual_machine(root: Path = ROOT) -> Check:
         + (f" ({product})" if product else "")
         + (", in a container" if container else "")
     )
-    text = f"{where}. " + ("Neighbours on the same host may slow it down without being seen from here; the steadiness of its speed shows it."
-                           if virtual else "Nobody else shares its processor unseen.")  # fmt: skip
+    text = f"{where}. " + (
+        "Neighbours on the same host may slow it down without being seen from here; the steadiness"
+        " of its speed shows it."
+        if virtual
+        else "Nobody else shares its processor unseen."
+    )
     return Check(
         "virtual_machine",
         "Virtual machine",
@@ -128,23 +165,62 @@ def instruction_sets(names: list[str]) -> Check:
         {"avx512_bf16", "bf16"} & set(names),
     )
     texts = [
-        f"8-bit products are added up in one instruction ({', '.join(dots)}): int8 can be up to four times as fast as float."
-        if dots else "No instruction adds up 8-bit products: int8 models are smaller here, but seldom faster.",
-        "Unsigned by signed 8-bit products can saturate in ONNX Runtime." if saturates(names) else "",
-        "16-bit floats are computed as such." if half else "16-bit floats are only stored: they are computed as 32-bit floats.",
+        (
+            f"8-bit products are added up in one instruction ({', '.join(dots)}): int8 can be up to"
+            " four times as fast as float."
+            if dots
+            else (
+                "No instruction adds up 8-bit products: int8 models are smaller here, but seldom"
+                " faster."
+            )
+        ),
+        (
+            "Unsigned by signed 8-bit products can saturate in ONNX Runtime."
+            if saturates(names)
+            else ""
+        ),
+        (
+            "16-bit floats are computed as such."
+            if half
+            else "16-bit floats are only stored: they are computed as 32-bit floats."
+        ),
         "There are bfloat16 products." if brain else "There are no bfloat16 products.",
-    ]  # fmt: skip
-    figures = {"features": list(names), "int8_dot_product": bool(dots), "float16": bool(half), "bfloat16": bool(brain)}
-    return Check("features", "Instruction sets", "ok" if dots else "warning", " ".join(t for t in texts if t), figures,
-                 "" if dots else "Expect size rather than speed from int8, or measure on the device that you aim at.", "computing")  # fmt: skip
+    ]
+    figures = {
+        "features": list(names),
+        "int8_dot_product": bool(dots),
+        "float16": bool(half),
+        "bfloat16": bool(brain),
+    }
+    return Check(
+        "features",
+        "Instruction sets",
+        "ok" if dots else "warning",
+        " ".join(t for t in texts if t),
+        figures,
+        (
+            ""
+            if dots
+            else (
+                "Expect size rather than speed from int8, or measure on the device that you aim at."
+            )
+        ),
+        "computing",
+    )
 
 
 def energy(root: Path = ROOT) -> Check:
     """Whether energy can be measured."""
     powercap = root / "sys/class/powercap"
     if reason := why_not(powercap):
-        remedy = "As root: chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj." if "root" in reason else ""
-        return Check("energy", "Energy", "unavailable", f"{reason} Trials have no energy then.", {}, remedy)
+        remedy = (
+            "As root: chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj."
+            if "root" in reason
+            else ""
+        )
+        return Check(
+            "energy", "Energy", "unavailable", f"{reason} Trials have no energy then.", {}, remedy
+        )
     return Check(
         "energy",
         "Energy",
@@ -154,7 +230,7 @@ def energy(root: Path = ROOT) -> Check:
     )
 
 
-# --- how much of it is ours -------------------------------------------------------------------------------------------------
+# --- how much of it is ours -----------------------------------------------------------------------
 
 
 def affinity(root: Path = ROOT) -> Check:
@@ -164,16 +240,37 @@ def affinity(root: Path = ROOT) -> Check:
     limit = cpu_limit(root)
     figures = {"cores": online, "allowed": mine, "limit": limit}
     if limit is not None and limit < mine:
-        return Check("affinity", "Cores", "warning", f"A control group allows {limit:g} of {mine} cores' time: calls pause when it is used up.",
-                     figures, "Raise the container's CPU limit to whole cores, or pin it (docker run --cpuset-cpus).")  # fmt: skip
+        return Check(
+            "affinity",
+            "Cores",
+            "warning",
+            f"A control group allows {limit:g} of {mine} cores' time: calls pause when it is"
+            " used up.",
+            figures,
+            "Raise the container's CPU limit to whole cores, or pin it (docker run --cpuset-cpus).",
+        )
     if mine < online:
-        return Check("affinity", "Cores", "warning", f"This process may use {mine} of {online} cores.", figures,
-                     "That is well if it was meant so (taskset); else start the lab without it.")  # fmt: skip
-    return Check("affinity", "Cores", "ok", f"All {online} cores may be used, without a limit of CPU time.", figures)
+        return Check(
+            "affinity",
+            "Cores",
+            "warning",
+            f"This process may use {mine} of {online} cores.",
+            figures,
+            "That is well if it was meant so (taskset); else start the lab without it.",
+        )
+    return Check(
+        "affinity",
+        "Cores",
+        "ok",
+        f"All {online} cores may be used, without a limit of CPU time.",
+        figures,
+    )
 
 
 def cpu_limit(root: Path = ROOT) -> float | None:
-    """Cores' worth of time that the control group allows, None where it is unlimited (cgroup v2, then v1)."""
+    """Cores' worth of time that the control group allows, None where it is unlimited (cgroup v2,
+    then v1).
+    """
     quota, _, period = (_text(root / "sys/fs/cgroup/cpu.max") or "max").partition(" ")
     if quota == "max":
         quota = _text(root / "sys/fs/cgroup/cpu/cpu.cfs_quota_us") or "-1"
@@ -182,21 +279,36 @@ def cpu_limit(root: Path = ROOT) -> float | None:
 
 
 def contention(root: Path = ROOT, wait: Wait = time.sleep) -> Check:
-    """How much other programs compute now, and how much time the host keeps for others (proc(5), /proc/stat)."""
+    """How much other programs compute now, and how much time the host keeps for others (proc(5),
+    /proc/stat).
+    """
     before, mine = _ticks(root), time.process_time()
     if not before:
         return Check(
-            "contention", "Other programs", "unavailable", "The system does not tell how busy it is (no /proc/stat)."
+            "contention",
+            "Other programs",
+            "unavailable",
+            "The system does not tell how busy it is (no /proc/stat).",
         )
     wait(WATCH_S)
     passed = {name: n - before[name] for name, n in _ticks(root).items()}
     total = max(sum(passed.values()), 1)
     idle = passed["idle"] + passed["iowait"]
     used_here = (time.process_time() - mine) * os.sysconf("SC_CLK_TCK")
-    others, steal = max(total - idle - passed["steal"] - used_here, 0.0) / total, passed["steal"] / total
+    others, steal = (
+        max(total - idle - passed["steal"] - used_here, 0.0) / total,
+        passed["steal"] / total,
+    )
     load = (_text(root / "proc/loadavg") or "").split()[:1]
-    figures = {"others_share": others, "steal_share": steal, "load_1min": float(load[0]) if load else None}
-    text = f"Other programs take {100 * others:.0f} % of the cores' time now; the host takes away {100 * steal:.1f} %"
+    figures = {
+        "others_share": others,
+        "steal_share": steal,
+        "load_1min": float(load[0]) if load else None,
+    }
+    text = (
+        f"Other programs take {100 * others:.0f} % of the cores' time now; the host takes away"
+        f" {100 * steal:.1f} %"
+    )
     text += f"; load average {load[0]}." if load else "."
     if others > MUCH_OTHER or steal > MUCH_STEAL:
         return Check(
@@ -205,7 +317,8 @@ def contention(root: Path = ROOT, wait: Wait = time.sleep) -> Check:
             "warning",
             text,
             figures,
-            "End what else runs, or measure later: contended rounds are repeated, but not for ever.",
+            "End what else runs, or measure later: contended rounds are repeated, but not for"
+            " ever.",
         )
     return Check("contention", "Other programs", "ok", text, figures)
 
@@ -219,15 +332,31 @@ def _ticks(root: Path) -> Mapping[str, int]:
 
 
 def pressure(root: Path = ROOT) -> Check:
-    """Whether Linux tells how long programs wait for a processor (PSI): the gate of contended rounds reads it."""
+    """Whether Linux tells how long programs wait for a processor (PSI): the gate of contended
+    rounds reads it.
+    """
     text = _text(root / "proc/pressure/cpu")
     if text is None:
-        return Check("pressure", "Waiting for a processor", "unavailable", "Linux does not tell how long programs wait (no /proc/pressure): contention "
-                     "is told by CPU time over wall time alone.", {}, "Start Linux with psi=1, where you can.")  # fmt: skip
+        return Check(
+            "pressure",
+            "Waiting for a processor",
+            "unavailable",
+            "Linux does not tell how long programs wait (no /proc/pressure): contention "
+            "is told by CPU time over wall time alone.",
+            {},
+            "Start Linux with psi=1, where you can.",
+        )
     figures: dict[str, Any] = {
-        name: float(value) for name, _, value in (part.partition("=") for part in text.splitlines()[0].split()[1:])
+        name: float(value)
+        for name, _, value in (part.partition("=") for part in text.splitlines()[0].split()[1:])
     }
     waiting = figures["avg10"]
     much = waiting > MUCH_WAITING
-    return Check("pressure", "Waiting for a processor", "warning" if much else "ok", f"Some program waited for a processor in {waiting:.1f} % of the last 10 s.",
-                 {"waiting_10s_percent": waiting}, "End what else runs, or measure later." if much else "")  # fmt: skip
+    return Check(
+        "pressure",
+        "Waiting for a processor",
+        "warning" if much else "ok",
+        f"Some program waited for a processor in {waiting:.1f} % of the last 10 s.",
+        {"waiting_10s_percent": waiting},
+        "End what else runs, or measure later." if much else "",
+    )

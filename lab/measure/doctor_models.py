@@ -1,4 +1,6 @@
-"""What the self-test times: small networks of ONNX Runtime, made on the spot, or a product of numpy's where there is no runtime."""
+"""What the self-test times: small networks of ONNX Runtime, made on the spot, or a product of
+numpy's where there is no runtime.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def available() -> bool:
 
 
 def loader(folder: Path) -> tuple[str, Callable[[], Call]]:
-    """What is timed, in words, and a function that loads it anew and gives a call of it, about 0.3 ms."""
+    """What is timed, in words, and a function that loads it anew and gives a call of it, about 0.3
+    ms.
+    """
     if not available():
         return "A product of numpy's", _product
     registry.runtime(RUNTIME).preload()
@@ -30,7 +34,9 @@ def loader(folder: Path) -> tuple[str, Callable[[], Call]]:
 
 
 def wide(folder: Path, threads: int) -> Callable[[], Call] | None:
-    """A function that loads a network of a few milliseconds with so many threads; None without ONNX Runtime."""
+    """A function that loads a network of a few milliseconds with so many threads; None without ONNX
+    Runtime.
+    """
     if not available():
         return None
     file = folder / "wide.onnx"
@@ -56,12 +62,23 @@ def _write(file: Path, channels: int, side: int, widths: Sequence[int]) -> None:
 
     rng, nodes, weights, feed = np.random.default_rng(0), [], [], "x"
     for i, (n, m) in enumerate(zip((channels, *widths), widths, strict=False)):
-        weights.append(numpy_helper.from_array(0.1 * rng.standard_normal((m, n, 3, 3), dtype=np.float32), f"w{i}"))
-        nodes += [helper.make_node("Conv", [feed, f"w{i}"], [f"c{i}"], kernel_shape=[3, 3], pads=[1] * 4),
-                  helper.make_node("Relu", [f"c{i}"], [f"r{i}"])]  # fmt: skip
+        weights.append(
+            numpy_helper.from_array(
+                0.1 * rng.standard_normal((m, n, 3, 3), dtype=np.float32), f"w{i}"
+            )
+        )
+        nodes += [
+            helper.make_node("Conv", [feed, f"w{i}"], [f"c{i}"], kernel_shape=[3, 3], pads=[1] * 4),
+            helper.make_node("Relu", [f"c{i}"], [f"r{i}"]),
+        ]
         feed = f"r{i}"
     nodes.append(helper.make_node("GlobalAveragePool", [feed], ["y"]))
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name, shape in (("x", [1, channels, side, side]), ("y", [1, widths[-1], 1, 1]))]  # fmt: skip
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("x", [1, channels, side, side]), ("y", [1, widths[-1], 1, 1]))
+    ]
     graph = helper.make_graph(nodes, "chain", ends[:1], ends[1:], weights)
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(file))
+    save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        str(file),
+    )

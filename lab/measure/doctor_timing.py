@@ -1,4 +1,6 @@
-"""Whether timings here can be trusted: the clock, the steadiness of the processor, and what the lab's own rounds find where the answer is known."""
+"""Whether timings here can be trusted: the clock, the steadiness of the processor, and what the
+lab's own rounds find where the answer is known.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,28 @@ def timer(readings: int = 20_000) -> Check:
     clock = time.perf_counter
     seen = [clock() for _ in range(readings)]
     steps = [b - a for a, b in pairwise(seen)]
-    cost, finest = (seen[-1] - seen[0]) / readings, min((s for s in steps if s > 0), default=math.inf)
+    cost, finest = (
+        (seen[-1] - seen[0]) / readings,
+        min((s for s in steps if s > 0), default=math.inf),
+    )
     slow = cost > SLOW_READING_S
-    text = f"Reading the clock takes {1e9 * cost:.0f} ns, so that a call of {1e6 * 100 * cost:.0f} µs or more is timed within 1 %."
-    return Check("timer", "Timer", "warning" if slow else "ok", text, {"reading_s": cost, "finest_step_s": finest},
-                 "The clock source is slow; see /sys/devices/system/clocksource/clocksource0/current_clocksource (tsc is quick)." if slow else "")  # fmt: skip
+    text = (
+        f"Reading the clock takes {1e9 * cost:.0f} ns, so that a call of {1e6 * 100 * cost:.0f} µs"
+        " or more is timed within 1 %."
+    )
+    return Check(
+        "timer",
+        "Timer",
+        "warning" if slow else "ok",
+        text,
+        {"reading_s": cost, "finest_step_s": finest},
+        (
+            "The clock source is slow; see"
+            " /sys/devices/system/clocksource/clocksource0/current_clocksource (tsc is quick)."
+            if slow
+            else ""
+        ),
+    )
 
 
 def steadiness(watch_s: float = WATCH_S, loop: Callable[[], float] = pace_s) -> Check:
@@ -48,12 +67,30 @@ def steadiness(watch_s: float = WATCH_S, loop: Callable[[], float] = pace_s) -> 
         windows.append(_window(loop))
     fastest, slowest = min(windows), max(windows)
     spread = slowest / fastest - 1
-    figures = {"spread": spread, "fastest_loop_s": fastest, "slowest_loop_s": slowest, "watched_s": watch_s}
-    text = f"The same loop took up to {100 * spread:.0f} % longer at its slowest than at its quickest within {watch_s:.0f} s."
+    figures = {
+        "spread": spread,
+        "fastest_loop_s": fastest,
+        "slowest_loop_s": slowest,
+        "watched_s": watch_s,
+    }
+    text = (
+        f"The same loop took up to {100 * spread:.0f} % longer at its slowest than at its quickest"
+        f" within {watch_s:.0f} s."
+    )
     unsteady = spread > UNSTEADY
-    return Check("steadiness", "Steadiness", "warning" if unsteady else "ok", text, figures,
-                 "Stop what else runs. On a virtual machine it may be a neighbour: trust paired comparisons within a study, and measure "
-                 "again before you compare studies." if unsteady else "")  # fmt: skip
+    return Check(
+        "steadiness",
+        "Steadiness",
+        "warning" if unsteady else "ok",
+        text,
+        figures,
+        (
+            "Stop what else runs. On a virtual machine it may be a neighbour: trust paired"
+            " comparisons within a study, and measure again before you compare studies."
+            if unsteady
+            else ""
+        ),
+    )
 
 
 def _window(loop: Callable[[], float]) -> float:
@@ -63,12 +100,13 @@ def _window(loop: Callable[[], float]) -> float:
     return median(seen)
 
 
-# --- comparisons whose answer is known ----------------------------------------------------------------------------------
+# --- comparisons whose answer is known ------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What the lab's rounds said of two variants that are one file, and of one that is slower by SLOWER.
+    """What the lab's rounds said of two variants that are one file, and of one that is slower by
+    SLOWER.
 
     Attributes:
         of: what was timed.
@@ -84,7 +122,9 @@ class Compared:
 
 @cache
 def compared(repeat: int) -> Compared:
-    """Measure so many times as a study does: the same file entered twice, and once with a delay after each call."""
+    """Measure so many times as a study does: the same file entered twice, and once with a delay
+    after each call.
+    """
     same, slower, turns = [], [], list[Mapping[str, Any]]()
     with tempfile.TemporaryDirectory() as folder:
         of, load = doctor_models.loader(Path(folder))
@@ -94,25 +134,35 @@ def compared(repeat: int) -> Compared:
             same.append(ratio(found["a"], found["b"]))
             slower.append(ratio(found["a"], found["slower"]))
             turns += [turn for each in found.values() for turn in each]
-    return Compared(of, tuple(same), tuple(slower), len(turns), sum(bool(t["contended"]) for t in turns))
+    return Compared(
+        of, tuple(same), tuple(slower), len(turns), sum(bool(t["contended"]) for t in turns)
+    )
 
 
-def _timed_turns(loads: Mapping[str, Callable[[], Call]], seed: int) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+def _timed_turns(
+    loads: Mapping[str, Callable[[], Call]], seed: int
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     found: Mapping[str, Any] = time_rounds(loads, protocol(seed))
     for turns in found.values():
         if "error" in turns:
-            raise LabError("A network of the self-test could not be run", given=turns["error"]["message"])
+            raise LabError(
+                "A network of the self-test could not be run", given=turns["error"]["message"]
+            )
     return found
 
 
 def protocol(seed: int) -> Protocol:
     """A study's own, unless it was asked for otherwise."""
     usual = StudySpec("")
-    return Protocol(usual.rounds, usual.runs, usual.turn_s, usual.precision, usual.budget_s, 1, seed)
+    return Protocol(
+        usual.rounds, usual.runs, usual.turn_s, usual.precision, usual.budget_s, 1, seed
+    )
 
 
 def delayed(call: Call, by: float) -> Call:
-    """The call and then a wait of a known share of what it usually takes; the wait keeps the processor busy."""
+    """The call and then a wait of a known share of what it usually takes; the wait keeps the
+    processor busy.
+    """
     clock = time.perf_counter
     for _ in range(CALLS):
         call()
@@ -134,7 +184,9 @@ def _timed(call: Call) -> float:
 
 
 def ratio(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> Ratio:
-    """The paired ratio of the medians of undisturbed rounds that both have; of all rounds where those are too few."""
+    """The paired ratio of the medians of undisturbed rounds that both have; of all rounds where
+    those are too few.
+    """
     first, second = (_medians([t for t in turns if not t["contended"]]) for turns in (a, b))
     if len(first.keys() & second.keys()) < FEWEST_PAIRS:
         first, second = _medians(a), _medians(b)
@@ -151,11 +203,21 @@ def false_differences(repeat: int) -> Check:
     found = compared(repeat)
     false, n = sum(r.differs for r in found.same), len(found.same)
     worst = max((abs(r.value - 1) for r in found.same), default=0.0)
-    figures = {"false_differences": false, "repetitions": n, "rate": false / n, "largest_difference": worst,
-               "ratios": [r.value for r in found.same], "p_values": [r.p for r in found.same], "rounds": found.rounds,
-               "disturbed_rounds": found.disturbed}  # fmt: skip
-    text = (f"{found.of}, entered twice, was called different from itself in {false} of {n} measurements ({100 * ERROR:.0f} % are expected); "
-            f"at most {100 * worst:.1f} % lay between both. {found.disturbed} of {found.rounds} turns were disturbed.")  # fmt: skip
+    figures = {
+        "false_differences": false,
+        "repetitions": n,
+        "rate": false / n,
+        "largest_difference": worst,
+        "ratios": [r.value for r in found.same],
+        "p_values": [r.p for r in found.same],
+        "rounds": found.rounds,
+        "disturbed_rounds": found.disturbed,
+    }
+    text = (
+        f"{found.of}, entered twice, was called different from itself in {false} of {n}"
+        f" measurements ({100 * ERROR:.0f} % are expected); at most {100 * worst:.1f} % lay between"
+        f" both. {found.disturbed} of {found.rounds} turns were disturbed."
+    )
     if found.disturbed > found.rounds / 2:
         return Check(
             "a_a",
@@ -166,8 +228,19 @@ def false_differences(repeat: int) -> Check:
             "Most turns were disturbed: end what else runs, and test again.",
         )
     bad = at_least(false, n, ERROR) < 0.05
-    return Check("a_a", "A/A test", "warning" if bad else "ok", text, figures,
-                 "Differences in studies made now are not to be trusted: see what is unsteady or contended, and measure again." if bad else "")  # fmt: skip
+    return Check(
+        "a_a",
+        "A/A test",
+        "warning" if bad else "ok",
+        text,
+        figures,
+        (
+            "Differences in studies made now are not to be trusted: see what is unsteady or"
+            " contended, and measure again."
+            if bad
+            else ""
+        ),
+    )
 
 
 def at_least(k: int, n: int, p: float) -> float:
@@ -176,7 +249,9 @@ def at_least(k: int, n: int, p: float) -> float:
 
 
 def detection(repeat: int) -> Check:
-    """A/B: whether a variant that is slower by 5 % is told apart, and what difference could be told apart just so."""
+    """A/B: whether a variant that is slower by 5 % is told apart, and what difference could be told
+    apart just so.
+    """
     found = compared(repeat)
     limit, seen, n = (
         detection_limit(found.same),
@@ -184,30 +259,59 @@ def detection(repeat: int) -> Check:
         len(found.slower),
     )
     usual = median(r.value for r in found.slower) - 1
-    figures = {"detection_limit": limit, "slower_by": SLOWER, "seen": seen, "repetitions": n, "measured_slower_by": usual,
-               "ratios": [r.value for r in found.slower], "p_values": [r.p for r in found.slower]}  # fmt: skip
-    text = (f"A variant made {100 * SLOWER:.0f} % slower was told apart in {seen} of {n} measurements, as {100 * usual:.1f} % slower. "
-            f"A difference of {100 * limit:.1f} % would be seen in {100 * POWER:.0f} of 100.")  # fmt: skip
+    figures = {
+        "detection_limit": limit,
+        "slower_by": SLOWER,
+        "seen": seen,
+        "repetitions": n,
+        "measured_slower_by": usual,
+        "ratios": [r.value for r in found.slower],
+        "p_values": [r.p for r in found.slower],
+    }
+    text = (
+        f"A variant made {100 * SLOWER:.0f} % slower was told apart in {seen} of {n} measurements,"
+        f" as {100 * usual:.1f} % slower. A difference of {100 * limit:.1f} % would be seen in"
+        f" {100 * POWER:.0f} of 100."
+    )
     hard = limit > HARD_TO_SEE
-    return Check("a_b", "Detection limit", "warning" if hard else "ok", text, figures,
-                 "Ask for more rounds, or for a quieter machine, before you rely on small differences." if hard else "")  # fmt: skip
+    return Check(
+        "a_b",
+        "Detection limit",
+        "warning" if hard else "ok",
+        text,
+        figures,
+        (
+            "Ask for more rounds, or for a quieter machine, before you rely on small differences."
+            if hard
+            else ""
+        ),
+    )
 
 
 def detection_limit(same: Sequence[Ratio]) -> float:
-    """The smallest relative difference that a paired comparison sees with POWER, told by those where there is none.
+    """The smallest relative difference that a paired comparison sees with POWER, told by those
+    where there is none.
 
-    Its standard error is a quarter of the interval's width, nearly; where there are many repetitions, their own spread around no
+    Its standard error is a quarter of the interval's width, nearly; where there are many
+    repetitions, their own spread around no
     difference, if that is more.
     """
     errors = [(math.log(r.high) - math.log(r.low)) / 2 / _Z for r in same]
-    spread = math.sqrt(sum(math.log(r.value) ** 2 for r in same) / len(same)) if len(same) >= MANY else 0.0
-    return math.expm1((NormalDist().inv_cdf(1 - ERROR / 2) + NormalDist().inv_cdf(POWER)) * max(median(errors), spread))
+    spread = (
+        math.sqrt(sum(math.log(r.value) ** 2 for r in same) / len(same))
+        if len(same) >= MANY
+        else 0.0
+    )
+    return math.expm1(
+        (NormalDist().inv_cdf(1 - ERROR / 2) + NormalDist().inv_cdf(POWER))
+        * max(median(errors), spread)
+    )
 
 
 _Z = NormalDist().inv_cdf(0.975)
 
 
-# --- more threads -----------------------------------------------------------------------------------------------------------
+# --- more threads ---------------------------------------------------------------------------------
 
 
 def thread_scaling(cores: int, lasting_s: float = 0.1, rounds: int = 4) -> Check:
@@ -243,14 +347,33 @@ def scaling(seconds: Mapping[int, float]) -> Check:
     """What so many threads bring, told by the seconds of one call with each number of them."""
     speedups = {n: seconds[1] / s for n, s in seconds.items()}
     most = max(seconds)
-    figures = {"seconds": {str(n): s for n, s in seconds.items()}, "speedup": {str(n): x for n, x in speedups.items()},
-               "efficiency": {str(n): x / n for n, x in speedups.items()}}  # fmt: skip
+    figures = {
+        "seconds": {str(n): s for n, s in seconds.items()},
+        "speedup": {str(n): x for n, x in speedups.items()},
+        "efficiency": {str(n): x / n for n, x in speedups.items()},
+    }
     if most == 1:
-        return Check("threads", "Threads", "ok", "There is one core: more threads cannot help.", figures)
+        return Check(
+            "threads", "Threads", "ok", "There is one core: more threads cannot help.", figures
+        )
     weak = speedups[most] < 0.6 * most
-    text = f"{most} threads are {speedups[most]:.2f} times as fast as one ({100 * speedups[most] / most:.0f} % of the ideal)."
-    return Check("threads", "Threads", "warning" if weak else "ok", text, figures,
-                 "The cores may be halves of one (hyper-threads), or busy now: prefer one thread, or end what else runs and test again." if weak else "")  # fmt: skip
+    text = (
+        f"{most} threads are {speedups[most]:.2f} times as fast as one"
+        f" ({100 * speedups[most] / most:.0f} % of the ideal)."
+    )
+    return Check(
+        "threads",
+        "Threads",
+        "warning" if weak else "ok",
+        text,
+        figures,
+        (
+            "The cores may be halves of one (hyper-threads), or busy now: prefer one thread, or end"
+            " what else runs and test again."
+            if weak
+            else ""
+        ),
+    )
 
 
 def timing_checks(repeat: int, cores: int) -> tuple[Callable[[], Check], ...]:

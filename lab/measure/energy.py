@@ -1,7 +1,10 @@
-"""Energy that the processor says it used: the RAPL counters of Intel and AMD, as Linux shows them (Documentation/power/powercap).
+"""Energy that the processor says it used: the RAPL counters of Intel and AMD, as Linux shows them
+(Documentation/power/powercap).
 
-They count everything that a processor package does, idle cores and other programs included. Most virtual machines and containers
-have none, and since Linux 5.10 only root may read them: then there is no number, and none is made up.
+They count everything that a processor package does, idle cores and other programs included. Most
+virtual machines and containers
+have none, and since Linux 5.10 only root may read them: then there is no number, and none is made
+up.
 """
 
 from __future__ import annotations
@@ -50,7 +53,9 @@ class Counter:
         now = _read(self._zones)
         if not self._zones or now is None or self._start is None:
             return None
-        return MICRO * sum(_passed(z, a, b) for z, a, b in zip(self._zones, self._start, now, strict=True))
+        return MICRO * sum(
+            _passed(z, a, b) for z, a, b in zip(self._zones, self._start, now, strict=True)
+        )
 
 
 def _read(found: tuple[Zone, ...]) -> list[int] | None:
@@ -66,13 +71,16 @@ def _passed(zone: Zone, before: int, after: int) -> int:
 
 @cache
 def zones(root: Path = POWERCAP) -> tuple[Zone, ...]:
-    """The packages' counters; those of cores, graphics and memory lie below them and are left out, as are those of the board."""
+    """The packages' counters; those of cores, graphics and memory lie below them and are left out,
+    as are those of the board.
+    """
     folders = sorted(root.glob("intel-rapl:*")) if root.is_dir() else []
     named = [(_text(folder / "name"), folder) for folder in folders if folder.name.count(":") == 1]
     return tuple(
         Zone(name, folder / "energy_uj", int(_text(folder / "max_energy_range_uj") or 0))
-        for name, folder in named if name.startswith("package")
-    )  # fmt: skip
+        for name, folder in named
+        if name.startswith("package")
+    )
 
 
 def _text(file: Path) -> str:
@@ -86,7 +94,8 @@ def why_not(root: Path = POWERCAP) -> str:
     """Why there is no energy to be read here, as a sentence; "" where there is."""
     if not root.is_dir():
         return (
-            "This kernel shows no energy counters (no /sys/class/powercap), as in most virtual machines and containers."
+            "This kernel shows no energy counters (no /sys/class/powercap), as in most virtual"
+            " machines and containers."
         )
     if not zones(root):
         return "This processor or this virtual machine has no energy counters (RAPL)."

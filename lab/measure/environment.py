@@ -43,20 +43,30 @@ PACKAGES = (
 
 @cache
 def fingerprint() -> dict[str, Any]:
-    """Machine, operating system, CPU features and the versions of whatever builds or runs a model."""
+    """Machine, operating system, CPU features and the versions of whatever builds or runs a
+    model.
+    """
     cpu = _cpu()
     return {
-        "machine": platform.node(), "os": platform.platform(), "python": platform.python_version(),
-        "cpu": cpu["model"], "features": cpu["features"], "cores": os.cpu_count(), "architecture": platform.machine(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), "governor": _governor(),
+        "machine": platform.node(),
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "cpu": cpu["model"],
+        "features": cpu["features"],
+        "cores": os.cpu_count(),
+        "architecture": platform.machine(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "governor": _governor(),
         "versions": _versions(),
-    }  # fmt: skip
+    }
 
 
 def _cpu() -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
     text = info.read_text() if info.exists() else ""
-    lines = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in text.splitlines())}
+    lines = {
+        k.strip(): v.strip() for k, _, v in (line.partition(":") for line in text.splitlines())
+    }
     flags = (lines.get("flags") or lines.get("Features") or "").split()
     return {
         "model": lines.get("model name") or platform.processor() or "unknown",
@@ -70,8 +80,10 @@ def _governor() -> str | None:
 
 
 def _versions() -> dict[str, str]:
-    """Installed versions of PACKAGES, read from the names of their `.dist-info` folders (packaging.python.org: Recording
-    installed projects): importlib.metadata parses a whole file for each."""
+    """Installed versions of PACKAGES, read from the names of their `.dist-info` folders
+    (packaging.python.org: Recording
+    installed projects): importlib.metadata parses a whole file for each.
+    """
     found: dict[str, str] = {}
     for folder in filter(os.path.isdir, sys.path):
         for entry in os.listdir(folder):

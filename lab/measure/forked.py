@@ -1,4 +1,6 @@
-"""Work in a forked child: it starts from what this process has loaded, and a crash or a hang of it costs nothing but itself."""
+"""Work in a forked child: it starts from what this process has loaded, and a crash or a hang of it
+costs nothing but itself.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ LONGEST_MESSAGE = 4000
 
 
 def forked(work: Callable[[], dict[str, Any]], limit_s: float, what: str) -> dict[str, Any]:
-    """What `work` returns, as JSON carries it, or {"error": {...}} where the child failed, crashed or hung.
+    """What `work` returns, as JSON carries it, or {"error": {...}} where the child failed, crashed
+    or hung.
 
     Args:
         what: what it does, as the end of "took more than 9 s for …" and "crashed in …".
@@ -34,7 +37,9 @@ def forked(work: Callable[[], dict[str, Any]], limit_s: float, what: str) -> dic
 def _report(writer: int, work: Callable[[], dict[str, Any]]) -> None:
     try:
         answer = work()
-    except BaseException as error:  # the parent must hear of anything, and the child must never return
+    except (
+        BaseException
+    ) as error:  # the parent must hear of anything, and the child must never return
         answer = {"error": {"type": type(error).__name__, "message": str(error)[:LONGEST_MESSAGE]}}
     text = json.dumps(answer).encode()
     while text:
@@ -47,7 +52,12 @@ def _wait(child: int, reader: int, limit_s: float, what: str) -> dict[str, Any]:
     if text is None:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        return {"error": {"type": "JobTimedOut", "message": f"It took more than {limit_s:.0f} s for {what}."}}
+        return {
+            "error": {
+                "type": "JobTimedOut",
+                "message": f"It took more than {limit_s:.0f} s for {what}.",
+            }
+        }
     _, status = os.waitpid(child, 0)
     if text:
         return dict(json.loads(text))

@@ -1,9 +1,12 @@
-"""Whether a turn of timed runs was disturbed: by work of others, or by a processor that ran slower for a while.
+"""Whether a turn of timed runs was disturbed: by work of others, or by a processor that ran slower
+for a while.
 
-Three things are watched. *CPU time over wall time* falls where this process had to share a core. *Pressure* (Linux PSI, Documentation/
-accounting/psi.rst) tells to the microsecond how long any task waited for a CPU; with as many threads as cores it sees what the ratio
-hides. *Pace*: a fixed loop before and after each turn takes longer where the clock was lowered, the processor was hot, or a
-neighbour on the same host was busy, of which a virtual machine is told nothing.
+Three things are watched. *CPU time over wall time* falls where this process had to share a core.
+*Pressure* (Linux PSI, Documentation/ accounting/psi.rst) tells to the microsecond how long any task
+waited for a CPU; with as many threads as cores it sees what the ratio
+hides. *Pace*: a fixed loop before and after each turn takes longer where the clock was lowered, the
+processor was hot, or a neighbour on the same host was busy, of which a virtual machine is told
+nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +20,11 @@ MINIMUM_CPU_RATIO = 0.9
 MOST_WAITING = 0.05
 SLOWEST_PACE = 1.15
 USUAL = 0.5
-"""Quantile of a variant's own turns that stands for its usual pace. On a host that is slow most of the time the few quick turns
-would be the odd ones: were they the measure, too few turns would be left to compare anything with."""
+"""Quantile of a variant's own turns that stands for its usual pace. On a host that is slow most of
+the time the few quick turns
+would be the odd ones: were they the measure, too few turns would be left to compare anything
+with.
+"""
 PRESSURE = Path("/proc/pressure/cpu")
 PACE_LOOPS = 5000
 
@@ -32,7 +38,9 @@ def pace_s() -> float:
 
 
 def waited_s(path: Path = PRESSURE) -> float | None:
-    """Seconds, since the machine started, in which some task had to wait for a CPU; None where the kernel does not tell."""
+    """Seconds, since the machine started, in which some task had to wait for a CPU; None where the
+    kernel does not tell.
+    """
     try:
         with path.open() as file:
             return int(file.readline().rpartition("total=")[2]) / 1e6
@@ -48,7 +56,9 @@ class Watch:
         self._waited, self._cpu, self._wall = waited_s(), time.process_time(), time.perf_counter()
 
     def seen(self) -> dict[str, Any]:
-        """{"cpu_ratio", "waiting" (share of the time in which a task waited for a CPU, or None), "pace_s"}."""
+        """{"cpu_ratio", "waiting" (share of the time in which a task waited for a CPU, or None),
+        "pace_s"}.
+        """
         wall = time.perf_counter() - self._wall
         cpu, waited = time.process_time() - self._cpu, waited_s()
         waiting = None if waited is None or self._waited is None else (waited - self._waited) / wall
@@ -56,11 +66,13 @@ class Watch:
 
 
 def disturbances(turns: Sequence[Mapping[str, Any]], threads: int, cores: int) -> list[str]:
-    """What disturbed each turn of one variant: "shared CPU", "slow processor", or "" where nothing did.
+    """What disturbed each turn of one variant: "shared CPU", "slow processor", or "" where nothing
+    did.
 
     Args:
         turns: as `Watch.seen` tells them, all of one variant.
-        threads: what the runtime was told. What CPU ratio so many threads give depends on the model, so with more than one it is
+        threads: what the runtime was told. What CPU ratio so many threads give depends on the
+            model, so with more than one it is
             calibrated on the variant's own best turn; one thread must have all of a core.
         cores: that this process may use.
     """
@@ -71,7 +83,9 @@ def disturbances(turns: Sequence[Mapping[str, Any]], threads: int, cores: int) -
 
 
 def _disturbance(turn: Mapping[str, Any], least_ratio: float, usual: float, room: bool) -> str:
-    crowded = room and (turn["waiting"] or 0.0) > MOST_WAITING  # more threads than cores wait for each other
+    crowded = (
+        room and (turn["waiting"] or 0.0) > MOST_WAITING
+    )  # more threads than cores wait for each other
     if turn["cpu_ratio"] < least_ratio or crowded:
         return "shared CPU"
     return "slow processor" if turn["pace_s"] > SLOWEST_PACE * usual else ""

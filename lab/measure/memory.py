@@ -1,7 +1,8 @@
 """Resident memory of this process, and its peak since a moment of our choosing.
 
-A forked child shares its parent's pages, but the kernel does not copy the page tables of library code: those pages would count
-as the model's when first touched. So they are all mapped before the baseline is read (madvise(2), MADV_POPULATE_READ).
+A forked child shares its parent's pages, but the kernel does not copy the page tables of library
+code: those pages would count as the model's when first touched. So they are all mapped before the
+baseline is read (madvise(2), MADV_POPULATE_READ).
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ STATUS, MAPS, SMAPS = Path("/proc/self/status"), Path("/proc/self/maps"), Path("
 
 
 def start_watching() -> int:
-    """Give back free memory, map all library code, forget the peak so far, and return the resident bytes to compare with."""
+    """Give back free memory, map all library code, forget the peak so far, and return the resident
+    bytes to compare with.
+    """
     if not STATUS.exists():
         return peak_bytes()
     _give_back()
@@ -27,14 +30,19 @@ def start_watching() -> int:
 
 
 def peak_bytes() -> int:
-    """Most resident bytes since `start_watching` (since the process began where /proc is missing)."""
+    """Most resident bytes since `start_watching` (since the process began where /proc is
+    missing).
+    """
     if STATUS.exists():
         return _status_bytes("VmHWM")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
 
 
 def mapped_bytes(path: str | Path) -> int | None:
-    """Resident bytes of this process's mappings of a file; None where it maps none of it, or where /proc is missing.
+    """Resident bytes of this process's mappings of a file; None where it maps none of it, or where
+    /proc is missing.
 
     Source: proc_pid_smaps(5).
     """
@@ -57,7 +65,9 @@ def _status_bytes(field: str) -> int:
 
 
 def _give_back() -> None:
-    """Memory that was freed but kept (malloc_trim(3)) is resident already: what a model took of it would not be seen."""
+    """Memory that was freed but kept (malloc_trim(3)) is resident already: what a model took of it
+    would not be seen.
+    """
     if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(ctypes.c_size_t(0))
 

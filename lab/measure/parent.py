@@ -10,6 +10,8 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
-    """Be killed when the thread that started this process ends (prctl(2), PR_SET_PDEATHSIG): exact, since it waits for us."""
+    """Be killed when the thread that started this process ends (prctl(2), PR_SET_PDEATHSIG): exact,
+    since it waits for us.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

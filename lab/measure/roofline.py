@@ -1,8 +1,11 @@
-"""What this machine reaches at best: `python -m lab.measure.roofline THREADS ANSWER.json`, in a process of its own, in 3 to 4 s.
+"""What this machine reaches at best: `python -m lab.measure.roofline THREADS ANSWER.json`, in a
+process of its own, in 3 to 4 s.
 
-Arithmetic: products of square matrices that fit the caches, by numpy's BLAS and by ONNX Runtime, the better of both, in 8-bit integers by
-ONNX Runtime alone, in 16-bit floats by OpenVINO where the processor computes in them. Bandwidth: the larger of two vectors, element by element, again and again: two reads and a write. The best of
-several repetitions is kept, since whatever disturbs only makes slower.
+Arithmetic: products of square matrices that fit the caches, by numpy's BLAS and by ONNX Runtime,
+the better of both, in 8-bit integers by ONNX Runtime alone, in 16-bit floats by OpenVINO where the
+processor computes in them. Bandwidth: the larger of two vectors, element by element, again and
+again: two reads and a write. The best of several repetitions is kept, since whatever disturbs only
+makes slower.
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ from lab.measure.parent import die_with_parent
 
 SIZES = (16_000, 128_000, 1_000_000, 8_000_000, 64_000_000)
 SIDE = 1024
-"""Of the matrices: large enough that starting threads costs nothing, small enough to stay in the caches (12 MB)."""
+"""Of the matrices: large enough that starting threads costs nothing, small enough to stay in the
+caches (12 MB).
+"""
 LASTING_S, TURN_S, MOST_PASSES = 0.3, 0.01, 1 << 24
 SMALLEST_PART = 4_000
 """Bytes of one thread's share, below which what is timed is the loop around it."""
@@ -39,7 +44,8 @@ def blas_environment(threads: int) -> dict[str, str]:
 
 
 def measure_roofline(threads: int, lasting_s: float = LASTING_S) -> Roofline:
-    """Measure peak rates and bandwidths; numpy must not have been imported with another number of threads.
+    """Measure peak rates and bandwidths; numpy must not have been imported with another number of
+    threads.
 
     Args:
         threads: how many compute.
@@ -80,7 +86,9 @@ def _by_onnxruntime(precision: str, threads: int, lasting_s: float) -> float:
     package = onnxruntime()
     options = package.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
-    session = package.InferenceSession(product_graph(precision), options, providers=["CPUExecutionProvider"])
+    session = package.InferenceSession(
+        product_graph(precision), options, providers=["CPUExecutionProvider"]
+    )
     a = _matrix("float32" if precision == "float32" else "uint8")
     return float(2 * SIDE**3 / best_s(lambda: session.run(None, {"a": a}), lasting_s))
 
@@ -90,7 +98,9 @@ HALVES = {"bfloat16": ("BF16", "bf16"), "float16": ("FP16", "f16")}
 
 
 def _halves_by_openvino(threads: int, lasting_s: float) -> dict[str, float]:
-    """Rates of those 16-bit floats that the processor computes in: OpenVINO would store the others only."""
+    """Rates of those 16-bit floats that the processor computes in: OpenVINO would store the others
+    only.
+    """
     no_telemetry()
     import openvino
 
@@ -116,17 +126,21 @@ def _openvino_product() -> Any:
 
 
 def product_graph(precision: str) -> bytes:
-    """An ONNX model that multiplies its input by a constant matrix: float32, or "int8" (unsigned by signed, sums of 32 bits)."""
+    """An ONNX model that multiplies its input by a constant matrix: float32, or "int8" (unsigned by
+    signed, sums of 32 bits).
+    """
     from onnx import TensorProto, helper, numpy_helper
 
     floats = precision == "float32"
     of, to = (TensorProto.FLOAT,) * 2 if floats else (TensorProto.UINT8, TensorProto.INT32)
     node = helper.make_node("MatMul" if floats else "MatMulInteger", ["a", "b"], ["c"])
     graph = helper.make_graph(
-        [node], "product", [helper.make_tensor_value_info("a", of, [SIDE, SIDE])],
+        [node],
+        "product",
+        [helper.make_tensor_value_info("a", of, [SIDE, SIDE])],
         [helper.make_tensor_value_info("c", to, [SIDE, SIDE])],
         [numpy_helper.from_array(_matrix("float32" if floats else "int8"), "b")],
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return bytes(model.SerializeToString())
 
@@ -149,7 +163,10 @@ def bandwidth(size_bytes: int, threads: int, lasting_s: float) -> float:
     with ThreadPoolExecutor(threads) as pool:
 
         def seconds(times: int, lasting_s: float) -> float:
-            return best_s(lambda: list(pool.map(lambda part: _pass(part[0], part[1], times), parts)), lasting_s)
+            return best_s(
+                lambda: list(pool.map(lambda part: _pass(part[0], part[1], times), parts)),
+                lasting_s,
+            )
 
         times = 1
         while times < MOST_PASSES and seconds(times, 0) < TURN_S:
@@ -172,7 +189,9 @@ def to_json(found: Roofline) -> dict[str, Any]:
 def main(arguments: list[str], environment: Mapping[str, str]) -> None:
     """Measure and write the answer."""
     threads, to = int(arguments[0]), Path(arguments[1])
-    assert environment["OPENBLAS_NUM_THREADS"] == str(threads), "to be started with blas_environment(threads)"
+    assert environment["OPENBLAS_NUM_THREADS"] == str(threads), (
+        "to be started with blas_environment(threads)"
+    )
     to.write_text(json.dumps(to_json(measure_roofline(threads))))
 
 

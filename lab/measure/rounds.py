@@ -1,8 +1,10 @@
-"""Warm latency in interleaved rounds: all variants take turns in shuffled order, so that drift hits all alike.
+"""Warm latency in interleaved rounds: all variants take turns in shuffled order, so that drift hits
+all alike.
 
-Each round is a forked process that loads every variant anew. Where a model's memory comes to lie decides how well it fits the
-caches; two copies of one file, loaded once, would differ by a percent or two for as long as they live, and no number of runs would
-show that it is luck. So it is drawn again in each round, and a round is what intervals and tests count.
+Each round is a forked process that loads every variant anew. Where a model's memory comes to lie
+decides how well it fits the caches; two copies of one file, loaded once, would differ by a percent
+or two for as long as they live, and no number of runs would show that it is luck. So it is drawn
+again in each round, and a round is what intervals and tests count.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ WARM_UP_RUNS = 3
 """Before each turn; one where a turn has so few runs that warming up would double its time."""
 FEWEST_RUNS = 3
 BLOCK = 5
-"""Rounds between two looks at the intervals, and the fewest that are made when the budget is gone."""
+"""Rounds between two looks at the intervals, and the fewest that are made when the budget is
+gone.
+"""
 MOST_ROUNDS = 3
 """Times the rounds asked for, at most, however much of the budget is left."""
 LIMIT_S = 600.0
@@ -45,11 +49,14 @@ class Protocol:
     """How long and how precisely to measure.
 
     Attributes:
-        rounds: undisturbed rounds at least; runs: timed runs in a turn at most; turn_s: seconds a turn aims at.
-        precision: half-width of the median's 95 % interval over the median at which a variant has enough rounds.
+        rounds: undisturbed rounds at least; runs: timed runs in a turn at most; turn_s: seconds a
+            turn aims at.
+        precision: half-width of the median's 95 % interval over the median at which a variant has
+            enough rounds.
         budget_s: seconds for each variant after which no further rounds begin.
         threads: what the runtime was told.
-        afresh: whether each round loads the variants anew; else all rounds of a block share what was loaded.
+        afresh: whether each round loads the variants anew; else all rounds of a block share what
+            was loaded.
     """
 
     rounds: int
@@ -73,17 +80,22 @@ class Variant:
 
 
 def time_rounds(
-    loads: Mapping[str, Callable[[], Call]], protocol: Protocol, isolate: Callable[..., dict[str, Any]] = forked
+    loads: Mapping[str, Callable[[], Call]],
+    protocol: Protocol,
+    isolate: Callable[..., dict[str, Any]] = forked,
 ) -> dict[str, Any]:
-    """Time every variant in shuffled rounds; go on with those that were disturbed, or whose interval is still too wide.
+    """Time every variant in shuffled rounds; go on with those that were disturbed, or whose
+    interval is still too wide.
 
     Args:
         loads: variant -> loads it and gives the call to time.
         isolate: (work, limit in seconds, what) -> what the work returns, or {"error"}.
 
     Returns:
-        variant -> {"error"} or list of turns {"round", "samples" s, "warmup" s, "cpu_ratio", "waiting", "pace_s", "contended",
-        "disturbed" (by what, or ""), "joules" (or None), "started_at"}; disturbed turns stay in the list. Rounds of equal number are paired.
+        variant -> {"error"} or list of turns {"round", "samples" s, "warmup" s, "cpu_ratio",
+        "waiting", "pace_s", "contended",
+        "disturbed" (by what, or ""), "joules" (or None), "started_at"}; disturbed turns stay in the
+        list. Rounds of equal number are paired.
     """
     order = random.Random(protocol.seed)
     variants = {name: Variant(load) for name, load in loads.items()}
@@ -92,19 +104,32 @@ def time_rounds(
         block = min(BLOCK, protocol.rounds - made) if made < protocol.rounds else BLOCK
         numbers = range(made, made + block)
         for together in [[n] for n in numbers] if protocol.afresh else [list(numbers)]:
-            _make_rounds({name: variants[name] for name in left}, together, protocol, order, isolate)
+            _make_rounds(
+                {name: variants[name] for name in left}, together, protocol, order, isolate
+            )
         made += block
         for variant in variants.values():
             _mark(variant.turns, protocol.threads)
-        left = [name for name, v in variants.items() if v.error is None and not _enough(v, protocol)]
+        left = [
+            name for name, v in variants.items() if v.error is None and not _enough(v, protocol)
+        ]
     return {name: {"error": v.error} if v.error else v.turns for name, v in variants.items()}
 
 
-def _make_rounds(variants: Mapping[str, Variant], numbers: Sequence[int], protocol: Protocol, order: random.Random,
-                 isolate: Callable[..., dict[str, Any]]) -> None:  # fmt: skip
-    """Some rounds of some variants in one process; where that fails, each variant in one of its own, to find the culprit."""
+def _make_rounds(
+    variants: Mapping[str, Variant],
+    numbers: Sequence[int],
+    protocol: Protocol,
+    order: random.Random,
+    isolate: Callable[..., dict[str, Any]],
+) -> None:
+    """Some rounds of some variants in one process; where that fails, each variant in one of its
+    own, to find the culprit.
+    """
     seed = order.random()
-    found = isolate(lambda: _timed_rounds(variants, numbers, protocol, random.Random(seed)), LIMIT_S, "timing")
+    found = isolate(
+        lambda: _timed_rounds(variants, numbers, protocol, random.Random(seed)), LIMIT_S, "timing"
+    )
     if "error" in found and len(variants) > 1:
         for name, variant in variants.items():
             _make_rounds({name: variant}, numbers, protocol, order, isolate)
@@ -118,20 +143,28 @@ def _make_rounds(variants: Mapping[str, Variant], numbers: Sequence[int], protoc
 
 
 def _timed_rounds(
-    variants: Mapping[str, Variant], numbers: Sequence[int], protocol: Protocol, order: random.Random
+    variants: Mapping[str, Variant],
+    numbers: Sequence[int],
+    protocol: Protocol,
+    order: random.Random,
 ) -> dict[str, Any]:
     """variant -> {"runs", "turns"}, in this process."""
     names = list(variants)
     order.shuffle(names)
     calls = {name: variants[name].load() for name in names}
     gc.disable()
-    runs = {name: variants[name].runs or _runs_per_turn(calls[name], protocol.runs, protocol.turn_s) for name in names}
+    runs = {
+        name: variants[name].runs or _runs_per_turn(calls[name], protocol.runs, protocol.turn_s)
+        for name in names
+    }
     found: dict[str, Any] = {name: {"runs": runs[name], "turns": []} for name in names}
     for number in numbers:
         for _ in range(TURNS):
             order.shuffle(names)
             for name in names:
-                found[name]["turns"].append({"round": number, **_take_turn(calls[name], runs[name])})
+                found[name]["turns"].append(
+                    {"round": number, **_take_turn(calls[name], runs[name])}
+                )
     gc.enable()
     return found
 
@@ -169,8 +202,15 @@ def _take_turn(call: Call, runs: int) -> dict[str, Any]:
     energy, watch = Counter(), Watch()
     samples = _timed(call, runs)
     seen, joules = watch.seen(), energy.joules()
-    return {"samples": samples, "warmup": warmup, **seen, "joules": joules, "contended": False, "disturbed": "",
-            "started_at": started_at}  # fmt: skip
+    return {
+        "samples": samples,
+        "warmup": warmup,
+        **seen,
+        "joules": joules,
+        "contended": False,
+        "disturbed": "",
+        "started_at": started_at,
+    }
 
 
 def _timed(call: Call, n: int) -> list[float]:

@@ -18,8 +18,19 @@ def agreement(outputs: Array, baseline_outputs: Array) -> Measurement:
 
 
 METRIC = Metric(
-    id="agreement", title="Agreement with float", unit="1", direction="maximize", tasks=("classification",),
-    help="Share of test items on which the variant gives the same answer as the float model in the same runtime, right or wrong.",
-    needs=("outputs", "baseline_outputs"), compute=agreement,
-    noun="agreement", best="closest to the float model", more_less=("more agreement", "less agreement"), about_both=True,
-)  # fmt: skip
+    id="agreement",
+    title="Agreement with float",
+    unit="1",
+    direction="maximize",
+    tasks=("classification",),
+    help=(
+        "Share of test items on which the variant gives the same answer as the float model in the"
+        " same runtime, right or wrong."
+    ),
+    needs=("outputs", "baseline_outputs"),
+    compute=agreement,
+    noun="agreement",
+    best="closest to the float model",
+    more_less=("more agreement", "less agreement"),
+    about_both=True,
+)

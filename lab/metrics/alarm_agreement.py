@@ -9,10 +9,13 @@ from lab.types import Measurement
 FALSE_ALARMS = 0.1
 
 
-def alarm_agreement(outputs: Array, baseline_outputs: Array, labels: Array, inputs: Array) -> Measurement:
+def alarm_agreement(
+    outputs: Array, baseline_outputs: Array, labels: Array, inputs: Array
+) -> Measurement:
     """Equal decisions at one threshold, with the Wilson interval.
 
-    The threshold is the float model's: the score that one in ten normal items exceeds. It ships with the model and is
+    The threshold is the float model's: the score that one in ten normal items exceeds. It ships
+    with the model and is
     seldom set again for a compressed one.
 
     Args:
@@ -36,8 +39,18 @@ def alarm_threshold(scores: Array, labels: Array) -> float:
 
 
 METRIC = Metric(
-    id="alarm_agreement", title="Agreement with float", unit="1", direction="maximize", tasks=("anomaly_detection",),
-    help="Share of test items on which the variant raises the alarm where the float model does, at the threshold where the float model has 10 % false alarms.",
-    noun="agreement", best="closest to the float model", about_both=True,
-    needs=("outputs", "baseline_outputs", "labels", "inputs"), compute=alarm_agreement,
-)  # fmt: skip
+    id="alarm_agreement",
+    title="Agreement with float",
+    unit="1",
+    direction="maximize",
+    tasks=("anomaly_detection",),
+    help=(
+        "Share of test items on which the variant raises the alarm where the float model does, at"
+        " the threshold where the float model has 10 % false alarms."
+    ),
+    noun="agreement",
+    best="closest to the float model",
+    about_both=True,
+    needs=("outputs", "baseline_outputs", "labels", "inputs"),
+    compute=alarm_agreement,
+)

@@ -8,7 +8,8 @@ from lab.types import Measurement
 
 
 def auc(outputs: Array, labels: Array, inputs: Array) -> Measurement:
-    """AUC of the reconstruction error with DeLong's 95 % interval (DeLong et al. 1988, Biometrics 44:837).
+    """AUC of the reconstruction error with DeLong's 95 % interval (DeLong et al. 1988, Biometrics
+    44:837).
 
     Args:
         outputs, inputs: float, of the same size an item.
@@ -18,11 +19,15 @@ def auc(outputs: Array, labels: Array, inputs: Array) -> Measurement:
     above, below = _shares_beaten(scores[labels == 1], scores[labels == 0])
     value = float(above.mean())
     half = Z95 * float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
-    return Measurement("auc", value, "1", len(labels), max(0.0, value - half), min(1.0, value + half))
+    return Measurement(
+        "auc", value, "1", len(labels), max(0.0, value - half), min(1.0, value + half)
+    )
 
 
 def _shares_beaten(anomalous: Array, normal: Array) -> tuple[Array, Array]:
-    """For each anomalous item the share of normal ones that it exceeds, and the reverse; a tie counts half."""
+    """For each anomalous item the share of normal ones that it exceeds, and the reverse; a tie
+    counts half.
+    """
     return _share_below(anomalous, normal), 1 - _share_below(normal, anomalous)
 
 
@@ -33,7 +38,16 @@ def _share_below(values: Array, others: Array) -> Array:
 
 
 METRIC = Metric(
-    id="auc", title="AUC", unit="1", direction="maximize", tasks=("anomaly_detection",),
-    help="Area under the ROC curve: how often an anomalous item scores above a normal one. 95 % interval after DeLong (1988).",
-    noun="AUC", needs=("outputs", "labels", "inputs"), compute=auc,
-)  # fmt: skip
+    id="auc",
+    title="AUC",
+    unit="1",
+    direction="maximize",
+    tasks=("anomaly_detection",),
+    help=(
+        "Area under the ROC curve: how often an anomalous item scores above a normal one. 95 %"
+        " interval after DeLong (1988)."
+    ),
+    noun="AUC",
+    needs=("outputs", "labels", "inputs"),
+    compute=auc,
+)

@@ -6,7 +6,9 @@ from lab.types import Measurement
 
 BINS, DRAWS = 15, 200
 SUM_TOLERANCE = 0.05
-"""How far from one a row of probabilities may sum: an 8-bit softmax of many classes does not hit it."""
+"""How far from one a row of probabilities may sum: an 8-bit softmax of many classes does not hit
+it.
+"""
 
 
 def calibration_error(outputs: Array, labels: Array) -> Measurement:
@@ -24,11 +26,15 @@ def calibration_error(outputs: Array, labels: Array) -> Measurement:
     value = _error(bins, gaps)
     picks = np.random.default_rng(0).integers(0, n, (DRAWS, n))
     low, high = np.quantile([_error(bins[p], gaps[p]) for p in picks], [0.025, 0.975])
-    return Measurement("calibration_error", value, "1", n, min(float(low), value), max(float(high), value))
+    return Measurement(
+        "calibration_error", value, "1", n, min(float(low), value), max(float(high), value)
+    )
 
 
 def probabilities(outputs: Array) -> Array:
-    """Rows that sum to one: outputs themselves where they are probabilities already, else their softmax; float64."""
+    """Rows that sum to one: outputs themselves where they are probabilities already, else their
+    softmax; float64.
+    """
     outputs = outputs.astype(np.float64)
     sums = outputs.sum(axis=1, keepdims=True)
     if outputs.min() >= 0 and np.abs(sums - 1).max() <= SUM_TOLERANCE:
@@ -43,7 +49,17 @@ def _error(bins: Array, gaps: Array) -> float:
 
 
 METRIC = Metric(
-    id="calibration_error", title="Calibration error", unit="1", direction="minimize", tasks=("classification",),
-    help="Expected calibration error: how far the model's confidence is from its share of right answers, over 15 bins (Guo et al. 2017).",
-    noun="calibration error", best="best calibrated", needs=("outputs", "labels"), compute=calibration_error,
-)  # fmt: skip
+    id="calibration_error",
+    title="Calibration error",
+    unit="1",
+    direction="minimize",
+    tasks=("classification",),
+    help=(
+        "Expected calibration error: how far the model's confidence is from its share of right"
+        " answers, over 15 bins (Guo et al. 2017)."
+    ),
+    noun="calibration error",
+    best="best calibrated",
+    needs=("outputs", "labels"),
+    compute=calibration_error,
+)

@@ -12,7 +12,17 @@ def download_bytes(file: Array) -> Measurement:
 
 
 METRIC = Metric(
-    id="download_bytes", title="Compressed download", unit="B", direction="minimize", needs=("file",), compute=download_bytes,
-    help="Bytes of the file compressed with DEFLATE level 9, as in an app bundle: pruned zeros shrink here, not in the file.",
-    noun="download", best="smallest to download", more_less=("larger download", "smaller download"),
-)  # fmt: skip
+    id="download_bytes",
+    title="Compressed download",
+    unit="B",
+    direction="minimize",
+    needs=("file",),
+    compute=download_bytes,
+    help=(
+        "Bytes of the file compressed with DEFLATE level 9, as in an app bundle: pruned zeros"
+        " shrink here, not in the file."
+    ),
+    noun="download",
+    best="smallest to download",
+    more_less=("larger download", "smaller download"),
+)

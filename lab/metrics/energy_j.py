@@ -7,7 +7,8 @@ from lab.types import Measurement
 
 
 def energy_j(energy: Array) -> Measurement | None:
-    """Median joules of one call, with a 95 % bootstrap interval over rounds; None where no round was counted.
+    """Median joules of one call, with a 95 % bootstrap interval over rounds; None where no round
+    was counted.
 
     Args:
         energy: joules of one call in each undisturbed round.
@@ -19,7 +20,17 @@ def energy_j(energy: Array) -> Measurement | None:
 
 
 METRIC = Metric(
-    id="energy_j", title="Energy", unit="J", direction="minimize", needs=("energy",), compute=energy_j,
-    help="Joules that the whole processor uses while a call runs, idle cores included. Only where its counters (RAPL) can be read.",
-    noun="energy", best="most frugal", more_less=("more energy", "less energy"),
-)  # fmt: skip
+    id="energy_j",
+    title="Energy",
+    unit="J",
+    direction="minimize",
+    needs=("energy",),
+    compute=energy_j,
+    help=(
+        "Joules that the whole processor uses while a call runs, idle cores included. Only where"
+        " its counters (RAPL) can be read."
+    ),
+    noun="energy",
+    best="most frugal",
+    more_less=("more energy", "less energy"),
+)

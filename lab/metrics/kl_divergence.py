@@ -10,7 +10,8 @@ SMALLEST = 1e-12
 
 
 def kl_divergence(outputs: Array, baseline_outputs: Array) -> Measurement:
-    """Mean over items of the Kullback-Leibler divergence of the variant from the float model, in nats.
+    """Mean over items of the Kullback-Leibler divergence of the variant from the float model, in
+    nats.
 
     Args:
         outputs, baseline_outputs: float (items, classes), probabilities or logits.
@@ -22,8 +23,18 @@ def kl_divergence(outputs: Array, baseline_outputs: Array) -> Measurement:
 
 
 METRIC = Metric(
-    id="kl_divergence", title="Divergence from float", unit="nat", direction="minimize", tasks=("classification",),
-    help="Mean Kullback-Leibler divergence of the variant's class probabilities from the float model's; it moves before accuracy does.",
-    noun="divergence", best="closest probabilities", about_both=True,
-    needs=("outputs", "baseline_outputs"), compute=kl_divergence,
-)  # fmt: skip
+    id="kl_divergence",
+    title="Divergence from float",
+    unit="nat",
+    direction="minimize",
+    tasks=("classification",),
+    help=(
+        "Mean Kullback-Leibler divergence of the variant's class probabilities from the float"
+        " model's; it moves before accuracy does."
+    ),
+    noun="divergence",
+    best="closest probabilities",
+    about_both=True,
+    needs=("outputs", "baseline_outputs"),
+    compute=kl_divergence,
+)

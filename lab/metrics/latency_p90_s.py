@@ -14,11 +14,22 @@ def latency_p90_s(latency: list[Array]) -> Measurement:
     """
     pooled = np.concatenate(latency)
     low, high = tail_interval(latency, 0.9)
-    return Measurement("latency_p90_s", float(np.quantile(pooled, 0.9)), "s", len(pooled), low, high)
+    return Measurement(
+        "latency_p90_s", float(np.quantile(pooled, 0.9)), "s", len(pooled), low, high
+    )
 
 
 METRIC = Metric(
-    id="latency_p90_s", title="Latency (p90)", unit="s", direction="minimize", needs=("latency",), compute=latency_p90_s,
-    help="Nine in ten of the warm calls were quicker than this. Timed in interleaved rounds; 95 % interval from how rounds differ (Woodruff 1952).",
-    noun="slow-case latency", best="fastest in the slow case",
-)  # fmt: skip
+    id="latency_p90_s",
+    title="Latency (p90)",
+    unit="s",
+    direction="minimize",
+    needs=("latency",),
+    compute=latency_p90_s,
+    help=(
+        "Nine in ten of the warm calls were quicker than this. Timed in interleaved rounds; 95 %"
+        " interval from how rounds differ (Woodruff 1952)."
+    ),
+    noun="slow-case latency",
+    best="fastest in the slow case",
+)

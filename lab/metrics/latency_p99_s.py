@@ -19,11 +19,22 @@ def latency_p99_s(latency: list[Array]) -> Measurement | None:
     if len(pooled) < FEWEST:
         return None
     low, high = tail_interval(latency, 0.99)
-    return Measurement("latency_p99_s", float(np.quantile(pooled, 0.99)), "s", len(pooled), low, high)
+    return Measurement(
+        "latency_p99_s", float(np.quantile(pooled, 0.99)), "s", len(pooled), low, high
+    )
 
 
 METRIC = Metric(
-    id="latency_p99_s", title="Latency (p99)", unit="s", direction="minimize", needs=("latency",), compute=latency_p99_s,
-    help="99 in 100 of the warm calls were quicker than this. Timed in interleaved rounds; 95 % interval from how rounds differ (Woodruff 1952).",
-    noun="worst-case latency", best="fastest in the worst case",
-)  # fmt: skip
+    id="latency_p99_s",
+    title="Latency (p99)",
+    unit="s",
+    direction="minimize",
+    needs=("latency",),
+    compute=latency_p99_s,
+    help=(
+        "99 in 100 of the warm calls were quicker than this. Timed in interleaved rounds; 95 %"
+        " interval from how rounds differ (Woodruff 1952)."
+    ),
+    noun="worst-case latency",
+    best="fastest in the worst case",
+)

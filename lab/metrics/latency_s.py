@@ -18,7 +18,16 @@ def latency_s(latency: list[Array]) -> Measurement:
 
 
 METRIC = Metric(
-    id="latency_s", title="Latency (median)", unit="s", direction="minimize", needs=("latency",), compute=latency_s,
-    help="Half of the warm calls were quicker than this; one call takes the target's batch, one item as a rule. Timed in interleaved rounds; 95 % interval from resampled rounds.",
-    noun="latency", best="fastest",
-)  # fmt: skip
+    id="latency_s",
+    title="Latency (median)",
+    unit="s",
+    direction="minimize",
+    needs=("latency",),
+    compute=latency_s,
+    help=(
+        "Half of the warm calls were quicker than this; one call takes the target's batch, one item"
+        " as a rule. Timed in interleaved rounds; 95 % interval from resampled rounds."
+    ),
+    noun="latency",
+    best="fastest",
+)

@@ -10,7 +10,8 @@ DRAWS = 200
 
 
 def pauc(outputs: Array, labels: Array, inputs: Array) -> Measurement:
-    """Partial AUC up to a false-alarm rate of 0.1, standardised so that chance is 0.5 (McClish 1989, Med Decis Making 9:190).
+    """Partial AUC up to a false-alarm rate of 0.1, standardised so that chance is 0.5 (McClish
+    1989, Med Decis Making 9:190).
 
     The 95 % interval resamples normal and anomalous items apart.
 
@@ -21,9 +22,14 @@ def pauc(outputs: Array, labels: Array, inputs: Array) -> Measurement:
     scores = answers(outputs, inputs)
     anomalous, normal, rng = scores[labels == 1], scores[labels == 0], np.random.default_rng(0)
     value = _partial(anomalous, normal)
-    drawn = [_partial(rng.choice(anomalous, len(anomalous)), rng.choice(normal, len(normal))) for _ in range(DRAWS)]
+    drawn = [
+        _partial(rng.choice(anomalous, len(anomalous)), rng.choice(normal, len(normal)))
+        for _ in range(DRAWS)
+    ]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Measurement("pauc", value, "1", len(labels), min(float(low), value), max(float(high), value))
+    return Measurement(
+        "pauc", value, "1", len(labels), min(float(low), value), max(float(high), value)
+    )
 
 
 def _partial(anomalous: Array, normal: Array) -> float:
@@ -45,7 +51,16 @@ def _curve(anomalous: Array, normal: Array) -> tuple[Array, Array]:
 
 
 METRIC = Metric(
-    id="pauc", title="Partial AUC", unit="1", direction="maximize", tasks=("anomaly_detection",),
-    help="AUC at false-alarm rates up to 0.1, standardised so that chance is 50 % (McClish 1989). 95 % interval from resampled items.",
-    noun="partial AUC", needs=("outputs", "labels", "inputs"), compute=pauc,
-)  # fmt: skip
+    id="pauc",
+    title="Partial AUC",
+    unit="1",
+    direction="maximize",
+    tasks=("anomaly_detection",),
+    help=(
+        "AUC at false-alarm rates up to 0.1, standardised so that chance is 50 % (McClish 1989). 95"
+        " % interval from resampled items."
+    ),
+    noun="partial AUC",
+    needs=("outputs", "labels", "inputs"),
+    compute=pauc,
+)

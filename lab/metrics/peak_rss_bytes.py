@@ -8,12 +8,27 @@ from lab.types import Measurement
 def peak_rss_bytes(peak_rss: Array) -> Measurement:
     """Median peak resident set above the bare runtime, with the range seen."""
     return Measurement(
-        "peak_rss_bytes", float(np.median(peak_rss)), "B", len(peak_rss), float(peak_rss.min()), float(peak_rss.max())
+        "peak_rss_bytes",
+        float(np.median(peak_rss)),
+        "B",
+        len(peak_rss),
+        float(peak_rss.min()),
+        float(peak_rss.max()),
     )
 
 
 METRIC = Metric(
-    id="peak_rss_bytes", title="Peak memory", unit="B", direction="minimize", needs=("peak_rss",), compute=peak_rss_bytes,
-    help="Most resident memory while loading and running once, above a process that has only loaded the runtime. The interval is the range seen.",
-    noun="memory", best="leanest in memory", more_less=("more memory", "less memory"),
-)  # fmt: skip
+    id="peak_rss_bytes",
+    title="Peak memory",
+    unit="B",
+    direction="minimize",
+    needs=("peak_rss",),
+    compute=peak_rss_bytes,
+    help=(
+        "Most resident memory while loading and running once, above a process that has only loaded"
+        " the runtime. The interval is the range seen."
+    ),
+    noun="memory",
+    best="leanest in memory",
+    more_less=("more memory", "less memory"),
+)

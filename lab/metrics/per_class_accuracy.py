@@ -9,9 +9,11 @@ ID = "per_class_accuracy"
 
 
 def per_class_accuracy(outputs: Array, labels: Array) -> Measurement:
-    """Share of each class's items that are recognised, each with its Wilson interval, as parts named by class number.
+    """Share of each class's items that are recognised, each with its Wilson interval, as parts
+    named by class number.
 
-    The value is the lowest of them. It is the lowest of many noisy numbers, so it lies below the truth as a rule.
+    The value is the lowest of them. It is the lowest of many noisy numbers, so it lies below the
+    truth as a rule.
 
     Args:
         outputs: float (items, classes).
@@ -29,7 +31,16 @@ def _part(number: int, right: Array) -> Measurement:
 
 
 METRIC = Metric(
-    id=ID, title="Weakest class", unit="1", direction="maximize", tasks=("classification",),
-    help="Share of the items recognised in the class that is recognised worst; the trial's details list every class.",
-    noun="weakest class", needs=("outputs", "labels"), compute=per_class_accuracy,
-)  # fmt: skip
+    id=ID,
+    title="Weakest class",
+    unit="1",
+    direction="maximize",
+    tasks=("classification",),
+    help=(
+        "Share of the items recognised in the class that is recognised worst; the trial's details"
+        " list every class."
+    ),
+    noun="weakest class",
+    needs=("outputs", "labels"),
+    compute=per_class_accuracy,
+)

@@ -10,7 +10,13 @@ def size_bytes(file: Array) -> Measurement:
 
 
 METRIC = Metric(
-    id="size_bytes", title="File size", unit="B", direction="minimize", needs=("file",), compute=size_bytes,
+    id="size_bytes",
+    title="File size",
+    unit="B",
+    direction="minimize",
+    needs=("file",),
+    compute=size_bytes,
     help="Bytes of the model file as it lies on the device's disk.",
-    noun="size", best="smallest",
-)  # fmt: skip
+    noun="size",
+    best="smallest",
+)

@@ -8,7 +8,8 @@ DRAWS = 200
 
 
 def sqnr_db(outputs: Array, baseline_outputs: Array) -> Measurement | None:
-    """Signal-to-quantization-noise ratio of the outputs, 10 log10(sum of squares / sum of squared errors).
+    """Signal-to-quantization-noise ratio of the outputs, 10 log10(sum of squares / sum of squared
+    errors).
 
     The interval resamples items. None where both answer alike: the ratio would be infinite.
 
@@ -25,13 +26,27 @@ def sqnr_db(outputs: Array, baseline_outputs: Array) -> Measurement | None:
     with np.errstate(divide="ignore"):
         drawn = 10 * np.log10(signal[picks].sum(axis=1) / noise[picks].sum(axis=1))
     value = float(10 * np.log10(signal.sum() / noise.sum()))
-    low, high = np.quantile(drawn[np.isfinite(drawn)], [0.025, 0.975]) if np.isfinite(drawn).any() else (value, value)
+    low, high = (
+        np.quantile(drawn[np.isfinite(drawn)], [0.025, 0.975])
+        if np.isfinite(drawn).any()
+        else (value, value)
+    )
     return Measurement("sqnr_db", value, "dB", n, min(float(low), value), max(float(high), value))
 
 
 METRIC = Metric(
-    id="sqnr_db", title="Signal to quantization noise", unit="dB", direction="maximize",
-    help="How loud the float model's outputs are above the error that the variant makes in them: 20 dB is an error of a tenth, 40 dB of a hundredth.",
-    noun="signal to noise", best="closest outputs", more_less=("cleaner", "noisier"), about_both=True,
-    needs=("outputs", "baseline_outputs"), compute=sqnr_db,
-)  # fmt: skip
+    id="sqnr_db",
+    title="Signal to quantization noise",
+    unit="dB",
+    direction="maximize",
+    help=(
+        "How loud the float model's outputs are above the error that the variant makes in them: 20"
+        " dB is an error of a tenth, 40 dB of a hundredth."
+    ),
+    noun="signal to noise",
+    best="closest outputs",
+    more_less=("cleaner", "noisier"),
+    about_both=True,
+    needs=("outputs", "baseline_outputs"),
+    compute=sqnr_db,
+)

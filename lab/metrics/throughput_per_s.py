@@ -7,7 +7,8 @@ from lab.types import Measurement
 
 
 def throughput_per_s(latency: list[Array], batch: int) -> Measurement:
-    """Items of a call over the median latency of a call; its interval is the latency's, turned round.
+    """Items of a call over the median latency of a call; its interval is the latency's, turned
+    round.
 
     Args:
         latency: seconds of each timed run, one 1-D array a round.
@@ -16,12 +17,23 @@ def throughput_per_s(latency: list[Array], batch: int) -> Measurement:
     pooled = np.concatenate(latency)
     quickest, slowest = cluster_bootstrap(latency, 0.5)
     median = float(np.quantile(pooled, 0.5))
-    return Measurement("throughput_per_s", batch / median, "1/s", len(pooled), batch / slowest, batch / quickest)
+    return Measurement(
+        "throughput_per_s", batch / median, "1/s", len(pooled), batch / slowest, batch / quickest
+    )
 
 
 METRIC = Metric(
-    id="throughput_per_s", title="Throughput", unit="1/s", direction="maximize", needs=("latency", "batch"),
+    id="throughput_per_s",
+    title="Throughput",
+    unit="1/s",
+    direction="maximize",
+    needs=("latency", "batch"),
     compute=throughput_per_s,
-    help="Items a second where one call follows the other: the target's batch over the median latency of a call.",
-    noun="throughput", best="highest throughput", more_less=("higher", "lower"),
-)  # fmt: skip
+    help=(
+        "Items a second where one call follows the other: the target's batch over the median"
+        " latency of a call."
+    ),
+    noun="throughput",
+    best="highest throughput",
+    more_less=("higher", "lower"),
+)

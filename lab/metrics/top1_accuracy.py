@@ -19,8 +19,15 @@ def top1_accuracy(outputs: Array, labels: Array) -> Measurement:
 
 
 METRIC = Metric(
-    id="top1_accuracy", title="Top-1 accuracy", unit="1", direction="maximize", tasks=("classification",),
+    id="top1_accuracy",
+    title="Top-1 accuracy",
+    unit="1",
+    direction="maximize",
+    tasks=("classification",),
     help="Share of test items whose highest-scoring class is the true one.",
-    needs=("outputs", "labels"), compute=top1_accuracy,
-    noun="accuracy", best="most accurate", more_less=("more accurate", "less accurate"),
-)  # fmt: skip
+    needs=("outputs", "labels"),
+    compute=top1_accuracy,
+    noun="accuracy",
+    best="most accurate",
+    more_less=("more accurate", "less accurate"),
+)

@@ -9,10 +9,12 @@ TOP = 5
 
 
 def top5_accuracy(outputs: Array, labels: Array) -> Measurement | None:
-    """Top-5 accuracy with its Wilson interval; None for five classes or fewer, where it says nothing.
+    """Top-5 accuracy with its Wilson interval; None for five classes or fewer, where it says
+    nothing.
 
     Args:
-        outputs: float (items, classes), scores or logits. Of equal scores the class with the lower number comes first.
+        outputs: float (items, classes), scores or logits. Of equal scores the class with the lower
+            number comes first.
         labels: int (items,), class numbers.
     """
     if outputs.shape[1] <= TOP:
@@ -23,7 +25,16 @@ def top5_accuracy(outputs: Array, labels: Array) -> Measurement | None:
 
 
 METRIC = Metric(
-    id="top5_accuracy", title="Top-5 accuracy", unit="1", direction="maximize", tasks=("classification",),
-    help="Share of test items whose true class is among the five highest-scoring ones. Left out where there are only five classes.",
-    noun="top-5 accuracy", needs=("outputs", "labels"), compute=top5_accuracy,
-)  # fmt: skip
+    id="top5_accuracy",
+    title="Top-5 accuracy",
+    unit="1",
+    direction="maximize",
+    tasks=("classification",),
+    help=(
+        "Share of test items whose true class is among the five highest-scoring ones. Left out"
+        " where there are only five classes."
+    ),
+    noun="top-5 accuracy",
+    needs=("outputs", "labels"),
+    compute=top5_accuracy,
+)

@@ -7,7 +7,9 @@ from lab.types import Measurement
 
 
 def compute(weight_zeros: Array) -> Measurement | None:
-    """Zeros over weights, counted in the file as it is deployed; None where it has no weights that can be read."""
+    """Zeros over weights, counted in the file as it is deployed; None where it has no weights that
+    can be read.
+    """
     zeros, weights = (int(count) for count in weight_zeros)
     return Measurement("weight_sparsity", zeros / weights, "1", weights) if weights else None
 
@@ -16,8 +18,8 @@ METRIC = Metric(
     id="weight_sparsity",
     title="Weights that are zero",
     help=(
-        "The share of the weights in the deployed file that are zero. Most files store zeros like any number, so that only the "
-        "compressed download shrinks by them."
+        "The share of the weights in the deployed file that are zero. Most files store zeros like"
+        " any number, so that only the compressed download shrinks by them."
     ),
     unit="1",
     direction="maximize",

@@ -1,4 +1,6 @@
-"""Several studies in one plot, with one front where their numbers may be compared and one a group where they may not."""
+"""Several studies in one plot, with one front where their numbers may be compared and one a group
+where they may not.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,8 @@ class AcrossInfo:
     """All that the figure shows.
 
     Attributes:
-        lines: for each group the (x, y) that nothing of it beats in the two axes shown, by rising x.
+        lines: for each group the (x, y) that nothing of it beats in the two axes shown, by rising
+            x.
         groups: name of each group, "" where there is only one.
         left_out: trials without one of the two numbers.
     """
@@ -65,37 +68,72 @@ class AcrossInfo:
 
 
 def across_info(
-    found: Across, metrics: Mapping[str, Metric], named: Named, *, x: str = "latency_s", y: str = "top1_accuracy",
-    coloring: Coloring = "study", feasible: Collection[str] | None = None,
-) -> AcrossInfo:  # fmt: skip
+    found: Across,
+    metrics: Mapping[str, Metric],
+    named: Named,
+    *,
+    x: str = "latency_s",
+    y: str = "top1_accuracy",
+    coloring: Coloring = "study",
+    feasible: Collection[str] | None = None,
+) -> AcrossInfo:
     """Lay out several studies.
 
     Args:
-        x, y: ids of the metrics shown; a group's own objectives say what its front is, whichever two are drawn.
+        x, y: ids of the metrics shown; a group's own objectives say what its front is, whichever
+            two are drawn.
         feasible: ids that meet the limits; None means all.
     """
     shown, front = formatting.varying_options(t.target for t in found.trials), found.front
     points = [
         _point(t, number, front, x, y, coloring, named, shown, feasible)
-        for number, group in enumerate(found.groups) for t in group.trials if x in t.measurements and y in t.measurements
-    ]  # fmt: skip
-    x_axis, y_axis = axis_of(x, [p.x for p in points], metrics), axis_of(y, [p.y for p in points], metrics)
-    lines = tuple(
-        _line([p for p in points if p.group == n and not p.excluded], x_axis, y_axis) for n in range(len(found.groups))
+        for number, group in enumerate(found.groups)
+        for t in group.trials
+        if x in t.measurements and y in t.measurements
+    ]
+    x_axis, y_axis = (
+        axis_of(x, [p.x for p in points], metrics),
+        axis_of(y, [p.y for p in points], metrics),
     )
-    names = tuple(group_texts(found, named, metrics)) if len(found.groups) > 1 else ("",) * len(found.groups)
+    lines = tuple(
+        _line([p for p in points if p.group == n and not p.excluded], x_axis, y_axis)
+        for n in range(len(found.groups))
+    )
+    names = (
+        tuple(group_texts(found, named, metrics))
+        if len(found.groups) > 1
+        else ("",) * len(found.groups)
+    )
     return AcrossInfo(x_axis, y_axis, tuple(points), lines, names, len(found.trials) - len(points))
 
 
 def _point(
-    t: Trial, group: int, front: Collection[str], x: str, y: str, coloring: Coloring, named: Named, shown: Sequence[str],
+    t: Trial,
+    group: int,
+    front: Collection[str],
+    x: str,
+    y: str,
+    coloring: Coloring,
+    named: Named,
+    shown: Sequence[str],
     feasible: Collection[str] | None,
-) -> AcrossPoint:  # fmt: skip
+) -> AcrossPoint:
     runtime = named.runtimes.get(t.target.runtime, t.target.runtime)
     excluded = feasible is not None and t.id not in feasible
-    return AcrossPoint(t.id, t.name, named.studies.get(t.study, t.study), formatting.target_text(t.target, named.runtimes, shown), runtime,
-                       named.of(t, coloring), group, t.id in front and not excluded, excluded, t.is_baseline, t.measurements[x],
-                       t.measurements[y])  # fmt: skip
+    return AcrossPoint(
+        t.id,
+        t.name,
+        named.studies.get(t.study, t.study),
+        formatting.target_text(t.target, named.runtimes, shown),
+        runtime,
+        named.of(t, coloring),
+        group,
+        t.id in front and not excluded,
+        excluded,
+        t.is_baseline,
+        t.measurements[x],
+        t.measurements[y],
+    )
 
 
 def axis_of(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Metric]) -> Axis:
@@ -103,7 +141,9 @@ def axis_of(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Me
     plug = metrics.get(metric)
     unit = values[0].unit if values else (plug.unit if plug else "")
     divisor, suffix = formatting.axis_scale(unit, [m.value for m in values])
-    log = formatting.kind_of(unit) in (formatting.SECONDS, formatting.BYTES) and all(m.value > 0 for m in values)
+    log = formatting.kind_of(unit) in (formatting.SECONDS, formatting.BYTES) and all(
+        m.value > 0 for m in values
+    )
     title, direction = (plug.title, plug.direction) if plug else (metric, "minimize")
     return Axis(metric, title, unit, direction, divisor, suffix, log, log)
 
@@ -114,18 +154,32 @@ def _line(points: Sequence[AcrossPoint], x: Axis, y: Axis) -> tuple[tuple[float,
     return tuple((float(a), float(b)) for a, b in np.unique(best, axis=0))
 
 
-# --- drawing ------------------------------------------------------------------------------------------------------------
+# --- drawing --------------------------------------------------------------------------------------
 
 
-def across_spec(info: AcrossInfo, mode: theme.Mode = "light", uirevision: str = "") -> dict[str, Any]:
-    """The figure as plain JSON values: colour by what was chosen, shape by runtime, a step line a group; each point's customdata
-    begins with its trial's id."""
+def across_spec(
+    info: AcrossInfo, mode: theme.Mode = "light", uirevision: str = ""
+) -> dict[str, Any]:
+    """The figure as plain JSON values: colour by what was chosen, shape by runtime, a step line a
+    group; each point's customdata
+    begins with its trial's id.
+    """
     ink = theme.INKS[mode]
-    colors = {name: style.color for name, style in theme.styles({p.color for p in info.points}, mode).items()}
-    shapes = {name: style.symbol for name, style in theme.styles({p.runtime for p in info.points}, mode).items()}
+    colors = {
+        name: style.color
+        for name, style in theme.styles({p.color for p in info.points}, mode).items()
+    }
+    shapes = {
+        name: style.symbol
+        for name, style in theme.styles({p.runtime for p in info.points}, mode).items()
+    }
     traces = [_line_trace(info, n, mode) for n, line in enumerate(info.lines) if len(line) > 1]
     traces += [_legend(name, color, "circle", "color") for name, color in colors.items()]
-    traces += [_legend(name, ink.muted, symbol, "shape") for name, symbol in shapes.items()] if len(shapes) > 1 else []
+    traces += (
+        [_legend(name, ink.muted, symbol, "shape") for name, symbol in shapes.items()]
+        if len(shapes) > 1
+        else []
+    )
     for front in (False, True):
         for name, color in colors.items():
             if mine := [p for p in info.points if p.color == name and p.on_front == front]:
@@ -133,19 +187,34 @@ def across_spec(info: AcrossInfo, mode: theme.Mode = "light", uirevision: str = 
     return {
         "data": traces,
         "layout": {
-            "template": theme.template(mode).to_plotly_json(), "height": HEIGHT, "hovermode": "closest", "clickmode": "event",
-            "xaxis": axis_layout(info.x, [p.x.value for p in info.points]), "yaxis": axis_layout(info.y, [p.y.value for p in info.points]),
+            "template": theme.template(mode).to_plotly_json(),
+            "height": HEIGHT,
+            "hovermode": "closest",
+            "clickmode": "event",
+            "xaxis": axis_layout(info.x, [p.x.value for p in info.points]),
+            "yaxis": axis_layout(info.y, [p.y.value for p in info.points]),
             "uirevision": f"{uirevision} {info.x.label} {info.y.label}",
         },
-    }  # fmt: skip
+    }
 
 
 def _line_trace(info: AcrossInfo, number: int, mode: theme.Mode) -> dict[str, Any]:
     name = f"front: {escape(info.groups[number])}" if info.groups[number] else "joint front"
-    line = {"shape": "hv" if info.x.direction == "minimize" else "vh", "width": 1.5, "color": theme.INKS[mode].muted,
-            "dash": DASHES[number % len(DASHES)]}  # fmt: skip
-    return {"type": _kind(info), "mode": "lines", "name": name, "line": line, "hoverinfo": "skip",
-            "x": [x / info.x.divisor for x, _ in info.lines[number]], "y": [y / info.y.divisor for _, y in info.lines[number]]}  # fmt: skip
+    line = {
+        "shape": "hv" if info.x.direction == "minimize" else "vh",
+        "width": 1.5,
+        "color": theme.INKS[mode].muted,
+        "dash": DASHES[number % len(DASHES)],
+    }
+    return {
+        "type": _kind(info),
+        "mode": "lines",
+        "name": name,
+        "line": line,
+        "hoverinfo": "skip",
+        "x": [x / info.x.divisor for x, _ in info.lines[number]],
+        "y": [y / info.y.divisor for _, y in info.lines[number]],
+    }
 
 
 def _kind(info: AcrossInfo) -> str:
@@ -167,19 +236,36 @@ def _legend(name: str, color: str, symbol: str, group: str) -> dict[str, Any]:
 
 
 def _points(
-    info: AcrossInfo, points: Sequence[AcrossPoint], color: str, shapes: Mapping[str, str], ink: theme.Ink
+    info: AcrossInfo,
+    points: Sequence[AcrossPoint],
+    color: str,
+    shapes: Mapping[str, str],
+    ink: theme.Ink,
 ) -> dict[str, Any]:
     return {
-        "type": _kind(info), "mode": "markers", "showlegend": False, "name": escape(points[0].color),
+        "type": _kind(info),
+        "mode": "markers",
+        "showlegend": False,
+        "name": escape(points[0].color),
         "legendgroup": f"color {escape(points[0].color)}",
-        "x": [p.x.value / info.x.divisor for p in points], "y": [p.y.value / info.y.divisor for p in points],
-        "marker": {"color": [ink.ground if p.is_baseline else color for p in points], "symbol": [shapes[p.runtime] for p in points],
-                   "size": [13 if p.on_front else 9 for p in points],
-                   "opacity": [0.1 if p.excluded else 0.95 if p.on_front or p.is_baseline else 0.35 for p in points],
-                   "line": {"color": color if any(p.is_baseline for p in points) else ink.ground,
-                            "width": [2.5 if p.is_baseline else 0 for p in points]}},
-        "customdata": [[p.trial] for p in points], "hovertext": [_hover(info, p) for p in points], "hoverinfo": "text",
-    }  # fmt: skip
+        "x": [p.x.value / info.x.divisor for p in points],
+        "y": [p.y.value / info.y.divisor for p in points],
+        "marker": {
+            "color": [ink.ground if p.is_baseline else color for p in points],
+            "symbol": [shapes[p.runtime] for p in points],
+            "size": [13 if p.on_front else 9 for p in points],
+            "opacity": [
+                0.1 if p.excluded else 0.95 if p.on_front or p.is_baseline else 0.35 for p in points
+            ],
+            "line": {
+                "color": color if any(p.is_baseline for p in points) else ink.ground,
+                "width": [2.5 if p.is_baseline else 0 for p in points],
+            },
+        },
+        "customdata": [[p.trial] for p in points],
+        "hovertext": [_hover(info, p) for p in points],
+        "hoverinfo": "text",
+    }
 
 
 def _hover(info: AcrossInfo, p: AcrossPoint) -> str:
@@ -191,14 +277,26 @@ def _hover(info: AcrossInfo, p: AcrossPoint) -> str:
         else "beaten by another trial"
     )
     group = f" ({escape(info.groups[p.group])})" if info.groups[p.group] else ""
-    return "<br>".join([f"<b>{escape(p.name)}</b> on {escape(p.target)}", escape(p.study), f"{info.x.title}: {formatting.measurement(p.x)}",
-                        f"{info.y.title}: {formatting.measurement(p.y)}", role + group])  # fmt: skip
+    return "<br>".join(
+        [
+            f"<b>{escape(p.name)}</b> on {escape(p.target)}",
+            escape(p.study),
+            f"{info.x.title}: {formatting.measurement(p.x)}",
+            f"{info.y.title}: {formatting.measurement(p.y)}",
+            role + group,
+        ]
+    )
 
 
 def across_table(
-    found: Across, metrics: Mapping[str, Metric], named: Named, feasible: Collection[str] | None = None
+    found: Across,
+    metrics: Mapping[str, Metric],
+    named: Named,
+    feasible: Collection[str] | None = None,
 ) -> TableInfo:
-    """The trials on a front, those of the largest group first, each with its study and, where there are several, its front."""
+    """The trials on a front, those of the largest group first, each with its study and, where there
+    are several, its front.
+    """
     texts = group_texts(found, named, metrics)
     rows = [
         (n, t)
@@ -213,19 +311,36 @@ def across_table(
     if len(found.groups) > 1:
         frame.insert(3, "Front of", [texts[n] for n, _ in rows])
     printf = {name: _format(frame[name], usual) for name, usual in info.formats.items()}
-    return replace(info, frame=frame, formats=printf, helps={k: v for k, v in info.helps.items() if k != "Front"})
+    return replace(
+        info,
+        frame=frame,
+        formats=printf,
+        helps={k: v for k, v in info.helps.items() if k != "Front"},
+    )
 
 
 def _format(values: pd.Series, usual: str) -> str:
-    """Three significant digits where one column holds what is large for one model and what is small for another."""
+    """Three significant digits where one column holds what is large for one model and what is small
+    for another.
+    """
     known = values.dropna()
-    return "%.3g" if len(known) and known.min() > 0 and known.max() > SPREAD * known.min() else usual
+    return (
+        "%.3g" if len(known) and known.min() > 0 and known.max() > SPREAD * known.min() else usual
+    )
 
 
 def across_json(found: Across) -> dict[str, Any]:
     """Groups with their terms, trials and fronts as JSON values."""
     return {
         "studies": [m.study.id for m in found.members],
-        "apart": list(found.apart), "incomplete": found.incomplete,
-        "groups": [{"terms": asdict(g.terms), "front": list(g.front), "trials": [{"study": t.study, **t.to_json()} for t in g.trials]} for g in found.groups],
-    }  # fmt: skip
+        "apart": list(found.apart),
+        "incomplete": found.incomplete,
+        "groups": [
+            {
+                "terms": asdict(g.terms),
+                "front": list(g.front),
+                "trials": [{"study": t.study, **t.to_json()} for t in g.trials],
+            }
+            for g in found.groups
+        ],
+    }

@@ -19,9 +19,12 @@ COLORINGS: Mapping[Coloring, str] = {"study": "Study", "model": "Model", "machin
 
 
 WHY_APART = {
-    "objectives": "what accuracy means to their tasks", "data": "the test data", "items": "how many test items were asked",
-    "environment": "the machine or the versions on it", "sources": "where the numbers come from (measured, emulated or estimated)",
-}  # fmt: skip
+    "objectives": "what accuracy means to their tasks",
+    "data": "the test data",
+    "items": "how many test items were asked",
+    "environment": "the machine or the versions on it",
+    "sources": "where the numbers come from (measured, emulated or estimated)",
+}
 """Field of `lab.analysis.across.Terms` -> what differs, in words."""
 
 
@@ -30,7 +33,8 @@ class Named:
     """What studies, models and machines are called.
 
     Attributes:
-        studies, models: study id -> name; machines: environment id -> name; data: digest -> name; runtimes: id -> title.
+        studies, models: study id -> name; machines: environment id -> name; data: digest -> name;
+            runtimes: id -> title.
     """
 
     studies: Mapping[str, str]
@@ -47,7 +51,9 @@ class Named:
 
 
 def machine_names(environments: Mapping[str, Mapping[str, Any]]) -> dict[str | None, str]:
-    """Environment id -> its processor, with its host or the beginning of its id where two would have the same name."""
+    """Environment id -> its processor, with its host or the beginning of its id where two would
+    have the same name.
+    """
     cpu = {
         id_: f"{facts.get('cpu', 'unknown CPU')}, {facts.get('cores', '?')} cores"
         for id_, facts in environments.items()
@@ -70,7 +76,10 @@ def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
 
 def group_texts(found: Across, named: Named, metrics: Mapping[str, Metric]) -> list[str]:
     """What tells each group from the others, in a few words."""
-    texts = [", ".join(filter(None, (_term(g, field, named, metrics) for field in found.apart))) for g in found.groups]
+    texts = [
+        ", ".join(filter(None, (_term(g, field, named, metrics) for field in found.apart)))
+        for g in found.groups
+    ]
     counts = Counter(texts)
     return [t if t and counts[t] == 1 else f"{t or 'group'} {n}" for n, t in enumerate(texts, 1)]
 
@@ -100,9 +109,15 @@ def front_text(found: Across) -> str:
         else ""
     )
     if count == 1:
-        return f"One joint front: all numbers come from the same test data, the same machine and versions, and the same kind of measurement.{left}"
+        return (
+            "One joint front: all numbers come from the same test data, the same machine and"
+            f" versions, and the same kind of measurement.{left}"
+        )
     why = _listed([WHY_APART[field] for field in found.apart])
-    return f"{count} fronts, each for itself, since trials differ in {why}: numbers that were not found alike are never on one front.{left}"
+    return (
+        f"{count} fronts, each for itself, since trials differ in {why}: numbers that were not"
+        f" found alike are never on one front.{left}"
+    )
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -110,5 +125,9 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def member_title(member: Member, model: str) -> str:
-    """A study's name where several stand beside each other: its model, its title and when it was made."""
-    return " · ".join(filter(None, [model, member.study.title, formatting.moment(member.study.created_at)]))
+    """A study's name where several stand beside each other: its model, its title and when it was
+    made.
+    """
+    return " · ".join(
+        filter(None, [model, member.study.title, formatting.moment(member.study.created_at)])
+    )

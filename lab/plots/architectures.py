@@ -1,4 +1,6 @@
-"""All models of one data set: what accuracy each architecture buys for its work and its size, before any compression."""
+"""All models of one data set: what accuracy each architecture buys for its work and its size,
+before any compression.
+"""
 
 from __future__ import annotations
 
@@ -80,17 +82,32 @@ def architectures_info(
     points = sorted((p for p in found if p), key=lambda p: (p.x, -p.quality.value, p.name))
     left_out = tuple(card.title for card, p in zip(cards, found, strict=True) if p is None)
     line = _line(points, metric.direction)
-    return ArchitecturesInfo(across, metric.title, metric.unit, metric.direction, tuple(points), line, left_out)
+    return ArchitecturesInfo(
+        across, metric.title, metric.unit, metric.direction, tuple(points), line, left_out
+    )
 
 
-def _architecture(card: ModelCard, size: int | None, metric: str, across: str) -> Architecture | None:
+def _architecture(
+    card: ModelCard, size: int | None, metric: str, across: str
+) -> Architecture | None:
     quality = card.baseline.get(metric)
-    x = size if across == "size_bytes" else {"macs": card.macs, "parameters": card.parameters}[across]
+    x = (
+        size
+        if across == "size_bytes"
+        else {"macs": card.macs, "parameters": card.parameters}[across]
+    )
     if quality is None or not x or size is None:
         return None
     name = card.title.partition(",")[0]
     return Architecture(
-        card.id, name, formatting.framework(card.framework), x, quality, size, card.macs, card.parameters
+        card.id,
+        name,
+        formatting.framework(card.framework),
+        x,
+        quality,
+        size,
+        card.macs,
+        card.parameters,
     )
 
 
@@ -106,12 +123,17 @@ def architectures_table(info: ArchitecturesInfo) -> pd.DataFrame:
 
     divisor, suffix = formatting.axis_scale(info.unit, [p.quality.value for p in info.points])
     rows = [
-        {"Model": p.name, f"{info.metric}, {suffix}".rstrip(", "): p.quality.value / divisor,
-         "95 % interval": formatting.interval(p.quality), "File, kB": p.size_bytes / 1e3,
-         "Params, k": p.parameters and p.parameters / 1e3, "MACs, M": p.macs and p.macs / 1e6,
-         "★": "★" if (p.x, p.quality.value) in info.line else ""}
+        {
+            "Model": p.name,
+            f"{info.metric}, {suffix}".rstrip(", "): p.quality.value / divisor,
+            "95 % interval": formatting.interval(p.quality),
+            "File, kB": p.size_bytes / 1e3,
+            "Params, k": p.parameters and p.parameters / 1e3,
+            "MACs, M": p.macs and p.macs / 1e6,
+            "★": "★" if (p.x, p.quality.value) in info.line else "",
+        }
         for p in info.points
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 
@@ -131,14 +153,29 @@ def _layout(info: ArchitecturesInfo, mode: theme.Mode) -> dict[str, Any]:
     title = f"{info.metric}{f' in {suffix}' if suffix else ''}   better →"
     across = f"{ACROSS[info.across]}, log scale   ← less"
     low, high = _x_range(info)
-    ticks = [t * 10**power for power in range(math.floor(low), math.ceil(high) + 1) for t in (1, 2, 5)]
-    texts = [_round(formatting.value(t, "B") if info.across == "size_bytes" else formatting.count(t)) for t in ticks]
+    ticks = [
+        t * 10**power for power in range(math.floor(low), math.ceil(high) + 1) for t in (1, 2, 5)
+    ]
+    texts = [
+        _round(formatting.value(t, "B") if info.across == "size_bytes" else formatting.count(t))
+        for t in ticks
+    ]
     return {
-        "template": theme.template(mode), "height": HEIGHT, "hovermode": "closest", "clickmode": "event",
-        "xaxis": {"title": {"text": across}, "type": "log", "range": [low, high], "tickvals": ticks, "ticktext": texts},
+        "template": theme.template(mode),
+        "height": HEIGHT,
+        "hovermode": "closest",
+        "clickmode": "event",
+        "xaxis": {
+            "title": {"text": across},
+            "type": "log",
+            "range": [low, high],
+            "tickvals": ticks,
+            "ticktext": texts,
+        },
         "yaxis": {"title": {"text": title}, "range": _y_range(info)},
-        "legend": {"itemsizing": "constant"}, "uirevision": f"{info.across} {info.metric}",
-    }  # fmt: skip
+        "legend": {"itemsizing": "constant"},
+        "uirevision": f"{info.across} {info.metric}",
+    }
 
 
 def _round(text: str) -> str:
@@ -148,7 +185,9 @@ def _round(text: str) -> str:
 
 
 def _x_range(info: ArchitecturesInfo) -> list[float]:
-    """Half of the least to double the most, so that a single model stands in the middle and names have room."""
+    """Half of the least to double the most, so that a single model stands in the middle and names
+    have room.
+    """
     values = [p.x for p in info.points] or [1.0]
     return [math.log10(min(values) / 2), math.log10(max(values) * 2)]
 
@@ -159,7 +198,12 @@ def _highest(info: ArchitecturesInfo) -> float:
 
 def _y_range(info: ArchitecturesInfo) -> list[float]:
     divisor = formatting.scale(info.unit, _highest(info))[0]
-    ends = [e for p in info.points for e in (p.quality.low, p.quality.high, p.quality.value) if e is not None]
+    ends = [
+        e
+        for p in info.points
+        for e in (p.quality.low, p.quality.high, p.quality.value)
+        if e is not None
+    ]
     low, high = min(ends, default=0.0) / divisor, max(ends, default=1.0) / divisor
     margin = 0.15 * (high - low) or 1.0
     return [low - margin, high + margin]
@@ -168,8 +212,15 @@ def _y_range(info: ArchitecturesInfo) -> list[float]:
 def _line_trace(info: ArchitecturesInfo, mode: theme.Mode) -> dict[str, Any]:
     divisor = formatting.scale(info.unit, _highest(info))[0]
     line = {"shape": "hv", "width": 1.5, "color": theme.INKS[mode].muted}
-    return {"type": "scatter", "mode": "lines", "name": "front: best for its " + _PLAIN[info.across], "line": line, "hoverinfo": "skip",
-            "x": [x for x, _ in info.line], "y": [y / divisor for _, y in info.line]}  # fmt: skip
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "front: best for its " + _PLAIN[info.across],
+        "line": line,
+        "hoverinfo": "skip",
+        "x": [x for x, _ in info.line],
+        "y": [y / divisor for _, y in info.line],
+    }
 
 
 def _trace(
@@ -177,21 +228,35 @@ def _trace(
 ) -> dict[str, Any]:
     divisor = formatting.scale(info.unit, _highest(info))[0]
     ink = theme.INKS[mode]
-    marker = {"color": style.color, "symbol": style.symbol, "size": _diameters(info, points), "opacity": 0.85,
-              "line": {"color": ink.ground, "width": 1}}  # fmt: skip
+    marker = {
+        "color": style.color,
+        "symbol": style.symbol,
+        "size": _diameters(info, points),
+        "opacity": 0.85,
+        "line": {"color": ink.ground, "width": 1},
+    }
     return {
-        "type": "scatter", "mode": "markers+text", "name": points[0].framework, "marker": marker,
-        "x": [p.x for p in points], "y": [p.quality.value / divisor for p in points],
+        "type": "scatter",
+        "mode": "markers+text",
+        "name": points[0].framework,
+        "marker": marker,
+        "x": [p.x for p in points],
+        "y": [p.quality.value / divisor for p in points],
         "error_y": _bars([p.quality for p in points], divisor, style.color),
-        "text": [p.name for p in points], "textposition": [_side(info, p) for p in points],
-        "textfont": {"size": 12, "color": ink.text}, "cliponaxis": False,
-        "customdata": [[p.model] for p in points], "hovertext": [_hover(info, p) for p in points],
+        "text": [p.name for p in points],
+        "textposition": [_side(info, p) for p in points],
+        "textfont": {"size": 12, "color": ink.text},
+        "cliponaxis": False,
+        "customdata": [[p.model] for p in points],
+        "hovertext": [_hover(info, p) for p in points],
         "hovertemplate": "%{hovertext}<extra></extra>",
-    }  # fmt: skip
+    }
 
 
 def _side(info: ArchitecturesInfo, point: Architecture) -> str:
-    """Below the marker, where neither the line nor a bar runs: to its left where the next model is close on its right."""
+    """Below the marker, where neither the line nor a bar runs: to its left where the next model is
+    close on its right.
+    """
     later = [p.x for p in info.points[info.points.index(point) + 1 :]]
     return "bottom left" if later and later[0] < CLOSE * point.x else "bottom right"
 
@@ -199,17 +264,31 @@ def _side(info: ArchitecturesInfo, point: Architecture) -> str:
 def _diameters(info: ArchitecturesInfo, points: Sequence[Architecture]) -> list[float]:
     """Pixels; a marker's area grows with the file."""
     largest = max(p.size_bytes for p in info.points)
-    return [round(SMALLEST + (LARGEST - SMALLEST) * math.sqrt(p.size_bytes / largest), 1) for p in points]
+    return [
+        round(SMALLEST + (LARGEST - SMALLEST) * math.sqrt(p.size_bytes / largest), 1)
+        for p in points
+    ]
 
 
 def _bars(values: Sequence[Measurement], divisor: float, color: str) -> dict[str, Any]:
     above = [(m.value if m.high is None else m.high) - m.value for m in values]
     below = [m.value - (m.value if m.low is None else m.low) for m in values]
-    return {"type": "data", "symmetric": False, "array": [a / divisor for a in above], "thickness": 1.5, "width": 4,
-            "arrayminus": [b / divisor for b in below], "color": f"rgba({theme.rgb(color)},0.6)"}  # fmt: skip
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [a / divisor for a in above],
+        "thickness": 1.5,
+        "width": 4,
+        "arrayminus": [b / divisor for b in below],
+        "color": f"rgba({theme.rgb(color)},0.6)",
+    }
 
 
 def _hover(info: ArchitecturesInfo, p: Architecture) -> str:
-    lines = [f"{info.metric}: {formatting.measurement(p.quality)}", f"File: {formatting.value(p.size_bytes, 'B')}",
-             f"Parameters: {formatting.count(p.parameters)}", f"MACs per item: {formatting.count(p.macs)}"]  # fmt: skip
+    lines = [
+        f"{info.metric}: {formatting.measurement(p.quality)}",
+        f"File: {formatting.value(p.size_bytes, 'B')}",
+        f"Parameters: {formatting.count(p.parameters)}",
+        f"MACs per item: {formatting.count(p.macs)}",
+    ]
     return "<br>".join([f"<b>{escape(p.name)}</b> ({escape(p.framework)})", *lines])

@@ -1,4 +1,6 @@
-"""Several trials side by side, layer by layer and part by part: bars and tables of time and bytes."""
+"""Several trials side by side, layer by layer and part by part: bars and tables of time and
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -38,19 +40,34 @@ class BarsInfo:
     left_out: int = 0
 
 
-def _bars(title: str, rows: Mapping[str, Sequence[float | None]], names: Sequence[str], unit: str) -> BarsInfo:
+def _bars(
+    title: str, rows: Mapping[str, Sequence[float | None]], names: Sequence[str], unit: str
+) -> BarsInfo:
     """The largest MOST rows, in the given order."""
-    largest = sorted(rows, key=lambda name: -max((v or 0.0 for v in rows[name]), default=0.0))[:MOST]
+    largest = sorted(rows, key=lambda name: -max((v or 0.0 for v in rows[name]), default=0.0))[
+        :MOST
+    ]
     kept = [name for name in rows if name in set(largest) and any(rows[name])]
-    divisor, suffix = formatting.scale(unit, max((v or 0.0 for name in kept for v in rows[name]), default=1.0))
+    divisor, suffix = formatting.scale(
+        unit, max((v or 0.0 for name in kept for v in rows[name]), default=1.0)
+    )
     values = tuple(tuple(rows[name][n] for name in kept) for n in range(len(names)))
     return BarsInfo(
-        title, tuple(kept), tuple(names), values, unit, divisor, suffix, sum(any(v) for v in rows.values()) - len(kept)
+        title,
+        tuple(kept),
+        tuple(names),
+        values,
+        unit,
+        divisor,
+        suffix,
+        sum(any(v) for v in rows.values()) - len(kept),
     )
 
 
 def time_info(found: LayersBeside, names: Sequence[str]) -> BarsInfo:
-    """Time of each layer, and below them that of operators in none of them, by what they are for."""
+    """Time of each layer, and below them that of operators in none of them, by what they are
+    for.
+    """
     rows: dict[str, Sequence[float | None]] = {
         name: [c.time_s if c else None for c in cells] for name, cells in found.layers.items()
     }
@@ -61,14 +78,19 @@ def time_info(found: LayersBeside, names: Sequence[str]) -> BarsInfo:
 
 def weights_info(found: LayersBeside, names: Sequence[str]) -> BarsInfo:
     """Bytes of each layer's weights."""
-    rows = {name: [c.weight_bytes if c else None for c in cells] for name, cells in found.layers.items()}
+    rows = {
+        name: [c.weight_bytes if c else None for c in cells] for name, cells in found.layers.items()
+    }
     return _bars("weights in the file", rows, names, "B")
 
 
 def parts_info(anatomies: Sequence[Anatomy | None], names: Sequence[str]) -> BarsInfo:
     """Bytes of each part of the files."""
     parts = dict.fromkeys(part for a in anatomies if a for part in a.parts)
-    rows = {TITLES.get(part, part): [a.parts.get(part) if a else None for a in anatomies] for part in parts}
+    rows = {
+        TITLES.get(part, part): [a.parts.get(part) if a else None for a in anatomies]
+        for part in parts
+    }
     return _bars("bytes of the file", rows, names, "B")
 
 
@@ -83,13 +105,21 @@ def bars_spec(info: BarsInfo, mode: theme.Mode = "light") -> dict[str, Any]:
     return {
         "data": [_trace(info, n, name, mode) for n, name in enumerate(info.names)],
         "layout": {
-            "template": theme.template(mode).to_plotly_json(), "height": height_of(info), "hovermode": "closest", "barmode": "overlay",
+            "template": theme.template(mode).to_plotly_json(),
+            "height": height_of(info),
+            "hovermode": "closest",
+            "barmode": "overlay",
             "xaxis": {"title": {"text": f"{info.title}{unit}"}, "rangemode": "tozero"},
-            "yaxis": {"tickvals": list(range(len(info.rows))), "ticktext": [escape(_short(r)) for r in info.rows], "showgrid": False,
-                      "range": [max(len(info.rows), 1) - 0.5, -0.5]},
-            "legend": {"y": 1.0 + 26 / height_of(info)}, "showlegend": True,
+            "yaxis": {
+                "tickvals": list(range(len(info.rows))),
+                "ticktext": [escape(_short(r)) for r in info.rows],
+                "showgrid": False,
+                "range": [max(len(info.rows), 1) - 0.5, -0.5],
+            },
+            "legend": {"y": 1.0 + 26 / height_of(info)},
+            "showlegend": True,
         },
-    }  # fmt: skip
+    }
 
 
 def _trace(info: BarsInfo, number: int, name: str, mode: theme.Mode) -> dict[str, Any]:
@@ -97,11 +127,19 @@ def _trace(info: BarsInfo, number: int, name: str, mode: theme.Mode) -> dict[str
     width = 0.8 / count
     known = [(place, v) for place, v in enumerate(info.values[number]) if v is not None]
     return {
-        "type": "bar", "orientation": "h", "name": escape(name), "width": 0.94 * width, "marker": {"color": color(number, mode)},
-        "x": [v / info.divisor for _, v in known], "y": [place + width * (number + 0.5) - 0.4 for place, _ in known],
-        "hovertext": [f"<b>{escape(info.rows[place])}</b><br>{escape(name)}: {formatting.value(v, info.unit)}" for place, v in known],
+        "type": "bar",
+        "orientation": "h",
+        "name": escape(name),
+        "width": 0.94 * width,
+        "marker": {"color": color(number, mode)},
+        "x": [v / info.divisor for _, v in known],
+        "y": [place + width * (number + 0.5) - 0.4 for place, _ in known],
+        "hovertext": [
+            f"<b>{escape(info.rows[place])}</b><br>{escape(name)}: {formatting.value(v, info.unit)}"
+            for place, v in known
+        ],
         "hoverinfo": "text",
-    }  # fmt: skip
+    }
 
 
 def _short(label: str) -> str:
@@ -109,9 +147,15 @@ def _short(label: str) -> str:
 
 
 def layer_rows(found: LayersBeside, names: Sequence[str]) -> list[dict[str, str]]:
-    """One row a layer of the source model, for each trial what it computes in and how long; then what is in no layer."""
+    """One row a layer of the source model, for each trial what it computes in and how long; then
+    what is in no layer.
+    """
     rows = [
-        {"Layer": layer, "Type": found.types.get(layer, ""), **{n: _cell(c) for n, c in zip(names, cells, strict=True)}}
+        {
+            "Layer": layer,
+            "Type": found.types.get(layer, ""),
+            **{n: _cell(c) for n, c in zip(names, cells, strict=True)},
+        }
         for layer, cells in found.layers.items()
     ]
     for kind in (k for k in KINDS if any(k in rest for rest in found.rest)):
@@ -157,13 +201,22 @@ def parts_rows(anatomies: Sequence[Anatomy | None], names: Sequence[str]) -> lis
     rows = [
         {
             "Part": TITLES.get(part, part),
-            **{n: _bytes(a.parts.get(part, 0) if a else None) for n, a in zip(names, anatomies, strict=True)},
+            **{
+                n: _bytes(a.parts.get(part, 0) if a else None)
+                for n, a in zip(names, anatomies, strict=True)
+            },
         }
         for part in parts
     ]
     return [
         *rows,
-        {"Part": "the file", **{n: _bytes(a.size_bytes if a else None) for n, a in zip(names, anatomies, strict=True)}},
+        {
+            "Part": "the file",
+            **{
+                n: _bytes(a.size_bytes if a else None)
+                for n, a in zip(names, anatomies, strict=True)
+            },
+        },
     ]
 
 
@@ -172,11 +225,19 @@ def _bytes(size: int | None) -> str:
 
 
 def unmatched_text(found: LayersBeside, names: Sequence[str]) -> str:
-    """Whose layers could not be told to be the source model's, in a sentence; "" where all could."""
+    """Whose layers could not be told to be the source model's, in a sentence; "" where all
+    could.
+    """
     blank = [n for n, looked in zip(names, found.looked_into, strict=True) if not looked]
-    none = [n for i, n in enumerate(names) if found.looked_into[i] and not any(c[i] for c in found.layers.values())]
+    none = [
+        n
+        for i, n in enumerate(names)
+        if found.looked_into[i] and not any(c[i] for c in found.layers.values())
+    ]
     some = [f"{k} of {n}" for n, k in zip(names, found.unmatched, strict=True) if k]
-    texts = [f"The file of {', '.join(blank)} was not looked into." if blank else "",
-             f"The format of {', '.join(none)} does not tell layers apart." if none else "",
-             f"Layers that are none of the source model's: {', '.join(some)}." if some else ""]  # fmt: skip
+    texts = [
+        f"The file of {', '.join(blank)} was not looked into." if blank else "",
+        f"The format of {', '.join(none)} does not tell layers apart." if none else "",
+        f"Layers that are none of the source model's: {', '.join(some)}." if some else "",
+    ]
     return " ".join(text for text in texts if text)

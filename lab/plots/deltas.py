@@ -64,7 +64,11 @@ class ForestInfo:
 
 
 def forest_info(
-    found: Sequence[Delta], metrics: Mapping[str, Metric], names: Sequence[tuple[str, str]], reference: str, kind: Kind
+    found: Sequence[Delta],
+    metrics: Mapping[str, Metric],
+    names: Sequence[tuple[str, str]],
+    reference: str,
+    kind: Kind,
 ) -> ForestInfo:
     """Lay out the differences of one kind.
 
@@ -73,8 +77,13 @@ def forest_info(
     """
     mine = [d for d in found if d.kind == kind]
     ids = list(dict.fromkeys(d.metric for d in mine))
-    labels = tuple(f"{metrics[id_].title} {'↑' if metrics[id_].direction == 'maximize' else '↓'}" for id_ in ids)
-    rows = tuple(_row(d, ids.index(d.metric), metrics[d.metric].title, dict(names)[d.trial]) for d in mine)
+    labels = tuple(
+        f"{metrics[id_].title} {'↑' if metrics[id_].direction == 'maximize' else '↓'}"
+        for id_ in ids
+    )
+    rows = tuple(
+        _row(d, ids.index(d.metric), metrics[d.metric].title, dict(names)[d.trial]) for d in mine
+    )
     return ForestInfo(kind, labels, rows, tuple(names), reference)
 
 
@@ -83,7 +92,11 @@ def _row(d: Delta, place: int, title: str, name: str) -> ForestRow:
     low, high = (None if v is None else scale * v for v in (d.low, d.high))
     suffix = "points" if d.kind == "change" else "×"
     number = f"{scale * d.value:+.2f}" if d.kind == "change" else formatting.digits(d.value)
-    between = "" if low is None or high is None else f" (95 %: {_number(low, d.kind)} to {_number(high, d.kind)})"
+    between = (
+        ""
+        if low is None or high is None
+        else f" (95 %: {_number(low, d.kind)} to {_number(high, d.kind)})"
+    )
     verdict = "differs" if d.differs else "equal" if d.better is None else "may be chance"
     text = f"<b>{escape(name)}</b><br>{escape(title)}: {number} {suffix}{between}<br>{verdict}"
     return ForestRow(d.trial, place, scale * d.value, low, high, d.differs, text)
@@ -102,18 +115,35 @@ def forest_spec(info: ForestInfo, mode: theme.Mode = "light") -> dict[str, Any]:
     """A point with its interval for each metric and trial; hollow where it may be chance."""
     ink = theme.INKS[mode]
     neutral = 0.0 if info.kind == "change" else 1.0
-    line = {"type": "line", "xref": "x", "yref": "paper", "x0": neutral, "x1": neutral, "y0": 0, "y1": 1, "layer": "below",
-            "line": {"color": ink.muted, "width": 1, "dash": "dot"}}  # fmt: skip
+    line = {
+        "type": "line",
+        "xref": "x",
+        "yref": "paper",
+        "x0": neutral,
+        "x1": neutral,
+        "y0": 0,
+        "y1": 1,
+        "layer": "below",
+        "line": {"color": ink.muted, "width": 1, "dash": "dot"},
+    }
     return {
         "data": [_trace(info, n, id_, name, mode) for n, (id_, name) in enumerate(info.names)],
         "layout": {
-            "template": theme.template(mode).to_plotly_json(), "height": height_of(info), "hovermode": "closest",
-            "xaxis": {"title": {"text": AXES[info.kind].format(info.reference)}, **_x(info)}, "shapes": [line],
-            "yaxis": {"tickvals": list(range(len(info.labels))), "ticktext": [escape(x) for x in info.labels], "showgrid": False,
-                      "range": [max(len(info.labels), 1) - 0.5, -0.5]},
-            "legend": {"y": 1.0 + 26 / height_of(info)}, "showlegend": len(info.names) > 1,
+            "template": theme.template(mode).to_plotly_json(),
+            "height": height_of(info),
+            "hovermode": "closest",
+            "xaxis": {"title": {"text": AXES[info.kind].format(info.reference)}, **_x(info)},
+            "shapes": [line],
+            "yaxis": {
+                "tickvals": list(range(len(info.labels))),
+                "ticktext": [escape(x) for x in info.labels],
+                "showgrid": False,
+                "range": [max(len(info.labels), 1) - 0.5, -0.5],
+            },
+            "legend": {"y": 1.0 + 26 / height_of(info)},
+            "showlegend": len(info.names) > 1,
         },
-    }  # fmt: skip
+    }
 
 
 def _x(info: ForestInfo) -> dict[str, Any]:
@@ -130,19 +160,38 @@ def _trace(info: ForestInfo, number: int, id_: str, name: str, mode: theme.Mode)
     ink, tint = theme.INKS[mode], color(info.first + number, mode)
     shift = 0.56 * ((number + 0.5) / len(info.names) - 0.5)
     return {
-        "type": "scatter", "mode": "markers", "name": escape(name), "x": [r.value for r in rows], "y": [r.place + shift for r in rows],
-        "marker": {"size": 10, "symbol": theme.SYMBOLS[info.first + number], "color": [tint if r.differs else ink.ground for r in rows],
-                   "line": {"width": 2, "color": tint}},
-        "error_x": {"type": "data", "symmetric": False, "array": [(r.high or r.value) - r.value if r.high is not None else 0 for r in rows],
-                    "arrayminus": [r.value - r.low if r.low is not None else 0 for r in rows], "color": tint, "thickness": 1.5, "width": 3},
-        "hovertext": [r.text for r in rows], "hoverinfo": "text",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "markers",
+        "name": escape(name),
+        "x": [r.value for r in rows],
+        "y": [r.place + shift for r in rows],
+        "marker": {
+            "size": 10,
+            "symbol": theme.SYMBOLS[info.first + number],
+            "color": [tint if r.differs else ink.ground for r in rows],
+            "line": {"width": 2, "color": tint},
+        },
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [(r.high or r.value) - r.value if r.high is not None else 0 for r in rows],
+            "arrayminus": [r.value - r.low if r.low is not None else 0 for r in rows],
+            "color": tint,
+            "thickness": 1.5,
+            "width": 3,
+        },
+        "hovertext": [r.text for r in rows],
+        "hoverinfo": "text",
+    }
 
 
 def delta_rows(
-    trials: Sequence[Trial], metrics: Mapping[str, Metric], known: Mapping[str, Mapping[str, Difference]]
+    trials: Sequence[Trial],
+    metrics: Mapping[str, Metric],
+    known: Mapping[str, Mapping[str, Difference]],
 ) -> list[dict[str, str]]:
-    """One row a metric: the first trial's value, then each other's with how it differs; "≈" marks what may be chance.
+    """One row a metric: the first trial's value, then each other's with how it differs; "≈" marks
+    what may be chance.
 
     Args:
         trials: the reference first.
@@ -154,14 +203,19 @@ def delta_rows(
         if id_ not in metrics or metrics[id_].about_both or id_ not in reference.measurements:
             continue
         mine = reference.measurements[id_]
-        row = {"Metric": metrics[id_].title, column(0, reference): formatting.value(mine.value, mine.unit)}
+        row = {
+            "Metric": metrics[id_].title,
+            column(0, reference): formatting.value(mine.value, mine.unit),
+        }
         for n, t in others:
             row[column(n, t)] = _cell(id_, t, reference, known)
         rows.append(row)
     return rows
 
 
-def _cell(metric: str, trial: Trial, reference: Trial, known: Mapping[str, Mapping[str, Difference]]) -> str:
+def _cell(
+    metric: str, trial: Trial, reference: Trial, known: Mapping[str, Mapping[str, Difference]]
+) -> str:
     if metric not in trial.measurements:
         return formatting.UNKNOWN
     m, base = trial.measurements[metric], reference.measurements[metric]

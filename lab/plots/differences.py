@@ -14,13 +14,19 @@ from lab.types import Trial
 
 DROPS = (0.01, 0.005)
 _HOW = {
-    "paired items": "item by item (McNemar)", "paired rounds": "round by round (Wilcoxon)",
-    "separate rounds": "rounds of two sessions (Welch)", "": "intervals only",
-}  # fmt: skip
+    "paired items": "item by item (McNemar)",
+    "paired rounds": "round by round (Wilcoxon)",
+    "separate rounds": "rounds of two sessions (Welch)",
+    "": "intervals only",
+}
 
 
-def difference_rows(trial: Trial, other: Trial, metrics: Mapping[str, Metric]) -> list[dict[str, str]]:
-    """One row for each metric that both trials have and that does not itself compare with the float model."""
+def difference_rows(
+    trial: Trial, other: Trial, metrics: Mapping[str, Metric]
+) -> list[dict[str, str]]:
+    """One row for each metric that both trials have and that does not itself compare with the float
+    model.
+    """
     rows = []
     for id_ in ordered_metrics([trial], metrics):
         if id_ in other.measurements and not (id_ in metrics and metrics[id_].about_both):
@@ -34,11 +40,14 @@ def _row(metric: str, trial: Trial, other: Trial, metrics: Mapping[str, Metric])
     exact = mine.low is None or theirs.low is None
     return {
         "Metric": metrics[metric].title if metric in metrics else metric,
-        "Difference": formatting.change(mine, theirs, plainly=True), "Verdict": verdict(metric, trial, other),
-        "95 % interval": interval_text(found) if found else "", "p": p_text(found.p) if found else "",
-        "This": formatting.value(mine.value, mine.unit), "Other": formatting.value(theirs.value, theirs.unit),
+        "Difference": formatting.change(mine, theirs, plainly=True),
+        "Verdict": verdict(metric, trial, other),
+        "95 % interval": interval_text(found) if found else "",
+        "p": p_text(found.p) if found else "",
+        "This": formatting.value(mine.value, mine.unit),
+        "Other": formatting.value(theirs.value, theirs.unit),
         "Compared": "exact numbers" if exact else _HOW[found.test if found else ""],
-    }  # fmt: skip
+    }
 
 
 def verdict(metric: str, trial: Trial, other: Trial) -> str:
@@ -61,7 +70,9 @@ def p_text(p: float) -> str:
 
 
 def items_text(trial: Trial, other: Trial) -> str:
-    """How small a difference of accuracy these test items show, and how many items a smaller one takes; "" where unknown."""
+    """How small a difference of accuracy these test items show, and how many items a smaller one
+    takes; "" where unknown.
+    """
     share = discordant(trial, other)
     if share is None:
         return ""
@@ -70,8 +81,10 @@ def items_text(trial: Trial, other: Trial) -> str:
     least = statistics.smallest_drop(n, share)
     wanted = [f"{statistics.items_needed(d, share):,} for {_points(d)}" for d in DROPS if d < least]
     more = f" Smaller ones take more items: {', '.join(wanted)}." if wanted else ""
-    return (f"The two answer {100 * share:.1f} % of {n:,} test items differently: a drop of {100 * least:.1f} points would show in "
-            f"four cases of five.{more}")  # fmt: skip
+    return (
+        f"The two answer {100 * share:.1f} % of {n:,} test items differently: a drop of"
+        f" {100 * least:.1f} points would show in four cases of five.{more}"
+    )
 
 
 def _points(share: float) -> str:
@@ -81,10 +94,19 @@ def _points(share: float) -> str:
 def differences_json(found: Mapping[str, Difference]) -> dict[str, object]:
     """Differences against the float baseline as JSON values."""
     return {
-        metric: {"kind": d.kind, "value": d.value, "low": d.low, "high": d.high, "p": d.p, "adjusted_p": d.adjusted, "n": d.n,
-                 "test": d.test, "differs": d.differs}
+        metric: {
+            "kind": d.kind,
+            "value": d.value,
+            "low": d.low,
+            "high": d.high,
+            "p": d.p,
+            "adjusted_p": d.adjusted,
+            "n": d.n,
+            "test": d.test,
+            "differs": d.differs,
+        }
         for metric, d in found.items()
-    }  # fmt: skip
+    }
 
 
 def time_text(trials: Sequence[Trial], seconds: float | None) -> str:
@@ -92,7 +114,10 @@ def time_text(trials: Sequence[Trial], seconds: float | None) -> str:
     kept = [t.details["timing"] for t in trials if t.details.get("timing")]
     if not kept:
         return ""
-    turns, disturbed = sum(k["turns"] for k in kept), sum(sum(k["disturbed"].values()) for k in kept)
+    turns, disturbed = (
+        sum(k["turns"] for k in kept),
+        sum(sum(k["disturbed"].values()) for k in kept),
+    )
     took = f"Measuring took {formatting.duration(seconds)}: " if seconds else ""
     repeated = f", of which {disturbed:,} were disturbed and made again" if disturbed else ""
     flagged = sum(bool(m and m.flags) for m in (t.measurements.get("latency_s") for t in trials))

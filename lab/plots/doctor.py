@@ -1,4 +1,6 @@
-"""The self-test for people to read: its groups, its lines in a terminal, and what more threads bring."""
+"""The self-test for people to read: its groups, its lines in a terminal, and what more threads
+bring.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,11 @@ from typing import Any, Protocol, TypeVar
 from lab.plots import formatting, theme
 
 GROUPS: Mapping[str, str] = {
-    "timing": "Can timings be trusted?", "machine": "The processor, and what else it does",
-    "computing": "What it can compute", "software": "The lab on it",
-}  # fmt: skip
+    "timing": "Can timings be trusted?",
+    "machine": "The processor, and what else it does",
+    "computing": "What it can compute",
+    "software": "The lab on it",
+}
 WORDS: Mapping[str, str] = {"ok": "ok", "warning": "WARNING", "unavailable": "unknown"}
 WIDTH = 110
 HEIGHT = 300
@@ -60,7 +64,9 @@ def grouped(checks: Sequence[C]) -> dict[str, list[C]]:
     rank = {"warning": -1}
     found = {title: [c for c in checks if c.group == group] for group, title in GROUPS.items()}
     return {
-        title: sorted(cs, key=lambda c: rank.get(c.state, order.index(c.state))) for title, cs in found.items() if cs
+        title: sorted(cs, key=lambda c: rank.get(c.state, order.index(c.state)))
+        for title, cs in found.items()
+        if cs
     }
 
 
@@ -72,14 +78,20 @@ def doctor_lines(checks: Sequence[C]) -> list[str]:
         for check in found:
             head = f"  {WORDS[check.state]:8}{check.title:26}"
             said = check.text + (f" -> {check.remedy}" if check.remedy else "")
-            lines += textwrap.wrap(said, WIDTH, initial_indent=head, subsequent_indent=" " * len(head))
+            lines += textwrap.wrap(
+                said, WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
+            )
     warned = sum(c.state == "warning" for c in checks)
     return [*lines[1:], "", f"{len(checks)} checks, {warned} with a warning"]
 
 
 def summary(checks: Sequence[C]) -> str:
     """All of it in a sentence of Markdown: how many warn, and which."""
-    warned = [c.title.lower() if not c.title.startswith("A/A") else c.title for c in checks if c.state == "warning"]
+    warned = [
+        c.title.lower() if not c.title.startswith("A/A") else c.title
+        for c in checks
+        if c.state == "warning"
+    ]
     unknown = sum(c.state == "unavailable" for c in checks)
     more = f" {formatting.plural(unknown, 'thing')} cannot be known here." if unknown else ""
     if not warned:
@@ -117,11 +129,27 @@ def scaling_figure(speedup: Mapping[int, float], mode: theme.Mode = "light") -> 
     ink, counts = theme.INKS[mode], sorted(speedup)
     blue = theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0]
     ticks = {"tickvals": counts, "ticktext": [str(n) for n in counts]}
-    figure = go.Figure([
-        go.Scatter(x=counts, y=counts, mode="lines", name="ideal", line={"color": ink.muted, "dash": "dot"}, hoverinfo="skip"),
-        go.Scatter(x=counts, y=[speedup[n] for n in counts], mode="lines+markers", name="measured", line={"color": blue}, marker={"size": 9},
-                   hovertemplate="%{x} threads: %{y:.2f} times as fast<extra></extra>"),
-    ])  # fmt: skip
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=counts,
+                y=counts,
+                mode="lines",
+                name="ideal",
+                line={"color": ink.muted, "dash": "dot"},
+                hoverinfo="skip",
+            ),
+            go.Scatter(
+                x=counts,
+                y=[speedup[n] for n in counts],
+                mode="lines+markers",
+                name="measured",
+                line={"color": blue},
+                marker={"size": 9},
+                hovertemplate="%{x} threads: %{y:.2f} times as fast<extra></extra>",
+            ),
+        ]
+    )
     figure.update_layout(template=theme.template(mode), height=HEIGHT)
     figure.update_xaxes(title="Threads", type="log", **ticks)
     figure.update_yaxes(title="Times as fast as one thread", type="log", **ticks)

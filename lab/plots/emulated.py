@@ -11,15 +11,19 @@ from lab.types import Measurement, Trial
 
 
 def elsewhere_texts(trial: Trial, at_least: float = 0.0) -> list[str]:
-    """One sentence a machine on which the trial's file answers otherwise; none where it answers everywhere as here.
+    """One sentence a machine on which the trial's file answers otherwise; none where it answers
+    everywhere as here.
 
-    "On an x86 CPU without VNNI this file reaches an accuracy of 58.5 % (57.0–60.1 %, emulated on 1,000 items) instead of
+    "On an x86 CPU without VNNI this file reaches an accuracy of 58.5 % (57.0–60.1 %, emulated on
+    1,000 items) instead of
     61.9 %, and answers 7.2 % of them otherwise: 312 pairs of weights in 7 operators can saturate."
 
     Args:
         at_least: leaves out where the primary metric changes by less.
     """
-    return [_sentence(outcome) for outcome in _outcomes(trial).values() if _change(outcome) >= at_least]
+    return [
+        _sentence(outcome) for outcome in _outcomes(trial).values() if _change(outcome) >= at_least
+    ]
 
 
 def _change(outcome: Mapping[str, Any]) -> float:
@@ -29,14 +33,19 @@ def _change(outcome: Mapping[str, Any]) -> float:
 
 
 def elsewhere_rows(trial: Trial) -> list[dict[str, str]]:
-    """One row a machine: its title, the primary metric there and here over the same items, how many answers stay, and why."""
+    """One row a machine: its title, the primary metric there and here over the same items, how many
+    answers stay, and why.
+    """
     return [_row(outcome) for outcome in _outcomes(trial).values()]
 
 
 def elsewhere_facts(trial: Trial, machine: str) -> list[dict[str, str]]:
     """One row an operator that answers otherwise on a machine."""
     facts = _outcomes(trial).get(machine, {}).get("facts", [])
-    return [{"operator": f["operator"] or "the file", "type": f["type"], "what": f["text"]} for f in facts]
+    return [
+        {"operator": f["operator"] or "the file", "type": f["type"], "what": f["text"]}
+        for f in facts
+    ]
 
 
 def _outcomes(trial: Trial) -> Mapping[str, Any]:
@@ -56,11 +65,15 @@ def _sentence(outcome: Mapping[str, Any]) -> str:
             ]
         )
     value, between = formatting.value(there.value, there.unit), formatting.interval(there)
-    reached = f"{plain(there.metric)} of {value} ({between + ', ' if between else ''}emulated on {there.n:,} items)"
+    reached = (
+        f"{plain(there.metric)} of {value} ({between + ', ' if between else ''}emulated on"
+        f" {there.n:,} items)"
+    )
     before = formatting.value(here.value, here.unit)
     change = "as it does here" if before == value else f"instead of {before}"
     return (
-        f"{outcome['place']} this file reaches {_article(reached)} {reached} {change}{_otherwise(agreement)}{because}."
+        f"{outcome['place']} this file reaches {_article(reached)} {reached}"
+        f" {change}{_otherwise(agreement)}{because}."
     )
 
 
@@ -69,7 +82,9 @@ def _otherwise(agreement: Measurement | None) -> str:
         return ""
     if agreement.value == 1:
         return ", and answers all of them alike"
-    return f", and answers {formatting.value(1 - agreement.value, agreement.unit)} of them otherwise"
+    return (
+        f", and answers {formatting.value(1 - agreement.value, agreement.unit)} of them otherwise"
+    )
 
 
 def _article(text: str) -> str:
@@ -88,9 +103,17 @@ def _row(outcome: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _numbers(outcome: Mapping[str, Any]) -> tuple[Measurement | None, Measurement | None, Measurement | None]:
+def _numbers(
+    outcome: Mapping[str, Any],
+) -> tuple[Measurement | None, Measurement | None, Measurement | None]:
     """The primary metric there and here, and the agreement with the answers here."""
-    there = {name: Measurement.from_json(name, value) for name, value in outcome["measurements"].items()}
+    there = {
+        name: Measurement.from_json(name, value) for name, value in outcome["measurements"].items()
+    }
     here = {name: Measurement.from_json(name, value) for name, value in outcome["here"].items()}
     primary = next(iter(here), "")
-    return there.get(primary), here.get(primary), next((m for name, m in there.items() if name != primary), None)
+    return (
+        there.get(primary),
+        here.get(primary),
+        next((m for name, m in there.items() if name != primary), None),
+    )

@@ -1,4 +1,6 @@
-"""Test items that two trials answer differently, drawn with both answers; and what changes class by class."""
+"""Test items that two trials answer differently, drawn with both answers; and what changes class by
+class.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,16 @@ PALE = 1.8
 """Colours end so far beyond the largest change: numbers stay readable on them."""
 _VALUES: Mapping[Value, str] = {
     "probability": "Percentages are the probabilities that each model gives its own answer.",
-    "softmax": "Percentages are how sure each model is of its own answer: the softmax of its outputs.",
+    "softmax": (
+        "Percentages are how sure each model is of its own answer: the softmax of its outputs."
+    ),
     "score": "Numbers are what each model gives its own answer: scores, not probabilities.",
     "anomaly": "Numbers are anomaly scores; above {threshold} there is an alarm.",
-    "none": "What the wrong one answered instead is not in this lab: the answers themselves stay where they were evaluated.",
-}  # fmt: skip
+    "none": (
+        "What the wrong one answered instead is not in this lab: the answers themselves stay where"
+        " they were evaluated."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -79,16 +86,26 @@ def kind_texts(found: Flips, names: Naming) -> dict[Kind, str]:
 
 
 def flips_text(found: Flips, names: Naming) -> str:
-    """All items in a sentence: how many flipped, which way, and what the numbers beside answers are."""
+    """All items in a sentence: how many flipped, which way, and what the numbers beside answers
+    are.
+    """
     fixed, broken, changed = (len(found.of(k)) for k in ("fixed", "broken", "changed"))
-    more = f", {changed} wrong in another way" if found.answers_known and (changed or found.value != "anomaly") else ""
-    return (f"Of {found.n:,} test items {names.after} breaks {broken} that {names.before} has right and fixes {fixed}{more}; both have "
-            f"{found.both_right:,} right. {value_text(found)}")  # fmt: skip
+    more = (
+        f", {changed} wrong in another way"
+        if found.answers_known and (changed or found.value != "anomaly")
+        else ""
+    )
+    return (
+        f"Of {found.n:,} test items {names.after} breaks {broken} that {names.before} has right and"
+        f" fixes {fixed}{more}; both have {found.both_right:,} right. {value_text(found)}"
+    )
 
 
 def value_text(found: Flips) -> str:
     """What the numbers beside answers are."""
-    return _VALUES[found.value].format(threshold="" if found.threshold is None else _score(found.threshold))
+    return _VALUES[found.value].format(
+        threshold="" if found.threshold is None else _score(found.threshold)
+    )
 
 
 def _score(value: float) -> str:
@@ -110,10 +127,16 @@ def flip_rows(found: Sequence[Flip], value: Value, names: Naming) -> list[dict[s
         "changed": "both wrong",
     }
     return [
-        {"Item": str(f.item), "Truth": names.truth(f.truth), names.before: _answer(f.before, f.before_value, value, names),
-         names.after: _answer(f.after, f.after_value, value, names), "Which": words[f.kind], "Gap": f"{f.gap:.2f}" if value != "none" else formatting.UNKNOWN}
+        {
+            "Item": str(f.item),
+            "Truth": names.truth(f.truth),
+            names.before: _answer(f.before, f.before_value, value, names),
+            names.after: _answer(f.after, f.after_value, value, names),
+            "Which": words[f.kind],
+            "Gap": f"{f.gap:.2f}" if value != "none" else formatting.UNKNOWN,
+        }
         for f in found
-    ]  # fmt: skip
+    ]
 
 
 def _answer(number: int | None, value: float | None, kind: Value, names: Naming) -> str:
@@ -121,7 +144,9 @@ def _answer(number: int | None, value: float | None, kind: Value, names: Naming)
     return names.answer(number) + (f" ({text})" if text else "")
 
 
-def flips_html(found: Sequence[Flip], value: Value, names: Naming, pictures: ExamplesInfo | None) -> str:
+def flips_html(
+    found: Sequence[Flip], value: Value, names: Naming, pictures: ExamplesInfo | None
+) -> str:
     """Draw flipped items: the item, what it is, and what each trial says of it.
 
     Args:
@@ -133,23 +158,42 @@ def flips_html(found: Sequence[Flip], value: Value, names: Naming, pictures: Exa
     return f'<div role="list" aria-label="Test items that flipped" style="{style}">{cards}</div>'
 
 
-def _card(flip: Flip, index: int, value: Value, names: Naming, pictures: ExamplesInfo | None) -> str:
+def _card(
+    flip: Flip, index: int, value: Value, names: Naming, pictures: ExamplesInfo | None
+) -> str:
     lines = _line("is", names.truth(flip.truth), "", None)
-    lines += _line(names.before, names.answer(flip.before), said(flip.before_value, value), flip.kind == "broken")
-    lines += _line(names.after, names.answer(flip.after), said(flip.after_value, value), flip.kind == "fixed")
+    lines += _line(
+        names.before,
+        names.answer(flip.before),
+        said(flip.before_value, value),
+        flip.kind == "broken",
+    )
+    lines += _line(
+        names.after, names.answer(flip.after), said(flip.after_value, value), flip.kind == "fixed"
+    )
     number = f'<span style="opacity:.6">#{flip.item}</span>'
-    return f'<div role="listitem" style="font-size:.8em;line-height:1.35;min-width:0">{_shown(flip, index, pictures)}{number}{lines}</div>'
+    style = "font-size:.8em;line-height:1.35;min-width:0"
+    shown = _shown(flip, index, pictures)
+    return f'<div role="listitem" style="{style}">{shown}{number}{lines}</div>'
 
 
 def _shown(flip: Flip, index: int, pictures: ExamplesInfo | None) -> str:
     if pictures is None:
         return ""
     if pictures.kind == "text":
-        style = "border:1px solid rgba(128,128,128,.35);border-radius:6px;padding:6px 8px;font-size:1.15em;overflow-wrap:anywhere"
+        style = (
+            "border:1px solid rgba(128,128,128,.35);border-radius:6px;padding:6px"
+            " 8px;font-size:1.15em;overflow-wrap:anywhere"
+        )
         return f'<div style="{style}">{escape(pictures.texts[index])}</div>'
     ratio = COLUMNS["image"] / COLUMNS[pictures.kind]
-    style = f"width:100%;display:block;border-radius:4px;aspect-ratio:{ratio};image-rendering:pixelated"
-    return f'<img src="{picture_uri(pictures, index)}" alt="{pictures.kind} {flip.item}" style="{style}">'
+    style = (
+        f"width:100%;display:block;border-radius:4px;aspect-ratio:{ratio};image-rendering:pixelated"
+    )
+    return (
+        f'<img src="{picture_uri(pictures, index)}" alt="{pictures.kind} {flip.item}"'
+        f' style="{style}">'
+    )
 
 
 def _line(who: str, what: str, sure: str, right: bool | None) -> str:
@@ -158,8 +202,11 @@ def _line(who: str, what: str, sure: str, right: bool | None) -> str:
     tint = "inherit" if right is None else theme.OKABE_ITO[2] if right else theme.OKABE_ITO[1]
     style = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
     text = escape(" · ".join(filter(None, (what, sure))))
-    return (f'<div style="{style}" title="{escape(who)}: {text}"><span style="opacity:.6">{escape(who)}</span> '
-            f'<span style="color:{tint}">{mark}</span>{text}</div>')  # fmt: skip
+    return (
+        f'<div style="{style}" title="{escape(who)}: {text}"><span'
+        f' style="opacity:.6">{escape(who)}</span> <span'
+        f' style="color:{tint}">{mark}</span>{text}</div>'
+    )
 
 
 def flips_json(found: Flips) -> dict[str, Any]:
@@ -167,19 +214,29 @@ def flips_json(found: Flips) -> dict[str, Any]:
     return asdict(found)
 
 
-# --- class by class -----------------------------------------------------------------------------------------------------
+# --- class by class -------------------------------------------------------------------------------
 
 
 def class_rows(changes: Sequence[ClassChange], names: Naming) -> list[dict[str, Any]]:
     """One row a class, the greatest loss first."""
     ordered = sorted(changes, key=lambda c: (c.change, c.number))
     return [
-        {"Class": names.truth(c.number), "Items": c.n, f"{names.before} right": formatting.value(c.before / c.n, "1"),
-         f"{names.after} right": formatting.value(c.after / c.n, "1"), "Won": c.won, "Lost": c.lost,
-         "Points": round(100 * c.change, 1), "95 % interval": f"{100 * c.low:+.1f} to {100 * c.high:+.1f}",
-         "p": p_text(c.adjusted), "Verdict": "equal" if c.won == c.lost == 0 else "differs" if c.differs else "may be chance"}
+        {
+            "Class": names.truth(c.number),
+            "Items": c.n,
+            f"{names.before} right": formatting.value(c.before / c.n, "1"),
+            f"{names.after} right": formatting.value(c.after / c.n, "1"),
+            "Won": c.won,
+            "Lost": c.lost,
+            "Points": round(100 * c.change, 1),
+            "95 % interval": f"{100 * c.low:+.1f} to {100 * c.high:+.1f}",
+            "p": p_text(c.adjusted),
+            "Verdict": (
+                "equal" if c.won == c.lost == 0 else "differs" if c.differs else "may be chance"
+            ),
+        }
         for c in ordered
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True)
@@ -188,7 +245,8 @@ class ConfusionInfo:
 
     Attributes:
         rows, columns: names of the true classes, and of the answers.
-        change: items gained, shape (rows, columns); good: the same, above 0 where that is for the better.
+        change: items gained, shape (rows, columns); good: the same, above 0 where that is for the
+            better.
         left_out: classes that do not change and are not shown.
     """
 
@@ -200,16 +258,27 @@ class ConfusionInfo:
 
 
 def confusion_info(change: NDArray[Any], names: Naming) -> ConfusionInfo:
-    """Name the classes of `lab.analysis.flips.confusion_change`, and narrow many to those that change."""
+    """Name the classes of `lab.analysis.flips.confusion_change`, and narrow many to those that
+    change.
+    """
     import numpy as np
 
     numbers = np.arange(len(change))
-    kept = numbers[(change != 0).any(axis=0) | (change != 0).any(axis=1)] if len(change) > MOST_CLASSES else numbers
+    kept = (
+        numbers[(change != 0).any(axis=0) | (change != 0).any(axis=1)]
+        if len(change) > MOST_CLASSES
+        else numbers
+    )
     kept = kept[:MOST_CLASSES]
     shown = change[np.ix_(kept, kept)]
     sign = np.where(np.eye(len(shown), dtype=bool), 1, -1)
-    return ConfusionInfo(tuple(names.truth(int(i)) for i in kept), tuple(names.answer(int(i)) for i in kept), shown, shown * sign,
-                         len(change) - len(kept))  # fmt: skip
+    return ConfusionInfo(
+        tuple(names.truth(int(i)) for i in kept),
+        tuple(names.answer(int(i)) for i in kept),
+        shown,
+        shown * sign,
+        len(change) - len(kept),
+    )
 
 
 def confusion_height(info: ConfusionInfo) -> int:
@@ -218,7 +287,9 @@ def confusion_height(info: ConfusionInfo) -> int:
 
 
 def confusion_spec(info: ConfusionInfo, mode: theme.Mode = "light") -> dict[str, Any]:
-    """A heatmap: what each true class gains and loses, blue where for the better, orange where for the worse."""
+    """A heatmap: what each true class gains and loses, blue where for the better, orange where for
+    the worse.
+    """
     ink = theme.INKS[mode]
     most = max(1, int(abs(info.good).max(initial=0)))
     good = theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0]
@@ -226,24 +297,50 @@ def confusion_spec(info: ConfusionInfo, mode: theme.Mode = "light") -> dict[str,
     wide, end = any(len(name) > 3 for name in info.columns), (PALE if few else 1.0) * most
     rows, columns = ([f"{escape(n)} " for n in names] for names in (info.rows, info.columns))
     return {
-        "data": [{
-            "type": "heatmap", "z": info.good.tolist(), "x": list(range(len(columns))), "y": list(range(len(rows))),
-            "zmin": -end, "zmax": end, "colorscale": [[0, theme.OKABE_ITO[1]], [0.5, ink.ground], [1, good]], "showscale": False,
-            "xgap": 1, "ygap": 1, "hoverinfo": "text", "hovertext": _hovers(info),
-            "text": [[f"{v:+d}" if v else "" for v in row] for row in info.change.tolist()], "texttemplate": "%{text}" if few else "",
-            "textfont": {"color": ink.text},
-        }],
+        "data": [
+            {
+                "type": "heatmap",
+                "z": info.good.tolist(),
+                "x": list(range(len(columns))),
+                "y": list(range(len(rows))),
+                "zmin": -end,
+                "zmax": end,
+                "colorscale": [[0, theme.OKABE_ITO[1]], [0.5, ink.ground], [1, good]],
+                "showscale": False,
+                "xgap": 1,
+                "ygap": 1,
+                "hoverinfo": "text",
+                "hovertext": _hovers(info),
+                "text": [[f"{v:+d}" if v else "" for v in row] for row in info.change.tolist()],
+                "texttemplate": "%{text}" if few else "",
+                "textfont": {"color": ink.text},
+            }
+        ],
         "layout": {
-            "template": theme.template(mode).to_plotly_json(), "height": confusion_height(info),
-            "xaxis": {"tickvals": list(range(len(columns))), "ticktext": columns, "showgrid": False, "side": "top", "tickangle": -90 if wide else 0},
-            "yaxis": {"tickvals": list(range(len(rows))), "ticktext": rows, "showgrid": False,
-                      "range": [len(rows) - 0.5, -0.5]},
+            "template": theme.template(mode).to_plotly_json(),
+            "height": confusion_height(info),
+            "xaxis": {
+                "tickvals": list(range(len(columns))),
+                "ticktext": columns,
+                "showgrid": False,
+                "side": "top",
+                "tickangle": -90 if wide else 0,
+            },
+            "yaxis": {
+                "tickvals": list(range(len(rows))),
+                "ticktext": rows,
+                "showgrid": False,
+                "range": [len(rows) - 0.5, -0.5],
+            },
         },
-    }  # fmt: skip
+    }
 
 
 def _hovers(info: ConfusionInfo) -> list[list[str]]:
     return [
-        [f"<b>{escape(truth)}</b> answered as {escape(answer)}: {int(v):+d} items" for answer, v in zip(info.columns, row, strict=True)]
+        [
+            f"<b>{escape(truth)}</b> answered as {escape(answer)}: {int(v):+d} items"
+            for answer, v in zip(info.columns, row, strict=True)
+        ]
         for truth, row in zip(info.rows, info.change.tolist(), strict=True)
-    ]  # fmt: skip
+    ]

@@ -1,6 +1,7 @@
 """Numbers as people read them, in one place: 0.41 ms, 96.2 %, 98.5 kB, 3.9× smaller.
 
-Everything is keyed by a measurement's unit: "s", "B" and "1" (a share of one); other units are shown as they are.
+Everything is keyed by a measurement's unit: "s", "B" and "1" (a share of one); other units are
+shown as they are.
 """
 
 from __future__ import annotations
@@ -15,10 +16,26 @@ from lab.types import Measurement, Target
 
 UNKNOWN = "–"
 SECONDS, BYTES, SHARE = "s", "B", "1"
-_SAME_UNIT = {"s": SECONDS, "seconds": SECONDS, "b": BYTES, "byte": BYTES, "bytes": BYTES, "1": SHARE, "": SHARE,
-              "fraction": SHARE, "ratio": SHARE, "share": SHARE}  # fmt: skip
+_SAME_UNIT = {
+    "s": SECONDS,
+    "seconds": SECONDS,
+    "b": BYTES,
+    "byte": BYTES,
+    "bytes": BYTES,
+    "1": SHARE,
+    "": SHARE,
+    "fraction": SHARE,
+    "ratio": SHARE,
+    "share": SHARE,
+}
 _SCALES: Mapping[str, Sequence[tuple[float, float, str]]] = {
-    SECONDS: ((60.0, 60.0, "min"), (0.1, 1.0, "s"), (1e-4, 1e-3, "ms"), (1e-7, 1e-6, "µs"), (0.0, 1e-9, "ns")),
+    SECONDS: (
+        (60.0, 60.0, "min"),
+        (0.1, 1.0, "s"),
+        (1e-4, 1e-3, "ms"),
+        (1e-7, 1e-6, "µs"),
+        (0.0, 1e-9, "ns"),
+    ),
     BYTES: ((1e9, 1e9, "GB"), (1e6, 1e6, "MB"), (1e3, 1e3, "kB"), (0.0, 1.0, "B")),
     SHARE: ((0.0, 0.01, "%"),),
     "1/s": ((0.0, 1.0, "/s"),),
@@ -34,7 +51,9 @@ def kind_of(unit: str) -> str:
 
 
 def scale(unit: str, reference: float) -> tuple[float, str]:
-    """Divisor and suffix in which a number of about this size reads well: ("s", 4e-4) -> (1e-3, "ms")."""
+    """Divisor and suffix in which a number of about this size reads well: ("s", 4e-4) -> (1e-3,
+    "ms").
+    """
     for from_, divisor, suffix in _SCALES.get(kind_of(unit), ((0.0, 1.0, unit),)):
         if abs(reference) >= from_:
             return divisor, suffix
@@ -48,7 +67,9 @@ def axis_scale(unit: str, values: Iterable[float]) -> tuple[float, str]:
 
 
 def digits(number: float, suffix: str = "") -> str:
-    """Three significant digits, no exponent; one decimal for a percentage, none for single bytes, thousands set apart in counts."""
+    """Three significant digits, no exponent; one decimal for a percentage, none for single bytes,
+    thousands set apart in counts.
+    """
     if suffix == "%":
         return f"{number:.1f}"
     size = abs(number)
@@ -60,7 +81,9 @@ def digits(number: float, suffix: str = "") -> str:
 
 
 def printf(number: float, suffix: str = "") -> str:
-    """The printf format that writes a number of this size as `digits` does, for tables that sort by value."""
+    """The printf format that writes a number of this size as `digits` does, for tables that sort by
+    value.
+    """
     text = digits(number, suffix)
     return f"%.{len(text.partition('.')[2])}f"
 
@@ -79,7 +102,8 @@ def interval(m: Measurement) -> str:
         return ""
     divisor, suffix = scale(m.unit, m.value)
     between = " to " if m.low < 0 else "–"
-    return f"{digits(m.low / divisor, suffix)}{between}{digits(m.high / divisor, suffix)} {suffix}".rstrip()
+    low, high = (digits(end / divisor, suffix) for end in (m.low, m.high))
+    return f"{low}{between}{high} {suffix}".rstrip()
 
 
 def measurement(m: Measurement | None) -> str:
@@ -118,7 +142,11 @@ def duration(seconds: float | None) -> str:
     return f"about {seconds / 3600:.1f} hours"
 
 
-_MORE_LESS = {SECONDS: ("slower", "faster"), BYTES: ("larger", "smaller"), SHARE: ("higher", "lower")}
+_MORE_LESS = {
+    SECONDS: ("slower", "faster"),
+    BYTES: ("larger", "smaller"),
+    SHARE: ("higher", "lower"),
+}
 
 
 def more_less(metric: str, unit: str) -> tuple[str, str]:
@@ -133,7 +161,8 @@ def better_word(metric: str, unit: str, direction: str) -> str:
 
 
 def change(m: Measurement, base: Measurement, *, plainly: bool = False) -> str:
-    """How a number compares with the baseline's: "3.9× smaller", "0.6 points less accurate", "no change".
+    """How a number compares with the baseline's: "3.9× smaller", "0.6 points less accurate", "no
+    change".
 
     Args:
         plainly: use the words of the unit only, for places that name the metric already.
@@ -141,7 +170,9 @@ def change(m: Measurement, base: Measurement, *, plainly: bool = False) -> str:
     words = more_less("" if plainly else m.metric, m.unit)
     if kind_of(m.unit) == SHARE:
         points = 100 * (m.value - base.value)
-        return "no change" if abs(points) < 0.05 else f"{abs(points):.1f} points {words[points < 0]}"
+        return (
+            "no change" if abs(points) < 0.05 else f"{abs(points):.1f} points {words[points < 0]}"
+        )
     if m.value <= 0 or base.value <= 0:
         return "no change" if m.value == base.value else value(m.value - base.value, m.unit)
     ratio = max(m.value / base.value, base.value / m.value)
@@ -181,18 +212,26 @@ def markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:])", r"\\\1", text)
 
 
-_ELSEWHERE = re.compile(r"\]\s*\((?!\s*(?:https?://|mailto:|#))|\]\s*\[|^\s*\[[^\]]+\]:", re.MULTILINE | re.IGNORECASE)
+_ELSEWHERE = re.compile(
+    r"\]\s*\((?!\s*(?:https?://|mailto:|#))|\]\s*\[|^\s*\[[^\]]+\]:", re.MULTILINE | re.IGNORECASE
+)
 
 
 def note(text: str) -> str:
-    """Markdown that somebody wrote, for others to see: HTML, pictures (which would ask another server) and links to anything but
-    pages and mail stay text."""
+    """Markdown that somebody wrote, for others to see: HTML, pictures (which would ask another
+    server) and links to anything but
+    pages and mail stay text.
+    """
     plain = text.replace("\\", "\\\\").replace("<", "\\<").replace("!", "\\!").replace("$", "\\$")
     return _ELSEWHERE.sub(lambda m: m[0].replace("]", "\\]").replace("[", "\\["), plain)
 
 
-def target_text(target: Target, titles: Mapping[str, str], shown: Sequence[str] | None = None) -> str:
-    """A target in words, "LiteRT, 2 threads"; `shown` names the options worth saying, None means all."""
+def target_text(
+    target: Target, titles: Mapping[str, str], shown: Sequence[str] | None = None
+) -> str:
+    """A target in words, "LiteRT, 2 threads"; `shown` names the options worth saying, None means
+    all.
+    """
     options = [_option_text(k, v) for k, v in target.options.items() if shown is None or k in shown]
     return ", ".join([titles.get(target.runtime, target.runtime), *filter(None, options)])
 
@@ -206,9 +245,13 @@ def _option_text(name: str, given: Any) -> str:
 
 
 def varying_options(targets: Iterable[Target]) -> tuple[str, ...]:
-    """Names of the target options that differ within a runtime: only they are worth a place in a label."""
+    """Names of the target options that differ within a runtime: only they are worth a place in a
+    label.
+    """
     seen: dict[tuple[str, str], set[str]] = {}
-    unlike = {f"{t.runtime} {t.options!r}": t for t in targets}  # a study has thousands of trials and few targets
+    unlike = {
+        f"{t.runtime} {t.options!r}": t for t in targets
+    }  # a study has thousands of trials and few targets
     for target in unlike.values():
         for name, given in (_defaults(target.runtime) | dict(target.options)).items():
             seen.setdefault((target.runtime, name), set()).add(repr(given))

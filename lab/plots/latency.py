@@ -35,8 +35,12 @@ class LatencyInfo:
     note: str
 
 
-def latency_info(rounds: Sequence[Mapping[str, Any]], latency: Measurement | None = None) -> LatencyInfo:
-    """Lay out the rounds, each {"samples": seconds, "warmup": seconds, "contended": bool}, one after another."""
+def latency_info(
+    rounds: Sequence[Mapping[str, Any]], latency: Measurement | None = None
+) -> LatencyInfo:
+    """Lay out the rounds, each {"samples": seconds, "warmup": seconds, "contended": bool}, one
+    after another.
+    """
     divisor, suffix = formatting.axis_scale("s", [s for r in rounds for s in r["samples"]])
     kinds: dict[str, list[tuple[int, float]]] = {"calm": [], "contended": [], "warmup": []}
     starts, run = [], 0
@@ -46,18 +50,30 @@ def latency_info(rounds: Sequence[Mapping[str, Any]], latency: Measurement | Non
             starts.append(run)
         last = entry.get("round", number)
         timed = "contended" if entry.get("contended") else "calm"
-        labelled = [*(("warmup", s) for s in entry.get("warmup", ())), *((timed, s) for s in entry["samples"])]
+        labelled = [
+            *(("warmup", s) for s in entry.get("warmup", ())),
+            *((timed, s) for s in entry["samples"]),
+        ]
         for kind, seconds in labelled:
             kinds[kind].append((run, seconds / divisor))
             run += 1
     median, low, high = (None if v is None else v / divisor for v in _median_and_interval(latency))
     return LatencyInfo(
-        tuple(kinds["calm"]), tuple(kinds["contended"]), tuple(kinds["warmup"]), tuple(starts), suffix,
-        median, low, high, _note(rounds, kinds),
-    )  # fmt: skip
+        tuple(kinds["calm"]),
+        tuple(kinds["contended"]),
+        tuple(kinds["warmup"]),
+        tuple(starts),
+        suffix,
+        median,
+        low,
+        high,
+        _note(rounds, kinds),
+    )
 
 
-def _median_and_interval(latency: Measurement | None) -> tuple[float | None, float | None, float | None]:
+def _median_and_interval(
+    latency: Measurement | None,
+) -> tuple[float | None, float | None, float | None]:
     return (latency.value, latency.low, latency.high) if latency else (None, None, None)
 
 
@@ -69,7 +85,9 @@ def _note(rounds: Sequence[Mapping[str, Any]], kinds: Mapping[str, Sequence[Any]
     turns = f"{formatting.plural(len(rounds), 'turn')} of " if several < len(rounds) else ""
     noun = "turn" if turns else "round"
     text = f"{timed} in {turns}{formatting.plural(several, 'round')}, {warmup} not counted"
-    return text + (f"; disturbed and left out: {formatting.plural(disturbed, noun)}" if disturbed else "")
+    return text + (
+        f"; disturbed and left out: {formatting.plural(disturbed, noun)}" if disturbed else ""
+    )
 
 
 def latency_figure(info: LatencyInfo, mode: theme.Mode = "light") -> Any:
@@ -89,48 +107,99 @@ def latency_figure(info: LatencyInfo, mode: theme.Mode = "light") -> Any:
     return figure
 
 
-def _dots(name: str, runs: Sequence[tuple[int, float]], color: str, symbol: str, suffix: str) -> dict[str, Any]:
+def _dots(
+    name: str, runs: Sequence[tuple[int, float]], color: str, symbol: str, suffix: str
+) -> dict[str, Any]:
     return {
-        "type": "scattergl" if len(runs) >= WEBGL_FROM else "scatter", "mode": "markers", "name": name,
-        "x": [run for run, _ in runs], "y": [time for _, time in runs],
+        "type": "scattergl" if len(runs) >= WEBGL_FROM else "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [run for run, _ in runs],
+        "y": [time for _, time in runs],
         "marker": {"color": color, "symbol": symbol, "size": 5, "opacity": 0.75},
         "hovertemplate": "run %{x}: %{y:.3g} " + suffix + "<extra>" + name + "</extra>",
-    }  # fmt: skip
+    }
 
 
 def _layout(info: LatencyInfo, mode: theme.Mode) -> dict[str, Any]:
     ink = theme.INKS[mode]
     shapes = [_round_edge(start, ink) for start in info.starts[1:]]
     if info.low is not None and info.high is not None:
-        shapes.append({"type": "rect", "xref": "paper", "x0": 0, "x1": 1, "y0": info.low, "y1": info.high,
-                       "fillcolor": ink.muted, "opacity": 0.2, "line": {"width": 0}, "layer": "below"})  # fmt: skip
+        shapes.append(
+            {
+                "type": "rect",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": info.low,
+                "y1": info.high,
+                "fillcolor": ink.muted,
+                "opacity": 0.2,
+                "line": {"width": 0},
+                "layer": "below",
+            }
+        )
     if info.median is not None:
-        shapes.append({"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": info.median, "y1": info.median,
-                       "line": {"color": ink.text, "width": 1.2, "dash": "dash"}})  # fmt: skip
+        shapes.append(
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": info.median,
+                "y1": info.median,
+                "line": {"color": ink.text, "width": 1.2, "dash": "dash"},
+            }
+        )
     return {
-        "template": theme.template(mode), "height": HEIGHT, "shapes": shapes, "hovermode": "closest",
-        "xaxis": {"title": {"text": "run, in the order of measuring (lines part the rounds)"}, "showgrid": False},
+        "template": theme.template(mode),
+        "height": HEIGHT,
+        "shapes": shapes,
+        "hovermode": "closest",
+        "xaxis": {
+            "title": {"text": "run, in the order of measuring (lines part the rounds)"},
+            "showgrid": False,
+        },
         "yaxis": {"title": {"text": f"time of one run ({info.suffix})"}, "rangemode": "tozero"},
-    }  # fmt: skip
+    }
 
 
 def _round_edge(start: int, ink: theme.Ink) -> dict[str, Any]:
-    return {"type": "line", "yref": "paper", "x0": start - 0.5, "x1": start - 0.5, "y0": 0, "y1": 1, "layer": "below",
-            "line": {"color": ink.grid, "width": 1}}  # fmt: skip
+    return {
+        "type": "line",
+        "yref": "paper",
+        "x0": start - 0.5,
+        "x1": start - 0.5,
+        "y0": 0,
+        "y1": 1,
+        "layer": "below",
+        "line": {"color": ink.grid, "width": 1},
+    }
 
 
 def quality_text(timing: Mapping[str, Any], precision: float, budget_s: float) -> str:
-    """How good a latency is, and what was asked for: the limit of the interval and the budget of time.
+    """How good a latency is, and what was asked for: the limit of the interval and the budget of
+    time.
 
     Args:
         timing: as `lab.measure.quality.timing_of` tells it.
     """
-    reached = f"±{100 * timing['half_width']:.2g} %" if timing.get("half_width") is not None else "no interval"
-    disturbed = ", ".join(f"{count} by {by.replace('shared CPU', 'a shared CPU').replace('slow processor', 'a slow processor')}"
-                          for by, count in timing["disturbed"].items())  # fmt: skip
+    reached = (
+        f"±{100 * timing['half_width']:.2g} %"
+        if timing.get("half_width") is not None
+        else "no interval"
+    )
+    disturbed = ", ".join(
+        f"{count} by"
+        f" {by.replace('shared CPU', 'a shared CPU').replace('slow processor', 'a slow processor')}"
+        for by, count in timing["disturbed"].items()
+    )
     left_out = f"; disturbed: {disturbed}" if disturbed else "; none disturbed"
-    return (f"The median is known to {reached} after {len(timing['rounds'])} rounds, each loaded anew ({timing['turns']} turns, {timing['seconds']:.2g} s of runs{left_out}). "
-            f"Asked for: ±{100 * precision:g} %, or {budget_s:g} s a variant.")  # fmt: skip
+    return (
+        f"The median is known to {reached} after {len(timing['rounds'])} rounds, each loaded anew"
+        f" ({timing['turns']} turns, {timing['seconds']:.2g} s of runs{left_out}). Asked for:"
+        f" ±{100 * precision:g} %, or {budget_s:g} s a variant."
+    )
 
 
 def conditions_text(conditions: Mapping[str, Any]) -> str:

@@ -20,21 +20,35 @@ def layers_table(layers: Sequence[Layer]) -> pd.DataFrame:
     parameters = sum(layer.parameters for layer in layers) or 1
     macs = sum(layer.macs or 0 for layer in layers) or 1
     rows = [
-        {"#": number, "Layer": layer.name, "Type": layer.type, "Gives": " × ".join(map(str, layer.output_shape)) or "–",
-         "Parameters": layer.parameters, "of all parameters": 100 * layer.parameters / parameters,
-         "MACs": layer.macs, "of all MACs": None if layer.macs is None else 100 * layer.macs / macs,
-         "Output, kB": layer.activation_bytes / 1e3}
+        {
+            "#": number,
+            "Layer": layer.name,
+            "Type": layer.type,
+            "Gives": " × ".join(map(str, layer.output_shape)) or "–",
+            "Parameters": layer.parameters,
+            "of all parameters": 100 * layer.parameters / parameters,
+            "MACs": layer.macs,
+            "of all MACs": None if layer.macs is None else 100 * layer.macs / macs,
+            "Output, kB": layer.activation_bytes / 1e3,
+        }
         for number, layer in enumerate(layers, 1)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 
 def totals(layers: Sequence[Layer]) -> str:
-    """All layers in a line: "12 layers, 38 282 parameters, 337 536 MACs per item, at most 12.3 kB of activations at once"."""
+    """All layers in a line: "12 layers, 38 282 parameters, 337 536 MACs per item, at most 12.3 kB
+    of activations at once".
+    """
     macs = total_macs(layers)
-    return ", ".join([
-        formatting.plural(len(layers), "layer"),
-        f"{sum(layer.parameters for layer in layers):,} parameters",
-        "MACs unknown" if macs is None else f"{macs:,} MACs per item",
-        f"at most {formatting.value(activation_peak_bytes(layers), 'B')} of activations at once",
-    ])  # fmt: skip
+    return ", ".join(
+        [
+            formatting.plural(len(layers), "layer"),
+            f"{sum(layer.parameters for layer in layers):,} parameters",
+            "MACs unknown" if macs is None else f"{macs:,} MACs per item",
+            (
+                f"at most {formatting.value(activation_peak_bytes(layers), 'B')} of activations at"
+                " once"
+            ),
+        ]
+    )

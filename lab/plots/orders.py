@@ -15,7 +15,8 @@ from lab.types import Trial
 def order_rows(
     pairs: Sequence[OrderPair], titles: Mapping[str, str], shown: Sequence[str] = ()
 ) -> list[dict[str, str]]:
-    """One row for each pair and compared number: what the second order makes of it, against the first.
+    """One row for each pair and compared number: what the second order makes of it, against the
+    first.
 
     Args:
         titles: runtime -> how people call it; shown: target options worth saying.
@@ -29,18 +30,25 @@ def _metrics(pair: OrderPair) -> list[str]:
     return [*pair.differences, *(m for m in exact if m not in pair.differences)]
 
 
-def _row(pair: OrderPair, metric: str, titles: Mapping[str, str], shown: Sequence[str]) -> dict[str, str]:
+def _row(
+    pair: OrderPair, metric: str, titles: Mapping[str, str], shown: Sequence[str]
+) -> dict[str, str]:
     mine, theirs, found = (
         pair.second.measurements[metric],
         pair.first.measurements[metric],
         pair.differences.get(metric),
     )
     return {
-        "First this": pair.first.name, "Or this": pair.second.name, "Runs on": formatting.target_text(pair.first.target, titles, shown),
-        "Number": formatting.capital(words.plain(metric)), "First": formatting.value(theirs.value, theirs.unit),
-        "Second": formatting.value(mine.value, mine.unit), "Second is": formatting.change(mine, theirs),
-        "95 % interval": interval_text(found) if found else "", "p": p_text(_p(found)) if found else "",
-    }  # fmt: skip
+        "First this": pair.first.name,
+        "Or this": pair.second.name,
+        "Runs on": formatting.target_text(pair.first.target, titles, shown),
+        "Number": formatting.capital(words.plain(metric)),
+        "First": formatting.value(theirs.value, theirs.unit),
+        "Second": formatting.value(mine.value, mine.unit),
+        "Second is": formatting.change(mine, theirs),
+        "95 % interval": interval_text(found) if found else "",
+        "p": p_text(_p(found)) if found else "",
+    }
 
 
 def _p(found: Any) -> float:
@@ -54,18 +62,28 @@ def order_text(pairs: Sequence[OrderPair], metric: str) -> str:
     if not known:
         return "Which order is better cannot be told: there are no paired items to compare."
     if not sure:
-        return (f"In none of {formatting.plural(len(known), 'pair')} does the order change {words.plain(metric)} by more than chance.")  # fmt: skip
+        return (
+            f"In none of {formatting.plural(len(known), 'pair')} does the order change"
+            f" {words.plain(metric)} by more than chance."
+        )
     best = max(sure, key=lambda p: abs(p.differences[metric].value))
     d = best.differences[metric]
     better, worse = (best.second, best.first) if d.value > 0 else (best.first, best.second)
-    return (f"The order matters in {len(sure)} of {formatting.plural(len(known), 'pair')}: {better.name} beats {worse.name} by "
-            f"{100 * abs(d.value):.1f} points of {words.plain(metric)}.")  # fmt: skip
+    return (
+        f"The order matters in {len(sure)} of {formatting.plural(len(known), 'pair')}:"
+        f" {better.name} beats {worse.name} by {100 * abs(d.value):.1f} points of"
+        f" {words.plain(metric)}."
+    )
 
 
 def orders_json(pairs: Sequence[OrderPair]) -> list[dict[str, Any]]:
     """Everything as JSON values."""
     return [
-        {"first": _told(p.first), "second": _told(p.second), "differences": differences_json(p.differences)}
+        {
+            "first": _told(p.first),
+            "second": _told(p.second),
+            "differences": differences_json(p.differences),
+        }
         for p in pairs
     ]
 
@@ -74,16 +92,19 @@ def _told(trial: Trial) -> dict[str, str]:
     return {"trial": trial.id, "name": trial.name}
 
 
-# --- seeds --------------------------------------------------------------------------------------------------------------
+# --- seeds ----------------------------------------------------------------------------------------
 
 
 def spread_rows(found: Sequence[Spread]) -> list[dict[str, str]]:
     """One row a recipe: mean, lowest and highest of each number over the seeds."""
     return [
-        {"Recipe": s.name, "Seeds": ", ".join(map(str, s.seeds)),
-         **{formatting.capital(words.plain(m)): range_text(r) for m, r in s.ranges.items()}}
+        {
+            "Recipe": s.name,
+            "Seeds": ", ".join(map(str, s.seeds)),
+            **{formatting.capital(words.plain(m)): range_text(r) for m, r in s.ranges.items()},
+        }
         for s in found
-    ]  # fmt: skip
+    ]
 
 
 def range_text(found: Range) -> str:
@@ -110,13 +131,23 @@ def spread_text(found: Sequence[Spread], metric: str) -> str:
         else ""
     )
     of = points or f"as much as {range_text(widest)} tells"
-    return f"Other seeds of the same training change {noun} by {of} ({name}): a smaller gain than that may be luck."
+    return (
+        f"Other seeds of the same training change {noun} by {of} ({name}): a smaller gain than that"
+        " may be luck."
+    )
 
 
 def spread_json(found: Sequence[Spread]) -> list[dict[str, Any]]:
     """Everything as JSON values."""
     return [
-        {"name": s.name, "trials": list(s.trials), "seeds": list(s.seeds),
-         "ranges": {m: {"mean": r.mean, "low": r.low, "high": r.high, "unit": r.unit, "n": r.n} for m, r in s.ranges.items()}}
+        {
+            "name": s.name,
+            "trials": list(s.trials),
+            "seeds": list(s.seeds),
+            "ranges": {
+                m: {"mean": r.mean, "low": r.low, "high": r.high, "unit": r.unit, "n": r.n}
+                for m, r in s.ranges.items()
+            },
+        }
         for s in found
-    ]  # fmt: skip
+    ]

@@ -1,4 +1,6 @@
-"""Where the time of one call goes: a bar for each layer, coloured by what its operators are for, for one trial or two side by side."""
+"""Where the time of one call goes: a bar for each layer, coloured by what its operators are for,
+for one trial or two side by side.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,20 @@ Order = Literal["time", "run"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST, ROW_PX, FRAME_PX, LONGEST_LABEL = 25, 20, 96, 34
 WORDS: Mapping[Kind, str] = {
-    "compute": "products and sums", "quantize": "into integers", "dequantize": "out of integers",
-    "layout": "moving data", "other": "all the rest",
-}  # fmt: skip
+    "compute": "products and sums",
+    "quantize": "into integers",
+    "dequantize": "out of integers",
+    "layout": "moving data",
+    "other": "all the rest",
+}
 """What each kind of operator does, for the legend."""
-_PATTERNS: Mapping[Kind, str] = {"compute": "", "quantize": "/", "dequantize": "\\", "layout": "x", "other": ""}
+_PATTERNS: Mapping[Kind, str] = {
+    "compute": "",
+    "quantize": "/",
+    "dequantize": "\\",
+    "layout": "x",
+    "other": "",
+}
 _COLORS: Mapping[Kind, int] = {"compute": 0, "quantize": 1, "dequantize": 4, "layout": 2}
 _RENAMED = re.compile(r"(/WithoutBiases|_quant|_Q\d+)$")
 
@@ -66,8 +77,10 @@ def profile_info(
     """Lay out one profile, or two whose layers are paired by name.
 
     Args:
-        names: of the trials; what follows a layer's name in a quantized file is left out for pairing.
-        order: the longest first, or as they ran, those that only the second has last. The longest MOST rows are shown
+        names: of the trials; what follows a layer's name in a quantized file is left out for
+            pairing.
+        order: the longest first, or as they ran, those that only the second has last. The longest
+            MOST rows are shown
             either way, and the others together.
     """
     profiles = [profile] if other is None else [profile, other]
@@ -78,45 +91,67 @@ def profile_info(
     shown = longest if order == "time" else rows
     if len(rows) > MOST:
         kept = {id(row) for row in longest[:MOST]}
-        shown = [row for row in shown if id(row) in kept] + [_together([row for row in rows if id(row) not in kept])]
+        shown = [row for row in shown if id(row) in kept] + [
+            _together([row for row in rows if id(row) not in kept])
+        ]
     divisor, suffix = formatting.scale("s", longest[0].longest if longest else 1.0)
     return ProfileInfo(
-        tuple(shown), tuple(names) or ("this", "the other")[: len(profiles)], divisor, suffix, _note(profiles, names)
+        tuple(shown),
+        tuple(names) or ("this", "the other")[: len(profiles)],
+        divisor,
+        suffix,
+        _note(profiles, names),
     )
 
 
 def _grouped(operators: Sequence[OperatorTime]) -> dict[str, list[OperatorTime]]:
     groups: dict[str, list[OperatorTime]] = {}
     for operator in operators:
-        groups.setdefault(_RENAMED.sub("", operator.layer) or operator.operator, []).append(operator)
+        groups.setdefault(_RENAMED.sub("", operator.layer) or operator.operator, []).append(
+            operator
+        )
     return groups
 
 
 def _row(groups: Sequence[Sequence[OperatorTime]], key: str) -> Row:
     return Row(
-        key, tuple(_by_kind(group) for group in groups), tuple("<br>".join(map(_said, group)) for group in groups)
+        key,
+        tuple(_by_kind(group) for group in groups),
+        tuple("<br>".join(map(_said, group)) for group in groups),
     )
 
 
 def _by_kind(operators: Sequence[OperatorTime]) -> dict[Kind, float]:
     """Seconds by kind, those that occur."""
-    return {k: sum(o.time_s for o in operators if o.kind == k) for k in KINDS if any(o.kind == k for o in operators)}
+    return {
+        k: sum(o.time_s for o in operators if o.kind == k)
+        for k in KINDS
+        if any(o.kind == k for o in operators)
+    }
 
 
 def _said(operator: OperatorTime) -> str:
     how = ", ".join(part for part in (operator.precision, operator.placed_on) if part)
-    return f"{operator.operator}: {formatting.value(operator.time_s, 's')}" + (f" ({how})" if how else "")
+    return f"{operator.operator}: {formatting.value(operator.time_s, 's')}" + (
+        f" ({how})" if how else ""
+    )
 
 
 def _together(rows: Sequence[Row]) -> Row:
     """What is not shown, as one row."""
     count = len(rows[0].times)
     times = tuple(
-        {k: sum(r.times[n].get(k, 0.0) for r in rows) for k in KINDS if any(k in r.times[n] for r in rows)}
+        {
+            k: sum(r.times[n].get(k, 0.0) for r in rows)
+            for k in KINDS
+            if any(k in r.times[n] for r in rows)
+        }
         for n in range(count)
     )
     return Row(
-        f"{formatting.plural(len(rows), 'other')}", times, tuple("everything that takes less" for _ in range(count))
+        f"{formatting.plural(len(rows), 'other')}",
+        times,
+        tuple("everything that takes less" for _ in range(count)),
     )
 
 
@@ -125,10 +160,17 @@ def _note(profiles: Sequence[Profile], names: Sequence[str]) -> str:
     parts = []
     for number, profile in enumerate(profiles):
         rest = max(profile.total_s - profile.operators_s, 0.0)
-        text = (f"{formatting.value(profile.operators_s, 's')} in operators, {formatting.value(rest, 's')} around them, "
-                f"over {formatting.plural(profile.runs, 'run')}.")  # fmt: skip
+        text = (
+            f"{formatting.value(profile.operators_s, 's')} in operators,"
+            f" {formatting.value(rest, 's')} around them, over"
+            f" {formatting.plural(profile.runs, 'run')}."
+        )
         parts.append(
-            " ".join(part for part in (f"{names[number]}:" if len(names) > number else "", text, profile.note) if part)
+            " ".join(
+                part
+                for part in (f"{names[number]}:" if len(names) > number else "", text, profile.note)
+                if part
+            )
         )
     return " ".join(parts)
 
@@ -146,16 +188,32 @@ def profile_figure(info: ProfileInfo, mode: theme.Mode = "light") -> Any:
 
 
 def profile_spec(info: ProfileInfo, mode: theme.Mode = "light") -> dict[str, Any]:
-    """A bar for each row and profile, its kinds one behind the other; the second profile's bars are paler and below."""
-    traces = [_bars(info, number, kind, mode) for number in range(len(info.names)) for kind in KINDS]
-    both = f": {info.names[0]} above, {info.names[1]} below and paler" if len(info.names) > 1 else ""
+    """A bar for each row and profile, its kinds one behind the other; the second profile's bars are
+    paler and below.
+    """
+    traces = [
+        _bars(info, number, kind, mode) for number in range(len(info.names)) for kind in KINDS
+    ]
+    both = (
+        f": {info.names[0]} above, {info.names[1]} below and paler" if len(info.names) > 1 else ""
+    )
     layout = {
-        "template": theme.template(mode).to_plotly_json(), "height": height_of(info), "barmode": "stack", "hovermode": "closest",
-        "xaxis": {"title": {"text": f"time in one call ({info.suffix}){both}"}, "rangemode": "tozero"},
-        "yaxis": {"tickvals": list(range(len(info.rows))), "ticktext": [_short(r.label) for r in info.rows],
-                  "range": [max(len(info.rows), 1) - 0.5, -0.5], "showgrid": False},
+        "template": theme.template(mode).to_plotly_json(),
+        "height": height_of(info),
+        "barmode": "stack",
+        "hovermode": "closest",
+        "xaxis": {
+            "title": {"text": f"time in one call ({info.suffix}){both}"},
+            "rangemode": "tozero",
+        },
+        "yaxis": {
+            "tickvals": list(range(len(info.rows))),
+            "ticktext": [_short(r.label) for r in info.rows],
+            "range": [max(len(info.rows), 1) - 0.5, -0.5],
+            "showgrid": False,
+        },
         "legend": {"y": 1.0 + 26 / height_of(info)},
-    }  # fmt: skip
+    }
     return {"data": [trace for trace in traces if trace["x"]], "layout": layout}
 
 
@@ -163,22 +221,41 @@ def _bars(info: ProfileInfo, number: int, kind: Kind, mode: theme.Mode) -> dict[
     found = [(n, row) for n, row in enumerate(info.rows) if kind in row.times[number]]
     both = len(info.names) > 1
     return {
-        "type": "bar", "orientation": "h", "name": f"{kind}: {WORDS[kind]}", "legendgroup": kind, "legendrank": KINDS.index(kind),
+        "type": "bar",
+        "orientation": "h",
+        "name": f"{kind}: {WORDS[kind]}",
+        "legendgroup": kind,
+        "legendrank": KINDS.index(kind),
         "showlegend": number == 0 or not any(kind in row.times[0] for row in info.rows),
-        "y": [n + (0.0 if not both else 0.42 * number - 0.21) for n, _ in found], "width": 0.4 if both else 0.76,
+        "y": [n + (0.0 if not both else 0.42 * number - 0.21) for n, _ in found],
+        "width": 0.4 if both else 0.76,
         "x": [row.times[number][kind] / info.divisor for _, row in found],
-        "marker": {"color": color_of(kind, mode), "opacity": 0.55 if number else 1.0,
-                   "pattern": {"shape": _PATTERNS[kind], "fillmode": "overlay", "solidity": 0.25, "size": 6}},
-        "hovertext": [f"<b>{row.label}</b><br>{info.names[number]}<br>{row.texts[number]}" for _, row in found],
+        "marker": {
+            "color": color_of(kind, mode),
+            "opacity": 0.55 if number else 1.0,
+            "pattern": {
+                "shape": _PATTERNS[kind],
+                "fillmode": "overlay",
+                "solidity": 0.25,
+                "size": 6,
+            },
+        },
+        "hovertext": [
+            f"<b>{row.label}</b><br>{info.names[number]}<br>{row.texts[number]}" for _, row in found
+        ],
         "hoverinfo": "text",
-    }  # fmt: skip
+    }
 
 
 def color_of(kind: Kind, mode: theme.Mode = "light") -> str:
     """The colour of a kind of operators; "other" is grey."""
     if kind == "other":
         return theme.INKS[mode].muted
-    return theme.DARK_BLUE_FOR_DARK if kind == "compute" and mode == "dark" else theme.OKABE_ITO[_COLORS[kind]]
+    return (
+        theme.DARK_BLUE_FOR_DARK
+        if kind == "compute" and mode == "dark"
+        else theme.OKABE_ITO[_COLORS[kind]]
+    )
 
 
 def _short(label: str) -> str:
@@ -188,14 +265,22 @@ def _short(label: str) -> str:
 def profile_rows(profile: Profile) -> list[dict[str, str]]:
     """A table's rows as text, an operator a line, in the order in which they ran."""
     return [
-        {"Operator": o.operator + (f" ×{o.calls}" if o.calls > 1 else ""), "Layer": o.layer or formatting.UNKNOWN,
-         "Time": formatting.value(o.time_s, "s"), "Share": _share(o.time_s, profile), "Precision": o.precision or formatting.UNKNOWN,
-         "Placed on": o.placed_on or formatting.UNKNOWN, "Kind": o.kind}
+        {
+            "Operator": o.operator + (f" ×{o.calls}" if o.calls > 1 else ""),
+            "Layer": o.layer or formatting.UNKNOWN,
+            "Time": formatting.value(o.time_s, "s"),
+            "Share": _share(o.time_s, profile),
+            "Precision": o.precision or formatting.UNKNOWN,
+            "Placed on": o.placed_on or formatting.UNKNOWN,
+            "Kind": o.kind,
+        }
         for o in profile.operators
-    ]  # fmt: skip
+    ]
 
 
-def kinds_rows(profile: Profile, other: Profile | None = None, names: Sequence[str] = ()) -> list[dict[str, str]]:
+def kinds_rows(
+    profile: Profile, other: Profile | None = None, names: Sequence[str] = ()
+) -> list[dict[str, str]]:
     """Time by kind, and around the operators, as text; two profiles have a pair of columns each."""
     profiles = [profile] if other is None else [profile, other]
     heads = [
@@ -209,7 +294,10 @@ def kinds_rows(profile: Profile, other: Profile | None = None, names: Sequence[s
             {f"Time{h}": formatting.value(s, "s"), f"Share{h}": _share(s, p)}
             for h, s, p in zip(heads, spent, profiles, strict=True)
         ]
-        rows.append({"Kind": kind, "What it is": WORDS[kind]} | {k: v for cell in cells for k, v in cell.items()})
+        rows.append(
+            {"Kind": kind, "What it is": WORDS[kind]}
+            | {k: v for cell in cells for k, v in cell.items()}
+        )
     return rows
 
 
@@ -219,5 +307,9 @@ def _share(seconds: float, profile: Profile) -> str:
 
 def profile_json(profile: Profile) -> dict[str, Any]:
     """Everything as JSON: the profile itself, seconds by kind, and those around the operators."""
-    return {**asdict(profile), "operators_s": profile.operators_s, "kinds_s": _by_kind(profile.operators),
-            "around_s": max(profile.total_s - profile.operators_s, 0.0)}  # fmt: skip
+    return {
+        **asdict(profile),
+        "operators_s": profile.operators_s,
+        "kinds_s": _by_kind(profile.operators),
+        "around_s": max(profile.total_s - profile.operators_s, 0.0),
+    }

@@ -14,7 +14,10 @@ NONE = formatting.UNKNOWN
 
 
 def recipe_diff_rows(
-    diff: RecipeDiff, names: Sequence[str], techniques: Mapping[str, Technique], runtimes: Mapping[str, Runtime]
+    diff: RecipeDiff,
+    names: Sequence[str],
+    techniques: Mapping[str, Technique],
+    runtimes: Mapping[str, Runtime],
 ) -> list[dict[str, str]]:
     """One row a difference, one column a trial.
 
@@ -22,20 +25,34 @@ def recipe_diff_rows(
         names: of the trials, all different.
     """
     return [
-        {"What": _what(row, techniques, runtimes),
-         **{n: _said(row, v, techniques, runtimes) for n, v in zip(names, row.values, strict=True)}}
+        {
+            "What": _what(row, techniques, runtimes),
+            **{
+                n: _said(row, v, techniques, runtimes)
+                for n, v in zip(names, row.values, strict=True)
+            },
+        }
         for row in diff.rows
-    ]  # fmt: skip
+    ]
 
 
-def _what(row: DiffRow, techniques: Mapping[str, Technique], runtimes: Mapping[str, Runtime]) -> str:
+def _what(
+    row: DiffRow, techniques: Mapping[str, Technique], runtimes: Mapping[str, Runtime]
+) -> str:
     if row.step is None:
-        return "Runs on" if row.option == "runtime" else f"Runs with: {_target_label(row.option, runtimes)}"
+        return (
+            "Runs on"
+            if row.option == "runtime"
+            else f"Runs with: {_target_label(row.option, runtimes)}"
+        )
     if not row.option:
         return f"Step {row.step}"
     technique = techniques.get(row.technique)
     labels = {o.id: o.label for o in technique.options} if technique else {}
-    return f"{technique.title if technique else row.technique}: {_lower(labels.get(row.option, row.option))}"
+    return (
+        f"{technique.title if technique else row.technique}:"
+        f" {_lower(labels.get(row.option, row.option))}"
+    )
 
 
 def _target_label(option: str, runtimes: Mapping[str, Runtime]) -> str:
@@ -44,11 +61,15 @@ def _target_label(option: str, runtimes: Mapping[str, Runtime]) -> str:
 
 
 def _lower(label: str) -> str:
-    """A label in the middle of a line: "Per channel" -> "per channel"; abbreviations such as "GPU" stay."""
+    """A label in the middle of a line: "Per channel" -> "per channel"; abbreviations such as "GPU"
+    stay.
+    """
     return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
-def _said(row: DiffRow, value: Any, techniques: Mapping[str, Technique], runtimes: Mapping[str, Runtime]) -> str:
+def _said(
+    row: DiffRow, value: Any, techniques: Mapping[str, Technique], runtimes: Mapping[str, Runtime]
+) -> str:
     if value is ABSENT:
         return NONE
     if isinstance(value, Step):
@@ -62,8 +83,12 @@ def _step(step: Step, techniques: Mapping[str, Technique]) -> str:
     """ "Static int8 (per channel: on)": a technique with what is not at its default."""
     technique = techniques.get(step.technique)
     labels = {o.id: o.label for o in technique.options} if technique else {}
-    settings = "; ".join(f"{_lower(labels.get(k, k))}: {value_text(v)}" for k, v in step.params.items())
-    return (technique.title if technique else step.technique) + (f" ({settings})" if settings else "")
+    settings = "; ".join(
+        f"{_lower(labels.get(k, k))}: {value_text(v)}" for k, v in step.params.items()
+    )
+    return (technique.title if technique else step.technique) + (
+        f" ({settings})" if settings else ""
+    )
 
 
 def value_text(value: Any) -> str:
@@ -84,7 +109,12 @@ def same_text(diff: RecipeDiff, techniques: Mapping[str, Technique]) -> str:
 def diff_json(diff: RecipeDiff) -> dict[str, Any]:
     """As JSON values; null where a trial has no such step or option."""
     rows = [
-        {"step": r.step, "technique": r.technique, "option": r.option, "values": [_plain(v) for v in r.values]}
+        {
+            "step": r.step,
+            "technique": r.technique,
+            "option": r.option,
+            "values": [_plain(v) for v in r.values],
+        }
         for r in diff.rows
     ]
     return {"rows": rows, "same": list(diff.same)}

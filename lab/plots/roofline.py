@@ -1,4 +1,6 @@
-"""The machine's roofline: how fast an operator can be at best, by how much it computes for each byte that it moves."""
+"""The machine's roofline: how fast an operator can be at best, by how much it computes for each
+byte that it moves.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ class Roof:
 
 
 def roofline_info(found: Roofline) -> tuple[Roof, ...]:
-    """Slopes of the bandwidths, from the left up to the highest roof, and flat roofs of the rates, from the steepest slope on.
+    """Slopes of the bandwidths, from the left up to the highest roof, and flat roofs of the rates,
+    from the steepest slope on.
 
     Returns:
         the slopes, the smallest size first, then the roofs, the highest first.
@@ -41,10 +44,17 @@ def roofline_info(found: Roofline) -> tuple[Roof, ...]:
     bandwidths = [(f"on {_bytes(size)}", found.bandwidth(size)) for size in SHOWN]
     steepest = max(b for _, b in bandwidths)
     slopes = [
-        Roof(f"{name}: {_rate(b, 'B')}", ((LEAST, LEAST * b), (highest / b, highest)), True) for name, b in bandwidths
+        Roof(f"{name}: {_rate(b, 'B')}", ((LEAST, LEAST * b), (highest / b, highest)), True)
+        for name, b in bandwidths
     ]
-    roofs = [Roof(f"{name}: {_rate(rate, 'FLOP' if 'float' in name else 'OP')}", ((rate / steepest, rate), (MOST, rate)), False)
-             for name, rate in sorted(found.flops.items(), key=lambda f: -f[1])]  # fmt: skip
+    roofs = [
+        Roof(
+            f"{name}: {_rate(rate, 'FLOP' if 'float' in name else 'OP')}",
+            ((rate / steepest, rate), (MOST, rate)),
+            False,
+        )
+        for name, rate in sorted(found.flops.items(), key=lambda f: -f[1])
+    ]
     return (*slopes, *roofs)
 
 
@@ -61,18 +71,36 @@ def roofline_figure(found: Roofline, mode: theme.Mode = "light") -> Any:
     """Draw it, both axes logarithmic."""
     import plotly.graph_objects as go
 
-    palette = (theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0], *theme.OKABE_ITO[1:])
+    palette = (
+        theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0],
+        *theme.OKABE_ITO[1:],
+    )
     figure, ink = go.Figure(), theme.INKS[mode]
     drawn: Sequence[Roof] = roofline_info(found)
     for number, roof in enumerate(drawn):
         x, y = zip(*roof.points, strict=True)
-        line = {"color": palette[number % len(palette)], "dash": "dash" if roof.fades else "solid", "width": 2}
+        line = {
+            "color": palette[number % len(palette)],
+            "dash": "dash" if roof.fades else "solid",
+            "width": 2,
+        }
         figure.add_scatter(
-            x=x, y=y, mode="lines", name=roof.name, line=line, hovertemplate=f"{roof.name}<extra></extra>"
+            x=x,
+            y=y,
+            mode="lines",
+            name=roof.name,
+            line=line,
+            hovertemplate=f"{roof.name}<extra></extra>",
         )
     figure.update_layout(template=theme.template(mode), height=HEIGHT)
     figure.update_xaxes(title="Operations for each byte moved", type="log", color=ink.text, dtick=1)
     lowest, highest = (f(y for roof in drawn for _, y in roof.points) for f in (min, max))
-    figure.update_yaxes(title="Operations a second", type="log", color=ink.text, exponentformat="SI", dtick=1,
-                        range=[log10(lowest / 1.5), log10(highest * 1.5)])  # fmt: skip
+    figure.update_yaxes(
+        title="Operations a second",
+        type="log",
+        color=ink.text,
+        exponentformat="SI",
+        dtick=1,
+        range=[log10(lowest / 1.5), log10(highest * 1.5)],
+    )
     return figure

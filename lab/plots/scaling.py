@@ -1,4 +1,6 @@
-"""How time grows with threads and with items a call: curves, a table, and what they say in a sentence."""
+"""How time grows with threads and with items a call: curves, a table, and what they say in a
+sentence.
+"""
 
 from __future__ import annotations
 
@@ -49,11 +51,18 @@ class ScalingInfo:
 
 def scaling_info(found: Scaling, dimension: Dimension) -> ScalingInfo:
     """Lay out one dimension: the variant, and its float baseline beside it."""
-    named = [(found.name, found.threads if dimension == "threads" else found.batch),
-             ("float baseline", found.baseline_threads if dimension == "threads" else found.baseline_batch)]  # fmt: skip
+    named = [
+        (found.name, found.threads if dimension == "threads" else found.batch),
+        (
+            "float baseline",
+            found.baseline_threads if dimension == "threads" else found.baseline_batch,
+        ),
+    ]
     series = tuple(_series(name, curve) for name, curve in named if curve.points)
     xs = sorted({x for s in series for x, *_ in s.points})
-    return ScalingInfo(dimension, series, tuple((x, x / xs[0]) for x in xs) if dimension == "threads" else ())
+    return ScalingInfo(
+        dimension, series, tuple((x, x / xs[0]) for x in xs) if dimension == "threads" else ()
+    )
 
 
 def _series(name: str, curve: Curve) -> Series:
@@ -75,9 +84,15 @@ def _ends(m: Measurement) -> tuple[float, float, float]:
 
 
 def _point_text(name: str, curve: Curve, point: Point) -> str:
-    of = formatting.plural(point.value, "thread") if curve.dimension == "threads" else f"batch {point.value}"
-    return (f"{name}, {of}<br>{formatting.measurement(point.latency)} a call<br>"
-            f"{formatting.measurement(point.throughput)}<br>{times(point.speedup)}")  # fmt: skip
+    of = (
+        formatting.plural(point.value, "thread")
+        if curve.dimension == "threads"
+        else f"batch {point.value}"
+    )
+    return (
+        f"{name}, {of}<br>{formatting.measurement(point.latency)} a call<br>"
+        f"{formatting.measurement(point.throughput)}<br>{times(point.speedup)}"
+    )
 
 
 def _fit(curve: Curve) -> Pairs:
@@ -94,11 +109,15 @@ def times(m: Measurement) -> str:
     """A speed-up: "1.62× (1.58–1.66×)"."""
     if m.low is None or m.high is None:
         return f"{formatting.digits(m.value)}×"
-    return f"{formatting.digits(m.value)}× ({formatting.digits(m.low)}–{formatting.digits(m.high)}×)"
+    return (
+        f"{formatting.digits(m.value)}× ({formatting.digits(m.low)}–{formatting.digits(m.high)}×)"
+    )
 
 
 def scaling_figure(info: ScalingInfo, mode: theme.Mode = "light") -> Any:
-    """Both axes in powers of two: dots with intervals, thin the fit, dashed what would be ideal (or no gain), dotted the most."""
+    """Both axes in powers of two: dots with intervals, thin the fit, dashed what would be ideal (or
+    no gain), dotted the most.
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure(layout=_layout(info, mode))
@@ -112,27 +131,55 @@ def scaling_figure(info: ScalingInfo, mode: theme.Mode = "light") -> Any:
     return figure
 
 
-def _traces(series: Series, dimension: Dimension, color: str, symbol: str) -> Iterator[dict[str, Any]]:
+def _traces(
+    series: Series, dimension: Dimension, color: str, symbol: str
+) -> Iterator[dict[str, Any]]:
     ends = (series.points[0][0], series.points[-1][0])
     if dimension == "batch":
-        yield _line(f"{series.name}: no gain", tuple((x, series.floor) for x in ends), color, "dash")
+        yield _line(
+            f"{series.name}: no gain", tuple((x, series.floor) for x in ends), color, "dash"
+        )
         if series.ceiling:
-            yield _line(f"{series.name}: most", tuple((x, series.ceiling) for x in ends), color, "dot")
+            yield _line(
+                f"{series.name}: most", tuple((x, series.ceiling) for x in ends), color, "dot"
+            )
     if series.fit:
         yield _line(f"{series.name}: fit", series.fit, color, "solid")
     x, y, low, high = zip(*series.points, strict=True)
     yield {
-        "type": "scatter", "mode": "markers", "name": series.name, "x": x, "y": y, "showlegend": True,
-        "marker": {"color": color, "symbol": symbol, "size": 9}, "hovertext": series.texts, "hoverinfo": "text",
-        "error_y": {"type": "data", "symmetric": False, "array": [h - v for h, v in zip(high, y, strict=True)],
-                    "arrayminus": [v - b for v, b in zip(y, low, strict=True)], "thickness": 1, "width": 3, "color": color},
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "markers",
+        "name": series.name,
+        "x": x,
+        "y": y,
+        "showlegend": True,
+        "marker": {"color": color, "symbol": symbol, "size": 9},
+        "hovertext": series.texts,
+        "hoverinfo": "text",
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [h - v for h, v in zip(high, y, strict=True)],
+            "arrayminus": [v - b for v, b in zip(y, low, strict=True)],
+            "thickness": 1,
+            "width": 3,
+            "color": color,
+        },
+    }
 
 
 def _line(name: str, points: Pairs, color: str, dash: str) -> dict[str, Any]:
     x, y = zip(*points, strict=True)
-    return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "hoverinfo": "skip", "showlegend": name == "ideal",
-            "line": {"color": color, "width": 1, "dash": dash}}  # fmt: skip
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": x,
+        "y": y,
+        "hoverinfo": "skip",
+        "showlegend": name == "ideal",
+        "line": {"color": color, "width": 1, "dash": dash},
+    }
 
 
 def _layout(info: ScalingInfo, mode: theme.Mode) -> dict[str, Any]:
@@ -140,14 +187,26 @@ def _layout(info: ScalingInfo, mode: theme.Mode) -> dict[str, Any]:
     values += [y for _, y in info.ideal]
     xs = sorted({x for s in info.series for x, *_ in s.points})
     return {
-        "template": theme.template(mode), "height": HEIGHT, "hovermode": "closest",
-        "xaxis": {"type": "log", "title": {"text": X_TITLES[info.dimension]}, "tickvals": xs, "ticktext": [f"{x:g}" for x in xs]},
-        "yaxis": {"type": "log", "title": {"text": Y_TITLES[info.dimension]}} | _ticks(values, info.dimension),
-    }  # fmt: skip
+        "template": theme.template(mode),
+        "height": HEIGHT,
+        "hovermode": "closest",
+        "xaxis": {
+            "type": "log",
+            "title": {"text": X_TITLES[info.dimension]},
+            "tickvals": xs,
+            "ticktext": [f"{x:g}" for x in xs],
+        },
+        "yaxis": (
+            {"type": "log", "title": {"text": Y_TITLES[info.dimension]}}
+            | _ticks(values, info.dimension)
+        ),
+    }
 
 
 def _ticks(values: Sequence[float], dimension: Dimension) -> dict[str, Any]:
-    """Powers of two, times a round number for items a second; from the last one below the values on, and two of them at least."""
+    """Powers of two, times a round number for items a second; from the last one below the values
+    on, and two of them at least.
+    """
     if not values:
         return {}
     unit = 1.0 if dimension == "threads" else float(f"{min(values):.1g}")
@@ -155,15 +214,18 @@ def _ticks(values: Sequence[float], dimension: Dimension) -> dict[str, Any]:
     last = max(1.08 * max(values), 2.1 * first)
     marks = [first * 2.0**n for n in range(64) if first * 2.0**n <= last]
     suffix = "×" if dimension == "threads" else ""
-    return {"tickvals": marks, "ticktext": [f"{_plain(mark)}{suffix}" for mark in marks],
-            "range": [math.log10(0.97 * first), math.log10(last)]}  # fmt: skip
+    return {
+        "tickvals": marks,
+        "ticktext": [f"{_plain(mark)}{suffix}" for mark in marks],
+        "range": [math.log10(0.97 * first), math.log10(last)],
+    }
 
 
 def _plain(mark: float) -> str:
     return f"{mark:,.0f}" if mark >= 100 else f"{mark:g}"
 
 
-# --- in words and numbers -----------------------------------------------------------------------------------------------
+# --- in words and numbers -------------------------------------------------------------------------
 
 
 def scaling_texts(found: Scaling) -> tuple[str, ...]:
@@ -173,15 +235,24 @@ def scaling_texts(found: Scaling) -> tuple[str, ...]:
 
 
 def threads_text(curve: Curve) -> str:
-    """ "2 threads: 1.60× of 2× (1.55–1.65×); serial share 25 % ± 3 %."; empty before there are two points."""
+    """ "2 threads: 1.60× of 2× (1.55–1.65×); serial share 25 % ± 3 %."; empty before there are two
+    points.
+    """
     if len(curve.points) < 2:
         return _why_not(curve)
     first, last = curve.points[0], curve.points[-1]
     ideal = f"{formatting.digits(last.value / first.value)}×".replace(".00", "")
-    head = f"{last.value} threads: {formatting.digits(last.speedup.value)}× of {ideal}{_between(last.speedup)}"
+    head = (
+        f"{last.value} threads: {formatting.digits(last.speedup.value)}× of"
+        f" {ideal}{_between(last.speedup)}"
+    )
     if gains(last.speedup):
         return f"{head}; {_serial(curve.line)}."
-    return f"{head}; more threads {'only cost time' if (last.speedup.high or last.speedup.value) < 1 else 'do nothing'} here."
+    return (
+        f"{head}; more threads"
+        f" {'only cost time' if (last.speedup.high or last.speedup.value) < 1 else 'do nothing'}"
+        " here."
+    )
 
 
 def _between(speedup: Measurement) -> str:
@@ -191,7 +262,11 @@ def _between(speedup: Measurement) -> str:
 def _serial(line: Line | None) -> str:
     share = line.share if line else 0.0
     error = f" ± {100 * line.share_error:.0f} %" if line and line.share_error else ""
-    return f"serial share {100 * share:.0f} %{error}" if share > 0 else "no serial share that could be measured"
+    return (
+        f"serial share {100 * share:.0f} %{error}"
+        if share > 0
+        else "no serial share that could be measured"
+    )
 
 
 def gains(speedup: Measurement) -> bool:
@@ -200,15 +275,20 @@ def gains(speedup: Measurement) -> bool:
 
 
 def batch_text(curve: Curve) -> str:
-    """What batches bring, what a call costs and what an item does; empty before there are two points."""
+    """What batches bring, what a call costs and what an item does; empty before there are two
+    points.
+    """
     if len(curve.points) < 2:
         return _why_not(curve)
     best = max(curve.points, key=lambda p: p.throughput.value)
     if best is curve.points[0] or not gains(best.speedup):
         head = "Batches bring no more items a second"
     else:
-        head = (f"Batch {best.value}: {formatting.value(best.throughput.value, '1/s')}, {formatting.digits(best.speedup.value)}× the items a "
-                f"second of single ones{_between(best.speedup)}")  # fmt: skip
+        head = (
+            f"Batch {best.value}: {formatting.value(best.throughput.value, '1/s')},"
+            f" {formatting.digits(best.speedup.value)}× the items a second of single"
+            f" ones{_between(best.speedup)}"
+        )
     return f"{head}; {_costs(curve)}."
 
 
@@ -218,15 +298,24 @@ def _costs(curve: Curve) -> str:
         return "the time does not grow evenly with the batch"
     item = f"an item {_with_error(line.per_s, line.per_error_s)}"
     if (last.speedup.high or last.speedup.value) < 1 / WORTH:
-        return f"items of batch {last.value} take {formatting.digits(1 / last.speedup.value)}× as long each"
+        return (
+            f"items of batch {last.value} take {formatting.digits(1 / last.speedup.value)}× as long"
+            " each"
+        )
     if line.fixed_s <= 0:
         return f"{item}, the call itself nothing that could be measured"
     costs = f"a call costs {_with_error(line.fixed_s, line.fixed_error_s)} and {item}"
-    return f"{costs}, so that {formatting.value(curve.most_per_s, '1/s')} is the most" if curve.most_per_s else costs
+    return (
+        f"{costs}, so that {formatting.value(curve.most_per_s, '1/s')} is the most"
+        if curve.most_per_s
+        else costs
+    )
 
 
 def _with_error(seconds: float, error: float) -> str:
-    return formatting.value(seconds, "s") + (f" ± {formatting.value(error, 's')}" if error > SMALL * seconds else "")
+    return formatting.value(seconds, "s") + (
+        f" ± {formatting.value(error, 's')}" if error > SMALL * seconds else ""
+    )
 
 
 def _why_not(curve: Curve) -> str:
@@ -240,16 +329,28 @@ def _why_not(curve: Curve) -> str:
 
 def scaling_rows(found: Scaling) -> list[dict[str, str]]:
     """The numbers behind the curves, one row a target."""
-    named = ((found.name, found.threads), (found.name, found.batch),
-             ("float baseline", found.baseline_threads), ("float baseline", found.baseline_batch))  # fmt: skip
+    named = (
+        (found.name, found.threads),
+        (found.name, found.batch),
+        ("float baseline", found.baseline_threads),
+        ("float baseline", found.baseline_batch),
+    )
     return [row for name, curve in named for row in _rows(name, curve)]
 
 
 def _rows(name: str, curve: Curve) -> Iterator[dict[str, str]]:
     for p in curve.points:
         efficiency = formatting.value(p.efficiency, "1")
-        yield _row(name, curve, p.value, formatting.measurement(p.latency), formatting.measurement(p.throughput),
-                   times(p.speedup), efficiency, remarks(p.latency))  # fmt: skip
+        yield _row(
+            name,
+            curve,
+            p.value,
+            formatting.measurement(p.latency),
+            formatting.measurement(p.throughput),
+            times(p.speedup),
+            efficiency,
+            remarks(p.latency),
+        )
     for value, why in curve.failed:
         yield _row(name, curve, value, "", "", "", "", why)
 
@@ -267,10 +368,25 @@ def scaling_json(found: Scaling) -> dict[str, Any]:
 
 
 def _curve_json(curve: Curve) -> dict[str, Any]:
-    points = [{"value": p.value, "trial": p.trial, "latency_s": p.latency.to_json(), "throughput_per_s": p.throughput.to_json(),
-               "speedup": p.speedup.to_json(), "efficiency": p.efficiency} for p in curve.points]  # fmt: skip
+    points = [
+        {
+            "value": p.value,
+            "trial": p.trial,
+            "latency_s": p.latency.to_json(),
+            "throughput_per_s": p.throughput.to_json(),
+            "speedup": p.speedup.to_json(),
+            "efficiency": p.efficiency,
+        }
+        for p in curve.points
+    ]
     fit = (
-        asdict(curve.line) | {"share": curve.line.share, "share_error": curve.line.share_error} if curve.line else None
+        asdict(curve.line) | {"share": curve.line.share, "share_error": curve.line.share_error}
+        if curve.line
+        else None
     )
-    return {"points": points, "fit": fit, "most_per_s": curve.most_per_s,
-            "failed": [{"value": value, "message": why} for value, why in curve.failed]}  # fmt: skip
+    return {
+        "points": points,
+        "fit": fit,
+        "most_per_s": curve.most_per_s,
+        "failed": [{"value": value, "message": why} for value, why in curve.failed],
+    }

@@ -1,4 +1,6 @@
-"""How a guided search went: the share of the hypervolume over trials and minutes; and samplers beside each other."""
+"""How a guided search went: the share of the hypervolume over trials and minutes; and samplers
+beside each other.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,12 @@ from lab.plots import formatting, theme, words
 
 HEIGHT, SHOWN = 300, 60
 """Pixels; and percent of the grid up to which samplers are compared."""
-NAMES = {"ehvi": "Expected improvement", "tpe": "TPE (Optuna)", "nsga2": "NSGA-II (Optuna)", "random": "Random"}
+NAMES = {
+    "ehvi": "Expected improvement",
+    "tpe": "TPE (Optuna)",
+    "nsga2": "NSGA-II (Optuna)",
+    "random": "Random",
+}
 MARKS = (0.5, 0.95)
 """Shares that are told in words."""
 Pairs = tuple[tuple[float, float], ...]
@@ -22,7 +29,8 @@ class SearchInfo:
     """A plot.
 
     Attributes:
-        by_trials, by_minutes: (trials run or minutes of work, percent of the hypervolume); the latter is empty where times are not known.
+        by_trials, by_minutes: (trials run or minutes of work, percent of the hypervolume); the
+            latter is empty where times are not known.
         known: trials from the store, which are there at the start.
     """
 
@@ -51,39 +59,77 @@ def search_figure(info: SearchInfo, key: str, mode: theme.Mode = "light") -> Any
     both = bool(info.by_minutes)
     y = {"title": {"text": "hypervolume, %"}, "range": [0, 104]}
     layout: dict[str, Any] = {
-        "template": theme.template(mode), "height": HEIGHT, "showlegend": False, "hovermode": "closest", "uirevision": key,
-        "xaxis": {"title": {"text": "trials run"}, "rangemode": "tozero", "domain": [0, 0.47] if both else [0, 1]}, "yaxis": y,
-    }  # fmt: skip
+        "template": theme.template(mode),
+        "height": HEIGHT,
+        "showlegend": False,
+        "hovermode": "closest",
+        "uirevision": key,
+        "xaxis": {
+            "title": {"text": "trials run"},
+            "rangemode": "tozero",
+            "domain": [0, 0.47] if both else [0, 1],
+        },
+        "yaxis": y,
+    }
     if both:
-        layout |= {"xaxis2": {"title": {"text": "minutes of work"}, "rangemode": "tozero", "domain": [0.53, 1], "anchor": "y2"},
-                   "yaxis2": y | {"anchor": "x2", "matches": "y", "title": {"text": ""}}}  # fmt: skip
+        layout |= {
+            "xaxis2": {
+                "title": {"text": "minutes of work"},
+                "rangemode": "tozero",
+                "domain": [0.53, 1],
+                "anchor": "y2",
+            },
+            "yaxis2": y | {"anchor": "x2", "matches": "y", "title": {"text": ""}},
+        }
     return go.Figure(list(_curves(info, mode)), layout)
 
 
 def _curves(info: SearchInfo, mode: theme.Mode) -> Iterator[dict[str, Any]]:
     color = theme.DARK_BLUE_FOR_DARK if mode == "dark" else theme.OKABE_ITO[0]
-    for pairs, axis, unit in ((info.by_trials, "", "%{x:.0f} trials"), (info.by_minutes, "2", "%{x:.1f} minutes")):
+    for pairs, axis, unit in (
+        (info.by_trials, "", "%{x:.0f} trials"),
+        (info.by_minutes, "2", "%{x:.1f} minutes"),
+    ):
         if pairs:
             x, values = zip(*pairs, strict=True)
-            yield {"type": "scatter", "x": x, "y": values, "mode": "lines+markers", "line": {"color": color, "shape": "hv", "width": 2},
-                   "marker": {"size": 5, "color": color}, "xaxis": f"x{axis}", "yaxis": f"y{axis}",
-                   "hovertemplate": f"{unit}: %{{y:.1f}} %<extra></extra>"}  # fmt: skip
+            yield {
+                "type": "scatter",
+                "x": x,
+                "y": values,
+                "mode": "lines+markers",
+                "line": {"color": color, "shape": "hv", "width": 2},
+                "marker": {"size": 5, "color": color},
+                "xaxis": f"x{axis}",
+                "yaxis": f"y{axis}",
+                "hovertemplate": f"{unit}: %{{y:.1f}} %<extra></extra>",
+            }
 
 
-# --- in words -----------------------------------------------------------------------------------------------------------
+# --- in words -------------------------------------------------------------------------------------
 
 
 def search_text(course: Course, spent: Spent) -> str:
-    """ "40 of at most 60 trials run, 12 more were known; 95 % of what was found was there after 23 trials"."""
+    """ "40 of at most 60 trials run, 12 more were known; 95 % of what was found was there after 23
+    trials".
+    """
     limit = (
         f", {spent.minutes:.1f} of at most {spent.of_minutes:g} minutes"
         if spent.of_minutes
         else f" in {spent.minutes:.1f} minutes"
     )
-    known = f"; {formatting.plural(spent.known, 'further trial')} came from the store" if spent.known else ""
-    marks = [f"{100 * mark:.0f} % after {_when(at)}" for mark in MARKS if (at := _reached(course, mark))]
+    known = (
+        f"; {formatting.plural(spent.known, 'further trial')} came from the store"
+        if spent.known
+        else ""
+    )
+    marks = [
+        f"{100 * mark:.0f} % after {_when(at)}" for mark in MARKS if (at := _reached(course, mark))
+    ]
     reached = f". Of the hypervolume, {' and '.join(marks)}" if marks else ""
-    return f"{spent.trials} of at most {formatting.plural(spent.of_trials, 'trial')} run{limit}{known}{reached}."
+    return (
+        f"{spent.trials} of at most {formatting.plural(spent.of_trials, 'trial')}"
+        f" run{limit}{known}{reached}."
+    )
 
 
 def _reached(course: Course, share: float) -> Found | None:
@@ -100,7 +146,10 @@ def reference_text(course: Course, units: Mapping[str, str]) -> str:
     Args:
         units: metric -> unit.
     """
-    named = {kind: [words.plain(s.metric) for s in course.scales if s.tenths == kind] for kind in (True, False)}
+    named = {
+        kind: [words.plain(s.metric) for s in course.scales if s.tenths == kind]
+        for kind in (True, False)
+    }
     counted = [
         f"{words.joined(names)} in {what}"
         for what, names in (("points", named[True]), ("halvings", named[False]))
@@ -108,7 +157,8 @@ def reference_text(course: Course, units: Mapping[str, str]) -> str:
     ]
     beyond = ", ".join(_beyond(scale, units.get(scale.metric, "")) for scale in course.scales)
     return (
-        f"Hypervolume over the float model at its worst, {words.joined(counted)}; what has {beyond} counts for nothing."
+        f"Hypervolume over the float model at its worst, {words.joined(counted)}; what has {beyond}"
+        " counts for nothing."
     )
 
 
@@ -118,12 +168,14 @@ def _beyond(scale: Scale, unit: str) -> str:
     return f"{words.plain(scale.metric)} {'below' if scale.maximize else 'above'} {value}{less}"
 
 
-# --- samplers beside each other -------------------------------------------------------------------------------------------
+# --- samplers beside each other -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Band:
-    """One sampler over several seeds: median, lowest and highest percent of the grid's hypervolume, by share of the grid in percent."""
+    """One sampler over several seeds: median, lowest and highest percent of the grid's hypervolume,
+    by share of the grid in percent.
+    """
 
     name: str
     x: tuple[float, ...]
@@ -149,7 +201,9 @@ def band(name: str, runs: Sequence[Sequence[float]], grid: int) -> Band:
 
 
 def bands_figure(
-    panels: Mapping[str, Sequence[Band]], mode: theme.Mode = "light", marks: tuple[float, float] = (35, 95)
+    panels: Mapping[str, Sequence[Band]],
+    mode: theme.Mode = "light",
+    marks: tuple[float, float] = (35, 95),
 ) -> Any:
     """A panel for each recorded grid: median as a line, range over seeds as a band.
 
@@ -158,14 +212,22 @@ def bands_figure(
     """
     import plotly.graph_objects as go
 
-    figure = go.Figure(layout={"template": theme.template(mode), "height": 360, "hovermode": "closest"})
+    figure = go.Figure(
+        layout={"template": theme.template(mode), "height": 360, "hovermode": "closest"}
+    )
     style = theme.styles(dict.fromkeys(b.name for bands in panels.values() for b in bands), mode)
     for number, (title, bands) in enumerate(panels.items()):
         axis = "" if number == 0 else str(number + 1)
-        figure.add_traces([_range(one, style[one.name].color, axis) for one in bands])  # below all lines
-        figure.add_traces([_median(one, style[one.name].color, axis, first=number == 0) for one in bands])
+        figure.add_traces(
+            [_range(one, style[one.name].color, axis) for one in bands]
+        )  # below all lines
+        figure.add_traces(
+            [_median(one, style[one.name].color, axis, first=number == 0) for one in bands]
+        )
         figure.update_layout(_axes(number, len(panels), title, axis))
-    return figure.update_layout(shapes=[s for n in range(len(panels)) for s in _marks(n, marks, mode)])
+    return figure.update_layout(
+        shapes=[s for n in range(len(panels)) for s in _marks(n, marks, mode)]
+    )
 
 
 def _on(one: Band, axis: str) -> dict[str, Any]:
@@ -181,26 +243,40 @@ def _on(one: Band, axis: str) -> dict[str, Any]:
 
 def _range(one: Band, color: str, axis: str) -> dict[str, Any]:
     return _on(one, axis) | {
-        "x": [*one.x, *one.x[::-1]], "y": [*one.high, *one.low[::-1]], "fill": "toself", "line": {"width": 0},
-        "fillcolor": f"rgba({theme.rgb(color)},0.12)", "hoverinfo": "skip", "showlegend": False,
-    }  # fmt: skip
+        "x": [*one.x, *one.x[::-1]],
+        "y": [*one.high, *one.low[::-1]],
+        "fill": "toself",
+        "line": {"width": 0},
+        "fillcolor": f"rgba({theme.rgb(color)},0.12)",
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
 
 
 def _median(one: Band, color: str, axis: str, *, first: bool) -> dict[str, Any]:
     return _on(one, axis) | {
-        "x": one.x, "y": one.median, "line": {"color": color, "width": 2.5}, "showlegend": first,
-        "hovertemplate": f"{one.name}: %{{y:.1f}} % after %{{x:.0f}} % of the trials<extra></extra>",
-    }  # fmt: skip
+        "x": one.x,
+        "y": one.median,
+        "line": {"color": color, "width": 2.5},
+        "showlegend": first,
+        "hovertemplate": (
+            f"{one.name}: %{{y:.1f}} % after %{{x:.0f}} % of the trials<extra></extra>"
+        ),
+    }
 
 
 def _axes(number: int, panels: int, title: str, axis: str) -> dict[str, Any]:
     width, gap = 1 / panels, 0.05 * (number > 0)
     name = "hypervolume, % of the grid's" if number == 0 else ""
     return {
-        f"xaxis{axis}": {"title": {"text": f"trials run, % of the grid<br>{title}"}, "anchor": f"y{axis}", "range": [0, SHOWN],
-                         "domain": [number * width + gap, (number + 1) * width]},
+        f"xaxis{axis}": {
+            "title": {"text": f"trials run, % of the grid<br>{title}"},
+            "anchor": f"y{axis}",
+            "range": [0, SHOWN],
+            "domain": [number * width + gap, (number + 1) * width],
+        },
         f"yaxis{axis}": {"title": {"text": name}, "range": [40, 101], "anchor": f"x{axis}"},
-    }  # fmt: skip
+    }
 
 
 def _marks(number: int, marks: tuple[float, float], mode: theme.Mode) -> list[dict[str, Any]]:

@@ -25,7 +25,8 @@ class Row:
     """One layer of the plot; shares in percent, accuracy in points.
 
     Attributes:
-        noise: error of the output with this layer alone quantized; recovered: part of the recipe's error that goes where
+        noise: error of the output with this layer alone quantized; recovered: part of the recipe's
+            error that goes where
             this layer is left in float.
         change, low, high: of the accuracy with this layer alone quantized, with its 95 % interval.
     """
@@ -57,7 +58,13 @@ def _row(layer: LayerSensitivity) -> Row:
         if accuracy
         else [None] * 3
     )
-    return Row(layer.group.name, layer.group.label, _percent(layer.noise), _percent(layer.recovered), *points)
+    return Row(
+        layer.group.name,
+        layer.group.label,
+        _percent(layer.noise),
+        _percent(layer.recovered),
+        *points,
+    )
 
 
 def _percent(share: float | None) -> float | None:
@@ -70,25 +77,43 @@ def height_of(rows: Sequence[Row]) -> int:
 
 
 def sensitivity_figure(rows: Sequence[Row], mode: theme.Mode = "light") -> Any:
-    """Bars of the error that each layer alone makes, beside the change of accuracy with its interval; a layer a line."""
+    """Bars of the error that each layer alone makes, beside the change of accuracy with its
+    interval; a layer a line.
+    """
     import plotly.graph_objects as go
 
     labels = [_short(row.label) for row in rows]
     names = list(range(len(rows)))
     ids = [[row.id] for row in rows]
     texts = [_hover(row) for row in rows]
-    blue, orange = theme.OKABE_ITO[0] if mode == "light" else theme.DARK_BLUE_FOR_DARK, theme.OKABE_ITO[1]
+    blue, orange = (
+        theme.OKABE_ITO[0] if mode == "light" else theme.DARK_BLUE_FOR_DARK,
+        theme.OKABE_ITO[1],
+    )
     common = {"y": names, "customdata": ids, "hovertext": texts, "hoverinfo": "text"}
     bars = go.Bar(
-        x=[max(r.noise or 0.0, SMALLEST) for r in rows], orientation="h", name="error when it alone is quantized",
-        marker={"color": blue}, **common,
-    )  # fmt: skip
+        x=[max(r.noise or 0.0, SMALLEST) for r in rows],
+        orientation="h",
+        name="error when it alone is quantized",
+        marker={"color": blue},
+        **common,
+    )
     dots = go.Scatter(
-        x=[r.change for r in rows], mode="markers", name="change of accuracy when it alone is quantized", xaxis="x2",
-        marker={"color": orange, "size": [8.0] * len(rows), "symbol": "diamond"}, error_x=_bars(rows, orange), **common,
-    )  # fmt: skip
+        x=[r.change for r in rows],
+        mode="markers",
+        name="change of accuracy when it alone is quantized",
+        xaxis="x2",
+        marker={"color": orange, "size": [8.0] * len(rows), "symbol": "diamond"},
+        error_x=_bars(rows, orange),
+        **common,
+    )
     figure = go.Figure([dots, bars])  # the ring around what is chosen is of the first one's kind
-    figure.update_layout(template=theme.template(mode), height=height_of(rows), barmode="overlay", hovermode="closest")
+    figure.update_layout(
+        template=theme.template(mode),
+        height=height_of(rows),
+        barmode="overlay",
+        hovermode="closest",
+    )
     figure.update_xaxes(
         title="error, % of the output's power",
         type="log",
@@ -98,9 +123,15 @@ def sensitivity_figure(rows: Sequence[Row], mode: theme.Mode = "light") -> Any:
     )
     figure.update_layout(
         xaxis2={"title": "accuracy, points", "domain": [0.6, 1], "anchor": "y", "zeroline": True},
-        yaxis={"tickvals": names, "ticktext": labels, "autorange": "reversed", "title": "", "range": [len(rows) - 0.5, -0.5]},
+        yaxis={
+            "tickvals": names,
+            "ticktext": labels,
+            "autorange": "reversed",
+            "title": "",
+            "range": [len(rows) - 0.5, -0.5],
+        },
         legend={"y": 1.0 + 26 / height_of(rows)},
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -141,19 +172,35 @@ def sensitivity_rows(found: Sensitivity, order: Order = "harm") -> list[dict[str
 def _text(layer: LayerSensitivity) -> dict[str, str]:
     alone, left = layer.alone, layer.left_out
     return {
-        "layer": layer.group.label, "in the file": layer.group.name, "type": layer.group.type,
-        "alone: SQNR": _measured(alone, "sqnr_db"), "KL": _measured(alone, "kl_divergence"),
+        "layer": layer.group.label,
+        "in the file": layer.group.name,
+        "type": layer.group.type,
+        "alone: SQNR": _measured(alone, "sqnr_db"),
+        "KL": _measured(alone, "kl_divergence"),
         "agreement": _measured(alone, "agreement"),
-        "accuracy": _points(layer.accuracy), "left in float: SQNR": _measured(left, "sqnr_db"),
-        "error gone": formatting.UNKNOWN if layer.recovered is None else f"{100 * layer.recovered:.0f} %",
-        "won back": formatting.UNKNOWN if layer.won_back is None else f"{100 * layer.won_back:+.1f} points",
-        "costs": formatting.value(layer.size_bytes, "B") if layer.size_bytes is not None else formatting.UNKNOWN,
+        "accuracy": _points(layer.accuracy),
+        "left in float: SQNR": _measured(left, "sqnr_db"),
+        "error gone": (
+            formatting.UNKNOWN if layer.recovered is None else f"{100 * layer.recovered:.0f} %"
+        ),
+        "won back": (
+            formatting.UNKNOWN if layer.won_back is None else f"{100 * layer.won_back:+.1f} points"
+        ),
+        "costs": (
+            formatting.value(layer.size_bytes, "B")
+            if layer.size_bytes is not None
+            else formatting.UNKNOWN
+        ),
         "time": formatting.UNKNOWN if layer.latency_s is None else _signed(layer.latency_s),
-    }  # fmt: skip
+    }
 
 
 def _measured(found: Mapping[str, Measurement], metric: str) -> str:
-    return formatting.value(found[metric].value, found[metric].unit) if metric in found else formatting.UNKNOWN
+    return (
+        formatting.value(found[metric].value, found[metric].unit)
+        if metric in found
+        else formatting.UNKNOWN
+    )
 
 
 def _points(m: Measurement | None) -> str:
@@ -176,16 +223,21 @@ def sensitivity_table(found: Sensitivity, order: Order = "harm") -> pd.DataFrame
 def _numbers(layer: LayerSensitivity) -> dict[str, object]:
     alone, left = layer.alone, layer.left_out
     return {
-        "Layer": layer.group.label, "Type": layer.group.type,
-        "Error alone, %": _percent(layer.noise), "SQNR alone, dB": _value(alone, "sqnr_db"),
-        "KL alone": _value(alone, "kl_divergence"), "Agreement alone, %": _value(alone, "agreement", 100),
-        "Accuracy alone, points": _value(alone, "accuracy_change", 100), "95 % interval": _interval(layer.accuracy),
-        "Error gone in float, %": _percent(layer.recovered), "SQNR in float, dB": _value(left, "sqnr_db"),
+        "Layer": layer.group.label,
+        "Type": layer.group.type,
+        "Error alone, %": _percent(layer.noise),
+        "SQNR alone, dB": _value(alone, "sqnr_db"),
+        "KL alone": _value(alone, "kl_divergence"),
+        "Agreement alone, %": _value(alone, "agreement", 100),
+        "Accuracy alone, points": _value(alone, "accuracy_change", 100),
+        "95 % interval": _interval(layer.accuracy),
+        "Error gone in float, %": _percent(layer.recovered),
+        "SQNR in float, dB": _value(left, "sqnr_db"),
         "Won back in float, points": None if layer.won_back is None else 100 * layer.won_back,
         "Bytes saved": layer.size_bytes,
         "Time in float, µs": None if layer.latency_s is None else 1e6 * layer.latency_s,
         "In the file": layer.group.name,
-    }  # fmt: skip
+    }
 
 
 def _value(found: Mapping[str, Measurement], metric: str, scale: float = 1.0) -> float | None:
@@ -201,10 +253,16 @@ def _interval(m: Measurement | None) -> str:
 def sensitivity_json(found: Sensitivity) -> dict[str, Any]:
     """Everything as JSON."""
     layers = [
-        {**asdict(layer.group), "noise": layer.noise, "recovered": layer.recovered, "size_bytes": layer.size_bytes,
-         "latency_s": layer.latency_s, "won_back": layer.won_back,
-         "alone": {k: m.to_json() for k, m in layer.alone.items()},
-         "left_out": {k: m.to_json() for k, m in layer.left_out.items()}}
+        {
+            **asdict(layer.group),
+            "noise": layer.noise,
+            "recovered": layer.recovered,
+            "size_bytes": layer.size_bytes,
+            "latency_s": layer.latency_s,
+            "won_back": layer.won_back,
+            "alone": {k: m.to_json() for k, m in layer.alone.items()},
+            "left_out": {k: m.to_json() for k, m in layer.left_out.items()},
+        }
         for layer in found.layers
-    ]  # fmt: skip
+    ]
     return {"layers": layers, "whole": found.whole.to_json() if found.whole else None}

@@ -1,4 +1,6 @@
-"""Trials as tables: the same trials, names and numbers as the plot, for the eye and for the keyboard."""
+"""Trials as tables: the same trials, names and numbers as the plot, for the eye and for the
+keyboard.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
 
 _STATE_WORDS = {"complete": "done", "queued": "waiting"}
 _FLAG_WORDS = {
-    "contended": "measured while other work was running", "unstable": "rounds differ by more than 10 %",
+    "contended": "measured while other work was running",
+    "unstable": "rounds differ by more than 10 %",
     "imprecise": "the time for measuring ended before the interval was narrow enough",
-}  # fmt: skip
+}
 
 
 def leading() -> tuple[str, ...]:
@@ -45,18 +48,26 @@ class TableInfo:
 
 
 def ordered_metrics(trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> list[str]:
-    """Ids of the metrics that any trial has: the usual objectives first, then in the metrics' own order."""
+    """Ids of the metrics that any trial has: the usual objectives first, then in the metrics' own
+    order.
+    """
     present = {id_ for trial in trials for id_ in trial.measurements}
     order = [*leading(), *metrics, *sorted(present)]
     return [id_ for id_ in dict.fromkeys(order) if id_ in present]
 
 
 def trials_info(
-    trials: Sequence[Trial], metrics: Mapping[str, Metric], titles: Mapping[str, str], front: Collection[str],
-    shown: Sequence[str] | None = None, tied: Collection[str] = (),
-) -> TableInfo:  # fmt: skip
-    """One row a trial, in the given order; `shown` names the target options worth saying, None means all; `tied` are in the
-    front's tie band."""
+    trials: Sequence[Trial],
+    metrics: Mapping[str, Metric],
+    titles: Mapping[str, str],
+    front: Collection[str],
+    shown: Sequence[str] | None = None,
+    tied: Collection[str] = (),
+) -> TableInfo:
+    """One row a trial, in the given order; `shown` names the target options worth saying, None
+    means all; `tied` are in the
+    front's tie band.
+    """
     import pandas as pd
 
     columns: dict[str, list[object]] = {
@@ -66,8 +77,13 @@ def trials_info(
         "Front": ["★" if t.id in front else "≈" if t.id in tied else "" for t in trials],
     }
     printf: dict[str, str] = {}
-    helps = {"Front": "★: no other trial is at least as good in every objective and better in one. ≈: a tie with such a trial, by all that can be told.",
-             "Trial": "What was done to the model; float32 is the model as it came."}  # fmt: skip
+    helps = {
+        "Front": (
+            "★: no other trial is at least as good in every objective and better in one. ≈: a tie"
+            " with such a trial, by all that can be told."
+        ),
+        "Trial": "What was done to the model; float32 is the model as it came.",
+    }
     for id_ in ordered_metrics(trials, metrics):
         label, columns_of, format_ = _metric_column(id_, trials, metrics)
         columns[label], printf[label] = columns_of, format_
@@ -77,7 +93,9 @@ def trials_info(
     return TableInfo(pd.DataFrame(columns), printf, helps, tuple(t.id for t in trials))
 
 
-def _metric_column(id_: str, trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> tuple[str, list[object], str]:
+def _metric_column(
+    id_: str, trials: Sequence[Trial], metrics: Mapping[str, Metric]
+) -> tuple[str, list[object], str]:
     found = [t.measurements.get(id_) for t in trials]
     unit = next(m.unit for m in found if m)
     divisor, suffix = formatting.axis_scale(unit, [m.value for m in found if m])
@@ -98,9 +116,13 @@ def problem_of(trial: Trial) -> str:
 
 
 def numbers_info(
-    trial: Trial, base: Trial | None, metrics: Mapping[str, Metric], known: Mapping[str, Difference] | None = None
+    trial: Trial,
+    base: Trial | None,
+    metrics: Mapping[str, Metric],
+    known: Mapping[str, Difference] | None = None,
 ) -> pd.DataFrame:
-    """One row a metric of one trial: value, interval, sample count, comparison, and remarks where there are any.
+    """One row a metric of one trial: value, interval, sample count, comparison, and remarks where
+    there are any.
 
     Args:
         known: corrected differences from the base, as in `lab.plots.words.certain`.
@@ -110,22 +132,29 @@ def numbers_info(
     rows = []
     for id_ in ordered_metrics([trial], metrics):
         m = trial.measurements[id_]
-        comparable = base and base.id != trial.id and not (id_ in metrics and metrics[id_].about_both)
+        comparable = (
+            base and base.id != trial.id and not (id_ in metrics and metrics[id_].about_both)
+        )
         against = base.measurements.get(id_) if base and comparable else None
-        rows.append({
-            "Metric": metrics[id_].title if id_ in metrics else id_,
-            "Value": formatting.value(m.value, m.unit),
-            "95 % interval": formatting.interval(m) or "exact",
-            "n": m.n,
-            "Against float": versus(id_, trial, base, known) if base and against else "",
-            "Remarks": remarks(m),
-        })  # fmt: skip
+        rows.append(
+            {
+                "Metric": metrics[id_].title if id_ in metrics else id_,
+                "Value": formatting.value(m.value, m.unit),
+                "95 % interval": formatting.interval(m) or "exact",
+                "n": m.n,
+                "Against float": versus(id_, trial, base, known) if base and against else "",
+                "Remarks": remarks(m),
+            }
+        )
     empty = [name for name in ("Against float", "Remarks") if not any(row[name] for row in rows)]
     return pd.DataFrame(rows).drop(columns=empty)
 
 
-def parts_info(trial: Trial, base: Trial | None, names: Sequence[str]) -> Mapping[str, pd.DataFrame]:
-    """For each metric of a trial that has parts, such as accuracy by class: one row a part, the lowest first.
+def parts_info(
+    trial: Trial, base: Trial | None, names: Sequence[str]
+) -> Mapping[str, pd.DataFrame]:
+    """For each metric of a trial that has parts, such as accuracy by class: one row a part, the
+    lowest first.
 
     Args:
         names: of the parts, by number, such as class names.
@@ -134,8 +163,15 @@ def parts_info(trial: Trial, base: Trial | None, names: Sequence[str]) -> Mappin
 
     found = {}
     for id_, m in trial.measurements.items():
-        against = {p.metric: p for p in base.measurements[id_].parts} if base and id_ in base.measurements else {}
-        rows = [_part(part, against.get(part.metric), names) for part in sorted(m.parts, key=lambda p: p.value)]
+        against = (
+            {p.metric: p for p in base.measurements[id_].parts}
+            if base and id_ in base.measurements
+            else {}
+        )
+        rows = [
+            _part(part, against.get(part.metric), names)
+            for part in sorted(m.parts, key=lambda p: p.value)
+        ]
         if rows:
             found[id_] = pd.DataFrame(rows)
     return found
@@ -152,10 +188,16 @@ def _part(part: Measurement, base: Measurement | None, names: Sequence[str]) -> 
     }
 
 
-def versus(metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None) -> str:
+def versus(
+    metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None
+) -> str:
     """The change, with a word where it may be chance: "0.5 points lower (a tie)"."""
     change = formatting.change(trial.measurements[metric], base.measurements[metric], plainly=True)
-    return change if change == "no change" or certain(metric, trial, base, known) else f"{change} (a tie)"
+    return (
+        change
+        if change == "no change" or certain(metric, trial, base, known)
+        else f"{change} (a tie)"
+    )
 
 
 def remarks(m: Measurement) -> str:

@@ -1,4 +1,6 @@
-"""One visual language: colours that colour-blind people can tell apart, marker shapes, a light and a dark template."""
+"""One visual language: colours that colour-blind people can tell apart, marker shapes, a light and
+a dark template.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from typing import Any, Literal
 Mode = Literal["light", "dark"]
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""M. Okabe, K. Ito: Color Universal Design, 2008; without black and yellow, since each vanishes in one mode."""
+"""M. Okabe, K. Ito: Color Universal Design, 2008; without black and yellow, since each vanishes in
+one mode.
+"""
 
 DARK_BLUE_FOR_DARK = "#3D9BD9"
 """Stands for Okabe-Ito's blue on a dark ground, where the original has a contrast below 3."""
@@ -35,7 +39,8 @@ INKS: Mapping[Mode, Ink] = {
 
 
 def dark_for_light() -> dict[str, str]:
-    """What each colour of a light figure becomes in a dark one: replaced in its JSON, it is the dark figure's JSON.
+    """What each colour of a light figure becomes in a dark one: replaced in its JSON, it is the
+    dark figure's JSON.
 
     A page may so follow a change of theme without asking for the figure again.
     """
@@ -60,7 +65,10 @@ class Style:
 def styles(names: Iterable[str], mode: Mode = "light") -> dict[str, Style]:
     """A colour and a shape for every name, in sorted order, so that a name keeps its own."""
     palette = (DARK_BLUE_FOR_DARK, *OKABE_ITO[1:]) if mode == "dark" else OKABE_ITO
-    return {n: Style(palette[i % len(palette)], SYMBOLS[i % len(SYMBOLS)]) for i, n in enumerate(sorted(set(names)))}
+    return {
+        n: Style(palette[i % len(palette)], SYMBOLS[i % len(SYMBOLS)])
+        for i, n in enumerate(sorted(set(names)))
+    }
 
 
 @cache
@@ -69,15 +77,38 @@ def template(mode: Mode) -> Any:
     import plotly.graph_objects as go
 
     ink = INKS[mode]
-    axis = {"gridcolor": ink.grid, "zeroline": False, "linecolor": ink.grid, "ticks": "outside", "tickcolor": ink.grid,
-            "automargin": True, "title": {"font": {"size": 13, "color": ink.muted}}}  # fmt: skip
-    return go.layout.Template(layout={
-        "font": {"family": "Source Sans, Source Sans Pro, system-ui, sans-serif", "size": 13, "color": ink.text},
-        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "xaxis": axis, "yaxis": axis,
-        "margin": {"l": 8, "r": 12, "t": 36, "b": 8}, "hoverlabel": {"align": "left"},
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ink.muted, "activecolor": ink.text},
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
-    })  # fmt: skip
+    axis = {
+        "gridcolor": ink.grid,
+        "zeroline": False,
+        "linecolor": ink.grid,
+        "ticks": "outside",
+        "tickcolor": ink.grid,
+        "automargin": True,
+        "title": {"font": {"size": 13, "color": ink.muted}},
+    }
+    return go.layout.Template(
+        layout={
+            "font": {
+                "family": "Source Sans, Source Sans Pro, system-ui, sans-serif",
+                "size": 13,
+                "color": ink.text,
+            },
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "xaxis": axis,
+            "yaxis": axis,
+            "margin": {"l": 8, "r": 12, "t": 36, "b": 8},
+            "hoverlabel": {"align": "left"},
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": ink.muted, "activecolor": ink.text},
+            "legend": {
+                "orientation": "h",
+                "x": 0,
+                "y": 1.02,
+                "yanchor": "bottom",
+                "font": {"size": 12},
+            },
+        }
+    )
 
 
 CONFIG: dict[str, Any] = {

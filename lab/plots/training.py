@@ -10,7 +10,9 @@ from lab.analysis.training import Phase, Training
 from lab.plots import formatting, theme
 
 HEIGHT, TALL, MOST = 300, 400, 6
-"""Pixels, of both plots beside each other and one above the other; trainings drawn at once, beyond which lines only cover each other."""
+"""Pixels, of both plots beside each other and one above the other; trainings drawn at once, beyond
+which lines only cover each other.
+"""
 NOUNS = {"accuracy": "accuracy", "check_loss": "loss"}
 Pairs = tuple[tuple[float, float], ...]
 
@@ -20,8 +22,10 @@ class Line:
     """One training as drawn.
 
     Attributes:
-        loss, check_loss: (step, loss) on training items and on held-out ones; accuracy: (step, percent) on held-out ones.
-        steps: where it ends at the latest; number: among all that have begun: its colour stays when others begin.
+        loss, check_loss: (step, loss) on training items and on held-out ones; accuracy: (step,
+            percent) on held-out ones.
+        steps: where it ends at the latest; number: among all that have begun: its colour stays when
+            others begin.
     """
 
     name: str
@@ -46,7 +50,9 @@ class TrainingInfo:
 
 
 def training_info(trainings: Sequence[Training]) -> TrainingInfo:
-    """Lay out trainings that have begun, the last ones where there are too many; steps of several phases are counted on."""
+    """Lay out trainings that have begun, the last ones where there are too many; steps of several
+    phases are counted on.
+    """
     begun = [t for t in trainings if t.phases]
     first = max(0, len(begun) - MOST)
     lines = tuple(_line(t, first + n) for n, t in enumerate(begun[first:]))
@@ -70,10 +76,14 @@ def _line(training: Training, number: int) -> Line:
 
 
 def _pairs(phases: Sequence[tuple[int, Phase]], name: str, times: float = 1) -> Pairs:
-    return tuple((n + p["step"], times * p[name]) for n, phase in phases for p in phase.points if name in p)
+    return tuple(
+        (n + p["step"], times * p[name]) for n, phase in phases for p in phase.points if name in p
+    )
 
 
-def training_figure(info: TrainingInfo, key: str, mode: theme.Mode = "light", *, stacked: bool = False) -> Any:
+def training_figure(
+    info: TrainingInfo, key: str, mode: theme.Mode = "light", *, stacked: bool = False
+) -> Any:
     """Losses, and accuracy where there is one; a colour a training, thick on held-out items.
 
     Args:
@@ -83,7 +93,9 @@ def training_figure(info: TrainingInfo, key: str, mode: theme.Mode = "light", *,
     import plotly.graph_objects as go
 
     figure = go.Figure(layout=_layout(info, key, mode, stacked))
-    palette = (theme.DARK_BLUE_FOR_DARK, *theme.OKABE_ITO[1:]) if mode == "dark" else theme.OKABE_ITO
+    palette = (
+        (theme.DARK_BLUE_FOR_DARK, *theme.OKABE_ITO[1:]) if mode == "dark" else theme.OKABE_ITO
+    )
     for line in info.lines:
         for trace in _traces(line, palette[line.number % MOST]):
             figure.add_trace(trace)
@@ -92,18 +104,28 @@ def training_figure(info: TrainingInfo, key: str, mode: theme.Mode = "light", *,
 
 def _traces(line: Line, color: str) -> Iterator[dict[str, Any]]:
     common = {"type": "scatter", "legendgroup": line.name, "name": line.name}
-    shown = {"accuracy": line.accuracy, "held-out loss": line.check_loss, "training loss": line.loss}
+    shown = {
+        "accuracy": line.accuracy,
+        "held-out loss": line.check_loss,
+        "training loss": line.loss,
+    }
     first = next((kind for kind, pairs in shown.items() if pairs), "")
     for kind, pairs in shown.items():
         if pairs:
             x, y = zip(*pairs, strict=True)
             held_out = kind != "training loss"
             yield common | {
-                "x": x, "y": y, "mode": "lines+markers" if held_out else "lines", "showlegend": kind == first,
-                "line": {"color": color, "width": 2 if held_out else 1}, "opacity": 1 if held_out else 0.6,
-                "marker": {"color": color, "size": 5}, "xaxis": "x2" if kind == "accuracy" else "x",
-                "yaxis": "y2" if kind == "accuracy" else "y", "hovertemplate": _hover(line.name, kind),
-            }  # fmt: skip
+                "x": x,
+                "y": y,
+                "mode": "lines+markers" if held_out else "lines",
+                "showlegend": kind == first,
+                "line": {"color": color, "width": 2 if held_out else 1},
+                "opacity": 1 if held_out else 0.6,
+                "marker": {"color": color, "size": 5},
+                "xaxis": "x2" if kind == "accuracy" else "x",
+                "yaxis": "y2" if kind == "accuracy" else "y",
+                "hovertemplate": _hover(line.name, kind),
+            }
 
 
 def _hover(name: str, kind: str) -> str:
@@ -115,33 +137,59 @@ def _layout(info: TrainingInfo, key: str, mode: theme.Mode, stacked: bool) -> di
     steps = max((line.steps for line in info.lines), default=1)
     x = {"title": {"text": "steps"}, "range": [0, 1.02 * steps]}
     layout: dict[str, Any] = {
-        "template": theme.template(mode), "height": TALL if stacked else HEIGHT, "hovermode": "closest", "uirevision": key,
-        "xaxis": x, "yaxis": {"title": {"text": "loss"}, "rangemode": "tozero"}, "showlegend": len(info.lines) > 1,
-    }  # fmt: skip
+        "template": theme.template(mode),
+        "height": TALL if stacked else HEIGHT,
+        "hovermode": "closest",
+        "uirevision": key,
+        "xaxis": x,
+        "yaxis": {"title": {"text": "loss"}, "rangemode": "tozero"},
+        "showlegend": len(info.lines) > 1,
+    }
     return layout | _two_axes(layout, stacked) if info.has_accuracy else layout
 
 
 def _two_axes(layout: dict[str, Any], stacked: bool) -> dict[str, Any]:
     """The axes of losses made smaller, and those of accuracy."""
-    x, y, accuracy = layout["xaxis"], layout["yaxis"], {"title": {"text": "accuracy, %"}, "anchor": "x2"}
+    x, y, accuracy = (
+        layout["xaxis"],
+        layout["yaxis"],
+        {"title": {"text": "accuracy, %"}, "anchor": "x2"},
+    )
     if stacked:
-        return {"yaxis": y | {"domain": [0, 0.46]}, "yaxis2": accuracy | {"domain": [0.54, 1]},
-                "xaxis2": x | {"anchor": "y2", "matches": "x", "showticklabels": False, "title": {"text": ""}}}  # fmt: skip
-    return {"xaxis": x | {"domain": [0, 0.46]}, "xaxis2": x | {"domain": [0.54, 1], "anchor": "y2"}, "yaxis2": accuracy}
+        return {
+            "yaxis": y | {"domain": [0, 0.46]},
+            "yaxis2": accuracy | {"domain": [0.54, 1]},
+            "xaxis2": (
+                x | {"anchor": "y2", "matches": "x", "showticklabels": False, "title": {"text": ""}}
+            ),
+        }
+    return {
+        "xaxis": x | {"domain": [0, 0.46]},
+        "xaxis2": x | {"domain": [0.54, 1], "anchor": "y2"},
+        "yaxis2": accuracy,
+    }
 
 
-# --- in words -----------------------------------------------------------------------------------------------------------
+# --- in words -------------------------------------------------------------------------------------
 
 
 def count_text(trainings: Sequence[Training]) -> str:
     """ "2 of 6 trainings done, 1 runs, 3 wait"; empty where there is none."""
     if not trainings:
         return ""
-    found = {state: sum(t.state == state for t in trainings) for state in ("done", "running", "waiting", "ended")}
+    found = {
+        state: sum(t.state == state for t in trainings)
+        for state in ("done", "running", "waiting", "ended")
+    }
     done = f"{found['done']} of {formatting.plural(len(trainings), 'training')} done"
-    words = {"running": "runs" if found["running"] == 1 else "run", "waiting": "waits" if found["waiting"] == 1 else "wait",
-             "ended": "ended early"}  # fmt: skip
-    return ", ".join([done, *(f"{found[state]} {word}" for state, word in words.items() if found[state])])
+    words = {
+        "running": "runs" if found["running"] == 1 else "run",
+        "waiting": "waits" if found["waiting"] == 1 else "wait",
+        "ended": "ended early",
+    }
+    return ", ".join(
+        [done, *(f"{found[state]} {word}" for state, word in words.items() if found[state])]
+    )
 
 
 def progress_text(training: Training) -> str:
@@ -151,8 +199,11 @@ def progress_text(training: Training) -> str:
         return "goes on from its last checkpoint" if phase else f"{training.steps:,} steps to come"
     several = f"{phase.name}, " if phase.name != "train" or len(training.phases) > 1 else ""
     left = training.seconds_left if training.state == "running" else None
-    parts = [f"{several}step {phase.step:,} of {phase.steps:,}", f"{formatting.duration(left)} left" if left is not None else "",
-             value_text(phase)]  # fmt: skip
+    parts = [
+        f"{several}step {phase.step:,} of {phase.steps:,}",
+        f"{formatting.duration(left)} left" if left is not None else "",
+        value_text(phase),
+    ]
     return ", ".join(part for part in parts if part)
 
 
@@ -190,10 +241,12 @@ def _row(training: Training, phase: Phase) -> dict[str, str]:
     noun = "accuracy" if phase.last("accuracy") is not None else "check_loss"
     first, last = phase.first(noun), phase.last(noun)
     return {
-        "Training": name, "Steps": f"{phase.step:,}" + (f" of {phase.steps:,}" if phase.step < phase.steps else ""),
-        "Took": formatting.value(phase.seconds, "s"), "Loss": f"{_number(phase.first('loss'))} → {_number(phase.last('loss'))}",
+        "Training": name,
+        "Steps": f"{phase.step:,}" + (f" of {phase.steps:,}" if phase.step < phase.steps else ""),
+        "Took": formatting.value(phase.seconds, "s"),
+        "Loss": f"{_number(phase.first('loss'))} → {_number(phase.last('loss'))}",
         f"Held-out {NOUNS[noun]}": f"{_share(first, noun)} → {_share(last, noun)}",
-    }  # fmt: skip
+    }
 
 
 def _number(value: float | None) -> str:
@@ -207,7 +260,13 @@ def _share(value: float | None, noun: str) -> str:
 def curves_json(trainings: Sequence[Training]) -> list[Mapping[str, Any]]:
     """Everything as JSON values."""
     return [
-        {"key": t.key, "name": t.name, "state": t.state,
-         "phases": [{"phase": p.name, "steps": p.steps, "points": list(p.points)} for p in t.phases]}
+        {
+            "key": t.key,
+            "name": t.name,
+            "state": t.state,
+            "phases": [
+                {"phase": p.name, "steps": p.steps, "points": list(p.points)} for p in t.phases
+            ],
+        }
         for t in trainings
-    ]  # fmt: skip
+    ]

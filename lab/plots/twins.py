@@ -1,4 +1,6 @@
-"""The same trials in two studies, and what differs between machines or specs: in words, as tables and as a figure."""
+"""The same trials in two studies, and what differs between machines or specs: in words, as tables
+and as a figure.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +18,30 @@ from lab.plugs import Metric
 TWINS_HEIGHT = 380
 
 
-def twins_text(found: Twins, changes: Sequence[TwinChange], metric: str, first: str, second: str) -> str:
+def twins_text(
+    found: Twins, changes: Sequence[TwinChange], metric: str, first: str, second: str
+) -> str:
     """How many trials both have, and the biggest change of a metric, in a sentence or two."""
     pairs = len(found.pairs)
     if not pairs:
         return "The two studies have no recipe on the same target in common."
     sure = [c for c in changes if c.differs]
-    text = (f"{formatting.plural(pairs, 'trial')} of equal recipe and target; {len(found.only_first)} only in {first}, {len(found.only_second)} only "
-            f"in {second}.")  # fmt: skip
+    text = (
+        f"{formatting.plural(pairs, 'trial')} of equal recipe and target; {len(found.only_first)}"
+        f" only in {first}, {len(found.only_second)} only in {second}."
+    )
     if not changes:
         return text
     chance = "" if changes[0].differs else " (may be chance)"
     biggest = (
-        f" The biggest: {changes[0].twin.first.name}, {change_text(changes[0])}{chance}." if changes[0].extent else ""
+        f" The biggest: {changes[0].twin.first.name}, {change_text(changes[0])}{chance}."
+        if changes[0].extent
+        else ""
     )
-    return f"{text} {formatting.capital(words.plain(metric))} differs by more than chance in {len(sure)} of {len(changes)}.{biggest}"
+    return (
+        f"{text} {formatting.capital(words.plain(metric))} differs by more than chance in"
+        f" {len(sure)} of {len(changes)}.{biggest}"
+    )
 
 
 def change_text(c: TwinChange) -> str:
@@ -45,53 +56,102 @@ def twin_rows(
     """One row a pair, in the given order."""
     shown = formatting.varying_options(c.twin.first.target for c in changes)
     return [
-        {"Trial": c.twin.first.name, "Runs on": formatting.target_text(c.twin.first.target, titles, shown),
-         first: formatting.measurement(c.twin.first.measurements[c.metric]), second: formatting.measurement(c.twin.second.measurements[c.metric]),
-         "Change": change_text(c), "Verdict": "differs" if c.differs else "equal" if c.change == 0 else "may be chance"}
+        {
+            "Trial": c.twin.first.name,
+            "Runs on": formatting.target_text(c.twin.first.target, titles, shown),
+            first: formatting.measurement(c.twin.first.measurements[c.metric]),
+            second: formatting.measurement(c.twin.second.measurements[c.metric]),
+            "Change": change_text(c),
+            "Verdict": "differs" if c.differs else "equal" if c.change == 0 else "may be chance",
+        }
         for c in changes
-    ]  # fmt: skip
+    ]
 
 
 def twins_spec(
-    changes: Sequence[TwinChange], metric: Metric, first: str, second: str, titles: Mapping[str, str], mode: theme.Mode = "light"
-) -> dict[str, Any]:  # fmt: skip
-    """The second study over the first, a point a pair; on the dashed line nothing changed; hollow may be chance."""
+    changes: Sequence[TwinChange],
+    metric: Metric,
+    first: str,
+    second: str,
+    titles: Mapping[str, str],
+    mode: theme.Mode = "light",
+) -> dict[str, Any]:
+    """The second study over the first, a point a pair; on the dashed line nothing changed; hollow
+    may be chance.
+    """
     ink = theme.INKS[mode]
-    pairs = [(c.twin.first.measurements[c.metric], c.twin.second.measurements[c.metric]) for c in changes]
+    pairs = [
+        (c.twin.first.measurements[c.metric], c.twin.second.measurements[c.metric]) for c in changes
+    ]
     axis = axis_of(metric.id, [m for pair in pairs for m in pair], {metric.id: metric})
     ends = [m.value / axis.divisor for pair in pairs for m in pair]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
-    diagonal = {"type": "scatter", "mode": "lines", "x": [low, high], "y": [low, high], "hoverinfo": "skip", "showlegend": False,
-                "line": {"color": ink.muted, "width": 1, "dash": "dash"}}  # fmt: skip
+    diagonal = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [low, high],
+        "y": [low, high],
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "line": {"color": ink.muted, "width": 1, "dash": "dash"},
+    }
     runtimes = theme.styles(
-        {titles.get(c.twin.first.target.runtime, c.twin.first.target.runtime) for c in changes}, mode
+        {titles.get(c.twin.first.target.runtime, c.twin.first.target.runtime) for c in changes},
+        mode,
     )
     traces = [_twins(changes, name, style, axis, titles, ink) for name, style in runtimes.items()]
-    layout = {"template": theme.template(mode).to_plotly_json(), "height": TWINS_HEIGHT, "hovermode": "closest"}
+    layout = {
+        "template": theme.template(mode).to_plotly_json(),
+        "height": TWINS_HEIGHT,
+        "hovermode": "closest",
+    }
     unit = f" in {axis.suffix}" if axis.suffix else ""
     for name, side in (("xaxis", first), ("yaxis", second)):
-        layout[name] = {**axis_layout(axis, ends), "title": {"text": escape(f"{axis.title}{unit}, {side}")}}
+        layout[name] = {
+            **axis_layout(axis, ends),
+            "title": {"text": escape(f"{axis.title}{unit}, {side}")},
+        }
     return {"data": [diagonal, *traces], "layout": layout}
 
 
 def _twins(
-    changes: Sequence[TwinChange], runtime: str, style: theme.Style, axis: Axis, titles: Mapping[str, str], ink: theme.Ink
-) -> dict[str, Any]:  # fmt: skip
-    mine = [c for c in changes if titles.get(c.twin.first.target.runtime, c.twin.first.target.runtime) == runtime]
+    changes: Sequence[TwinChange],
+    runtime: str,
+    style: theme.Style,
+    axis: Axis,
+    titles: Mapping[str, str],
+    ink: theme.Ink,
+) -> dict[str, Any]:
+    mine = [
+        c
+        for c in changes
+        if titles.get(c.twin.first.target.runtime, c.twin.first.target.runtime) == runtime
+    ]
     return {
-        "type": "scatter", "mode": "markers", "name": escape(runtime),
+        "type": "scatter",
+        "mode": "markers",
+        "name": escape(runtime),
         "x": [c.twin.first.measurements[c.metric].value / axis.divisor for c in mine],
         "y": [c.twin.second.measurements[c.metric].value / axis.divisor for c in mine],
-        "marker": {"symbol": style.symbol, "size": 10, "color": [style.color if c.differs else ink.ground for c in mine],
-                   "line": {"color": style.color, "width": 1.8}},
-        "hovertext": [f"<b>{escape(c.twin.first.name)}</b><br>{change_text(c)}<br>{'differs' if c.differs else 'may be chance'}" for c in mine],
+        "marker": {
+            "symbol": style.symbol,
+            "size": 10,
+            "color": [style.color if c.differs else ink.ground for c in mine],
+            "line": {"color": style.color, "width": 1.8},
+        },
+        "hovertext": [
+            f"<b>{escape(c.twin.first.name)}</b><br>{change_text(c)}<br>"
+            + ("differs" if c.differs else "may be chance")
+            for c in mine
+        ],
         "hoverinfo": "text",
-    }  # fmt: skip
+    }
 
 
 _FACTS = {
-    "machine": "Host", "os": "Operating system", "python": "Python", "cpu": "Processor", "features": "Instruction sets", "cores": "Cores",
-    "architecture": "Architecture", "memory_bytes": "Memory", "governor": "Clock governor",
+    "machine": "Host", "os": "Operating system", "python": "Python", "cpu": "Processor",
+    "features": "Instruction sets", "cores": "Cores", "architecture": "Architecture",
+    "memory_bytes": "Memory", "governor": "Clock governor",
 }  # fmt: skip
 
 
@@ -102,7 +162,11 @@ def discrepancy_rows(found: Sequence[Discrepancy], names: Sequence[str]) -> list
         names: of the machines or studies, in the order of the values.
     """
     return [
-        {"What": _fact(d.about), **{n: _value(d.about, v) for n, v in zip(names, d.values, strict=True)}} for d in found
+        {
+            "What": _fact(d.about),
+            **{n: _value(d.about, v) for n, v in zip(names, d.values, strict=True)},
+        }
+        for d in found
     ]
 
 
@@ -110,7 +174,9 @@ def _fact(name: str) -> str:
     head, _, rest = name.partition(" · ")
     if head == "versions":
         return f"Version of {rest}"
-    return _FACTS.get(head, formatting.capital(head.replace("_", " "))) + (f": {rest}" if rest else "")
+    return _FACTS.get(head, formatting.capital(head.replace("_", " "))) + (
+        f": {rest}" if rest else ""
+    )
 
 
 def _value(about: str, value: Any) -> str:

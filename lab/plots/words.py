@@ -33,8 +33,10 @@ def trial_text(trial: Trial, titles: Mapping[str, str], shown: Sequence[str] | N
 
 
 def method(trial: Trial) -> str:
-    """What was done to the model, without its settings and whose tool did it: "Channel pruning + Static int8"; "float" for
-    nothing but conversions."""
+    """What was done to the model, without its settings and whose tool did it: "Channel pruning +
+    Static int8"; "float" for
+    nothing but conversions.
+    """
     return _method(tuple(s.technique for s in trial.recipe.steps)) or trial.name
 
 
@@ -48,14 +50,21 @@ def _method(techniques: tuple[str, ...]) -> str:
 
 
 def pick_reason(
-    pick: Pick, trials: Mapping[str, Trial], objectives: Sequence[Objective], limits: Sequence[Limit],
+    pick: Pick,
+    trials: Mapping[str, Trial],
+    objectives: Sequence[Objective],
+    limits: Sequence[Limit],
     titles: Mapping[str, str],
-) -> str:  # fmt: skip
+) -> str:
     """Why this trial: the rule; what it gains and costs against the float baseline; its ties."""
     if pick.trial is None:
         return _nothing_feasible(pick, trials, titles)
     best, base = trials[pick.trial], trials.get(pick.baseline or "")
-    parts = [_rule(pick, objectives, limits), against(best, base, objectives), _ties(pick, trials, titles)]
+    parts = [
+        _rule(pick, objectives, limits),
+        against(best, base, objectives),
+        _ties(pick, trials, titles),
+    ]
     text = "; ".join(part for part in parts if part)
     return text[0].upper() + text[1:] + "."
 
@@ -86,7 +95,11 @@ def against(trial: Trial, base: Trial | None, objectives: Sequence[Objective]) -
         return ""
     if base.id == trial.id:
         return "it is the float baseline itself"
-    known = [o.metric for o in objectives if o.metric in trial.measurements and o.metric in base.measurements]
+    known = [
+        o.metric
+        for o in objectives
+        if o.metric in trial.measurements and o.metric in base.measurements
+    ]
     return ", ".join(difference(metric, trial, base) for metric in known)
 
 
@@ -98,8 +111,11 @@ def difference(metric: str, trial: Trial, base: Trial) -> str:
     return change if certain(metric, trial, base) else f"{change} (within the noise)"
 
 
-def certain(metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None) -> bool:
-    """Whether a difference is more than chance: exact numbers differ, others as their pairs or intervals tell.
+def certain(
+    metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None
+) -> bool:
+    """Whether a difference is more than chance: exact numbers differ, others as their pairs or
+    intervals tell.
 
     Args:
         known: differences from the same base that are corrected for how many were made, by metric.
@@ -135,6 +151,8 @@ def _way(relaxation: Relaxation, trials: Mapping[str, Trial], titles: Mapping[st
     limit, trial = relaxation.limit, trials[relaxation.trial]
     name = trial_text(trial, titles, ())
     if limit.kind == "max_drop":
-        return f"allow a drop of {100 * relaxation.value:.1f} points in {plain(limit.metric)} ({name})"
+        return (
+            f"allow a drop of {100 * relaxation.value:.1f} points in {plain(limit.metric)} ({name})"
+        )
     bound = formatting.value(relaxation.value, trial.measurements[limit.metric].unit)
     return f"{plain(limit.metric)} {limit.kind.replace('_', ' ')} {bound} ({name})"

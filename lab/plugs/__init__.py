@@ -1,12 +1,22 @@
-"""What one file adds: the shape of a technique, a runtime, a machine, a metric, a rule, a task, a data set and a sample model.
+"""What one file adds: the shape of a technique, a runtime, a machine, a metric, a rule, a task, a
+data set and a sample model.
 
-A plug is a value, not a class to inherit from: its file defines one module-level constant (TECHNIQUE, RUNTIME, PROCESSOR,
-METRIC, RULE, TASK, DATASET or CARD), and the registry finds it. Importing a plug's file loads no framework: heavy imports live in its functions.
+A plug is a value, not a class to inherit from: its file defines one module-level constant
+(TECHNIQUE, RUNTIME, PROCESSOR, METRIC, RULE, TASK, DATASET or CARD), and the registry finds it.
+Importing a plug's file loads no framework: heavy imports live in its functions.
 """
 
 from __future__ import annotations
 
-from lab.plugs._data import ARRAYS, Dataset, SourceFile, Splits, Training, arrays_digest, sources_digest
+from lab.plugs._data import (
+    ARRAYS,
+    Dataset,
+    SourceFile,
+    Splits,
+    Training,
+    arrays_digest,
+    sources_digest,
+)
 from lab.plugs._judging import EVIDENCE, Case, Metric, Rule, Task
 from lab.plugs._packages import Array, Toolchain, missing_package, module_of, require
 from lab.plugs._runtimes import Fact, Processor, Provider, Runtime, Session, Setting, TensorInfo

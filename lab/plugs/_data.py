@@ -25,10 +25,13 @@ def arrays_digest(arrays: Mapping[str, Array]) -> str:
 
 @dataclass(frozen=True)
 class Splits:
-    """What variants are calibrated and judged on: items that never overlap, nor occur in the training set.
+    """What variants are calibrated and judged on: items that never overlap, nor occur in the
+    training set.
 
-    x arrays have shape (items, *item shape); y arrays hold the truth of each item: for classification class numbers,
-    shape (items,), int64; for anomaly detection 0 for normal and 1 for anomalous; for other tasks what the task says.
+    x arrays have shape (items, *item shape); y arrays hold the truth of each item: for
+    classification class numbers,
+    shape (items,), int64; for anomaly detection 0 for normal and 1 for anomalous; for other tasks
+    what the task says.
     """
 
     x_calibration: Array
@@ -66,7 +69,9 @@ def sources_digest(sources: Sequence[SourceFile], version: int) -> str:
     """
     from hashlib import sha256
 
-    return sha256(" ".join([str(version), *(source.sha256 for source in sources)]).encode()).hexdigest()
+    return sha256(
+        " ".join([str(version), *(source.sha256 for source in sources)]).encode()
+    ).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -75,16 +80,22 @@ class Dataset:
 
     Attributes:
         load: () -> Splits; the same digest each time, or the lab refuses it. Takes seconds at most.
-        digest: of the splits; for data from the net, `sources_digest` of the files that they are made of.
+        digest: of the splits; for data from the net, `sources_digest` of the files that they are
+            made of.
         training: () -> (x, y) of the training set, made only when something trains.
         training_digest: `arrays_digest` of {"x": x, "y": y}; for data from the net, as `digest`.
-        preview: n -> (x, y), the first n test items, in milliseconds; None where loading is as quick.
-        show: how the Models page draws an item: "image", "spectrogram", "waveform", "text" or "none".
-        show_shape: (time, frequency) of a spectrogram that is stored flat; empty where items have the shape they are drawn in.
-        picture: items -> what is drawn of them, where the stored numbers are not what a person would look at.
+        preview: n -> (x, y), the first n test items, in milliseconds; None where loading is as
+            quick.
+        show: how the Models page draws an item: "image", "spectrogram", "waveform", "text" or
+            "none".
+        show_shape: (time, frequency) of a spectrogram that is stored flat; empty where items have
+            the shape they are drawn in.
+        picture: items -> what is drawn of them, where the stored numbers are not what a person
+            would look at.
         decode: item array -> text, for data shown as text.
         test_items: how many items the test set has, for lists that must not load it.
-        sources: the published files, for data that is fetched from the net when it is first loaded; their digests are checked.
+        sources: the published files, for data that is fetched from the net when it is first loaded;
+            their digests are checked.
     """
 
     id: str
@@ -115,10 +126,13 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Training:
-    """How a sample model's recipe is run this time; what makes the model what it is stays in the recipe.
+    """How a sample model's recipe is run this time; what makes the model what it is stays in the
+    recipe.
 
-    The recipe is `train(training)` in the model's file. It writes the weights, named as the card's file, and the record
-    {"baseline": {metric: JSON}, "seconds", "dataset_digest", "training_digest", …} as ID.json into the folder.
+    The recipe is `train(training)` in the model's file. It writes the weights, named as the card's
+    file, and the record
+    {"baseline": {metric: JSON}, "seconds", "dataset_digest", "training_digest", …} as ID.json into
+    the folder.
 
     Attributes:
         folder: where both are written.

@@ -16,9 +16,11 @@ class Case:
     """All that a rule may look at to explain a trial.
 
     Attributes:
-        trial: a complete trial; baseline: the float model on the same target, None where there is none.
+        trial: a complete trial; baseline: the float model on the same target, None where there is
+            none.
         trials: all of the study's.
-        anatomy, profile: of the trial; baseline_anatomy, baseline_profile: of the baseline. None where unknown.
+        anatomy, profile: of the trial; baseline_anatomy, baseline_profile: of the baseline. None
+            where unknown.
         roofline: of the machine with the target's number of threads, None where unknown.
         environment: the machine, as `lab.measure.environment.fingerprint` tells it.
     """
@@ -40,7 +42,8 @@ class Rule:
 
     Attributes:
         title: the reason in a few words; help: what it means, for who has never heard of it.
-        find: case -> what was found, or None where the rule does not apply or its evidence is missing.
+        find: case -> what was found, or None where the rule does not apply or its evidence is
+            missing.
     """
 
     id: str
@@ -50,20 +53,42 @@ class Rule:
 
 
 EVIDENCE = {
-    "outputs": "float array (items, *output): what the variant answered on the test set; (items, classes) for classification",
-    "labels": "array (items, …): the truth; class numbers for classification, 0 or 1 for anomaly detection",
+    "outputs": (
+        "float array (items, *output): what the variant answered on the test set; (items, classes)"
+        " for classification"
+    ),
+    "labels": (
+        "array (items, …): the truth; class numbers for classification, 0 or 1 for anomaly"
+        " detection"
+    ),
     "inputs": "float array (items, *input): what the model was given",
-    "baseline_outputs": "float array (items, *output): what the float baseline answered in the same runtime",
+    "baseline_outputs": (
+        "float array (items, *output): what the float baseline answered in the same runtime"
+    ),
     "file": "uint8 array: the artifact's bytes",
     "baseline_file": "uint8 array: the bytes of the float baseline in the same format",
-    "live_bytes": "1-D int array: bytes of activations alive while each operator runs, planned from the file's graph for one item",
+    "live_bytes": (
+        "1-D int array: bytes of activations alive while each operator runs, planned from the"
+        " file's graph for one item"
+    ),
     "weight_zeros": "2 ints: weights in the file that are zero, and all of them",
-    "latency": "list of 1-D float arrays: seconds of each timed run, one array per uncontended round",
+    "latency": (
+        "list of 1-D float arrays: seconds of each timed run, one array per uncontended round"
+    ),
     "batch": "int: items in each timed run",
-    "cold_load": "1-D float array: seconds from opening the file to the end of the first run, in fresh processes",
+    "cold_load": (
+        "1-D float array: seconds from opening the file to the end of the first run, in fresh"
+        " processes"
+    ),
     "peak_rss": "1-D float array: bytes above the bare runtime, in fresh processes",
-    "arena": "1-D float array: bytes that the runtime's tensors lie in once it is ready to run, in fresh processes; LiteRT only",
-    "energy": "1-D float array: joules of one call in each uncontended round, idle cores included; absent where no counter is readable",
+    "arena": (
+        "1-D float array: bytes that the runtime's tensors lie in once it is ready to run, in fresh"
+        " processes; LiteRT only"
+    ),
+    "energy": (
+        "1-D float array: joules of one call in each uncontended round, idle cores included; absent"
+        " where no counter is readable"
+    ),
 }
 
 
@@ -77,8 +102,10 @@ class Metric:
         tasks: tasks it applies to; empty means all.
         noun: the word for it in a sentence, such as "latency"; the id's words by default.
         best: the word for the best of it, such as "fastest".
-        more_less: the words for a larger and a smaller number, such as ("slower", "faster"); the unit's by default.
-        about_both: True where it compares with the float model already, so that comparing it again says nothing.
+        more_less: the words for a larger and a smaller number, such as ("slower", "faster"); the
+            unit's by default.
+        about_both: True where it compares with the float model already, so that comparing it again
+            says nothing.
     """
 
     id: str
@@ -104,8 +131,10 @@ class Task:
         agreement: id of the metric that says how far a variant answers as the float model does.
         noun: the primary metric in a sentence, such as "accuracy".
         labels: whether the truth is class numbers, one an item, or values of any shape.
-        answers: (outputs, inputs) -> what is compared with the truth: class numbers, scores, values; shape (items, …).
-        misfit: (outputs, labels, inputs) -> what outputs must be like, where they are not; "" where they fit.
+        answers: (outputs, inputs) -> what is compared with the truth: class numbers, scores,
+            values; shape (items, …).
+        misfit: (outputs, labels, inputs) -> what outputs must be like, where they are not; "" where
+            they fit.
         learns: what a model is trained to answer: the labels, or the inputs themselves.
     """
 

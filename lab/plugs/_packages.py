@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 else:
     Array = Any
 Toolchain = Literal["light", "nncf", "torch", "tensorflow"]
-"""What a job's process has loaded; what trains has processes of its own, "torch_training" and "tensorflow_training"."""
+"""What a job's process has loaded; what trains has processes of its own, "torch_training" and
+"tensorflow_training".
+"""
 
 
 @cache
 def missing_package(requires: tuple[str, ...]) -> str | None:
-    """The first required package (pip name, with `-` for `_`) that is not installed, without importing any."""
+    """The first required package (pip name, with `-` for `_`) that is not installed, without
+    importing any.
+    """
     return next((name for name in requires if find_spec(module_of(name)) is None), None)
 
 

@@ -21,7 +21,9 @@ class TensorInfo:
 
 
 class Session(Protocol):
-    """A loaded model. Quantized inputs and outputs are hidden: `run` takes and gives real numbers."""
+    """A loaded model. Quantized inputs and outputs are hidden: `run` takes and gives real
+    numbers.
+    """
 
     input: TensorInfo
     output: TensorInfo
@@ -59,9 +61,11 @@ class Runtime:
         load: (file, options) -> Session.
         toolchain: which warm process answers the test set in it.
         presets: those that run on it when nobody names a target.
-        providers: () -> the execution providers (or delegates) that its library knows of, each with why it can be used
+        providers: () -> the execution providers (or delegates) that its library knows of, each with
+            why it can be used
             here, or why not; None where it has none to choose from.
-        profile: (file, options, item with its batch axis, runs) -> where the time goes, operator by operator; None where
+        profile: (file, options, item with its batch axis, runs) -> where the time goes, operator by
+            operator; None where
             nothing of the library tells.
     """
 
@@ -92,7 +96,8 @@ class Fact:
     Attributes:
         text: what differs there, in words; with an operator it goes on after the operator's name.
         operator, type: the operator that it is about, "" where it is about the whole file.
-        count, of: how many of how many (pairs of weights, scales) are concerned; 0 where nothing is counted.
+        count, of: how many of how many (pairs of weights, scales) are concerned; 0 where nothing is
+            counted.
     """
 
     text: str
@@ -125,10 +130,12 @@ class Processor:
     Attributes:
         formats: of the files that it is known to answer differently.
         runtimes: those whose arithmetic it stands for; empty means every one that loads the format.
-        differs: (file, setting) -> facts, from a look at the file that runs nothing of it on data; empty where the file
+        differs: (file, setting) -> facts, from a look at the file that runs nothing of it on data;
+            empty where the file
             answers there as it does here.
         load: (file, setting) -> a session that answers on this machine as the file does there.
-        because: facts -> why the answers differ, as the end of a sentence: "3 pairs of weights can saturate".
+        because: facts -> why the answers differ, as the end of a sentence: "3 pairs of weights can
+            saturate".
         place: where, as the beginning of a sentence: "On an x86 CPU without VNNI".
         version: raised when the same file would answer otherwise.
     """

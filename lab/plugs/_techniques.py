@@ -22,7 +22,8 @@ class TrainingSet:
         x_check, y_check: items held out, to see how a training goes.
         learns: what answers are compared with: class numbers, the inputs themselves, or values.
         source: where the items are from, in words.
-        augment: batch of items -> the batch, varied, as the framework's tensors; how the model was trained at first.
+        augment: batch of items -> the batch, varied, as the framework's tensors; how the model was
+            trained at first.
         smoothing: share of the truth that is spread over all classes.
         rate: the highest learning rate of the model's first training; None where it is not known.
     """
@@ -54,12 +55,15 @@ class Context:
     Attributes:
         workdir: an empty folder of this job's own.
         card: the model being compressed.
-        calibration: n -> calibration inputs as the model takes them, shape (n, *card.input.shape). Which ones is told by
+        calibration: n -> calibration inputs as the model takes them, shape (n, *card.input.shape).
+            Which ones is told by
             the step's options `calibration_seed` and `calibration_source`; the same ones each time.
-        labelled: n -> (x, y), calibration items with their truth, for techniques that watch the task's own metric.
+        labelled: n -> (x, y), calibration items with their truth, for techniques that watch the
+            task's own metric.
         note: keeps a fact about the job under a name; it is shown on the trial.
         training: () -> what may be learnt from; for techniques that are marked with `trains`.
-        checkpoint: a folder that outlives the process, the same one each time the job is tried; None where nothing is kept.
+        checkpoint: a folder that outlives the process, the same one each time the job is tried;
+            None where nothing is kept.
         tell: shows a training's curve while it runs, see `lab.finetuning.loop.Course`.
     """
 
@@ -79,18 +83,26 @@ class Technique:
 
     Attributes:
         accepts, produces: formats.
-        toolchain: which warm process it runs in: "light" has onnx, onnxruntime and ai-edge-quantizer, "nncf" has OpenVINO too.
+        toolchain: which warm process it runs in: "light" has onnx, onnxruntime and
+            ai-edge-quantizer, "nncf" has OpenVINO too.
         apply: (source file, params, context) -> the file it wrote inside context.workdir.
-        name: params -> the speaking name, as decoded in `lab.spec.recipes`; "" for a conversion, which changes no number.
+        name: params -> the speaking name, as decoded in `lab.spec.recipes`; "" for a conversion,
+            which changes no number.
         conversion: True where the planner may insert it by itself.
-        only_first: True for a conversion that takes float files only, so that it is inserted before any other technique.
+        only_first: True for a conversion that takes float files only, so that it is inserted before
+            any other technique.
         version: raised when the same params would give another file.
-        valid: params -> False for combinations that a grid skips because they mean the same as another one.
-        extra: preset -> further settings that it tries one by one, where the whole grid would be too large: what is not named
+        valid: params -> False for combinations that a grid skips because they mean the same as
+            another one.
+        extra: preset -> further settings that it tries one by one, where the whole grid would be
+            too large: what is not named
             is at its default.
-        role: what it does in a composition: "prune" makes the float model smaller, "tune" trains it, "quantize" is all else.
-        composed: preset -> the settings of it that take part in that preset's compositions, see `lab.spec.chains`.
-        trains: True where it learns from the training set: it has processes of its own, may take hours, and shows a curve.
+        role: what it does in a composition: "prune" makes the float model smaller, "tune" trains
+            it, "quantize" is all else.
+        composed: preset -> the settings of it that take part in that preset's compositions, see
+            `lab.spec.chains`.
+        trains: True where it learns from the training set: it has processes of its own, may take
+            hours, and shows a curve.
         typical_s: seconds it takes as a rule; a first guess until the store knows better.
     """
 

@@ -1,1 +1,3 @@
-"""One file a machine: where else a file may run, and how its answers differ there from those measured here."""
+"""One file a machine: where else a file may run, and how its answers differ there from those
+measured here.
+"""

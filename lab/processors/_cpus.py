@@ -32,11 +32,22 @@ def at_risk(path: Path, setting: Setting) -> list[Fact]:
     if setting.options.get("provider", CPU) != CPU:
         return []
     model = as_x86_runs_it(path, _level(setting))
-    found = [(product, can_saturate(product.weights)) for product in products(model)] if model is not None else []
+    found = (
+        [(product, can_saturate(product.weights)) for product in products(model)]
+        if model is not None
+        else []
+    )
     return [
-        Fact(f"{pairs.sum()} of {pairs.size} pairs of weights can saturate", product.name, product.type, int(pairs.sum()), pairs.size)
-        for product, pairs in found if pairs.any()
-    ]  # fmt: skip
+        Fact(
+            f"{pairs.sum()} of {pairs.size} pairs of weights can saturate",
+            product.name,
+            product.type,
+            int(pairs.sum()),
+            pairs.size,
+        )
+        for product, pairs in found
+        if pairs.any()
+    ]
 
 
 def session(path: Path, setting: Setting, saturate: bool) -> Session:
@@ -47,7 +58,10 @@ def session(path: Path, setting: Setting, saturate: bool) -> Session:
 def because(facts: Sequence[Fact]) -> str:
     """ "312 pairs of weights in 7 operators can saturate"."""
     pairs, operators = sum(fact.count for fact in facts), len(facts)
-    return f"{pairs:,} {'pair' if pairs == 1 else 'pairs'} of weights in {operators} {'operator' if operators == 1 else 'operators'} can saturate"
+    return (
+        f"{pairs:,} {'pair' if pairs == 1 else 'pairs'} of weights in {operators}"
+        f" {'operator' if operators == 1 else 'operators'} can saturate"
+    )
 
 
 def _level(setting: Setting) -> str:

@@ -1,6 +1,8 @@
-"""Runs an ONNX file in ONNX Runtime, but computes its products of uint8 and int8 as another CPU does.
+"""Runs an ONNX file in ONNX Runtime, but computes its products of uint8 and int8 as another CPU
+does.
 
-The graph that ONNX Runtime makes of the file is cut at those products; what lies between runs in ONNX Runtime as it is.
+The graph that ONNX Runtime makes of the file is cut at those products; what lies between runs in
+ONNX Runtime as it is.
 """
 
 from __future__ import annotations
@@ -27,25 +29,36 @@ class Emulated:
     Args:
         path: an ONNX file with one input.
         saturate: whether pairs of products are clipped to 16 bits.
-        everything: compute all products of uint8 and int8 this way, not only those that can saturate.
+        everything: compute all products of uint8 and int8 this way, not only those that can
+            saturate.
         level: the runtime's option `graph_optimization`.
 
     Raises:
         InvalidFile: ONNX Runtime refuses the file, or it has several inputs.
     """
 
-    def __init__(self, path: Path, saturate: bool, everything: bool = False, level: str = "all") -> None:
+    def __init__(
+        self, path: Path, saturate: bool, everything: bool = False, level: str = "all"
+    ) -> None:
         from onnx import numpy_helper
 
         self._model = as_x86_runs_it(path, level) or load_onnx(path)
         graph = self._model.graph
-        self._constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        self._constants = {
+            tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer
+        }
         feeds = [value for value in graph.input if value.name not in self._constants]
         if len(feeds) != 1:
-            raise InvalidFile("The model must have one input", allowed="1", given=[value.name for value in feeds])
+            raise InvalidFile(
+                "The model must have one input", allowed="1", given=[value.name for value in feeds]
+            )
         self.input, self.output = _info(feeds[0]), _info(graph.output[0])
         self._feed, self._fetch = feeds[0].name, graph.output[0].name
-        cut = {p.output: p for p in products(self._model) if everything or can_saturate(p.weights).any()}
+        cut = {
+            p.output: p
+            for p in products(self._model)
+            if everything or can_saturate(p.weights).any()
+        }
         self._steps = self._laid_out(cut, saturate)
 
     def prepare(self, x: Array) -> Array:
@@ -93,7 +106,9 @@ def _info(value: Any) -> TensorInfo:
 
 
 class _Segment:
-    """Nodes between two cuts, as a session of their own that is made when the types of its inputs are known."""
+    """Nodes between two cuts, as a session of their own that is made when the types of its inputs
+    are known.
+    """
 
     def __init__(self, model: Any, nodes: Sequence[Any], constants: Mapping[str, Array]) -> None:
         self._model, self._nodes = model, list(nodes)
@@ -119,24 +134,36 @@ class _Segment:
         from onnx import ValueInfoProto, helper
 
         inputs = [
-            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), [None] * value.ndim)
+            helper.make_tensor_value_info(
+                name, helper.np_dtype_to_tensor_dtype(value.dtype), [None] * value.ndim
+            )
             for name, value in feeds.items()
         ]
         stored = [tensor for tensor in self._model.graph.initializer if tensor.name in self._stored]
-        graph = helper.make_graph(self._nodes, "part", inputs, [ValueInfoProto(name=n) for n in self._outputs], stored)
-        part = helper.make_model(graph, opset_imports=self._model.opset_import, ir_version=self._model.ir_version)
+        graph = helper.make_graph(
+            self._nodes, "part", inputs, [ValueInfoProto(name=n) for n in self._outputs], stored
+        )
+        part = helper.make_model(
+            graph, opset_imports=self._model.opset_import, ir_version=self._model.ir_version
+        )
         package = onnxruntime()
         options = package.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3
-        options.graph_optimization_level = package.GraphOptimizationLevel.ORT_DISABLE_ALL  # it was optimized before
-        return package.InferenceSession(part.SerializeToString(), options, providers=[PROVIDERS["CPU"][0]])
+        options.graph_optimization_level = (
+            package.GraphOptimizationLevel.ORT_DISABLE_ALL
+        )  # it was optimized before
+        return package.InferenceSession(
+            part.SerializeToString(), options, providers=[PROVIDERS["CPU"][0]]
+        )
 
 
 def _reads(node: Any) -> set[str]:
     """Tensors that a node reads, also inside the bodies of loops and conditions."""
     inner = [sub for a in node.attribute for sub in ([a.g] if a.HasField("g") else a.graphs)]
     made = {name for body in inner for sub in body.node for name in sub.output}
-    return set(node.input) | {name for body in inner for sub in body.node for name in _reads(sub) if name not in made}
+    return set(node.input) | {
+        name for body in inner for sub in body.node for name in _reads(sub) if name not in made
+    }
 
 
 class _Operator:
@@ -147,30 +174,44 @@ class _Operator:
         self.reads = set(product.inputs.values()) - set(constants)
         self.last_use: set[str] = set()
         sums = ConvolutionSums if product.is_convolution else MatrixSums
-        self._sums = sums(product, self._constants.get(product.inputs.get("w_zero", ""), np.zeros(1, np.int8)))
+        self._sums = sums(
+            product, self._constants.get(product.inputs.get("w_zero", ""), np.zeros(1, np.int8))
+        )
 
     def keep(self, needed: set[str]) -> None:
         """Nothing to choose: it has one output."""
 
     def run(self, values: Mapping[str, Array]) -> Values:
         """The operator's output."""
-        inputs = {role: values[n] if n in values else self._constants[n] for role, n in self._product.inputs.items()}
+        inputs = {
+            role: values[n] if n in values else self._constants[n]
+            for role, n in self._product.inputs.items()
+        }
         x, zero = inputs["x"], int(np.ravel(inputs.get("x_zero", 0))[0])
         x = np.moveaxis(x, -1, 1) if self._product.channels_last else x
         sums = self._sums.exact(x, zero)
         if self._saturate and x.dtype == np.uint8:
             sums -= self._sums.lost(x, zero)
-        axis, alpha = (1 if self._product.is_convolution else -1), float(self._product.attributes.get("alpha", 1))
+        axis, alpha = (
+            (1 if self._product.is_convolution else -1),
+            float(self._product.attributes.get("alpha", 1)),
+        )
         output = finish(sums, inputs, axis, alpha)
-        output = np.ascontiguousarray(np.moveaxis(output, 1, -1)) if self._product.channels_last else output
+        output = (
+            np.ascontiguousarray(np.moveaxis(output, 1, -1))
+            if self._product.channels_last
+            else output
+        )
         return {self._product.output: output}
 
 
 def finish(sums: Array, inputs: Mapping[str, Array], axis: int, alpha: float = 1.0) -> Array:
-    """Bias and scales, in the order and the precision of onnxruntime: int32 sums, everything else float32.
+    """Bias and scales, in the order and the precision of onnxruntime: int32 sums, everything else
+    float32.
 
     Args:
-        inputs: "bias", "x_scale", "w_scale", "y_scale" and "y_zero" of the operator, as far as it has them.
+        inputs: "bias", "x_scale", "w_scale", "y_scale" and "y_zero" of the operator, as far as it
+            has them.
         axis: the sums' axis of output channels.
 
     Returns:

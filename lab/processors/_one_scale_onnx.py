@@ -1,4 +1,6 @@
-"""Gives the weights of a static int8 ONNX file one scale a tensor: in DequantizeLinear, and in the integer operators."""
+"""Gives the weights of a static int8 ONNX file one scale a tensor: in DequantizeLinear, and in the
+integer operators.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from lab.processors._one_scale import Weights, one_scale, rescaled_bias
 _FLOAT = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 """Operators whose inputs are activations, weights and maybe a bias."""
 _INTEGER = {"QLinearConv": (3, 4, 5, 8), "QLinearMatMul": (3, 4, 5, None), "QGemm": (3, 4, 5, 6)}
-"""Operator -> its inputs that hold the weights, their scale, their zero point, and the bias in units of both scales."""
+"""Operator -> its inputs that hold the weights, their scale, their zero point, and the bias in
+units of both scales.
+"""
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Bias:
     """Integers in units of the activations' scale times the weights'.
 
     Attributes:
-        holder: the node that reads them at `slot`, and their scales one after it where it is a DequantizeLinear.
+        holder: the node that reads them at `slot`, and their scales one after it where it is a
+            DequantizeLinear.
         scales: as the node reads them; empty where they are not told.
     """
 
@@ -97,7 +102,7 @@ class File:
             node.input.append("")
         node.input[slot] = name
 
-    # --- which weights have several scales ---------------------------------------------------------------------------
+    # --- which weights have several scales --------------------------------------------------------
 
     def _find(self) -> Iterator[Found]:
         for node in self._model.graph.node:
@@ -111,11 +116,18 @@ class File:
     def _dequantized(self, node: Any) -> Found | None:
         """Weights of an operator whose activations are dequantized too."""
         reader, holder = (self._dequantizer(node.input[i]) for i in (0, 1))
-        weights = self._weights(holder, 0, 1, 2) if reader is not None and holder is not None else None
+        weights = (
+            self._weights(holder, 0, 1, 2) if reader is not None and holder is not None else None
+        )
         if weights is None or (details := _attributes(holder)).get("block_size", 0):
             return None
-        axis, bias = details.get("axis", 1) % weights.stored.ndim, self._dequantized_bias(node, weights)
-        return Found(node.name or node.output[0], node.op_type, axis, weights, holder, (0, 1, 2), bias)
+        axis, bias = (
+            details.get("axis", 1) % weights.stored.ndim,
+            self._dequantized_bias(node, weights),
+        )
+        return Found(
+            node.name or node.output[0], node.op_type, axis, weights, holder, (0, 1, 2), bias
+        )
 
     def _dequantizer(self, name: str) -> Any:
         """The DequantizeLinear that makes a tensor, or None."""
@@ -134,13 +146,31 @@ class File:
         weights = self._weights(node, stored, scale, zero)
         if weights is None:
             return None
-        axis = 0 if node.op_type == "QLinearConv" or _attributes(node).get("transB", 0) else weights.stored.ndim - 1
+        axis = (
+            0
+            if node.op_type == "QLinearConv" or _attributes(node).get("transB", 0)
+            else weights.stored.ndim - 1
+        )
         named = node.input[bias] if bias is not None and len(node.input) > bias else ""
-        moved = Bias(node, bias or 0, self._array(named), np.empty(0)) if named in self._tensors else None
-        return Found(node.name or node.output[0], node.op_type, axis, weights, node, (stored, scale, zero), moved)
+        moved = (
+            Bias(node, bias or 0, self._array(named), np.empty(0))
+            if named in self._tensors
+            else None
+        )
+        return Found(
+            node.name or node.output[0],
+            node.op_type,
+            axis,
+            weights,
+            node,
+            (stored, scale, zero),
+            moved,
+        )
 
     def _weights(self, node: Any, stored: int, scale: int, zero: int) -> Weights | None:
-        """Stored 8-bit weights with their scale; None where a part is computed or of another type."""
+        """Stored 8-bit weights with their scale; None where a part is computed or of another
+        type.
+        """
         if not {node.input[stored], node.input[scale]} <= set(self._tensors):
             return None
         integers = self._array(node.input[stored])

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.formats.tflite.files import is_constant, is_scaled_integer, load_tflite, operator_name, packed, type_name
+from lab.formats.tflite.files import (
+    is_constant,
+    is_scaled_integer,
+    load_tflite,
+    operator_name,
+    packed,
+    type_name,
+)
 from lab.lazy import np
 from lab.plugs import Array
 from lab.processors._one_scale import Weights, one_scale, rescaled_bias
@@ -25,7 +32,9 @@ _BIASES = {"INT32": "int32", "INT64": "int64"}
 
 @dataclass(frozen=True)
 class Found:
-    """Weights with several scales; `tensor` and `bias` are the file's tensors, `bias` None without one."""
+    """Weights with several scales; `tensor` and `bias` are the file's tensors, `bias` None without
+    one.
+    """
 
     name: str
     type: str
@@ -64,7 +73,11 @@ class File:
         scales = np.asarray(one.bias.quantization.scale, dtype=np.float32)
         bias = self._array(one.bias, _BIASES[type_name(one.bias)])
         shared = scales[0] / one.weights.scale[0]
-        self._put(one.bias, rescaled_bias(bias, one.weights.scale, new.scale), np.asarray(shared * new.scale))
+        self._put(
+            one.bias,
+            rescaled_bias(bias, one.weights.scale, new.scale),
+            np.asarray(shared * new.scale),
+        )
 
     def _put(self, tensor: Any, values: Array, scale: Array) -> None:
         """New contents in a buffer of their own: other tensors may share the old one."""
@@ -75,10 +88,13 @@ class File:
         self._model.buffers.append(buffer)
         tensor.buffer = len(self._model.buffers) - 1
         details = tensor.quantization
-        details.scale, details.zeroPoint = np.reshape(scale, 1).astype(np.float32), np.zeros(1, np.int64)
+        details.scale, details.zeroPoint = (
+            np.reshape(scale, 1).astype(np.float32),
+            np.zeros(1, np.int64),
+        )
         details.quantizedDimension = 0
 
-    # --- which weights have several scales ---------------------------------------------------------------------------
+    # --- which weights have several scales --------------------------------------------------------
 
     def _find(self) -> Iterator[Found]:
         for graph in self._model.subgraphs:
@@ -89,14 +105,23 @@ class File:
                     yield found
 
     def _of(self, type_: str, operator: Any, tensors: list[Any]) -> Found | None:
-        x, tensor, bias = (tensors[i] if i >= 0 else None for i in self._inputs(operator, _SLOTS[type_]))
+        x, tensor, bias = (
+            tensors[i] if i >= 0 else None for i in self._inputs(operator, _SLOTS[type_])
+        )
         if x is None or tensor is None or not is_scaled_integer(x) or not self._has_scales(tensor):
             return None
         scale = np.asarray(tensor.quantization.scale, dtype=np.float32)
         weights = Weights(self._array(tensor, np.int8), scale, np.zeros(1, np.int8))
         name = tensors[operator.outputs[0]].name.decode().split(";")[0]
         moved = bias is not None and type_name(bias) in _BIASES and is_constant(self._model, bias)
-        return Found(name, type_, int(tensor.quantization.quantizedDimension), weights, tensor, bias if moved else None)
+        return Found(
+            name,
+            type_,
+            int(tensor.quantization.quantizedDimension),
+            weights,
+            tensor,
+            bias if moved else None,
+        )
 
     def _inputs(self, operator: Any, slots: tuple[int, int, int]) -> list[int]:
         return [int(operator.inputs[i]) if i < len(operator.inputs) else -1 for i in slots]

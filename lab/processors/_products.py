@@ -1,7 +1,9 @@
-"""The operators of an ONNX file that multiply uint8 activations by stored int8 weights, as ONNX Runtime runs them on x86.
+"""The operators of an ONNX file that multiply uint8 activations by stored int8 weights, as ONNX
+Runtime runs them on x86.
 
-The file itself does not tell: ONNX Runtime decides while it loads which DequantizeLinear → operator → QuantizeLinear groups
-become integer operators, and on x86 it turns some int8 activations into uint8 ones. So the graph that it makes is read.
+The file itself does not tell: ONNX Runtime decides while it loads which DequantizeLinear → operator
+→ QuantizeLinear groups become integer operators, and on x86 it turns some int8 activations into
+uint8 ones. So the graph that it makes is read.
 """
 
 from __future__ import annotations
@@ -19,17 +21,34 @@ from lab.formats.refusals import ORT, refusal
 from lab.lazy import np
 from lab.plugs import Array
 
-INTEGER = QUANTIZED | {"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "QGemm"}
+INTEGER = QUANTIZED | {
+    "ConvInteger",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "DynamicQuantizeMatMul",
+    "QGemm",
+}
 _LOG_FATAL = 4
 _INPUTS = {
-    "QLinearConv": ("x", "x_scale", "x_zero", "w", "w_scale", "w_zero", "y_scale", "y_zero", "bias"),
+    "QLinearConv": (
+        "x",
+        "x_scale",
+        "x_zero",
+        "w",
+        "w_scale",
+        "w_zero",
+        "y_scale",
+        "y_zero",
+        "bias",
+    ),
     "QLinearMatMul": ("x", "x_scale", "x_zero", "w", "w_scale", "w_zero", "y_scale", "y_zero"),
     "QGemm": ("x", "x_scale", "x_zero", "w", "w_scale", "w_zero", "bias", "y_scale", "y_zero"),
     "MatMulIntegerToFloat": ("x", "w", "x_scale", "w_scale", "x_zero", "w_zero", "bias"),
     "MatMulInteger": ("x", "w", "x_zero", "w_zero"),
 }
-"""Operator type -> what its inputs are. ConvInteger is not among them: onnxruntime 1.31 has the weights as the left factor
-there, and multiplies by a kernel that does not saturate."""
+"""Operator type -> what its inputs are. ConvInteger is not among them: onnxruntime 1.31 has the
+weights as the left factor there, and multiplies by a kernel that does not saturate.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,9 +56,11 @@ class Product:
     """One operator that multiplies uint8 activations by int8 weights.
 
     Attributes:
-        inputs: what ("x", "x_zero", "w_scale", "bias", …) -> name of the tensor, as far as the operator has it.
+        inputs: what ("x", "x_zero", "w_scale", "bias", …) -> name of the tensor, as far as the
+            operator has it.
         attributes: of the operator, such as strides.
-        weights: int8 (outputs, terms): each output's weights in the order in which the kernel adds up its terms.
+        weights: int8 (outputs, terms): each output's weights in the order in which the kernel adds
+            up its terms.
         stored: int8, the weights as the file has them.
     """
 
@@ -63,7 +84,8 @@ class Product:
 
 
 def as_x86_runs_it(path: Path, level: str = "all") -> Any:
-    """The graph that ONNX Runtime makes of a file for x86, channels left where they are; None where nothing is quantized.
+    """The graph that ONNX Runtime makes of a file for x86, channels left where they are; None where
+    nothing is quantized.
 
     Args:
         level: the runtime's option `graph_optimization`.
@@ -79,7 +101,9 @@ def as_x86_runs_it(path: Path, level: str = "all") -> Any:
     options.graph_optimization_level = getattr(
         package.GraphOptimizationLevel, LEVELS["extended" if level == "all" else level]
     )
-    options.add_session_config_entry("session.qdqisint8allowed", "0")  # what x86 does, also where the lab runs on ARM
+    options.add_session_config_entry(
+        "session.qdqisint8allowed", "0"
+    )  # what x86 does, also where the lab runs on ARM
     with tempfile.TemporaryDirectory() as folder, quiet():
         options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
         try:
@@ -90,7 +114,9 @@ def as_x86_runs_it(path: Path, level: str = "all") -> Any:
 
 
 def _apart(model: Any) -> Any:
-    """DynamicQuantizeMatMul as the two operators that it does the work of, so that its product stands by itself."""
+    """DynamicQuantizeMatMul as the two operators that it does the work of, so that its product
+    stands by itself.
+    """
     nodes = [
         part
         for node in model.graph.node
@@ -106,13 +132,20 @@ def _two(node: Any) -> list[Any]:
 
     x, w, w_scale, w_zero, bias = [*node.input, "", ""][:5]
     made = [f"{node.output[0]}/{what}" for what in ("quantized", "scale", "zero")]
-    product = helper.make_node("MatMulIntegerToFloat", [made[0], w, made[1], w_scale, made[2], w_zero, bias], node.output,
-                               name=node.name, domain="com.microsoft")  # fmt: skip
+    product = helper.make_node(
+        "MatMulIntegerToFloat",
+        [made[0], w, made[1], w_scale, made[2], w_zero, bias],
+        node.output,
+        name=node.name,
+        domain="com.microsoft",
+    )
     return [helper.make_node("DynamicQuantizeLinear", [x], made), product]
 
 
 def products(model: Any) -> list[Product]:
-    """The operators of a graph that multiply uint8 activations by stored int8 weights, in its order."""
+    """The operators of a graph that multiply uint8 activations by stored int8 weights, in its
+    order.
+    """
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     found = (_product(node, stored) for node in model.graph.node if node.op_type in _INPUTS)
     return [product for product in found if product is not None]
@@ -121,21 +154,31 @@ def products(model: Any) -> list[Product]:
 def _product(node: Any, stored: Mapping[str, Any]) -> Product | None:
     import onnx
 
-    inputs = {what: name for what, name in zip(_INPUTS[node.op_type], node.input, strict=False) if name}
+    inputs = {
+        what: name for what, name in zip(_INPUTS[node.op_type], node.input, strict=False) if name
+    }
     tensor, zero = stored.get(inputs["w"]), stored.get(inputs.get("x_zero", ""))
     if tensor is None or tensor.data_type != onnx.TensorProto.INT8:
         return None
-    if zero is not None and zero.data_type != onnx.TensorProto.UINT8:  # S8S8, which no kernel of x86 saturates
+    if (
+        zero is not None and zero.data_type != onnx.TensorProto.UINT8
+    ):  # S8S8, which no kernel of x86 saturates
         return None
     weights = onnx.numpy_helper.to_array(tensor)
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     rows = None if attributes.get("transA") else _rows(node.op_type, weights, attributes)
     name = node.name or node.output[0]
-    return rows if rows is None else Product(name, node.op_type, inputs, node.output[0], attributes, rows, weights)
+    return (
+        rows
+        if rows is None
+        else Product(name, node.op_type, inputs, node.output[0], attributes, rows, weights)
+    )
 
 
 def _rows(kind: str, weights: Array, attributes: Mapping[str, Any]) -> Array | None:
-    """The weights as (outputs, terms) in the order of the kernel; None for those that no saturating kernel multiplies."""
+    """The weights as (outputs, terms) in the order of the kernel; None for those that no saturating
+    kernel multiplies.
+    """
     if kind != "QLinearConv":
         rows = weights if attributes.get("transB") else weights.T
         return np.ascontiguousarray(rows) if weights.ndim == 2 else None
@@ -143,4 +186,6 @@ def _rows(kind: str, weights: Array, attributes: Mapping[str, Any]) -> Array | N
         "group", 1
     ):  # depthwise: a direct kernel in 16 bits
         return None
-    return np.ascontiguousarray(np.moveaxis(weights, 1, -1).reshape(len(weights), -1))  # kernel position, then channel
+    return np.ascontiguousarray(
+        np.moveaxis(weights, 1, -1).reshape(len(weights), -1)
+    )  # kernel position, then channel

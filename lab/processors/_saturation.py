@@ -1,7 +1,9 @@
-"""Sums of products as VPMADDUBSW makes them: it adds two neighbouring products of a uint8 and an int8 in 16 bits and clips.
+"""Sums of products as VPMADDUBSW makes them: it adds two neighbouring products of a uint8 and an
+int8 in 16 bits and clips.
 
-Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, PMADDUBSW; onnxruntime's core/mlas/lib/amd64:
-its kernels for AVX2 and for AVX-512 without VNNI pair terms 0 and 1, 2 and 3, … of each sum, and widen to 32 bits after that.
+Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, PMADDUBSW;
+onnxruntime's core/mlas/lib/amd64: its kernels for AVX2 and for AVX-512 without VNNI pair terms 0
+and 1, 2 and 3, … of each sum, and widen to 32 bits after that.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ _LEAST = 129
 
 
 def pair_sums(weights: Array) -> Array:
-    """w₀ + w₁ of each pair of neighbouring terms: int16 (outputs, ceil(terms / 2)); an odd last term is paired with 0.
+    """w₀ + w₁ of each pair of neighbouring terms: int16 (outputs, ceil(terms / 2)); an odd last
+    term is paired with 0.
 
     Args:
         weights: int8 (outputs, terms).
@@ -31,7 +34,8 @@ def pair_sums(weights: Array) -> Array:
 def can_saturate(weights: Array) -> Array:
     """Which pairs can leave 16 bits with some uint8 activations: bool (outputs, ceil(terms / 2)).
 
-    Weights of unlike sign cancel each other, so their sum tells it all: 255 · (w₀ + w₁) > 32767 or < −32768.
+    Weights of unlike sign cancel each other, so their sum tells it all: 255 · (w₀ + w₁) > 32767 or
+    < −32768.
     """
     risky: Array = np.abs(pair_sums(weights)) >= _LEAST
     return risky
@@ -67,7 +71,9 @@ def risks(weights: Array) -> list[Risk]:
     return found
 
 
-def overflow(found: Sequence[Risk], term: Callable[[int], Array], outputs: int, items: int) -> Array:
+def overflow(
+    found: Sequence[Risk], term: Callable[[int], Array], outputs: int, items: int
+) -> Array:
     """What clipping takes away from each sum; exact sum − overflow is what the kernel computes.
 
     Args:
@@ -86,12 +92,15 @@ def overflow(found: Sequence[Risk], term: Callable[[int], Array], outputs: int, 
 
 
 def _add_lost(lost: Array, risk: Risk, x0: Array, x1: Array) -> None:
-    """Add one pair's overflow, looking only at items where the largest weights could reach the limit.
+    """Add one pair's overflow, looking only at items where the largest weights could reach the
+    limit.
 
     255 · 256 fits 16 bits without a sign, so the search, which is most of the work, runs in uint16.
     """
     limit = HIGH if risk.sign > 0 else -LOW
     hits = np.flatnonzero(x0 * np.uint16(risk.w0.max()) + x1 * np.uint16(risk.w1.max()) > limit)
     if len(hits):
-        sums = np.outer(risk.w0, x0[hits].astype(np.int32)) + np.outer(risk.w1, x1[hits].astype(np.int32))
+        sums = np.outer(risk.w0, x0[hits].astype(np.int32)) + np.outer(
+            risk.w1, x1[hits].astype(np.int32)
+        )
         lost[np.ix_(risk.outputs, hits)] += risk.sign * np.maximum(sums - limit, 0)

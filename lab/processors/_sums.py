@@ -1,4 +1,6 @@
-"""Sums of one product of uint8 activations and int8 weights: exact ones, and what saturating pairs of terms lose of them."""
+"""Sums of one product of uint8 activations and int8 weights: exact ones, and what saturating pairs
+of terms lose of them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from lab.processors._saturation import Risk, overflow, risks
 
 Starts = list[tuple[int, ...]]
 _EXACT_FLOAT = 2**24
-"""Up to here float32 holds every integer, so a sum of integers is exact in whichever order it is added up."""
+"""Up to here float32 holds every integer, so a sum of integers is exact in whichever order it is
+added up.
+"""
 _AT_ONCE = 4_000_000
 """Sums whose overflow is held at once."""
 
@@ -30,14 +34,18 @@ class MatrixSums:
     def exact(self, x: Array, zero: int) -> Array:
         """Σ (x − zero) · (w − w_zero), int32; float64 holds these integers up to 2⁵³."""
         kind = np.dtype(np.float32 if _fits(self._shifted, zero) else np.float64)
-        sums: Array = (np.subtract(x, zero, dtype=kind) @ self._shifted.T.astype(kind)).astype(np.int32)
+        sums: Array = (np.subtract(x, zero, dtype=kind) @ self._shifted.T.astype(kind)).astype(
+            np.int32
+        )
         return sums
 
     def lost(self, x: Array, zero: int) -> Array:
         """What clipping pairs of terms takes away from each sum, int32."""
         del zero
         columns = np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T)
-        found = overflow(self._risks, lambda term: _row(columns, term), self._outputs, columns.shape[1])
+        found = overflow(
+            self._risks, lambda term: _row(columns, term), self._outputs, columns.shape[1]
+        )
         return found.T.reshape(*x.shape[:-1], self._outputs)
 
 
@@ -50,13 +58,20 @@ class ConvolutionSums:
     """Sums over patches: (items, channels, …) -> (items, outputs, …)."""
 
     def __init__(self, product: Product, w_zero: Array) -> None:
-        self._stored, self._attributes = product.stored, {k: v for k, v in product.attributes.items() if k in _GEOMETRY}
+        self._stored, self._attributes = (
+            product.stored,
+            {k: v for k, v in product.attributes.items() if k in _GEOMETRY},
+        )
         self._shifted, self._w_zero = _shifted(product.weights, w_zero), int(np.ravel(w_zero)[0])
-        self._risks = [risks(part) for part in np.split(product.weights, int(product.attributes.get("group", 1)))]
+        self._risks = [
+            risks(part)
+            for part in np.split(product.weights, int(product.attributes.get("group", 1)))
+        ]
         self._session: Any = None
 
     def exact(self, x: Array, zero: int) -> Array:
-        """Σ (x − zero) · (w − w_zero), int32, by ONNX Runtime: in float where that is exact, or with uint8 weights.
+        """Σ (x − zero) · (w − w_zero), int32, by ONNX Runtime: in float where that is exact, or
+        with uint8 weights.
 
         Padding stands for 0, which is the stored value `zero`.
         """
@@ -81,14 +96,18 @@ class ConvolutionSums:
             lost[items] = np.moveaxis(np.concatenate(parts), 0, 1)
         return lost
 
-    def _lost(self, found: list[Risk], x: Array, starts: Starts, steps: list[int], sizes: list[int]) -> Array:
+    def _lost(
+        self, found: list[Risk], x: Array, starts: Starts, steps: list[int], sizes: list[int]
+    ) -> Array:
         """Of one group's outputs: int32 (outputs, items, …)."""
         outputs = len(self._stored) // len(self._risks)
         lost = overflow(found, _patches(x, starts, steps, sizes), outputs, len(x) * prod(sizes))
         return lost.reshape(outputs, len(x), *sizes)
 
     def _geometry(self, x: Array, zero: int) -> tuple[Starts, list[int], list[int], Array]:
-        """Where each kernel position starts, strides, output sizes, and the input with its padding."""
+        """Where each kernel position starts, strides, output sizes, and the input with its
+        padding.
+        """
         kernel, image = self._stored.shape[2:], x.shape[2:]
         steps = list(self._attributes.get("strides", [1] * len(kernel)))
         apart = list(self._attributes.get("dilations", [1] * len(kernel)))
@@ -96,19 +115,28 @@ class ConvolutionSums:
         pads = _pads(self._attributes, image, reach, steps)
         padded = np.pad(x, [(0, 0), (0, 0), *pads], constant_values=zero)
         sizes = [(n - r) // s + 1 for n, r, s in zip(padded.shape[2:], reach, steps, strict=True)]
-        starts = [tuple(i * d for i, d in zip(at, apart, strict=True)) for at in all_of(*map(range, kernel))]
+        starts = [
+            tuple(i * d for i, d in zip(at, apart, strict=True))
+            for at in all_of(*map(range, kernel))
+        ]
         return starts, steps, sizes, padded
 
 
 _GEOMETRY = {"strides", "dilations", "pads", "auto_pad", "group", "kernel_shape"}
 
 
-def _patches(x: Array, starts: Starts, steps: list[int], sizes: list[int]) -> Callable[[int], Array]:
-    """Number of a term (kernel position, then channel) -> its activations over all items and output positions."""
+def _patches(
+    x: Array, starts: Starts, steps: list[int], sizes: list[int]
+) -> Callable[[int], Array]:
+    """Number of a term (kernel position, then channel) -> its activations over all items and output
+    positions.
+    """
     channels = x.shape[1]
 
     def term(number: int) -> Array:
-        if number >= channels * len(starts):  # an odd number of terms: the kernel fills up with zeros
+        if number >= channels * len(
+            starts
+        ):  # an odd number of terms: the kernel fills up with zeros
             return np.zeros(len(x) * prod(sizes), np.uint8)
         position, channel = divmod(number, channels)
         span = [
@@ -126,7 +154,10 @@ def _pads(
     """Padding before and after each axis (ONNX's Conv: pads, auto_pad)."""
     how = attributes.get("auto_pad", b"NOTSET")
     if how in (b"SAME_UPPER", b"SAME_LOWER"):
-        missing = [max(0, (-(-n // s) - 1) * s + r - n) for n, r, s in zip(image, reach, steps, strict=True)]
+        missing = [
+            max(0, (-(-n // s) - 1) * s + r - n)
+            for n, r, s in zip(image, reach, steps, strict=True)
+        ]
         less_more = [(m // 2, m - m // 2) for m in missing]
         return less_more if how == b"SAME_UPPER" else [(more, less) for less, more in less_more]
     pads = [0] * 2 * len(image) if how == b"VALID" else attributes.get("pads", [0] * 2 * len(image))
@@ -154,7 +185,9 @@ def _float_convolution(stored: Array, w_zero: int, attributes: Mapping[str, Any]
         helper.make_node("Conv", ["shifted", "w"], ["sums_float"], **attributes),
         helper.make_node("Cast", ["sums_float"], ["sums"], to=TensorProto.INT32),
     ]
-    return _session(nodes, {"w": (stored.astype(np.int32) - w_zero).astype(np.float32)}, stored.ndim)
+    return _session(
+        nodes, {"w": (stored.astype(np.int32) - w_zero).astype(np.float32)}, stored.ndim
+    )
 
 
 def _unsigned_convolution(stored: Array, w_zero: int, attributes: Mapping[str, Any]) -> Any:
@@ -162,7 +195,10 @@ def _unsigned_convolution(stored: Array, w_zero: int, attributes: Mapping[str, A
     from onnx import helper
 
     nodes = [helper.make_node("ConvInteger", ["x", "w", "zero", "w_zero"], ["sums"], **attributes)]
-    unsigned = {"w": (stored.astype(np.int32) + 128).astype(np.uint8), "w_zero": np.asarray(w_zero + 128, np.uint8)}
+    unsigned = {
+        "w": (stored.astype(np.int32) + 128).astype(np.uint8),
+        "w_zero": np.asarray(w_zero + 128, np.uint8),
+    }
     return _session(nodes, unsigned, stored.ndim)
 
 
@@ -170,14 +206,19 @@ def _session(nodes: list[Any], constants: Mapping[str, Array], axes: int) -> Any
     from onnx import TensorProto, helper, numpy_helper
 
     graph = helper.make_graph(
-        nodes, "sums",
-        [helper.make_tensor_value_info("x", TensorProto.UINT8, [None] * axes),
-         helper.make_tensor_value_info("zero", TensorProto.UINT8, [])],
+        nodes,
+        "sums",
+        [
+            helper.make_tensor_value_info("x", TensorProto.UINT8, [None] * axes),
+            helper.make_tensor_value_info("zero", TensorProto.UINT8, []),
+        ],
         [helper.make_tensor_value_info("sums", TensorProto.INT32, [None] * axes)],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     package = onnxruntime()
     options = package.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 3
-    return package.InferenceSession(model.SerializeToString(), options, providers=[PROVIDERS["CPU"][0]])
+    return package.InferenceSession(
+        model.SerializeToString(), options, providers=[PROVIDERS["CPU"][0]]
+    )

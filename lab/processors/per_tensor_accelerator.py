@@ -11,7 +11,11 @@ from lab.processors._one_scale import because, fact
 
 def _file(path: Path) -> _one_scale_onnx.File | _one_scale_tflite.File:
     with path.open("rb") as file:
-        return _one_scale_tflite.File(path) if file.read(8)[4:] == b"TFL3" else _one_scale_onnx.File(path)
+        return (
+            _one_scale_tflite.File(path)
+            if file.read(8)[4:] == b"TFL3"
+            else _one_scale_onnx.File(path)
+        )
 
 
 def _differs(path: Path, setting: Setting) -> list[Fact]:
@@ -30,8 +34,8 @@ PROCESSOR = Processor(
     id="per_tensor_accelerator",
     title="Accelerator with one scale a tensor",
     help=(
-        "Some accelerators take one scale for a whole weight tensor. Their tools round weights that have a scale for each "
-        "channel once more, which is coarse for channels with small weights."
+        "Some accelerators take one scale for a whole weight tensor. Their tools round weights that"
+        " have a scale for each channel once more, which is coarse for channels with small weights."
     ),
     place="On an accelerator with one scale a weight tensor",
     formats=("onnx", "tflite"),

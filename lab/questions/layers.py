@@ -1,4 +1,6 @@
-"""Lays out studies that ask which layer costs the accuracy, and the recipes that follow from their answers."""
+"""Lays out studies that ask which layer costs the accuracy, and the recipes that follow from their
+answers.
+"""
 
 from __future__ import annotations
 
@@ -36,19 +38,36 @@ def sensitivity_spec(trial: Trial, spec: StudySpec, card: ModelCard) -> StudySpe
     """The spec of the study that finds out what each layer of a trial's recipe costs.
 
     Raises:
-        UsageError: no step of the recipe lets layers be chosen, or the file that it starts from is not in this lab.
+        UsageError: no step of the recipe lets layers be chosen, or the file that it starts from is
+            not in this lab.
     """
     step = choosing_step(trial.recipe)
     if step is None:
-        able = [t.id for t in registry.techniques().values() if {KEEP_FLOAT.id, ONLY.id} <= {o.id for o in t.options}]
-        raise UsageError("No step of this recipe can leave single layers in float", allowed=", ".join(able), given=trial.name,
-                         remedy="Choose a trial that one of these techniques made")  # fmt: skip
+        able = [
+            t.id
+            for t in registry.techniques().values()
+            if {KEEP_FLOAT.id, ONLY.id} <= {o.id for o in t.options}
+        ]
+        raise UsageError(
+            "No step of this recipe can leave single layers in float",
+            allowed=", ".join(able),
+            given=trial.name,
+            remedy="Choose a trial that one of these techniques made",
+        )
     source = _source(trial, step, card)
-    groups = _groups(layers_of_file(Path(source.path), source.format, source.sha256), _source_layers(card))
+    groups = _groups(
+        layers_of_file(Path(source.path), source.format, source.sha256), _source_layers(card)
+    )
     kept = tuple(trial.recipe.steps[step].params.get(KEEP_FLOAT.id, ()))
     probes = [p for g in groups for p in ({ONLY.id: g.names}, {KEEP_FLOAT.id: (*kept, *g.names)})]
     recipes = [trial.recipe, *(changed(trial.recipe, step, **probe) for probe in probes)]
-    about = {"kind": KIND, "study": trial.study, "trial": trial.id, "step": step, "groups": [asdict(g) for g in groups]}
+    about = {
+        "kind": KIND,
+        "study": trial.study,
+        "trial": trial.id,
+        "step": step,
+        "groups": [asdict(g) for g in groups],
+    }
     return replace(
         spec,
         space={},
@@ -67,11 +86,16 @@ def _source(trial: Trial, step: int, card: ModelCard) -> Artifact:
     if step == 0:
         path = Path(card.path)
         return Artifact(str(path), card.format, sha256_of(path), path.stat().st_size)
-    key = keys.step_key(sha256_of(Path(card.path)), trial.recipe.steps[:step], card, data_digest(card))
+    key = keys.step_key(
+        sha256_of(Path(card.path)), trial.recipe.steps[:step], card, data_digest(card)
+    )
     known = records.known_step(key)
     if known is None or "error" in known:
-        raise UsageError("The file that this recipe starts from is not in this lab", given=trial.name,
-                         remedy="Run the trial here first: its page has the lines under Reproduce")  # fmt: skip
+        raise UsageError(
+            "The file that this recipe starts from is not in this lab",
+            given=trial.name,
+            remedy="Run the trial here first: its page has the lines under Reproduce",
+        )
     return Artifact(**known["artifact"])
 
 

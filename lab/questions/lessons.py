@@ -17,7 +17,9 @@ from lab.types import Chain, ModelCard, Recipe, Step, Target
 SHARES = (0.2, 0.4, 0.6, 0.8)
 STEPS = 150
 EVEN = {"round_to": 2}
-"""An even number of channels is left, where a technique would otherwise round to eight and take nothing from small layers."""
+"""An even number of channels is left, where a technique would otherwise round to eight and take
+nothing from small layers.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,12 @@ class Pieces:
 
 
 PIECES: Mapping[str, Pieces] = {
-    "torch_export": Pieces("torch_channel_pruning", "torch_weight_pruning", "torch_fine_tune", "torch_qat_grid"),
-    "keras": Pieces("keras_channel_pruning", "keras_weight_pruning", "keras_fine_tune", "keras_qat_grid"),
+    "torch_export": Pieces(
+        "torch_channel_pruning", "torch_weight_pruning", "torch_fine_tune", "torch_qat_grid"
+    ),
+    "keras": Pieces(
+        "keras_channel_pruning", "keras_weight_pruning", "keras_fine_tune", "keras_qat_grid"
+    ),
 }
 
 
@@ -47,14 +53,20 @@ def pieces_of(card: ModelCard, *wanted: str) -> Pieces:
     """
     found = PIECES.get(card.format)
     if found is None:
-        raise UsageError("This model cannot be pruned and trained here: it has come without its framework", given=f"{card.id} ({card.format})",
-                         allowed="models of PyTorch (.pt2) or Keras (.keras, .h5)",
-                         remedy="Add the model in the format of the framework that it was trained with")  # fmt: skip
+        raise UsageError(
+            "This model cannot be pruned and trained here: it has come without its framework",
+            given=f"{card.id} ({card.format})",
+            allowed="models of PyTorch (.pt2) or Keras (.keras, .h5)",
+            remedy="Add the model in the format of the framework that it was trained with",
+        )
     for id_ in (getattr(found, name) for name in wanted):
         technique = registry.techniques().get(id_)
         if technique is None or technique.missing:
-            raise UsageError(f"The technique {id_!r} is not installed", given=card.id,
-                             remedy=f"pip install {technique.missing}" if technique else "Update the lab")  # fmt: skip
+            raise UsageError(
+                f"The technique {id_!r} is not installed",
+                given=card.id,
+                remedy=f"pip install {technique.missing}" if technique else "Update the lab",
+            )
     return found
 
 
@@ -78,10 +90,12 @@ class Layout:
 
 
 def pruning_lesson(card: ModelCard, shares: Sequence[float], steps: int, runtime: str) -> Layout:
-    """Whole channels and single weights, so much of each, with and without fine-tuning; and fine-tuning alone.
+    """Whole channels and single weights, so much of each, with and without fine-tuning; and
+    fine-tuning alone.
 
     Args:
-        shares: of the weights that go; channels are taken so that about as many weights go with them.
+        shares: of the weights that go; channels are taken so that about as many weights go with
+            them.
         steps: of each fine-tuning.
 
     Raises:
@@ -90,12 +104,22 @@ def pruning_lesson(card: ModelCard, shares: Sequence[float], steps: int, runtime
     """
     pieces, target = pieces_of(card, "structured", "unstructured", "tune"), _target(card, runtime)
     if not shares or not all(0 < share < 1 for share in shares):
-        raise InvalidOption("A share of weights is not possible", allowed="numbers between 0 and 1", given=list(shares))
+        raise InvalidOption(
+            "A share of weights is not possible",
+            allowed="numbers between 0 and 1",
+            given=list(shares),
+        )
     tuning = {NOTHING: {}, pieces.tune: {"train_steps": (steps,)}}
     chains = tuple(({id_: space}, tuning) for id_, space in _spaces(pieces, shares).items())
     alone = Recipe((Step(pieces.tune, {"train_steps": steps}),))
-    about = {"kind": KIND, "structured": pieces.structured, "unstructured": pieces.unstructured, "tune": pieces.tune,
-             "parameters": card.parameters or 0, "steps": steps}  # fmt: skip
+    about = {
+        "kind": KIND,
+        "structured": pieces.structured,
+        "unstructured": pieces.unstructured,
+        "tune": pieces.tune,
+        "parameters": card.parameters or 0,
+        "steps": steps,
+    }
     return Layout(chains, (alone,), target, about)
 
 
@@ -112,13 +136,17 @@ def _spaces(pieces: Pieces, shares: Sequence[float]) -> dict[str, dict[str, tupl
 def _target(card: ModelCard, runtime: str) -> Target:
     found = complete_target(Target(runtime))
     if conversion_path(card.format, registry.runtime(runtime).formats) is None:
-        raise UsageError("This model cannot be converted for the runtime", given=runtime,
-                         remedy="Name another one: python -m lab runtimes")  # fmt: skip
+        raise UsageError(
+            "This model cannot be converted for the runtime",
+            given=runtime,
+            remedy="Name another one: python -m lab runtimes",
+        )
     return found
 
 
 def order_lesson(card: ModelCard, ratio: float, steps: int, runtime: str) -> Layout:
-    """Pruning and fine-tuning before quantization-aware training, and after it, each stored in integers by the same quantizer.
+    """Pruning and fine-tuning before quantization-aware training, and after it, each stored in
+    integers by the same quantizer.
 
     Raises:
         UsageError: the model cannot be pruned and trained, or no quantizer leads to the runtime.
@@ -126,10 +154,14 @@ def order_lesson(card: ModelCard, ratio: float, steps: int, runtime: str) -> Lay
     pieces, target = pieces_of(card, "structured", "tune", "grid"), _target(card, runtime)
     quantizer = _QUANTIZERS.get(runtime)
     if quantizer is None:
-        raise UsageError("No order is laid out for this runtime", allowed=", ".join(_QUANTIZERS), given=runtime)
+        raise UsageError(
+            "No order is laid out for this runtime", allowed=", ".join(_QUANTIZERS), given=runtime
+        )
     pruned = (Step(pieces.structured, {"ratio": ratio}), Step(pieces.tune, {"train_steps": steps}))
     grid = (Step(pieces.grid, {"bits": 8, "activation_bits": "8", "train_steps": steps}),)
-    recipes = tuple(Recipe((*steps_, Step(quantizer))) for steps_ in ((*pruned, *grid), (*grid, *pruned)))
+    recipes = tuple(
+        Recipe((*steps_, Step(quantizer))) for steps_ in ((*pruned, *grid), (*grid, *pruned))
+    )
     return Layout((), recipes, target, {})
 
 
@@ -139,6 +171,12 @@ _QUANTIZERS = {"ort": "onnx_static_int8", "litert": "tflite_static_wi8_ai8"}
 def swapped(recipe: Recipe) -> tuple[Recipe, ...]:
     """A recipe with two neighbouring steps exchanged, every way that files allow."""
     known = registry.techniques()
-    steps = [s for s in recipe.steps if s.technique not in known or not known[s.technique].conversion]
-    movable = {id_: t.produces for id_, t in known.items() if t.role in ("prune", "tune") and t.produces in t.accepts}
+    steps = [
+        s for s in recipe.steps if s.technique not in known or not known[s.technique].conversion
+    ]
+    movable = {
+        id_: t.produces
+        for id_, t in known.items()
+        if t.role in ("prune", "tune") and t.produces in t.accepts
+    }
     return other_orders(steps, movable)

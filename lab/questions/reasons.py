@@ -1,4 +1,6 @@
-"""Why trials are not faster or not smaller: every rule asked about each trial, with the evidence that the store has of it."""
+"""Why trials are not faster or not smaller: every rule asked about each trial, with the evidence
+that the store has of it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from lab.types import Trial
 
 Value = TypeVar("Value", Anatomy, Profile)
 HARDLY_SMALLER = 0.95
-"""A file that keeps more of the float model's size than this has not become smaller in any sense that matters."""
+"""A file that keeps more of the float model's size than this has not become smaller in any sense
+that matters.
+"""
 
 
 def explain(
@@ -34,7 +38,8 @@ def explain(
         roofline: of that machine with the target's threads, None where it was not measured.
 
     Returns:
-        nothing for a trial that is not complete. Of a float baseline only what compares it with the same model on another
+        nothing for a trial that is not complete. Of a float baseline only what compares it with the
+        same model on another
         target, such as threads without effect.
     """
     if trial.state != "complete":
@@ -44,17 +49,36 @@ def explain(
     return tuple(sorted((f for f in found if f is not None), key=lambda f: (-f.share, f.rule)))
 
 
-def _case(trial: Trial, trials: Sequence[Trial], environment: Mapping[str, Any], roofline: Roofline | None) -> Case:
+def _case(
+    trial: Trial, trials: Sequence[Trial], environment: Mapping[str, Any], roofline: Roofline | None
+) -> Case:
     baseline = None if trial.is_baseline else baseline_of(trial, trials)
     return Case(
-        trial, baseline, trials, anatomy_of(trial), anatomy_of(baseline), profile_of(trial), profile_of(baseline), roofline, environment,
-    )  # fmt: skip
+        trial,
+        baseline,
+        trials,
+        anatomy_of(trial),
+        anatomy_of(baseline),
+        profile_of(trial),
+        profile_of(baseline),
+        roofline,
+        environment,
+    )
 
 
 def baseline_of(trial: Trial, trials: Sequence[Trial]) -> Trial | None:
     """The float model on the same target and the same machine."""
-    return next((t for t in trials if t.is_baseline and t.state == "complete" and t.target == trial.target
-                 and t.environment == trial.environment), None)  # fmt: skip
+    return next(
+        (
+            t
+            for t in trials
+            if t.is_baseline
+            and t.state == "complete"
+            and t.target == trial.target
+            and t.environment == trial.environment
+        ),
+        None,
+    )
 
 
 def anatomy_of(trial: Trial | None) -> Anatomy | None:
@@ -67,7 +91,9 @@ def profile_of(trial: Trial | None) -> Profile | None:
     return _evidence(trial, "profile", Profile.from_json)
 
 
-def _evidence(trial: Trial | None, name: str, read: Callable[[Mapping[str, Any]], Value]) -> Value | None:
+def _evidence(
+    trial: Trial | None, name: str, read: Callable[[Mapping[str, Any]], Value]
+) -> Value | None:
     """None where there is none, where its file is gone, or where an older lab wrote it."""
     kept = trial.details.get(name) if trial else None
     try:
@@ -133,7 +159,9 @@ def _environment(id_: str) -> Mapping[str, Any]:
 
 
 def not_faster(trial: Trial, baseline: Trial | None) -> bool:
-    """Whether a trial is slower than its baseline, or not faster by more than chance; False where either has no latency."""
+    """Whether a trial is slower than its baseline, or not faster by more than chance; False where
+    either has no latency.
+    """
     known = baseline and LATENCY in trial.measurements and LATENCY in baseline.measurements
     return bool(baseline and known and not surely_faster(trial, baseline))
 
@@ -151,15 +179,33 @@ def summary(trials: Sequence[Trial], found: Mapping[str, Sequence[Finding]]) -> 
         found: as `explanations` gives it.
 
     Returns:
-        "rules": rule -> number of trials, the most frequent first, those that never fired too; "not_faster", "not_smaller": how many
-        trials are so; "unexplained": [{"trial", "name", "about"}] of those that no finding about speed, or size, explains.
+        "rules": rule -> number of trials, the most frequent first, those that never fired too;
+        "not_faster", "not_smaller": how many
+        trials are so; "unexplained": [{"trial", "name", "about"}] of those that no finding about
+        speed, or size, explains.
     """
     counts = Counter(f.rule for findings in found.values() for f in findings)
-    rules = dict(sorted({id_: counts[id_] for id_ in registry.rules()}.items(), key=lambda item: (-item[1], item[0])))
-    asked = [(t, about) for t in trials if t.state == "complete" and not t.is_baseline for about in _asked(t, trials)]
-    open_ = [(t, about) for t, about in asked if not any(f.about == about for f in found.get(t.id, ()))]
-    return {"rules": rules, "not_faster": sum(about == "speed" for _, about in asked), "not_smaller": sum(about == "size" for _, about in asked),
-            "unexplained": [{"trial": t.id, "name": t.name, "about": about} for t, about in open_]}  # fmt: skip
+    rules = dict(
+        sorted(
+            {id_: counts[id_] for id_ in registry.rules()}.items(),
+            key=lambda item: (-item[1], item[0]),
+        )
+    )
+    asked = [
+        (t, about)
+        for t in trials
+        if t.state == "complete" and not t.is_baseline
+        for about in _asked(t, trials)
+    ]
+    open_ = [
+        (t, about) for t, about in asked if not any(f.about == about for f in found.get(t.id, ()))
+    ]
+    return {
+        "rules": rules,
+        "not_faster": sum(about == "speed" for _, about in asked),
+        "not_smaller": sum(about == "size" for _, about in asked),
+        "unexplained": [{"trial": t.id, "name": t.name, "about": about} for t, about in open_],
+    }
 
 
 def _asked(trial: Trial, trials: Sequence[Trial]) -> list[str]:

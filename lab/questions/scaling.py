@@ -18,13 +18,19 @@ BATCHES = (1, 2, 4, 8, 16, 32)
 
 
 def scaling_spec(
-    trial: Trial, spec: StudySpec, cores: int, threads: Sequence[int] | None, batches: Sequence[int] | None
+    trial: Trial,
+    spec: StudySpec,
+    cores: int,
+    threads: Sequence[int] | None,
+    batches: Sequence[int] | None,
 ) -> StudySpec:
-    """The spec of a trial's scaling study: its recipe and the float baseline, on targets that differ in one thing each.
+    """The spec of a trial's scaling study: its recipe and the float baseline, on targets that
+    differ in one thing each.
 
     Args:
         cores: of the machine that the trial ran on.
-        threads, batches: what is tried; None takes powers of two up to the cores, and up to 32 items. 1 is always among them.
+        threads, batches: what is tried; None takes powers of two up to the cores, and up to 32
+            items. 1 is always among them.
 
     Raises:
         InvalidOption: a number that the runtime does not accept.
@@ -35,19 +41,39 @@ def scaling_spec(
     own = int(trial.target.options.get("threads", 1))
     pairs = dict.fromkeys([*((n, 1) for n in every), *((own, size) for size in sizes)])
     about = {"kind": KIND, "study": trial.study, "trial": trial.id, "threads": own}
-    return replace(spec, space={}, recipes=(trial.recipe,), targets=tuple(_target(trial.target, *pair) for pair in pairs),
-                   further_targets=(), preset=None, about=about, search={})  # fmt: skip
+    return replace(
+        spec,
+        space={},
+        recipes=(trial.recipe,),
+        targets=tuple(_target(trial.target, *pair) for pair in pairs),
+        further_targets=(),
+        preset=None,
+        about=about,
+        search={},
+    )
 
 
 def cores_of(trial: Trial) -> int:
-    """Of the machine that the trial ran on, which need not be this one; of this one where it has not run."""
-    return int(records.environment(trial.environment)["cores"] if trial.environment else os.cpu_count() or 1)
+    """Of the machine that the trial ran on, which need not be this one; of this one where it has
+    not run.
+    """
+    return int(
+        records.environment(trial.environment)["cores"]
+        if trial.environment
+        else os.cpu_count() or 1
+    )
 
 
 def studies_about(trial_id: str) -> list[Study]:
-    """The studies that ask how this trial scales, the newest first; those that came to nothing are left out."""
+    """The studies that ask how this trial scales, the newest first; those that came to nothing are
+    left out.
+    """
     about = (KIND, trial_id)
-    alike = (s for s in records.studies() if (s.spec.about.get("kind"), s.spec.about.get("trial")) == about)
+    alike = (
+        s
+        for s in records.studies()
+        if (s.spec.about.get("kind"), s.spec.about.get("trial")) == about
+    )
     return [s for s in alike if s.state not in ("failed", "cancelled")]
 
 
@@ -61,7 +87,9 @@ def _numbers(option: Option, given: Iterable[int]) -> list[int]:
 
 
 def _target(target: Target, threads: int, batch: int) -> Target:
-    return complete_target(Target(target.runtime, {**target.options, "threads": threads, BATCH.id: batch}))
+    return complete_target(
+        Target(target.runtime, {**target.options, "threads": threads, BATCH.id: batch})
+    )
 
 
 def same_targets(a: StudySpec, b: StudySpec) -> bool:

@@ -11,17 +11,24 @@ from lab.rules._words import seconds
 from lab.types import Measurement, Trial
 
 KNOWN_LAYERS = 0.7
-"""Shares are of the profile's time where so much of it is of layers that the file names, else of multiplications, else of weights."""
+"""Shares are of the profile's time where so much of it is of layers that the file names, else of
+multiplications, else of weights.
+"""
 
 
 def found(
-    rule: str, about: Literal["speed", "size", "accuracy"], text: str, remedy: str, share: float, **evidence: Any
+    rule: str,
+    about: Literal["speed", "size", "accuracy"],
+    text: str,
+    remedy: str,
+    share: float,
+    **evidence: Any,
 ) -> Finding:
     """A finding whose share lies within 0 … 1."""
     return Finding(rule, about, text, remedy, min(1.0, max(0.0, float(share))), evidence)
 
 
-# --- numbers that were measured ------------------------------------------------------------------------------------------
+# --- numbers that were measured -------------------------------------------------------------------
 
 
 def latencies(case: Case) -> tuple[Measurement, Measurement] | None:
@@ -36,7 +43,9 @@ def latency(trial: Trial | None) -> Measurement | None:
 
 
 def compared(case: Case) -> str:
-    """The measured latencies as the end of a sentence: ", 0.37 ms against 0.23 ms in float"; "" where not known."""
+    """The measured latencies as the end of a sentence: ", 0.37 ms against 0.23 ms in float"; ""
+    where not known.
+    """
     pair = latencies(case)
     return f", {seconds(pair[0].value)} against {seconds(pair[1].value)} in float" if pair else ""
 
@@ -45,14 +54,21 @@ def twin(case: Case, option: str, value: Any) -> Trial | None:
     """The trial that differs from this one in nothing but one option of the target."""
     wanted = {**case.trial.target.options, option: value}
     same_target = (
-        t for t in case.trials if t.target.runtime == case.trial.target.runtime and t.target.options == wanted
+        t
+        for t in case.trials
+        if t.target.runtime == case.trial.target.runtime and t.target.options == wanted
     )
     return next(
-        (t for t in same_target if t.recipe == case.trial.recipe and t.environment == case.trial.environment), None
+        (
+            t
+            for t in same_target
+            if t.recipe == case.trial.recipe and t.environment == case.trial.environment
+        ),
+        None,
     )
 
 
-# --- operators of the file and of the profile ----------------------------------------------------------------------------
+# --- operators of the file and of the profile -----------------------------------------------------
 
 
 def is_integer(dtype: str) -> bool:
@@ -94,10 +110,12 @@ def computing(profile: Profile | None) -> list[OperatorTime]:
 
 
 def share_of(case: Case, operators: Sequence[OperatorFacts]) -> tuple[float, str] | None:
-    """The share that some of the file's operators have, of the first that is known: time, multiplications, weights.
+    """The share that some of the file's operators have, of the first that is known: time,
+    multiplications, weights.
 
     Returns:
-        0 … 1, and "of the time", "of the multiplications" or "of the weights"; None where nothing is known.
+        0 … 1, and "of the time", "of the multiplications" or "of the weights"; None where nothing
+        is known.
     """
     if case.anatomy is None:
         return None
@@ -108,7 +126,9 @@ def share_of(case: Case, operators: Sequence[OperatorFacts]) -> tuple[float, str
 def _share_of_time(case: Case, names: set[str]) -> tuple[float, str] | None:
     lines, known = computing(case.profile), {o.name for o in products(case.anatomy)}
     total = sum(o.time_s for o in lines)
-    if case.profile is None or sum(o.time_s for o in lines if o.layer in known) < KNOWN_LAYERS * max(total, 1e-12):
+    if case.profile is None or sum(
+        o.time_s for o in lines if o.layer in known
+    ) < KNOWN_LAYERS * max(total, 1e-12):
         return None
     mine = sum(o.time_s for o in lines if o.layer in names)
     return mine / max(case.profile.operators_s, 1e-12), "of the time"

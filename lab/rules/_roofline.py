@@ -11,7 +11,9 @@ from lab.rules._evidence import computes_in, computing, products
 
 @dataclass(frozen=True)
 class Placed:
-    """A layer that multiplies: what it took, and the least that this machine would need for its arithmetic and for its bytes."""
+    """A layer that multiplies: what it took, and the least that this machine would need for its
+    arithmetic and for its bytes.
+    """
 
     facts: OperatorFacts
     precision: str
@@ -26,7 +28,8 @@ class Placed:
 
 
 def placed(case: Case) -> list[Placed]:
-    """The profile's layers whose arithmetic and bytes are known, the heaviest first; none without roofline or profile.
+    """The profile's layers whose arithmetic and bytes are known, the heaviest first; none without
+    roofline or profile.
 
     Layers whose precision the roofline was not measured in are left out.
     """
@@ -45,13 +48,17 @@ def placed(case: Case) -> list[Placed]:
 
 
 def in_a_call(case: Case) -> list[OperatorFacts]:
-    """The products of one call: arithmetic and activations of all items of a batch, weights once."""
+    """The products of one call: arithmetic and activations of all items of a batch, weights
+    once.
+    """
     batch = int(case.trial.target.options.get("batch", 1))
     return [_of_batch(o, batch) for o in products(case.anatomy)]
 
 
 def _of_batch(facts: OperatorFacts, batch: int) -> OperatorFacts:
-    moved = facts.moved_bytes and facts.weight_bytes + batch * (facts.moved_bytes - facts.weight_bytes)
+    moved = facts.moved_bytes and facts.weight_bytes + batch * (
+        facts.moved_bytes - facts.weight_bytes
+    )
     return replace(facts, macs=facts.macs and batch * facts.macs, moved_bytes=moved)
 
 

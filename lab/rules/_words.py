@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from lab.types import Trial
 
-_STATIC = {"onnx": "onnx_static_int8", "tflite": "tflite_static_wi8_ai8", "openvino_ir": "nncf_openvino_static_int8",
-           "executorch": "torch_pt2e_static_int8", "torchscript": "torch_fx_static_int8"}  # fmt: skip
-_WEIGHTS = {"onnx": "onnx_weight_only_wi4", "tflite": "tflite_weight_only_wi8", "openvino_ir": "nncf_openvino_weights",
-            "executorch": "torch_pt2e_dynamic_int8", "torchscript": "torch_fx_dynamic_int8"}  # fmt: skip
+_STATIC = {
+    "onnx": "onnx_static_int8",
+    "tflite": "tflite_static_wi8_ai8",
+    "openvino_ir": "nncf_openvino_static_int8",
+    "executorch": "torch_pt2e_static_int8",
+    "torchscript": "torch_fx_static_int8",
+}
+_WEIGHTS = {
+    "onnx": "onnx_weight_only_wi4",
+    "tflite": "tflite_weight_only_wi8",
+    "openvino_ir": "nncf_openvino_weights",
+    "executorch": "torch_pt2e_dynamic_int8",
+    "torchscript": "torch_fx_dynamic_int8",
+}
 
 LONGEST = 32
 """Letters of a layer's name in a sentence."""
@@ -41,7 +51,13 @@ def _scaled(number: float, scales: tuple[tuple[float, float, str], ...]) -> str:
 
 def times(ratio: float) -> str:
     """1.57 -> "1.6 times", 12.3 -> "12 times", 0.998 -> "1.00 times"."""
-    return f"{ratio:.0f} times" if ratio >= 10 else f"{ratio:.2f} times" if ratio < 1.2 else f"{ratio:.1f} times"
+    return (
+        f"{ratio:.0f} times"
+        if ratio >= 10
+        else f"{ratio:.2f} times"
+        if ratio < 1.2
+        else f"{ratio:.1f} times"
+    )
 
 
 def plural(number: int, noun: str) -> str:
@@ -61,18 +77,29 @@ def short(name: str) -> str:
 
 
 def static_technique(trial: Trial) -> str:
-    """The technique that makes weights and activations of this trial's format integers beforehand."""
+    """The technique that makes weights and activations of this trial's format integers
+    beforehand.
+    """
     return _STATIC.get(trial.artifact.format if trial.artifact else "", "onnx_static_int8")
 
 
 def weights_technique(trial: Trial) -> str:
-    """The technique that stores this format's weights as integers, whatever operators compute in."""
+    """The technique that stores this format's weights as integers, whatever operators compute
+    in.
+    """
     return _WEIGHTS.get(trial.artifact.format if trial.artifact else "", "onnx_weight_only_wi4")
 
 
 def to_integers(trial: Trial) -> str:
-    """A remedy, as a sentence: what makes this trial's operators compute in integers and hand them on to each other."""
+    """A remedy, as a sentence: what makes this trial's operators compute in integers and hand them
+    on to each other.
+    """
     if any("static" in step.technique for step in trial.recipe.steps):
-        return ("This runtime does not fuse all quantize operators of this file: use 8-bit activations, the scheme u8s8 and graph_optimization all, "
-                "or run it in another runtime.")  # fmt: skip
-    return f"Use {static_technique(trial)}, which makes activations integers beforehand, so that operators hand integers on to each other."
+        return (
+            "This runtime does not fuse all quantize operators of this file: use 8-bit activations,"
+            " the scheme u8s8 and graph_optimization all, or run it in another runtime."
+        )
+    return (
+        f"Use {static_technique(trial)}, which makes activations integers beforehand, so that"
+        " operators hand integers on to each other."
+    )

@@ -13,24 +13,44 @@ NARROW = 4
 
 _NONE = "This runtime has no kernel that skips them."
 _KERNELS = {
-    "litert": "LiteRT's XNNPACK multiplies by them: even from a sparse file it unpacks them first, and profiles show dense kernels.",
-    "openvino": "OpenVINO skips none in float; on CPUs with AMX alone it can pack 8-bit dense layers (CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE).",
+    "litert": (
+        "LiteRT's XNNPACK multiplies by them: even from a sparse file it unpacks them first, and"
+        " profiles show dense kernels."
+    ),
+    "openvino": (
+        "OpenVINO skips none in float; on CPUs with AMX alone it can pack 8-bit dense layers"
+        " (CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE)."
+    ),
 }
-"""Runtime -> what it makes of zeros: seen in profiles of a network of 1×1 convolutions with 90 % zeros, and OpenVINO's own documentation."""
+"""Runtime -> what it makes of zeros: seen in profiles of a network of 1×1 convolutions with 90 %
+zeros, and OpenVINO's own documentation.
+"""
 
 
 def _find(case: Case) -> Finding | None:
-    wide = [o for o in case.anatomy.operators if o.weights and bits(o.weight_dtype) > NARROW] if case.anatomy else []
+    wide = (
+        [o for o in case.anatomy.operators if o.weights and bits(o.weight_dtype) > NARROW]
+        if case.anatomy
+        else []
+    )
     zeros, weights = sum(o.zeros for o in wide), sum(o.weights for o in wide)
     if case.baseline is None or case.anatomy is None or not weights or zeros < LEAST * weights:
         return None
     share = sum(map(_zero_bytes, wide)) / max(case.anatomy.size_bytes, 1)
     download = case.trial.measurements.get("download_bytes")
-    packed = f" Compressed for the download the file has {size(download.value)}." if download else ""
+    packed = (
+        f" Compressed for the download the file has {size(download.value)}." if download else ""
+    )
     runtime = case.trial.target.runtime
-    text = (f"{percent(zeros / weights)} of the weights are exactly zero, but each is stored: {size(sum(map(_zero_bytes, wide)))} of "
-            f"the file are zeros. {_KERNELS.get(runtime, _NONE)}{packed}")  # fmt: skip
-    remedy = f"Judge it by download_bytes, which does shrink; to make the time smaller, whole channels must go, not single weights.{_storage(case)}"
+    text = (
+        f"{percent(zeros / weights)} of the weights are exactly zero, but each is stored:"
+        f" {size(sum(map(_zero_bytes, wide)))} of the file are zeros."
+        f" {_KERNELS.get(runtime, _NONE)}{packed}"
+    )
+    remedy = (
+        "Judge it by download_bytes, which does shrink; to make the time smaller, whole channels"
+        f" must go, not single weights.{_storage(case)}"
+    )
     return found("dense_zeros", "size", text, remedy, share, zeros=zeros, weights=weights)
 
 
@@ -51,8 +71,8 @@ RULE = Rule(
     id="dense_zeros",
     title="Zeros are stored like other weights",
     help=(
-        "Pruning sets single weights to zero. Model files store zeros like any number, and these runtimes multiply by them, so "
-        "only compression for the download gains."
+        "Pruning sets single weights to zero. Model files store zeros like any number, and these"
+        " runtimes multiply by them, so only compression for the download gains."
     ),
     find=_find,
 )

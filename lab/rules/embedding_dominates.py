@@ -19,7 +19,10 @@ def _find(case: Case) -> Finding | None:
     if case.baseline is None or case.anatomy is None or part(case.anatomy, "embeddings") < LEAST:
         return None
     share, table = part(case.anatomy, "embeddings"), case.anatomy.parts["embeddings"]
-    text = f"{percent(share)} of the file, {size(table)}, are embeddings: a table that is looked up, not multiplied."
+    text = (
+        f"{percent(share)} of the file, {size(table)}, are embeddings: a table that is looked up,"
+        " not multiplied."
+    )
     shrinks = _SHRINKS.get(case.anatomy.format, "Choose a technique that quantizes embeddings")
     remedy = f"{shrinks}; beyond that, fewer entries or shorter vectors make it smaller."
     return found("embedding_dominates", "size", text, remedy, share, embeddings_bytes=table)
@@ -28,6 +31,9 @@ def _find(case: Case) -> Finding | None:
 RULE = Rule(
     id="embedding_dominates",
     title="Embeddings dominate the file",
-    help="An embedding is a table with a row of numbers for each word or letter. Many techniques quantize only what multiplies.",
+    help=(
+        "An embedding is a table with a row of numbers for each word or letter. Many techniques"
+        " quantize only what multiplies."
+    ),
     find=_find,
 )

@@ -6,7 +6,15 @@ from collections import Counter
 
 from lab.evidence import Finding, OperatorFacts
 from lab.plugs import Case, Rule
-from lab.rules._evidence import compared, computes_in, computing, found, is_float, products, share_of
+from lab.rules._evidence import (
+    compared,
+    computes_in,
+    computing,
+    found,
+    is_float,
+    products,
+    share_of,
+)
 from lab.rules._words import percent, plural, some, static_technique
 
 LEAST = 0.05
@@ -24,19 +32,29 @@ def _find(case: Case) -> Finding | None:
         return None
     names, total = [o.name for o in left], len(products(case.anatomy))
     which = f"All {total}" if len(left) == total else f"{len(left)} of {total}"
-    text = (f"{which} operators that multiply compute in {_usual(case)} as in the float model, with {percent(share[0])} {share[1]}"
-            f"{compared(case)}: {some(names)}.")  # fmt: skip
+    text = (
+        f"{which} operators that multiply compute in {_usual(case)} as in the float model, with"
+        f" {percent(share[0])} {share[1]}{compared(case)}: {some(names)}."
+    )
     return _finding(case, text, share[0], operators=names, of=total)
 
 
 def _left(case: Case) -> list[OperatorFacts]:
-    """Not those whose weights are stored in fewer bits: `weight_only` and `half_storage` speak of them."""
+    """Not those whose weights are stored in fewer bits: `weight_only` and `half_storage` speak of
+    them.
+    """
     precision, usual = computes_in(case), _usual(case)
-    return [o for o in products(case.anatomy) if precision.get(o.name) == usual and o.weight_dtype in ("", "float32")]
+    return [
+        o
+        for o in products(case.anatomy)
+        if precision.get(o.name) == usual and o.weight_dtype in ("", "float32")
+    ]
 
 
 def _usual(case: Case) -> str:
-    """What the float model computes in on this target: float32, unless the target was told to take fewer bits."""
+    """What the float model computes in on this target: float32, unless the target was told to take
+    fewer bits.
+    """
     spent: Counter[str] = Counter()
     for line in computing(case.baseline_profile):
         spent[line.precision] += round(1e9 * line.time_s)
@@ -45,7 +63,9 @@ def _usual(case: Case) -> str:
 
 
 def _counted(case: Case) -> Finding | None:
-    """Where the file does not tell what computes in what: the operators that were counted when it was evaluated."""
+    """Where the file does not tell what computes in what: the operators that were counted when it
+    was evaluated.
+    """
     left = dict(case.trial.float_operators)
     if not left:
         return None
@@ -55,14 +75,19 @@ def _counted(case: Case) -> Finding | None:
 
 
 def _finding(case: Case, text: str, share: float, **evidence: object) -> Finding:
-    remedy = (f"Use {static_technique(case.trial)} without names in keep_float; where an operator type stays float all the same, "
-              "its technique or runtime has no integer kernel for it.")  # fmt: skip
+    remedy = (
+        f"Use {static_technique(case.trial)} without names in keep_float; where an operator type"
+        " stays float all the same, its technique or runtime has no integer kernel for it."
+    )
     return found("float_operators", "speed", text, remedy, share, **evidence)
 
 
 RULE = Rule(
     id="float_operators",
     title="Operators left in float",
-    help="Only operators that compute in integers can use the faster integer instructions; the others take as long as before.",
+    help=(
+        "Only operators that compute in integers can use the faster integer instructions; the"
+        " others take as long as before."
+    ),
     find=_find,
 )

@@ -32,28 +32,37 @@ def _find(case: Case) -> Finding | None:
 
 
 def _counted(case: Case) -> Finding | None:
-    """Where nobody looked into the file: the float operators that were counted when it was evaluated."""
+    """Where nobody looked into the file: the float operators that were counted when it was
+    evaluated.
+    """
     left = dict(case.trial.float_operators)
     if not left:
         return None
     listed = ", ".join(f"{count} {type_}" for type_, count in left.items())
     return _finding(
         case,
-        f"{plural(sum(left.values()), 'operator')} of the file were left in float, with their weights: {listed}.",
+        f"{plural(sum(left.values()), 'operator')} of the file were left in float, with their"
+        f" weights: {listed}.",
         0.5,
         operators=left,
     )
 
 
 def _finding(case: Case, text: str, share: float, **evidence: object) -> Finding:
-    remedy = (f"Use {weights_technique(case.trial)} or {static_technique(case.trial)}, which store weights in 8 bits or less; a technique for dense "
-              "layers only leaves convolutions as they are.")  # fmt: skip
+    remedy = (
+        f"Use {weights_technique(case.trial)} or {static_technique(case.trial)}, which store"
+        " weights in 8 bits or less; a technique for dense layers only leaves convolutions as they"
+        " are."
+    )
     return found("float_weights", "size", text, remedy, share, **evidence)
 
 
 RULE = Rule(
     id="float_weights",
     title="Weights are still floats",
-    help="A weight takes 4 bytes as a float and 1 or less as an integer. A file shrinks as far as its weights are quantized, and no further.",
+    help=(
+        "A weight takes 4 bytes as a float and 1 or less as an integer. A file shrinks as far as"
+        " its weights are quantized, and no further."
+    ),
     find=_find,
 )

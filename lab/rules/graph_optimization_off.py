@@ -21,12 +21,18 @@ def _find(case: Case) -> Finding | None:
         return _against(level, mine.value, other.value) if surely_faster(best, case.trial) else None
     if case.profile is None:
         return None
-    text = f"Graph optimization is {level}: {plural(len(case.profile.operators), 'operator')} run one by one, none of them fused with its neighbours."
+    text = (
+        f"Graph optimization is {level}: {plural(len(case.profile.operators), 'operator')} run one"
+        " by one, none of them fused with its neighbours."
+    )
     return found("graph_optimization_off", "speed", text, _REMEDY, 0.2, level=level)
 
 
 def _against(level: str, mine: float, other: float) -> Finding:
-    text = (f"Graph optimization is {level}: {seconds(mine)}, where the same file takes {seconds(other)} with all of it, {percent(1 - other / mine)} less.")  # fmt: skip
+    text = (
+        f"Graph optimization is {level}: {seconds(mine)}, where the same file takes"
+        f" {seconds(other)} with all of it, {percent(1 - other / mine)} less."
+    )
     return found("graph_optimization_off", "speed", text, _REMEDY, 1 - other / mine, level=level)
 
 
@@ -35,6 +41,9 @@ _REMEDY = "Choose the target ort with graph_optimization all."
 RULE = Rule(
     id="graph_optimization_off",
     title="Graph optimization is off",
-    help="When a file is loaded, a runtime fuses operators: a convolution with its activation, or a quantized one with its quantize operators.",
+    help=(
+        "When a file is loaded, a runtime fuses operators: a convolution with its activation, or a"
+        " quantized one with its quantize operators."
+    ),
     find=_find,
 )

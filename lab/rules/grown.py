@@ -8,7 +8,9 @@ from lab.rules._evidence import found
 from lab.rules._words import percent, size
 
 LEAST, MORE = 0.95, 0.05
-"""Share of the float file's size that is hardly smaller; share of the file that grew and is worth a sentence."""
+"""Share of the float file's size that is hardly smaller; share of the file that grew and is worth a
+sentence.
+"""
 
 
 def _find(case: Case) -> Finding | None:
@@ -20,9 +22,14 @@ def _find(case: Case) -> Finding | None:
     if ratio < LEAST or share < MORE:
         return None
     listed = " and ".join(f"{size(n)} of {name}" for name, n in list(more.items())[:3])
-    text = f"What was saved came in again: the file has {percent(ratio)} of the float model's size, with {listed} more than it."
-    remedy = ("Quantize in the format that is run: converting a quantized file adds operators and may turn integers back into floats; leave out steps "
-              "that change nothing.")  # fmt: skip
+    text = (
+        f"What was saved came in again: the file has {percent(ratio)} of the float model's size,"
+        f" with {listed} more than it."
+    )
+    remedy = (
+        "Quantize in the format that is run: converting a quantized file adds operators and may"
+        " turn integers back into floats; leave out steps that change nothing."
+    )
     return found("grown", "size", text, remedy, share, grown=more)
 
 
@@ -35,6 +42,9 @@ def _more(mine: Anatomy, before: Anatomy) -> dict[str, int]:
 RULE = Rule(
     id="grown",
     title="Parts of the file grew",
-    help="Quantization adds scales, operators and names. Where little is saved on weights, or comes back as floats, the file is as large as before.",
+    help=(
+        "Quantization adds scales, operators and names. Where little is saved on weights, or comes"
+        " back as floats, the file is as large as before."
+    ),
     find=_find,
 )

@@ -25,21 +25,33 @@ def _find(case: Case) -> Finding | None:
 
 def _finding(case: Case, kind: str, share: float, instructions: list[str]) -> Finding:
     cpu = case.environment.get("cpu") or "This CPU"
-    text = (f"{percent(share)} of the products are computed in {kind}, for which {cpu} has no instructions ({' or '.join(instructions)}): each "
-            f"number is converted to float32 and back, or computed by plain loops{compared(case)}.")  # fmt: skip
-    remedy = "Measure it on a CPU with these instructions; here use 8-bit integers for speed, or float32."
-    return found("half_emulated", "speed", text, remedy, share, precision=kind, instructions=instructions)
+    text = (
+        f"{percent(share)} of the products are computed in {kind}, for which {cpu} has no"
+        f" instructions ({' or '.join(instructions)}): each number is converted to float32 and"
+        f" back, or computed by plain loops{compared(case)}."
+    )
+    remedy = (
+        "Measure it on a CPU with these instructions; here use 8-bit integers for speed, or"
+        " float32."
+    )
+    return found(
+        "half_emulated", "speed", text, remedy, share, precision=kind, instructions=instructions
+    )
 
 
 def _share(case: Case, kind: str) -> float:
     """Of the products' time as profiled, else of those in the file, else as the recipe says."""
     lines = [o for o in computing(case.profile) if o.precision]
     if lines:
-        return sum(o.time_s for o in lines if o.precision == kind) / max(sum(o.time_s for o in lines), 1e-12)
+        return sum(o.time_s for o in lines if o.precision == kind) / max(
+            sum(o.time_s for o in lines), 1e-12
+        )
     told = [o.precision for o in products(case.anatomy)]
     if told and case.trial.target.runtime in ("executorch", "torchscript", "pytorch"):
         return told.count(kind) / len(told)
-    return float(not told and any(_dtype(s.technique, s.params) == kind for s in case.trial.recipe.steps))
+    return float(
+        not told and any(_dtype(s.technique, s.params) == kind for s in case.trial.recipe.steps)
+    )
 
 
 def _dtype(technique: str, params: object) -> str:
@@ -50,6 +62,9 @@ def _dtype(technique: str, params: object) -> str:
 RULE = Rule(
     id="half_emulated",
     title="No instructions for 16-bit floats",
-    help="A file can ask for 16-bit float arithmetic on any CPU; one without instructions for it computes it in a roundabout way.",
+    help=(
+        "A file can ask for 16-bit float arithmetic on any CPU; one without instructions for it"
+        " computes it in a roundabout way."
+    ),
     find=_find,
 )

@@ -11,7 +11,9 @@ from lab.rules._words import percent
 
 LEAST = 0.5
 AS_FLOAT32 = {"ort": "", "litert": "float32", "openvino": "f32"}
-"""Runtimes whose CPU kernels compute such files in 32 bits, with the value of their option precision."""
+"""Runtimes whose CPU kernels compute such files in 32 bits, with the value of their option
+precision.
+"""
 
 
 def _find(case: Case) -> Finding | None:
@@ -20,15 +22,30 @@ def _find(case: Case) -> Finding | None:
     kinds = sorted({o.weight_dtype for o in half})
     if share < LEAST or precision in kinds:
         return None
-    text = (f"The weights of {len(half)} operators are stored as {' and '.join(kinds)}, but {percent(share)} of the products are computed in {precision}: "
-            f"half the size, the same work{compared(case)}.")  # fmt: skip
-    remedy = ("Take it for its size; for speed use integers, or a target that computes in 16 bits where the CPU can: openvino with "
-              "precision bf16 or f16, litert with precision float16.")  # fmt: skip
-    return found("half_storage", "speed", text, remedy, share, operators=[o.name for o in half], computed=precision)
+    text = (
+        f"The weights of {len(half)} operators are stored as {' and '.join(kinds)}, but"
+        f" {percent(share)} of the products are computed in {precision}: half the size, the same"
+        f" work{compared(case)}."
+    )
+    remedy = (
+        "Take it for its size; for speed use integers, or a target that computes in 16 bits where"
+        " the CPU can: openvino with precision bf16 or f16, litert with precision float16."
+    )
+    return found(
+        "half_storage",
+        "speed",
+        text,
+        remedy,
+        share,
+        operators=[o.name for o in half],
+        computed=precision,
+    )
 
 
 def _computed(case: Case) -> tuple[str, float]:
-    """The precision of most products, and their share of the products' time; else what the runtime is known for, or the file says."""
+    """The precision of most products, and their share of the products' time; else what the runtime
+    is known for, or the file says.
+    """
     spent: Counter[str] = Counter()
     for line in computing(case.profile):
         spent[line.precision] += round(1e9 * line.time_s)
@@ -44,6 +61,9 @@ def _computed(case: Case) -> tuple[str, float]:
 RULE = Rule(
     id="half_storage",
     title="16-bit floats only store the weights",
-    help="Few CPUs compute in 16-bit floats. Weights stored so are turned into other floats before they are multiplied.",
+    help=(
+        "Few CPUs compute in 16-bit floats. Weights stored so are turned into other floats before"
+        " they are multiplied."
+    ),
     find=_find,
 )

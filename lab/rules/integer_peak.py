@@ -21,12 +21,17 @@ def _find(case: Case) -> Finding | None:
     ):
         return None
     precision = computes_in(case)
-    share = share_of(case, [o for o in products(case.anatomy) if is_integer(precision.get(o.name, ""))])
+    share = share_of(
+        case, [o for o in products(case.anatomy) if is_integer(precision.get(o.name, ""))]
+    )
     if share is None or not share[0]:
         return None
     ratio = flops["int8"] / flops["float32"]
-    text = (f"At best this machine computes {rate(flops['int8'], 'operations/s')} in 8-bit integers, {times(ratio)} the "
-            f"{rate(flops['float32'], 'operations/s')} in float32: even a perfect integer kernel gains no more than that.")  # fmt: skip
+    text = (
+        f"At best this machine computes {rate(flops['int8'], 'operations/s')} in 8-bit integers,"
+        f" {times(ratio)} the {rate(flops['float32'], 'operations/s')} in float32: even a perfect"
+        " integer kernel gains no more than that."
+    )
     remedy = "Take integers for the size; for speed measure on a CPU with VNNI, AMX or Arm's i8mm."
     return found("integer_peak", "speed", text, remedy, share[0], ratio=ratio)
 
@@ -34,6 +39,9 @@ def _find(case: Case) -> Finding | None:
 RULE = Rule(
     id="integer_peak",
     title="Integers are hardly faster on this machine",
-    help="How much integers can gain is the machine's peak in integers over its peak in floats, both measured here by multiplying matrices.",
+    help=(
+        "How much integers can gain is the machine's peak in integers over its peak in floats, both"
+        " measured here by multiplying matrices."
+    ),
     find=_find,
 )

@@ -22,11 +22,21 @@ def _find(case: Case) -> Finding | None:
     if share < LEAST or not more or latencies(case) is None:
         return None
     listed = ", ".join(f"{count} {name}" for name, count in more.most_common(5))
-    text = (f"What does not multiply takes {seconds(mine)} a call, {seconds(theirs)} in the float model: {percent(share)} of the time goes into "
-            f"{plural(sum(more.values()), 'further operator')}, {listed}.")  # fmt: skip
+    text = (
+        f"What does not multiply takes {seconds(mine)} a call, {seconds(theirs)} in the float"
+        f" model: {percent(share)} of the time goes into"
+        f" {plural(sum(more.values()), 'further operator')}, {listed}."
+    )
     remedy = to_integers(case.trial)
     return found(
-        "more_operators", "speed", text, remedy, share, operators=dict(more), seconds=mine, float_seconds=theirs
+        "more_operators",
+        "speed",
+        text,
+        remedy,
+        share,
+        operators=dict(more),
+        seconds=mine,
+        float_seconds=theirs,
     )
 
 
@@ -45,6 +55,9 @@ def _counts(profile: Profile) -> Counter[str]:
 RULE = Rule(
     id="more_operators",
     title="Further operators between the layers",
-    help="Scaling, converting and moving numbers between integer layers are operators of their own, which the float model does not have.",
+    help=(
+        "Scaling, converting and moving numbers between integer layers are operators of their own,"
+        " which the float model does not have."
+    ),
     find=_find,
 )

@@ -21,8 +21,11 @@ def _find(case: Case) -> Finding | None:
         return None
     names = some(sorted({o.operator for o in outside}))
     handed = f", and data change hands {plural(borders, 'time')}" if borders else ""
-    text = (f"The delegate takes {'only a part' if borders else 'nothing'} of the graph: {plural(len(outside), 'operator')} with {percent(share)} of the time "
-            f"are computed outside it{handed} ({names}).")  # fmt: skip
+    text = (
+        f"The delegate takes {'only a part' if borders else 'nothing'} of the graph:"
+        f" {plural(len(outside), 'operator')} with {percent(share)} of the time are computed"
+        f" outside it{handed} ({names})."
+    )
     return found(
         "partial_delegate",
         "speed",
@@ -36,9 +39,14 @@ def _find(case: Case) -> Finding | None:
 
 def _remedy(case: Case) -> str:
     if case.trial.target.runtime == "litert":
-        return ("Avoid what the delegate does not take: 4- and 16-bit integers (tflite_static_wi8_ai8 has 8), names in wide, or leave an operator "
-                "of these types in float with keep_float.")  # fmt: skip
-    return "Replace these operators in the model by some that the delegate takes, or compare runtimes that compute them all: ort and openvino."
+        return (
+            "Avoid what the delegate does not take: 4- and 16-bit integers (tflite_static_wi8_ai8"
+            " has 8), names in wide, or leave an operator of these types in float with keep_float."
+        )
+    return (
+        "Replace these operators in the model by some that the delegate takes, or compare runtimes"
+        " that compute them all: ort and openvino."
+    )
 
 
 def _delegated(line: OperatorTime) -> bool:
@@ -46,7 +54,9 @@ def _delegated(line: OperatorTime) -> bool:
 
 
 def _outside(case: Case) -> list[OperatorTime]:
-    """What a delegate that is there leaves to others; all of it where it was turned on and takes nothing."""
+    """What a delegate that is there leaves to others; all of it where it was turned on and takes
+    nothing.
+    """
     lines = case.profile.operators if case.profile else ()
     wanted = case.trial.target.options.get("xnnpack") is True or any(map(_delegated, lines))
     return [o for o in lines if o.placed_on and not _delegated(o)] if wanted else []
@@ -61,8 +71,8 @@ RULE = Rule(
     id="partial_delegate",
     title="A delegate covers only a part of the graph",
     help=(
-        "A delegate is a library that takes over the operators it knows. What it does not know goes back to the runtime's own "
-        "kernels, and data are handed over at each border."
+        "A delegate is a library that takes over the operators it knows. What it does not know goes"
+        " back to the runtime's own kernels, and data are handed over at each border."
     ),
     find=_find,
 )

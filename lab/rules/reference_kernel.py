@@ -17,15 +17,33 @@ def _find(case: Case) -> Finding | None:
 
 
 def _profiled(case: Case) -> Finding | None:
-    lines = [o for o in case.profile.operators if "ref" in o.placed_on.lower().replace("_", " ").split() or
-             "reference" in o.placed_on.lower()] if case.profile else []  # fmt: skip
+    lines = (
+        [
+            o
+            for o in case.profile.operators
+            if "ref" in o.placed_on.lower().replace("_", " ").split()
+            or "reference" in o.placed_on.lower()
+        ]
+        if case.profile
+        else []
+    )
     spent = sum(o.time_s for o in lines)
     if case.profile is None or case.baseline is None or spent < LEAST * case.profile.operators_s:
         return None
     share = spent / max(case.profile.operators_s, 1e-12)
     names = some(sorted({o.operator for o in lines}))
-    text = f"{percent(share)} of the time is in reference kernels, plain loops that are right but not fast: {names}{compared(case)}."
-    return found("reference_kernel", "speed", text, _remedy(case), share, operators=sorted({o.operator for o in lines}))
+    text = (
+        f"{percent(share)} of the time is in reference kernels, plain loops that are right but not"
+        f" fast: {names}{compared(case)}."
+    )
+    return found(
+        "reference_kernel",
+        "speed",
+        text,
+        _remedy(case),
+        share,
+        operators=sorted({o.operator for o in lines}),
+    )
 
 
 def _without_xnnpack(case: Case) -> Finding | None:
@@ -37,36 +55,72 @@ def _without_xnnpack(case: Case) -> Finding | None:
     if faster is None or mine is None or other is None or not surely_faster(faster, case.trial):
         return None
     ratio, share = mine.value / other.value, 1 - other.value / mine.value
-    text = (f"XNNPACK is off, so LiteRT's own kernels compute everything: {seconds(mine.value)}, {times(ratio)} the {seconds(other.value)} that "
-            "the same file takes with it.")  # fmt: skip
-    return found("reference_kernel", "speed", text, "Choose the target litert with xnnpack on.", share, ratio=ratio)
+    text = (
+        f"XNNPACK is off, so LiteRT's own kernels compute everything: {seconds(mine.value)},"
+        f" {times(ratio)} the {seconds(other.value)} that the same file takes with it."
+    )
+    return found(
+        "reference_kernel",
+        "speed",
+        text,
+        "Choose the target litert with xnnpack on.",
+        share,
+        ratio=ratio,
+    )
 
 
 def _wide(case: Case) -> Finding | None:
-    """XNNPACK knows no 16-bit activations: LiteRT computes them by its own kernels, which are plain loops."""
+    """XNNPACK knows no 16-bit activations: LiteRT computes them by its own kernels, which are plain
+    loops.
+    """
     technique = next(
-        (s.technique for s in case.trial.recipe.steps if "ai16" in s.technique or "int16x8" in s.technique), ""
+        (
+            s.technique
+            for s in case.trial.recipe.steps
+            if "ai16" in s.technique or "int16x8" in s.technique
+        ),
+        "",
     )
     pair = latencies(case)
-    if pair is None or case.trial.target.runtime != "litert" or not technique or pair[0].value < FAR * pair[1].value:
+    if (
+        pair is None
+        or case.trial.target.runtime != "litert"
+        or not technique
+        or pair[0].value < FAR * pair[1].value
+    ):
         return None
-    text = (f"Activations have 16 bits, for which XNNPACK has no kernels and LiteRT only plain loops: {times(pair[0].value / pair[1].value)} the time of "
-            f"float{compared(case)}.")  # fmt: skip
+    text = (
+        "Activations have 16 bits, for which XNNPACK has no kernels and LiteRT only plain loops:"
+        f" {times(pair[0].value / pair[1].value)} the time of float{compared(case)}."
+    )
     return found(
-        "reference_kernel", "speed", text, _remedy(case), 1 - pair[1].value / pair[0].value, technique=technique
+        "reference_kernel",
+        "speed",
+        text,
+        _remedy(case),
+        1 - pair[1].value / pair[0].value,
+        technique=technique,
     )
 
 
 def _remedy(case: Case) -> str:
     if case.trial.target.runtime == "litert":
-        return ("Use tflite_static_wi8_ai8, whose 8-bit activations XNNPACK computes; its option wide gives 16 bits to single layers, and "
-                "xnnpack must be on.")  # fmt: skip
-    return "Use 8-bit integers or float32, for which the runtime has kernels of its own, or another runtime."
+        return (
+            "Use tflite_static_wi8_ai8, whose 8-bit activations XNNPACK computes; its option wide"
+            " gives 16 bits to single layers, and xnnpack must be on."
+        )
+    return (
+        "Use 8-bit integers or float32, for which the runtime has kernels of its own, or another"
+        " runtime."
+    )
 
 
 RULE = Rule(
     id="reference_kernel",
     title="Reference kernels",
-    help="For rare combinations of types a runtime has only a plain version of an operator, which is many times slower.",
+    help=(
+        "For rare combinations of types a runtime has only a plain version of an operator, which is"
+        " many times slower."
+    ),
     find=_find,
 )

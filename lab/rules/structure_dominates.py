@@ -15,9 +15,15 @@ def _find(case: Case) -> Finding | None:
         return None
     share, rest = part(case.anatomy, "structure"), case.anatomy
     before = case.baseline_anatomy
-    grown = f", {size(_bytes(before))} in the float file" if before and before.format == rest.format else ""
-    text = (f"{percent(share)} of the file, {size(_bytes(rest))}, are no numbers but the graph's description, names and metadata"
-            f"{grown}: quantization does not make them smaller.")  # fmt: skip
+    grown = (
+        f", {size(_bytes(before))} in the float file"
+        if before and before.format == rest.format
+        else ""
+    )
+    text = (
+        f"{percent(share)} of the file, {size(_bytes(rest))}, are no numbers but the graph's"
+        f" description, names and metadata{grown}: quantization does not make them smaller."
+    )
     remedy = _remedy(case)
     return found("structure_dominates", "size", text, remedy, share, structure_bytes=_bytes(rest))
 
@@ -33,18 +39,27 @@ def _remedy(case: Case) -> str:
         and case.anatomy.format == "onnx"
         and SHORTENS not in {s.technique for s in case.trial.recipe.steps}
     ):
-        return f"End the recipe with {SHORTENS}: half and more of it are names. Downloads gain less, since names compress well."
+        return (
+            f"End the recipe with {SHORTENS}: half and more of it are names. Downloads gain less,"
+            " since names compress well."
+        )
     if case.anatomy and case.anatomy.format in ("onnx", "openvino_ir"):
-        return ("Compare download_bytes, since names and descriptions compress well; a tflite file of the same model describes its graph in "
-                "fewer bytes.")  # fmt: skip
+        return (
+            "Compare download_bytes, since names and descriptions compress well; a tflite file of"
+            " the same model describes its graph in fewer bytes."
+        )
     return (
-        "Compare download_bytes, since names and descriptions compress well; so small a model has little else to give."
+        "Compare download_bytes, since names and descriptions compress well; so small a model has"
+        " little else to give."
     )
 
 
 RULE = Rule(
     id="structure_dominates",
     title="Graph and metadata dominate the file",
-    help="A small model's file is not only weights: operators, names, shapes and metadata keep their size however weights are stored.",
+    help=(
+        "A small model's file is not only weights: operators, names, shapes and metadata keep their"
+        " size however weights are stored."
+    ),
     find=_find,
 )

@@ -17,14 +17,22 @@ def _find(case: Case) -> Finding | None:
     if share < LEAST:
         return None
     told = f" They take about {percent(share)} of the time." if case.profile else ""
-    text = f"{plural(pairs, 'pair')} of quantize and dequantize stand in the graph with no integer operator that could absorb them.{told}"
-    remedy = (f"Quantize the operators around them too with {static_technique(case.trial)} and 8-bit activations, or leave those "
-              "layers in float with keep_float so that nothing is converted to and fro.")  # fmt: skip
+    text = (
+        f"{plural(pairs, 'pair')} of quantize and dequantize stand in the graph with no integer"
+        f" operator that could absorb them.{told}"
+    )
+    remedy = (
+        f"Quantize the operators around them too with {static_technique(case.trial)} and 8-bit"
+        " activations, or leave those layers in float with keep_float so that nothing is converted"
+        " to and fro."
+    )
     return found("unfused_pairs", "speed", text, remedy, share, pairs=pairs)
 
 
 def _share(case: Case) -> float:
-    """Of the time in quantize and dequantize operators, the part that is as many as these pairs; unprofiled, of the file's operators."""
+    """Of the time in quantize and dequantize operators, the part that is as many as these pairs;
+    unprofiled, of the file's operators.
+    """
     steps = 2 * case.anatomy.unfused_pairs if case.anatomy else 0
     if case.profile is None:
         return steps / max(len(case.anatomy.operators), 1) if case.anatomy else 0.0
@@ -36,8 +44,8 @@ RULE = Rule(
     id="unfused_pairs",
     title="Quantize and dequantize without an integer operator between",
     help=(
-        "A runtime drops a pair of quantize and dequantize where it has an integer operator to put in its place. Where it has "
-        "none, numbers are rounded at every call and nothing is gained."
+        "A runtime drops a pair of quantize and dequantize where it has an integer operator to put"
+        " in its place. Where it has none, numbers are rounded at every call and nothing is gained."
     ),
     find=_find,
 )

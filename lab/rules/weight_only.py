@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import compared, computes_in, found, is_float, is_integer, products, share_of
+from lab.rules._evidence import (
+    compared,
+    computes_in,
+    found,
+    is_float,
+    is_integer,
+    products,
+    share_of,
+)
 from lab.rules._words import percent, to_integers
 
 LEAST = 0.05
@@ -14,13 +22,20 @@ def _find(case: Case) -> Finding | None:
     if case.baseline is None:
         return None
     precision = computes_in(case)
-    stored = [o for o in products(case.anatomy) if is_integer(o.weight_dtype) and is_float(precision.get(o.name, ""))]
+    stored = [
+        o
+        for o in products(case.anatomy)
+        if is_integer(o.weight_dtype) and is_float(precision.get(o.name, ""))
+    ]
     share = share_of(case, stored) if stored else None
     if share is None or share[0] < LEAST:
         return None
     kinds = sorted({o.weight_dtype for o in stored})
-    text = (f"The weights of {len(stored)} operators with {percent(share[0])} {share[1]} are stored as {' and '.join(kinds)}, but "
-            f"multiplied as floats: they are converted when the file is loaded or at each call{compared(case)}.")  # fmt: skip
+    text = (
+        f"The weights of {len(stored)} operators with {percent(share[0])} {share[1]} are stored as"
+        f" {' and '.join(kinds)}, but multiplied as floats: they are converted when the file is"
+        f" loaded or at each call{compared(case)}."
+    )
     return found(
         "weight_only",
         "speed",
@@ -34,15 +49,19 @@ def _find(case: Case) -> Finding | None:
 
 def _gain(case: Case) -> str:
     mine, theirs = case.trial.artifact, case.baseline.artifact if case.baseline else None
-    return "It is smaller, not faster. " if mine and theirs and mine.size_bytes < theirs.size_bytes else ""
+    return (
+        "It is smaller, not faster. "
+        if mine and theirs and mine.size_bytes < theirs.size_bytes
+        else ""
+    )
 
 
 RULE = Rule(
     id="weight_only",
     title="Weights are integers, products are float",
     help=(
-        "Weights stored as integers make the file smaller. Where products are still computed in float, the weights must be "
-        "converted first, so nothing becomes faster."
+        "Weights stored as integers make the file smaller. Where products are still computed in"
+        " float, the weights must be converted first, so nothing becomes faster."
     ),
     find=_find,
 )

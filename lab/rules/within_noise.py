@@ -16,8 +16,11 @@ def _find(case: Case) -> Finding | None:
         return None
     mine, theirs = pair
     change = mine.value / theirs.value - 1
-    text = (f"The difference in latency may be chance: {seconds(mine.value)} ({_interval(mine)}) against {seconds(theirs.value)} ({_interval(theirs)}) in "
-            f"float, {percent(abs(change))} {'slower' if change > 0 else 'faster'}, and no test tells the two apart.")  # fmt: skip
+    text = (
+        f"The difference in latency may be chance: {seconds(mine.value)} ({_interval(mine)})"
+        f" against {seconds(theirs.value)} ({_interval(theirs)}) in float, {percent(abs(change))}"
+        f" {'slower' if change > 0 else 'faster'}, and no test tells the two apart."
+    )
     remedy = "Take it as equally fast; more rounds in a further study narrow the intervals."
     return found("within_noise", "speed", text, remedy, abs(change), change=change)
 
@@ -30,6 +33,9 @@ def _interval(m: Measurement) -> str:
 RULE = Rule(
     id="within_noise",
     title="The difference may be chance",
-    help="Every timing varies. Where the rounds that two variants had together, or else their intervals, do not tell them apart, one cannot say which is faster.",
+    help=(
+        "Every timing varies. Where the rounds that two variants had together, or else their"
+        " intervals, do not tell them apart, one cannot say which is faster."
+    ),
     find=_find,
 )

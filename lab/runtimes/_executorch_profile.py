@@ -1,4 +1,6 @@
-"""Where ExecuTorch's time goes: the record that it writes of each operator (ETDump), read with its own developer tools."""
+"""Where ExecuTorch's time goes: the record that it writes of each operator (ETDump), read with its
+own developer tools.
+"""
 
 from __future__ import annotations
 
@@ -49,17 +51,25 @@ def profile(bare: Session, path: str, item: Array, runs: int) -> Profile:
 
 
 def _events(record: Path) -> list[Any]:
-    """The operators of a record in the order in which they ran; a call of a delegate is told by what ran inside it."""
+    """The operators of a record in the order in which they ran; a call of a delegate is told by
+    what ran inside it.
+    """
     from executorch.devtools import Inspector
 
-    blocks = [block for block in Inspector(etdump_path=str(record)).event_blocks if block.name == "Execute"]
+    blocks = [
+        block
+        for block in Inspector(etdump_path=str(record)).event_blocks
+        if block.name == "Execute"
+    ]
     events = [event for block in blocks for event in block.events if event.perf_data is not None]
     return [event for event in events if event.is_delegated_op or event.name.startswith(_NATIVE)]
 
 
 def _operators(events: Sequence[Any]) -> list[OperatorTime]:
     found = list[OperatorTime]()
-    for delegated, group in groupby(events, key=lambda event: event.is_delegated_op and event._instruction_id):
+    for delegated, group in groupby(
+        events, key=lambda event: event.is_delegated_op and event._instruction_id
+    ):
         operators = [_operator(event) for event in group]
         found += operators if delegated is False else with_kinds(operators)
     return found

@@ -1,4 +1,6 @@
-"""How much memory a LiteRT interpreter lays its tensors out in, told from their addresses: its interface gives no number."""
+"""How much memory a LiteRT interpreter lays its tensors out in, told from their addresses: its
+interface gives no number.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 ALIGNMENT = 64
-"""Tensors in the arena begin at multiples of it (kDefaultTensorAlignment in tensorflow/lite/util.h)."""
+"""Tensors in the arena begin at multiples of it (kDefaultTensorAlignment in
+tensorflow/lite/util.h).
+"""
 _MAPS = Path("/proc/self/maps")
 
 
 def arena_bytes(interpreter: Any, path: str) -> int | None:
-    """Bytes covered by all tensors that are not read from the file where it lies, kernels' temporary ones included.
+    """Bytes covered by all tensors that are not read from the file where it lies, kernels'
+    temporary ones included.
 
-    Tensors that share memory count once, and so do the gaps that alignment leaves. Those of an operator that a delegate took
+    Tensors that share memory count once, and so do the gaps that alignment leaves. Those of an
+    operator that a delegate took
     over have no memory. None where the file's mappings cannot be told apart from the rest.
 
     Args:
@@ -25,7 +31,11 @@ def arena_bytes(interpreter: Any, path: str) -> int | None:
     stored = _mappings(path)
     if not stored:
         return None
-    spans = [span for details in interpreter.get_tensor_details() if (span := _span(interpreter, details["index"]))]
+    spans = [
+        span
+        for details in interpreter.get_tensor_details()
+        if (span := _span(interpreter, details["index"]))
+    ]
     return covered(span for span in spans if not any(low <= span[0] < high for low, high in stored))
 
 
@@ -40,7 +50,9 @@ def _span(interpreter: Any, index: int) -> tuple[int, int] | None:
 
 
 def covered(spans: Iterable[tuple[int, int]]) -> int:
-    """How many bytes lie inside of at least one span (from, to), or between two that are less than the alignment apart."""
+    """How many bytes lie inside of at least one span (from, to), or between two that are less than
+    the alignment apart.
+    """
     total, end = 0, 0
     for low, high in sorted(spans):
         start = end if 0 <= low - end < ALIGNMENT else max(low, end)

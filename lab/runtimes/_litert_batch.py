@@ -28,7 +28,9 @@ def lay_out(interpreter: Any, feed: Mapping[str, Any], batch: int, path: str) ->
     """
     if ROTATION.encode() in Path(path).read_bytes():
         raise _refusal(
-            f"its operator {ROTATION} takes one item", batch, "Choose batch 1, or the algorithm hadamard_builtin"
+            f"its operator {ROTATION} takes one item",
+            batch,
+            "Choose batch 1, or the algorithm hadamard_builtin",
         )
     try:
         interpreter.resize_tensor_input(feed["index"], [batch, *map(int, feed["shape"][1:])])
@@ -44,7 +46,9 @@ def lay_out(interpreter: Any, feed: Mapping[str, Any], batch: int, path: str) ->
 
 
 def _is_there(interpreter: Any, index: int) -> bool:
-    """Whether a tensor has memory before the first run; one whose shape the graph computes has not, and grows when it runs."""
+    """Whether a tensor has memory before the first run; one whose shape the graph computes has not,
+    and grows when it runs.
+    """
     try:
         interpreter.tensor(index)()
     except ValueError:

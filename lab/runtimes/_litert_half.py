@@ -1,4 +1,6 @@
-"""LiteRT's compiled models on the CPU: the only way to make its XNNPACK library compute float operators in 16 bits."""
+"""LiteRT's compiled models on the CPU: the only way to make its XNNPACK library compute float
+operators in 16 bits.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from lab.lazy import np
 from lab.plugs import Array
 
 QS8, QU8, FORCE_FP16 = 1, 2, 4
-"""XNNPACK's flags: integer operators signed and unsigned, as the interpreter has them too, and 16-bit floats for 32-bit ones."""
+"""XNNPACK's flags: integer operators signed and unsigned, as the interpreter has them too, and
+16-bit floats for 32-bit ones.
+"""
 
 
 class HalfModel:
@@ -22,14 +26,21 @@ class HalfModel:
             feed, fetch: the interpreter's details of the input and of the first output.
 
         Raises:
-            InvalidFile: LiteRT refuses the file, its inputs or outputs are 16-bit integers, or the CPU has no 16-bit floats.
+            InvalidFile: LiteRT refuses the file, its inputs or outputs are 16-bit integers, or the
+                CPU has no 16-bit floats.
         """
         _check_types(path, feed, fetch)
-        self._shape, self._dtype = tuple(int(size) for size in fetch["shape"]), np.dtype(fetch["dtype"])
+        self._shape, self._dtype = (
+            tuple(int(size) for size in fetch["shape"]),
+            np.dtype(fetch["dtype"]),
+        )
         self._path = path
         try:
             self._model = _compiled(path, threads)
-            self._feeds, self._fetches = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
+            self._feeds, self._fetches = (
+                self._model.create_input_buffers(0),
+                self._model.create_output_buffers(0),
+            )
         except (ValueError, RuntimeError) as error:
             raise _refusal(path, error) from error
 
@@ -44,23 +55,37 @@ class HalfModel:
             self._model.run_by_index(0, self._feeds, self._fetches)
         except RuntimeError as error:
             raise _refusal(self._path, error) from error
-        return np.asarray(self._fetches[0].read(int(np.prod(self._shape)), self._dtype)).reshape(self._shape)
+        return np.asarray(self._fetches[0].read(int(np.prod(self._shape)), self._dtype)).reshape(
+            self._shape
+        )
 
 
 def _refusal(path: str, error: Exception) -> InvalidFile:
     told = " ".join(str(error).split())[:500]
-    return InvalidFile(f"LiteRT refuses this file in 16-bit floats: {told}", given=path,
-                       remedy="Choose the precision float32: not every CPU computes in 16 bits")  # fmt: skip
+    return InvalidFile(
+        f"LiteRT refuses this file in 16-bit floats: {told}",
+        given=path,
+        remedy="Choose the precision float32: not every CPU computes in 16 bits",
+    )
 
 
 def _check_types(path: str, feed: Any, fetch: Any) -> None:
     if np.int16 in (feed["dtype"], fetch["dtype"]):
-        raise InvalidFile("LiteRT's compiled models take and give no 16-bit integers", allowed="float32, int8, uint8, int32", given=path,
-                          remedy="Choose the precision float32, or quantize with io float32")  # fmt: skip
+        raise InvalidFile(
+            "LiteRT's compiled models take and give no 16-bit integers",
+            allowed="float32, int8, uint8, int32",
+            given=path,
+            remedy="Choose the precision float32, or quantize with io float32",
+        )
 
 
 def _compiled(path: str, threads: int) -> Any:
-    from ai_edge_litert.compiled_model import CompiledModel, CpuOptions, HardwareAccelerator, Options
+    from ai_edge_litert.compiled_model import (
+        CompiledModel,
+        CpuOptions,
+        HardwareAccelerator,
+        Options,
+    )
 
     cpu = CpuOptions(num_threads=threads, xnnpack_flags=QS8 | QU8 | FORCE_FP16)
     return CompiledModel.from_file(

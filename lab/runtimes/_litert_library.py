@@ -1,6 +1,8 @@
-"""LiteRT's C library with its profiler, which the Python package's classes do not reach: a compiled model that times its operators.
+"""LiteRT's C library with its profiler, which the Python package's classes do not reach: a compiled
+model that times its operators.
 
-The library's functions have no stable binary interface: what is here fits the versions named in VERSIONS, and others are refused.
+The library's functions have no stable binary interface: what is here fits the versions named in
+VERSIONS, and others are refused.
 Source: headers of github.com/google-ai-edge/LiteRT, litert/c.
 """
 
@@ -21,10 +23,14 @@ from lab.plugs import Array
 
 VERSIONS = ("2.3.",)
 WHOLE, OPERATOR, DELEGATED = 1, 2, 8
-"""Types of events: a part of a call, an operator that LiteRT's own kernels ran, one that a delegate ran."""
+"""Types of events: a part of a call, an operator that LiteRT's own kernels ran, one that a delegate
+ran.
+"""
 _CPU, _WRITE, _MOST_AXES = 1, 1, 8
-_EVENT = [("tag", "u8"), ("type", "u4"), ("pad", "u4"), ("start", "u8"), ("elapsed", "u8"), ("memory", "u8", 6),
-          ("index", "i8"), ("graph", "i8"), ("source", "u4"), ("rest", "u4")]  # fmt: skip
+_EVENT = [
+    ("tag", "u8"), ("type", "u4"), ("pad", "u4"), ("start", "u8"), ("elapsed", "u8"),
+    ("memory", "u8", 6), ("index", "i8"), ("graph", "i8"), ("source", "u4"), ("rest", "u4"),
+]  # fmt: skip
 """ProfiledEventData."""
 
 
@@ -41,7 +47,9 @@ class _Type(ctypes.Structure):
 
 
 class Event(NamedTuple):
-    """Times in µs; the operator's index in its subgraph or delegate. Those of delegates do not tell when they began (0)."""
+    """Times in µs; the operator's index in its subgraph or delegate. Those of delegates do not tell
+    when they began (0).
+    """
 
     tag: str
     type: int
@@ -58,7 +66,8 @@ class ProfiledModel:
         """Open a file.
 
         Args:
-            settings: of the CPU, as the library reads them: "num_threads = 1" and so on, a line each.
+            settings: of the CPU, as the library reads them: "num_threads = 1" and so on, a line
+                each.
             x: what every call reads, the input as the file takes it.
 
         Raises:
@@ -78,9 +87,14 @@ class ProfiledModel:
         self._model = self._made("LiteRtCreateModelFromFile", self._environment, path.encode())
         options = self._made("LiteRtCreateOptions")
         self._call("LiteRtSetOptionsHardwareAccelerators", options, c_int(_CPU))
-        for name, text in (("runtime_options_string", "enable_profiling = true"), ("xnnpack", settings)):
+        for name, text in (
+            ("runtime_options_string", "enable_profiling = true"),
+            ("xnnpack", settings),
+        ):
             self._call("LiteRtAddOpaqueOptions", options, self._opaque(name, text))
-        self._compiled = self._made("LiteRtCreateCompiledModel", self._environment, self._model, options)
+        self._compiled = self._made(
+            "LiteRtCreateCompiledModel", self._environment, self._model, options
+        )
         self._call("LiteRtDestroyOptions", options)
         self._profiler = self._made("LiteRtCompiledModelGetProfiler", self._compiled)
 
@@ -89,7 +103,9 @@ class ProfiledModel:
         system = ctypes.CDLL(None)
         system.strdup.restype = c_void_p
         copy = c_void_p(system.strdup(f"{text}\n".encode()))
-        return self._made("LiteRtCreateOpaqueOptions", name.encode(), copy, ctypes.cast(system.free, c_void_p))
+        return self._made(
+            "LiteRtCreateOpaqueOptions", name.encode(), copy, ctypes.cast(system.free, c_void_p)
+        )
 
     def _resize(self, shape: tuple[int, ...]) -> None:
         """Files may leave the batch free, or fix it and be given another one."""
@@ -108,10 +124,21 @@ class ProfiledModel:
         self._call(f"LiteRtGetNumSubgraph{kind}s", graph, byref(count))
         layouts = (_Layout * count.value)()
         if kind == "Input":
-            self._call("LiteRtGetCompiledModelInputTensorLayout", self._compiled, c_size_t(0), c_size_t(0), layouts)
+            self._call(
+                "LiteRtGetCompiledModelInputTensorLayout",
+                self._compiled,
+                c_size_t(0),
+                c_size_t(0),
+                layouts,
+            )
         else:
             self._call(
-                "LiteRtGetCompiledModelOutputTensorLayouts", self._compiled, c_size_t(0), count, layouts, c_bool(True)
+                "LiteRtGetCompiledModelOutputTensorLayouts",
+                self._compiled,
+                c_size_t(0),
+                count,
+                layouts,
+                c_bool(True),
             )
         return (c_void_p * count.value)(
             *(self._buffer(kind, graph, n, layout).value for n, layout in enumerate(layouts))
@@ -119,17 +146,32 @@ class ProfiledModel:
 
     def _buffer(self, kind: str, graph: c_void_p, number: int, layout: _Layout) -> c_void_p:
         type_, index = _Type(), c_size_t(number)
-        self._call("LiteRtGetRankedTensorType", self._made(f"LiteRtGetSubgraph{kind}", graph, index), byref(type_))
+        self._call(
+            "LiteRtGetRankedTensorType",
+            self._made(f"LiteRtGetSubgraph{kind}", graph, index),
+            byref(type_),
+        )
         type_.layout = layout
-        needs = self._made(f"LiteRtGetCompiledModel{kind}BufferRequirements", self._compiled, c_size_t(0), index)
-        return self._made("LiteRtCreateManagedTensorBufferFromRequirements", self._environment, byref(type_), needs)
+        needs = self._made(
+            f"LiteRtGetCompiledModel{kind}BufferRequirements", self._compiled, c_size_t(0), index
+        )
+        return self._made(
+            "LiteRtCreateManagedTensorBufferFromRequirements",
+            self._environment,
+            byref(type_),
+            needs,
+        )
 
     def _feed(self, x: Array) -> None:
         size, data = c_size_t(), np.ascontiguousarray(x)
         self._call("LiteRtGetTensorBufferPackedSize", c_void_p(self._feeds[0]), byref(size))
         if size.value != data.nbytes:
-            raise InvalidFile("LiteRT's profiler cannot take this input", allowed=f"{size.value} bytes", given=f"{data.nbytes} bytes",
-                              remedy="Profile the file with batch 1")  # fmt: skip
+            raise InvalidFile(
+                "LiteRT's profiler cannot take this input",
+                allowed=f"{size.value} bytes",
+                given=f"{data.nbytes} bytes",
+                remedy="Profile the file with batch 1",
+            )
         place = c_void_p()
         self._call("LiteRtLockTensorBuffer", c_void_p(self._feeds[0]), byref(place), c_int(_WRITE))
         ctypes.memmove(place, data.ctypes.data, data.nbytes)
@@ -137,8 +179,15 @@ class ProfiledModel:
 
     def run(self) -> None:
         """One call."""
-        self._call("LiteRtRunCompiledModel", self._compiled, c_size_t(0), c_size_t(len(self._feeds)), self._feeds,
-                   c_size_t(len(self._fetches)), self._fetches)  # fmt: skip
+        self._call(
+            "LiteRtRunCompiledModel",
+            self._compiled,
+            c_size_t(0),
+            c_size_t(len(self._feeds)),
+            self._feeds,
+            c_size_t(len(self._fetches)),
+            self._fetches,
+        )
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -155,7 +204,10 @@ class ProfiledModel:
         found = np.zeros(max(count.value, 1), dtype=_EVENT)
         self._call("LiteRtGetProfilerEvents", self._profiler, count, found.ctypes.data_as(c_void_p))
         return [
-            Event(_text(e["tag"]), *(int(e[field]) for field in ("type", "start", "elapsed", "index", "graph")))
+            Event(
+                _text(e["tag"]),
+                *(int(e[field]) for field in ("type", "start", "elapsed", "index", "graph")),
+            )
             for e in found[: count.value]
         ]
 
@@ -176,15 +228,20 @@ class ProfiledModel:
     def _call(self, name: str, *arguments: Any) -> None:
         if status := getattr(self._library, name)(*arguments):
             raise InvalidFile(
-                f"LiteRT's library refuses this file in its profiler: {name} returns {status}", given=self._path
+                f"LiteRT's library refuses this file in its profiler: {name} returns {status}",
+                given=self._path,
             )
 
 
 def _library() -> ctypes.CDLL:
     found = version("ai-edge-litert")
     if not found.startswith(VERSIONS):
-        raise LabError("The profiler of this version of LiteRT is not known to the lab", allowed=", ".join(f"{v}x" for v in VERSIONS),
-                       given=found, remedy="Install ai-edge-litert 2.3")  # fmt: skip
+        raise LabError(
+            "The profiler of this version of LiteRT is not known to the lab",
+            allowed=", ".join(f"{v}x" for v in VERSIONS),
+            given=found,
+            remedy="Install ai-edge-litert 2.3",
+        )
     import ai_edge_litert
 
     return ctypes.CDLL(str(Path(ai_edge_litert.__file__).with_name("libLiteRt.so")))

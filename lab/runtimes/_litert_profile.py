@@ -22,15 +22,19 @@ _HYBRID = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", 
 _PRECISIONS = {"UINT8": "int8"}
 _FAMILIES = {
     "CONV_2D": "Convolution", "DEPTHWISE_CONV_2D": "Convolution", "TRANSPOSE_CONV": "Deconvolution",
-    "FULLY_CONNECTED": "Convolution", "BATCH_MATMUL": "Batch Matrix Multiply", "ADD": "Add", "SUB": "Subtract", "MUL": "Multiply",
-    "DIV": "Divide", "SOFTMAX": "Softmax", "MEAN": "Mean", "SUM": "Sum", "TRANSPOSE": "Transpose", "PAD": "Constant Pad",
-    "AVERAGE_POOL_2D": "Average Pooling", "MAX_POOL_2D": "Max Pooling", "LOGISTIC": "Sigmoid", "TANH": "Tanh", "GELU": "GELU",
-    "HARD_SWISH": "HardSwish", "RSQRT": "Reciprocal Square Root", "QUANTIZE": "Convert", "DEQUANTIZE": "Convert",
+    "FULLY_CONNECTED": "Convolution", "BATCH_MATMUL": "Batch Matrix Multiply", "ADD": "Add",
+    "SUB": "Subtract", "MUL": "Multiply", "DIV": "Divide", "SOFTMAX": "Softmax", "MEAN": "Mean",
+    "SUM": "Sum", "TRANSPOSE": "Transpose", "PAD": "Constant Pad",
+    "AVERAGE_POOL_2D": "Average Pooling", "MAX_POOL_2D": "Max Pooling", "LOGISTIC": "Sigmoid",
+    "TANH": "Tanh", "GELU": "GELU", "HARD_SWISH": "HardSwish", "RSQRT": "Reciprocal Square Root",
+    "QUANTIZE": "Convert", "DEQUANTIZE": "Convert",
 }  # fmt: skip
 """The file's operators -> their family in XNNPACK, see `lab.formats.xnnpack.family_of`."""
 
 
-def profile(bare: Session, path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
+def profile(
+    bare: Session, path: str, options: Mapping[str, Any], item: Array, runs: int
+) -> Profile:
     """See `lab.plugs.Runtime.profile`.
 
     Args:
@@ -40,8 +44,11 @@ def profile(bare: Session, path: str, options: Mapping[str, Any], item: Array, r
         LabError: a delegate of somebody else computes it, of which the profiler tells nothing.
     """
     if options.get("delegate"):
-        raise LabError("LiteRT's profiler does not reach delegates that are loaded as libraries", given=options["delegate"],
-                       remedy="Profile it without the delegate")  # fmt: skip
+        raise LabError(
+            "LiteRT's profiler does not reach delegates that are loaded as libraries",
+            given=options["delegate"],
+            remedy="Profile it without the delegate",
+        )
     x = fed(bare, item)
     model = ProfiledModel(path, _settings(options), x)
     runs = warmed(runs, lambda: bare.run(x), model.run)
@@ -52,7 +59,9 @@ def profile(bare: Session, path: str, options: Mapping[str, Any], item: Array, r
     if not lines:
         raise LabError("LiteRT's profiler recorded no operator", given=path)
     found, cost = fitted(_operators(lines, runs, path), total)
-    return Profile(found, runs, total, said(NOTE if any(o.placed_on == PLACE for o in found) else "", cost))
+    return Profile(
+        found, runs, total, said(NOTE if any(o.placed_on == PLACE for o in found) else "", cost)
+    )
 
 
 def _settings(options: Mapping[str, Any]) -> str:
@@ -66,14 +75,18 @@ def _settings(options: Mapping[str, Any]) -> str:
 
 @dataclass
 class _Line:
-    """One operator: its first event, and µs of each time that it ran, with the number of the call."""
+    """One operator: its first event, and µs of each time that it ran, with the number of the
+    call.
+    """
 
     event: Event
     taken: list[tuple[int, int]]
 
 
 def _lines(events: Sequence[Event]) -> list[_Line]:
-    """A line for each operator, in the order in which they first ran; a loop's is without what ran inside it."""
+    """A line for each operator, in the order in which they first ran; a loop's is without what ran
+    inside it.
+    """
     lines: dict[object, _Line] = {}
     call, part, last, outer = -1, 0, -1, list[tuple[int, _Line]]()
     for event in events:
@@ -83,7 +96,9 @@ def _lines(events: Sequence[Event]) -> list[_Line]:
             continue
         while outer and event.start >= outer[-1][0]:
             outer.pop()
-        part += event.type == OPERATOR or event.node <= last  # the next delegate's operators are counted from 0 again
+        part += (
+            event.type == OPERATOR or event.node <= last
+        )  # the next delegate's operators are counted from 0 again
         last = event.node if event.type == DELEGATED else -1
         inside = outer[-1][1].event.node if outer else -1
         key = (event.tag, event.node, event.graph, inside if outer else part)
@@ -115,11 +130,24 @@ def _operator(line: _Line, runs: int, file: _File) -> OperatorTime:
     event, taken = line.event, np.zeros((runs, 1))
     for call, microseconds in line.taken:
         taken[call] += microseconds
-    calls, seconds = max(round(sum(t >= 0 for _, t in line.taken) / runs), 1), 1e-6 * float(typical(taken)[0])
+    calls, seconds = (
+        max(round(sum(t >= 0 for _, t in line.taken) / runs), 1),
+        1e-6 * float(typical(taken)[0]),
+    )
     if event.type == DELEGATED:
-        return OperatorTime(event.tag, "", seconds + calls * TICK_S / 2, calls, "other", precision_of(event.tag), PLACE)
+        return OperatorTime(
+            event.tag,
+            "",
+            seconds + calls * TICK_S / 2,
+            calls,
+            "other",
+            precision_of(event.tag),
+            PLACE,
+        )
     layer, precision = file.facts(event.node) if not event.graph else ("", "")
-    return OperatorTime(event.tag, layer, max(seconds, 0.0), calls, kind_of(event.tag), precision, _OWN)
+    return OperatorTime(
+        event.tag, layer, max(seconds, 0.0), calls, kind_of(event.tag), precision, _OWN
+    )
 
 
 class _File:
@@ -137,16 +165,28 @@ class _File:
         self._types = [operator_name(model, operator) for operator in self._operators]
 
     def facts(self, index: int) -> tuple[str, str]:
-        """(layer, precision) of an operator that LiteRT's own kernels run; dynamic ones compute in their weights' integers."""
+        """(layer, precision) of an operator that LiteRT's own kernels run; dynamic ones compute in
+        their weights' integers.
+        """
         from lab.formats.tflite.files import type_name
 
-        tensors = [self._model.subgraphs[0].tensors[i] for i in self._operators[index].inputs if i >= 0]
+        tensors = [
+            self._model.subgraphs[0].tensors[i] for i in self._operators[index].inputs if i >= 0
+        ]
         types = [type_name(tensor) for tensor in tensors] or [""]
-        hybrid = self._types[index] in _HYBRID and types[0].startswith("FLOAT") and types[1].startswith("INT")
-        return self._layers[index], "int8" if hybrid else _PRECISIONS.get(types[0], types[0].lower())
+        hybrid = (
+            self._types[index] in _HYBRID
+            and types[0].startswith("FLOAT")
+            and types[1].startswith("INT")
+        )
+        return self._layers[index], (
+            "int8" if hybrid else _PRECISIONS.get(types[0], types[0].lower())
+        )
 
     def layers_without(self, taken: set[int]) -> dict[str, list[str]]:
-        """XNNPACK's name of a sort of operators -> the layers of that sort that were not run by LiteRT's own kernels."""
+        """XNNPACK's name of a sort of operators -> the layers of that sort that were not run by
+        LiteRT's own kernels.
+        """
         left: dict[str, list[str]] = {}
         for index, (type_, layer) in enumerate(zip(self._types, self._layers, strict=True)):
             if index not in taken and type_ in _FAMILIES:

@@ -13,11 +13,15 @@ from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said,
 from lab.lazy import np
 from lab.plugs import Array, Session
 
-_PRECISIONS = {"i8": "int8", "u8": "int8", "f32": "float32", "bf16": "bfloat16", "f16": "float16", "i16": "int16",
-               "i32": "int32", "i64": "int64", "i4": "int4", "u4": "int4"}  # fmt: skip
+_PRECISIONS = {
+    "i8": "int8", "u8": "int8", "f32": "float32", "bf16": "bfloat16", "f16": "float16",
+    "i16": "int16", "i32": "int32", "i64": "int64", "i4": "int4", "u4": "int4",
+}  # fmt: skip
 _TICK_S, _INTERRUPTED, BLOCKS = 1e-6, 1.2, 5
-_NOTE = ("OpenVINO counts whole microseconds: half of one is added for the fraction dropped at each run, half of one for that "
-         "of the average. Operators under a microsecond are left out.")  # fmt: skip
+_NOTE = (
+    "OpenVINO counts whole microseconds: half of one is added for the fraction dropped at each run,"
+    " half of one for that of the average. Operators under a microsecond are left out."
+)
 _LAYER = re.compile(r'<layer [^>]*?name="([^"]*)" type="([^"]*)"')
 
 
@@ -45,27 +49,42 @@ def profile(bare: Session, counting: Counting, graph: str, item: Array, runs: in
     some = max(warmed(runs, lambda: bare.run(x), lambda: counting.run(x)) // BLOCKS, 1)
     total, taken = _timed(bare, counting, x, some)
     types = {html.unescape(name): type_ for name, type_ in _LAYER.findall(graph)}
-    facts = {o.get_friendly_name(): _facts(o) for o in counting.compiled.get_runtime_model().get_ordered_ops()}
-    operators = [_operator(row, taken[row.node_name], facts.get(row.node_name, {}), types)
-                 for row in counting.counters() if taken[row.node_name] > 0]  # fmt: skip
+    facts = {
+        o.get_friendly_name(): _facts(o)
+        for o in counting.compiled.get_runtime_model().get_ordered_ops()
+    }
+    operators = [
+        _operator(row, taken[row.node_name], facts.get(row.node_name, {}), types)
+        for row in counting.counters()
+        if taken[row.node_name] > 0
+    ]
     if not operators:
-        raise LabError("OpenVINO's counters tell of no operator that takes a microsecond",
-                       remedy="Its parts are too quick to be told apart")  # fmt: skip
+        raise LabError(
+            "OpenVINO's counters tell of no operator that takes a microsecond",
+            remedy="Its parts are too quick to be told apart",
+        )
     found, cost = fitted(operators, total)
     return Profile(found, BLOCKS * some, total, said(_NOTE, cost))
 
 
-def _timed(bare: Session, counting: Counting, x: Array, some: int) -> tuple[float, dict[str, float]]:
-    """Seconds of a whole call, and of each operator; 0.0 for one that takes less than a microsecond.
+def _timed(
+    bare: Session, counting: Counting, x: Array, some: int
+) -> tuple[float, dict[str, float]]:
+    """Seconds of a whole call, and of each operator; 0.0 for one that takes less than a
+    microsecond.
 
-    Counters are averages since the file was loaded. The first calls, which lay out weights, are taken out by what they
-    told then; an interrupted call is noticed in blocks of `some` calls, whose median then counts instead of the mean.
+    Counters are averages since the file was loaded. The first calls, which lay out weights, are
+    taken out by what they
+    told then; an interrupted call is noticed in blocks of `some` calls, whose median then counts
+    instead of the mean.
     """
     sums, totals = [_sums(counting, WARM_UP)], []
     for block in range(1, BLOCKS + 1):
         totals.append(in_turns(some, lambda: bare.run(x), lambda: counting.run(x))[0])
         sums.append(_sums(counting, WARM_UP + block * some))
-    return float(np.median(totals)), {name: _steady([s[name] for s in sums], some) for name in sums[0]}
+    return float(np.median(totals)), {
+        name: _steady([s[name] for s in sums], some) for name in sums[0]
+    }
 
 
 def _sums(counting: Counting, calls: int) -> dict[str, float]:
@@ -86,24 +105,50 @@ def _facts(node: Any) -> dict[str, str]:
     return {key: str(getattr(info[key], "value", info[key])) for key in wanted if key in info}
 
 
-def _operator(row: Any, seconds: float, facts: Mapping[str, str], types: Mapping[str, str]) -> OperatorTime:
-    parts = {name: types[name] for name in facts.get("originalLayersNames", "").split(",") if name in types}
+def _operator(
+    row: Any, seconds: float, facts: Mapping[str, str], types: Mapping[str, str]
+) -> OperatorTime:
+    parts = {
+        name: types[name]
+        for name in facts.get("originalLayersNames", "").split(",")
+        if name in types
+    }
     how, _, suffix = row.exec_type.rpartition("_")
-    place = f"reference kernel {how}" if how.startswith("ref") else "CPU" if how in ("", "unknown") else how
-    return OperatorTime(row.node_type, _layer(parts), seconds, 1, _kind(row.node_type, facts, parts),
-                        _PRECISIONS.get(suffix.lower(), ""), place)  # fmt: skip
+    place = (
+        f"reference kernel {how}"
+        if how.startswith("ref")
+        else "CPU"
+        if how in ("", "unknown")
+        else how
+    )
+    return OperatorTime(
+        row.node_type,
+        _layer(parts),
+        seconds,
+        1,
+        _kind(row.node_type, facts, parts),
+        _PRECISIONS.get(suffix.lower(), ""),
+        place,
+    )
 
 
 def _layer(parts: Mapping[str, str]) -> str:
-    """The file's operator that a node computes: what multiplies, else the last that is more than a change of numbers' type."""
+    """The file's operator that a node computes: what multiplies, else the last that is more than a
+    change of numbers' type.
+    """
     products = [name for name, type_ in parts.items() if kind_of(type_) == "compute"]
-    others = [name for name, type_ in parts.items() if kind_of(type_) not in ("quantize", "dequantize")]
+    others = [
+        name for name, type_ in parts.items() if kind_of(type_) not in ("quantize", "dequantize")
+    ]
     return next(iter(products or others[-1:] or list(parts)[-1:]), "")
 
 
 def _kind(type_: str, facts: Mapping[str, str], parts: Mapping[str, str]) -> Kind:
     if type_ == "Convert":
-        before, after = (facts.get(key, "").startswith(("f", "bf")) for key in ("runtimePrecision", "outputPrecisions"))
+        before, after = (
+            facts.get(key, "").startswith(("f", "bf"))
+            for key in ("runtimePrecision", "outputPrecisions")
+        )
         return "other" if before == after else "quantize" if before else "dequantize"
     kinds = {kind_of(part) for part in parts.values()}
     if type_ != "Subgraph" or not kinds:

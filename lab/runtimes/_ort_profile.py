@@ -1,4 +1,6 @@
-"""Where ONNX Runtime's time goes: its own profiler's record of each kernel, named as the file names its nodes."""
+"""Where ONNX Runtime's time goes: its own profiler's record of each kernel, named as the file names
+its nodes.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +15,44 @@ from typing import Any
 from lab.errors import LabError
 from lab.evidence import OperatorTime, Profile
 from lab.formats.onnx.sessions import CPU, LEVELS, open_session
-from lab.formats.profiling import WARM_UP, fed, fitted, in_turns, kind_of, said, self_times, typical, warmed
+from lab.formats.profiling import (
+    WARM_UP,
+    fed,
+    fitted,
+    in_turns,
+    kind_of,
+    said,
+    self_times,
+    typical,
+    warmed,
+)
 from lab.lazy import np
 from lab.plugs import Array, Session
 
 _SUFFIX, _NUMBER = "_kernel_time", re.compile(r"_token_\d+$")
-_DTYPES = {"float": "float32", "double": "float64", "uint8": "int8", "uint16": "int16", "uint4": "int4"}
-_INTEGER_PRODUCTS = ("QLinear", "QGemm", "QAttention", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
+_DTYPES = {
+    "float": "float32",
+    "double": "float64",
+    "uint8": "int8",
+    "uint16": "int16",
+    "uint4": "int4",
+}
+_INTEGER_PRODUCTS = (
+    "QLinear",
+    "QGemm",
+    "QAttention",
+    "DynamicQuantizeMatMul",
+    "DynamicQuantizeLSTM",
+)
 _INTEGER_LEVEL = 4
-"""MatMulNBits' accuracy_level from which it rounds activations to 8 bits; below it computes in floats."""
+"""MatMulNBits' accuracy_level from which it rounds activations to 8 bits; below it computes in
+floats.
+"""
 
 
-def profile(bare: Session, path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
+def profile(
+    bare: Session, path: str, options: Mapping[str, Any], item: Array, runs: int
+) -> Profile:
     """See `lab.plugs.Runtime.profile`.
 
     Args:
@@ -51,26 +79,41 @@ def profile(bare: Session, path: str, options: Mapping[str, Any], item: Array, r
 def _open(path: str, options: Mapping[str, Any], folder: str) -> tuple[Any, Path]:
     level, provider = options.get("graph_optimization", "all"), options.get("provider", CPU)
     rewritten = Path(folder) / "rewritten.onnx"
-    write_to = str(rewritten) if provider == CPU else ""  # other providers compile nodes that no file can hold
+    write_to = (
+        str(rewritten) if provider == CPU else ""
+    )  # other providers compile nodes that no file can hold
     threads = int(options.get("threads", 1))
-    return open_session(
-        path, threads, level if level in LEVELS else "all", provider, write_to, f"{folder}/trace"
-    ), rewritten
+    return (
+        open_session(
+            path,
+            threads,
+            level if level in LEVELS else "all",
+            provider,
+            write_to,
+            f"{folder}/trace",
+        ),
+        rewritten,
+    )
 
 
 def _operators(
     trace: Sequence[Mapping[str, Any]], runs: int, nodes: Mapping[str, tuple[Any, str]]
 ) -> list[OperatorTime]:
-    """A line for each node, in the order in which they first ran; what runs inside another (a loop's body) is not counted twice."""
+    """A line for each node, in the order in which they first ran; what runs inside another (a
+    loop's body) is not counted twice.
+    """
     starts = sorted(event["ts"] for event in trace if event["name"] == "model_run")[WARM_UP:]
     kernels = [
-        e for e in trace if e["cat"] == "Node" and e["name"].endswith(_SUFFIX) and starts and e["ts"] >= starts[0]
+        e
+        for e in trace
+        if e["cat"] == "Node" and e["name"].endswith(_SUFFIX) and starts and e["ts"] >= starts[0]
     ]
     kernels.sort(key=lambda event: (event["ts"], -event["dur"]))
     lines: dict[tuple[str, str], _Line] = {}
     for event, own in zip(kernels, self_times([(e["ts"], e["dur"]) for e in kernels]), strict=True):
         line = lines.setdefault(
-            (event["name"], str(event["args"].get("node_index"))), _Line(event, np.zeros(len(starts)))
+            (event["name"], str(event["args"].get("node_index"))),
+            _Line(event, np.zeros(len(starts))),
         )
         line.microseconds[np.searchsorted(starts, event["ts"], side="right") - 1] += own
         line.count += 1
@@ -90,8 +133,15 @@ def _operator(line: _Line, runs: int, nodes: Mapping[str, tuple[Any, str]]) -> O
     name, args = line.event["name"].removesuffix(_SUFFIX), line.event["args"]
     type_, (node, layer) = args.get("op_name", ""), nodes.get(name, (None, name))
     provider = str(args.get("provider", "")).removesuffix("ExecutionProvider")
-    return OperatorTime(type_, layer, 1e-6 * float(typical(line.microseconds)), max(round(line.count / runs), 1), kind_of(type_),
-                        _precision(type_, args, node), provider)  # fmt: skip
+    return OperatorTime(
+        type_,
+        layer,
+        1e-6 * float(typical(line.microseconds)),
+        max(round(line.count / runs), 1),
+        kind_of(type_),
+        _precision(type_, args, node),
+        provider,
+    )
 
 
 def _precision(type_: str, args: Mapping[str, Any], node: Any) -> str:
@@ -104,7 +154,11 @@ def _precision(type_: str, args: Mapping[str, Any], node: Any) -> str:
 
 
 def _level(node: Any) -> int:
-    return next((a.i for a in node.attribute if a.name == "accuracy_level"), 0) if node is not None else 0
+    return (
+        next((a.i for a in node.attribute if a.name == "accuracy_level"), 0)
+        if node is not None
+        else 0
+    )
 
 
 def _nodes(path: str, rewritten: Path) -> dict[str, tuple[Any, str]]:
@@ -118,7 +172,9 @@ def _nodes(path: str, rewritten: Path) -> dict[str, tuple[Any, str]]:
     before, after = (onnx.load(file, load_external_data=False).graph for file in (path, rewritten))
     own = {node.name for node in before.node}
     return {
-        o.node.name: (o.node, _layer(o.parts) or _same(o.node.name, own)) for o in origins(before, after) if o.node.name
+        o.node.name: (o.node, _layer(o.parts) or _same(o.node.name, own))
+        for o in origins(before, after)
+        if o.node.name
     }
 
 
@@ -129,7 +185,9 @@ def _same(name: str, own: Collection[str]) -> str:
 
 
 def _layer(nodes: Sequence[Any]) -> str:
-    """The file's name for what went into a node: what multiplies, else the last that is more than a change of numbers' type."""
+    """The file's name for what went into a node: what multiplies, else the last that is more than a
+    change of numbers' type.
+    """
     products = [node for node in nodes if kind_of(node.op_type) == "compute"]
     others = [node for node in nodes if kind_of(node.op_type) not in ("quantize", "dequantize")]
     main = next(iter(products or others[-1:] or nodes[-1:]), None)

@@ -1,4 +1,6 @@
-"""Where PyTorch's time goes: its profiler's record of the operators that a program calls, for programs and TorchScript alike."""
+"""Where PyTorch's time goes: its profiler's record of the operators that a program calls, for
+programs and TorchScript alike.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +16,30 @@ from lab.lazy import np
 from lab.plugs import Array, Session
 
 _CALL, _MAIN = "lab_call", 0.5
-_DTYPES = {"float": "float32", "double": "float64", "c10::BFloat16": "bfloat16", "c10::Half": "float16", "long int": "int64",
-           "int": "int32", "c10::quint8": "int8", "c10::qint8": "int8"}  # fmt: skip
-_WRAPPING = ("aten::lift_fresh", "aten::detach", "aten::to", "aten::resolve_conj", "aten::resolve_neg")
+_DTYPES = {
+    "float": "float32", "double": "float64", "c10::BFloat16": "bfloat16", "c10::Half": "float16",
+    "long int": "int64", "int": "int32", "c10::quint8": "int8", "c10::qint8": "int8",
+}  # fmt: skip
+_WRAPPING = (
+    "aten::lift_fresh",
+    "aten::detach",
+    "aten::to",
+    "aten::resolve_conj",
+    "aten::resolve_neg",
+)
 """From numpy and back, at both ends of a call: not the program's."""
 _NOTE = "Operators are those that the program calls, each with all that it calls in turn."
 
 
-def profile(bare: Session, layers: Sequence[tuple[str, str]], engine: str, item: Array, runs: int) -> Profile:
+def profile(
+    bare: Session, layers: Sequence[tuple[str, str]], engine: str, item: Array, runs: int
+) -> Profile:
     """See `lab.plugs.Runtime.profile`.
 
     Args:
         bare: the file, loaded with these options.
-        layers: (operator as the profiler calls it, layer) of each operation of the program, in order; empty where unknown.
+        layers: (operator as the profiler calls it, layer) of each operation of the program, in
+            order; empty where unknown.
         engine: what computes quantized operators.
 
     Raises:
@@ -42,9 +55,21 @@ def profile(bare: Session, layers: Sequence[tuple[str, str]], engine: str, item:
     whole = [call for call in calls if [o.name for o in call] == [o.name for o in calls[-1]]]
     seconds = typical(np.array([[operator.ns for operator in call] for call in whole])) / 1e9
     names = _layers(calls[-1], layers)
-    kinds = [_dtype(operator) for operator in told[0]] if len(told[0]) == len(names) else [""] * len(names)
+    kinds = (
+        [_dtype(operator) for operator in told[0]]
+        if len(told[0]) == len(names)
+        else [""] * len(names)
+    )
     operators = [
-        OperatorTime(o.name, layer, float(s), 1, kind_of(o.name), _precision(o.name, dtype), _place(o, engine))
+        OperatorTime(
+            o.name,
+            layer,
+            float(s),
+            1,
+            kind_of(o.name),
+            _precision(o.name, dtype),
+            _place(o, engine),
+        )
         for o, layer, s, dtype in zip(calls[-1], names, seconds, kinds, strict=True)
     ]
     found, cost = fitted(operators, total)
@@ -63,7 +88,9 @@ class _Operator:
 
 
 def _recorded(bare: Session, x: Array, runs: int, shapes: bool) -> list[Any]:
-    from torch.autograd.profiler import profile as recording  # torch.profiler's loads the compiler, for a second
+    from torch.autograd.profiler import (
+        profile as recording,
+    )  # torch.profiler's loads the compiler, for a second
     from torch.autograd.profiler import record_function
 
     with silent_libraries(), recording(use_kineto=True, record_shapes=shapes) as record:
@@ -81,7 +108,12 @@ def _calls(events: Sequence[Any]) -> list[list[_Operator]]:
     thread = next((e.start_thread_id() for e in events if e.name() == _CALL), 0)
     ordered = sorted(events, key=lambda e: (e.start_ns(), -e.duration_ns()))
     for event in (e for e in ordered if e.start_thread_id() == thread):
-        one = _Operator(event.name(), event.duration_ns(), event.start_ns() + event.duration_ns(), event.dtypes())
+        one = _Operator(
+            event.name(),
+            event.duration_ns(),
+            event.start_ns() + event.duration_ns(),
+            event.dtypes(),
+        )
         while open_ and event.start_ns() >= open_[-1].end:
             open_.pop()
         if one.name == _CALL:
@@ -103,7 +135,9 @@ def _stripped(call: list[_Operator]) -> list[_Operator]:
 
 
 def _layers(operators: Sequence[_Operator], layers: Sequence[tuple[str, str]]) -> list[str]:
-    """The layer of each operator: operations of the program are looked up in turn, what wraps them has none."""
+    """The layer of each operator: operations of the program are looked up in turn, what wraps them
+    has none.
+    """
     found, place = [], 0
     for operator in operators:
         at = next((n for n in range(place, len(layers)) if layers[n][0] == operator.name), None)

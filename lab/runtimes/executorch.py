@@ -18,7 +18,9 @@ def _preload() -> None:
 
 
 class ExecuTorchSession:
-    """One program. Its thread pool is one for the process: whoever runs with another number of threads sets it up anew."""
+    """One program. Its thread pool is one for the process: whoever runs with another number of
+    threads sets it up anew.
+    """
 
     def __init__(self, path: str, threads: int, batch: int = 1) -> None:
         import torch
@@ -35,14 +37,18 @@ class ExecuTorchSession:
         )
 
     def _open(self) -> None:
-        """Load the program into a pool of its number of threads: XNNPACK keeps the pool that it was loaded with."""
+        """Load the program into a pool of its number of threads: XNNPACK keeps the pool that it was
+        loaded with.
+        """
         if self._library._threadpool_get_thread_count() != self._threads:
             self._library._unsafe_reset_threadpool(self._threads)
         try:
             self._program = self._library._load_program(self._path)
             self._method = self._program.load_method("forward")
         except Exception as error:
-            raise InvalidFile(f"ExecuTorch refuses this file: {str(error).strip()[:300]}", given=self._path) from error
+            raise InvalidFile(
+                f"ExecuTorch refuses this file: {str(error).strip()[:300]}", given=self._path
+            ) from error
 
     def prepare(self, x: Array) -> Array:
         """The batch in the type that the model takes."""
@@ -76,7 +82,10 @@ def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> P
 RUNTIME = Runtime(
     id="executorch",
     title="ExecuTorch (XNNPACK)",
-    help="Runs ExecuTorch programs, PyTorch's format for phones and microcontrollers, with XNNPACK; one item at a time.",
+    help=(
+        "Runs ExecuTorch programs, PyTorch's format for phones and microcontrollers, with XNNPACK;"
+        " one item at a time."
+    ),
     formats=("executorch",),
     preload=_preload,
     load=_load,

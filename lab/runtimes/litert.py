@@ -24,9 +24,13 @@ def _preload() -> None:
 
 
 class LiteRTSession:
-    """One model in a LiteRT interpreter: takes and gives real numbers, whatever integers the file computes in."""
+    """One model in a LiteRT interpreter: takes and gives real numbers, whatever integers the file
+    computes in.
+    """
 
-    def __init__(self, path: str, threads: int, xnnpack: bool, delegate: str = "", batch: int = 1) -> None:
+    def __init__(
+        self, path: str, threads: int, xnnpack: bool, delegate: str = "", batch: int = 1
+    ) -> None:
         self._path, self._interpreter = path, _open(path, threads, xnnpack, delegate, batch)
         feed, fetch = _the_only_input(self._interpreter), self._interpreter.get_output_details()[0]
         self.input, self.output = _info(feed), _info(fetch)
@@ -34,11 +38,15 @@ class LiteRTSession:
         self._feed, self._fetch = feed["index"], fetch["index"]
 
     def prepare(self, x: Array) -> Array:
-        """The batch in the type that the model takes, quantized by its input's scale and zero point."""
+        """The batch in the type that the model takes, quantized by its input's scale and zero
+        point.
+        """
         return np.ascontiguousarray(self._quantize(x))
 
     def run(self, x: Array) -> Array:
-        """Shape (batch, *input) -> (batch, *output), with the batch that the graph was laid out for."""
+        """Shape (batch, *input) -> (batch, *output), with the batch that the graph was laid out
+        for.
+        """
         self._interpreter.set_tensor(self._feed, x)
         self._interpreter.invoke()
         return self._dequantize(self._interpreter.get_tensor(self._fetch))
@@ -61,7 +69,9 @@ class HalfSession(LiteRTSession):
         self._model = HalfModel(path, threads, feed, fetch)
 
     def run(self, x: Array) -> Array:
-        """Shape (batch, *input) -> (batch, *output), with the batch that the file was converted with."""
+        """Shape (batch, *input) -> (batch, *output), with the batch that the file was converted
+        with.
+        """
         return self._dequantize(self._model.run(x))
 
     def arena_bytes(self) -> int | None:
@@ -86,10 +96,16 @@ def _open(path: str, threads: int, xnnpack: bool, delegate: str, batch: int) -> 
 def _created(path: str, threads: int, xnnpack: bool, delegates: list[Any]) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    kernels = OpResolverType.BUILTIN if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    kernels = (
+        OpResolverType.BUILTIN if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    )
     try:
-        return Interpreter(model_path=path, num_threads=threads, experimental_op_resolver_type=kernels,
-                           experimental_delegates=delegates)  # fmt: skip
+        return Interpreter(
+            model_path=path,
+            num_threads=threads,
+            experimental_op_resolver_type=kernels,
+            experimental_delegates=delegates,
+        )
     except (ValueError, RuntimeError) as error:
         raise _refusal(path, error) from error
 
@@ -99,9 +115,11 @@ def _refusal(path: str, error: Exception) -> InvalidFile:
 
 
 def _check_blocks(path: str) -> None:
-    """Without XNNPACK, LiteRT 2.3 forgets the activation that is fused into a layer with block-wise weights, and reads 2-bit blocks wrongly.
+    """Without XNNPACK, LiteRT 2.3 forgets the activation that is fused into a layer with block-wise
+    weights, and reads 2-bit blocks wrongly.
 
-    Reading a file's tensors takes milliseconds, which loading must not cost where there can be no blocks: their scales lie in
+    Reading a file's tensors takes milliseconds, which loading must not cost where there can be no
+    blocks: their scales lie in
     tensors that are named so.
     """
     if b"_scales" not in Path(path).read_bytes():
@@ -110,11 +128,18 @@ def _check_blocks(path: str) -> None:
 
     model = load_tflite(Path(path))
     graph = model.subgraphs[0]
-    wrong = [graph.tensors[o.outputs[0]].name.decode() for o in graph.operators if _has_wrong_blocks(model, o)]
+    wrong = [
+        graph.tensors[o.outputs[0]].name.decode()
+        for o in graph.operators
+        if _has_wrong_blocks(model, o)
+    ]
     if wrong:
-        raise InvalidFile("Without XNNPACK, LiteRT computes this layer's block-wise weights wrongly",
-                          allowed="blocks of 4-bit weights without a fused activation", given=wrong[0],
-                          remedy="Turn xnnpack on, or choose block_size 0")  # fmt: skip
+        raise InvalidFile(
+            "Without XNNPACK, LiteRT computes this layer's block-wise weights wrongly",
+            allowed="blocks of 4-bit weights without a fused activation",
+            given=wrong[0],
+            remedy="Turn xnnpack on, or choose block_size 0",
+        )
 
 
 def _has_wrong_blocks(model: Any, operator: Any) -> bool:
@@ -130,16 +155,22 @@ def _has_wrong_blocks(model: Any, operator: Any) -> bool:
 def _the_only_input(interpreter: Any) -> Any:
     inputs = interpreter.get_input_details()
     if len(inputs) != 1:
-        raise InvalidFile("The model must have one input", allowed="1", given=[i["name"] for i in inputs])
+        raise InvalidFile(
+            "The model must have one input", allowed="1", given=[i["name"] for i in inputs]
+        )
     return inputs[0]
 
 
 def _info(details: Mapping[str, Any]) -> TensorInfo:
-    return TensorInfo(tuple(int(size) for size in details["shape"]), np.dtype(details["dtype"]).name)
+    return TensorInfo(
+        tuple(int(size) for size in details["shape"]), np.dtype(details["dtype"]).name
+    )
 
 
 def _scale(details: Mapping[str, Any]) -> tuple[np.float32, int] | None:
-    """Scale and zero point of a tensor that stores real numbers as integers; None for floats and token ids."""
+    """Scale and zero point of a tensor that stores real numbers as integers; None for floats and
+    token ids.
+    """
     scales = details["quantization_parameters"]["scales"]
     whole = np.issubdtype(details["dtype"], np.integer)
     return (
@@ -174,11 +205,18 @@ def _load(path: str, options: Mapping[str, Any]) -> LiteRTSession:
     if options.get("precision", "float32") == "float32":
         return LiteRTSession(str(path), threads, xnnpack, delegate, batch_size(options))
     if delegate or not xnnpack:
-        raise InvalidOption("The precision float16 is XNNPACK's", given={"xnnpack": xnnpack, "delegate": delegate},
-                            remedy="Turn xnnpack on and name no delegate, or choose the precision float32")  # fmt: skip
+        raise InvalidOption(
+            "The precision float16 is XNNPACK's",
+            given={"xnnpack": xnnpack, "delegate": delegate},
+            remedy="Turn xnnpack on and name no delegate, or choose the precision float32",
+        )
     if batch_size(options) > 1:
-        raise InvalidOption("LiteRT computes in 16-bit floats one item at a time", allowed="batch 1", given=batch_size(options),
-                            remedy="Choose batch 1, or the precision float32")  # fmt: skip
+        raise InvalidOption(
+            "LiteRT computes in 16-bit floats one item at a time",
+            allowed="batch 1",
+            given=batch_size(options),
+            remedy="Choose batch 1, or the precision float32",
+        )
     return HalfSession(str(path), threads)
 
 
@@ -191,35 +229,62 @@ def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> P
 RUNTIME = Runtime(
     id="litert",
     title="LiteRT (CPU)",
-    help="Runs TFLite files with Google's mobile kernels, one item a call unless a batch is asked for.",
+    help=(
+        "Runs TFLite files with Google's mobile kernels, one item a call unless a batch is asked"
+        " for."
+    ),
     formats=("tflite",),
     preload=_preload,
     load=_load,
     options=(
         Option(
-            id="threads", label="Threads", kind="int", default=1, low=1, high=64, affects_output=False,
-            help="How many CPU threads compute one operator; 1 is the steadiest to measure.", sweep={"full": (1, 2)},
+            id="threads",
+            label="Threads",
+            kind="int",
+            default=1,
+            low=1,
+            high=64,
+            affects_output=False,
+            help="How many CPU threads compute one operator; 1 is the steadiest to measure.",
+            sweep={"full": (1, 2)},
         ),
         BATCH,
         Option(
-            id="xnnpack", label="XNNPACK delegate", kind="bool", default=True,
-            help="Off computes with LiteRT's own kernels instead of the XNNPACK library that is its default on CPUs.",
+            id="xnnpack",
+            label="XNNPACK delegate",
+            kind="bool",
+            default=True,
+            help=(
+                "Off computes with LiteRT's own kernels instead of the XNNPACK library that is its"
+                " default on CPUs."
+            ),
             sweep={"standard": (True, False), "full": (True, False)},
         ),
         Option(
-            id="delegate", label="Delegate", kind="path", default="",
+            id="delegate",
+            label="Delegate",
+            kind="path",
+            default="",
             help=(
-                "The library of a delegate, such as libedgetpu.so.1, that takes over the operators it can compute; the others stay "
-                "with XNNPACK or LiteRT's own kernels. It is code that runs in the lab: name only what you trust."
+                "The library of a delegate, such as libedgetpu.so.1, that takes over the operators"
+                " it can compute; the others stay with XNNPACK or LiteRT's own kernels. It is code"
+                " that runs in the lab: name only what you trust."
             ),
         ),
         Option(
-            id="precision", label="Float arithmetic", kind="choice", default="float32", choices=("float32", "float16"),
-            help="In which floats XNNPACK computes what the file keeps in float; 16 bits need a CPU that has them.",
+            id="precision",
+            label="Float arithmetic",
+            kind="choice",
+            default="float32",
+            choices=("float32", "float16"),
+            help=(
+                "In which floats XNNPACK computes what the file keeps in float; 16 bits need a CPU"
+                " that has them."
+            ),
         ),
     ),
     requires=("ai-edge-litert",),
     version_of="ai-edge-litert",
     providers=providers,
     profile=_profile,
-)  # fmt: skip
+)

@@ -18,12 +18,18 @@ from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Provider, Runtime, TensorInfo
 
-_LOADED_LATE = ("libopenvino_ir_frontend.so*", "libopenvino_intel_cpu_plugin.so", "libopenvino_arm_cpu_plugin.so")
+_LOADED_LATE = (
+    "libopenvino_ir_frontend.so*",
+    "libopenvino_intel_cpu_plugin.so",
+    "libopenvino_arm_cpu_plugin.so",
+)
 _CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
 
 
 def _preload() -> None:
-    """The package, and the libraries that it opens with the first model: they are no model's memory or time."""
+    """The package, and the libraries that it opens with the first model: they are no model's memory
+    or time.
+    """
     folder = Path(openvino().__file__).parent / "libs"
     for library in (file for pattern in _LOADED_LATE for file in folder.glob(pattern)):
         ctypes.CDLL(str(library))
@@ -35,10 +41,13 @@ def _core() -> Any:
 
 
 class OpenVinoSession:
-    """One model in OpenVINO, compiled for one batch and fed through its only input: more items are run batch after batch.
+    """One model in OpenVINO, compiled for one batch and fed through its only input: more items are
+    run batch after batch.
 
-    Compiled for a free batch axis it would take up to twice the time for one item, and the CPU plug-in of version 2026.4
-    answers batches of some quantized models wrongly (a mean that is scaled by channel and quantized).
+    Compiled for a free batch axis it would take up to twice the time for one item, and the CPU
+    plug-in of version 2026.4
+    answers batches of some quantized models wrongly (a mean that is scaled by channel and
+    quantized).
     """
 
     def __init__(self, path: str, options: Mapping[str, Any], counting: bool = False) -> None:
@@ -49,7 +58,11 @@ class OpenVinoSession:
         shape = _shape(feed.shape, batch)
         self.input = TensorInfo((batch, *feed.shape[1:]), feed.dtype) if batch > 1 else feed
         self.output = _info(model.output(0))
-        config = {**_config(options), **workaround(graph, model), **({"PERF_COUNT": True} if counting else {})}
+        config = {
+            **_config(options),
+            **workaround(graph, model),
+            **({"PERF_COUNT": True} if counting else {}),
+        }
         try:
             compiled = _compiled(model, shape, config)
         except RuntimeError as error:  # some quantized graphs compile for free axes only
@@ -66,17 +79,24 @@ class OpenVinoSession:
         )
 
     def _read(self, graph: str, path: str) -> Any:
-        return read_model(_core(), graph, openvino().Tensor(self._weights, shared_memory=True), path)
+        return read_model(
+            _core(), graph, openvino().Tensor(self._weights, shared_memory=True), path
+        )
 
     def _compiled_free(self, graph: str, config: Mapping[str, Any], path: str) -> Any:
         try:
             return _core().compile_model(self._read(graph, path), "CPU", dict(config))
         except RuntimeError as error:
-            raise InvalidFile(f"OpenVINO cannot compile this file for the CPU: {reason(error)}", given=path,
-                              remedy="Choose another technique, or run the file in another runtime") from error  # fmt: skip
+            raise InvalidFile(
+                f"OpenVINO cannot compile this file for the CPU: {reason(error)}",
+                given=path,
+                remedy="Choose another technique, or run the file in another runtime",
+            ) from error
 
     def counters(self) -> list[Any]:
-        """ProfilingInfo of each operator where they are counted: averages of all calls until now."""
+        """ProfilingInfo of each operator where they are counted: averages of all calls until
+        now.
+        """
         return list(self._request.get_profiling_info())
 
     def prepare(self, x: Array) -> Array:
@@ -105,25 +125,39 @@ def _no_batch(batch: int, error: RuntimeError) -> InvalidFile:
 
 def _the_only_input(model: Any) -> Any:
     if len(model.inputs) != 1:
-        raise InvalidFile("The model must have one input", allowed="1", given=[i.get_any_name() for i in model.inputs])
+        raise InvalidFile(
+            "The model must have one input",
+            allowed="1",
+            given=[i.get_any_name() for i in model.inputs],
+        )
     return model.input(0)
 
 
 def _info(value: Any) -> TensorInfo:
-    shape = tuple(None if size.is_dynamic else size.get_length() for size in value.get_partial_shape())
+    shape = tuple(
+        None if size.is_dynamic else size.get_length() for size in value.get_partial_shape()
+    )
     return TensorInfo(shape, np.dtype(value.get_element_type().to_dtype()).name)
 
 
 def _shape(shape: tuple[int | None, ...], batch: int) -> list[int]:
-    """The input's shape with its batch axis set to `batch`, and to 1 where it is free and one item is asked for.
+    """The input's shape with its batch axis set to `batch`, and to 1 where it is free and one item
+    is asked for.
 
     Raises:
         InvalidFile: other axes are free too.
     """
     if None in shape[1:]:
-        raise InvalidFile("Axes of the model's input are free", allowed="a free batch axis only", given=shape,
-                          remedy="Export the model with fixed sizes")  # fmt: skip
-    return [batch if batch > 1 or shape[0] is None else shape[0], *(size or 1 for size in shape[1:])]
+        raise InvalidFile(
+            "Axes of the model's input are free",
+            allowed="a free batch axis only",
+            given=shape,
+            remedy="Export the model with fixed sizes",
+        )
+    return [
+        batch if batch > 1 or shape[0] is None else shape[0],
+        *(size or 1 for size in shape[1:]),
+    ]
 
 
 def _compiled(model: Any, shape: list[int], config: Mapping[str, Any]) -> Any:
@@ -136,11 +170,14 @@ def _compiled(model: Any, shape: list[int], config: Mapping[str, Any]) -> Any:
 def _config(options: Mapping[str, Any]) -> dict[str, Any]:
     threads, hint = int(options.get("threads", 1)), str(options.get("hint", "latency"))
     return {
-        "PERFORMANCE_HINT": hint.upper(), "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": hint.upper(),
+        "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": threads if hint == "throughput" else 1,
         "INFERENCE_PRECISION_HINT": _precision(str(options.get("precision", "f32"))),
-        "ENABLE_CPU_PINNING": False,  # pinned, all models that are measured in turns would sit on the same core
-    }  # fmt: skip
+        "ENABLE_CPU_PINNING": (
+            False
+        ),  # pinned, all models that are measured in turns would sit on the same core
+    }
 
 
 def _precision(wanted: str) -> str:
@@ -152,8 +189,12 @@ def _precision(wanted: str) -> str:
     able = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if _CAPABILITY[wanted] not in able:
         known = ", ".join(name for name, capability in _CAPABILITY.items() if capability in able)
-        raise InvalidOption("This CPU does not compute in this precision", allowed=known, given=wanted,
-                            remedy="Choose f32, or measure on a CPU with these instructions")  # fmt: skip
+        raise InvalidOption(
+            "This CPU does not compute in this precision",
+            allowed=known,
+            given=wanted,
+            remedy="Choose f32, or measure on a CPU with these instructions",
+        )
     return wanted
 
 
@@ -179,7 +220,11 @@ def _providers() -> tuple[Provider, ...]:
     """The devices that OpenVINO knows of; the lab runs on the CPU."""
     found = {device.split(".")[0]: device for device in reversed(_core().available_devices)}
     return tuple(
-        Provider(name, name in found, _core().get_property(found[name], "FULL_DEVICE_NAME") if name in found else lack)
+        Provider(
+            name,
+            name in found,
+            _core().get_property(found[name], "FULL_DEVICE_NAME") if name in found else lack,
+        )
         for name, lack in _DEVICES.items()
     )
 
@@ -187,29 +232,49 @@ def _providers() -> tuple[Provider, ...]:
 RUNTIME = Runtime(
     id="openvino",
     title="OpenVINO (CPU)",
-    help="Runs models with Intel's kernels, which use the int8, bfloat16 and float16 instructions that the CPU has.",
+    help=(
+        "Runs models with Intel's kernels, which use the int8, bfloat16 and float16 instructions"
+        " that the CPU has."
+    ),
     formats=("openvino_ir",),
     preload=_preload,
     load=_load,
     options=(
         Option(
-            id="threads", label="Threads", kind="int", default=1, low=1, high=64, affects_output=False,
-            help="How many CPU threads compute one operator; 1 is the steadiest to measure.", sweep={"full": (1, 2)},
+            id="threads",
+            label="Threads",
+            kind="int",
+            default=1,
+            low=1,
+            high=64,
+            affects_output=False,
+            help="How many CPU threads compute one operator; 1 is the steadiest to measure.",
+            sweep={"full": (1, 2)},
         ),
         Option(
-            id="hint", label="Performance hint", kind="choice", default="latency", choices=("latency", "throughput"),
+            id="hint",
+            label="Performance hint",
+            kind="choice",
+            default="latency",
+            choices=("latency", "throughput"),
             help=(
-                "Latency gives one item all threads. Throughput gives each of as many items one thread, so a single "
-                "item, as it is measured here, gets no faster with more threads."
+                "Latency gives one item all threads. Throughput gives each of as many items one"
+                " thread, so a single item, as it is measured here, gets no faster with more"
+                " threads."
             ),
-            sweep={"full": ("latency", "throughput")}, affects_output=False,
+            sweep={"full": ("latency", "throughput")},
+            affects_output=False,
         ),
         BATCH,
         Option(
-            id="precision", label="Float precision", kind="choice", default="f32", choices=("f32", "bf16", "f16"),
+            id="precision",
+            label="Float precision",
+            kind="choice",
+            default="f32",
+            choices=("f32", "bf16", "f16"),
             help=(
-                "What operators that are not quantized compute in. The 16-bit formats are faster where the CPU has "
-                "instructions for them, and refused where it has not."
+                "What operators that are not quantized compute in. The 16-bit formats are faster"
+                " where the CPU has instructions for them, and refused where it has not."
             ),
             sweep={"full": ("f32", "bf16")},
         ),
@@ -220,4 +285,4 @@ RUNTIME = Runtime(
     presets=("standard", "full"),
     providers=_providers,
     profile=_profile,
-)  # fmt: skip
+)

@@ -23,11 +23,17 @@ def _preload() -> None:
 class OrtSession:
     """One model in ONNX Runtime, fed through its only input and read from its first output."""
 
-    def __init__(self, path: str, threads: int = 1, level: str = "all", provider: str = CPU, batch: int = 1) -> None:
+    def __init__(
+        self, path: str, threads: int = 1, level: str = "all", provider: str = CPU, batch: int = 1
+    ) -> None:
         self._session = open_session(path, threads, level, provider)
         self._feed, self._fetch = _the_only_input(self._session), self._session.get_outputs()[0]
         self.input, self.output = with_batch(_info(self._feed), batch), _info(self._fetch)
-        self._name, self._outputs, self._run = self._feed.name, [self._fetch.name], self._session.run
+        self._name, self._outputs, self._run = (
+            self._feed.name,
+            [self._fetch.name],
+            self._session.run,
+        )
         self._path = path
 
     def prepare(self, x: Array) -> Array:
@@ -46,7 +52,9 @@ class OrtSession:
 def _the_only_input(session: Any) -> Any:
     inputs = session.get_inputs()
     if len(inputs) != 1:
-        raise InvalidFile("The model must have one input", allowed="1", given=[i.name for i in inputs])
+        raise InvalidFile(
+            "The model must have one input", allowed="1", given=[i.name for i in inputs]
+        )
     return inputs[0]
 
 
@@ -58,7 +66,9 @@ def _info(argument: Any) -> TensorInfo:
 
 def _load(path: str, options: Mapping[str, Any]) -> OrtSession:
     level, provider = options.get("graph_optimization", "all"), options.get("provider", CPU)
-    return OrtSession(str(path), int(options.get("threads", 1)), level, provider, batch_size(options))
+    return OrtSession(
+        str(path), int(options.get("threads", 1)), level, provider, batch_size(options)
+    )
 
 
 def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
@@ -71,33 +81,52 @@ RUNTIME = Runtime(
     id="ort",
     title="ONNX Runtime",
     help=(
-        "Runs ONNX files with Microsoft's CPU kernels, or on what its execution providers reach; takes any batch where the "
-        "file leaves the batch axis free."
+        "Runs ONNX files with Microsoft's CPU kernels, or on what its execution providers reach;"
+        " takes any batch where the file leaves the batch axis free."
     ),
     formats=("onnx",),
     preload=_preload,
     load=_load,
     options=(
         Option(
-            id="threads", label="Threads", kind="int", default=1, low=1, high=64, affects_output=False,
-            help="How many CPU threads compute one operator; 1 is the steadiest to measure.", sweep={"full": (1, 2)},
+            id="threads",
+            label="Threads",
+            kind="int",
+            default=1,
+            low=1,
+            high=64,
+            affects_output=False,
+            help="How many CPU threads compute one operator; 1 is the steadiest to measure.",
+            sweep={"full": (1, 2)},
         ),
         Option(
-            id="graph_optimization", label="Graph optimization", kind="choice", default="all", choices=tuple(LEVELS),
+            id="graph_optimization",
+            label="Graph optimization",
+            kind="choice",
+            default="all",
+            choices=tuple(LEVELS),
             help=(
-                "How far operators are fused when the file is loaded: not at all, only such as every device has, also "
-                "ONNX Runtime's own, or all, which lays tensors out for this CPU too. Fused operators round differently."
+                "How far operators are fused when the file is loaded: not at all, only such as"
+                " every device has, also ONNX Runtime's own, or all, which lays tensors out for"
+                " this CPU too. Fused operators round differently."
             ),
             sweep={"full": ("all", "disabled")},
         ),
         BATCH,
         Option(
-            id="provider", label="Execution provider", kind="choice", default=CPU, choices=tuple(PROVIDERS),
-            help="What computes the operators; those that a provider does not know are left to the CPU.",
+            id="provider",
+            label="Execution provider",
+            kind="choice",
+            default=CPU,
+            choices=tuple(PROVIDERS),
+            help=(
+                "What computes the operators; those that a provider does not know are left to the"
+                " CPU."
+            ),
         ),
     ),
     providers=providers,
     profile=_profile,
     requires=("onnxruntime",),
     version_of="onnxruntime",
-)  # fmt: skip
+)

@@ -13,7 +13,9 @@ from lab.plugs import Array, Runtime
 
 
 def _preload() -> None:
-    """Also what torch.export.load imports when it is first called: code, not a part of the model."""
+    """Also what torch.export.load imports when it is first called: code, not a part of the
+    model.
+    """
     import networkx  # noqa: F401
     import torch._export.serde.serialize
     import torch.export._trace
@@ -61,21 +63,41 @@ def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> P
 
 
 def _layers(program: Any) -> list[tuple[str, str]]:
-    """(operator, layer) of each operation, in order; a layer is named after the innermost module, an operation outside any after itself."""
-    nodes = [node for node in program.module(check_guards=False).graph.nodes if node.op == "call_function"]
-    found = [next(reversed((node.meta.get("nn_module_stack") or {"": ("", "")}).values()))[0] for node in nodes]
-    inner = {path for path in found if path and not any(other.startswith(f"{path}.") for other in found)}
-    names = [
-        path if path in inner else f"{path}.{node.name}".strip(".") for path, node in zip(found, nodes, strict=True)
+    """(operator, layer) of each operation, in order; a layer is named after the innermost module,
+    an operation outside any after itself.
+    """
+    nodes = [
+        node
+        for node in program.module(check_guards=False).graph.nodes
+        if node.op == "call_function"
     ]
-    return [(str(getattr(node.target, "_schema", node.target)).partition("(")[0].partition(".")[0], name)
-            for node, name in zip(nodes, names, strict=True)]  # fmt: skip
+    found = [
+        next(reversed((node.meta.get("nn_module_stack") or {"": ("", "")}).values()))[0]
+        for node in nodes
+    ]
+    inner = {
+        path for path in found if path and not any(other.startswith(f"{path}.") for other in found)
+    }
+    names = [
+        path if path in inner else f"{path}.{node.name}".strip(".")
+        for path, node in zip(found, nodes, strict=True)
+    ]
+    return [
+        (
+            str(getattr(node.target, "_schema", node.target)).partition("(")[0].partition(".")[0],
+            name,
+        )
+        for node, name in zip(nodes, names, strict=True)
+    ]
 
 
 RUNTIME = Runtime(
     id="pytorch",
     title="PyTorch (CPU)",
-    help="Runs exported PyTorch programs operator by operator from Python, as in a notebook; takes any batch.",
+    help=(
+        "Runs exported PyTorch programs operator by operator from Python, as in a notebook; takes"
+        " any batch."
+    ),
     formats=("torch_export",),
     preload=_preload,
     load=_load,

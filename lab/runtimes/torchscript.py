@@ -18,7 +18,9 @@ def _preload() -> None:
 
 
 class TorchScriptSession:
-    """One traced model. The engine of its integers is a setting of the process, which other models may have changed."""
+    """One traced model. The engine of its integers is a setting of the process, which other models
+    may have changed.
+    """
 
     def __init__(self, path: str, threads: int, optimize: bool, batch: int = 1) -> None:
         import torch
@@ -27,7 +29,9 @@ class TorchScriptSession:
 
         use_threads(threads)
         note = read_note(Path(path))
-        feed, self.output = (TensorInfo(tuple(note[k]["shape"]), note[k]["dtype"]) for k in ("input", "output"))
+        feed, self.output = (
+            TensorInfo(tuple(note[k]["shape"]), note[k]["dtype"]) for k in ("input", "output")
+        )
         self.input = with_batch(feed, batch)
         self._torch, self._engine = torch, note["engine"]
         module = read_torchscript(Path(path)).eval()
@@ -65,7 +69,10 @@ def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> P
 RUNTIME = Runtime(
     id="torchscript",
     title="TorchScript (CPU)",
-    help="Runs traced PyTorch models without Python code; takes any batch where the file leaves the batch axis free.",
+    help=(
+        "Runs traced PyTorch models without Python code; takes any batch where the file leaves the"
+        " batch axis free."
+    ),
     formats=("torchscript",),
     preload=_preload,
     load=_load,
@@ -74,10 +81,13 @@ RUNTIME = Runtime(
         THREADS,
         BATCH,
         Option(
-            id="optimize", label="Optimise for inference", kind="bool", default=False,
+            id="optimize",
+            label="Optimise for inference",
+            kind="bool",
+            default=False,
             help=(
-                "Rewrites the graph when it is loaded: weights in the layout of the oneDNN library, activations fused "
-                "into convolutions (torch.jit.optimize_for_inference)."
+                "Rewrites the graph when it is loaded: weights in the layout of the oneDNN library,"
+                " activations fused into convolutions (torch.jit.optimize_for_inference)."
             ),
         ),
     ),
@@ -85,4 +95,4 @@ RUNTIME = Runtime(
     version_of="torch",
     toolchain="torch",
     presets=("full",),
-)  # fmt: skip
+)

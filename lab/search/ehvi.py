@@ -1,9 +1,11 @@
-"""The lab's own sampler: learn every objective, and take the candidates of the largest expected gain in hypervolume.
+"""The lab's own sampler: learn every objective, and take the candidates of the largest expected
+gain in hypervolume.
 
-Two kinds of models take turns. Gaussian processes (`gaussian.py`) extrapolate well from few trials; forests (`forest.py`) find what holds in a
-corner only, where a process that fits the rest is too sure. The expectation is exact for independent normal objectives: a sum over the
-boxes that the front leaves free (Yang et al., Journal of Global Optimization 75, 2019). Of a batch, each is taken as if it had come out as
-expected before the next is chosen.
+Two kinds of models take turns. Gaussian processes (`gaussian.py`) extrapolate well from few trials;
+forests (`forest.py`) find what holds in a corner only, where a process that fits the rest is too
+sure. The expectation is exact for independent normal objectives: a sum over the boxes that the
+front leaves free (Yang et al., Journal of Global Optimization 75, 2019). Of a batch, each is taken
+as if it had come out as expected before the next is chosen.
 """
 
 from __future__ import annotations
@@ -32,7 +34,11 @@ VARIETY, ENOUGH = 4, 3
 def propose(task: Task, count: int) -> list[str]:
     """Keys of the candidates to try next."""
     random = np.random.default_rng(task.randomness)
-    told = {c.techniques for c in task.candidates if (o := task.outcomes.get(c.key)) and (o.gains or o.failed)}
+    told = {
+        c.techniques
+        for c in task.candidates
+        if (o := task.outcomes.get(c.key)) and (o.gains or o.failed)
+    }
     if len(told) < VARIETY or sum(o.gains is not None for o in task.outcomes.values()) < ENOUGH:
         return varied(task, count, random)
     model, chosen = Model(task), list[int]()
@@ -47,7 +53,9 @@ def propose(task: Task, count: int) -> list[str]:
 
 
 def varied(task: Task, count: int, random: np.random.Generator) -> list[str]:
-    """Before there is much to learn from: candidates that have least in common with those before, from a random one on."""
+    """Before there is much to learn from: candidates that have least in common with those before,
+    from a random one on.
+    """
     rows = {c.key: n for n, c in enumerate(task.candidates)}
     left = [rows[c.key] for c in task.left]
     traits = Traits(_indicators(task, HOW), ())
@@ -73,7 +81,10 @@ class Model:
         known = [(rows[key], o) for key, o in task.outcomes.items() if key in rows]
         self.tried = [row for row, _ in known]
         told = [(row, o) for row, o in known if o.gains is not None]
-        self.rows, self.gains = [row for row, _ in told], _softened(np.array([o.gains or () for _, o in told]))
+        self.rows, self.gains = (
+            [row for row, _ in told],
+            _softened(np.array([o.gains or () for _, o in told])),
+        )
         self.excess = np.clip([o.excess or () for _, o in told], -1.0, 1.0)
         self.works = self._chance_to_work(known)
         counting = [o.gains for o in task.outcomes.values() if o.counts and o.gains is not None]
@@ -92,19 +103,24 @@ class Model:
     @cached_property
     def processes(self) -> list[Posterior]:
         """A Gaussian process for each objective."""
-        return [Posterior(self.groups, self.rows, self.gains[:, n]) for n in range(self.task.objectives)]
+        return [
+            Posterior(self.groups, self.rows, self.gains[:, n]) for n in range(self.task.objectives)
+        ]
 
     @cached_property
     def forests(self) -> list[Forest]:
         """A forest for each objective."""
         return [
-            Forest(self.traits, self.rows, self.gains[:, n], self.task.randomness) for n in range(self.task.objectives)
+            Forest(self.traits, self.rows, self.gains[:, n], self.task.randomness)
+            for n in range(self.task.objectives)
         ]
 
     @cached_property
     def limits(self) -> list[Posterior]:
         """A Gaussian process for each limit."""
-        return [Posterior(self.groups, self.rows, self.excess[:, n]) for n in range(self.task.limits)]
+        return [
+            Posterior(self.groups, self.rows, self.excess[:, n]) for n in range(self.task.limits)
+        ]
 
     def _chance_to_work(self, known: Sequence[tuple[int, Outcome]]) -> Array:
         ended = [(row, o.failed) for row, o in known if o.failed or o.gains is not None]
@@ -112,15 +128,24 @@ class Model:
             return np.ones(len(self.task.candidates))
         worked = np.array([0.0 if failed else 1.0 for _, failed in ended])
         return np.clip(
-            Forest(self.traits, [row for row, _ in ended], worked, self.task.randomness).mean, LEAST_CHANCE, 1.0
+            Forest(self.traits, [row for row, _ in ended], worked, self.task.randomness).mean,
+            LEAST_CHANCE,
+            1.0,
         )
 
     def worth(self, learnt: Sequence[Posterior | Forest]) -> Array:
-        """(candidates,) expected gain in hypervolume, by the chance that it works and keeps the limits."""
+        """(candidates,) expected gain in hypervolume, by the chance that it works and keeps the
+        limits.
+        """
         from scipy.special import ndtr
 
-        allowed = np.prod([ndtr(-p.mean / p.spread) for p in self.limits], axis=0) if self.limits else 1.0
-        mean, spread = np.column_stack([p.mean for p in learnt]), np.column_stack([p.spread for p in learnt])
+        allowed = (
+            np.prod([ndtr(-p.mean / p.spread) for p in self.limits], axis=0) if self.limits else 1.0
+        )
+        mean, spread = (
+            np.column_stack([p.mean for p in learnt]),
+            np.column_stack([p.spread for p in learnt]),
+        )
         return np.asarray(self.works * allowed * expected_improvement(mean, spread, self.front))
 
     def suppose(self, learnt: Sequence[Posterior | Forest], row: int) -> None:
@@ -131,7 +156,9 @@ class Model:
 
 
 def _softened(gains: Array) -> Array:
-    """Losses by their logarithm: how much worse than useless something is tells little, but more than nothing of what else may be."""
+    """Losses by their logarithm: how much worse than useless something is tells little, but more
+    than nothing of what else may be.
+    """
     return np.where(gains < 0, -np.log1p(np.maximum(-gains, 0.0)), gains)
 
 
@@ -161,14 +188,18 @@ def _over(lower: Array, upper: Array, mean: Array, spread: Array) -> Array:
     """What some of the boxes add."""
     product = np.ones((len(lower), len(mean)))
     for column in range(mean.shape[1]):
-        levels, where = np.unique(np.concatenate([lower[:, column], upper[:, column]]), return_inverse=True)
+        levels, where = np.unique(
+            np.concatenate([lower[:, column], upper[:, column]]), return_inverse=True
+        )
         above = _expected_above(levels, mean[:, column], spread[:, column])
         product *= above[where[: len(lower)]] - above[where[len(lower) :]]
     return np.asarray(product.sum(axis=0))
 
 
 def _expected_above(levels: Array, mean: Array, spread: Array) -> Array:
-    """(levels, n): by how much a normal number exceeds each level, on average; 0 for an infinite level."""
+    """(levels, n): by how much a normal number exceeds each level, on average; 0 for an infinite
+    level.
+    """
     from scipy.special import ndtr
 
     finite = np.where(np.isfinite(levels), levels, 0.0)[:, None]

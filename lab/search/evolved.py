@@ -1,8 +1,9 @@
 """Optuna's multi-objective samplers over the grid: TPE and NSGA-II.
 
-Both choose values of parameters, of which only some combinations are candidates: techniques, the settings that vary for these techniques, and
-the target. What they ask for is answered with the nearest candidate that was not tried. Their studies live in memory and are made anew
-from the outcomes for each question, so that nothing else has to be kept.
+Both choose values of parameters, of which only some combinations are candidates: techniques, the
+settings that vary for these techniques, and the target. What they ask for is answered with the
+nearest candidate that was not tried. Their studies live in memory and are made anew from the
+outcomes for each question, so that nothing else has to be kept.
 """
 
 from __future__ import annotations
@@ -25,19 +26,27 @@ TECHNIQUES, TARGET = "techniques", "target"
 
 
 def tpe(task: Task, count: int) -> list[str]:
-    """Keys of the candidates that the tree-structured Parzen estimator takes (Ozaki et al., GECCO 2020)."""
+    """Keys of the candidates that the tree-structured Parzen estimator takes (Ozaki et al., GECCO
+    2020).
+    """
     return _propose("tpe", task, count)
 
 
 def nsga2(task: Task, count: int) -> list[str]:
-    """Keys of the candidates that NSGA-II takes (Deb et al., IEEE Trans. Evol. Comput. 6(2), 2002)."""
+    """Keys of the candidates that NSGA-II takes (Deb et al., IEEE Trans. Evol. Comput. 6(2),
+    2002).
+    """
     return _propose("nsga2", task, count)
 
 
 def _propose(name: str, task: Task, count: int) -> list[str]:
     require(f"The sampler {name!r}", ("optuna",))
     grid, random = _Grid(task), np.random.default_rng(task.randomness)
-    study, chosen, left = _study(name, task, grid), list[str](), dict.fromkeys(c.key for c in task.left)
+    study, chosen, left = (
+        _study(name, task, grid),
+        list[str](),
+        dict.fromkeys(c.key for c in task.left),
+    )
     while left and len(chosen) < count:
         wanted = grid.ask(study.ask())
         key = grid.nearest(wanted, list(left), random)
@@ -60,7 +69,9 @@ class _Grid:
             for name, value in _parameters(c).items():
                 found.setdefault(name, {})[value] = None
         return {
-            name: tuple(values) for name, values in found.items() if len(values) > 1 or name in (TECHNIQUES, TARGET)
+            name: tuple(values)
+            for name, values in found.items()
+            if len(values) > 1 or name in (TECHNIQUES, TARGET)
         }
 
     def parameters(self, c: Candidate) -> dict[str, str]:
@@ -68,17 +79,28 @@ class _Grid:
 
     def ask(self, trial: Any) -> dict[str, str]:
         """Have an Optuna trial choose: the techniques, where they run, and then their settings."""
-        wanted = {name: trial.suggest_categorical(name, self.choices[name]) for name in (TECHNIQUES, TARGET)}
+        wanted = {
+            name: trial.suggest_categorical(name, self.choices[name])
+            for name in (TECHNIQUES, TARGET)
+        }
         own = [name for name in self.choices if name.startswith(f"{wanted[TECHNIQUES]}:")]
         return wanted | {name: trial.suggest_categorical(name, self.choices[name]) for name in own}
 
-    def nearest(self, wanted: Mapping[str, str], left: list[str], random: np.random.Generator) -> str:
-        """The candidate with most of these values, techniques before targets before settings; chance decides among equals."""
+    def nearest(
+        self, wanted: Mapping[str, str], left: list[str], random: np.random.Generator
+    ) -> str:
+        """The candidate with most of these values, techniques before targets before settings;
+        chance decides among equals.
+        """
         weights = {TECHNIQUES: 10_000.0, TARGET: 100.0}
         scores = [
-            sum(weights.get(name, 1.0) for name, value in _parameters(self.candidates[key]).items() if wanted.get(name) == value)
+            sum(
+                weights.get(name, 1.0)
+                for name, value in _parameters(self.candidates[key]).items()
+                if wanted.get(name) == value
+            )
             for key in left
-        ]  # fmt: skip
+        ]
         best = [key for key, score in zip(left, scores, strict=True) if score == max(scores)]
         return best[int(random.integers(len(best)))]
 
@@ -98,9 +120,17 @@ def _study(name: str, task: Task, grid: _Grid) -> Any:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that some of its arguments are experimental
-        study = optuna.create_study(sampler=_sampler(name, task), directions=["minimize"] * task.objectives)
-        known = [(key, o) for key, o in task.outcomes.items() if key in grid.candidates and (o.failed or o.gains)]
-        study.add_trials([_told(grid, grid.candidates[key], o, task, n) for n, (key, o) in enumerate(known)])
+        study = optuna.create_study(
+            sampler=_sampler(name, task), directions=["minimize"] * task.objectives
+        )
+        known = [
+            (key, o)
+            for key, o in task.outcomes.items()
+            if key in grid.candidates and (o.failed or o.gains)
+        ]
+        study.add_trials(
+            [_told(grid, grid.candidates[key], o, task, n) for n, (key, o) in enumerate(known)]
+        )
     return study
 
 
@@ -121,8 +151,14 @@ def _told(grid: _Grid, c: Candidate, o: Outcome, task: Task, number: int) -> Any
 
     parameters = grid.parameters(c)
     return create_trial(
-        state=TrialState.COMPLETE, values=[-gain for gain in o.gains or (WORST,) * task.objectives], params=parameters,
+        state=TrialState.COMPLETE,
+        values=[-gain for gain in o.gains or (WORST,) * task.objectives],
+        params=parameters,
         distributions={name: CategoricalDistribution(grid.choices[name]) for name in parameters},
-        constraints={str(n): excess for n, excess in enumerate((1.0,) if o.failed else o.excess or ())},
-        system_attrs={NSGAIISampler._get_generation_key(): number // POPULATION},  # which only a running study writes
-    )  # fmt: skip
+        constraints={
+            str(n): excess for n, excess in enumerate((1.0,) if o.failed else o.excess or ())
+        },
+        system_attrs={
+            NSGAIISampler._get_generation_key(): number // POPULATION
+        },  # which only a running study writes
+    )

@@ -1,4 +1,6 @@
-"""Forests of randomised trees over traits: what holds in a corner of the grid only, such as that a setting matters with two bits alone."""
+"""Forests of randomised trees over traits: what holds in a corner of the grid only, such as that a
+setting matters with two bits alone.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,18 @@ TREES, LEAF, SHARE = 30, 1, 0.5
 def matrix(candidates: Sequence[Candidate]) -> Array:
     """(candidates, traits): 1 where a candidate has the trait."""
     return indicators(
-        [frozenset(f"{group} {t}" for group, traits in c.traits.items() for t in traits) for c in candidates]
+        [
+            frozenset(f"{group} {t}" for group, traits in c.traits.items() for t in traits)
+            for c in candidates
+        ]
     )
 
 
 class Forest:
     """What is expected of one number of every candidate, after some of them were tried.
 
-    The spread is the law of total variance over trees: how far they disagree, and how far the trials in a leaf do (Hutter et al.,
+    The spread is the law of total variance over trees: how far they disagree, and how far the
+    trials in a leaf do (Hutter et al.,
     Artificial Intelligence 206, 2014).
 
     Args:
@@ -37,7 +43,9 @@ class Forest:
         mean, spread: (candidates,).
     """
 
-    def __init__(self, traits: Array, tried: Sequence[int], values: Array, seed: Sequence[int]) -> None:
+    def __init__(
+        self, traits: Array, tried: Sequence[int], values: Array, seed: Sequence[int]
+    ) -> None:
         from sklearn.ensemble import ExtraTreesRegressor
 
         state = int(np.random.default_rng(seed).integers(2**31))
@@ -49,4 +57,6 @@ class Forest:
         means = np.array([tree.value[leaf, 0, 0] for tree, leaf in zip(trees, leaves, strict=True)])
         within = np.array([tree.impurity[leaf] for tree, leaf in zip(trees, leaves, strict=True)])
         self.mean: Array = means.mean(axis=0)
-        self.spread: Array = np.sqrt(means.var(axis=0) + within.mean(axis=0) + 1e-6 * max(float(values.var()), 1e-6))
+        self.spread: Array = np.sqrt(
+            means.var(axis=0) + within.mean(axis=0) + 1e-6 * max(float(values.var()), 1e-6)
+        )

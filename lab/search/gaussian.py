@@ -1,8 +1,9 @@
 """Gaussian processes over recipes and targets: what is alike in its traits is alike in its numbers.
 
-Two candidates that differ in d traits of a group are correlated by exp(-d / length of the group), which is a product of kernels of one trait
-each and so positive definite. The covariance is a sum of what the recipe does, what the target does, and what the recipe does on that target.
-How much of each there is, and how long each length is, is what makes the data likeliest.
+Two candidates that differ in d traits of a group are correlated by exp(-d / length of the group),
+which is a product of kernels of one trait each and so positive definite. The covariance is a sum of
+what the recipe does, what the target does, and what the recipe does on that target. How much of
+each there is, and how long each length is, is what makes the data likeliest.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ Array = NDArray[np.float64]
 DRAWS, STEPS = 16, 40
 """Settings drawn to begin with the best of, and steps uphill from there."""
 LEAST_NOISE, SUPPOSED = 1e-4, 2.0
-"""Of the variance; and how many outcomes the guess that gains differ by about 1 is worth, before they are seen to."""
+"""Of the variance; and how many outcomes the guess that gains differ by about 1 is worth, before
+they are seen to.
+"""
 
 
 def indicators(traits: Sequence[frozenset[str]]) -> Array:
@@ -50,9 +53,14 @@ class Traits:
     where: tuple[Array, ...]
 
     def apart(self, rows: Sequence[int], columns: Sequence[int] | None = None) -> Apart:
-        """Some from others, or from all: never all from all, which would take gigabytes for thousands."""
+        """Some from others, or from all: never all from all, which would take gigabytes for
+        thousands.
+        """
         return Apart(
-            *(np.array([self._between(has, rows, columns) for has in groups]) for groups in (self.how, self.where))
+            *(
+                np.array([self._between(has, rows, columns) for has in groups])
+                for groups in (self.how, self.where)
+            )
         )
 
     @staticmethod
@@ -64,7 +72,8 @@ class Kernel:
     """Covariances under a setting.
 
     Args:
-        raw: logarithms of three variances (recipe, target, both), of the noise, and of a length for each group.
+        raw: logarithms of three variances (recipe, target, both), of the noise, and of a length for
+            each group.
         groups: how many of the lengths are of recipes.
     """
 
@@ -88,11 +97,15 @@ class Kernel:
 def centre(how: int, where: int) -> tuple[Array, Array]:
     """What is expected of a setting before there are data, and how far it may be from that."""
     lengths = np.log(np.array([3.0] * how + [2.0] * where))
-    return np.concatenate([[-1.0, -1.0, -1.0, -5.0], lengths]), np.array([1.5, 1.5, 1.5, 2.0] + [1.5] * (how + where))
+    return np.concatenate([[-1.0, -1.0, -1.0, -5.0], lengths]), np.array(
+        [1.5, 1.5, 1.5, 2.0] + [1.5] * (how + where)
+    )
 
 
 def _uphill(raw: Array, apart: Apart, y: Array, prior: tuple[Array, Array]) -> tuple[float, Array]:
-    """Minus the logarithm of the posterior density of a setting, up to a constant, and its gradient."""
+    """Minus the logarithm of the posterior density of a setting, up to a constant, and its
+    gradient.
+    """
     kernel = Kernel(raw, len(apart.how))
     made, runs, both = kernel.parts(apart)
     try:
@@ -104,12 +117,14 @@ def _uphill(raw: Array, apart: Apart, y: Array, prior: tuple[Array, Array]) -> t
     alpha = inverse @ y
     slope = 0.5 * (np.outer(alpha, alpha) - inverse)
     weights, of_recipe, of_target = np.exp(-raw[4:]), slope * (made + both), slope * (runs + both)
-    gradient = np.concatenate([
-        [(slope * part).sum() for part in (made, runs, both)],
-        [np.trace(slope) * (kernel.noise - LEAST_NOISE)],
-        weights[: kernel.groups] * np.tensordot(apart.how, of_recipe, 2),
-        weights[kernel.groups :] * np.tensordot(apart.where, of_target, 2),
-    ])  # fmt: skip
+    gradient = np.concatenate(
+        [
+            [(slope * part).sum() for part in (made, runs, both)],
+            [np.trace(slope) * (kernel.noise - LEAST_NOISE)],
+            weights[: kernel.groups] * np.tensordot(apart.how, of_recipe, 2),
+            weights[kernel.groups :] * np.tensordot(apart.where, of_target, 2),
+        ]
+    )
     off = (raw - prior[0]) / prior[1]
     value = -0.5 * float(y @ alpha) - float(np.log(np.diag(lower)).sum()) - 0.5 * float(off @ off)
     return -value, -(gradient - off / prior[1])
@@ -127,7 +142,9 @@ def likeliest(apart: Apart, y: Array) -> Kernel:
     random = np.random.default_rng(0)
     draws = [prior[0], *(prior[0] + prior[1] * random.normal(size=(DRAWS, len(prior[0]))))]
     start = min(draws, key=lambda raw: _uphill(raw, apart, y, prior)[0])
-    found = minimize(_uphill, start, (apart, y, prior), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
+    found = minimize(
+        _uphill, start, (apart, y, prior), jac=True, method="L-BFGS-B", options={"maxiter": STEPS}
+    )
     return Kernel(found.x, len(apart.how))
 
 
@@ -141,13 +158,19 @@ class Posterior:
 
     def __init__(self, traits: Traits, tried: Sequence[int], values: Array) -> None:
         self.shift = float(values.mean())
-        self.unit = float(np.sqrt((values.var() * len(values) + SUPPOSED) / (len(values) + SUPPOSED)))
+        self.unit = float(
+            np.sqrt((values.var() * len(values) + SUPPOSED) / (len(values) + SUPPOSED))
+        )
         y, own = (values - self.shift) / self.unit, traits.apart(tried, tried)
         self.kernel, self._traits = likeliest(own, y), traits
-        lower = np.linalg.cholesky(self.kernel.covariance(own) + self.kernel.noise * np.eye(len(tried)))
+        lower = np.linalg.cholesky(
+            self.kernel.covariance(own) + self.kernel.noise * np.eye(len(tried))
+        )
         self._root = np.linalg.solve(lower, self.kernel.covariance(traits.apart(tried)))
         self._mean = self._root.T @ np.linalg.solve(lower, y)
-        self._left = np.full(self._root.shape[1], self.kernel.variances.sum()) - (self._root**2).sum(axis=0)
+        self._left = np.full(self._root.shape[1], self.kernel.variances.sum()) - (
+            self._root**2
+        ).sum(axis=0)
 
     @property
     def mean(self) -> Array:
@@ -160,8 +183,12 @@ class Posterior:
         return np.asarray(self.unit * np.sqrt(np.maximum(self._left, 1e-8)))
 
     def suppose(self, row: int) -> None:
-        """Take it that this candidate comes out as expected: what is like it is then known better."""
-        column = self.kernel.covariance(self._traits.apart([row]))[0] - self._root.T @ self._root[:, row]
+        """Take it that this candidate comes out as expected: what is like it is then known
+        better.
+        """
+        column = (
+            self.kernel.covariance(self._traits.apart([row]))[0] - self._root.T @ self._root[:, row]
+        )
         height = float(np.sqrt(max(self._left[row], 1e-12) + self.kernel.noise))
         self._root = np.vstack([self._root, column / height])
         self._left = self._left - (column / height) ** 2

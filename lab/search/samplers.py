@@ -10,8 +10,11 @@ from lab.search.space import Task
 from lab.spec.search import SAMPLERS
 
 _WHERE: Mapping[str, tuple[str, str]] = {
-    "ehvi": ("ehvi", "propose"), "tpe": ("evolved", "tpe"), "nsga2": ("evolved", "nsga2"), "random": ("chance", "propose"),
-}  # fmt: skip
+    "ehvi": ("ehvi", "propose"),
+    "tpe": ("evolved", "tpe"),
+    "nsga2": ("evolved", "nsga2"),
+    "random": ("chance", "propose"),
+}
 
 
 def sampler(name: str) -> Callable[[Task, int], list[str]]:
@@ -24,5 +27,7 @@ def sampler(name: str) -> Callable[[Task, int], list[str]]:
     if name not in SAMPLERS:
         raise UnknownId.of("sampler", name, SAMPLERS)
     module, function = _WHERE[name]
-    found: Callable[[Task, int], list[str]] = getattr(import_module(f"lab.search.{module}"), function)
+    found: Callable[[Task, int], list[str]] = getattr(
+        import_module(f"lab.search.{module}"), function
+    )
     return found

@@ -1,4 +1,6 @@
-"""What a sampler sees: the trials of a grid as candidates, and what came of those that were tried."""
+"""What a sampler sees: the trials of a grid as candidates, and what came of those that were
+tried.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ BITS = re.compile(r"^(wi|wnf|wcb|wnvfp|ai|afp|fp|bf)\d+$")
 DATA = re.compile(r"^(n\d+|seed\d+|noise|batch|norm)$")
 NUMBER = re.compile(r"^([a-z]+)\d")
 HOW, WHERE = ("bits", "kind", "data", "setting"), ("runtime", "option")
-"""Groups of traits. What is calibrated with changes little, how many bits there are much: a model learns a weight for each group."""
+"""Groups of traits. What is calibrated with changes little, how many bits there are much: a model
+learns a weight for each group.
+"""
 Traits = Mapping[str, frozenset[str]]
 
 
@@ -31,7 +35,8 @@ class Candidate:
         key: equal for equal recipes on equal targets, see `lab.spec.recipes.identity`.
         techniques: ids of what it does beside converting, joined by "+".
         settings: "number.option" -> value, of the options of these techniques.
-        traits: what a model can learn from: group, one of `HOW` for the recipe or `WHERE` for the target -> traits.
+        traits: what a model can learn from: group, one of `HOW` for the recipe or `WHERE` for the
+            target -> traits.
     """
 
     key: str
@@ -44,41 +49,63 @@ class Candidate:
 def candidate(planned: PlannedTrial) -> Candidate:
     """Describe a planned trial."""
     steps = [s for s in planned.recipe.steps if not registry.technique(s.technique).conversion]
-    settings = {f"{n}.{option}": value for n, step in enumerate(steps) for option, value in step.params.items()}
+    settings = {
+        f"{n}.{option}": value
+        for n, step in enumerate(steps)
+        for option, value in step.params.items()
+    }
     return Candidate(
-        identity(planned.recipe, planned.target), "+".join(s.technique for s in steps) or "float32", settings,
-        canonical_json(planned.target.to_json()), {**_how(planned, steps), **_where(planned.target)},
-    )  # fmt: skip
+        identity(planned.recipe, planned.target),
+        "+".join(s.technique for s in steps) or "float32",
+        settings,
+        canonical_json(planned.target.to_json()),
+        {**_how(planned, steps), **_where(planned.target)},
+    )
 
 
 def _how(planned: PlannedTrial, steps: Sequence[Step]) -> Traits:
-    """The words of its speaking name, which techniques of several toolchains share, and what is not at its default."""
+    """The words of its speaking name, which techniques of several toolchains share, and what is not
+    at its default.
+    """
     words = {word for part in planned.name.split("+") for word in part.split("_")}
     bits, data = ({word for word in words if kind.match(word)} for kind in (BITS, DATA))
     made = {f"makes {registry.technique(s.technique).produces}" for s in planned.recipe.steps[-1:]}
-    unusual = [(option, f"{s.technique}.{option}={value}") for s in steps for option, value in _unusual(s)]
+    unusual = [
+        (option, f"{s.technique}.{option}={value}") for s in steps for option, value in _unusual(s)
+    ]
     calibrating = {text for option, text in unusual if option.startswith("calibration_")}
     other = words - bits - data
     return {
-        "bits": frozenset(bits), "kind": frozenset({*made, *(f"by {s.technique}" for s in steps)}),
+        "bits": frozenset(bits),
+        "kind": frozenset({*made, *(f"by {s.technique}" for s in steps)}),
         "data": frozenset({*data, *calibrating}),
-        "setting": frozenset({*other, *_kinds(other), *(text for _, text in unusual if text not in calibrating)}),
-    }  # fmt: skip
+        "setting": frozenset(
+            {*other, *_kinds(other), *(text for _, text in unusual if text not in calibrating)}
+        ),
+    }
 
 
 def _kinds(words: Iterable[str]) -> set[str]:
-    """What words with different numbers have in common: "channels50" is nearer to "channels25" than to "sparse50"."""
+    """What words with different numbers have in common: "channels50" is nearer to "channels25" than
+    to "sparse50".
+    """
     return {found.group(1) for word in words if (found := NUMBER.match(word))}
 
 
 def _unusual(step: Step) -> list[tuple[str, Any]]:
     """The step's options that are not at their default."""
     options = [o for o in registry.technique(step.technique).options if o.id in step.params]
-    return [(o.id, step.params[o.id]) for o in options if o.validate(step.params[o.id]) != o.validate(o.default)]
+    return [
+        (o.id, step.params[o.id])
+        for o in options
+        if o.validate(step.params[o.id]) != o.validate(o.default)
+    ]
 
 
 def _where(target: Target) -> Traits:
-    options = frozenset(f"{target.runtime} {name}={value}" for name, value in target.options.items())
+    options = frozenset(
+        f"{target.runtime} {name}={value}" for name, value in target.options.items()
+    )
     shared = frozenset(f"{name}={value}" for name, value in target.options.items())
     return {"runtime": frozenset({target.runtime}), "option": options | shared}
 
@@ -88,7 +115,8 @@ class Outcome:
     """What came of a trial.
 
     Attributes:
-        gains: over the reference point, see `lab.analysis.hypervolume`; None where it has not every number.
+        gains: over the reference point, see `lab.analysis.hypervolume`; None where it has not every
+            number.
         excess: by how much it is beyond each limit, at most 0 where it keeps it; None like `gains`.
         failed: it ran into an error, and would again.
     """
@@ -105,7 +133,8 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Task:
-    """What a sampler is asked: the whole grid, and the outcome of every candidate that is not to be proposed again.
+    """What a sampler is asked: the whole grid, and the outcome of every candidate that is not to be
+    proposed again.
 
     Attributes:
         objectives, limits: how many of them each outcome tells.
@@ -134,9 +163,12 @@ def limits_of(spec: StudySpec) -> tuple[Limit, ...]:
 
 
 def task(
-    candidates: Sequence[Candidate], trials: Sequence[Trial], objectives: Sequence[Objective],
-    limits: Sequence[Limit], seed: int,
-) -> Task:  # fmt: skip
+    candidates: Sequence[Candidate],
+    trials: Sequence[Trial],
+    objectives: Sequence[Objective],
+    limits: Sequence[Limit],
+    seed: int,
+) -> Task:
     """The question that a study asks after these trials."""
     by, alike = scales(trials, objectives), {t.id for t in comparable(trials, objectives)}
     outcomes = {identity(t.recipe, t.target): outcome(t, trials, by, limits, alike) for t in trials}
@@ -144,9 +176,15 @@ def task(
 
 
 def outcome(
-    trial: Trial, trials: Sequence[Trial], by: Sequence[Scale] | None, limits: Sequence[Limit], alike: set[str]
+    trial: Trial,
+    trials: Sequence[Trial],
+    by: Sequence[Scale] | None,
+    limits: Sequence[Limit],
+    alike: set[str],
 ) -> Outcome:
-    """What came of a trial; nothing where it was measured on another machine than most, or has not ended."""
+    """What came of a trial; nothing where it was measured on another machine than most, or has not
+    ended.
+    """
     if trial.state in FINISHED and trial.state != "complete":
         return Outcome(failed=trial.state == "failed")
     gains = gains_of(trial, by) if by and trial.id in alike else None

@@ -24,7 +24,9 @@ MOST_CALIBRATIONS = 3
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure in the light theme, as JSON values; the page turns it dark where the reader's browser is."""
+    """A figure in the light theme, as JSON values; the page turns it dark where the reader's
+    browser is.
+    """
 
     title: str
     alt: str
@@ -33,25 +35,41 @@ class Figure:
 
 
 def figures(report: Report) -> list[Figure]:
-    """What the study has to show: its trade-offs, and what calibration, pruning and training came to."""
+    """What the study has to show: its trade-offs, and what calibration, pruning and training came
+    to.
+    """
     return [*_trade_offs(report), *_pruning(report), *_calibrations(report), *_trainings(report)]
 
 
 def _trade_offs(report: Report) -> Iterator[Figure]:
     for x, y, size in _axes(report):
-        info = pareto_info(report.trials, report.study.spec.objectives, report.metrics, x=x, y=y, size=size, titles=report.titles,
-                           pick=report.pick.trial, tied=report.tied)  # fmt: skip
+        info = pareto_info(
+            report.trials,
+            report.study.spec.objectives,
+            report.metrics,
+            x=x,
+            y=y,
+            size=size,
+            titles=report.titles,
+            pick=report.pick.trial,
+            tied=report.tied,
+        )
         if info.points:
             yield Figure(
                 f"{formatting.capital(words.plain(y))} over {words.plain(x)}",
-                f"{info.y.title} against {info.x.title} of {formatting.plural(len(info.points), 'trial')}; the tables have the same numbers.",
-                (f"Marker area: {info.size.title.lower()}. " if info.size else "") + "Bars and band: 95 % intervals. Faint: beaten by another trial.",
+                f"{info.y.title} against {info.x.title} of"
+                f" {formatting.plural(len(info.points), 'trial')}; the tables have the same"
+                " numbers.",
+                (f"Marker area: {info.size.title.lower()}. " if info.size else "")
+                + "Bars and band: 95 % intervals. Faint: beaten by another trial.",
                 pareto_spec(info),
-            )  # fmt: skip
+            )
 
 
 def _axes(report: Report) -> list[tuple[str, str, str | None]]:
-    """(x, y, marker area): what compression costs over each of the other objectives, and the first two of these."""
+    """(x, y, marker area): what compression costs over each of the other objectives, and the first
+    two of these.
+    """
     objectives = report.study.spec.objectives
     quality = quality_of(objectives) or objectives[0]
     rest = [o.metric for o in objectives if o != quality]
@@ -64,11 +82,18 @@ def _pruning(report: Report) -> Iterator[Figure]:
     about = report.study.spec.about
     if about.get("kind") != KIND:
         return
-    named = [replace(t, name=escape(t.name)) for t in report.trials]  # Plotly reads some tags in texts
+    named = [
+        replace(t, name=escape(t.name)) for t in report.trials
+    ]  # Plotly reads some tags in texts
     info = pruning_info(lesson(about, named, report.study.spec.objectives[0].metric))
     if info.curves:
-        yield Figure(f"{info.noun} over the share of weights that is gone", f"{info.noun} of whole channels and of single weights pruned, with and without fine-tuning.",
-                     "Dashed: without fine-tuning. Grey band: the float model's 95 % interval.", _json(pruning_figure(info)))  # fmt: skip
+        yield Figure(
+            f"{info.noun} over the share of weights that is gone",
+            f"{info.noun} of whole channels and of single weights pruned, with and without"
+            " fine-tuning.",
+            "Dashed: without fine-tuning. Grey band: the float model's 95 % interval.",
+            _json(pruning_figure(info)),
+        )
 
 
 def _calibrations(report: Report) -> Iterator[Figure]:
@@ -78,9 +103,12 @@ def _calibrations(report: Report) -> Iterator[Figure]:
         first = report.by_id[found.points[0].trial]
         base = report.base(first)
         info = calibration_info(found, base.measurements.get(metric) if base else None, noun)
-        yield Figure(f"What calibration changes: {words.trial_text(first, report.titles, ())}",
-                     f"{noun} by number and source of the calibration items.", "One dot a seed, with its 95 % interval.",
-                     _json(calibration_figure(info)))  # fmt: skip
+        yield Figure(
+            f"What calibration changes: {words.trial_text(first, report.titles, ())}",
+            f"{noun} by number and source of the calibration items.",
+            "One dot a seed, with its 95 % interval.",
+            _json(calibration_figure(info)),
+        )
 
 
 def _trainings(report: Report) -> Iterator[Figure]:
@@ -88,8 +116,12 @@ def _trainings(report: Report) -> Iterator[Figure]:
     info = training_info(named)
     if info.lines:
         left_out = f" {info.left_out} earlier trainings are not drawn." if info.left_out else ""
-        yield Figure("How trainings went", f"Loss and accuracy over steps of {formatting.plural(len(info.lines), 'training')}.",
-                     f"Thick: on held-out items. Thin: on training items.{left_out}", _json(training_figure(info, "report")))  # fmt: skip
+        yield Figure(
+            "How trainings went",
+            f"Loss and accuracy over steps of {formatting.plural(len(info.lines), 'training')}.",
+            f"Thick: on held-out items. Thin: on training items.{left_out}",
+            _json(training_figure(info, "report")),
+        )
 
 
 def _json(figure: Any) -> dict[str, Any]:

@@ -1,7 +1,10 @@
-"""The page of a report: everything in one file, and a policy in it that forbids the browser to ask for anything else.
+"""The page of a report: everything in one file, and a policy in it that forbids the browser to ask
+for anything else.
 
-Plotly takes 4.8 MB as it comes; packed, a third of that. The page unpacks it (`DecompressionStream`, in browsers since 2023). Only the
-two scripts that are named by their digests may run: if a text of somebody ever got through as markup, it would stay without effect.
+Plotly takes 4.8 MB as it comes; packed, a third of that. The page unpacks it
+(`DecompressionStream`, in browsers since 2023). Only the
+two scripts that are named by their digests may run: if a text of somebody ever got through as
+markup, it would stay without effect.
 """
 
 from __future__ import annotations
@@ -26,27 +29,50 @@ def page(report: Report) -> str:
     """The whole file."""
     drawn = figures(report)
     body = [
-        parts.header(report), el("main", parts.best(report), _figures(drawn), parts.front_table(report), parts.all_trials(report),
-        parts.failed(report), parts.reasons(report), parts.recipes(report), parts.machines(report), parts.protocol(report),
-        parts.model_and_data(report)), _scripts(drawn),
-    ]  # fmt: skip
+        parts.header(report),
+        el(
+            "main",
+            parts.best(report),
+            _figures(drawn),
+            parts.front_table(report),
+            parts.all_trials(report),
+            parts.failed(report),
+            parts.reasons(report),
+            parts.recipes(report),
+            parts.machines(report),
+            parts.protocol(report),
+            parts.model_and_data(report),
+        ),
+        _scripts(drawn),
+    ]
     return f"<!doctype html>\n{el('html', _head(report, drawn), el('body', body), lang='en')}\n"
 
 
 def _head(report: Report, drawn: Sequence[Figure]) -> Html:
     return el(
-        "head", el("meta", charset="utf-8"), el("meta", http_equiv="Content-Security-Policy", content=_policy(drawn)),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"), el("meta", name="color-scheme", content="light dark"),
-        el("title", f"{report.card.title}: {report.study.title or 'compression study'}"), Html(f"<style>{_style()}</style>"),
-    )  # fmt: skip
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=_policy(drawn)),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="color-scheme", content="light dark"),
+        el("title", f"{report.card.title}: {report.study.title or 'compression study'}"),
+        Html(f"<style>{_style()}</style>"),
+    )
 
 
 def _policy(drawn: Sequence[Figure]) -> str:
-    """Nothing from elsewhere; scripts by digest, and code made of text only where WebGL draws, whose library makes some."""
+    """Nothing from elsewhere; scripts by digest, and code made of text only where WebGL draws,
+    whose library makes some.
+    """
     scripts = [_digest(_script()), *([_digest(_plotly()[0])] if drawn else [])]
-    webgl = any(trace.get("type") == "scattergl" for figure in drawn for trace in figure.spec["data"])
+    webgl = any(
+        trace.get("type") == "scattergl" for figure in drawn for trace in figure.spec["data"]
+    )
     allowed = " ".join([*scripts, *(["'unsafe-eval'"] if webgl else [])])
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:;"
+        " base-uri 'none'; form-action 'none'"
+    )
 
 
 def _digest(text: str) -> str:
@@ -56,7 +82,8 @@ def _digest(text: str) -> str:
 def _style() -> str:
     """The colours of the figures are those of the page."""
     light, dark = (
-        "".join(f"--{name}:{color};" for name, color in vars(INKS[mode]).items()) for mode in ("light", "dark")
+        "".join(f"--{name}:{color};" for name, color in vars(INKS[mode]).items())
+        for mode in ("light", "dark")
     )
     colors = f":root{{{light}}}@media (prefers-color-scheme: dark){{:root{{{dark}}}}}"
     return colors + (_HERE / "report.css").read_text(encoding="utf-8")
@@ -80,12 +107,27 @@ def _figures(drawn: Sequence[Figure]) -> Html | None:
     if not drawn:
         return None
     shown = [
-        el("figure", el("h3", f.title), el("div", "Figures need JavaScript; the tables have the same numbers.", class_="plot",
-           role="img", aria_label=f.alt, data_figure=n, style=f"min-height:{f.spec['layout'].get('height', 400)}px"), el("figcaption", f.note))
+        el(
+            "figure",
+            el("h3", f.title),
+            el(
+                "div",
+                "Figures need JavaScript; the tables have the same numbers.",
+                class_="plot",
+                role="img",
+                aria_label=f.alt,
+                data_figure=n,
+                style=f"min-height:{f.spec['layout'].get('height', 400)}px",
+            ),
+            el("figcaption", f.note),
+        )
         for n, f in enumerate(drawn)
-    ]  # fmt: skip
+    ]
     return parts.section(
-        "figures", "Figures", el("p", "Point at a marker to read it; click it to find its row.", class_="muted"), shown
+        "figures",
+        "Figures",
+        el("p", "Point at a marker to read it; click it to find its row.", class_="muted"),
+        shown,
     )
 
 
@@ -94,7 +136,12 @@ def _scripts(drawn: Sequence[Figure]) -> Html:
     if not drawn:
         return Html(f"<script>{_script()}</script>")
     data = {"figures": [f.spec for f in drawn], "dark": dark_for_light(), "config": CONFIG}
-    return joined([
-        Html(f'<script type="application/json" id="figure-data">{json_in_script(data)}</script>'),
-        Html(f'<script type="text/plain" id="plotly">{_plotly()[1]}</script>'), Html(f"<script>{_script()}</script>"),
-    ])  # fmt: skip
+    return joined(
+        [
+            Html(
+                f'<script type="application/json" id="figure-data">{json_in_script(data)}</script>'
+            ),
+            Html(f'<script type="text/plain" id="plotly">{_plotly()[1]}</script>'),
+            Html(f"<script>{_script()}</script>"),
+        ]
+    )

@@ -1,5 +1,6 @@
-"""Studies as files: tables, JSON, reports and notebooks for other tools and people, and `.lab`, a ZIP with spec, results, environment
-and files, for other labs."""
+"""Studies as files: tables, JSON, reports and notebooks for other tools and people, and `.lab`, a
+ZIP with spec, results, environment and files, for other labs.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 EXAMPLE = Path(__file__).with_name("example.lab")
 
 
-def export(study_id: str, to: Path, *, artifacts: bool = True, notes: Mapping[str, str] | None = None) -> Path:
+def export(
+    study_id: str, to: Path, *, artifacts: bool = True, notes: Mapping[str, str] | None = None
+) -> Path:
     """Write a study in the form that the file's ending names.
 
     Args:
@@ -38,9 +41,13 @@ def export(study_id: str, to: Path, *, artifacts: bool = True, notes: Mapping[st
         UnknownId: there is no such study.
     """
     writers: dict[str, Callable[[str, Path], None]] = {
-        ".csv": _write_csv, ".parquet": _write_parquet, ".json": _write_json, ".lab": partial(_write_lab, artifacts=artifacts),
-        ".html": partial(write_report, notes=notes), ".ipynb": write_notebook,
-    }  # fmt: skip
+        ".csv": _write_csv,
+        ".parquet": _write_parquet,
+        ".json": _write_json,
+        ".lab": partial(_write_lab, artifacts=artifacts),
+        ".html": partial(write_report, notes=notes),
+        ".ipynb": write_notebook,
+    }
     if to.suffix not in writers:
         raise UsageError("No export of that ending", allowed=", ".join(writers), given=to.name)
     records.study(study_id)
@@ -49,7 +56,9 @@ def export(study_id: str, to: Path, *, artifacts: bool = True, notes: Mapping[st
 
 
 def table(trials: Sequence[Trial]) -> pd.DataFrame:
-    """One row a trial: name, target, state, every measurement with its interval, parameters of its last step, error."""
+    """One row a trial: name, target, state, every measurement with its interval, parameters of its
+    last step, error.
+    """
     import pandas as pd
 
     return pd.DataFrame([_row(trial) for trial in trials])
@@ -71,7 +80,10 @@ def _row(trial: Trial) -> dict[str, Any]:
             f"{id_}_n": m.n,
             f"{id_}_flags": " ".join(m.flags),
         }
-    row |= {"sha256": trial.artifact.sha256 if trial.artifact else None, "environment": trial.environment}
+    row |= {
+        "sha256": trial.artifact.sha256 if trial.artifact else None,
+        "environment": trial.environment,
+    }
     return {
         **row,
         "recipe": json.dumps(trial.recipe.to_json()),
@@ -94,12 +106,26 @@ def _write_json(study_id: str, to: Path) -> None:
 def _write_lab(study_id: str, to: Path, *, artifacts: bool = True) -> None:
     study, card = records.study(study_id), records.study_row(study_id).card
     trials = [_with_answers(t, ModelCard.from_json(card)) for t in records.trials(study_id)]
-    environments = {t.environment: records.environment(t.environment) for t in trials if t.environment}
+    environments = {
+        t.environment: records.environment(t.environment) for t in trials if t.environment
+    }
     files = {Path(f["path"]).name: Path(f["path"]) for t in trials for f in _files(t, artifacts)}
-    value = {"format": FORMAT_VERSION, "study": {"id": study.id, "model": study.model, "title": study.title, "state": study.state,
-             "created_at": study.created_at, "finished_at": study.finished_at, "spec": study.spec.to_json()},
-             "card": {**card, "path": ""}, "environments": environments, "trials": [_portable(t) for t in trials],
-             "notes": sharing.notes(study_id)}  # fmt: skip
+    value = {
+        "format": FORMAT_VERSION,
+        "study": {
+            "id": study.id,
+            "model": study.model,
+            "title": study.title,
+            "state": study.state,
+            "created_at": study.created_at,
+            "finished_at": study.finished_at,
+            "spec": study.spec.to_json(),
+        },
+        "card": {**card, "path": ""},
+        "environments": environments,
+        "trials": [_portable(t) for t in trials],
+        "notes": sharing.notes(study_id),
+    }
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr("study.json", json.dumps(value, indent=1))
         for name in sorted(files):
@@ -108,7 +134,9 @@ def _write_lab(study_id: str, to: Path, *, artifacts: bool = True) -> None:
 
 
 def _with_answers(trial: Trial, card: ModelCard) -> Trial:
-    """What it answered goes along in a compact form, so that flipped test items can be told elsewhere, too."""
+    """What it answered goes along in a compact form, so that flipped test items can be told
+    elsewhere, too.
+    """
     answers = portable(trial, card)
     return replace(trial, details={**trial.details, "answers": answers}) if answers else trial
 
@@ -126,7 +154,12 @@ def _portable(trial: Trial) -> dict[str, Any]:
     value = trial.to_json()
     details = {k: v for k, v in value["details"].items() if k != "outputs"}
     details |= {name: _by_name(details[name]) for name in CARRIED if details.get(name)}
-    return {**value, "position": trial.position, "artifact": _by_name(value["artifact"]), "details": details}
+    return {
+        **value,
+        "position": trial.position,
+        "artifact": _by_name(value["artifact"]),
+        "details": details,
+    }
 
 
 def _by_name(file: dict[str, Any] | None) -> dict[str, Any] | None:

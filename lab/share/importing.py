@@ -1,5 +1,6 @@
-"""Reads `.lab` files, which come from anybody: nothing in one is run, no name in one is a path, and what does not add up is refused
-before anything is kept."""
+"""Reads `.lab` files, which come from anybody: nothing in one is run, no name in one is a path, and
+what does not add up is refused before anything is kept.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +22,43 @@ from lab.errors import InvalidFile, UnknownId
 from lab.spec.recipes import spec_from_json
 from lab.store import records, sharing
 from lab.store.blobs import keep, sha256_of
-from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, Source, State, Study, Target, Trial
+from lab.types import (
+    FINISHED,
+    Artifact,
+    Measurement,
+    ModelCard,
+    Recipe,
+    Source,
+    State,
+    Study,
+    Target,
+    Trial,
+)
 
 CARRIED = ("answers", "samples", "anatomy", "profile")
 """Names of the files among a trial's details that travel with it."""
 FORMAT_VERSION = 1
 LARGEST_ENTRY_BYTES, LARGEST_JSON_BYTES = 512 * 2**20, 256 * 2**20
 MOST_TIMES_LARGER, ALWAYS_ALLOWED_BYTES = 50, 64 * 2**20
-"""How much larger than the file all that it holds may be: weights pack to a half or a tenth, JSON to a tenth; a bomb to a thousandth."""
+"""How much larger than the file all that it holds may be: weights pack to a half or a tenth, JSON
+to a tenth; a bomb to a thousandth.
+"""
 _NAME = re.compile(r"[0-9a-f]{64}(\.[A-Za-z0-9_]{1,20})?")
 _ID, _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}"), re.compile(r"[a-z0-9_]{1,40}")
 DAMAGE = (
-    zipfile.BadZipFile, zlib.error, EOFError, LookupError, TypeError, ValueError, AttributeError, NotImplementedError, OverflowError,
-    RecursionError, RuntimeError, IntegrityError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    NotImplementedError,
+    OverflowError,
+    RecursionError,
+    RuntimeError,
+    IntegrityError,
+)
 """What reading a damaged or made-up file may raise; RuntimeError is what an encrypted one does."""
 
 
@@ -73,19 +97,30 @@ def _import(archive: zipfile.ZipFile) -> str:
     value = json.loads(archive.read("study.json"))
     if value.get("format") != FORMAT_VERSION:
         raise InvalidFile(
-            "This .lab file is of another version", allowed=str(FORMAT_VERSION), given=value.get("format")
+            "This .lab file is of another version",
+            allowed=str(FORMAT_VERSION),
+            given=value.get("format"),
         )
-    json.dumps(value, ensure_ascii=False).encode()  # text that cannot be written down again is no text
+    json.dumps(
+        value, ensure_ascii=False
+    ).encode()  # text that cannot be written down again is no text
     try:
         return records.study(_matching(_ID, value["study"]["id"])).id
     except UnknownId:
         pass
     with TemporaryDirectory() as folder:
         files = _unpacked(archive, _wanted(value["trials"]), Path(folder))
-        _trials(value, {name: Artifact(name, "", file.name.split(".")[0], 0) for name, file in files.items()}, {})
+        _trials(
+            value,
+            {name: Artifact(name, "", file.name.split(".")[0], 0) for name, file in files.items()},
+            {},
+        )
         study, card, notes = _study(value["study"]), _card(value["card"]), _notes(value)
         kept = {name: keep(file, file.suffix.lstrip(".")) for name, file in files.items()}
-    ids = {old: records.keep_environment(_table(payload)) for old, payload in value["environments"].items()}
+    ids = {
+        old: records.keep_environment(_table(payload))
+        for old, payload in value["environments"].items()
+    }
     records.add_study(study, card, _trials(value, kept, ids))
     for trial, text in notes.items():
         sharing.set_note(study.id, text, trial)
@@ -93,24 +128,33 @@ def _import(archive: zipfile.ZipFile) -> str:
 
 
 def _notes(value: Mapping[str, Any]) -> dict[str, str]:
-    """What was written about the study ("") and its trials; nothing in a file of an earlier version."""
+    """What was written about the study ("") and its trials; nothing in a file of an earlier
+    version.
+    """
     found, known = _table(value.get("notes", {})), {"", *(t["id"] for t in value["trials"])}
     if not set(found) <= known:
         raise ValueError("a note is on a trial that is not there")
     return {trial: _text(text)[: sharing.LONGEST_NOTE] for trial, text in found.items()}
 
 
-# --- files -------------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
 def _wanted(trials: Iterable[Mapping[str, Any]]) -> set[str]:
     """Names of the files that the trials speak of."""
-    told = [file for t in trials for file in (t["artifact"], *(t["details"].get(name) for name in CARRIED)) if file]
+    told = [
+        file
+        for t in trials
+        for file in (t["artifact"], *(t["details"].get(name) for name in CARRIED))
+        if file
+    ]
     return {str(file["path"]) for file in told}
 
 
 def _unpacked(archive: zipfile.ZipFile, wanted: set[str], folder: Path) -> dict[str, Path]:
-    """Name -> file, each checked against the digest that is its name; what no trial speaks of stays packed."""
+    """Name -> file, each checked against the digest that is its name; what no trial speaks of stays
+    packed.
+    """
     found = {}
     for info in archive.infolist():
         name = info.filename.removeprefix("files/")
@@ -129,7 +173,7 @@ def _unpacked(archive: zipfile.ZipFile, wanted: set[str], folder: Path) -> dict[
     return found
 
 
-# --- values ------------------------------------------------------------------------------------------------------------
+# --- values ---------------------------------------------------------------------------------------
 
 
 def _matching(pattern: re.Pattern[str], text: Any) -> str:
@@ -157,12 +201,21 @@ def _moment(value: Any) -> str:
 
 def _study(head: Mapping[str, Any]) -> Study:
     finished = head["finished_at"]
-    return Study(_matching(_ID, head["id"]), _matching(_ID, head["model"]), _ended(head["state"]), spec_from_json(head["spec"]),
-                 _text(head["title"])[:200], _moment(head["created_at"]), None if finished is None else _moment(finished))  # fmt: skip
+    return Study(
+        _matching(_ID, head["id"]),
+        _matching(_ID, head["model"]),
+        _ended(head["state"]),
+        spec_from_json(head["spec"]),
+        _text(head["title"])[:200],
+        _moment(head["created_at"]),
+        None if finished is None else _moment(finished),
+    )
 
 
 def _card(value: Mapping[str, Any]) -> ModelCard:
-    """Without a file: the model itself does not travel, and no path of another machine means anything here."""
+    """Without a file: the model itself does not travel, and no path of another machine means
+    anything here.
+    """
     card = ModelCard.from_json({**value, "path": ""})
     for told in (
         card.id,
@@ -180,29 +233,51 @@ def _card(value: Mapping[str, Any]) -> ModelCard:
 
 
 def _ended(state: Any) -> State:
-    """What was not finished when the file was written never will be: no engine here shall take it up."""
+    """What was not finished when the file was written never will be: no engine here shall take it
+    up.
+    """
     return state if state in FINISHED else "cancelled"
 
 
-def _trials(value: Mapping[str, Any], kept: Mapping[str, Artifact], environments: Mapping[str, str]) -> list[Trial]:
+def _trials(
+    value: Mapping[str, Any], kept: Mapping[str, Artifact], environments: Mapping[str, str]
+) -> list[Trial]:
     return [_trial(t, value["study"]["id"], kept, environments) for t in value["trials"]]
 
 
 def _trial(
-    value: Mapping[str, Any], study: str, kept: Mapping[str, Artifact], environments: Mapping[str, str]
+    value: Mapping[str, Any],
+    study: str,
+    kept: Mapping[str, Artifact],
+    environments: Mapping[str, str],
 ) -> Trial:
     details = dict(_table(value["details"]))
     told = {name: details.pop(name, None) for name in CARRIED}
-    details |= {name: kept[file["path"]].to_json() for name, file in told.items() if file and file["path"] in kept}
+    details |= {
+        name: kept[file["path"]].to_json()
+        for name, file in told.items()
+        if file and file["path"] in kept
+    }
     error = value["error"]
     return Trial(
-        id=_matching(_ID, value["id"]), study=study, position=_position(value["position"]), name=_text(value["name"]),
-        recipe=_recipe(value["recipe"]), target=_target(value["target"]), state=_ended(value["state"]), is_baseline=bool(value["baseline"]),
-        cached=bool(value["cached"]), error=None if error is None else _table(error), artifact=_artifact(value["artifact"], kept),
+        id=_matching(_ID, value["id"]),
+        study=study,
+        position=_position(value["position"]),
+        name=_text(value["name"]),
+        recipe=_recipe(value["recipe"]),
+        target=_target(value["target"]),
+        state=_ended(value["state"]),
+        is_baseline=bool(value["baseline"]),
+        cached=bool(value["cached"]),
+        error=None if error is None else _table(error),
+        artifact=_artifact(value["artifact"], kept),
         environment=environments.get(value["environment"] or ""),
-        measurements={_text(k): _measurement(k, m) for k, m in _table(value["measurements"]).items()},
-        float_operators={k: int(n) for k, n in _table(value["float_operators"]).items()}, details=details,
-    )  # fmt: skip
+        measurements={
+            _text(k): _measurement(k, m) for k, m in _table(value["measurements"]).items()
+        },
+        float_operators={k: int(n) for k, n in _table(value["float_operators"]).items()},
+        details=details,
+    )
 
 
 def _position(value: Any) -> int:
@@ -229,7 +304,11 @@ def _artifact(value: Any, kept: Mapping[str, Artifact]) -> Artifact | None:
         return None
     found = kept.get(value["path"])
     if found and found.sha256 != value["sha256"]:
-        raise InvalidFile("A file in the .lab file is not its trial's", allowed=value["sha256"], given=found.sha256)
+        raise InvalidFile(
+            "A file in the .lab file is not its trial's",
+            allowed=value["sha256"],
+            given=found.sha256,
+        )
     format_, sha = _matching(_WORD, value["format"]), _matching(_NAME, value["sha256"])
     return Artifact(found.path if found else "", format_, sha, int(value["size_bytes"]))
 

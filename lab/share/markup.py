@@ -1,4 +1,6 @@
-"""HTML that is safe by how it is made: whatever is put into an element is escaped, unless it is itself made here."""
+"""HTML that is safe by how it is made: whatever is put into an element is escaped, unless it is
+itself made here.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,15 @@ def el(name: str, /, *children: object, **attributes: object) -> Html:
 
     Args:
         children: markup, text, numbers, None (left out), or iterables of them.
-        attributes: `class_` is class, `aria_label` is aria-label; True stands for the bare name, None and False leave it out.
+        attributes: `class_` is class, `aria_label` is aria-label; True stands for the bare name,
+            None and False leave it out.
     """
     given = "".join(_attribute(key, value) for key, value in attributes.items())
-    return Html(f"<{name}{given}>") if name in VOID else Html(f"<{name}{given}>{joined(children)}</{name}>")
+    return (
+        Html(f"<{name}{given}>")
+        if name in VOID
+        else Html(f"<{name}{given}>{joined(children)}</{name}>")
+    )
 
 
 def _attribute(key: str, value: object) -> str:
@@ -44,8 +51,10 @@ def joined(children: object) -> Html:
 
 
 def json_in_script(value: Any) -> Html:
-    """JSON that may stand inside a <script>: no tag, comment or entity can begin in it, and no line ends that JavaScript has and
-    JSON has not."""
+    """JSON that may stand inside a <script>: no tag, comment or entity can begin in it, and no line
+    ends that JavaScript has and
+    JSON has not.
+    """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,6 +1,7 @@
 """A trial's model file with a README of how to load it, as one ZIP file, for whoever has no lab.
 
-`python -m lab.share.model_file RUNTIME FORMAT FILE TO` looks into a file in a process of its own, so that the web process loads no framework.
+`python -m lab.share.model_file RUNTIME FORMAT FILE TO` looks into a file in a process of its own,
+so that the web process loads no framework.
 """
 
 from __future__ import annotations
@@ -40,11 +41,15 @@ def export_model(trial_id: str, to: Path) -> Path:
         UsageError: its file is not in this lab, or the ending is not .zip.
     """
     if to.suffix != ".zip":
-        raise UsageError("A model is exported as a ZIP file", allowed="a name that ends in .zip", given=to.name)
+        raise UsageError(
+            "A model is exported as a ZIP file", allowed="a name that ends in .zip", given=to.name
+        )
     trial = records.trial(trial_id)
     if trial.artifact is None or not Path(trial.artifact.path).is_file():
         raise UsageError(
-            "This trial's file is not in this lab", given=trial_id, remedy="Run the trial again: its recipe is known"
+            "This trial's file is not in this lab",
+            given=trial_id,
+            remedy="Run the trial again: its recipe is known",
         )
     card = ModelCard.from_json(locate_card(records.study_row(trial.study).card))
     contents = _contents(trial.artifact, _plain_name(f"{card.id}-{trial.name}"))
@@ -70,18 +75,28 @@ def _contents(artifact: Artifact, name: str) -> dict[str, bytes]:
 
 
 def look(runtime: str, artifact: Artifact) -> dict[str, Any]:
-    """What must be known to load a file: "input" and "output" {"shape", "dtype"}, and what its format's `details` tell.
+    """What must be known to load a file: "input" and "output" {"shape", "dtype"}, and what its
+    format's `details` tell.
 
     Raises:
         LabError: the runtime cannot load it here.
     """
     with TemporaryDirectory() as folder:
         to = Path(folder) / "facts.json"
-        command = [sys.executable, "-m", "lab.share.model_file", runtime, artifact.format, artifact.path, str(to)]
+        command = [
+            sys.executable,
+            "-m",
+            "lab.share.model_file",
+            runtime,
+            artifact.format,
+            artifact.path,
+            str(to),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
         if done.returncode or not to.exists():
             raise LabError(
-                "This file cannot be loaded here, so that nobody can be told how", given=done.stderr.strip()[-300:]
+                "This file cannot be loaded here, so that nobody can be told how",
+                given=done.stderr.strip()[-300:],
             )
         return dict(json.loads(to.read_text()))
 
@@ -93,10 +108,12 @@ def _facts(runtime: str, format_: str, path: str) -> dict[str, Any]:
     return {**found, **(module.details(Path(path)) if hasattr(module, "details") else {})}
 
 
-# --- the README -----------------------------------------------------------------------------------------------------------
+# --- the README -----------------------------------------------------------------------------------
 
 
-def readme(trial: Trial, card: ModelCard, facts: Mapping[str, Any], contents: Mapping[str, bytes]) -> str:
+def readme(
+    trial: Trial, card: ModelCard, facts: Mapping[str, Any], contents: Mapping[str, bytes]
+) -> str:
     """What the file is, what it takes and gives, how good it is, and lines that load it.
 
     Args:
@@ -107,24 +124,45 @@ def readme(trial: Trial, card: ModelCard, facts: Mapping[str, Any], contents: Ma
     file = next(iter(contents))
     told = {**facts, "options": dict(trial.target.options)}
     parts = [
-        f"# {_md(card.title)}: {_md(trial.name)}", _what(trial, card),
-        "## Load it", _install(trial), f"```python\n{snippet(trial.artifact.format, file, told, card.input, card.class_names)}```",
-        "## What it takes and gives", _ends(card, facts), "## How good it is", _numbers(trial),
-        "## Files", _files(contents, trial.artifact), "## Where it comes from", _origin(card),
-    ]  # fmt: skip
+        f"# {_md(card.title)}: {_md(trial.name)}",
+        _what(trial, card),
+        "## Load it",
+        _install(trial),
+        f"```python\n{snippet(trial.artifact.format, file, told, card.input, card.class_names)}```",
+        "## What it takes and gives",
+        _ends(card, facts),
+        "## How good it is",
+        _numbers(trial),
+        "## Files",
+        _files(contents, trial.artifact),
+        "## Where it comes from",
+        _origin(card),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
 def _md(text: object) -> str:
-    """Text that somebody typed, on one line and letter by letter; what Markdown leaves alone stays readable in an editor, too."""
-    return re.sub(r"([\\`*\[\]<>|#&~$]|(?<![^\W_])_|_(?![^\W_])|(?<=\w):(?=/))", r"\\\1", " ".join(str(text).split()))
+    """Text that somebody typed, on one line and letter by letter; what Markdown leaves alone stays
+    readable in an editor, too.
+    """
+    return re.sub(
+        r"([\\`*\[\]<>|#&~$]|(?<![^\W_])_|_(?![^\W_])|(?<=\w):(?=/))",
+        r"\\\1",
+        " ".join(str(text).split()),
+    )
 
 
 def _what(trial: Trial, card: ModelCard) -> str:
     known = registry.techniques()
-    steps = [known[s.technique].title if s.technique in known else s.technique for s in trial.recipe.steps]
+    steps = [
+        known[s.technique].title if s.technique in known else s.technique
+        for s in trial.recipe.steps
+    ]
     made = f"Made by: {_md(', then '.join(steps))}." if steps else "The model as it came."
-    return f"A model for {_md(card.task.replace('_', ' '))}, in the format {_md(trial.artifact.format if trial.artifact else '')}. {made}"
+    return (
+        f"A model for {_md(card.task.replace('_', ' '))}, in the format"
+        f" {_md(trial.artifact.format if trial.artifact else '')}. {made}"
+    )
 
 
 def _install(trial: Trial) -> str:
@@ -140,7 +178,9 @@ def _install(trial: Trial) -> str:
 def _version(trial: Trial, package: str) -> str:
     """That which it was measured with; "" where that was not recorded, or looks like none."""
     with suppress(UnknownId):
-        found = str((records.environment(trial.environment or "").get("versions") or {}).get(package, ""))
+        found = str(
+            (records.environment(trial.environment or "").get("versions") or {}).get(package, "")
+        )
         return found if re.fullmatch(r"[0-9A-Za-z.+!-]*", found) else ""
     return ""
 
@@ -151,9 +191,14 @@ def _ends(card: ModelCard, facts: Mapping[str, Any]) -> str:
     lines = [
         f"- Input of the file: {_tensor(facts['input'])}{_scale(quantized.get('input'))}.",
         f"- Output of the file: {_tensor(facts['output'])}{_scale(quantized.get('output'))}.",
-        f"- An item as the data have it: shape {stored_shape(spec)}" + (f", layout {spec.data_layout or spec.layout}." if len(spec.shape) > 1 else "."),
-        "- The data are the model's numbers as they are." if plain else f"- From data to the model's numbers: x × {spec.scale:g} + {spec.offset:g}.",
-    ]  # fmt: skip
+        f"- An item as the data have it: shape {stored_shape(spec)}"
+        + (f", layout {spec.data_layout or spec.layout}." if len(spec.shape) > 1 else "."),
+        (
+            "- The data are the model's numbers as they are."
+            if plain
+            else f"- From data to the model's numbers: x × {spec.scale:g} + {spec.offset:g}."
+        ),
+    ]
     return "\n".join(
         [*lines, f"- Classes, in the order of the output: {_md(', '.join(card.class_names))}."]
         if card.class_names
@@ -169,7 +214,10 @@ def _tensor(end: Mapping[str, Any]) -> str:
 def _scale(quantized: Mapping[str, float] | None) -> str:
     if quantized is None:
         return ""
-    return f"; an integer q stands for (q - {quantized['zero_point']}) × {quantized['scale']:.9g}, which the lines above do"
+    return (
+        f"; an integer q stands for (q - {quantized['zero_point']}) × {quantized['scale']:.9g},"
+        " which the lines above do"
+    )
 
 
 def _numbers(trial: Trial) -> str:
@@ -180,11 +228,14 @@ def _numbers(trial: Trial) -> str:
     ]
     table = ["| | value | 95 % interval | |", "|---|---|---|---|"]
     table += [
-        f"| {_md(title)} | {formatting.value(m.value, m.unit)} | {formatting.interval(m) or 'exact'} | {_md(remarks(m))} |"
+        f"| {_md(title)} | {formatting.value(m.value, m.unit)} |"
+        f" {formatting.interval(m) or 'exact'} | {_md(remarks(m))} |"
         for title, m in rows
     ]
     titles = {id_: r.title for id_, r in registry.runtimes().items()}
-    return "\n".join([f"Measured as {_md(words.trial_text(trial, titles))}; {_md(_machine(trial))}", "", *table])
+    return "\n".join(
+        [f"Measured as {_md(words.trial_text(trial, titles))}; {_md(_machine(trial))}", "", *table]
+    )
 
 
 def _machine(trial: Trial) -> str:
@@ -203,14 +254,23 @@ def _files(contents: Mapping[str, bytes], artifact: Artifact) -> str:
         f"- `{name}`, {len(content):,} bytes, SHA-256 `{sha256(content).hexdigest()}`"
         for name, content in contents.items()
     ]
-    whole = f"\n\nIn the lab the two are one file with the SHA-256 `{artifact.sha256}`." if len(contents) > 1 else ""
+    whole = (
+        f"\n\nIn the lab the two are one file with the SHA-256 `{artifact.sha256}`."
+        if len(contents) > 1
+        else ""
+    )
     return "\n".join(lines) + whole
 
 
 def _origin(card: ModelCard) -> str:
     data = registry.datasets().get(card.dataset)
-    facts = {"Model": card.provenance, "Licence of the model": card.licence, "Data": data.title if data else "its owner's",
-             "Where the data come from": data.provenance if data else "", "Licence of the data": data.licence if data else ""}  # fmt: skip
+    facts = {
+        "Model": card.provenance,
+        "Licence of the model": card.licence,
+        "Data": data.title if data else "its owner's",
+        "Where the data come from": data.provenance if data else "",
+        "Licence of the data": data.licence if data else "",
+    }
     return "\n".join(f"- {name}: {_md(text)}" for name, text in facts.items() if text)
 
 

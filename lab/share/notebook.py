@@ -21,9 +21,13 @@ def notebook(cells: Sequence[Cell]) -> dict[str, Any]:
     """A notebook of cells, without outputs."""
     return {
         "cells": [_cell(number, *cell) for number, cell in enumerate(cells)],
-        "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}},
-        "nbformat": 4, "nbformat_minor": 5,
-    }  # fmt: skip
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
 
 
 def _cell(number: int, kind: str, text: str) -> dict[str, Any]:
@@ -33,7 +37,11 @@ def _cell(number: int, kind: str, text: str) -> dict[str, Any]:
         "metadata": {},
         "source": text.strip("\n").splitlines(keepends=True),
     }
-    return dict(sorted({**made, **({"execution_count": None, "outputs": []} if kind == "code" else {})}.items()))
+    return dict(
+        sorted(
+            {**made, **({"execution_count": None, "outputs": []} if kind == "code" else {})}.items()
+        )
+    )
 
 
 def write_notebook(study_id: str, to: Path) -> None:
@@ -51,14 +59,28 @@ def study_cells(study: Study, card: ModelCard) -> list[Cell]:
     """The cells of a study's notebook."""
     called = f", {formatting.markdown(study.title)}" if study.title else ""
     cells: list[Cell] = [
-        ("markdown", f"# {formatting.markdown(card.title)}{called}\n\nRuns the study `{study.id}` ({formatting.moment(study.created_at)}) again from its spec, and "
-                     "shows what it comes to. It needs nothing but the lab. What the lab has in its store already is not done again, so that in "
-                     "the lab where the study was run this takes seconds."),
+        (
+            "markdown",
+            (
+                f"# {formatting.markdown(card.title)}{called}\n\nRuns the study `{study.id}`"
+                f" ({formatting.moment(study.created_at)}) again from its spec, and shows what it"
+                " comes to. It needs nothing but the lab. What the lab has in its store already is"
+                " not done again, so that in the lab where the study was run this takes seconds."
+            ),
+        ),
         ("code", "import lab"),
-    ]  # fmt: skip
+    ]
     if card.id not in registry.sample_cards():
-        cells.append(("markdown", f"The model `{card.id}` does not ship with the lab: add it first, under this name, with\n"
-                                  f"`python -m lab add FILE --data DATA --name {card.id}` or `lab.add_model`."))  # fmt: skip
+        cells.append(
+            (
+                "markdown",
+                (
+                    f"The model `{card.id}` does not ship with the lab: add it first, under this"
+                    f" name, with\n`python -m lab add FILE --data DATA --name {card.id}` or"
+                    " `lab.add_model`."
+                ),
+            )
+        )
     return [*cells, *_run(study), *_shown(study)]
 
 
@@ -66,20 +88,35 @@ def _run(study: Study) -> list[Cell]:
     spec = pformat(study.spec.to_json(), width=110, sort_dicts=False)
     title = f", title={study.title!r}" if study.title else ""
     return [
-        ("markdown", "## The study\n\nWhat is tried, on which targets, and how it is measured."), ("code", f"SPEC = {spec}"),
+        ("markdown", "## The study\n\nWhat is tried, on which targets, and how it is measured."),
+        ("code", f"SPEC = {spec}"),
         ("code", f"study = lab.sweep(SPEC{title})\nstudy"),
-    ]  # fmt: skip
+    ]
 
 
 def _shown(study: Study) -> list[Cell]:
     first, *rest = (o.metric for o in study.spec.objectives)
     axes = [id_ for id_ in rest if id_ != "latency_s"][:1]
-    more: list[Cell] = [("code", f"study.plot(x={axes[0]!r}, y={first!r}, size='latency_s')")] if axes else []
+    more: list[Cell] = (
+        [("code", f"study.plot(x={axes[0]!r}, y={first!r}, size='latency_s')")] if axes else []
+    )
     return [
-        ("markdown", "## What it comes to\n\nThe trade-off: point at a marker to read it."), ("code", "study.plot()"), *more,
-        ("markdown", "All trials; numbers in the unit that the column's name tells."), ("code", "study.table()"),
-        ("markdown", "## The front\n\nTrials that no other beats in every objective."), ("code", "study.table(study.front())"),
-        ("markdown", "## The pick, and why"), ("code", "pick = study.pick()\npick"),
-        ("code", "if pick.trial:\n    for finding in lab.explain(pick.trial.id):\n        print(f'{finding.text} {finding.remedy}\\n')"),
-        ("markdown", "Against the float model, item by item and round by round:"), ("code", "study.compare(pick.trial) if pick.trial else None"),
-    ]  # fmt: skip
+        ("markdown", "## What it comes to\n\nThe trade-off: point at a marker to read it."),
+        ("code", "study.plot()"),
+        *more,
+        ("markdown", "All trials; numbers in the unit that the column's name tells."),
+        ("code", "study.table()"),
+        ("markdown", "## The front\n\nTrials that no other beats in every objective."),
+        ("code", "study.table(study.front())"),
+        ("markdown", "## The pick, and why"),
+        ("code", "pick = study.pick()\npick"),
+        (
+            "code",
+            (
+                "if pick.trial:\n    for finding in lab.explain(pick.trial.id):\n       "
+                " print(f'{finding.text} {finding.remedy}\\n')"
+            ),
+        ),
+        ("markdown", "Against the float model, item by item and round by round:"),
+        ("code", "study.compare(pick.trial) if pick.trial else None"),
+    ]

@@ -1,4 +1,6 @@
-"""What a notebook's cell shows of a study, a trial or a pick: small HTML in the notebook's own looks, texts escaped."""
+"""What a notebook's cell shows of a study, a trial or a pick: small HTML in the notebook's own
+looks, texts escaped.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def study_html(
     """
     states = ", ".join(f"{count} {state}" for state, count in counts.items())
     best = (
-        el("p", el("strong", f"Best pick: {words.trial_text(pick, titles, ())}. "), reason) if pick else el("p", reason)
+        el("p", el("strong", f"Best pick: {words.trial_text(pick, titles, ())}. "), reason)
+        if pick
+        else el("p", reason)
     )
     head = el(
         "p",
@@ -43,10 +47,16 @@ def study_html(
 
 def trial_html(trial: Trial, trials: Sequence[Trial], titles: Mapping[str, str]) -> Html:
     """Its recipe and target, and its numbers against the float model's; or what went wrong."""
-    head = el("p", el("strong", words.trial_text(trial, titles)), f" · {trial.id} · {state_words(trial)}")
+    head = el(
+        "p", el("strong", words.trial_text(trial, titles)), f" · {trial.id} · {state_words(trial)}"
+    )
     problem = el("p", problem_of(trial)) if trial.error else None
     base = baseline_of(trial, trials)
-    numbers = numbers_info(trial, base, registry.metrics()).set_index("Metric") if trial.measurements else None
+    numbers = (
+        numbers_info(trial, base, registry.metrics()).set_index("Metric")
+        if trial.measurements
+        else None
+    )
     return el("div", head, problem, _frame(numbers) if numbers is not None else None)
 
 
@@ -68,5 +78,9 @@ def progress_html(done: int, total: int, text: str) -> Html:
 def _frame(frame: pd.DataFrame) -> Html:
     """Pandas' own table, as Jupyter shows frames; it escapes what it writes."""
     return Html(
-        frame.to_html(escape=True, na_rep=formatting.UNKNOWN, float_format=lambda number: formatting.digits(number))
+        frame.to_html(
+            escape=True,
+            na_rep=formatting.UNKNOWN,
+            float_format=lambda number: formatting.digits(number),
+        )
     )

@@ -1,7 +1,8 @@
-"""A study as one HTML file that works offline: figures, tables, the pick with its reasons, recipes, and how all of it was measured.
+"""A study as one HTML file that works offline: figures, tables, the pick with its reasons, recipes,
+and how all of it was measured.
 
-`report_of` gathers the values, `lab.share._report_parts` and `lab.share._report_figures` lay them out, `lab.share._report_page` makes
-the page of them.
+`report_of` gathers the values, `lab.share._report_parts` and `lab.share._report_figures` lay them
+out, `lab.share._report_page` makes the page of them.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ class Report:
     Attributes:
         pick: the best trial under no limits, with the front and its ties.
         tied: trials beside the front that no trial on it clearly beats.
-        differences: trial -> metric -> difference from its baseline, corrected for how many there are.
+        differences: trial -> metric -> difference from its baseline, corrected for how many there
+            are.
         findings: trial -> why it is not faster or smaller.
         environments: id -> the machine and versions behind it.
-        titles: runtime -> what people call it; shown: the target options that differ within a runtime.
+        titles: runtime -> what people call it; shown: the target options that differ within a
+            runtime.
         notes: "" (the study) or a trial's id -> what somebody wrote about it.
     """
 
@@ -64,7 +67,10 @@ class Report:
         first = self.study.spec.objectives[0]
         sign = -1 if first.direction == "maximize" else 1
         found = self.by_id
-        return sorted((found[id_] for id_ in self.pick.front), key=lambda t: sign * t.measurements[first.metric].value)
+        return sorted(
+            (found[id_] for id_ in self.pick.front),
+            key=lambda t: sign * t.measurements[first.metric].value,
+        )
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
@@ -96,11 +102,19 @@ def report_of(study_id: str, notes: Mapping[str, str] | None = None) -> Report:
     study, trials = records.study(study_id), tuple(records.trials(study_id))
     objectives = study.spec.objectives
     return Report(
-        study, ModelCard.from_json(locate_card(records.study_row(study_id).card)), trials, pick(trials, objectives), ties(trials, objectives),
-        against_baselines(trials, [o.metric for o in objectives]), explain_all(trials), _environments(trials),
-        records.measuring_seconds(study_id), {id_: r.title for id_, r in registry.runtimes().items()},
-        formatting.varying_options(t.target for t in trials), notes or {},
-    )  # fmt: skip
+        study,
+        ModelCard.from_json(locate_card(records.study_row(study_id).card)),
+        trials,
+        pick(trials, objectives),
+        ties(trials, objectives),
+        against_baselines(trials, [o.metric for o in objectives]),
+        explain_all(trials),
+        _environments(trials),
+        records.measuring_seconds(study_id),
+        {id_: r.title for id_, r in registry.runtimes().items()},
+        formatting.varying_options(t.target for t in trials),
+        notes or {},
+    )
 
 
 def _environments(trials: Sequence[Trial]) -> dict[str, Mapping[str, Any]]:

@@ -10,11 +10,23 @@ from lab.types import StudySpec, Trial
 
 
 def trial_spec(trial: Trial, spec: StudySpec) -> dict[str, Any]:
-    """A spec with this one recipe (its conversions are found again by the planner) on this one target."""
-    steps = [s.to_json() for s in trial.recipe.steps if not registry.technique(s.technique).conversion]
+    """A spec with this one recipe (its conversions are found again by the planner) on this one
+    target.
+    """
+    steps = [
+        s.to_json() for s in trial.recipe.steps if not registry.technique(s.technique).conversion
+    ]
     whole = spec.to_json()
-    protocol = {k: whole[k] for k in ("seed", "test_samples", "rounds", "runs", "turn_s", "precision", "budget_s")}
-    return {"model": spec.model, "recipes": [steps] if steps else [], "targets": [trial.target.to_json()], **protocol}
+    protocol = {
+        k: whole[k]
+        for k in ("seed", "test_samples", "rounds", "runs", "turn_s", "precision", "budget_s")
+    }
+    return {
+        "model": spec.model,
+        "recipes": [steps] if steps else [],
+        "targets": [trial.target.to_json()],
+        **protocol,
+    }
 
 
 def reproduce(trial: Trial, spec: StudySpec) -> dict[str, str]:
@@ -28,16 +40,18 @@ def reproduce(trial: Trial, spec: StudySpec) -> dict[str, str]:
 
 def _python(value: dict[str, Any]) -> str:
     arguments = {k: v for k, v in value.items() if k not in ("model", "recipes", "targets")}
-    return "\n".join([
-        "import lab",
-        "from lab.types import Recipe, Target",
-        "",
-        "study = lab.sweep(",
-        f"    {value['model']!r}, space={{}},",
-        f"    recipes=[Recipe.from_json(r) for r in {value['recipes']!r}],",
-        f"    targets=[Target.from_json(t) for t in {value['targets']!r}],",
-        f"    **{arguments!r},",
-        ")",
-        "for trial in lab.trials(study.id):",
-        "    print(trial.name, {k: m.value for k, m in trial.measurements.items()})",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "import lab",
+            "from lab.types import Recipe, Target",
+            "",
+            "study = lab.sweep(",
+            f"    {value['model']!r}, space={{}},",
+            f"    recipes=[Recipe.from_json(r) for r in {value['recipes']!r}],",
+            f"    targets=[Target.from_json(t) for t in {value['targets']!r}],",
+            f"    **{arguments!r},",
+            ")",
+            "for trial in lab.trials(study.id):",
+            "    print(trial.name, {k: m.value for k, m in trial.measurements.items()})",
+        ]
+    )

@@ -15,7 +15,8 @@ from lab.store import records
 
 
 def result_json(study_id: str) -> dict[str, Any]:
-    """Study, environments, trials with what they differ from float and why they are not faster or smaller, front and tie band.
+    """Study, environments, trials with what they differ from float and why they are not faster or
+    smaller, front and tie band.
 
     Raises:
         UnknownId: there is no such study.
@@ -26,15 +27,27 @@ def result_json(study_id: str) -> dict[str, Any]:
     changes = against_baselines(trials, [o.metric for o in study.spec.objectives])
     environments = {id_: records.environment(id_) for id_ in ids}
     return {
-        "study": {"id": study.id, "model": study.model, "state": study.state, "title": study.title, "created_at": study.created_at,
-                  "finished_at": study.finished_at, "error": study.error, "spec": study.spec.to_json()},
+        "study": {
+            "id": study.id,
+            "model": study.model,
+            "state": study.state,
+            "title": study.title,
+            "created_at": study.created_at,
+            "finished_at": study.finished_at,
+            "error": study.error,
+            "spec": study.spec.to_json(),
+        },
         "environment": environments[ids[-1]] if ids else fingerprint(),
         "environments": environments,
         "measuring_s": records.measuring_seconds(study_id),
         "trials": [
-            {**t.to_json(), "differences": differences_json(changes.get(t.id, {})), "explanations": [asdict(f) for f in found[t.id]]}
+            {
+                **t.to_json(),
+                "differences": differences_json(changes.get(t.id, {})),
+                "explanations": [asdict(f) for f in found[t.id]],
+            }
             for t in trials
         ],
         "front": list(front(trials, study.spec.objectives)),
         "ties": ties(trials, study.spec.objectives),
-    }  # fmt: skip
+    }

@@ -1,4 +1,6 @@
-"""A spec as a text that fits into an address: its JSON, without what is at its default, compressed, in letters that addresses allow."""
+"""A spec as a text that fits into an address: its JSON, without what is at its default, compressed,
+in letters that addresses allow.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +43,8 @@ def spec_from_text(text: str) -> StudySpec:
             raise ValueError("not a spec")
     except (ValueError, zlib.error, RecursionError) as error:
         raise InvalidFile(
-            "This link does not hold a whole sweep", given=text[:40], remedy=f"Copy it again, to its very end ({error})"
+            "This link does not hold a whole sweep",
+            given=text[:40],
+            remedy=f"Copy it again, to its very end ({error})",
         ) from error
     return check_spec(spec_from_json(value))

@@ -1,4 +1,6 @@
-"""The tables in README.md and ARCHITECTURE.md, made from the registry: `python -m lab.share.tables` rewrites them in place."""
+"""The tables in README.md and ARCHITECTURE.md, made from the registry: `python -m lab.share.tables`
+rewrites them in place.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,17 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _models() -> str:
     cards = registry.sample_cards().values()
-    rows = [[f"`{c.id}`", c.framework, registry.dataset(c.dataset).title, f"{c.parameters or 0:,}", f"{c.macs or 0:,}",
-             _primary(c)] for c in cards]  # fmt: skip
+    rows = [
+        [
+            f"`{c.id}`",
+            c.framework,
+            registry.dataset(c.dataset).title,
+            f"{c.parameters or 0:,}",
+            f"{c.macs or 0:,}",
+            _primary(c),
+        ]
+        for c in cards
+    ]
     return _table(["model", "framework", "data", "parameters", "MACs", "float baseline"], rows)
 
 
@@ -32,23 +43,44 @@ def _primary(card: ModelCard) -> str:
     """The task's own metric with its interval: "AUC 93.1 % (92.0–94.1 %)"."""
     task = registry.task(card.task)
     m = card.baseline[task.primary]
-    return f"{task.noun} {100 * m.value:.1f} % ({100 * (m.low or 0):.1f}–{100 * (m.high or 1):.1f} %)"
+    return (
+        f"{task.noun} {100 * m.value:.1f} % ({100 * (m.low or 0):.1f}–{100 * (m.high or 1):.1f} %)"
+    )
 
 
 def _tasks() -> str:
-    rows = [[f"`{t.id}`", t.help, f"`{t.primary}`", f"`{t.agreement}`"] for t in registry.tasks().values()]
+    rows = [
+        [f"`{t.id}`", t.help, f"`{t.primary}`", f"`{t.agreement}`"]
+        for t in registry.tasks().values()
+    ]
     return _table(["task", "what it does", "accuracy axis", "against float"], rows)
 
 
 def _datasets() -> str:
-    rows = [[f"`{d.id}`", d.title, registry.task(d.task).title.lower(), str(len(d.class_names)), "online" if d.sources else "here", d.licence]
-            for d in registry.datasets().values()]  # fmt: skip
+    rows = [
+        [
+            f"`{d.id}`",
+            d.title,
+            registry.task(d.task).title.lower(),
+            str(len(d.class_names)),
+            "online" if d.sources else "here",
+            d.licence,
+        ]
+        for d in registry.datasets().values()
+    ]
     return _table(["data", "is", "task", "classes", "from", "licence"], rows)
 
 
 def _techniques() -> str:
-    rows = [[f"`{t.id}`", " or ".join(t.accepts) + " → " + t.produces, ", ".join(f"`{o.id}`" for o in t.options) or "–", t.help]
-            for t in registry.techniques().values()]  # fmt: skip
+    rows = [
+        [
+            f"`{t.id}`",
+            " or ".join(t.accepts) + " → " + t.produces,
+            ", ".join(f"`{o.id}`" for o in t.options) or "–",
+            t.help,
+        ]
+        for t in registry.techniques().values()
+    ]
     return _table(["technique", "turns", "options", "what it does"], rows)
 
 
@@ -69,9 +101,22 @@ def _metrics() -> str:
 
 
 def _options() -> str:
-    plugs: list[Technique | Runtime] = [*registry.techniques().values(), *registry.runtimes().values()]
-    rows = [[f"`{p.id}`", f"`{o.id}`", o.allowed, f"{o.default}", *(", ".join(map(str, o.values(preset))) for preset in PRESETS), o.help]
-            for p in plugs for o in p.options]  # fmt: skip
+    plugs: list[Technique | Runtime] = [
+        *registry.techniques().values(),
+        *registry.runtimes().values(),
+    ]
+    rows = [
+        [
+            f"`{p.id}`",
+            f"`{o.id}`",
+            o.allowed,
+            f"{o.default}",
+            *(", ".join(map(str, o.values(preset))) for preset in PRESETS),
+            o.help,
+        ]
+        for p in plugs
+        for o in p.options
+    ]
     return _table(["of", "option", "allowed", "default", *PRESETS, "what it does"], rows)
 
 

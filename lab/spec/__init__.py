@@ -1,1 +1,3 @@
-"""Specs of studies: recipes, the plan of trials, presets, reading from JSON, compositions, guided search."""
+"""Specs of studies: recipes, the plan of trials, presets, reading from JSON, compositions, guided
+search.
+"""

@@ -1,7 +1,9 @@
-"""Compositions: chains of stages, each with several techniques to choose from, and every way through them a recipe.
+"""Compositions: chains of stages, each with several techniques to choose from, and every way
+through them a recipe.
 
-A stage maps a technique's id to the values of its options that are tried; `NOTHING` stands for leaving the stage out. What
-chains share at their beginning (pruned and fine-tuned once, quantized in four ways) is made once: a step's key is its chain.
+A stage maps a technique's id to the values of its options that are tried; `NOTHING` stands for
+leaving the stage out. What chains share at their beginning (pruned and fine-tuned once, quantized
+in four ways) is made once: a step's key is its chain.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ NOTHING = ""
 
 
 def recipes_of(chain: Chain) -> list[Recipe]:
-    """Every way through the chain, in the order of its stages, without the one that does nothing."""
+    """Every way through the chain, in the order of its stages, without the one that does
+    nothing.
+    """
     ways = product(*(_ways(stage) for stage in chain))
     found = [Recipe(tuple(step for step in way if step is not None)) for way in ways]
     return [recipe for recipe in found if recipe.steps]
@@ -34,7 +38,11 @@ def _ways(stage: Stage) -> list[Step | None]:
             continue
         technique = registry.technique(id_)
         check_space(technique, space)
-        found += [Step(id_, params) for params in grid(technique.options, space) if technique.valid(params)]
+        found += [
+            Step(id_, params)
+            for params in grid(technique.options, space)
+            if technique.valid(params)
+        ]
     return found
 
 
@@ -46,8 +54,11 @@ def check_chain(chain: Chain) -> Chain:
         UsageError: there is nothing in it.
     """
     if not recipes_of(chain):
-        raise UsageError("A composition needs a stage with a technique", allowed='[{"torch_channel_pruning": {"ratio": [0.3, 0.5]}}, …]',
-                         given=[dict(stage) for stage in chain])  # fmt: skip
+        raise UsageError(
+            "A composition needs a stage with a technique",
+            allowed='[{"torch_channel_pruning": {"ratio": [0.3, 0.5]}}, …]',
+            given=[dict(stage) for stage in chain],
+        )
     return chain
 
 
@@ -57,24 +68,32 @@ def check_space(technique: Technique, space: Mapping[str, Sequence[Any]]) -> Non
     known = {option.id for option in technique.options}
     for id_, values in space.items():
         if id_ not in known or not values:
-            raise InvalidOption(f"{technique.id!r} cannot sweep this option over these values",
-                                allowed=", ".join(sorted(known)) or "no options", given={id_: list(values)},
-                                remedy="Name an option of the technique and at least one value")  # fmt: skip
+            raise InvalidOption(
+                f"{technique.id!r} cannot sweep this option over these values",
+                allowed=", ".join(sorted(known)) or "no options",
+                given={id_: list(values)},
+                remedy="Name an option of the technique and at least one value",
+            )
 
 
 def chain_from_json(value: Any) -> Chain:
     """A chain from a spec's JSON."""
     return tuple(
-        {id_: {o: tuple(v) for o, v in (space or {}).items()} for id_, space in stage.items()} for stage in value
+        {id_: {o: tuple(v) for o, v in (space or {}).items()} for id_, space in stage.items()}
+        for stage in value
     )
 
 
 def preset_chains(techniques: Sequence[Technique], preset: str) -> tuple[Chain, ...]:
-    """What a preset composes of these techniques: what prunes, then what trains, then what quantizes or nothing.
+    """What a preset composes of these techniques: what prunes, then what trains, then what
+    quantizes or nothing.
 
-    Each technique tells which of its settings take part (`Technique.composed`); one chain for each setting that prunes.
+    Each technique tells which of its settings take part (`Technique.composed`); one chain for each
+    setting that prunes.
     """
-    taking_part = {role: [t for t in techniques if t.role == role and t.composed.get(preset)] for role in ROLES}
+    taking_part = {
+        role: [t for t in techniques if t.role == role and t.composed.get(preset)] for role in ROLES
+    }
     tune, quantize = (_settings(taking_part[role], preset) for role in ("tune", "quantize"))
     if not tune:
         return ()

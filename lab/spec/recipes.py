@@ -1,7 +1,8 @@
-"""Recipes: how they are named, completed with conversions, laid out from a search space, and read from JSON.
+"""Recipes: how they are named, completed with conversions, laid out from a search space, and read
+from JSON.
 
-Speaking names are decoded in `lab.compress.naming`. A recipe of several techniques joins their names with "+"; one that only
-converts is called "float32".
+Speaking names are decoded in `lab.compress.naming`. A recipe of several techniques joins their
+names with "+"; one that only converts is called "float32".
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a spec comes to: the trials, and the combinations that have no path, each with its reason."""
+    """What a spec comes to: the trials, and the combinations that have no path, each with its
+    reason.
+    """
 
     trials: tuple[PlannedTrial, ...]
     skipped: tuple[str, ...] = ()
@@ -43,7 +46,8 @@ def complete_step(step: Step) -> Step:
     """The step with every option of its technique filled in and checked.
 
     Raises:
-        UnknownId, InvalidOption: the technique or an option of it does not exist or does not accept the value.
+        UnknownId, InvalidOption: the technique or an option of it does not exist or does not accept
+            the value.
     """
     technique = registry.technique(step.technique)
     return Step(technique.id, validate(technique.options, step.params, technique.id))
@@ -56,7 +60,9 @@ def complete_target(target: Target) -> Target:
 
 
 def identity(recipe: Recipe, target: Target) -> str:
-    """Equal for equal recipes on equal targets, also where one was stored before an option existed."""
+    """Equal for equal recipes on equal targets, also where one was stored before an option
+    existed.
+    """
     whole = Recipe(tuple(map(complete_step, recipe.steps)))
     return digest_of([whole.to_json(), complete_target(target).to_json()])
 
@@ -68,7 +74,9 @@ def name_of(recipe: Recipe) -> str:
 
 
 def prefixes(recipe: Recipe) -> list[tuple[Step, ...]]:
-    """The chains of steps that lead to the recipe, the shortest first: each makes a file that others may share."""
+    """The chains of steps that lead to the recipe, the shortest first: each makes a file that
+    others may share.
+    """
     return [recipe.steps[:n] for n in range(1, len(recipe.steps) + 1)]
 
 
@@ -78,11 +86,14 @@ def is_conversion_only(recipe: Recipe) -> bool:
 
 
 @cache
-def conversion_path(source: str, wanted: tuple[str, ...], *, untouched: bool = True) -> list[Technique] | None:
+def conversion_path(
+    source: str, wanted: tuple[str, ...], *, untouched: bool = True
+) -> list[Technique] | None:
     """The shortest chain of installed conversions from a format to any of the wanted ones, or None.
 
     Args:
-        untouched: False where another technique came before: conversions of float files only are out.
+        untouched: False where another technique came before: conversions of float files only are
+            out.
     """
     paths: list[tuple[str, list[Technique]]] = [(source, [])]
     seen = {source}
@@ -97,11 +108,16 @@ def conversion_path(source: str, wanted: tuple[str, ...], *, untouched: bool = T
 
 
 def _conversions(format_: str) -> list[Technique]:
-    return [t for t in registry.techniques().values() if t.conversion and format_ in t.accepts and t.missing is None]
+    return [
+        t
+        for t in registry.techniques().values()
+        if t.conversion and format_ in t.accepts and t.missing is None
+    ]
 
 
 def complete(source: str, recipe: Recipe, target: Target) -> Recipe:
-    """Fill in defaults and insert the conversions that lead from the source format through each step to the runtime.
+    """Fill in defaults and insert the conversions that lead from the source format through each
+    step to the runtime.
 
     Raises:
         NoPath: no chain of installed conversions does.
@@ -115,19 +131,31 @@ def complete(source: str, recipe: Recipe, target: Target) -> Recipe:
     return Recipe((*steps, *_bridge(format_, runtime.formats, runtime.id, steps)))
 
 
-def _bridge(format_: str, wanted: tuple[str, ...], consumer: str, before: Sequence[Step]) -> list[Step]:
+def _bridge(
+    format_: str, wanted: tuple[str, ...], consumer: str, before: Sequence[Step]
+) -> list[Step]:
     path = conversion_path(format_, wanted, untouched=is_conversion_only(Recipe(tuple(before))))
     if path is None:
-        raise NoPath(f"No conversion leads from {format_!r} to what {consumer!r} takes", allowed=" or ".join(wanted),
-                     given=format_, remedy="Choose another runtime, or add the model in another format")  # fmt: skip
+        raise NoPath(
+            f"No conversion leads from {format_!r} to what {consumer!r} takes",
+            allowed=" or ".join(wanted),
+            given=format_,
+            remedy="Choose another runtime, or add the model in another format",
+        )
     return [complete_step(Step(t.id)) for t in path]
 
 
 def applicable(card: ModelCard, runtime_ids: Sequence[str]) -> list[Technique]:
-    """The installed techniques, other than conversions, that lead from this model to one of these runtimes."""
+    """The installed techniques, other than conversions, that lead from this model to one of these
+    runtimes.
+    """
     found = []
     for technique in registry.techniques().values():
-        if not technique.conversion and technique.missing is None and _reaches(card.format, technique, runtime_ids):
+        if (
+            not technique.conversion
+            and technique.missing is None
+            and _reaches(card.format, technique, runtime_ids)
+        ):
             found.append(technique)
     return found
 
@@ -136,7 +164,8 @@ def _reaches(format_: str, technique: Technique, runtime_ids: Sequence[str]) -> 
     if conversion_path(format_, technique.accepts) is None:
         return False
     return any(
-        conversion_path(technique.produces, registry.runtime(r).formats, untouched=False) is not None
+        conversion_path(technique.produces, registry.runtime(r).formats, untouched=False)
+        is not None
         for r in runtime_ids
     )
 
@@ -152,7 +181,9 @@ def check_preset(preset: str) -> str:
     return preset
 
 
-def preset_space(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> dict[str, dict[str, tuple[Any, ...]]]:
+def preset_space(
+    card: ModelCard, preset: str, runtime_ids: Sequence[str]
+) -> dict[str, dict[str, tuple[Any, ...]]]:
     """The grid that a preset tries: technique -> option -> values."""
     check_preset(preset)
     chosen = [t for t in applicable(card, runtime_ids) if preset in t.presets]
@@ -160,10 +191,14 @@ def preset_space(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> di
 
 
 def preset_recipes(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> tuple[Recipe, ...]:
-    """What a preset tries beside its grid: one setting at a time, such as other calibration items."""
+    """What a preset tries beside its grid: one setting at a time, such as other calibration
+    items.
+    """
     check_preset(preset)
     chosen = [t for t in applicable(card, runtime_ids) if preset in t.presets]
-    return tuple(Recipe((Step(t.id, dict(params)),)) for t in chosen for params in t.extra.get(preset, ()))
+    return tuple(
+        Recipe((Step(t.id, dict(params)),)) for t in chosen for params in t.extra.get(preset, ())
+    )
 
 
 def preset_chains(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
@@ -172,9 +207,13 @@ def preset_chains(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> t
 
 
 def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tuple[Target, ...]:
-    """The preset's installed runtimes (or the named ones) with the option values that it tries, see `star`."""
+    """The preset's installed runtimes (or the named ones) with the option values that it tries, see
+    `star`.
+    """
     check_preset(preset)
-    installed = [r.id for r in registry.runtimes().values() if r.missing is None and preset in r.presets]
+    installed = [
+        r.id for r in registry.runtimes().values() if r.missing is None and preset in r.presets
+    ]
     return tuple(
         Target(runtime.id, params)
         for runtime in map(registry.runtime, runtime_ids or installed)
@@ -183,15 +222,21 @@ def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tup
 
 
 def star(options: Sequence[Option], space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """The first value of each option, then each other value, one at a time: every variant runs on every target, so that
-    their combinations would multiply the work of a whole sweep."""
+    """The first value of each option, then each other value, one at a time: every variant runs on
+    every target, so that
+    their combinations would multiply the work of a whole sweep.
+    """
     usual = grid(options, {id_: values[:1] for id_, values in space.items()})[0]
-    others = (grid(options, {**{k: (v,) for k, v in usual.items()}, id_: values[1:]}) for id_, values in space.items())
+    others = (
+        grid(options, {**{k: (v,) for k, v in usual.items()}, id_: values[1:]})
+        for id_, values in space.items()
+    )
     return [usual, *(params for found in others for params in found)]
 
 
 def plan(spec: StudySpec, card: ModelCard) -> Plan:
-    """Lay out a spec's trials: every recipe on every target that it can reach, the float baseline first.
+    """Lay out a spec's trials: every recipe on every target that it can reach, the float baseline
+    first.
 
     Raises:
         UsageError: nothing can be run.
@@ -208,8 +253,11 @@ def plan(spec: StudySpec, card: ModelCard) -> Plan:
             else:
                 trials.setdefault(identity(trial.recipe, target), trial)
     if not trials:
-        raise UsageError("Nothing can be run", given=skipped[0] if skipped else "no target",
-                         remedy="Name a target that the model can be converted for")  # fmt: skip
+        raise UsageError(
+            "Nothing can be run",
+            given=skipped[0] if skipped else "no target",
+            remedy="Name a target that the model can be converted for",
+        )
     return Plan(tuple(trials.values()), tuple(skipped))
 
 
@@ -232,7 +280,9 @@ def _grid_recipes(spec: StudySpec) -> list[Recipe]:
     for id_, space in spec.space.items():
         technique = registry.technique(id_)
         check_space(technique, space)
-        recipes += [Recipe((Step(id_, p),)) for p in grid(technique.options, space) if technique.valid(p)]
+        recipes += [
+            Recipe((Step(id_, p),)) for p in grid(technique.options, space) if technique.valid(p)
+        ]
     return recipes
 
 
@@ -245,25 +295,48 @@ def spec_from_json(value: Mapping[str, Any]) -> StudySpec:
     Raises:
         UsageError: not an object, an unknown field, or a field of the wrong form.
     """
-    if not isinstance(value, Mapping) or "model" not in value or (unknown := set(value) - _SPEC_FIELDS):
-        raise UsageError("This is not a study's spec", allowed="an object with 'model' and any of " + ", ".join(sorted(_SPEC_FIELDS)),
-                         given=sorted(unknown) if isinstance(value, Mapping) and "model" in value else value)  # fmt: skip
+    if (
+        not isinstance(value, Mapping)
+        or "model" not in value
+        or (unknown := set(value) - _SPEC_FIELDS)
+    ):
+        raise UsageError(
+            "This is not a study's spec",
+            allowed="an object with 'model' and any of " + ", ".join(sorted(_SPEC_FIELDS)),
+            given=sorted(unknown) if isinstance(value, Mapping) and "model" in value else value,
+        )
     try:
         return _read_spec(value)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise UsageError("A field of the spec has the wrong form", given=str(error),
-                         remedy="Compare it with the 'study.spec' that sweep --json writes") from error  # fmt: skip
+        raise UsageError(
+            "A field of the spec has the wrong form",
+            given=str(error),
+            remedy="Compare it with the 'study.spec' that sweep --json writes",
+        ) from error
 
 
 def _read_spec(value: Mapping[str, Any]) -> StudySpec:
     plain = {
         k: value[k]
-        for k in ("model", "preset", "seed", "rounds", "runs", "turn_s", "test_samples", "precision", "budget_s")
+        for k in (
+            "model",
+            "preset",
+            "seed",
+            "rounds",
+            "runs",
+            "turn_s",
+            "test_samples",
+            "precision",
+            "budget_s",
+        )
         if k in value
     }
     spec = StudySpec(
         **plain,
-        space={t: {o: tuple(v) for o, v in opts.items()} for t, opts in (value.get("space") or {}).items()},
+        space={
+            t: {o: tuple(v) for o, v in opts.items()}
+            for t, opts in (value.get("space") or {}).items()
+        },
         chains=tuple(chain_from_json(chain) for chain in value.get("chains") or ()),
         recipes=tuple(Recipe.from_json(r) for r in value.get("recipes") or ()),
         targets=tuple(Target.from_json(t) for t in value.get("targets") or ()),
@@ -272,7 +345,9 @@ def _read_spec(value: Mapping[str, Any]) -> StudySpec:
         about=dict(value.get("about") or {}),
         search=completed(value.get("search")),
     )
-    objectives = tuple(Objective(o["metric"], o["direction"]) for o in value.get("objectives") or ())
+    objectives = tuple(
+        Objective(o["metric"], o["direction"]) for o in value.get("objectives") or ()
+    )
     return replace(spec, objectives=objectives) if objectives else spec
 
 
@@ -285,7 +360,9 @@ def check_spec(spec: StudySpec) -> StudySpec:
     for name, allowed, possible in _NUMBERS:
         if not possible(getattr(spec, name)):
             raise InvalidOption(
-                f"The spec's {name!r} is not possible", allowed=allowed, given=repr(getattr(spec, name))
+                f"The spec's {name!r} is not possible",
+                allowed=allowed,
+                given=repr(getattr(spec, name)),
             )
     for id_ in (*spec.metrics, *(o.metric for o in spec.objectives)):
         registry.metric(id_)
@@ -314,7 +391,15 @@ _NUMBERS: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("precision", "0 to 1: half of the interval over the median", lambda v: _is_number(v, 1.0)),
     ("budget_s", "0 to 3600 s", lambda v: _is_number(v, 3600.0)),
     ("seed", "a whole number from 0", lambda v: _is_int(v, 0, _LARGE)),
-    ("test_samples", "a whole number from 1, or nothing", lambda v: v is None or _is_int(v, 1, _LARGE)),
+    (
+        "test_samples",
+        "a whole number from 1, or nothing",
+        lambda v: v is None or _is_int(v, 1, _LARGE),
+    ),
     ("preset", ", ".join(PRESETS) + ", or nothing", lambda v: v is None or v in PRESETS),
-    ("objectives", "maximize or minimize", lambda v: all(o.direction in ("maximize", "minimize") for o in v)),
+    (
+        "objectives",
+        "maximize or minimize",
+        lambda v: all(o.direction in ("maximize", "minimize") for o in v),
+    ),
 )

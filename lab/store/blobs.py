@@ -1,4 +1,6 @@
-"""Files named by their SHA-256: written to a temporary file, fsynced, then renamed, so that none is ever half there."""
+"""Files named by their SHA-256: written to a temporary file, fsynced, then renamed, so that none is
+ever half there.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from lab.errors import StoreFull
 from lab.home import folder, home
 from lab.types import Artifact
 
-SUFFIXES = {"keras": ".keras", "torch_export": ".pt2", "onnx": ".onnx", "tflite": ".tflite", "npz": ".npz"}
+SUFFIXES = {
+    "keras": ".keras",
+    "torch_export": ".pt2",
+    "onnx": ".onnx",
+    "tflite": ".tflite",
+    "npz": ".npz",
+}
 
 
 def sha256_of(path: Path) -> str:
@@ -42,9 +50,14 @@ FILES = ("artifact", "outputs", "answers", "samples", "anatomy", "profile")
 
 
 def locate(values: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Values with the files under FILES as they lie now: the store may have moved, or another machine have written the rows."""
+    """Values with the files under FILES as they lie now: the store may have moved, or another
+    machine have written the rows.
+    """
     artifacts = folder("artifacts")
-    return [{**value, **{n: _here(value[n], artifacts) for n in FILES if value.get(n)}} for value in values]
+    return [
+        {**value, **{n: _here(value[n], artifacts) for n in FILES if value.get(n)}}
+        for value in values
+    ]
 
 
 def _here(file: Mapping[str, Any], artifacts: Path) -> dict[str, Any]:
@@ -81,5 +94,8 @@ def full_disk(error: OSError) -> Exception:
     return StoreFull(
         "No space is left on the disk that holds LAB_HOME",
         given=str(home()),
-        remedy="Free some space or set LAB_HOME to a larger disk, then resume the study; finished work is kept",
+        remedy=(
+            "Free some space or set LAB_HOME to a larger disk, then resume the study; finished work"
+            " is kept"
+        ),
     )

@@ -1,4 +1,6 @@
-"""Data sets as plain arrays in LAB_HOME, made once in a process of their own, so that the web process imports no data library."""
+"""Data sets as plain arrays in LAB_HOME, made once in a process of their own, so that the web
+process imports no data library.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def data_folder(card: ModelCard) -> Path:
     path = folder("data") / data_digest(card)
     if not path.exists():
         raise LabError(
-            f"The data of {card.id!r} are no longer in the store", given=str(path), remedy="Add the model again"
+            f"The data of {card.id!r} are no longer in the store",
+            given=str(path),
+            remedy="Add the model again",
         )
     return path
 
@@ -56,13 +60,16 @@ def dataset_folder(dataset_id: str) -> Path:
         made = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, check=False)
         if made.returncode or not path.exists():
             raise LabError(
-                f"The data set {dataset_id!r} could not be made", given=made.stderr.strip()[-500:] or str(path)
+                f"The data set {dataset_id!r} could not be made",
+                given=made.stderr.strip()[-500:] or str(path),
             )
     return path
 
 
 def is_here(dataset: Dataset) -> bool:
-    """Whether the data set can be loaded without the net: it is made, its arrays are kept, or its files lie ready."""
+    """Whether the data set can be loaded without the net: it is made, its arrays are kept, or its
+    files lie ready.
+    """
     if not dataset.sources or (folder("data") / dataset.digest).exists():
         return True
     files = [(downloads(dataset.id) / source.name, source.size_bytes) for source in dataset.sources]
@@ -70,7 +77,8 @@ def is_here(dataset: Dataset) -> bool:
 
 
 def fetch_sources(dataset_id: str, progress: Progress) -> None:
-    """Download the published files of a data set, where they are not here already; nothing for those that are made here.
+    """Download the published files of a data set, where they are not here already; nothing for
+    those that are made here.
 
     Raises:
         DownloadFailed: the publisher cannot be reached.
@@ -80,7 +88,9 @@ def fetch_sources(dataset_id: str, progress: Progress) -> None:
 
 
 def training_folder(dataset_id: str) -> Path:
-    """Where the training set of a data set is kept, once something has trained: x.npy and y.npy, items as stored."""
+    """Where the training set of a data set is kept, once something has trained: x.npy and y.npy,
+    items as stored.
+    """
     return folder("data") / f"training-{registry.dataset(dataset_id).training_digest}"
 
 
@@ -94,11 +104,20 @@ def materialize_training(dataset_id: str) -> Path:
     dataset = registry.dataset(dataset_id)
     require(f"The data set {dataset_id!r}", dataset.requires)
     if dataset.training is None:
-        raise InvalidFile(f"The data set {dataset_id!r} has no training set", remedy="Choose one that has")
+        raise InvalidFile(
+            f"The data set {dataset_id!r} has no training set", remedy="Choose one that has"
+        )
     x, y = dataset.training()
-    if not dataset.sources and (found := arrays_digest({"x": x, "y": y})) != dataset.training_digest:
-        raise InvalidFile(f"The training set of {dataset_id!r} is not the declared one", allowed=dataset.training_digest,
-                          given=found, remedy="Install the versions in requirements.txt")  # fmt: skip
+    if (
+        not dataset.sources
+        and (found := arrays_digest({"x": x, "y": y})) != dataset.training_digest
+    ):
+        raise InvalidFile(
+            f"The training set of {dataset_id!r} is not the declared one",
+            allowed=dataset.training_digest,
+            given=found,
+            remedy="Install the versions in requirements.txt",
+        )
     return save_arrays({"x": x, "y": y}, training_folder(dataset_id).name)
 
 
@@ -129,9 +148,15 @@ def materialize(dataset_id: str) -> Path:
     dataset = registry.dataset(dataset_id)
     require(f"The data set {dataset_id!r}", dataset.requires)
     splits: Splits = dataset.load()
-    if not dataset.sources and (found := splits.digest()) != dataset.digest:  # published files are checked one by one
-        raise InvalidFile(f"The data set {dataset_id!r} is not the one that the models were trained on", allowed=dataset.digest,
-                          given=found, remedy="Install the versions in requirements.txt")  # fmt: skip
+    if (
+        not dataset.sources and (found := splits.digest()) != dataset.digest
+    ):  # published files are checked one by one
+        raise InvalidFile(
+            f"The data set {dataset_id!r} is not the one that the models were trained on",
+            allowed=dataset.digest,
+            given=found,
+            remedy="Install the versions in requirements.txt",
+        )
     return save_arrays({name: getattr(splits, name) for name in ARRAYS}, dataset.digest)
 
 

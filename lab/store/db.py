@@ -1,7 +1,8 @@
 """One database: SQLite in LAB_HOME by default, PostgreSQL through LAB_DATABASE_URL.
 
-SQLite is held to one writer at a time, over threads and processes: every write begins with BEGIN IMMEDIATE (a deferred BEGIN
-loses writes to "database is locked") behind a lock file (SQLite before 3.51.3 can corrupt its WAL when writers race).
+SQLite is held to one writer at a time, over threads and processes: every write begins with BEGIN
+IMMEDIATE (a deferred BEGIN loses writes to "database is locked") behind a lock file (SQLite before
+3.51.3 can corrupt its WAL when writers race).
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ from lab.home import home
 HEAD = "0003"
 MIGRATION_LOCK = 0x1AC
 MIGRATIONS = Path(__file__).parent / "migrations"
-FULL = ("disk is full", "disk i/o", "no space left")  # SQLite's two ways to say it, and PostgreSQL's
+FULL = (
+    "disk is full",
+    "disk i/o",
+    "no space left",
+)  # SQLite's two ways to say it, and PostgreSQL's
 _process_lock = threading.RLock()
 BUSY_S = 30
 
@@ -59,7 +64,9 @@ def _configure_sqlite(connection: Any, _: Any) -> None:
 
 
 def _use_wal(connection: Any) -> None:
-    """SQLite does not wait for others when it changes the journal: whoever opens a new store second has to try again."""
+    """SQLite does not wait for others when it changes the journal: whoever opens a new store second
+    has to try again.
+    """
     end = time.monotonic() + BUSY_S
     while True:
         try:
@@ -79,8 +86,12 @@ def _begin_sqlite(connection: Connection) -> None:
 def _upgrade(made: Engine) -> None:
     found = _revision(made)
     if found is not None and found > HEAD:
-        raise UsageError("This store was written by a later version of the lab", allowed=f"up to {HEAD}", given=found,
-                         remedy="Update the lab, or name another LAB_HOME")  # fmt: skip
+        raise UsageError(
+            "This store was written by a later version of the lab",
+            allowed=f"up to {HEAD}",
+            given=found,
+            remedy="Update the lab, or name another LAB_HOME",
+        )
     if found != HEAD:
         with _one_writer(made):
             migrate(made)
@@ -94,14 +105,18 @@ def _revision(made: Engine) -> str | None:
 
 
 def migrate(made: Engine) -> None:
-    """Bring a database to the newest schema (Alembic is imported only when there is something to do)."""
+    """Bring a database to the newest schema (Alembic is imported only when there is something to
+    do).
+    """
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with made.connect().execution_options(write=True) as connection, connection.begin():
-        if made.dialect.name == "postgresql":  # two machines that start together: the second finds nothing left to do
+        if (
+            made.dialect.name == "postgresql"
+        ):  # two machines that start together: the second finds nothing left to do
             connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -135,10 +150,17 @@ def write() -> Iterator[Connection]:
     """
     try:
         made = engine()
-        with _one_writer(made), made.connect().execution_options(write=True) as connection, connection.begin():
+        with (
+            _one_writer(made),
+            made.connect().execution_options(write=True) as connection,
+            connection.begin(),
+        ):
             yield connection
     except DBAPIError as error:
         if any(words in str(error.orig).lower() for words in FULL):
-            raise StoreFull("The database could not be written: its disk is full", given=str(home()),
-                            remedy="Free some space, then resume the study; finished work is kept") from error  # fmt: skip
+            raise StoreFull(
+                "The database could not be written: its disk is full",
+                given=str(home()),
+                remedy="Free some space, then resume the study; finished work is kept",
+            ) from error
         raise

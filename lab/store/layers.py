@@ -1,4 +1,6 @@
-"""Layer tables: what a sample model's record says, else read from the file once, in a process of its own."""
+"""Layer tables: what a sample model's record says, else read from the file once, in a process of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ def layers_of(card: ModelCard) -> list[Layer]:
         raise LabError(f"The file of the model {card.id!r} is not here", given=path.name)
     sha = sha256_of(path)
     recorded = _recorded(path, sha)
-    return [Layer.from_json(row) for row in recorded] if recorded else layers_of_file(path, card.format, sha)
+    return (
+        [Layer.from_json(row) for row in recorded]
+        if recorded
+        else layers_of_file(path, card.format, sha)
+    )
 
 
 def layers_of_file(path: Path, format_: str, sha256: str) -> list[Layer]:
@@ -44,7 +50,9 @@ def layers_of_file(path: Path, format_: str, sha256: str) -> list[Layer]:
 
 
 def _recorded(path: Path, sha: str) -> Any:
-    """What was written down beside the weights when they were trained; nothing where the weights are others by now."""
+    """What was written down beside the weights when they were trained; nothing where the weights
+    are others by now.
+    """
     record = path.with_suffix(".json")
     if not record.is_file():
         return None
@@ -75,9 +83,13 @@ def _read(path: Path, format_: str) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "lab.formats.layers", str(path), format_]
     problem = f"The layers of {path.name} could not be read"
     try:
-        done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=CHECKOUT, timeout=TIMEOUT_S, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise LabError(problem, given=f"not done after {TIMEOUT_S:.0f} s") from error
     if done.returncode:
-        raise LabError(problem, given=(done.stderr.strip().splitlines() or ["no reason was said"])[-1][:300])
+        raise LabError(
+            problem, given=(done.stderr.strip().splitlines() or ["no reason was said"])[-1][:300]
+        )
     return list(json.loads(done.stdout.splitlines()[-1]))

@@ -18,7 +18,18 @@ from lab.spec.recipes import spec_from_json
 from lab.store import schema
 from lab.store.blobs import is_whole, locate, locate_card
 from lab.store.db import database_url, read, write
-from lab.types import FINISHED, Artifact, Measurement, ModelCard, Recipe, Study, StudySpec, Target, Trial, digest_of
+from lab.types import (
+    FINISHED,
+    Artifact,
+    Measurement,
+    ModelCard,
+    Recipe,
+    Study,
+    StudySpec,
+    Target,
+    Trial,
+    digest_of,
+)
 
 
 def now() -> str:
@@ -26,14 +37,24 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-# --- studies ---------------------------------------------------------------------------------------------------------
+# --- studies --------------------------------------------------------------------------------------
 
 
-def add_study(study: Study, card: ModelCard, trials: Sequence[Trial], *, remeasure: bool = False) -> None:
+def add_study(
+    study: Study, card: ModelCard, trials: Sequence[Trial], *, remeasure: bool = False
+) -> None:
     """Write a queued study and all of its trials in one transaction."""
-    row = {"id": study.id, "model": study.model, "title": study.title, "state": study.state, "spec": study.spec.to_json(),
-           "card": card.to_json(), "created_at": study.created_at or now(), "remeasure": remeasure,
-           "finished_at": study.finished_at}  # fmt: skip
+    row = {
+        "id": study.id,
+        "model": study.model,
+        "title": study.title,
+        "state": study.state,
+        "spec": study.spec.to_json(),
+        "card": card.to_json(),
+        "created_at": study.created_at or now(),
+        "remeasure": remeasure,
+        "finished_at": study.finished_at,
+    }
     with write() as connection:
         connection.execute(insert(schema.studies).values(row))
         if trials:
@@ -41,7 +62,9 @@ def add_study(study: Study, card: ModelCard, trials: Sequence[Trial], *, remeasu
 
 
 def extend_study(id_: str, spec: StudySpec, trials: Sequence[Trial]) -> None:
-    """Add trials to a study, or give its search a larger budget, and queue it again, in one transaction; a running one takes them up when it is through."""
+    """Add trials to a study, or give its search a larger budget, and queue it again, in one
+    transaction; a running one takes them up when it is through.
+    """
     table = schema.studies
     with write() as connection:
         if trials:
@@ -56,7 +79,8 @@ def add_trials(id_: str, rows: Callable[[int], Sequence[Trial]]) -> None:
     """Add trials to a study that runs.
 
     Args:
-        rows: makes them, given the first position that is free; called within the transaction, so that nobody else takes it.
+        rows: makes them, given the first position that is free; called within the transaction, so
+            that nobody else takes it.
     """
     positions = select(func.max(schema.trials.c.position)).where(schema.trials.c.study == id_)
     with write() as connection:
@@ -72,7 +96,11 @@ def finish_study(id_: str, state: str) -> None:
     with write() as connection:
         more = connection.execute(select(func.count()).where(waiting)).scalar()
         ended = {"state": state, "seconds_left": 0.0, "finished_at": now()}
-        _touch(connection, id_, {"stage": "", **({"state": "queued"} if more and state == "complete" else ended)})
+        _touch(
+            connection,
+            id_,
+            {"stage": "", **({"state": "queued"} if more and state == "complete" else ended)},
+        )
 
 
 def study(id_: str) -> Study:
@@ -87,12 +115,16 @@ def study(id_: str) -> Study:
 def study_row(id_: str) -> Row[Any]:
     """All columns of a study, for the engine."""
     with read() as connection:
-        row = connection.execute(select(schema.studies).where(schema.studies.c.id == id_)).one_or_none()
+        row = connection.execute(
+            select(schema.studies).where(schema.studies.c.id == id_)
+        ).one_or_none()
         if row is None:
             recent = connection.execute(
                 select(schema.studies.c.id).order_by(schema.studies.c.created_at.desc()).limit(10)
             )
-            raise UnknownId.of("study", id_, recent.scalars().all(), "Look it up with: python -m lab studies")
+            raise UnknownId.of(
+                "study", id_, recent.scalars().all(), "Look it up with: python -m lab studies"
+            )
     return row
 
 
@@ -113,27 +145,42 @@ def update_study(id_: str, **values: Any) -> None:
 
 def _touch(connection: Connection, id_: str, values: Mapping[str, Any]) -> None:
     table = schema.studies
-    connection.execute(update(table).where(table.c.id == id_).values(revision=table.c.revision + 1, **values))
+    connection.execute(
+        update(table).where(table.c.id == id_).values(revision=table.c.revision + 1, **values)
+    )
 
 
 def _study(row: Row[Any]) -> Study:
     spec = spec_from_json(row.spec)
     return Study(
-        row.id, row.model, row.state, spec, row.title, row.created_at, row.finished_at, row.revision, row.error
+        row.id,
+        row.model,
+        row.state,
+        spec,
+        row.title,
+        row.created_at,
+        row.finished_at,
+        row.revision,
+        row.error,
     )
 
 
-# --- trials ----------------------------------------------------------------------------------------------------------
+# --- trials ---------------------------------------------------------------------------------------
 
 
 def trials(study_id: str) -> list[Trial]:
     """The trials of a study in the order of its plan.
 
-    Whatever changes a trial raises its study's revision, so what was read once is kept for as long as that stays: a page asks a dozen
+    Whatever changes a trial raises its study's revision, so what was read once is kept for as long
+    as that stays: a page asks a dozen
     times for the same trials, and 5,000 of them take most of a second to read.
     """
     revision_of = select(schema.studies.c.revision).where(schema.studies.c.id == study_id)
-    query = select(schema.trials).where(schema.trials.c.study == study_id).order_by(schema.trials.c.position)
+    query = (
+        select(schema.trials)
+        .where(schema.trials.c.study == study_id)
+        .order_by(schema.trials.c.position)
+    )
     with read() as connection:
         place = (database_url(), str(home()), study_id)
         revision = connection.execute(revision_of).scalar()
@@ -156,7 +203,9 @@ _keeping = threading.Lock()
 
 @contextmanager
 def _nothing_is_garbage() -> Iterator[None]:
-    """No search for garbage while hundreds of thousands of small objects are made to stay: it would take as long as making them."""
+    """No search for garbage while hundreds of thousands of small objects are made to stay: it would
+    take as long as making them.
+    """
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -183,19 +232,35 @@ def trial(id_: str) -> Trial:
     """
     found = next((t for t in trials(id_.rpartition("-")[0]) if t.id == id_), None)
     if found is None:
-        raise UnknownId("There is no trial of that id", given=id_, remedy="Look it up with: python -m lab show STUDY")
+        raise UnknownId(
+            "There is no trial of that id",
+            given=id_,
+            remedy="Look it up with: python -m lab show STUDY",
+        )
     return found
 
 
 def update_trials(study_id: str, changed: Sequence[Trial]) -> None:
     """Write trials back and raise the study's revision, in one transaction."""
-    rows = [{f"new_{k}": v for k, v in _trial_row(t).items() if k in _CHANGING} | {"this": t.id} for t in changed]
+    rows = [
+        {f"new_{k}": v for k, v in _trial_row(t).items() if k in _CHANGING} | {"this": t.id}
+        for t in changed
+    ]
     with write() as connection:
         connection.execute(_UPDATE_TRIAL, rows)
         _touch(connection, study_id, {})
 
 
-_CHANGING = ("state", "cached", "error", "artifact", "measurements", "environment", "float_operators", "details")
+_CHANGING = (
+    "state",
+    "cached",
+    "error",
+    "artifact",
+    "measurements",
+    "environment",
+    "float_operators",
+    "details",
+)
 _UPDATE_TRIAL = (
     update(schema.trials)
     .where(schema.trials.c.id == bindparam("this"))
@@ -204,7 +269,9 @@ _UPDATE_TRIAL = (
 
 
 def reset_unfinished(study_id: str) -> None:
-    """Queue a study again with its failed and cancelled trials, and forget the failures that were remembered for them."""
+    """Queue a study again with its failed and cancelled trials, and forget the failures that were
+    remembered for them.
+    """
     again = [t for t in trials(study_id) if t.state in ("failed", "cancelled")]
     forget = [t.error["key"] for t in again if t.error and "key" in t.error]
     blank: dict[str, Any] = {
@@ -219,21 +286,31 @@ def reset_unfinished(study_id: str) -> None:
         for table in (schema.steps, schema.results):
             connection.execute(delete(table).where(table.c.key.in_(forget)))
         for trial in again:
-            connection.execute(update(schema.trials).where(schema.trials.c.id == trial.id).values(blank))
-        _touch(connection, study_id, {"state": "queued", "cancel_requested": False, "error": None, "finished_at": None})
+            connection.execute(
+                update(schema.trials).where(schema.trials.c.id == trial.id).values(blank)
+            )
+        _touch(
+            connection,
+            study_id,
+            {"state": "queued", "cancel_requested": False, "error": None, "finished_at": None},
+        )
 
 
 def cancel_queued() -> None:
     """End the studies that were cancelled before their turn came."""
     studies_, trials_ = schema.studies, schema.trials
     with read() as connection:
-        query = select(studies_.c.id).where(studies_.c.state == "queued", studies_.c.cancel_requested)
+        query = select(studies_.c.id).where(
+            studies_.c.state == "queued", studies_.c.cancel_requested
+        )
         ids = list(connection.execute(query).scalars())
     for id_ in ids:
         with write() as connection:
             error = {"type": "JobCancelled", "message": "The study was cancelled before it began."}
             waiting = (trials_.c.study == id_) & trials_.c.state.in_(("queued", "running"))
-            connection.execute(update(trials_).where(waiting).values(state="cancelled", error=error))
+            connection.execute(
+                update(trials_).where(waiting).values(state="cancelled", error=error)
+            )
             _touch(connection, id_, {"state": "cancelled", "stage": "", "finished_at": now()})
 
 
@@ -241,27 +318,59 @@ def counts(study_id: str) -> dict[str, int]:
     """State -> number of trials in it."""
     query = select(schema.trials.c.state, func.count()).where(schema.trials.c.study == study_id)
     with read() as connection:
-        return {row.state: row[1] for row in connection.execute(query.group_by(schema.trials.c.state))}
+        return {
+            row.state: row[1] for row in connection.execute(query.group_by(schema.trials.c.state))
+        }
 
 
 def _trial_row(trial: Trial) -> dict[str, Any]:
     value = trial.to_json()
-    row = {k: value[k] for k in ("id", "name", "recipe", "target", "state", "cached", "error", "artifact",
-                                 "measurements", "environment", "float_operators", "details")}  # fmt: skip
-    return {**row, "study": trial.study, "position": trial.position, "is_baseline": trial.is_baseline}
+    row = {
+        k: value[k]
+        for k in (
+            "id",
+            "name",
+            "recipe",
+            "target",
+            "state",
+            "cached",
+            "error",
+            "artifact",
+            "measurements",
+            "environment",
+            "float_operators",
+            "details",
+        )
+    }
+    return {
+        **row,
+        "study": trial.study,
+        "position": trial.position,
+        "is_baseline": trial.is_baseline,
+    }
 
 
 def _trial(row: Row[Any], artifact: Artifact | None, details: dict[str, Any]) -> Trial:
     return Trial(
-        id=row.id, study=row.study, position=row.position, name=row.name, recipe=Recipe.from_json(row.recipe),
-        target=Target.from_json(row.target), state=row.state, is_baseline=row.is_baseline, cached=row.cached,
-        error=row.error, artifact=artifact,
+        id=row.id,
+        study=row.study,
+        position=row.position,
+        name=row.name,
+        recipe=Recipe.from_json(row.recipe),
+        target=Target.from_json(row.target),
+        state=row.state,
+        is_baseline=row.is_baseline,
+        cached=row.cached,
+        error=row.error,
+        artifact=artifact,
         measurements={k: Measurement.from_json(k, m) for k, m in row.measurements.items()},
-        environment=row.environment, float_operators=row.float_operators, details=details,
-    )  # fmt: skip
+        environment=row.environment,
+        float_operators=row.float_operators,
+        details=details,
+    )
 
 
-# --- what is already known ---------------------------------------------------------------------------------------------
+# --- what is already known ------------------------------------------------------------------------
 
 
 def known_step(key: str) -> dict[str, Any] | None:
@@ -285,7 +394,9 @@ def _known_of(table: Table, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
         for start in range(0, len(wanted), 500):  # SQLite bounds the number of parameters
             part = table.c.key.in_(wanted[start : start + 500])
             rows = connection.execute(select(table.c.key, table.c.outcome).where(part)).all()
-            found |= zip([row.key for row in rows], locate([row.outcome for row in rows]), strict=True)
+            found |= zip(
+                [row.key for row in rows], locate([row.outcome for row in rows]), strict=True
+            )
     return {key: outcome for key, outcome in found.items() if is_whole(outcome)}
 
 
@@ -296,7 +407,9 @@ def known_result(key: str) -> dict[str, Any] | None:
 
 def remember_step(key: str, technique: str, outcome: Mapping[str, Any], seconds: float) -> None:
     """Keep a step's outcome for every later study."""
-    _remember(schema.steps, key, {"technique": technique, "outcome": dict(outcome), "seconds": seconds})
+    _remember(
+        schema.steps, key, {"technique": technique, "outcome": dict(outcome), "seconds": seconds}
+    )
 
 
 def remember_result(key: str, kind: str, outcome: Mapping[str, Any], seconds: float) -> None:
@@ -305,8 +418,13 @@ def remember_result(key: str, kind: str, outcome: Mapping[str, Any], seconds: fl
 
 
 def keep_curve(key: str, technique: str, phases: Sequence[Mapping[str, Any]]) -> None:
-    """Keep how a training of a step goes, for who watches it: the curves so far, see `lab.finetuning.loop`."""
-    table, row = schema.curves, {"technique": technique, "phases": list(phases), "updated_at": time.time()}
+    """Keep how a training of a step goes, for who watches it: the curves so far, see
+    `lab.finetuning.loop`.
+    """
+    table, row = (
+        schema.curves,
+        {"technique": technique, "phases": list(phases), "updated_at": time.time()},
+    )
     with write() as connection:
         if connection.execute(update(table).where(table.c.key == key).values(row)).rowcount == 0:
             connection.execute(insert(table).values(key=key, **row))
@@ -317,8 +435,12 @@ def curves(keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     table, found = schema.curves, dict[str, dict[str, Any]]()
     with read() as connection:
         for start in range(0, len(keys), 500):
-            rows = connection.execute(select(table).where(table.c.key.in_(keys[start : start + 500])))
-            found |= {row.key: {k: v for k, v in row._mapping.items() if k != "key"} for row in rows}
+            rows = connection.execute(
+                select(table).where(table.c.key.in_(keys[start : start + 500]))
+            )
+            found |= {
+                row.key: {k: v for k, v in row._mapping.items() if k != "key"} for row in rows
+            }
     return found
 
 
@@ -331,19 +453,23 @@ def _remember(table: Table, key: str, values: Mapping[str, Any]) -> None:
 
 def step_seconds() -> dict[str, float]:
     """Technique -> mean seconds of its steps so far."""
-    query = select(schema.steps.c.technique, func.avg(schema.steps.c.seconds)).group_by(schema.steps.c.technique)
+    query = select(schema.steps.c.technique, func.avg(schema.steps.c.seconds)).group_by(
+        schema.steps.c.technique
+    )
     with read() as connection:
         return {technique: float(seconds) for technique, seconds in connection.execute(query)}
 
 
 def result_seconds() -> dict[str, float]:
     """Kind of result -> mean seconds of one."""
-    query = select(schema.results.c.kind, func.avg(schema.results.c.seconds)).group_by(schema.results.c.kind)
+    query = select(schema.results.c.kind, func.avg(schema.results.c.seconds)).group_by(
+        schema.results.c.kind
+    )
     with read() as connection:
         return {kind: float(seconds) for kind, seconds in connection.execute(query)}
 
 
-# --- environments, jobs, models from disk --------------------------------------------------------------------------------
+# --- environments, jobs, models from disk ---------------------------------------------------------
 
 
 def keep_environment(payload: Mapping[str, Any]) -> str:
@@ -389,8 +515,12 @@ def jobs(study_id: str | None = None) -> list[dict[str, Any]]:
 
 
 def measuring_seconds(study_id: str) -> float:
-    """Seconds that a study spent measuring latency and memory, while nothing else of the lab ran."""
-    return float(sum(j["finished_at"] - j["started_at"] for j in jobs(study_id) if j["kind"] == "measure"))
+    """Seconds that a study spent measuring latency and memory, while nothing else of the lab
+    ran.
+    """
+    return float(
+        sum(j["finished_at"] - j["started_at"] for j in jobs(study_id) if j["kind"] == "measure")
+    )
 
 
 def add_model(card: ModelCard) -> None:
@@ -405,5 +535,7 @@ def add_model(card: ModelCard) -> None:
 def added_models() -> dict[str, ModelCard]:
     """Models that were registered from disk, by id."""
     with read() as connection:
-        cards = connection.execute(select(schema.models.c.card).order_by(schema.models.c.id)).scalars()
+        cards = connection.execute(
+            select(schema.models.c.card).order_by(schema.models.c.id)
+        ).scalars()
         return {card["id"]: ModelCard.from_json(locate_card(card)) for card in cards}

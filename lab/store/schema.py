@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata = MetaData()
 
 environments = Table(
-    "environments", metadata,
+    "environments",
+    metadata,
     Column("id", String(64), primary_key=True),
     Column("payload", JSON, nullable=False),
-)  # fmt: skip
+)
 
 models = Table(
-    "models", metadata,
+    "models",
+    metadata,
     Column("id", String(200), primary_key=True),
     Column("card", JSON, nullable=False),
     Column("created_at", String(40), nullable=False),
-)  # fmt: skip
+)
 
 studies = Table(
-    "studies", metadata,
+    "studies",
+    metadata,
     Column("id", String(40), primary_key=True),
     Column("model", String(200), nullable=False),
     Column("title", String(200), nullable=False, default=""),
@@ -36,10 +51,11 @@ studies = Table(
     Column("seconds_left", Float),
     Column("revision", Integer, nullable=False, default=0),
     Column("error", JSON),
-)  # fmt: skip
+)
 
 trials = Table(
-    "trials", metadata,
+    "trials",
+    metadata,
     Column("id", String(60), primary_key=True),
     Column("study", String(40), ForeignKey("studies.id"), nullable=False),
     Column("position", Integer, nullable=False),
@@ -56,28 +72,31 @@ trials = Table(
     Column("float_operators", JSON, nullable=False, default=dict),
     Column("details", JSON, nullable=False, default=dict),
     Index("trials_of_study", "study", "position", unique=True),
-)  # fmt: skip
+)
 
 steps = Table(
-    "steps", metadata,
+    "steps",
+    metadata,
     Column("key", String(64), primary_key=True),
     Column("technique", String(100), nullable=False, index=True),
     Column("outcome", JSON, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("created_at", String(40), nullable=False),
-)  # fmt: skip
+)
 
 results = Table(
-    "results", metadata,
+    "results",
+    metadata,
     Column("key", String(64), primary_key=True),
     Column("kind", String(20), nullable=False, index=True),
     Column("outcome", JSON, nullable=False),
     Column("seconds", Float, nullable=False),
     Column("created_at", String(40), nullable=False),
-)  # fmt: skip
+)
 
 jobs = Table(
-    "jobs", metadata,
+    "jobs",
+    metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("study", String(40), ForeignKey("studies.id"), nullable=False, index=True),
     Column("kind", String(20), nullable=False),
@@ -87,29 +106,32 @@ jobs = Table(
     Column("started_at", Float, nullable=False),
     Column("finished_at", Float, nullable=False),
     Column("outcome", String(20), nullable=False),
-)  # fmt: skip
+)
 
 curves = Table(
-    "curves", metadata,
+    "curves",
+    metadata,
     Column("key", String(64), primary_key=True),
     Column("technique", String(100), nullable=False),
     Column("phases", JSON, nullable=False),
     Column("updated_at", Float, nullable=False),
-)  # fmt: skip
+)
 
 links = Table(
-    "links", metadata,
+    "links",
+    metadata,
     Column("token", String(64), primary_key=True),
     Column("study", String(40), ForeignKey("studies.id"), nullable=False, index=True),
     Column("view", JSON, nullable=False),
     Column("created_at", String(40), nullable=False),
     Column("revoked_at", String(40)),
-)  # fmt: skip
+)
 
 notes = Table(
-    "notes", metadata,
+    "notes",
+    metadata,
     Column("study", String(40), ForeignKey("studies.id"), primary_key=True),
     Column("trial", String(60), primary_key=True),
     Column("text", Text, nullable=False),
     Column("updated_at", String(40), nullable=False),
-)  # fmt: skip
+)

@@ -45,14 +45,21 @@ def create_link(study: str, view: View) -> Link:
         UsageError: the view says more than a view can.
     """
     if len(view) > LONGEST_VIEW:
-        raise UsageError("A view has not so many settings", allowed=f"up to {LONGEST_VIEW}", given=len(view))
+        raise UsageError(
+            "A view has not so many settings", allowed=f"up to {LONGEST_VIEW}", given=len(view)
+        )
     made = Link(
         secrets.token_urlsafe(TOKEN_BYTES),
         records.study(study).id,
         {k: list(v) for k, v in view.items()},
         records.now(),
     )
-    row = {"token": made.token, "study": made.study, "view": made.view, "created_at": made.created_at}
+    row = {
+        "token": made.token,
+        "study": made.study,
+        "view": made.view,
+        "created_at": made.created_at,
+    }
     with write() as connection:
         connection.execute(insert(schema.links).values(row))
     return made
@@ -66,9 +73,13 @@ def link(token: str) -> Link:
         LinkRevoked: somebody took it back.
     """
     with read() as connection:
-        row = connection.execute(select(schema.links).where(schema.links.c.token == token)).one_or_none()
+        row = connection.execute(
+            select(schema.links).where(schema.links.c.token == token)
+        ).one_or_none()
     if row is None:
-        raise UnknownId("There is no such link", remedy="It may be cut off, or of another lab: ask for it again")
+        raise UnknownId(
+            "There is no such link", remedy="It may be cut off, or of another lab: ask for it again"
+        )
     if row.revoked_at:
         raise LinkRevoked("This link was taken back", remedy="Ask whoever sent it for a new one")
     return _link(row)
@@ -94,10 +105,14 @@ def revoke_link(token: str) -> None:
     """
     with write() as connection:
         done = connection.execute(
-            update(schema.links).where(schema.links.c.token == token).values(revoked_at=records.now())
+            update(schema.links)
+            .where(schema.links.c.token == token)
+            .values(revoked_at=records.now())
         )
     if not done.rowcount:
-        raise UnknownId("There is no such link", remedy="Look it up with: python -m lab links STUDY")
+        raise UnknownId(
+            "There is no such link", remedy="Look it up with: python -m lab links STUDY"
+        )
 
 
 def _link(row: Row[Any]) -> Link:
@@ -105,11 +120,15 @@ def _link(row: Row[Any]) -> Link:
 
 
 def notes(study: str) -> dict[str, str]:
-    """What was written about a study, under "", and about its trials, each under its id: Markdown."""
+    """What was written about a study, under "", and about its trials, each under its id:
+    Markdown.
+    """
     table = schema.notes
     with read() as connection:
         rows = connection.execute(
-            select(table.c.trial, table.c.text).where(table.c.study == study).order_by(table.c.trial)
+            select(table.c.trial, table.c.text)
+            .where(table.c.study == study)
+            .order_by(table.c.trial)
         )
         return {row.trial: row.text for row in rows}
 
@@ -122,14 +141,23 @@ def set_note(study: str, text: str, trial: str = "") -> None:
         UsageError: the text is too long.
     """
     if len(text) > LONGEST_NOTE:
-        raise UsageError("The note is too long", allowed=f"up to {LONGEST_NOTE:,} characters", given=len(text))
+        raise UsageError(
+            "The note is too long", allowed=f"up to {LONGEST_NOTE:,} characters", given=len(text)
+        )
     if trial and all(t.id != trial for t in records.trials(study)):
         raise UnknownId(
-            "There is no such trial in this study", given=trial, remedy=f"Look it up with: python -m lab show {study}"
+            "There is no such trial in this study",
+            given=trial,
+            remedy=f"Look it up with: python -m lab show {study}",
         )
     table, row = (
         schema.notes,
-        {"study": records.study(study).id, "trial": trial, "text": text.strip(), "updated_at": records.now()},
+        {
+            "study": records.study(study).id,
+            "trial": trial,
+            "text": text.strip(),
+            "updated_at": records.now(),
+        },
     )
     with write() as connection:
         connection.execute(delete(table).where(table.c.study == study, table.c.trial == trial))

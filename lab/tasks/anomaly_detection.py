@@ -1,6 +1,8 @@
-"""Is it as it always was? A model answers with what it expects of an item; the larger its error, the stranger the item.
+"""Is it as it always was? A model answers with what it expects of an item; the larger its error,
+the stranger the item.
 
-As in MLPerf Tiny's anomaly detection (Banbury et al. 2021, arXiv:2106.07597) and DCASE 2020 task 2 (Koizumi et al. 2020).
+As in MLPerf Tiny's anomaly detection (Banbury et al. 2021, arXiv:2106.07597) and DCASE 2020 task 2
+(Koizumi et al. 2020).
 """
 
 from lab.lazy import np
@@ -21,7 +23,11 @@ def answers(outputs: Array, inputs: Array) -> Array:
 def misfit(outputs: Array, labels: Array, inputs: Array) -> str:
     """As many numbers as the input has."""
     del labels
-    return "" if outputs.size == inputs.size and len(outputs) == len(inputs) else f"{inputs.shape}, as the inputs"
+    return (
+        ""
+        if outputs.size == inputs.size and len(outputs) == len(inputs)
+        else f"{inputs.shape}, as the inputs"
+    )
 
 
 TASK = Task(

@@ -6,14 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.compress.channels import IMPORTANCE, RATIO, ROUND_TO, SCOPE, STEPS, STEPS_BETWEEN, channels_name
+from lab.compress.channels import (
+    IMPORTANCE,
+    RATIO,
+    ROUND_TO,
+    SCOPE,
+    STEPS,
+    STEPS_BETWEEN,
+    channels_name,
+)
 from lab.compress.choosing import KEEP
 from lab.errors import InvalidFile
 from lab.finetuning.options import TRAINING, training_suffix
 from lab.plugs import Context, Technique
 
 CHECKED, TOLERANCE = 8, 1e-4
-"""Items that the pruned model is checked on, and the largest difference as a share of the largest answer."""
+"""Items that the pruned model is checked on, and the largest difference as a share of the largest
+answer.
+"""
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
@@ -32,14 +42,18 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     return save_keras(model, context.workdir / "pruned.keras")
 
 
-def _smaller(model: Any, params: Mapping[str, Any], context: Context, first: Any, share: float) -> Any:
+def _smaller(
+    model: Any, params: Mapping[str, Any], context: Context, first: Any, share: float
+) -> Any:
     """The model with so much of the ratio gone."""
     from lab.compress.keras.channels import channels
     from lab.compress.keras.importance import importances, pruned
     from lab.finetuning.keras_slopes import slopes
 
     found, seed = channels(model, params[KEEP.id]), params["train_seed"]
-    slope = slopes(found.model, context.training(), seed) if params[IMPORTANCE.id] == "taylor" else None
+    slope = (
+        slopes(found.model, context.training(), seed) if params[IMPORTANCE.id] == "taylor" else None
+    )
     importance = importances(found, params[IMPORTANCE.id], seed, slope)
     sizes = [len(first.groups[layers]) for layers in found.groups]
     ratio = params[RATIO.id] * share
@@ -61,25 +75,36 @@ def _check(smaller: Any, zeroed: Any, context: Context) -> None:
     x = fit_items(context.calibration(CHECKED), (None, *smaller.inputs[0].shape[1:]))
     mine, wanted = (np.asarray(model(x, training=False)) for model in (smaller, zeroed))
     if np.abs(mine - wanted).max() > TOLERANCE * max(1.0, np.abs(wanted).max()):
-        raise InvalidFile("The pruned model does not answer as the whole one does without these channels",
-                          allowed="layers that treat channels as Keras' own do", given=smaller.name,
-                          remedy="Name layers to spare in the option 'keep', or choose keras_weight_pruning")  # fmt: skip
+        raise InvalidFile(
+            "The pruned model does not answer as the whole one does without these channels",
+            allowed="layers that treat channels as Keras' own do",
+            given=smaller.name,
+            remedy="Name layers to spare in the option 'keep', or choose keras_weight_pruning",
+        )
 
 
 def _note(context: Context, first: Any, last: Any, before: int, after: int) -> None:
-    left = {" + ".join(layers): f"{len(last.groups[layers])} of {len(units)}" for layers, units in first.groups.items()}
+    left = {
+        " + ".join(layers): f"{len(last.groups[layers])} of {len(units)}"
+        for layers, units in first.groups.items()
+    }
     context.note("channels", left)
     context.note("parameters", f"{before:,} → {after:,}")
     if spared := first.coupling.spared_by:
-        context.note("spared", f"the channels that reach {', '.join(spared)}: what these do with channels is not known")
+        context.note(
+            "spared",
+            f"the channels that reach {', '.join(spared)}: what these do with channels is not"
+            " known",
+        )
 
 
 TECHNIQUE = Technique(
     id="keras_channel_pruning",
     title="Channel pruning",
     help=(
-        "Takes the least important channels out of every layer: tensors really shrink, so file, time and memory do, too. Much of the "
-        "accuracy goes with them until the model is fine-tuned."
+        "Takes the least important channels out of every layer: tensors really shrink, so file,"
+        " time and memory do, too. Much of the accuracy goes with them until the model is"
+        " fine-tuned."
     ),
     accepts=("keras",),
     produces="keras",
@@ -90,8 +115,11 @@ TECHNIQUE = Technique(
     requires=("tensorflow", "keras"),
     trains=True,
     role="prune",
-    composed={"standard": ({"ratio": 0.3},), "full": ({"ratio": 0.25}, {"ratio": 0.3}, {"ratio": 0.5})},
+    composed={
+        "standard": ({"ratio": 0.3},),
+        "full": ({"ratio": 0.25}, {"ratio": 0.3}, {"ratio": 0.5}),
+    },
     presets=("full",),
     valid=lambda params: params[STEPS.id] > 1 or params[STEPS_BETWEEN.id] == STEPS_BETWEEN.default,
     typical_s=10.0,
-)  # fmt: skip
+)

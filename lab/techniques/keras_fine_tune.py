@@ -35,7 +35,10 @@ def _zeros_kept(model: Any) -> Callable[[int, int], None] | None:
 TECHNIQUE = Technique(
     id="keras_fine_tune",
     title="Fine-tuning",
-    help="Trains a model a little further, so that what pruning or another change took from it is learnt again.",
+    help=(
+        "Trains a model a little further, so that what pruning or another change took from it is"
+        " learnt again."
+    ),
     accepts=("keras",),
     produces="keras",
     apply=apply,
@@ -48,4 +51,4 @@ TECHNIQUE = Technique(
     composed=dict.fromkeys(("standard", "full"), ({"train_steps": 800, "distillation": 0.5},)),
     presets=("full",),
     typical_s=60.0,
-)  # fmt: skip
+)

@@ -33,17 +33,24 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 def _name(params: Mapping[str, Any]) -> str:
     mode, steps = params["mode"], f"s{params['train_steps']}"
-    word = f"gradual_{mode.replace(':', 'x')}" if mode in PATTERNS else f"gradual{percent_word(params[RATIO.id])}"
+    word = (
+        f"gradual_{mode.replace(':', 'x')}"
+        if mode in PATTERNS
+        else f"gradual{percent_word(params[RATIO.id])}"
+    )
     local = "local" if mode == "local" else ""
-    return speaking_name(speaking_name(word, local, steps) + training_suffix(params), chosen_suffix(params))
+    return speaking_name(
+        speaking_name(word, local, steps) + training_suffix(params), chosen_suffix(params)
+    )
 
 
 TECHNIQUE = Technique(
     id="keras_gradual_pruning",
     title="Gradual weight pruning",
     help=(
-        "Sets more and more of the least weights to zero while the model trains, so that what is left takes over. Files store "
-        "zeros like any number: the compressed download shrinks, the file and the time stay."
+        "Sets more and more of the least weights to zero while the model trains, so that what is"
+        " left takes over. Files store zeros like any number: the compressed download shrinks, the"
+        " file and the time stay."
     ),
     accepts=("keras",),
     produces="keras",
@@ -52,11 +59,17 @@ TECHNIQUE = Technique(
     options=(
         _RATIO,
         Option(
-            id="mode", label="Chosen", kind="choice", default="global", choices=("global", "local", *PATTERNS),
+            id="mode",
+            label="Chosen",
+            kind="choice",
+            default="global",
+            choices=("global", "local", *PATTERNS),
             help=(
-                "Which weights go: those of least magnitude in all kernels together (each divided by its norm), in each kernel alike, or "
-                "among 4 or 8 neighbouring inputs (2:4 leaves two of four, whatever the sparsity says). The share counts over the kernels of "
-                "dense layers and convolutions; depthwise kernels, embeddings, recurrent layers and biases stay as they are."
+                "Which weights go: those of least magnitude in all kernels together (each divided"
+                " by its norm), in each kernel alike, or among 4 or 8 neighbouring inputs (2:4"
+                " leaves two of four, whatever the sparsity says). The share counts over the"
+                " kernels of dense layers and convolutions; depthwise kernels, embeddings,"
+                " recurrent layers and biases stay as they are."
             ),
         ),
         KEEP,
@@ -69,4 +82,4 @@ TECHNIQUE = Technique(
     presets=("full",),
     valid=lambda params: params["mode"] not in PATTERNS or params[RATIO.id] == _RATIO.default,
     typical_s=60.0,
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""Quantization-aware training that leaves a float Keras model whose weights lie on the grid of a later quantizer."""
+"""Quantization-aware training that leaves a float Keras model whose weights lie on the grid of a
+later quantizer.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,13 @@ from lab.plugs import Context, Technique
 from lab.registry import technique
 
 _RANGED = 128
-_DEPLOYED = {("none", 8): "tflite_weight_only_wi8", ("none", 4): "tflite_weight_only_wi4", ("none", 2): "tflite_weight_only_wi2",
-             ("8", 8): "tflite_static_wi8_ai8", ("8", 4): "tflite_static_wi4_ai8"}  # fmt: skip
+_DEPLOYED = {
+    ("none", 8): "tflite_weight_only_wi8",
+    ("none", 4): "tflite_weight_only_wi4",
+    ("none", 2): "tflite_weight_only_wi2",
+    ("8", 8): "tflite_static_wi8_ai8",
+    ("8", 4): "tflite_static_wi4_ai8",
+}
 """(bits of activations, bits) -> the quantizer that a grid is for, on which the gap is told."""
 
 
@@ -29,12 +36,18 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
     model = fold_batch_norms(load_keras(source))
     grids = _grids(model, params, context)
-    ranges = activation_ranges(model, context.calibration(_RANGED)) if params["activation_bits"] == "8" else {}
+    ranges = (
+        activation_ranges(model, context.calibration(_RANGED))
+        if params["activation_bits"] == "8"
+        else {}
+    )
     trained = twin(model, grids, ranges)
     fit(trained, context, params)
     bake(model, trained)
     file = save_keras(model, context.workdir / "on_grid.keras")
-    note_gap(context, answer_of(trained), _deployed(file, params, context) or answer_of(load_keras(file)))
+    note_gap(
+        context, answer_of(trained), _deployed(file, params, context) or answer_of(load_keras(file))
+    )
     return file
 
 
@@ -42,13 +55,25 @@ def _grids(model: Any, params: Mapping[str, Any], context: Context) -> Mapping[s
     from lab.compress.keras.grid import KINDS, grids
 
     found = grids(
-        model, params["bits"], params["granularity"] == "channel", _depthwise_bits(params), params["keep_zeros"]
+        model,
+        params["bits"],
+        params["granularity"] == "channel",
+        _depthwise_bits(params),
+        params["keep_zeros"],
     )
     if not found:
-        raise InvalidFile("No layer of this model has weights that are put on a grid", allowed=", ".join(KINDS),
-                          given=", ".join(dict.fromkeys(type(layer).__name__ for layer in model.layers if layer.weights)),
-                          remedy="Choose a quantizer that needs no training")  # fmt: skip
-    context.note("on_grid", f"{len(found)} of {sum(bool(layer.weights) for layer in model.layers)} layers with weights")
+        raise InvalidFile(
+            "No layer of this model has weights that are put on a grid",
+            allowed=", ".join(KINDS),
+            given=", ".join(
+                dict.fromkeys(type(layer).__name__ for layer in model.layers if layer.weights)
+            ),
+            remedy="Choose a quantizer that needs no training",
+        )
+    context.note(
+        "on_grid",
+        f"{len(found)} of {sum(bool(layer.weights) for layer in model.layers)} layers with weights",
+    )
     return found
 
 
@@ -61,13 +86,17 @@ def _depthwise_bits(params: Mapping[str, Any]) -> int:
 
 
 def _deployed(file: Path, params: Mapping[str, Any], context: Context) -> Answer | None:
-    """How the TFLite file answers that this grid is for; None where there is none, or it refuses the model."""
+    """How the TFLite file answers that this grid is for; None where there is none, or it refuses
+    the model.
+    """
     id_ = _DEPLOYED.get((params["activation_bits"], params["bits"]))
     if id_ is None:
         return None
     try:
         float_ = _applied("keras_to_tflite", file, context, "float")
-        made = _applied(id_, float_, context, "made", per_channel=params["granularity"] == "channel")
+        made = _applied(
+            id_, float_, context, "made", per_channel=params["granularity"] == "channel"
+        )
         answer = file_answer("litert", made)
         answer(context.labelled(1)[0])
     except (InvalidFile, RuntimeError, ValueError):
@@ -102,24 +131,52 @@ TECHNIQUE = Technique(
     id="keras_qat_grid",
     title="Quantization-aware training (weights on a grid)",
     help=(
-        "Trains a float model on with its weights rounded to few bits, and leaves them as they were rounded: a quantizer that comes "
-        "later with the same bits, the same granularity and the algorithm minmax finds exactly the integers that were trained."
+        "Trains a float model on with its weights rounded to few bits, and leaves them as they were"
+        " rounded: a quantizer that comes later with the same bits, the same granularity and the"
+        " algorithm minmax finds exactly the integers that were trained."
     ),
     accepts=("keras",),
     produces="keras",
     apply=_apply,
     name=_name,
     options=(
-        Option("bits", "Bits", "int", 4, "How many bits the later quantizer stores a weight in.", low=2, high=8),
-        Option("granularity", "Granularity", "choice", "channel",
-               "Which weights share a scale, as the later quantizer has it: those of an output channel, or of a whole layer.",
-               choices=("channel", "tensor")),
-        Option("depthwise_bits", "Bits of depthwise convolutions", "choice", "auto",
-               "TFLite has no depthwise convolution of fewer than 8 bits: beside 8-bit activations it stores 8, otherwise it leaves them in "
-               "float, and so does auto. Same is for files that store all layers alike.", choices=("auto", "same", "8", "none")),
-        Option("activation_bits", "Bits of activations", "choice", "none",
-               "Rounds activations while training, too, for a later static technique; none is for those that keep them in float or "
-               "choose their ranges while running.", choices=("none", "8")),
+        Option(
+            "bits",
+            "Bits",
+            "int",
+            4,
+            "How many bits the later quantizer stores a weight in.",
+            low=2,
+            high=8,
+        ),
+        Option(
+            "granularity",
+            "Granularity",
+            "choice",
+            "channel",
+            "Which weights share a scale, as the later quantizer has it: those of an output"
+            " channel, or of a whole layer.",
+            choices=("channel", "tensor"),
+        ),
+        Option(
+            "depthwise_bits",
+            "Bits of depthwise convolutions",
+            "choice",
+            "auto",
+            "TFLite has no depthwise convolution of fewer than 8 bits: beside 8-bit activations it"
+            " stores 8, otherwise it leaves them in float, and so does auto. Same is for files that"
+            " store all layers alike.",
+            choices=("auto", "same", "8", "none"),
+        ),
+        Option(
+            "activation_bits",
+            "Bits of activations",
+            "choice",
+            "none",
+            "Rounds activations while training, too, for a later static technique; none is for"
+            " those that keep them in float or choose their ranges while running.",
+            choices=("none", "8"),
+        ),
         KEEP_ZEROS,
         *QAT_TRAINING,
     ),
@@ -132,4 +189,4 @@ TECHNIQUE = Technique(
     valid=lambda params: params["bits"] < 8 or params["depthwise_bits"] == "auto",
     timeout_s=7200.0,
     typical_s=60.0,
-)  # fmt: skip
+)

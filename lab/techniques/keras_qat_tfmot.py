@@ -18,7 +18,14 @@ _RANGED = 128
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     from lab.compress.keras.fake_quantization import answer_of
     from lab.compress.keras.graph import fold_batch_norms
-    from lab.compress.keras.tfmot import FOLLOW, KEEP, quantization_aware, ranges_keep, see, write_int8
+    from lab.compress.keras.tfmot import (
+        FOLLOW,
+        KEEP,
+        quantization_aware,
+        ranges_keep,
+        see,
+        write_int8,
+    )
     from lab.finetuning.keras_loop import fit
     from lab.formats.keras.files import load_keras
 
@@ -40,8 +47,9 @@ TECHNIQUE = Technique(
     id="keras_qat_tfmot",
     title="Quantization-aware training (TFMOT)",
     help=(
-        "Trains the model on while weights and activations are rounded to 8 bits, with TensorFlow Model Optimization, and writes the "
-        "TFLite file that it was trained for. It knows fewer layers than keras_qat_grid, and 8 bits with one scale a channel only."
+        "Trains the model on while weights and activations are rounded to 8 bits, with TensorFlow"
+        " Model Optimization, and writes the TFLite file that it was trained for. It knows fewer"
+        " layers than keras_qat_grid, and 8 bits with one scale a channel only."
     ),
     accepts=("keras",),
     produces="tflite",

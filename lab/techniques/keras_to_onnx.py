@@ -23,7 +23,8 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     call = tf.function(lambda x: model(x, training=False), input_signature=items)
     with quiet():
         converted, _ = tf2onnx().convert.from_function(call, input_signature=items, opset=OPSET)
-    converted.graph.doc_string = ""  # names TensorFlow's function with a number that depends on what ran before
+    # names TensorFlow's function with a number that depends on what ran before
+    converted.graph.doc_string = ""
     onnx.save(converted, str(target))
     return target
 

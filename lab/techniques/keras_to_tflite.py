@@ -21,7 +21,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 TECHNIQUE = Technique(
     id="keras_to_tflite",
     title="Keras to TFLite",
-    help="Writes the Keras model as a float TFLite file for batches of one item; no number changes.",
+    help=(
+        "Writes the Keras model as a float TFLite file for batches of one item; no number changes."
+    ),
     accepts=("keras",),
     produces="tflite",
     apply=_apply,

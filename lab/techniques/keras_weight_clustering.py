@@ -20,9 +20,15 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     with quiet():
         model = fold_batch_norms(load_keras(source))
         layers = weighted_layers(model, params[KEEP.id])
-        found = {f"{name}/{path}": (layer, v) for name, layer in layers.items() for path, v in kernels(layer).items()}
+        found = {
+            f"{name}/{path}": (layer, v)
+            for name, layer in layers.items()
+            for path, v in kernels(layer).items()
+        }
         before = {name: variable.numpy() for name, (_, variable) in found.items()}
-        after = {name: _clustered(found[name][0], weights, params) for name, weights in before.items()}
+        after = {
+            name: _clustered(found[name][0], weights, params) for name, weights in before.items()
+        }
         for name, (_, variable) in found.items():
             variable.assign(after[name])
         context.note("clustering", noted(before, after))
@@ -33,7 +39,9 @@ def _clustered(layer: Any, weights: Array, params: Mapping[str, Any]) -> Array:
     """Outputs are the last axis of a kernel; those of a depthwise one are its last two."""
     depthwise = "Depthwise" in type(layer).__name__
     flat = weights.reshape(*weights.shape[:-2], -1) if depthwise else weights
-    return clustered(flat, params["clusters"], params["scope"], channel_axis=-1).reshape(weights.shape)
+    return clustered(flat, params["clusters"], params["scope"], channel_axis=-1).reshape(
+        weights.shape
+    )
 
 
 TECHNIQUE = Technique(

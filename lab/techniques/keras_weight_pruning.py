@@ -29,21 +29,29 @@ TECHNIQUE = Technique(
     id="keras_weight_pruning",
     title="Weight pruning",
     help=(
-        "Sets the weights of least magnitude to zero. Files store zeros like any number: the compressed download shrinks, the "
-        "file and the time stay."
+        "Sets the weights of least magnitude to zero. Files store zeros like any number: the"
+        " compressed download shrinks, the file and the time stay."
     ),
     accepts=("keras",),
     produces="keras",
     apply=_apply,
-    name=lambda params: speaking_name(sparse_word(params["mode"], params[RATIO.id]), chosen_suffix(params)),
+    name=lambda params: speaking_name(
+        sparse_word(params["mode"], params[RATIO.id]), chosen_suffix(params)
+    ),
     options=(
         RATIO,
         Option(
-            id="mode", label="Chosen", kind="choice", default="global", choices=("global", "local", *PATTERNS),
+            id="mode",
+            label="Chosen",
+            kind="choice",
+            default="global",
+            choices=("global", "local", *PATTERNS),
             help=(
-                "Where the weights of least magnitude are looked for: in all kernels together (each divided by its norm), in each kernel "
-                "alike, or among 4 or 8 neighbouring inputs (2:4 leaves two of four, whatever the sparsity says). The share counts over the "
-                "kernels of dense layers and convolutions; depthwise kernels, embeddings, recurrent layers and biases stay as they are."
+                "Where the weights of least magnitude are looked for: in all kernels together (each"
+                " divided by its norm), in each kernel alike, or among 4 or 8 neighbouring inputs"
+                " (2:4 leaves two of four, whatever the sparsity says). The share counts over the"
+                " kernels of dense layers and convolutions; depthwise kernels, embeddings,"
+                " recurrent layers and biases stay as they are."
             ),
             sweep={"full": ("global", "2:4")},
         ),
@@ -56,4 +64,4 @@ TECHNIQUE = Technique(
     valid=lambda params: params["mode"] not in PATTERNS or params[RATIO.id] == RATIO.default,
     extra={"full": ({"ratio": 0.8}, {"ratio": 0.9})},
     typical_s=8.0,
-)  # fmt: skip
+)

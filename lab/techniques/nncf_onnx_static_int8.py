@@ -34,14 +34,23 @@ TECHNIQUE = Technique(
     id="nncf_onnx_static_int8",
     title="Static int8 by NNCF",
     help=(
-        "Stores weights and activations as 8-bit integers with Intel's quantizer: each output channel of a weight has its "
-        "own scale, and biases are corrected for what rounding shifts. The file runs in ONNX Runtime and OpenVINO."
+        "Stores weights and activations as 8-bit integers with Intel's quantizer: each output"
+        " channel of a weight has its own scale, and biases are corrected for what rounding shifts."
+        " The file runs in ONNX Runtime and OpenVINO."
     ),
     accepts=("onnx",),
     produces="onnx",
     apply=_apply,
     name=lambda params: speaking_name("static_wi8_ai8_nncf_onnx", quantizing_suffix(params)),
-    options=(PRESET, replace(BIAS, sweep={"full": BIAS.choices}), MODEL_TYPE, ALPHA, OVERFLOW, *CALIBRATION, *LAYERS),
+    options=(
+        PRESET,
+        replace(BIAS, sweep={"full": BIAS.choices}),
+        MODEL_TYPE,
+        ALPHA,
+        OVERFLOW,
+        *CALIBRATION,
+        *LAYERS,
+    ),
     toolchain="nncf",
     requires=("nncf", "openvino", "onnx", "onnxruntime"),
     needs_calibration=True,

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from lab.compress.choosing import LAYERS
-from lab.compress.nncf.weights import ALL_LAYERS, GROUP_SIZE, RATIO, is_sensible, mode_option, weights_name
+from lab.compress.nncf.weights import (
+    ALL_LAYERS,
+    GROUP_SIZE,
+    RATIO,
+    is_sensible,
+    mode_option,
+    weights_name,
+)
 from lab.plugs import Context, Technique
 
 _MODES = (
@@ -36,8 +43,8 @@ TECHNIQUE = Technique(
     id="nncf_onnx_weights",
     title="Dense weights in 8 or 4 bits by NNCF",
     help=(
-        "Stores the weights of dense layers in 8 or 4 bits and computes in float. Convolutions stay float: ONNX Runtime "
-        "refuses what NNCF writes for them."
+        "Stores the weights of dense layers in 8 or 4 bits and computes in float. Convolutions stay"
+        " float: ONNX Runtime refuses what NNCF writes for them."
     ),
     accepts=("onnx",),
     produces="onnx",

@@ -1,4 +1,6 @@
-"""OpenVINO static int8 by NNCF, with layers kept in float until the metric has dropped by no more than was allowed."""
+"""OpenVINO static int8 by NNCF, with layers kept in float until the metric has dropped by no more
+than was allowed.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ TECHNIQUE = Technique(
     id="nncf_openvino_accuracy",
     title="Static int8 by NNCF, with a drop allowed",
     help=(
-        "Quantizes all layers to 8-bit integers, then takes back to float those that cost most, until the task's metric has "
-        "dropped by no more than was allowed on validation items."
+        "Quantizes all layers to 8-bit integers, then takes back to float those that cost most,"
+        " until the task's metric has dropped by no more than was allowed on validation items."
     ),
     accepts=("openvino_ir",),
     produces="openvino_ir",

@@ -34,8 +34,8 @@ TECHNIQUE = Technique(
     id="nncf_openvino_static_int8",
     title="Static int8 by NNCF",
     help=(
-        "Stores weights and activations as 8-bit integers with Intel's quantizer, which knows what OpenVINO's kernels "
-        "compute in integers, and corrects biases for what rounding shifts."
+        "Stores weights and activations as 8-bit integers with Intel's quantizer, which knows what"
+        " OpenVINO's kernels compute in integers, and corrects biases for what rounding shifts."
     ),
     accepts=("openvino_ir",),
     produces="openvino_ir",

@@ -7,10 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from lab.compress.choosing import LAYERS
-from lab.compress.nncf.weights import ALL_LAYERS, GROUP_SIZE, RATIO, is_sensible, mode_option, weights_name
+from lab.compress.nncf.weights import (
+    ALL_LAYERS,
+    GROUP_SIZE,
+    RATIO,
+    is_sensible,
+    mode_option,
+    weights_name,
+)
 from lab.plugs import Context, Technique
 
-_MODES = ("int8_asym", "int8_sym", "int4_asym", "int4_sym", "int3_sym", "int2_sym", "nf4", "cb4", "nvfp4")
+_MODES = (
+    "int8_asym",
+    "int8_sym",
+    "int4_asym",
+    "int4_sym",
+    "int3_sym",
+    "int2_sym",
+    "nf4",
+    "cb4",
+    "nvfp4",
+)
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
@@ -29,14 +46,20 @@ TECHNIQUE = Technique(
     id="nncf_openvino_weights",
     title="Weights in 8 bits or fewer by NNCF",
     help=(
-        "Stores weights in 8 bits or fewer and computes in float: smaller files, no calibration. Pays where loading weights "
-        "takes longer than computing, as in language models."
+        "Stores weights in 8 bits or fewer and computes in float: smaller files, no calibration."
+        " Pays where loading weights takes longer than computing, as in language models."
     ),
     accepts=("openvino_ir",),
     produces="openvino_ir",
     apply=_apply,
     name=weights_name,
-    options=(mode_option(_MODES, ("int8_asym", "int8_sym", "int4_asym", "int4_sym", "nf4")), GROUP_SIZE, RATIO, ALL_LAYERS, *LAYERS),
+    options=(
+        mode_option(_MODES, ("int8_asym", "int8_sym", "int4_asym", "int4_sym", "nf4")),
+        GROUP_SIZE,
+        RATIO,
+        ALL_LAYERS,
+        *LAYERS,
+    ),
     toolchain="nncf",
     requires=("nncf", "openvino"),
     presets=("full",),
@@ -51,4 +74,4 @@ TECHNIQUE = Technique(
         )
     },
     typical_s=0.5,
-)  # fmt: skip
+)

@@ -36,8 +36,9 @@ TECHNIQUE = Technique(
     id="onnx_dynamic_int8",
     title="Dynamic int8",
     help=(
-        "Stores weights as 8-bit integers and measures each activation's range while the model runs: no calibration "
-        "data needed, but every call pays for the measuring. Meant for fully connected layers and Transformers."
+        "Stores weights as 8-bit integers and measures each activation's range while the model"
+        " runs: no calibration data needed, but every call pays for the measuring. Meant for fully"
+        " connected layers and Transformers."
     ),
     accepts=("onnx",),
     produces="onnx",
@@ -45,20 +46,35 @@ TECHNIQUE = Technique(
     name=_name,
     options=(
         Option(
-            id="per_channel", label="Per channel", kind="bool", default=False,
-            help="One scale for each output channel of a weight instead of one for the whole weight.",
+            id="per_channel",
+            label="Per channel",
+            kind="bool",
+            default=False,
+            help=(
+                "One scale for each output channel of a weight instead of one for the whole weight."
+            ),
             sweep={"standard": _BOTH, "full": _BOTH},
         ),
         Option(
-            id="reduce_range", label="7-bit weights", kind="bool", default=False,
-            help="Leaves one bit of each weight unused, so that CPUs without VNNI do not saturate when adding up.",
+            id="reduce_range",
+            label="7-bit weights",
+            kind="bool",
+            default=False,
+            help=(
+                "Leaves one bit of each weight unused, so that CPUs without VNNI do not saturate"
+                " when adding up."
+            ),
             sweep={"full": _BOTH},
         ),
         Option(
-            id="weight_type", label="Weight type", kind="choice", default="uint8", choices=("uint8", "int8"),
+            id="weight_type",
+            label="Weight type",
+            kind="choice",
+            default="uint8",
+            choices=("uint8", "int8"),
             help=(
-                "Unsigned weights use the whole range of lopsided weights and have the faster convolutions on x86; "
-                "signed ones are centred on zero."
+                "Unsigned weights use the whole range of lopsided weights and have the faster"
+                " convolutions on x86; signed ones are centred on zero."
             ),
             sweep={"full": ("uint8", "int8")},
         ),
@@ -68,4 +84,4 @@ TECHNIQUE = Technique(
     requires=("onnx", "onnxruntime"),
     extra={"full": ({"operators": ("Gemm", "MatMul")},)},
     typical_s=0.3,
-)  # fmt: skip
+)

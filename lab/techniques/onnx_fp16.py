@@ -9,7 +9,9 @@ from typing import Any
 
 from lab.plugs import Context, Technique
 
-_CRASHING = ("Gelu",)  # onnxruntime 1.31 dies (SIGSEGV) while it optimizes a 16-bit Gelu for the CPU: it stays 32-bit
+_CRASHING = (
+    "Gelu",
+)  # onnxruntime 1.31 dies (SIGSEGV) while it optimizes a 16-bit Gelu for the CPU: it stays 32-bit
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
@@ -23,9 +25,13 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
     with quiet():
         model = convert_float_to_float16(
-            load_float_onnx(source), keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *_CRASHING]
+            load_float_onnx(source),
+            keep_io_types=True,
+            op_block_list=[*DEFAULT_OP_BLOCK_LIST, *_CRASHING],
         )
-    OnnxModel(model).topological_sort()  # the converter appends its casts at the end, against ONNX's rule
+    OnnxModel(
+        model
+    ).topological_sort()  # the converter appends its casts at the end, against ONNX's rule
     target = context.workdir / "model.onnx"
     onnx.save(model, str(target))
     return target
@@ -35,8 +41,9 @@ TECHNIQUE = Technique(
     id="onnx_fp16",
     title="16-bit float",
     help=(
-        "Stores weights as 16-bit floats, half the size. A CPU without 16-bit arithmetic casts back to 32 bits for "
-        "most operators, so it gets smaller rather than faster; input and output stay 32-bit."
+        "Stores weights as 16-bit floats, half the size. A CPU without 16-bit arithmetic casts back"
+        " to 32 bits for most operators, so it gets smaller rather than faster; input and output"
+        " stay 32-bit."
     ),
     accepts=("onnx",),
     produces="onnx",

@@ -9,7 +9,9 @@ from typing import Any
 from lab.options import Option
 from lab.plugs import Context, Technique
 
-_OF_THIS_CPU = "this kind of CPU: the tensors are laid out in blocks as wide as its vector registers"
+_OF_THIS_CPU = (
+    "this kind of CPU: the tensors are laid out in blocks as wide as its vector registers"
+)
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
@@ -24,8 +26,9 @@ TECHNIQUE = Technique(
     id="onnx_fuse",
     title="Fused operators",
     help=(
-        "Writes the graph as ONNX Runtime's optimizer leaves it: neighbouring operators become one, constants are computed "
-        "once. ONNX Runtime does the same each time it loads a file, so loading gets faster and running does not."
+        "Writes the graph as ONNX Runtime's optimizer leaves it: neighbouring operators become one,"
+        " constants are computed once. ONNX Runtime does the same each time it loads a file, so"
+        " loading gets faster and running does not."
     ),
     accepts=("onnx",),
     produces="onnx",
@@ -33,10 +36,15 @@ TECHNIQUE = Technique(
     name=lambda params: f"fused_{params['level']}",
     options=(
         Option(
-            id="level", label="Level", kind="choice", default="extended", choices=("basic", "extended", "all"),
+            id="level",
+            label="Level",
+            kind="choice",
+            default="extended",
+            choices=("basic", "extended", "all"),
             help=(
-                "Which fusions: basic writes standard operators that every runtime reads, extended also ONNX Runtime's own, "
-                "all also lays tensors out for this kind of CPU, so that the file fits no other."
+                "Which fusions: basic writes standard operators that every runtime reads, extended"
+                " also ONNX Runtime's own, all also lays tensors out for this kind of CPU, so that"
+                " the file fits no other."
             ),
             sweep={"full": ("basic", "extended", "all")},
         ),
@@ -44,4 +52,4 @@ TECHNIQUE = Technique(
     requires=("onnx", "onnxruntime"),
     presets=("standard", "full"),
     typical_s=0.3,
-)  # fmt: skip
+)

@@ -28,8 +28,10 @@ TECHNIQUE = Technique(
     id="onnx_short_names",
     title="Short names",
     help=(
-        "Gives operators and inner tensors names of a letter or two and drops comments; names of inputs and outputs stay. No number changes. "
-        "In a small quantized model, names take as much of the file as weights do. Best as the last step: what it names can no longer be told by name."
+        "Gives operators and inner tensors names of a letter or two and drops comments; names of"
+        " inputs and outputs stay. No number changes. In a small quantized model, names take as"
+        " much of the file as weights do. Best as the last step: what it names can no longer be"
+        " told by name."
     ),
     accepts=("onnx",),
     produces="onnx",

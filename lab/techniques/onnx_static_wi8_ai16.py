@@ -33,8 +33,9 @@ TECHNIQUE = Technique(
     id="onnx_static_wi8_ai16",
     title="Static int8 weights, 16-bit activations",
     help=(
-        "Stores weights as 8-bit and activations as 16-bit integers: hardly any loss of accuracy. Made for NPUs that have "
-        "such kernels; ONNX Runtime's CPU kernels compute it in float, with the rounding."
+        "Stores weights as 8-bit and activations as 16-bit integers: hardly any loss of accuracy."
+        " Made for NPUs that have such kernels; ONNX Runtime's CPU kernels compute it in float,"
+        " with the rounding."
     ),
     accepts=("onnx",),
     produces="onnx",
@@ -42,16 +43,26 @@ TECHNIQUE = Technique(
     name=_name,
     options=(
         Option(
-            id="per_channel", label="Per channel", kind="bool", default=False,
-            help="One scale for each output channel of a weight instead of one for the whole weight; seldom slower.",
+            id="per_channel",
+            label="Per channel",
+            kind="bool",
+            default=False,
+            help=(
+                "One scale for each output channel of a weight instead of one for the whole weight;"
+                " seldom slower."
+            ),
             sweep={"full": (False, True)},
         ),
         Option(
-            id="method", label="Calibration method", kind="choice", default="minmax",
+            id="method",
+            label="Calibration method",
+            kind="choice",
+            default="minmax",
             choices=("minmax", "average", "entropy", "percentile"),
             help=(
-                "How an activation's range is chosen: its extremes, the mean of each item's extremes, the range that "
-                "loses least information, or the range of 99.999 % of its values."
+                "How an activation's range is chosen: its extremes, the mean of each item's"
+                " extremes, the range that loses least information, or the range of 99.999 % of its"
+                " values."
             ),
             sweep={"full": ("minmax", "percentile")},
         ),
@@ -62,4 +73,4 @@ TECHNIQUE = Technique(
     needs_calibration=True,
     presets=("full",),
     typical_s=1.0,
-)  # fmt: skip
+)

@@ -22,18 +22,27 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
         with quiet():
             model = openvino().convert_model(str(source))
     except Exception as error:
-        raise InvalidFile(f"OpenVINO cannot convert this ONNX file: {reason(error)}", given=source.name,
-                          remedy="Run it in ONNX Runtime, or choose another technique") from error  # fmt: skip
+        raise InvalidFile(
+            f"OpenVINO cannot convert this ONNX file: {reason(error)}",
+            given=source.name,
+            remedy="Run it in ONNX Runtime, or choose another technique",
+        ) from error
     return write_openvino(model, context.workdir / "model.zip", names)
 
 
 def _check_widths(model: Any, source: Path) -> None:
-    """OpenVINO 2026.4's CPU kernels answer noise where activations are 16-bit integers: 6 % of ResNet-8's 94 %."""
+    """OpenVINO 2026.4's CPU kernels answer noise where activations are 16-bit integers: 6 % of
+    ResNet-8's 94 %.
+    """
     from lab.formats.onnx.inspect import wide_quantizers
 
     if found := wide_quantizers(model):
-        raise InvalidFile("OpenVINO computes 16-bit integer activations wrongly on CPUs", given=f"{found[0]} and {len(found) - 1} more",
-                          allowed="activations in 8 bits or float", remedy="Run this file in ONNX Runtime")  # fmt: skip
+        raise InvalidFile(
+            "OpenVINO computes 16-bit integer activations wrongly on CPUs",
+            given=f"{found[0]} and {len(found) - 1} more",
+            allowed="activations in 8 bits or float",
+            remedy="Run this file in ONNX Runtime",
+        )
 
 
 def _names(model: Any) -> Iterator[str]:
@@ -46,7 +55,10 @@ def _names(model: Any) -> Iterator[str]:
 TECHNIQUE = Technique(
     id="onnx_to_openvino",
     title="ONNX to OpenVINO",
-    help="Writes the ONNX model, float or quantized, as OpenVINO's graph and weights; no number changes.",
+    help=(
+        "Writes the ONNX model, float or quantized, as OpenVINO's graph and weights; no number"
+        " changes."
+    ),
     accepts=("onnx",),
     produces="openvino_ir",
     apply=_apply,

@@ -35,8 +35,9 @@ TECHNIQUE = Technique(
     id="onnx_weight_only_wi4",
     title="Block-wise int4 weights",
     help=(
-        "Stores the weights of matrix products in 4 bits (or 2 or 8), with a scale for each block of them; convolutions "
-        "stay in float. The way language models are shrunk; only a model that is mostly matrix products gains."
+        "Stores the weights of matrix products in 4 bits (or 2 or 8), with a scale for each block"
+        " of them; convolutions stay in float. The way language models are shrunk; only a model"
+        " that is mostly matrix products gains."
     ),
     accepts=("onnx",),
     produces="onnx",
@@ -44,34 +45,69 @@ TECHNIQUE = Technique(
     name=_name,
     options=(
         Option(
-            id="bits", label="Bits", kind="int", default=4, low=2, high=8,
+            id="bits",
+            label="Bits",
+            kind="int",
+            default=4,
+            low=2,
+            high=8,
             help="How many bits store a weight: 2, 4 or 8.",
         ),
         Option(
-            id="block_size", label="Block size", kind="int", default=_BLOCK_SIZE, low=16, high=256,
-            help="How many weights of a column share a scale: 16, 32, 64, 128 or 256. Small blocks lose less and take more room.",
+            id="block_size",
+            label="Block size",
+            kind="int",
+            default=_BLOCK_SIZE,
+            low=16,
+            high=256,
+            help=(
+                "How many weights of a column share a scale: 16, 32, 64, 128 or 256. Small blocks"
+                " lose less and take more room."
+            ),
             sweep={"full": (32, 128)},
         ),
         Option(
-            id="symmetric", label="Symmetric", kind="bool", default=True,
-            help="Centres each block's range on zero; off stores a zero point for each block, which suits lopsided weights.",
+            id="symmetric",
+            label="Symmetric",
+            kind="bool",
+            default=True,
+            help=(
+                "Centres each block's range on zero; off stores a zero point for each block, which"
+                " suits lopsided weights."
+            ),
             sweep={"full": (True, False)},
         ),
         Option(
-            id="accuracy_level", label="Accuracy level", kind="int", default=0, low=0, high=4,
+            id="accuracy_level",
+            label="Accuracy level",
+            kind="int",
+            default=0,
+            low=0,
+            high=4,
             help=(
-                "How products are computed: 0 leaves it to the kernel, 1 is 32-bit float, 2 and 3 are 16-bit floats, "
-                "4 rounds activations to 8-bit integers, which is the fastest."
+                "How products are computed: 0 leaves it to the kernel, 1 is 32-bit float, 2 and 3"
+                " are 16-bit floats, 4 rounds activations to 8-bit integers, which is the fastest."
             ),
         ),
         Option(
-            id="embeddings", label="Embeddings too", kind="bool", default=False,
+            id="embeddings",
+            label="Embeddings too",
+            kind="bool",
+            default=False,
             help="Stores the tables of embeddings in blocks of 4 bits as well.",
         ),
         *LAYERS,
     ),
     requires=("onnx", "onnxruntime", "onnx-ir"),
     presets=("full",),
-    extra={"full": ({"bits": 8}, {"bits": 2}, {"block_size": 16}, {"accuracy_level": 4}, {"embeddings": True})},
+    extra={
+        "full": (
+            {"bits": 8},
+            {"bits": 2},
+            {"block_size": 16},
+            {"accuracy_level": 4},
+            {"embeddings": True},
+        )
+    },
     typical_s=0.3,
-)  # fmt: skip
+)

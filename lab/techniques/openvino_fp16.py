@@ -21,8 +21,8 @@ TECHNIQUE = Technique(
     id="openvino_fp16",
     title="16-bit float weights",
     help=(
-        "Stores weights as 16-bit floats, half the size. They become 32-bit again when the model is loaded, or what the "
-        "runtime's precision says: the file gets smaller, not the time."
+        "Stores weights as 16-bit floats, half the size. They become 32-bit again when the model is"
+        " loaded, or what the runtime's precision says: the file gets smaller, not the time."
     ),
     accepts=("openvino_ir",),
     produces="openvino_ir",

@@ -1,4 +1,6 @@
-"""Keras -> TFLite with int8 weights, activations quantized while the model runs, by TensorFlow's own converter."""
+"""Keras -> TFLite with int8 weights, activations quantized while the model runs, by TensorFlow's
+own converter.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ TECHNIQUE = Technique(
     id="tf_dynamic_int8",
     title="Dynamic int8 (TensorFlow)",
     help=(
-        "Stores weights as 8-bit integers and quantizes each activation while the model runs, with TensorFlow's converter; weights "
-        "of fewer than 1024 numbers stay float."
+        "Stores weights as 8-bit integers and quantizes each activation while the model runs, with"
+        " TensorFlow's converter; weights of fewer than 1024 numbers stay float."
     ),
     accepts=("keras",),
     produces="tflite",

@@ -20,7 +20,10 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 TECHNIQUE = Technique(
     id="tf_fp16",
     title="16-bit float (TensorFlow)",
-    help="Stores weights as 16-bit floats with TensorFlow's converter, half the size; the arithmetic stays in 32 bits.",
+    help=(
+        "Stores weights as 16-bit floats with TensorFlow's converter, half the size; the arithmetic"
+        " stays in 32 bits."
+    ),
     accepts=("keras",),
     produces="tflite",
     apply=_apply,

@@ -20,9 +20,11 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     sparse = sum(tensor.sparsity is not None for tensor in tensors)
     context.note(
         "sparse",
-        f"{sparse} weights are stored without their zeros"
-        if sparse
-        else "nothing: no weight has zeros enough; prune first",
+        (
+            f"{sparse} weights are stored without their zeros"
+            if sparse
+            else "nothing: no weight has zeros enough; prune first"
+        ),
     )
     return made
 
@@ -31,8 +33,9 @@ TECHNIQUE = Technique(
     id="tf_sparse",
     title="Sparse storage (TensorFlow)",
     help=(
-        "Stores weights with many zeros as the places and values of the others, which makes the TFLite file of a pruned model "
-        "smaller. LiteRT unpacks them when it loads the file; no number changes."
+        "Stores weights with many zeros as the places and values of the others, which makes the"
+        " TFLite file of a pruned model smaller. LiteRT unpacks them when it loads the file; no"
+        " number changes."
     ),
     accepts=("keras",),
     produces="tflite",

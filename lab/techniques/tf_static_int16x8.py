@@ -22,13 +22,18 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 def _name(params: Mapping[str, Any]) -> str:
     fallback = "float_fallback" if params[FALLBACK.id] else ""
-    return speaking_name("static_wi8_ai16", suffixes(params, calibration_suffix(params)), fallback, "tf")
+    return speaking_name(
+        "static_wi8_ai16", suffixes(params, calibration_suffix(params)), fallback, "tf"
+    )
 
 
 TECHNIQUE = Technique(
     id="tf_static_int16x8",
     title="Static 16x8 (TensorFlow)",
-    help="Stores weights as 8-bit and activations as 16-bit integers with TensorFlow's converter: nearly float accuracy, few fast kernels.",
+    help=(
+        "Stores weights as 8-bit and activations as 16-bit integers with TensorFlow's converter:"
+        " nearly float accuracy, few fast kernels."
+    ),
     accepts=("keras",),
     produces="tflite",
     apply=_apply,

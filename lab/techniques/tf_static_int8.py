@@ -14,21 +14,26 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    file = convert(source, context, lambda tf, c, m: static(tf, c, m, params, context, "TFLITE_BUILTINS_INT8"))
+    file = convert(
+        source, context, lambda tf, c, m: static(tf, c, m, params, context, "TFLITE_BUILTINS_INT8")
+    )
     return file if params[FALLBACK.id] else check_whole(file)
 
 
 def _name(params: Mapping[str, Any]) -> str:
     fallback = "float_fallback" if params[FALLBACK.id] else ""
-    return speaking_name("static_wi8_ai8", suffixes(params, calibration_suffix(params)), fallback, "tf")
+    return speaking_name(
+        "static_wi8_ai8", suffixes(params, calibration_suffix(params)), fallback, "tf"
+    )
 
 
 TECHNIQUE = Technique(
     id="tf_static_int8",
     title="Static int8 (TensorFlow)",
     help=(
-        "Stores weights and activations as 8-bit integers, inputs and outputs too, with TensorFlow's converter: the way most "
-        "models for microcontrollers were made before ai-edge-quantizer."
+        "Stores weights and activations as 8-bit integers, inputs and outputs too, with"
+        " TensorFlow's converter: the way most models for microcontrollers were made before"
+        " ai-edge-quantizer."
     ),
     accepts=("keras",),
     produces="tflite",

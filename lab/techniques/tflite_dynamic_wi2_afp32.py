@@ -8,7 +8,14 @@ from typing import Any
 
 from lab.compress.choosing import LAYERS
 from lab.compress.naming import speaking_name
-from lab.compress.tflite.options import BLOCK_SIZE, OPERATORS, PER_CHANNEL, algorithm, is_sensible, suffixes
+from lab.compress.tflite.options import (
+    BLOCK_SIZE,
+    OPERATORS,
+    PER_CHANNEL,
+    algorithm,
+    is_sensible,
+    suffixes,
+)
 from lab.compress.tflite.quantize import weights
 from lab.plugs import Context, Technique
 
@@ -21,14 +28,21 @@ TECHNIQUE = Technique(
     id="tflite_dynamic_wi2_afp32",
     title="Dynamic int2",
     help=(
-        "Stores weights of fully connected layers and embeddings as 2-bit integers and quantizes each activation to 8 bits while "
-        "the model runs; LiteRT cannot compute convolutions so, they stay float."
+        "Stores weights of fully connected layers and embeddings as 2-bit integers and quantizes"
+        " each activation to 8 bits while the model runs; LiteRT cannot compute convolutions so,"
+        " they stay float."
     ),
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
     name=lambda params: speaking_name("dynamic_wi2_afp32", suffixes(params)),
-    options=(PER_CHANNEL, BLOCK_SIZE, algorithm("octav", "hadamard", "hadamard_builtin"), *LAYERS, OPERATORS),
+    options=(
+        PER_CHANNEL,
+        BLOCK_SIZE,
+        algorithm("octav", "hadamard", "hadamard_builtin"),
+        *LAYERS,
+        OPERATORS,
+    ),
     requires=("ai-edge-quantizer", "ai-edge-litert"),
     presets=("full",),
     valid=is_sensible,

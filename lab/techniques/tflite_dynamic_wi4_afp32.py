@@ -8,7 +8,14 @@ from typing import Any
 
 from lab.compress.choosing import LAYERS
 from lab.compress.naming import speaking_name
-from lab.compress.tflite.options import BLOCK_SIZE, OPERATORS, PER_CHANNEL, algorithm, is_sensible, suffixes
+from lab.compress.tflite.options import (
+    BLOCK_SIZE,
+    OPERATORS,
+    PER_CHANNEL,
+    algorithm,
+    is_sensible,
+    suffixes,
+)
 from lab.compress.tflite.quantize import weights
 from lab.plugs import Context, Technique
 
@@ -21,17 +28,30 @@ TECHNIQUE = Technique(
     id="tflite_dynamic_wi4_afp32",
     title="Dynamic int4",
     help=(
-        "Stores weights as 4-bit integers and quantizes each activation to 8 bits while the model runs: an eighth of the size, "
-        "arithmetic in integers."
+        "Stores weights as 4-bit integers and quantizes each activation to 8 bits while the model"
+        " runs: an eighth of the size, arithmetic in integers."
     ),
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
     name=lambda params: speaking_name("dynamic_wi4_afp32", suffixes(params)),
-    options=(PER_CHANNEL, BLOCK_SIZE, algorithm("octav", "mse", "hadamard", "hadamard_builtin"), *LAYERS, OPERATORS),
+    options=(
+        PER_CHANNEL,
+        BLOCK_SIZE,
+        algorithm("octav", "mse", "hadamard", "hadamard_builtin"),
+        *LAYERS,
+        OPERATORS,
+    ),
     requires=("ai-edge-quantizer", "ai-edge-litert"),
     presets=("full",),
     valid=is_sensible,
-    extra={"full": ({"block_size": "32"}, {"block_size": "128"}, {"algorithm": "octav"}, {"algorithm": "hadamard"})},
+    extra={
+        "full": (
+            {"block_size": "32"},
+            {"block_size": "128"},
+            {"algorithm": "octav"},
+            {"algorithm": "hadamard"},
+        )
+    },
     typical_s=0.1,
 )

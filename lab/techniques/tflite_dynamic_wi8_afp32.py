@@ -21,14 +21,19 @@ TECHNIQUE = Technique(
     id="tflite_dynamic_wi8_afp32",
     title="Dynamic int8",
     help=(
-        "Stores weights as 8-bit integers and quantizes each activation while the model runs: no calibration data "
-        "needed, arithmetic in integers."
+        "Stores weights as 8-bit integers and quantizes each activation while the model runs: no"
+        " calibration data needed, arithmetic in integers."
     ),
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
     name=lambda params: speaking_name("dynamic_wi8_afp32", suffixes(params)),
-    options=(PER_CHANNEL, algorithm("octav", "mse", "hadamard", "hadamard_builtin"), *LAYERS, OPERATORS),
+    options=(
+        PER_CHANNEL,
+        algorithm("octav", "mse", "hadamard", "hadamard_builtin"),
+        *LAYERS,
+        OPERATORS,
+    ),
     requires=("ai-edge-quantizer", "ai-edge-litert"),
     valid=is_sensible,
     extra={"full": ({"algorithm": "octav"},)},

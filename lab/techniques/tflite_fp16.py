@@ -21,8 +21,8 @@ TECHNIQUE = Technique(
     id="tflite_fp16",
     title="16-bit float",
     help=(
-        "Stores weights as 16-bit floats, half the size; they are cast back to 32 bits when the file is loaded, so the "
-        "arithmetic stays float."
+        "Stores weights as 16-bit floats, half the size; they are cast back to 32 bits when the"
+        " file is loaded, so the arithmetic stays float."
     ),
     accepts=("tflite",),
     produces="tflite",

@@ -15,20 +15,25 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    return weights({**params, "algorithm": "gptq"}, int(params["bits"]), params["mode"], context, source)
+    return weights(
+        {**params, "algorithm": "gptq"}, int(params["bits"]), params["mode"], context, source
+    )
 
 
 def _name(params: Mapping[str, Any]) -> str:
     base = f"{params['mode']}_wi{params['bits']}_afp32"
-    return speaking_name(base, suffixes({**params, "algorithm": "gptq"}, calibration_suffix(params)))
+    return speaking_name(
+        base, suffixes({**params, "algorithm": "gptq"}, calibration_suffix(params))
+    )
 
 
 TECHNIQUE = Technique(
     id="tflite_gptq",
     title="GPTQ weights",
     help=(
-        "Stores weights as integers, those of fully connected layers rounded one after the other so that the error of one is "
-        "made up for by the next, as calibration data weigh them (Frantar et al. 2022). Other operators are rounded as usual."
+        "Stores weights as integers, those of fully connected layers rounded one after the other so"
+        " that the error of one is made up for by the next, as calibration data weigh them (Frantar"
+        " et al. 2022). Other operators are rounded as usual."
     ),
     accepts=("tflite",),
     produces="tflite",

@@ -1,4 +1,6 @@
-"""TFLite weights and activations scaled against each other before the weights are rounded (OSCAR)."""
+"""TFLite weights and activations scaled against each other before the weights are rounded
+(OSCAR).
+"""
 
 from __future__ import annotations
 
@@ -15,20 +17,25 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    return weights({**params, "algorithm": "oscar"}, int(params["bits"]), "dynamic", context, source)
+    return weights(
+        {**params, "algorithm": "oscar"}, int(params["bits"]), "dynamic", context, source
+    )
 
 
 def _name(params: Mapping[str, Any]) -> str:
     base = f"dynamic_wi{params['bits']}_afp32"
-    return speaking_name(base, suffixes({**params, "algorithm": "oscar"}, calibration_suffix(params)))
+    return speaking_name(
+        base, suffixes({**params, "algorithm": "oscar"}, calibration_suffix(params))
+    )
 
 
 TECHNIQUE = Technique(
     id="tflite_oscar",
     title="Dynamic, inputs scaled",
     help=(
-        "Like dynamic quantization, but the inputs of fully connected layers are scaled against their weights first, as "
-        "calibration data weigh them, and large weights are cut off where that costs least (OSCAR). Adds a multiplication a layer."
+        "Like dynamic quantization, but the inputs of fully connected layers are scaled against"
+        " their weights first, as calibration data weigh them, and large weights are cut off where"
+        " that costs least (OSCAR). Adds a multiplication a layer."
     ),
     accepts=("tflite",),
     produces="tflite",

@@ -10,7 +10,15 @@ from typing import Any
 from lab.compress.calibrating import CALIBRATION, calibration_suffix
 from lab.compress.choosing import LAYERS
 from lab.compress.naming import speaking_name
-from lab.compress.tflite.options import IO_INT16, METHOD, OPERATORS, PER_CHANNEL, algorithm, is_sensible, suffixes
+from lab.compress.tflite.options import (
+    IO_INT16,
+    METHOD,
+    OPERATORS,
+    PER_CHANNEL,
+    algorithm,
+    is_sensible,
+    suffixes,
+)
 from lab.compress.tflite.quantize import static
 from lab.plugs import Context, Technique
 
@@ -23,13 +31,16 @@ TECHNIQUE = Technique(
     id="tflite_static_wi4_ai16",
     title="Static int4, 16-bit activations",
     help=(
-        "Stores weights of convolutions and fully connected layers as 4-bit integers and activations as 16-bit ones; what has no "
-        "4-bit kernel, such as a depthwise convolution, keeps 8-bit weights."
+        "Stores weights of convolutions and fully connected layers as 4-bit integers and"
+        " activations as 16-bit ones; what has no 4-bit kernel, such as a depthwise convolution,"
+        " keeps 8-bit weights."
     ),
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
-    name=lambda params: speaking_name("static_wi4_ai16", suffixes(params, calibration_suffix(params))),
+    name=lambda params: speaking_name(
+        "static_wi4_ai16", suffixes(params, calibration_suffix(params))
+    ),
     options=(
         replace(PER_CHANNEL, sweep={}),
         replace(METHOD, sweep={}),

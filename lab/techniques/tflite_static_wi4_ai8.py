@@ -31,13 +31,16 @@ TECHNIQUE = Technique(
     id="tflite_static_wi4_ai8",
     title="Static int4, 8-bit activations",
     help=(
-        "Stores weights of convolutions and fully connected layers as 4-bit integers and activations as 8-bit ones; what has no "
-        "4-bit kernel, such as a depthwise convolution, keeps 8 bits."
+        "Stores weights of convolutions and fully connected layers as 4-bit integers and"
+        " activations as 8-bit ones; what has no 4-bit kernel, such as a depthwise convolution,"
+        " keeps 8 bits."
     ),
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
-    name=lambda params: speaking_name("static_wi4_ai8", suffixes(params, calibration_suffix(params))),
+    name=lambda params: speaking_name(
+        "static_wi4_ai8", suffixes(params, calibration_suffix(params))
+    ),
     options=(
         PER_CHANNEL,
         METHOD,

@@ -10,7 +10,15 @@ from typing import Any
 from lab.compress.calibrating import CALIBRATION, calibration_suffix
 from lab.compress.choosing import LAYERS
 from lab.compress.naming import speaking_name
-from lab.compress.tflite.options import IO_INT16, METHOD, OPERATORS, PER_CHANNEL, algorithm, is_sensible, suffixes
+from lab.compress.tflite.options import (
+    IO_INT16,
+    METHOD,
+    OPERATORS,
+    PER_CHANNEL,
+    algorithm,
+    is_sensible,
+    suffixes,
+)
 from lab.compress.tflite.quantize import static
 from lab.plugs import Context, Technique
 
@@ -23,13 +31,15 @@ TECHNIQUE = Technique(
     id="tflite_static_wi8_ai16",
     title="Static int8, 16-bit activations",
     help=(
-        "Stores weights as 8-bit and activations as 16-bit integers: nearly float accuracy where 8-bit activations "
-        "fail. Few CPUs have fast kernels for it."
+        "Stores weights as 8-bit and activations as 16-bit integers: nearly float accuracy where"
+        " 8-bit activations fail. Few CPUs have fast kernels for it."
     ),
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
-    name=lambda params: speaking_name("static_wi8_ai16", suffixes(params, calibration_suffix(params))),
+    name=lambda params: speaking_name(
+        "static_wi8_ai16", suffixes(params, calibration_suffix(params))
+    ),
     options=(
         replace(PER_CHANNEL, sweep={}),
         replace(METHOD, sweep={}),
@@ -42,6 +52,8 @@ TECHNIQUE = Technique(
     requires=("ai-edge-quantizer", "ai-edge-litert"),
     needs_calibration=True,
     valid=is_sensible,
-    extra={"full": ({"per_channel": False},)},  # reference kernels: evaluating one takes as long as twenty others
+    extra={
+        "full": ({"per_channel": False},)
+    },  # reference kernels: evaluating one takes as long as twenty others
     typical_s=1.0,
 )

@@ -31,13 +31,15 @@ TECHNIQUE = Technique(
     id="tflite_static_wi8_ai8",
     title="Static int8",
     help=(
-        "Stores weights and activations as 8-bit integers; calibration data tell each activation's range beforehand. "
-        "What microcontrollers and NPUs ask for."
+        "Stores weights and activations as 8-bit integers; calibration data tell each activation's"
+        " range beforehand. What microcontrollers and NPUs ask for."
     ),
     accepts=("tflite",),
     produces="tflite",
     apply=_apply,
-    name=lambda params: speaking_name("static_wi8_ai8", suffixes(params, calibration_suffix(params))),
+    name=lambda params: speaking_name(
+        "static_wi8_ai8", suffixes(params, calibration_suffix(params))
+    ),
     options=(
         PER_CHANNEL,
         METHOD,
@@ -54,7 +56,12 @@ TECHNIQUE = Technique(
     valid=is_sensible,
     composed=dict.fromkeys(("standard", "full"), ({},)),
     extra={
-        "full": (*CALIBRATION_STUDY, {"algorithm": "octav"}, {"algorithm": "gptq"}, {"symmetric_activations": True})
+        "full": (
+            *CALIBRATION_STUDY,
+            {"algorithm": "octav"},
+            {"algorithm": "gptq"},
+            {"symmetric_activations": True},
+        )
     },
     typical_s=1.0,
 )

@@ -31,22 +31,29 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _check_operators(model: Any) -> None:
-    """Tf2onnx leaves operators that it does not know as they are, and no runtime loads the result."""
+    """Tf2onnx leaves operators that it does not know as they are, and no runtime loads the
+    result.
+    """
     unknown = sorted({node.op_type for node in model.graph.node if node.op_type.startswith("TFL_")})
     if unknown:
-        raise InvalidFile("These TFLite operators have no ONNX counterpart in tf2onnx", given=", ".join(unknown))
+        raise InvalidFile(
+            "These TFLite operators have no ONNX counterpart in tf2onnx", given=", ".join(unknown)
+        )
 
 
 def _check_answers(source: Path, target: Path, tolerance: float) -> None:
-    """Tf2onnx 1.17 loses the bias of a fully connected layer whose input has more than two axes: trust, but verify."""
+    """Tf2onnx 1.17 loses the bias of a fully connected layer whose input has more than two axes:
+    trust, but verify.
+    """
     wanted, found = _answers(source), _answers(target)
     span = float(np.ptp(wanted)) or 1.0
     if wanted.shape != found.shape or float(np.abs(wanted - found).max()) > tolerance * span:
         raise InvalidFile(
             "tf2onnx translated this TFLite file into a model that answers differently",
-            allowed="files that it translates exactly", given=source.name,
+            allowed="files that it translates exactly",
+            given=source.name,
             remedy="Add the model in its original format",
-        )  # fmt: skip
+        )
 
 
 def _answers(file: Path) -> Array:

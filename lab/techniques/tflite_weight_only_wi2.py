@@ -8,7 +8,14 @@ from typing import Any
 
 from lab.compress.choosing import LAYERS
 from lab.compress.naming import speaking_name
-from lab.compress.tflite.options import OPERATORS, PER_CHANNEL, SYMMETRIC, algorithm, is_sensible, suffixes
+from lab.compress.tflite.options import (
+    OPERATORS,
+    PER_CHANNEL,
+    SYMMETRIC,
+    algorithm,
+    is_sensible,
+    suffixes,
+)
 from lab.compress.tflite.quantize import weights
 from lab.plugs import Context, Technique
 
@@ -21,8 +28,8 @@ TECHNIQUE = Technique(
     id="tflite_weight_only_wi2",
     title="Weights in 2 bits",
     help=(
-        "Stores weights as 2-bit integers, a sixteenth of the size, and turns them back into floats before computing: three "
-        "or four values a weight, which few models bear without training."
+        "Stores weights as 2-bit integers, a sixteenth of the size, and turns them back into floats"
+        " before computing: three or four values a weight, which few models bear without training."
     ),
     accepts=("tflite",),
     produces="tflite",

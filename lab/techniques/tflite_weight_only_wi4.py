@@ -8,7 +8,14 @@ from typing import Any
 
 from lab.compress.choosing import LAYERS
 from lab.compress.naming import speaking_name
-from lab.compress.tflite.options import OPERATORS, PER_CHANNEL, SYMMETRIC, algorithm, is_sensible, suffixes
+from lab.compress.tflite.options import (
+    OPERATORS,
+    PER_CHANNEL,
+    SYMMETRIC,
+    algorithm,
+    is_sensible,
+    suffixes,
+)
 from lab.compress.tflite.quantize import weights
 from lab.plugs import Context, Technique
 
@@ -21,8 +28,8 @@ TECHNIQUE = Technique(
     id="tflite_weight_only_wi4",
     title="Weights in 4 bits",
     help=(
-        "Stores weights as 4-bit integers, an eighth of the size, and turns them back into floats before computing: "
-        "coarse weights cost accuracy, unpacking costs time."
+        "Stores weights as 4-bit integers, an eighth of the size, and turns them back into floats"
+        " before computing: coarse weights cost accuracy, unpacking costs time."
     ),
     accepts=("tflite",),
     produces="tflite",

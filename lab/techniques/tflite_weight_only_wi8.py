@@ -8,7 +8,14 @@ from typing import Any
 
 from lab.compress.choosing import LAYERS
 from lab.compress.naming import speaking_name
-from lab.compress.tflite.options import OPERATORS, PER_CHANNEL, SYMMETRIC, algorithm, is_sensible, suffixes
+from lab.compress.tflite.options import (
+    OPERATORS,
+    PER_CHANNEL,
+    SYMMETRIC,
+    algorithm,
+    is_sensible,
+    suffixes,
+)
 from lab.compress.tflite.quantize import weights
 from lab.plugs import Context, Technique
 
@@ -21,8 +28,8 @@ TECHNIQUE = Technique(
     id="tflite_weight_only_wi8",
     title="Weights in 8 bits",
     help=(
-        "Stores weights as 8-bit integers and turns them back into floats before computing: smaller, activations lose "
-        "nothing, seldom faster."
+        "Stores weights as 8-bit integers and turns them back into floats before computing:"
+        " smaller, activations lose nothing, seldom faster."
     ),
     accepts=("tflite",),
     produces="tflite",

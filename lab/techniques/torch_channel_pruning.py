@@ -1,4 +1,6 @@
-"""PyTorch channel pruning: whole channels, attention heads and hidden widths go, and tensors really become smaller."""
+"""PyTorch channel pruning: whole channels, attention heads and hidden widths go, and tensors really
+become smaller.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.compress.channels import IMPORTANCE, RATIO, ROUND_TO, SCOPE, STEPS, STEPS_BETWEEN, channels_name
+from lab.compress.channels import (
+    IMPORTANCE,
+    RATIO,
+    ROUND_TO,
+    SCOPE,
+    STEPS,
+    STEPS_BETWEEN,
+    channels_name,
+)
 from lab.compress.choosing import KEEP, check_names
 from lab.finetuning.options import TRAINING, training_suffix
 from lab.options import Option
@@ -52,7 +62,9 @@ def _pruner(program: Any, params: Mapping[str, Any], context: Context) -> Pruner
     from lab.formats.torch_export.files import fixed_batch
 
     batch = fixed_batch(program)
-    items = list(calibration_batches(context.calibration(batch or CHECK_ITEMS), program, CHECK_ITEMS))
+    items = list(
+        calibration_batches(context.calibration(batch or CHECK_ITEMS), program, CHECK_ITEMS)
+    )
 
     def rank(model: Any, groups: Sequence[Group]) -> list[Any]:
         return _importances(model, groups, params, context, batch)
@@ -61,9 +73,15 @@ def _pruner(program: Any, params: Mapping[str, Any], context: Context) -> Pruner
 
 
 def _importances(
-    model: Any, groups: Sequence[Group], params: Mapping[str, Any], context: Context, batch: int | None
+    model: Any,
+    groups: Sequence[Group],
+    params: Mapping[str, Any],
+    context: Context,
+    batch: int | None,
 ) -> list[Any]:
-    """For Taylor's expansion the mean over batches: over all at once, gradients of a trained model cancel out."""
+    """For Taylor's expansion the mean over batches: over all at once, gradients of a trained model
+    cancel out.
+    """
     from lab.compress.torch.channels.choosing import importances
     from lab.finetuning.torch_gradients import gradients
 
@@ -95,7 +113,10 @@ def _tell(pruner: Pruner, before: Mapping[str, int], model: Any, context: Contex
 
     channels, _ = pruner.looked_at(model)
     after = widths(channels)
-    context.note("channels", {layer: f"{after[layer]} of {n}" for layer, n in before.items() if after[layer] != n})
+    context.note(
+        "channels",
+        {layer: f"{after[layer]} of {n}" for layer, n in before.items() if after[layer] != n},
+    )
     context.note("spared", reasons_in_words(spared(channels)))
 
 
@@ -113,9 +134,16 @@ def _count(program: Any, file: Path, context: Context) -> None:
 
 
 ATTENTION = Option(
-    id="attention", label="Attention", kind="choice", default="heads", choices=("heads", "head_size", "spare"),
-    help="In Transformers, remove whole attention heads, make each head smaller, or leave attention alone.",
-)  # fmt: skip
+    id="attention",
+    label="Attention",
+    kind="choice",
+    default="heads",
+    choices=("heads", "head_size", "spare"),
+    help=(
+        "In Transformers, remove whole attention heads, make each head smaller, or leave attention"
+        " alone."
+    ),
+)
 
 
 def _name(params: Mapping[str, Any]) -> str:
@@ -127,21 +155,42 @@ TECHNIQUE = Technique(
     id="torch_channel_pruning",
     title="Channel pruning",
     help=(
-        "Takes the least important channels, attention heads and hidden widths out of every layer: tensors really shrink, so "
-        "file, time and memory do, too. Much of the accuracy goes with them until the model is fine-tuned."
+        "Takes the least important channels, attention heads and hidden widths out of every layer:"
+        " tensors really shrink, so file, time and memory do, too. Much of the accuracy goes with"
+        " them until the model is fine-tuned."
     ),
     accepts=("torch_export",),
     produces="torch_export",
     apply=_apply,
     name=_name,
-    options=(RATIO, IMPORTANCE, SCOPE, STEPS, STEPS_BETWEEN, ROUND_TO, ATTENTION, KEEP, *TRAINING[1:]),
+    options=(
+        RATIO,
+        IMPORTANCE,
+        SCOPE,
+        STEPS,
+        STEPS_BETWEEN,
+        ROUND_TO,
+        ATTENTION,
+        KEEP,
+        *TRAINING[1:],
+    ),
     toolchain="torch",
     requires=("torch", "torch-pruning"),
     trains=True,
     role="prune",
-    composed={"standard": ({"ratio": 0.4, "round_to": 16}, {"ratio": 0.5}), "full": ({"ratio": 0.25}, {"ratio": 0.4, "round_to": 16}, {"ratio": 0.5})},
+    composed={
+        "standard": ({"ratio": 0.4, "round_to": 16}, {"ratio": 0.5}),
+        "full": ({"ratio": 0.25}, {"ratio": 0.4, "round_to": 16}, {"ratio": 0.5}),
+    },
     presets=("full",),
     valid=lambda params: params[STEPS.id] > 1 or params[STEPS_BETWEEN.id] == STEPS_BETWEEN.default,
-    extra={"full": ({"importance": "taylor"}, {"importance": "random"}, {"scope": "global"}, {"steps": 4})},
+    extra={
+        "full": (
+            {"importance": "taylor"},
+            {"importance": "random"},
+            {"scope": "global"},
+            {"steps": 4},
+        )
+    },
     typical_s=8.0,
-)  # fmt: skip
+)

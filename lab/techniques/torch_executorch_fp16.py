@@ -1,4 +1,6 @@
-"""ExecuTorch program whose weights and activations are 16-bit floats; it takes and gives 32-bit floats."""
+"""ExecuTorch program whose weights and activations are 16-bit floats; it takes and gives 32-bit
+floats.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,9 @@ TECHNIQUE = Technique(
     id="torch_executorch_fp16",
     title="float16 (ExecuTorch)",
     help=(
-        "Computes in 16-bit floats with XNNPACK. Dense layers and embeddings take half the space; ExecuTorch stores the "
-        "weights of convolutions in 32 bits all the same. Only CPUs with instructions for them are fast at it."
+        "Computes in 16-bit floats with XNNPACK. Dense layers and embeddings take half the space;"
+        " ExecuTorch stores the weights of convolutions in 32 bits all the same. Only CPUs with"
+        " instructions for them are fast at it."
     ),
     accepts=("torch_export",),
     produces="executorch",

@@ -24,7 +24,9 @@ def apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 def _zeros_kept(model: Any) -> Callable[[int, int], None] | None:
     """Sets to zero again what was zero; None where nothing was."""
-    masks = [(p, p.detach() != 0) for p in model.parameters() if p.ndim > 1 and bool((p == 0).any())]
+    masks = [
+        (p, p.detach() != 0) for p in model.parameters() if p.ndim > 1 and bool((p == 0).any())
+    ]
 
     def mask(step: int, total: int) -> None:
         for parameter, kept in masks:
@@ -36,7 +38,10 @@ def _zeros_kept(model: Any) -> Callable[[int, int], None] | None:
 TECHNIQUE = Technique(
     id="torch_fine_tune",
     title="Fine-tuning",
-    help="Trains a model a little further, so that what pruning or another change took from it is learnt again.",
+    help=(
+        "Trains a model a little further, so that what pruning or another change took from it is"
+        " learnt again."
+    ),
     accepts=("torch_export",),
     produces="torch_export",
     apply=apply,
@@ -49,4 +54,4 @@ TECHNIQUE = Technique(
     composed=dict.fromkeys(("standard", "full"), ({"train_steps": 800, "distillation": 0.5},)),
     presets=("full",),
     typical_s=60.0,
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""TorchScript int8 weights, activations that become integers while the model runs, by FX quantization."""
+"""TorchScript int8 weights, activations that become integers while the model runs, by FX
+quantization.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def _quantize(source: Path, params: Mapping[str, Any], context: Context) -> Path
     model, batch = fx.quantizable(program, DYNAMIC, params), fixed_batch(program)
     mapping = fx.dynamic_mapping(params["per_channel"])
     integers = fx.quantize(model, mapping, iter(()), example(program, batch or 1), params["engine"])
-    return write_torchscript(integers, example(program, 1), batch, context.workdir / "model.pt", params["engine"])
+    return write_torchscript(
+        integers, example(program, 1), batch, context.workdir / "model.pt", params["engine"]
+    )
 
 
 def _name(params: Mapping[str, Any]) -> str:
@@ -47,8 +51,9 @@ TECHNIQUE = Technique(
     id="torch_fx_dynamic_int8",
     title="Dynamic int8 (FX)",
     help=(
-        "Stores the weights of dense and recurrent layers and of embeddings as 8-bit integers with PyTorch's FX "
-        "quantization, and writes TorchScript; activations become integers while the model runs. Convolutions stay float."
+        "Stores the weights of dense and recurrent layers and of embeddings as 8-bit integers with"
+        " PyTorch's FX quantization, and writes TorchScript; activations become integers while the"
+        " model runs. Convolutions stay float."
     ),
     accepts=("torch_export",),
     produces="torchscript",
@@ -57,8 +62,13 @@ TECHNIQUE = Technique(
     options=(
         ENGINE,
         Option(
-            id="per_channel", label="Per channel", kind="bool", default=True,
-            help="One scale for each output channel of a weight instead of one for the whole weight.",
+            id="per_channel",
+            label="Per channel",
+            kind="bool",
+            default=True,
+            help=(
+                "One scale for each output channel of a weight instead of one for the whole weight."
+            ),
             sweep={"full": (True, False)},
         ),
         *LAYERS,
@@ -68,4 +78,4 @@ TECHNIQUE = Technique(
     presets=("full",),
     extra={"full": ({"engine": "qnnpack"},)},
     typical_s=4.0,
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""TorchScript int8 weights and activations, with ranges from calibration data, by FX quantization."""
+"""TorchScript int8 weights and activations, with ranges from calibration data, by FX
+quantization.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def _quantize(source: Path, params: Mapping[str, Any], context: Context) -> Path
     batches = calibration_batches(context.calibration(params["calibration_samples"]), program, size)
     mapping = fx.static_mapping(params["engine"], params["per_channel"], params["method"])
     integers = fx.quantize(model, mapping, batches, example(program, batch or 1), params["engine"])
-    return write_torchscript(integers, example(program, 1), batch, context.workdir / "model.pt", params["engine"])
+    return write_torchscript(
+        integers, example(program, 1), batch, context.workdir / "model.pt", params["engine"]
+    )
 
 
 def _name(params: Mapping[str, Any]) -> str:
@@ -54,8 +58,8 @@ TECHNIQUE = Technique(
     id="torch_fx_static_int8",
     title="Static int8 (FX)",
     help=(
-        "Stores weights and activations as 8-bit integers with PyTorch's FX quantization, and writes TorchScript; "
-        "calibration data tell each activation's range beforehand."
+        "Stores weights and activations as 8-bit integers with PyTorch's FX quantization, and"
+        " writes TorchScript; calibration data tell each activation's range beforehand."
     ),
     accepts=("torch_export",),
     produces="torchscript",
@@ -64,16 +68,24 @@ TECHNIQUE = Technique(
     options=(
         ENGINE,
         Option(
-            id="per_channel", label="Per channel", kind="bool", default=True,
-            help="One scale for each output channel of a weight instead of one for the whole weight.",
+            id="per_channel",
+            label="Per channel",
+            kind="bool",
+            default=True,
+            help=(
+                "One scale for each output channel of a weight instead of one for the whole weight."
+            ),
             sweep={"full": (True, False)},
         ),
         Option(
-            id="method", label="Calibration method", kind="choice", default="histogram",
+            id="method",
+            label="Calibration method",
+            kind="choice",
+            default="histogram",
             choices=("histogram", "minmax", "average"),
             help=(
-                "How an activation's range is chosen: the range that loses least of its histogram, its extremes, or a "
-                "moving average of each item's extremes."
+                "How an activation's range is chosen: the range that loses least of its histogram,"
+                " its extremes, or a moving average of each item's extremes."
             ),
         ),
         *CALIBRATION,
@@ -83,6 +95,13 @@ TECHNIQUE = Technique(
     requires=("torch",),
     needs_calibration=True,
     presets=("full",),
-    extra={"full": ({"engine": "qnnpack"}, {"engine": "onednn"}, {"method": "minmax"}, {"method": "average"})},
+    extra={
+        "full": (
+            {"engine": "qnnpack"},
+            {"engine": "onednn"},
+            {"method": "minmax"},
+            {"method": "average"},
+        )
+    },
     typical_s=8.0,
-)  # fmt: skip
+)

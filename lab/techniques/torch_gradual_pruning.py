@@ -32,7 +32,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _by_magnitude(model: Any, program: Any, params: Mapping[str, Any], context: Context) -> Any:
-    """Trains the model; returns it with NNCF's masks, chosen anew so many times while their share of zeros grows."""
+    """Trains the model; returns it with NNCF's masks, chosen anew so many times while their share
+    of zeros grows.
+    """
     from lab.compress.torch.pruning import masked, set_ratio
     from lab.finetuning.torch_loop import fit
 
@@ -48,7 +50,9 @@ def _by_magnitude(model: Any, program: Any, params: Mapping[str, Any], context: 
 
 
 def _learnt(model: Any, program: Any, params: Mapping[str, Any], context: Context) -> Any:
-    """Trains the model and its masks, whose share of zeros follows a target that grows; then the model with the masks as they are."""
+    """Trains the model and its masks, whose share of zeros follows a target that grows; then the
+    model with the masks as they are.
+    """
     from lab.compress.torch.learned_masks import decide, learning
     from lab.finetuning.torch_loop import fit
 
@@ -73,7 +77,9 @@ def _part(params: Mapping[str, Any], share: float) -> dict[str, Any]:
 
 def _name(params: Mapping[str, Any]) -> str:
     mode = params["mode"] if params["mode"] != "global" else ""
-    word = speaking_name(f"gradual{percent_word(params['ratio'])}", mode, f"s{params['train_steps']}")
+    word = speaking_name(
+        f"gradual{percent_word(params['ratio'])}", mode, f"s{params['train_steps']}"
+    )
     return speaking_name(word + training_suffix(params), chosen_suffix(params))
 
 
@@ -81,8 +87,9 @@ TECHNIQUE = Technique(
     id="torch_gradual_pruning",
     title="Gradual weight pruning",
     help=(
-        "Sets more and more of the least weights to zero while the model trains, so that what is left takes over. Files store "
-        "zeros like any number: the compressed download shrinks, the file and the time stay."
+        "Sets more and more of the least weights to zero while the model trains, so that what is"
+        " left takes over. Files store zeros like any number: the compressed download shrinks, the"
+        " file and the time stay."
     ),
     accepts=("torch_export",),
     produces="torch_export",
@@ -91,10 +98,15 @@ TECHNIQUE = Technique(
     options=(
         replace(RATIO, default=0.8),
         Option(
-            id="mode", label="Chosen", kind="choice", default="global", choices=("global", "local", "regularization"),
+            id="mode",
+            label="Chosen",
+            kind="choice",
+            default="global",
+            choices=("global", "local", "regularization"),
             help=(
-                "Which weights go: those of least magnitude in all layers together or in each layer alike, or those whose masks "
-                "are learnt to be off, under a loss that pulls their number to the sparsity (regularization-based)."
+                "Which weights go: those of least magnitude in all layers together or in each layer"
+                " alike, or those whose masks are learnt to be off, under a loss that pulls their"
+                " number to the sparsity (regularization-based)."
             ),
         ),
         KEEP,
@@ -108,4 +120,4 @@ TECHNIQUE = Technique(
     extra={"full": ({"mode": "regularization"},)},
     timeout_s=7200.0,
     typical_s=90.0,
-)  # fmt: skip
+)

@@ -23,15 +23,17 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     with quiet():
         program = with_free_batch(load_program(source))
         model = in_half(fold_batch_norms(as_functions(program)), params["dtype"])
-        return write_torchscript(model, example(program, 1), fixed_batch(program), context.workdir / "model.pt")
+        return write_torchscript(
+            model, example(program, 1), fixed_batch(program), context.workdir / "model.pt"
+        )
 
 
 TECHNIQUE = Technique(
     id="torch_half",
     title="16-bit float (TorchScript)",
     help=(
-        "Stores weights and computes activations as 16-bit floats in TorchScript: half the size. Only CPUs with "
-        "instructions for them are fast at it; others are slower than in float."
+        "Stores weights and computes activations as 16-bit floats in TorchScript: half the size."
+        " Only CPUs with instructions for them are fast at it; others are slower than in float."
     ),
     accepts=("torch_export",),
     produces="torchscript",
@@ -39,10 +41,14 @@ TECHNIQUE = Technique(
     name=lambda params: _NAMES[params["dtype"]],
     options=(
         Option(
-            id="dtype", label="Number format", kind="choice", default="bfloat16", choices=tuple(reversed(_NAMES)),
+            id="dtype",
+            label="Number format",
+            kind="choice",
+            default="bfloat16",
+            choices=tuple(reversed(_NAMES)),
             help=(
-                "float16 has 11 bits of precision and overflows above 65,504; bfloat16 has 8 bits of precision and the "
-                "range of 32-bit floats."
+                "float16 has 11 bits of precision and overflows above 65,504; bfloat16 has 8 bits"
+                " of precision and the range of 32-bit floats."
             ),
             sweep={"full": ("bfloat16", "float16")},
         ),
@@ -51,4 +57,4 @@ TECHNIQUE = Technique(
     requires=("torch",),
     presets=("full",),
     typical_s=4.0,
-)  # fmt: skip
+)

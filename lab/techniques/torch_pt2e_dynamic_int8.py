@@ -1,4 +1,6 @@
-"""ExecuTorch int8 weights for XNNPACK, activations that become integers while the model runs, by pt2e quantization."""
+"""ExecuTorch int8 weights for XNNPACK, activations that become integers while the model runs, by
+pt2e quantization.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,9 @@ TECHNIQUE = Technique(
     id="torch_pt2e_dynamic_int8",
     title="Dynamic int8 (pt2e)",
     help=(
-        "Stores the weights of dense layers and of plain 2-D convolutions as 8-bit integers with PyTorch's pt2e "
-        "quantization, for ExecuTorch with XNNPACK; activations become integers while the model runs."
+        "Stores the weights of dense layers and of plain 2-D convolutions as 8-bit integers with"
+        " PyTorch's pt2e quantization, for ExecuTorch with XNNPACK; activations become integers"
+        " while the model runs."
     ),
     accepts=("torch_export",),
     produces="executorch",
@@ -44,10 +47,15 @@ TECHNIQUE = Technique(
     name=_name,
     options=(
         Option(
-            id="scope", label="Operators", kind="choice", default="all", choices=("all", "dense"),
+            id="scope",
+            label="Operators",
+            kind="choice",
+            default="all",
+            choices=("all", "dense"),
             help=(
-                "Which operators get integers: dense layers and 2-D convolutions (XNNPACK's quantizer leaves out depthwise "
-                "ones and those before a ReLU), or dense layers alone."
+                "Which operators get integers: dense layers and 2-D convolutions (XNNPACK's"
+                " quantizer leaves out depthwise ones and those before a ReLU), or dense layers"
+                " alone."
             ),
         ),
         *LAYERS,
@@ -57,4 +65,4 @@ TECHNIQUE = Technique(
     presets=("standard", "full"),
     extra={"full": ({"scope": "dense"},)},
     typical_s=15.0,
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""ExecuTorch int8 weights and activations for XNNPACK, with ranges from calibration data, by pt2e quantization."""
+"""ExecuTorch int8 weights and activations for XNNPACK, with ranges from calibration data, by pt2e
+quantization.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,8 @@ TECHNIQUE = Technique(
     id="torch_pt2e_static_int8",
     title="Static int8 (pt2e)",
     help=(
-        "Stores weights and activations as 8-bit integers with PyTorch's pt2e quantization, for ExecuTorch with XNNPACK; "
-        "calibration data tell each activation's range beforehand."
+        "Stores weights and activations as 8-bit integers with PyTorch's pt2e quantization, for"
+        " ExecuTorch with XNNPACK; calibration data tell each activation's range beforehand."
     ),
     accepts=("torch_export",),
     produces="executorch",
@@ -49,8 +51,13 @@ TECHNIQUE = Technique(
     name=_name,
     options=(
         Option(
-            id="per_channel", label="Per channel", kind="bool", default=True,
-            help="One scale for each output channel of a weight instead of one for the whole weight.",
+            id="per_channel",
+            label="Per channel",
+            kind="bool",
+            default=True,
+            help=(
+                "One scale for each output channel of a weight instead of one for the whole weight."
+            ),
             sweep={"standard": _BOTH, "full": _BOTH},
         ),
         *CALIBRATION,
@@ -62,4 +69,4 @@ TECHNIQUE = Technique(
     presets=("standard", "full"),
     extra={"full": CALIBRATION_STUDY},
     typical_s=15.0,
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""Quantization-aware training that leaves a float PyTorch model whose weights lie on the grid of a later quantizer."""
+"""Quantization-aware training that leaves a float PyTorch model whose weights lie on the grid of a
+later quantizer.
+"""
 
 from __future__ import annotations
 
@@ -47,9 +49,15 @@ def _layers(model: Any, params: Mapping[str, Any], context: Context) -> list[Any
 
     found, everything = weighted(model, _spec(params)), weighted(model)
     if not found:
-        raise InvalidFile("No layer of this model has weights that fit the grid", given=", ".join(everything) or "no layer with weights",
-                          allowed="convolutions, dense layers and embeddings; in blocks, dense layers whose inputs are a multiple of the block",
-                          remedy="Choose granularity=channel, or a smaller block_size")  # fmt: skip
+        raise InvalidFile(
+            "No layer of this model has weights that fit the grid",
+            given=", ".join(everything) or "no layer with weights",
+            allowed=(
+                "convolutions, dense layers and embeddings; in blocks, dense layers whose inputs"
+                " are a multiple of the block"
+            ),
+            remedy="Choose granularity=channel, or a smaller block_size",
+        )
     context.note("on_grid", f"{len(found)} of {len(everything)} layers")
     return list(found.values())
 
@@ -73,7 +81,9 @@ def _plain(model: Any, params: Mapping[str, Any], fakes: list[str]) -> Any:
 
 
 def _name(params: Mapping[str, Any]) -> str:
-    spread = {"channel": "", "tensor": "per_tensor", "block": f"block{params['block_size']}"}[params["granularity"]]
+    spread = {"channel": "", "tensor": "per_tensor", "block": f"block{params['block_size']}"}[
+        params["granularity"]
+    ]
     return speaking_name(
         f"qat_wi{params['bits']}",
         "ai8" if params["activation_bits"] == "8" else "",
@@ -87,26 +97,61 @@ TECHNIQUE = Technique(
     id="torch_qat_grid",
     title="Quantization-aware training (weights on a grid)",
     help=(
-        "Trains a float model on with its weights rounded to few bits, and leaves them as they were rounded: a quantizer that comes "
-        "later with the same bits and granularity finds exactly the integers that were trained, for any runtime."
+        "Trains a float model on with its weights rounded to few bits, and leaves them as they were"
+        " rounded: a quantizer that comes later with the same bits and granularity finds exactly"
+        " the integers that were trained, for any runtime."
     ),
     accepts=("torch_export",),
     produces="torch_export",
     apply=_apply,
     name=_name,
     options=(
-        Option("bits", "Bits", "int", 4, "How many bits the later quantizer stores a weight in.", low=2, high=8),
-        Option("granularity", "Granularity", "choice", "channel",
-               "Which weights share a scale, as the later quantizer has it: those of an output channel, of a whole layer, or of a block "
-               "of a dense layer's row (other layers are then left in float).", choices=("channel", "tensor", "block")),
-        Option("block_size", "Block size", "int", _BLOCK, "How many neighbouring weights share a scale, with granularity=block.",
-               low=2, high=1024),
-        Option("lopsided", "Lopsided", "bool", False,
-               "The largest weight of a group gets the lowest integer (-8 of 4 bits), as the blocks of onnx_weight_only_wi4 have it; "
-               "otherwise integers reach as far below zero as above it, as TFLite's and static ones do."),
-        Option("activation_bits", "Bits of activations", "choice", "none",
-               "Rounds activations while training, too, for a later static technique; none is for those that keep them in float or "
-               "choose their ranges while running.", choices=("none", "8")),
+        Option(
+            "bits",
+            "Bits",
+            "int",
+            4,
+            "How many bits the later quantizer stores a weight in.",
+            low=2,
+            high=8,
+        ),
+        Option(
+            "granularity",
+            "Granularity",
+            "choice",
+            "channel",
+            "Which weights share a scale, as the later quantizer has it: those of an output"
+            " channel, of a whole layer, or of a block of a dense layer's row (other layers are"
+            " then left in float).",
+            choices=("channel", "tensor", "block"),
+        ),
+        Option(
+            "block_size",
+            "Block size",
+            "int",
+            _BLOCK,
+            "How many neighbouring weights share a scale, with granularity=block.",
+            low=2,
+            high=1024,
+        ),
+        Option(
+            "lopsided",
+            "Lopsided",
+            "bool",
+            False,
+            "The largest weight of a group gets the lowest integer (-8 of 4 bits), as the blocks of"
+            " onnx_weight_only_wi4 have it; otherwise integers reach as far below zero as above it,"
+            " as TFLite's and static ones do.",
+        ),
+        Option(
+            "activation_bits",
+            "Bits of activations",
+            "choice",
+            "none",
+            "Rounds activations while training, too, for a later static technique; none is for"
+            " those that keep them in float or choose their ranges while running.",
+            choices=("none", "8"),
+        ),
         KEEP_ZEROS,
         *QAT_TRAINING,
     ),
@@ -115,7 +160,10 @@ TECHNIQUE = Technique(
     trains=True,
     role="tune",
     presets=(),
-    valid=lambda params: params["granularity"] == "block" or (params["block_size"] == _BLOCK and not params["lopsided"]),
+    valid=lambda params: (
+        params["granularity"] == "block"
+        or (params["block_size"] == _BLOCK and not params["lopsided"])
+    ),
     timeout_s=7200.0,
     typical_s=90.0,
-)  # fmt: skip
+)

@@ -1,4 +1,6 @@
-"""Quantization-aware training with NNCF's quantizers, written as ONNX with integer weights (QDQ)."""
+"""Quantization-aware training with NNCF's quantizers, written as ONNX with integer weights
+(QDQ).
+"""
 
 from __future__ import annotations
 
@@ -47,17 +49,25 @@ TECHNIQUE = Technique(
     id="torch_qat_nncf",
     title="Quantization-aware training by NNCF",
     help=(
-        "Trains a model on while weights and activations are rounded to 8 bits in ranges that are learnt along, with Intel's quantizers; "
-        "the file runs in ONNX Runtime and OpenVINO."
+        "Trains a model on while weights and activations are rounded to 8 bits in ranges that are"
+        " learnt along, with Intel's quantizers; the file runs in ONNX Runtime and OpenVINO."
     ),
     accepts=("torch_export",),
     produces="onnx",
     apply=_apply,
     name=_name,
     options=(
-        Option("per_channel", "Per channel", "bool", True,
-               "One scale for each output channel of a weight instead of one for the whole weight."),
-        PRESET, OVERFLOW, *CALIBRATION, *QAT_TRAINING,
+        Option(
+            "per_channel",
+            "Per channel",
+            "bool",
+            True,
+            "One scale for each output channel of a weight instead of one for the whole weight.",
+        ),
+        PRESET,
+        OVERFLOW,
+        *CALIBRATION,
+        *QAT_TRAINING,
     ),
     toolchain="torch",
     requires=("torch", "nncf", "openvino", "onnx", "onnxruntime", "onnxscript"),
@@ -66,4 +76,4 @@ TECHNIQUE = Technique(
     presets=("full",),
     timeout_s=7200.0,
     typical_s=120.0,
-)  # fmt: skip
+)

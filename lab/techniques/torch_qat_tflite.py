@@ -1,4 +1,6 @@
-"""Quantization-aware training with torchao's pt2e and LiteRT's quantizer, written as int8 TFLite."""
+"""Quantization-aware training with torchao's pt2e and LiteRT's quantizer, written as int8
+TFLite.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     program, file = with_free_batch(load_program(source)), context.workdir / "model.tflite"
     quantizer = tflite_quantizer(params["per_channel"])
     model = with_fakes(fold_modules(as_modules(program)), program, quantizer)
-    torch_answer(model.train(), program)(context.calibration(params[SAMPLES.id]))  # ranges follow what they see
+    torch_answer(model.train(), program)(
+        context.calibration(params[SAMPLES.id])
+    )  # ranges follow what they see
     fit(model, context, params)
     gap = Gap(context, torch_answer(model, program))
     with quiet():
@@ -35,24 +39,32 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 def _name(params: Mapping[str, Any]) -> str:
     spread = "" if params["per_channel"] else "per_tensor"
-    return speaking_name("qat_wi8_ai8_pt2e", spread, calibration_suffix(params)) + qat_suffix(params)
+    return speaking_name("qat_wi8_ai8_pt2e", spread, calibration_suffix(params)) + qat_suffix(
+        params
+    )
 
 
 TECHNIQUE = Technique(
     id="torch_qat_tflite",
     title="Quantization-aware training (pt2e)",
     help=(
-        "Trains a model on while weights and activations are rounded to 8 bits, with PyTorch's pt2e quantization as LiteRT computes it, "
-        "and writes the integers as a TFLite file."
+        "Trains a model on while weights and activations are rounded to 8 bits, with PyTorch's pt2e"
+        " quantization as LiteRT computes it, and writes the integers as a TFLite file."
     ),
     accepts=("torch_export",),
     produces="tflite",
     apply=_apply,
     name=_name,
     options=(
-        Option("per_channel", "Per channel", "bool", True,
-               "One scale for each output channel of a weight instead of one for the whole weight."),
-        *CALIBRATION, *QAT_TRAINING,
+        Option(
+            "per_channel",
+            "Per channel",
+            "bool",
+            True,
+            "One scale for each output channel of a weight instead of one for the whole weight.",
+        ),
+        *CALIBRATION,
+        *QAT_TRAINING,
     ),
     toolchain="torch",
     requires=("torch", "torchao", "litert-torch", "ai-edge-litert"),
@@ -61,4 +73,4 @@ TECHNIQUE = Technique(
     presets=("full",),
     timeout_s=7200.0,
     typical_s=150.0,
-)  # fmt: skip
+)

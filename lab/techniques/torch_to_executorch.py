@@ -16,15 +16,17 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
     with quiet():
         program = with_free_batch(load_program(source))
-        return write_executorch(bound_to_one(program.module(check_guards=False), example(program, 1)), context)
+        return write_executorch(
+            bound_to_one(program.module(check_guards=False), example(program, 1)), context
+        )
 
 
 TECHNIQUE = Technique(
     id="torch_to_executorch",
     title="PyTorch to ExecuTorch",
     help=(
-        "Writes the exported PyTorch program as a float ExecuTorch program for batches of one item, with the operators "
-        "that the XNNPACK library has handed to it. No number changes."
+        "Writes the exported PyTorch program as a float ExecuTorch program for batches of one item,"
+        " with the operators that the XNNPACK library has handed to it. No number changes."
     ),
     accepts=("torch_export",),
     produces="executorch",

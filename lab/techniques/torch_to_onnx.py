@@ -21,7 +21,10 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 TECHNIQUE = Technique(
     id="torch_to_onnx",
     title="PyTorch to ONNX",
-    help="Writes the exported PyTorch program as a float ONNX file that takes any batch; no number changes.",
+    help=(
+        "Writes the exported PyTorch program as a float ONNX file that takes any batch; no number"
+        " changes."
+    ),
     accepts=("torch_export",),
     produces="onnx",
     apply=_apply,

@@ -1,4 +1,6 @@
-"""PyTorch (torch.export) -> float TFLite, once; every TFLite quantization then starts from this file."""
+"""PyTorch (torch.export) -> float TFLite, once; every TFLite quantization then starts from this
+file.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,8 @@ TECHNIQUE = Technique(
     id="torch_to_tflite",
     title="PyTorch to TFLite",
     help=(
-        "Writes the exported PyTorch program as a float TFLite file for batches of one item; images then come with "
-        "their channels last. No number changes."
+        "Writes the exported PyTorch program as a float TFLite file for batches of one item; images"
+        " then come with their channels last. No number changes."
     ),
     accepts=("torch_export",),
     produces="tflite",

@@ -18,7 +18,10 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     with quiet():
         program = with_free_batch(load_program(source))
         return write_torchscript(
-            as_functions(program), example(program, 1), fixed_batch(program), context.workdir / "model.pt"
+            as_functions(program),
+            example(program, 1),
+            fixed_batch(program),
+            context.workdir / "model.pt",
         )
 
 
@@ -26,8 +29,9 @@ TECHNIQUE = Technique(
     id="torch_to_torchscript",
     title="PyTorch to TorchScript",
     help=(
-        "Traces the exported PyTorch program and freezes its weights into a TorchScript file, which runs without Python "
-        "code; batch normalisations are folded into convolutions. No number changes."
+        "Traces the exported PyTorch program and freezes its weights into a TorchScript file, which"
+        " runs without Python code; batch normalisations are folded into convolutions. No number"
+        " changes."
     ),
     accepts=("torch_export",),
     produces="torchscript",

@@ -25,7 +25,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
         model = fold_modules(as_modules(program))
         layers = weighted_layers(model, params[KEEP.id])
         before = {name: module.weight.detach().numpy().copy() for name, module in layers.items()}
-        after = {name: clustered(w, params["clusters"], params["scope"]) for name, w in before.items()}
+        after = {
+            name: clustered(w, params["clusters"], params["scope"]) for name, w in before.items()
+        }
         with torch.no_grad():
             for name, module in layers.items():
                 module.weight.copy_(torch.from_numpy(after[name]))

@@ -25,7 +25,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
         if params["mode"] in PATTERNS:
             prune_pattern(model, params["mode"], params[KEEP.id], context)
         else:
-            settle(masked(model, program, params["mode"], params["ratio"], params[KEEP.id]), context)
+            settle(
+                masked(model, program, params["mode"], params["ratio"], params[KEEP.id]), context
+            )
         return save_modules(model, program, context.workdir / "model.pt2")
 
 
@@ -37,8 +39,8 @@ TECHNIQUE = Technique(
     id="torch_weight_pruning",
     title="Weight pruning",
     help=(
-        "Sets the weights of least magnitude to zero. Files store zeros like any number: the compressed download shrinks, the "
-        "file and the time stay."
+        "Sets the weights of least magnitude to zero. Files store zeros like any number: the"
+        " compressed download shrinks, the file and the time stay."
     ),
     accepts=("torch_export",),
     produces="torch_export",
@@ -47,11 +49,16 @@ TECHNIQUE = Technique(
     options=(
         RATIO,
         Option(
-            id="mode", label="Chosen", kind="choice", default="global", choices=("global", "local", *PATTERNS),
+            id="mode",
+            label="Chosen",
+            kind="choice",
+            default="global",
+            choices=("global", "local", *PATTERNS),
             help=(
-                "Where the weights of least magnitude are looked for: in all layers together (each divided by its layer's "
-                "norm), in each layer alike, or among 4 or 8 neighbouring inputs (2:4 leaves two of four, whatever the sparsity "
-                "says), a pattern that some GPUs have instructions for."
+                "Where the weights of least magnitude are looked for: in all layers together (each"
+                " divided by its layer's norm), in each layer alike, or among 4 or 8 neighbouring"
+                " inputs (2:4 leaves two of four, whatever the sparsity says), a pattern that some"
+                " GPUs have instructions for."
             ),
             sweep={"full": ("global", "2:4")},
         ),
@@ -64,4 +71,4 @@ TECHNIQUE = Technique(
     valid=lambda params: params["mode"] not in PATTERNS or params["ratio"] == RATIO.default,
     extra={"full": ({"ratio": 0.8}, {"ratio": 0.9})},
     typical_s=6.0,
-)  # fmt: skip
+)

@@ -23,15 +23,25 @@ def compare(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
     shown = formatting.varying_options(t.target for t in [*others, trial])
     name: Callable[[str], str] = lambda id_: words.trial_text(by_id[id_], titles, shown)  # noqa: E731
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.selectbox("Compare with", list(by_id), format_func=name, key=f"compare_{trial.id}")
-        if not only_reading() and st.button("Open in Compare", icon=":material/compare:", key="open_compare",
-                                            help="Recipes, classes, the test items that flipped, layers and sizes."):  # fmt: skip
-            st.switch_page("pages/compare.py", query_params={"study": trial.study, "trials": f"{chosen},{trial.id}"})
+        chosen = st.selectbox(
+            "Compare with", list(by_id), format_func=name, key=f"compare_{trial.id}"
+        )
+        if not only_reading() and st.button(
+            "Open in Compare",
+            icon=":material/compare:",
+            key="open_compare",
+            help="Recipes, classes, the test items that flipped, layers and sizes.",
+        ):
+            st.switch_page(
+                "pages/compare.py",
+                query_params={"study": trial.study, "trials": f"{chosen},{trial.id}"},
+            )
     other = by_id[chosen]
     rows = difference_rows(trial, other, lab.available_metrics())
     st.dataframe(rows, hide_index=True, height="content", alt=f"Differences from {name(chosen)}")
     if text := items_text(trial, other):
         st.caption(formatting.markdown(text))
     st.caption(
-        "Two trials are compared on the same test items, and on the rounds in which they took turns: what disturbs both alike cancels out."
+        "Two trials are compared on the same test items, and on the rounds in which they took"
+        " turns: what disturbs both alike cancels out."
     )

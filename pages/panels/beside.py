@@ -33,14 +33,26 @@ def layers(trials: Sequence[Trial], alike: bool) -> None:
     names, found = columns_of(trials), lab.layers_beside(trials)
     info = time_info(found, names)
     if info.rows:
-        chart(json.dumps(bars_spec(info)), key=f"time_{'_'.join(t.id for t in trials)}", height=height_of(info),
-              alt="Time of each layer in each trial; the table below has the same numbers.")  # fmt: skip
+        chart(
+            json.dumps(bars_spec(info)),
+            key=f"time_{'_'.join(t.id for t in trials)}",
+            height=height_of(info),
+            alt="Time of each layer in each trial; the table below has the same numbers.",
+        )
     st.dataframe(layer_rows(found, names), hide_index=True, alt="Precision and time of each layer")
-    notes = [unmatched_text(found, names), *(f"{n} was not profiled." for n, p in zip(names, found.profiled, strict=True) if not p),
-             f"{formatting.plural(info.left_out, 'short row')} left out of the plot." if info.left_out else ""]  # fmt: skip
+    notes = [
+        unmatched_text(found, names),
+        *(f"{n} was not profiled." for n, p in zip(names, found.profiled, strict=True) if not p),
+        (
+            f"{formatting.plural(info.left_out, 'short row')} left out of the plot."
+            if info.left_out
+            else ""
+        ),
+    ]
     st.caption(
-        "Layers are those of the source model, found in each file by their order and the number of their multiplications. Elsewhere: operators "
-        "that are in no such layer. " + formatting.markdown(" ".join(filter(None, notes)))
+        "Layers are those of the source model, found in each file by their order and the number of"
+        " their multiplications. Elsewhere: operators that are in no such layer. "
+        + formatting.markdown(" ".join(filter(None, notes)))
     )
 
 
@@ -54,14 +66,25 @@ def size(trials: Sequence[Trial], alike: bool) -> None:
     ):
         if info.rows:
             with place:
-                chart(json.dumps(bars_spec(info)), key=f"{what}_{'_'.join(t.id for t in trials)}", height=height_of(info),
-                      alt=f"{formatting.capital(info.title)}; the table below has the same numbers.")  # fmt: skip
+                chart(
+                    json.dumps(bars_spec(info)),
+                    key=f"{what}_{'_'.join(t.id for t in trials)}",
+                    height=height_of(info),
+                    alt=f"{formatting.capital(info.title)}; the table below has the same numbers.",
+                )
     with left:
         st.dataframe(
-            parts_rows(anatomies, names), hide_index=True, height="content", alt="Bytes of each part of the files"
+            parts_rows(anatomies, names),
+            hide_index=True,
+            height="content",
+            alt="Bytes of each part of the files",
         )
     with right:
         if rows := weight_rows(found, names):
-            st.dataframe(rows, hide_index=True, alt="What each layer's weights are stored as, and their bytes")
+            st.dataframe(
+                rows,
+                hide_index=True,
+                alt="What each layer's weights are stored as, and their bytes",
+            )
     if text := unmatched_text(found, names):
         st.caption(formatting.markdown(text))

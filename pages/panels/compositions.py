@@ -1,4 +1,6 @@
-"""Compositions: what prunes, then what trains, then what quantizes; every way through them is a variant."""
+"""Compositions: what prunes, then what trains, then what quantizes; every way through them is a
+variant.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,29 @@ from lab.types import Chain
 from pages.widgets.options import Values, family, option_values
 
 WHAT = (
-    "Several techniques one after the other. Every way through the three stages is a variant; what variants share at their "
-    "beginning is made once: a pruned and trained model is trained once, however many quantizations follow."
+    "Several techniques one after the other. Every way through the three stages is a variant; what"
+    " variants share at their beginning is made once: a pruned and trained model is trained once,"
+    " however many quantizations follow."
 )
 HEADS = {"prune": "1 · Prune", "tune": "2 · Train", "quantize": "3 · Quantize"}
 HELPS = {
-    "prune": "What makes the float model smaller. With “nothing” among them, the whole model is trained, too.",
-    "tune": "What trains the float model. With “nothing” among them, the pruned model is also taken as it is.",
-    "quantize": "What stores the numbers in fewer bits. With “nothing” among them, the model also stays in float.",
+    "prune": (
+        "What makes the float model smaller. With “nothing” among them, the whole model is trained,"
+        " too."
+    ),
+    "tune": (
+        "What trains the float model. With “nothing” among them, the pruned model is also taken as"
+        " it is."
+    ),
+    "quantize": (
+        "What stores the numbers in fewer bits. With “nothing” among them, the model also stays in"
+        " float."
+    ),
 }
 SEED, MOST_SEEDS = "train_seed", 10
-SEED_HELP = "Each training is repeated with so many seeds, which shows how much of a result is luck."
+SEED_HELP = (
+    "Each training is repeated with so many seeds, which shows how much of a result is luck."
+)
 Stages = dict[str, dict[str, Values]]  # role -> technique -> option -> values
 
 
@@ -44,7 +58,10 @@ def compositions(model: str, preset: str, runtime_ids: Sequence[str]) -> tuple[C
     for column, role in zip(st.columns(len(ROLES), gap="medium"), ROLES, strict=True):
         with column, st.container(border=True, height="stretch"):
             chosen[role] = stage(
-                role, [t for t in techniques if t.role == role], begin.get(role, {}), f"{prefix}.{role}"
+                role,
+                [t for t in techniques if t.role == role],
+                begin.get(role, {}),
+                f"{prefix}.{role}",
             )
     chains = usual if usual and chosen == completed(begin) else one_chain(chosen)
     st.caption(said(chains))
@@ -66,7 +83,9 @@ def merged(chains: Sequence[Chain]) -> Stages:
 
 
 def first_choice(techniques: Sequence[Technique]) -> Stages:
-    """What a composition begins with where the preset has none: one technique a stage, the last stage also left out."""
+    """What a composition begins with where the preset has none: one technique a stage, the last
+    stage also left out.
+    """
     found: Stages = {}
     for role in ROLES:
         mine = [t for t in techniques if t.role == role]
@@ -78,7 +97,10 @@ def first_choice(techniques: Sequence[Technique]) -> Stages:
                 "static_" not in t.id,
             )
         )
-        found[role] = {**({NOTHING: {}} if role == "quantize" else {}), **({mine[0].id: {}} if mine else {NOTHING: {}})}
+        found[role] = {
+            **({NOTHING: {}} if role == "quantize" else {}),
+            **({mine[0].id: {}} if mine else {NOTHING: {}}),
+        }
     return found
 
 
@@ -87,19 +109,32 @@ def completed(stages: Stages) -> Stages:
     known = lab.available_techniques()
     return {
         role: {
-            id_: {o.id: tuple(space.get(o.id, (o.default,))) for o in known[id_].options} if id_ else {}
+            id_: (
+                {o.id: tuple(space.get(o.id, (o.default,))) for o in known[id_].options}
+                if id_
+                else {}
+            )
             for id_, space in choices.items()
         }
         for role, choices in stages.items()
     }
 
 
-def stage(role: str, techniques: Sequence[Technique], begin: Mapping[str, Values], prefix: str) -> dict[str, Values]:
+def stage(
+    role: str, techniques: Sequence[Technique], begin: Mapping[str, Values], prefix: str
+) -> dict[str, Values]:
     """One stage's techniques with the values of their options."""
     by_id = {t.id: t for t in techniques}
     titles = {NOTHING: "nothing", **{t.id: title(t) for t in techniques}}
-    ids = st.multiselect(HEADS[role], list(titles), [id_ for id_ in begin if id_ in titles], format_func=lambda id_: titles[id_],
-                         key=prefix, help=HELPS[role], placeholder="Nothing")  # fmt: skip
+    ids = st.multiselect(
+        HEADS[role],
+        list(titles),
+        [id_ for id_ in begin if id_ in titles],
+        format_func=lambda id_: titles[id_],
+        key=prefix,
+        help=HELPS[role],
+        placeholder="Nothing",
+    )
     found: dict[str, Values] = {}
     for id_ in ids or [NOTHING]:
         found[id_] = settings(by_id[id_], begin.get(id_, {}), f"{prefix}.{id_}") if id_ else {}
@@ -108,7 +143,11 @@ def stage(role: str, techniques: Sequence[Technique], begin: Mapping[str, Values
 
 def title(technique: Technique) -> str:
     """With the kind of file where it quantizes: static int8 is there for each."""
-    return f"{technique.title} ({family(technique)})" if technique.role == "quantize" else technique.title
+    return (
+        f"{technique.title} ({family(technique)})"
+        if technique.role == "quantize"
+        else technique.title
+    )
 
 
 def settings(technique: Technique, begin: Values, prefix: str) -> Values:
@@ -123,7 +162,8 @@ def seeded(stage: dict[str, Values], prefix: str) -> dict[str, Values]:
     count = int(st.number_input("Seeds", 1, MOST_SEEDS, 1, key=f"{prefix}.seeds", help=SEED_HELP))
     seeds = tuple(range(count))
     return {
-        id_: {**space, SEED: seeds} if count > 1 and space.get(SEED) == (0,) else space for id_, space in stage.items()
+        id_: {**space, SEED: seeds} if count > 1 and space.get(SEED) == (0,) else space
+        for id_, space in stage.items()
     }
 
 
@@ -144,5 +184,9 @@ def said(chains: Sequence[Chain]) -> str:
         for n, step in enumerate(recipe.steps)
         if known[step.technique].role == "tune"
     }
-    once = f" {formatting.capital(formatting.plural(len(trained), 'training'))}, each run once." if trained else ""
+    once = (
+        f" {formatting.capital(formatting.plural(len(trained), 'training'))}, each run once."
+        if trained
+        else ""
+    )
     return f"**{formatting.plural(len(recipes), 'variant')}** wherever they can run.{once}"

@@ -1,4 +1,6 @@
-"""What changes from one trial's answers to another's: class by class, and the test items that flipped, drawn."""
+"""What changes from one trial's answers to another's: class by class, and the test items that
+flipped, drawn.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ from pages.widgets import address
 from pages.widgets.chart import chart
 
 A_PAGE = 24
-NO_TRUTH = "The test data are not in this lab, so that it is not known which class each item belongs to."
+NO_TRUTH = (
+    "The test data are not in this lab, so that it is not known which class each item belongs to."
+)
 DOWNLOAD = " They come from the net: `python -m lab datasets --fetch {}` brings them."
 
 
@@ -46,9 +50,12 @@ class Pair:
 
 
 @st.cache_resource(
-    max_entries=32, show_spinner="Reading what both answered. Test data are made when they are first needed …"
+    max_entries=32,
+    show_spinner="Reading what both answered. Test data are made when they are first needed …",
 )
-def _answered(ids: tuple[str, str], revisions: tuple[int, ...], _trials: tuple[Trial, Trial]) -> Any:
+def _answered(
+    ids: tuple[str, str], revisions: tuple[int, ...], _trials: tuple[Trial, Trial]
+) -> Any:
     """What both answered, or why that is not known."""
     try:
         return lab.answered(*_trials)
@@ -69,7 +76,7 @@ def answered(pair: Pair) -> Any:
     return found
 
 
-# --- class by class -----------------------------------------------------------------------------------------------------
+# --- class by class -------------------------------------------------------------------------------
 
 
 def classes(pair: Pair) -> None:
@@ -79,12 +86,20 @@ def classes(pair: Pair) -> None:
     if found.labels is None:
         st.info(NO_TRUTH + _how_to_get(pair.card), icon=":material/visibility_off:")
         return
-    rows = class_rows(class_changes(found.labels, found.right_before, found.right_after), pair.names)
+    rows = class_rows(
+        class_changes(found.labels, found.right_before, found.right_after), pair.names
+    )
     left, right = st.columns([12, 9], gap="medium")
     with left:
-        st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 560), alt="What each class gains and loses")
+        st.dataframe(
+            rows,
+            hide_index=True,
+            height=min(38 + 35 * len(rows), 560),
+            alt="What each class gains and loses",
+        )
         st.caption(
-            "Won: items that only the second has right; lost: only the first. p: exact McNemar on these items, corrected for the number of classes."
+            "Won: items that only the second has right; lost: only the first. p: exact McNemar on"
+            " these items, corrected for the number of classes."
         )
     with right:
         matrix(pair, found)
@@ -96,15 +111,27 @@ def matrix(pair: Pair, found: Any) -> None:
         return
     count = 1 + int(max(found.labels.max(), found.answers_before.max(), found.answers_after.max()))
     count = max(count, len(pair.names.classes))
-    info = confusion_info(confusion_change(found.labels, found.answers_before, found.answers_after, count), pair.names)
+    info = confusion_info(
+        confusion_change(found.labels, found.answers_before, found.answers_after, count), pair.names
+    )
     if not info.change.any():
         st.caption("Nothing changes in what items are taken for.")
         return
-    chart(json.dumps(confusion_spec(info)), key=f"confusion_{pair.trial.id}_{pair.reference.id}", height=confusion_height(info),
-          alt="How many items of each class are answered as which class more or less often; the table has what each class gains and loses.")  # fmt: skip
+    chart(
+        json.dumps(confusion_spec(info)),
+        key=f"confusion_{pair.trial.id}_{pair.reference.id}",
+        height=confusion_height(info),
+        alt=(
+            "How many items of each class are answered as which class more or less often; the table"
+            " has what each class gains and loses."
+        ),
+    )
     left_out = f" {info.left_out} other classes are not shown." if info.left_out else ""
-    st.caption(f"Rows: what items are. Columns: what they are taken for. Items gained and lost, {pair.names.after} against {pair.names.before}; "
-               f"blue: for the better, orange: for the worse.{left_out}")  # fmt: skip
+    st.caption(
+        "Rows: what items are. Columns: what they are taken for. Items gained and lost,"
+        f" {pair.names.after} against {pair.names.before}; blue: for the better, orange: for the"
+        f" worse.{left_out}"
+    )
 
 
 def _how_to_get(card: ModelCard) -> str:
@@ -112,7 +139,7 @@ def _how_to_get(card: ModelCard) -> str:
     return DOWNLOAD.format(dataset.id) if dataset and dataset.sources else ""
 
 
-# --- the items ----------------------------------------------------------------------------------------------------------
+# --- the items ------------------------------------------------------------------------------------
 
 
 def flipped(pair: Pair) -> None:
@@ -134,7 +161,11 @@ def flipped(pair: Pair) -> None:
     if pictures is None:
         st.caption(_not_drawn(pair, found.labels is not None))
     with st.expander(f"As a table ({len(flips)})"):
-        st.dataframe(flip_rows(flips, found.flips.value, pair.names), hide_index=True, alt="Test items that flipped")
+        st.dataframe(
+            flip_rows(flips, found.flips.value, pair.names),
+            hide_index=True,
+            alt="Test items that flipped",
+        )
     st.caption(_gap_text(found.flips.value))
 
 
@@ -154,7 +185,9 @@ def chosen_part(pair: Pair, found: Any) -> tuple[Kind, int]:
         key = f"flips_page_{part}"
         start = min(pages, max(1, int(address.number("sheet", 1))))
         return kind, int(
-            st.pagination(pages, default=start, key=key, on_change=address.remember, args=("sheet", key, 1))
+            st.pagination(
+                pages, default=start, key=key, on_change=address.remember, args=("sheet", key, 1)
+            )
         )
 
 
@@ -166,8 +199,14 @@ def drawn(pair: Pair, flips: Sequence[Flip]) -> ExamplesInfo | None:
         return None
     items = dataset.picture(found.items) if dataset and dataset.picture else found.items
     try:
-        return examples_info(items, found.labels, pair.names.classes, show=show, texts=found.texts,
-                             show_shape=dataset.show_shape if dataset else ())  # fmt: skip
+        return examples_info(
+            items,
+            found.labels,
+            pair.names.classes,
+            show=show,
+            texts=found.texts,
+            show_shape=dataset.show_shape if dataset else (),
+        )
     except ValueError:
         return None  # numbers that are no picture
 
@@ -185,4 +224,7 @@ def _gap_text(value: str) -> str:
         return "In the order of the test set."
     if value == "anomaly":
         return "The widest gap between both scores first."
-    return "First come items of which each is surest of its own answer against the other's (gap 1), last those where both waver (gap 0)."
+    return (
+        "First come items of which each is surest of its own answer against the other's (gap 1),"
+        " last those where both waver (gap 0)."
+    )

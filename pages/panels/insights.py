@@ -1,4 +1,6 @@
-"""What a study tells beside its front: whether float answers agree, where threads do nothing, what calibration changes."""
+"""What a study tells beside its front: whether float answers agree, where threads do nothing, what
+calibration changes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,13 @@ from lab.analysis.front import baseline_of
 from lab.analysis.orders import OrderPair
 from lab.analysis.spread import Spread
 from lab.plots import formatting, words
-from lab.plots.calibration import HEIGHT, calibration_figure, calibration_info, calibration_table, spread_words
+from lab.plots.calibration import (
+    HEIGHT,
+    calibration_figure,
+    calibration_info,
+    calibration_table,
+    spread_words,
+)
 from lab.plots.differences import time_text
 from lab.plots.orders import order_rows, order_text, spread_rows, spread_text
 from lab.types import FINISHED, Study, Trial
@@ -67,19 +75,28 @@ def float_answers(study: Study, trials: Sequence[Trial]) -> None:
     unlike = [pair for pair in found if not pair.faithful]
     if not unlike:
         places = len({id_ for pair in found for id_ in (pair.first, pair.second)})
-        st.caption(f":material/done_all: The float model answers alike on at least {100 * ENOUGH:.1f} % of the test items in all "
-                   f"{places} ways of running it (lowest of any pair: {100 * found[0].agreement.value:.2f} %).")  # fmt: skip
+        st.caption(
+            f":material/done_all: The float model answers alike on at least {100 * ENOUGH:.1f} % of"
+            f" the test items in all {places} ways of running it (lowest of any pair:"
+            f" {100 * found[0].agreement.value:.2f} %)."
+        )
         return
     named = [
         f"{place(by_id[id_], trials)} (lowest agreement with another: {100 * low:.2f} %)"
         for id_, low in odd_ones(unlike).items()
     ]
-    st.warning(f"**The float model itself does not answer alike everywhere.** It answers otherwise on {'; '.join(named)}. A difference of "
-               "this size between ways of running it is not quantization's.", icon=":material/compare_arrows:")  # fmt: skip
+    st.warning(
+        "**The float model itself does not answer alike everywhere.** It answers otherwise on"
+        f" {'; '.join(named)}. A difference of this size between ways of running it is not"
+        " quantization's.",
+        icon=":material/compare_arrows:",
+    )
 
 
 def odd_ones(unlike: Sequence[Pair]) -> dict[str, float]:
-    """The fewest trials that are in every pair that is unlike, each with its lowest agreement: what is in most pairs first."""
+    """The fewest trials that are in every pair that is unlike, each with its lowest agreement: what
+    is in most pairs first.
+    """
     found, left = dict[str, float](), list(unlike)
     while left:
         counts = Counter(id_ for pair in left for id_ in (pair.first, pair.second))
@@ -90,7 +107,9 @@ def odd_ones(unlike: Sequence[Pair]) -> dict[str, float]:
 
 
 def place(trial: Trial, trials: Sequence[Trial]) -> str:
-    shown = [name for name in formatting.varying_options(t.target for t in trials) if name != "threads"]
+    shown = [
+        name for name in formatting.varying_options(t.target for t in trials) if name != "threads"
+    ]
     return formatting.markdown(formatting.target_text(trial.target, runtime_titles(), shown))
 
 
@@ -100,8 +119,10 @@ def threads(study: Study, trials: Sequence[Trial]) -> None:
         sum(int(t.target.options.get("threads", 1)) > 1 for t in trials),
     )
     if found:
-        st.caption(f":material/sync_disabled: More threads change nothing, or make it slower, for {len(found)} of {several} trials "
-                   "with more than one thread; such a trial says so.")  # fmt: skip
+        st.caption(
+            ":material/sync_disabled: More threads change nothing, or make it slower, for"
+            f" {len(found)} of {several} trials with more than one thread; such a trial says so."
+        )
 
 
 def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], None]) -> None:
@@ -110,22 +131,38 @@ def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], N
     if not found:
         return
     with st.expander(
-        f"What calibration changes ({formatting.plural(len(found), 'recipe')} calibrated in several ways)",
+        f"What calibration changes ({formatting.plural(len(found), 'recipe')} calibrated in several"
+        " ways)",
         icon=":material/tune:",
     ):
-        titles = {str(i): words.trial_text(_first(c, trials), runtime_titles(), ()) for i, c in enumerate(found)}
+        titles = {
+            str(i): words.trial_text(_first(c, trials), runtime_titles(), ())
+            for i, c in enumerate(found)
+        }
         chosen = found[int(address.dropdown("calibration", "Recipe", list(titles), titles))]
         base = baseline_of(_first(chosen, trials), trials)
         info = calibration_info(
-            chosen, base.measurements.get(metric) if base else None, formatting.capital(words.plain(metric))
+            chosen,
+            base.measurements.get(metric) if base else None,
+            formatting.capital(words.plain(metric)),
         )
         left, right = st.columns([3, 2], gap="medium")
         with left:
-            chart(calibration_figure(info).to_json(), key=f"calibration_{study.id}_{chosen.name}", height=HEIGHT, on_choose=choose,
-                  alt="Accuracy by number and source of calibration items; the table beside has the same numbers.")  # fmt: skip
+            chart(
+                calibration_figure(info).to_json(),
+                key=f"calibration_{study.id}_{chosen.name}",
+                height=HEIGHT,
+                on_choose=choose,
+                alt=(
+                    "Accuracy by number and source of calibration items; the table beside has the"
+                    " same numbers."
+                ),
+            )
         with right:
             st.dataframe(
-                calibration_table(chosen), hide_index=True, alt="Every way in which this recipe was calibrated"
+                calibration_table(chosen),
+                hide_index=True,
+                alt="Every way in which this recipe was calibrated",
             )
         if said := spread_words(chosen.over_seeds()):
             st.caption(f"Spread over seeds: {said}.")
@@ -137,7 +174,8 @@ def order(study: Study, trials: Sequence[Trial]) -> None:
     if not found:
         return
     with st.expander(
-        f"Does the order of steps matter? ({formatting.plural(len(found), 'pair')})", icon=":material/swap_horiz:"
+        f"Does the order of steps matter? ({formatting.plural(len(found), 'pair')})",
+        icon=":material/swap_horiz:",
     ):
         st.markdown(formatting.markdown(order_text(found, study.spec.objectives[0].metric)))
         shown = formatting.varying_options(t.target for t in trials)
@@ -147,7 +185,8 @@ def order(study: Study, trials: Sequence[Trial]) -> None:
             alt="The same steps in two orders, number by number",
         )
         st.caption(
-            "Both orders answered the same test items and took turns on the machine; p-values are corrected for the number of pairs."
+            "Both orders answered the same test items and took turns on the machine; p-values are"
+            " corrected for the number of pairs."
         )
 
 
@@ -156,12 +195,23 @@ def seeds(study: Study) -> None:
     found = spread_of(study.id, study.revision)
     if not found:
         return
-    with st.expander(f"How much is the luck of the seed? ({formatting.plural(len(found), 'recipe')} trained several times)",
-                     icon=":material/casino:"):  # fmt: skip
+    with st.expander(
+        f"How much is the luck of the seed? ({formatting.plural(len(found), 'recipe')} trained"
+        " several times)",
+        icon=":material/casino:",
+    ):
         if text := spread_text(found, study.spec.objectives[0].metric):
             st.markdown(formatting.markdown(text))
-        st.dataframe(spread_rows(found), hide_index=True, placeholder="–", alt="Mean, lowest and highest over seeds")
-        st.caption("Mean, in brackets lowest and highest, of trials that differ in nothing but the training's seed.")
+        st.dataframe(
+            spread_rows(found),
+            hide_index=True,
+            placeholder="–",
+            alt="Mean, lowest and highest over seeds",
+        )
+        st.caption(
+            "Mean, in brackets lowest and highest, of trials that differ in nothing but the"
+            " training's seed."
+        )
 
 
 def _first(found: Calibrations, trials: Sequence[Trial]) -> Trial:

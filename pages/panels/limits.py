@@ -19,18 +19,25 @@ DROPS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 Weights = tuple[tuple[str, float], ...]
 WEIGHT_STOPS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0)
 GOAL_HELP = (
-    "A single goal: the best in it, and the next objective where that is equal; for size and time among what is at most one point less accurate "
-    "than float. Balanced is the front's knee: farthest from the plane through its extremes (Das 1999). Weighted: the "
-    "lowest weighted mean, each objective laid from its best to its worst on the front, sizes and times by their logarithm."
+    "A single goal: the best in it, and the next objective where that is equal; for size and time"
+    " among what is at most one point less accurate than float. Balanced is the front's knee:"
+    " farthest from the plane through its extremes (Das 1999). Weighted: the lowest weighted mean,"
+    " each objective laid from its best to its worst on the front, sizes and times by their"
+    " logarithm."
 )
 IN_SIGHT = 3  # sliders beside the goal; the others are one click away
-LABELS: dict[LimitKind, str] = {"max_drop": "lost at most", "at_most": "at most", "at_least": "at least"}
+LABELS: dict[LimitKind, str] = {
+    "max_drop": "lost at most",
+    "at_most": "at most",
+    "at_least": "at least",
+}
 
 
 def goal_and_limits(
     trials: Sequence[Trial], objectives: Sequence[Objective], of: str
 ) -> tuple[str, Weights, tuple[Limit, ...]]:
-    """A row of controls; returns what decides (a metric, KNEE or WEIGHTED), the weights of the latter, and the limits that are set.
+    """A row of controls; returns what decides (a metric, KNEE or WEIGHTED), the weights of the
+    latter, and the limits that are set.
 
     Args:
         of: names the trials, so that they are looked through once.
@@ -44,7 +51,10 @@ def goal_and_limits(
     for column, (metric, kind) in zip(columns[1:-1], possible, strict=False):
         with column:
             limits.append(slider(trials, metric, kind, of))
-    with columns[-1], st.popover("More", icon=":material/filter_alt:", width="stretch", help="More limits"):
+    with (
+        columns[-1],
+        st.popover("More", icon=":material/filter_alt:", width="stretch", help="More limits"),
+    ):
         limits += [slider(trials, metric, kind, of) for metric, kind in possible[IN_SIGHT:]]
     return goal, weights, tuple(limit for limit in limits if limit)
 
@@ -55,7 +65,11 @@ def goal_control(objectives: Sequence[Objective]) -> str:
     texts = {o.metric: words.superlative(o) for o in goals}
     texts |= {KNEE: "balanced", WEIGHTED: "weighted"}
     return address.segments(
-        "goal", "I want the model that is", [*(o.metric for o in goals), KNEE, WEIGHTED], texts, help=GOAL_HELP
+        "goal",
+        "I want the model that is",
+        [*(o.metric for o in goals), KNEE, WEIGHTED],
+        texts,
+        help=GOAL_HELP,
     )
 
 
@@ -65,20 +79,35 @@ def weights_control(objectives: Sequence[Objective]) -> Weights:
         return tuple(
             (
                 o.metric,
-                address.scale(f"weight_{o.metric}", formatting.capital(words.plain(o.metric)), WEIGHT_STOPS, 1.0),
+                address.scale(
+                    f"weight_{o.metric}",
+                    formatting.capital(words.plain(o.metric)),
+                    WEIGHT_STOPS,
+                    1.0,
+                ),
             )
             for o in objectives
         )
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def possible_limits(of: str, _trials: Sequence[Trial], objectives: Sequence[Objective]) -> list[tuple[str, LimitKind]]:
-    """The objectives' limits first, then those of everything else that was measured and should be small."""
+def possible_limits(
+    of: str, _trials: Sequence[Trial], objectives: Sequence[Objective]
+) -> list[tuple[str, LimitKind]]:
+    """The objectives' limits first, then those of everything else that was measured and should be
+    small.
+    """
     quality, metrics = quality_of(objectives), lab.available_metrics()
     small = [o.metric for o in objectives if o.direction == "minimize"]
-    small += [m for m in ordered_metrics(_trials, metrics) if m in metrics and metrics[m].direction == "minimize"]
+    small += [
+        m
+        for m in ordered_metrics(_trials, metrics)
+        if m in metrics and metrics[m].direction == "minimize"
+    ]
     found: list[tuple[str, LimitKind]] = [(metric, "at_most") for metric in dict.fromkeys(small)]
-    return [(quality.metric, "max_drop"), *found, (quality.metric, "at_least")] if quality else found
+    return (
+        [(quality.metric, "max_drop"), *found, (quality.metric, "at_least")] if quality else found
+    )
 
 
 def slider(trials: Sequence[Trial], metric: str, kind: LimitKind, of: str) -> Limit | None:
@@ -90,17 +119,32 @@ def slider(trials: Sequence[Trial], metric: str, kind: LimitKind, of: str) -> Li
     texts = {v: stop_text(v, kind, like) for v in values}
     given = address.number(name, none)
     start = none if given == none else min(values, key=lambda v: abs(v - given))
-    key = f"limit_{name}_{len(options)}_{values[0]:.6g}_{values[-1]:.6g}"  # other stops make another slider
+    key = (  # other stops make another slider
+        f"limit_{name}_{len(options)}_{values[0]:.6g}_{values[-1]:.6g}"
+    )
     label = f"{words.plain(metric)} {LABELS[kind]}"
-    chosen = st.select_slider(label[0].upper() + label[1:], options, start, format_func=lambda v: texts.get(v, "any"),
-                              key=key, on_change=address.remember, args=(name, key, none))  # fmt: skip
+    chosen = st.select_slider(
+        label[0].upper() + label[1:],
+        options,
+        start,
+        format_func=lambda v: texts.get(v, "any"),
+        key=key,
+        on_change=address.remember,
+        args=(name, key, none),
+    )
     return None if chosen == none else Limit(metric, kind, float(chosen))
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def stops_of(of: str, metric: str, kind: LimitKind, _trials: Sequence[Trial]) -> tuple[list[float], Measurement | None]:
+def stops_of(
+    of: str, metric: str, kind: LimitKind, _trials: Sequence[Trial]
+) -> tuple[list[float], Measurement | None]:
     """Where the slider may stop, and one of the numbers that it is about."""
-    found = [t.measurements[metric] for t in _trials if t.state == "complete" and metric in t.measurements]
+    found = [
+        t.measurements[metric]
+        for t in _trials
+        if t.state == "complete" and metric in t.measurements
+    ]
     values = list(DROPS) if kind == "max_drop" else stops(m.value for m in found)
     return values, next(iter(found), None)
 

@@ -22,7 +22,10 @@ from pages.widgets.netron import graph
 LAYOUTS = {"NT": "a text of up to {0} characters", "N": "{0} numbers"}
 SECTIONS = {"layers": "Layers", "graph": "Graph", "origin": "Where it comes from"}
 LONG_S = 60.0
-PRUNABLE = "Only models of PyTorch and Keras can be pruned and trained; this one has come without its framework."
+PRUNABLE = (
+    "Only models of PyTorch and Keras can be pruned and trained; this one has come without its"
+    " framework."
+)
 FEW = 15
 """Layers that are shown without scrolling."""
 
@@ -33,12 +36,18 @@ def input_text(card: ModelCard) -> str:
     if dataset and dataset.show == "spectrogram":
         return "spectrograms, " + " × ".join(map(str, dataset.show_shape or _plain(spec.shape)))
     if dataset and dataset.show == "waveform":
-        return "movement, " + " × ".join(map(str, _plain(spec.shape))) if "motion" in dataset.tags else "waveforms"
+        return (
+            "movement, " + " × ".join(map(str, _plain(spec.shape)))
+            if "motion" in dataset.tags
+            else "waveforms"
+        )
     if spec.layout in LAYOUTS and len(spec.shape) == 1:
         return LAYOUTS[spec.layout].format(*spec.shape)
     if len(spec.shape) != 3:
         return " × ".join(map(str, spec.shape)) + " numbers"
-    height, width, channels = spec.shape if spec.layout == "NHWC" else (*spec.shape[1:], spec.shape[0])
+    height, width, channels = (
+        spec.shape if spec.layout == "NHWC" else (*spec.shape[1:], spec.shape[0])
+    )
     color = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
     return f"{height} × {width} {color} images"
 
@@ -52,9 +61,16 @@ def numbers(card: ModelCard) -> list[tuple[str, str, str, str]]:
     quality, path = lab.primary(card), Path(card.path)
     noun = _quality_noun(card)
     between = formatting.interval(quality) if quality else ""
-    tested = f"On {quality.n:,} test items; 95 % interval {between}." if quality else "Not measured yet."
+    tested = (
+        f"On {quality.n:,} test items; 95 % interval {between}." if quality else "Not measured yet."
+    )
     return [
-        (noun, formatting.value(quality.value, quality.unit) if quality else formatting.UNKNOWN, between, tested),
+        (
+            noun,
+            formatting.value(quality.value, quality.unit) if quality else formatting.UNKNOWN,
+            between,
+            tested,
+        ),
         (
             "File",
             formatting.value(path.stat().st_size, "B") if path.is_file() else formatting.UNKNOWN,
@@ -82,19 +98,31 @@ def sweep_button(card: ModelCard) -> None:
 
 
 def results_button(card: ModelCard, studies: Sequence[Study]) -> None:
-    if studies and st.button(f"Results ({len(studies)})", key=f"results_{card.id}", icon=":material/scatter_plot:"):
+    if studies and st.button(
+        f"Results ({len(studies)})", key=f"results_{card.id}", icon=":material/scatter_plot:"
+    ):
         st.switch_page("pages/study.py", query_params={"study": studies[0].id})
 
 
 def pruning_button(card: ModelCard, studies: Sequence[Study]) -> None:
     """The lesson about pruning: the one that is there, or a new one."""
     able = lab.can_prune(card.id)
-    why = "Whole channels against single weights, with and without fine-tuning." if able else PRUNABLE
+    why = (
+        "Whole channels against single weights, with and without fine-tuning." if able else PRUNABLE
+    )
     if not st.button(
-        "What pruning costs", key=f"pruning_{card.id}", icon=":material/content_cut:", help=why, disabled=not able
+        "What pruning costs",
+        key=f"pruning_{card.id}",
+        icon=":material/content_cut:",
+        help=why,
+        disabled=not able,
     ):
         return
-    known = [s.id for s in studies if s.spec.about.get("kind") == PRUNING and s.state not in ("failed", "cancelled")]
+    known = [
+        s.id
+        for s in studies
+        if s.spec.about.get("kind") == PRUNING and s.state not in ("failed", "cancelled")
+    ]
     try:
         study = known[0] if known else lab.start(lab.pruning_spec(card.id), "What pruning costs")
     except LabError as error:
@@ -107,7 +135,11 @@ def detail(card: ModelCard, studies: Sequence[Study]) -> None:
     st.title(formatting.markdown(card.title), anchor=False)
     left, right = st.columns([11, 9], gap="medium")
     with left:
-        kind = [_task_title(card), formatting.framework(card.framework), f"takes {input_text(card)}"]
+        kind = [
+            _task_title(card),
+            formatting.framework(card.framework),
+            f"takes {input_text(card)}",
+        ]
         st.caption(formatting.markdown(" · ".join(kind)))
         if card.description:
             st.write(formatting.markdown(card.description))
@@ -134,13 +166,19 @@ def figures(card: ModelCard) -> None:
         column.metric(label, value, help=help_)
     known = lab.available_metrics()
     rows = [
-        {"Metric": known[id_].title if id_ in known else id_, "Value": formatting.value(m.value, m.unit),
-         "95 % interval": formatting.interval(m) or "–", "Test items": f"{m.n:,}"}
+        {
+            "Metric": known[id_].title if id_ in known else id_,
+            "Value": formatting.value(m.value, m.unit),
+            "95 % interval": formatting.interval(m) or "–",
+            "Test items": f"{m.n:,}",
+        }
         for id_, m in card.baseline.items()
-    ]  # fmt: skip
+    ]
     if len(rows) > 1:
         with st.expander(f"All {len(rows)} metrics of its test"):
-            st.dataframe(rows, hide_index=True, alt="What the uncompressed model reaches on the test set")
+            st.dataframe(
+                rows, hide_index=True, alt="What the uncompressed model reaches on the test set"
+            )
     elif (quality := lab.primary(card)) and (between := formatting.interval(quality)):
         st.caption(f"{_quality_noun(card)} from {quality.n:,} test items, 95 % interval {between}.")
 
@@ -149,20 +187,28 @@ def figures(card: ModelCard) -> None:
 def data(card: ModelCard) -> None:
     """A few test items, as soon as they are there."""
     dataset = lab.dataset_of(card)
-    st.markdown(f"##### Test items: {formatting.markdown(dataset.title)}" if dataset else "##### Test items")
+    st.markdown(
+        f"##### Test items: {formatting.markdown(dataset.title)}" if dataset else "##### Test items"
+    )
     with st.spinner("Reading a few test items …"):
         found = examples.of([card], LONG_S).get(card.id)
     if found and found.info:
         width = {"image": 760, "spectrogram": 900, "waveform": 900, "text": 1100}[found.info.kind]
         st.html(f'<div style="max-width:{width}px">{examples_html(found.info)}</div>')
     else:
-        st.caption(found.problem if found and found.problem else "They are numbers, not something to look at.")
+        st.caption(
+            found.problem
+            if found and found.problem
+            else "They are numbers, not something to look at."
+        )
 
 
-# --- layers, graph, origin ----------------------------------------------------------------------------------------------
+# --- layers, graph, origin ------------------------------------------------------------------------
 
 
-@st.cache_data(show_spinner="Reading the layers: the first time, the model's framework is started for it …")
+@st.cache_data(
+    show_spinner="Reading the layers: the first time, the model's framework is started for it …"
+)
 def layers_of(model_id: str, path: str, changed: float) -> list[Layer]:
     return lab.layers(model_id)
 
@@ -177,21 +223,36 @@ def layers(card: ModelCard) -> None:
         return
     table = layers_table(found)
     st.caption(f"**{totals(found)}.** Click a column's name to sort by it.")
-    st.dataframe(table, hide_index=True, placeholder="–", column_config=_columns(), alt="The layers of the model in the order in which they run",
-                 height="content" if len(table) <= FEW else 560)  # fmt: skip
+    st.dataframe(
+        table,
+        hide_index=True,
+        placeholder="–",
+        column_config=_columns(),
+        alt="The layers of the model in the order in which they run",
+        height="content" if len(table) <= FEW else 560,
+    )
 
 
 def _columns() -> dict[str, Any]:
     share = {"min_value": 0, "max_value": 100, "format": "%.1f %%"}
     config = st.column_config
     return {
-        "#": config.NumberColumn(width=48), "Layer": config.TextColumn(width="medium"),
+        "#": config.NumberColumn(width=48),
+        "Layer": config.TextColumn(width="medium"),
         "Gives": config.TextColumn(help="Shape of what it hands on, for one item."),
-        "Parameters": config.NumberColumn(format="localized", help="Stored for it; a weight that layers share counts for the first."),
-        "MACs": config.NumberColumn(format="localized", help="Multiply-accumulate operations for one item."),
-        "of all parameters": config.ProgressColumn(**share), "of all MACs": config.ProgressColumn(**share),
-        "Output, kB": config.NumberColumn(format="%.2f", help="Memory that its output takes, for one item."),
-    }  # fmt: skip
+        "Parameters": config.NumberColumn(
+            format="localized",
+            help="Stored for it; a weight that layers share counts for the first.",
+        ),
+        "MACs": config.NumberColumn(
+            format="localized", help="Multiply-accumulate operations for one item."
+        ),
+        "of all parameters": config.ProgressColumn(**share),
+        "of all MACs": config.ProgressColumn(**share),
+        "Output, kB": config.NumberColumn(
+            format="%.2f", help="Memory that its output takes, for one item."
+        ),
+    }
 
 
 def drawn(card: ModelCard) -> None:
@@ -200,9 +261,14 @@ def drawn(card: ModelCard) -> None:
         st.caption("Its file is not in this lab.")
         return
     st.caption(
-        "Drawn by Netron from the model's own file. Click an operator to see its settings and weights; the wheel zooms."
+        "Drawn by Netron from the model's own file. Click an operator to see its settings and"
+        " weights; the wheel zooms."
     )
-    graph(path, f"{card.id}{path.suffix}", alt=f"Graph of the operators of {card.title}; the layer table lists them.")
+    graph(
+        path,
+        f"{card.id}{path.suffix}",
+        alt=f"Graph of the operators of {card.title}; the layer table lists them.",
+    )
 
 
 def origin(card: ModelCard) -> None:
@@ -210,14 +276,21 @@ def origin(card: ModelCard) -> None:
     st.markdown(_said("Model", card.provenance, card.licence))
     recipe(card)
     if dataset:
-        st.markdown(_said(f"Data: {formatting.markdown(dataset.title)}", dataset.provenance, dataset.licence))
+        st.markdown(
+            _said(
+                f"Data: {formatting.markdown(dataset.title)}", dataset.provenance, dataset.licence
+            )
+        )
     if card.class_names:
         names = formatting.markdown(", ".join(card.class_names))
         st.markdown(f"**{len(card.class_names)} classes.** {names}")
 
 
 def _said(what: str, provenance: str, licence: str) -> str:
-    return f"**{what}.** {formatting.markdown(provenance.replace('`', '') or 'Not said.')} Licence: {formatting.markdown(licence or 'not said')}."
+    return (
+        f"**{what}.** {formatting.markdown(provenance.replace('`', '') or 'Not said.')} Licence:"
+        f" {formatting.markdown(licence or 'not said')}."
+    )
 
 
 def recipe(card: ModelCard) -> None:
@@ -228,6 +301,7 @@ def recipe(card: ModelCard) -> None:
     facts = json.loads(record.read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
     st.markdown(
-        f"**Training.** It took {formatting.duration(facts.get('seconds'))}, with {formatting.markdown(versions)}. Run it again:"
+        f"**Training.** It took {formatting.duration(facts.get('seconds'))}, with"
+        f" {formatting.markdown(versions)}. Run it again:"
     )
     st.code(f"python -m lab train {card.id}", language="bash")

@@ -11,7 +11,8 @@ from lab.store.sharing import LONGEST_NOTE
 from pages.widgets.reader import only_reading
 
 HELP = (
-    "Markdown: # heading, **bold**, - list, [name](https://…). Shown to everybody who opens this study, also by a link."
+    "Markdown: # heading, **bold**, - list, [name](https://…). Shown to everybody who opens this"
+    " study, also by a link."
 )
 
 
@@ -28,11 +29,28 @@ def note_button(study_id: str, trial_id: str = "") -> None:
         return
     text, key = lab.notes(study_id).get(trial_id, ""), f"note_{trial_id or study_id}"
     with st.popover(
-        "Note", icon=":material/edit_note:", key=f"{key}_open", type="tertiary" if trial_id else "secondary"
+        "Note",
+        icon=":material/edit_note:",
+        key=f"{key}_open",
+        type="tertiary" if trial_id else "secondary",
     ):
-        st.text_area("Note", text, key=key, height=220, max_chars=LONGEST_NOTE, help=HELP, label_visibility="collapsed",
-                     placeholder="What was found out, what was decided, why")  # fmt: skip
-        st.button("Save", key=f"{key}_save", type="primary", on_click=_save, args=(study_id, trial_id, key))
+        st.text_area(
+            "Note",
+            text,
+            key=key,
+            height=220,
+            max_chars=LONGEST_NOTE,
+            help=HELP,
+            label_visibility="collapsed",
+            placeholder="What was found out, what was decided, why",
+        )
+        st.button(
+            "Save",
+            key=f"{key}_save",
+            type="primary",
+            on_click=_save,
+            args=(study_id, trial_id, key),
+        )
 
 
 def _save(study_id: str, trial_id: str, key: str) -> None:

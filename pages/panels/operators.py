@@ -1,9 +1,10 @@
-"""Where a trial's time goes, operator by operator, beside the float model or any other trial that was profiled."""
+"""Where a trial's time goes, operator by operator, beside the float model or any other trial that
+was profiled.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import streamlit as st
 
@@ -20,18 +21,27 @@ def operators(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
     """Bars, time by kind, and the table."""
     profile = lab.profile(trial)
     if profile is None:
-        st.write("This trial was not profiled: its runtime tells nothing, or it was measured before the lab asked.")
+        st.write(
+            "This trial was not profiled: its runtime tells nothing, or it was measured before the"
+            " lab asked."
+        )
         return
-    others = {t.id: t for t in lab.trials(trial.study) if t.id != trial.id and t.details.get("profile")}
+    others = {
+        t.id: t for t in lab.trials(trial.study) if t.id != trial.id and t.details.get("profile")
+    }
     ids = sorted(others, key=lambda id_: id_ != (base.id if base else ""))
     shown = formatting.varying_options(t.target for t in [*others.values(), trial])
-    name: Callable[[str], str] = lambda id_: words.trial_text(others[id_], titles, shown) if id_ else "nothing"  # noqa: E731
+
+    def name(id_: str) -> str:
+        return words.trial_text(others[id_], titles, shown) if id_ else "nothing"
+
     first = [*ids, ALONE] if base and base.id in others else [ALONE, *ids]
     chosen = st.selectbox("Beside it", first, format_func=name, key=f"beside_{trial.id}")
     other = lab.profile(others[chosen]) if chosen else None
     same = bool(other) and others[chosen].name == trial.name
     names = [
-        words.trial_text(t, titles, shown) if same else t.name for t in ([trial, others[chosen]] if other else [trial])
+        words.trial_text(t, titles, shown) if same else t.name
+        for t in ([trial, others[chosen]] if other else [trial])
     ]
     info = profile_info(profile, other, names)
     chart(
@@ -40,7 +50,9 @@ def operators(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
         height=height_of(info),
         alt="Time of each layer; the table below has the same numbers",
     )
-    st.dataframe(kinds_rows(profile, other, names), hide_index=True, alt="Time by what operators are for")
+    st.dataframe(
+        kinds_rows(profile, other, names), hide_index=True, alt="Time by what operators are for"
+    )
     with st.expander(f"Every operator ({len(profile.operators)})"):
         st.dataframe(profile_rows(profile), hide_index=True, alt="Every operator of this trial")
     st.caption(info.note)

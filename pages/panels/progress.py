@@ -1,4 +1,6 @@
-"""A bar that moves by itself while a study runs, and redraws the page when there are new results."""
+"""A bar that moves by itself while a study runs, and redraws the page when there are new
+results.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,17 @@ from lab.types import FINISHED, Study
 
 POLL_S = 2.0
 REST_S = 0.005
-"""Pause between redraws for each trial of a running study: a large one must not keep the server busy."""
+"""Pause between redraws for each trial of a running study: a large one must not keep the server
+busy.
+"""
 
 
 def progress(study: Study, done: int | None, least_rest_s: float = POLL_S) -> None:
     """Nothing once the study has ended.
 
     Args:
-        done: finished trials that the page shows; None where it also shows what has not finished, and follows every change.
+        done: finished trials that the page shows; None where it also shows what has not finished,
+            and follows every change.
         least_rest_s: pause between redraws, for pages that are costly to draw.
     """
     if study.state not in FINISHED:
@@ -30,7 +35,9 @@ def progress(study: Study, done: int | None, least_rest_s: float = POLL_S) -> No
 def _live(study: Study, shown: int | None, least_rest_s: float) -> None:
     study_id, state = study.id, study.state
     now, drawn_at = lab.progress(study_id), f"drawn_at_{study_id}"
-    rested = time.monotonic() - st.session_state.get(drawn_at, 0.0) > max(least_rest_s, now.total * REST_S)
+    rested = time.monotonic() - st.session_state.get(drawn_at, 0.0) > max(
+        least_rest_s, now.total * REST_S
+    )
     latest = lab.study(study_id)
     fresh = latest.revision != study.revision if shown is None else now.done != shown
     if latest.state != state or (fresh and rested):
@@ -42,7 +49,12 @@ def _live(study: Study, shown: int | None, least_rest_s: float) -> None:
 def progress_text(now: Progress, state: str) -> str:
     """How far it is, what failed, and about how long it takes still."""
     if state == "queued" and now.queue_position:
-        return f"Waiting: {now.queue_position} {'study is' if now.queue_position == 1 else 'studies are'} ahead."
+        return (
+            f"Waiting: {now.queue_position}"
+            f" {'study is' if now.queue_position == 1 else 'studies are'} ahead."
+        )
     failed = f", {now.failed} failed" if now.failed else ""
     left = f", {formatting.duration(now.seconds_left)} left" if now.seconds_left is not None else ""
-    return f"**{now.done} of {now.total}** trials done{failed}{left}" + (f" · {now.stage}" if now.stage else "")
+    return f"**{now.done} of {now.total}** trials done{failed}{left}" + (
+        f" · {now.stage}" if now.stage else ""
+    )

@@ -1,4 +1,6 @@
-"""The trade-off of a study: goal and limits, the pick, the plot, one trial, the table; plot and table speak of the same trials."""
+"""The trade-off of a study: goal and limits, the pick, the plot, one trial, the table; plot and
+table speak of the same trials.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,20 @@ from pages.widgets.reader import only_reading
 
 MOST_COMPARED = 4
 HOW_TO = {
-    "plot": "Click a point to read about it, with Shift to tick it as well. {third} Bars and band: 95 % intervals. Faint: beaten by another.",
+    "plot": (
+        "Click a point to read about it, with Shift to tick it as well. {third} Bars and band: 95 %"
+        " intervals. Faint: beaten by another."
+    ),
     "solid": "Turn it with the mouse; click a point to read about it. Faint: beaten by another.",
-    "parallel": "A line is a trial; better is up on every axis. Blue: the front. Amber: a tie with it. Orange: ticked. Pale: beaten, or outside the limits.",
-    "multiples": "Each plot shows one group in colour, all others in grey, and the front of all. {tint}Click a point to read about it.",
-}  # fmt: skip
+    "parallel": (
+        "A line is a trial; better is up on every axis. Blue: the front. Amber: a tie with it."
+        " Orange: ticked. Pale: beaten, or outside the limits."
+    ),
+    "multiples": (
+        "Each plot shows one group in colour, all others in grey, and the front of all. {tint}Click"
+        " a point to read about it."
+    ),
+}
 
 
 def results(study: Study) -> None:
@@ -47,7 +58,9 @@ def results(study: Study) -> None:
     if not has_results(study.id, study.revision):
         without_results(study, trials)
         return
-    goal, weights, limits = goal_and_limits(trials, study.spec.objectives, f"{study.id} {study.revision}")
+    goal, weights, limits = goal_and_limits(
+        trials, study.spec.objectives, f"{study.id} {study.revision}"
+    )
     asked = Asked(study.id, study.revision, only_now(study, trials), limits, goal, weights)
     found, by_id = pick_of(asked), {t.id: t for t in trials}
     trial = by_id.get(st.query_params.get("trial") or found.trial or "")
@@ -63,10 +76,16 @@ def results(study: Study) -> None:
 
 def without_results(study: Study, trials: Sequence[Trial]) -> None:
     if study.state not in FINISHED:
-        st.info("The first results appear here by themselves. You may close this page: the study goes on, and this "
-                "address shows it again.", icon=":material/hourglass_empty:")  # fmt: skip
+        st.info(
+            "The first results appear here by themselves. You may close this page: the study goes"
+            " on, and this address shows it again.",
+            icon=":material/hourglass_empty:",
+        )
     elif trials:
-        st.warning("No trial finished with all its numbers. The table says what went wrong; mend it and **Run again**.")
+        st.warning(
+            "No trial finished with all its numbers. The table says what went wrong; mend it and"
+            " **Run again**."
+        )
     chosen = next((t for t in trials if t.id == st.query_params.get("trial")), None)
     table(Asked(study.id, study.revision), chosen)
     if chosen:
@@ -81,10 +100,13 @@ def banner(study: Study, found: Pick, by_id: Mapping[str, Trial], limits: Sequen
         return
     shown = options_shown(study.id, study.revision)
     name = words.trial_text(by_id[found.trial], runtime_titles(), shown)
-    st.success(f"**Best pick: {formatting.markdown(name)}.** {formatting.markdown(reason)}", icon=":material/star:")
+    st.success(
+        f"**Best pick: {formatting.markdown(name)}.** {formatting.markdown(reason)}",
+        icon=":material/star:",
+    )
 
 
-# --- the plot --------------------------------------------------------------------------------------------------------
+# --- the plot -------------------------------------------------------------------------------------
 
 
 def plot(asked: Asked, trials: Sequence[Trial], trial: Trial | None) -> None:
@@ -93,15 +115,27 @@ def plot(asked: Asked, trials: Sequence[Trial], trial: Trial | None) -> None:
         titles, look = look_control(trials, view)
         filter_control(asked, trials)
     marked = frozenset(marked_now(trials))
-    figure, height, shown, left_out = figure_of(asked, look, marked if view == "parallel" else frozenset())
+    figure, height, shown, left_out = figure_of(
+        asked, look, marked if view == "parallel" else frozenset()
+    )
     x, y, size = (titles[id_] for id_ in (look.x, look.y, look.size))
     ringed = sorted({*marked, *([trial.id] if trial else [])})
-    chart(figure, key=f"plot_{asked.study}_{view}", height=height, chosen=ringed, on_choose=choose, on_mark=tick,
-          zoom=zoom_now(look), on_zoom=remember_zoom,
-          alt=f"{y} against {x} of {shown} trials; the table below has the same numbers.")  # fmt: skip
+    chart(
+        figure,
+        key=f"plot_{asked.study}_{view}",
+        height=height,
+        chosen=ringed,
+        on_choose=choose,
+        on_mark=tick,
+        zoom=zoom_now(look),
+        on_zoom=remember_zoom,
+        alt=f"{y} against {x} of {shown} trials; the table below has the same numbers.",
+    )
     third = f"{'Colour' if look.third == 'color' else 'Marker area'}: {size.lower()}."
     text = HOW_TO[view].format(third=third, tint=f"{third} " if look.third == "color" else "")
-    st.caption(text + (f" {left_out} trials of another machine are not compared." if left_out else ""))
+    st.caption(
+        text + (f" {left_out} trials of another machine are not compared." if left_out else "")
+    )
 
 
 def look_control(trials: Sequence[Trial], view: str) -> tuple[dict[str, str], Look]:
@@ -113,7 +147,10 @@ def look_control(trials: Sequence[Trial], view: str) -> tuple[dict[str, str], Lo
         y = address.dropdown("y", "Up", ids, titles)
         size = address.dropdown("size", "Third number", first("size_bytes", ids), titles)
         third = address.segments(
-            "third", "Third number as", ["area", "color"], {"area": "marker area", "color": "colour"}
+            "third",
+            "Third number as",
+            ["area", "color"],
+            {"area": "marker area", "color": "colour"},
         )
         texts = {"runtime": "runtime", "method": "technique"}
         color = address.segments("color", "Colours and small plots by", list(texts), texts)
@@ -125,11 +162,14 @@ def first(preferred: str, ids: Sequence[str]) -> list[str]:
 
 
 def only_now(study: Study, trials: Sequence[Trial]) -> Only:
-    """The filter in the address, as far as the study knows what it names; the popover that sets it is drawn later, beside the plot."""
+    """The filter in the address, as far as the study knows what it names; the popover that sets it
+    is drawn later, beside the plot.
+    """
     runtimes = {t.target.runtime for t in trials}
     methods = set(methods_of(study.id, study.revision).values())
     on, how = (
-        [v for v in st.query_params.get_all(name) if v in known] for name, known in (("on", runtimes), ("how", methods))
+        [v for v in st.query_params.get_all(name) if v in known]
+        for name, known in (("on", runtimes), ("how", methods))
     )
     return Only(tuple(on), tuple(how), st.query_params.get("find", ""))
 
@@ -165,7 +205,7 @@ def remember_zoom(ranges: Sequence[float] | None) -> None:
         st.query_params.pop("zoom", None)
 
 
-# --- which trials are meant ------------------------------------------------------------------------------------------
+# --- which trials are meant -----------------------------------------------------------------------
 
 
 def choose(trial_id: str) -> None:
@@ -179,7 +219,10 @@ def tick(trial_id: str) -> None:
     study = lab.study(st.session_state.shown_study)
     trials = trials_of(study.id, study.revision)
     ticked = marked_now(trials)
-    set_ticked([id_ for id_ in ticked if id_ != trial_id] if trial_id in ticked else [*ticked, trial_id], trials)
+    set_ticked(
+        [id_ for id_ in ticked if id_ != trial_id] if trial_id in ticked else [*ticked, trial_id],
+        trials,
+    )
 
 
 def marked_now(trials: Sequence[Trial]) -> list[str]:
@@ -196,7 +239,10 @@ def set_ticked(ids: Sequence[str], trials: Sequence[Trial]) -> None:
     fresh = [id_ for id_ in ids if id_ not in before]
     chosen = st.query_params.get("trial")
     leading = fresh[-1] if fresh else chosen if chosen in ids else next(iter(ids), None)
-    for name, value in (("trial", leading), ("ticked", _numbers(ids, trials) if len(ids) > 1 else None)):
+    for name, value in (
+        ("trial", leading),
+        ("ticked", _numbers(ids, trials) if len(ids) > 1 else None),
+    ):
         if value:
             st.query_params[name] = value
         else:
@@ -207,20 +253,25 @@ def _numbers(ids: Sequence[str], trials: Sequence[Trial]) -> str:
     return ",".join(str(t.position) for t in trials if t.id in ids)
 
 
-# --- the table -------------------------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------
 
 
 def table(asked: Asked, trial: Trial | None) -> None:
     trials = trials_of(asked.study, asked.revision)
     failed, ticked = sum(t.state == "failed" for t in seen(asked)), marked_now(trials)
     many = len(ticked) > 1
-    views = ["All", *(["On the front", "Within the limits"] if asked.goal else []), *(["Failed"] if failed else []),
-             *(["Ticked"] if many else [])]  # fmt: skip
+    views = [
+        "All",
+        *(["On the front", "Within the limits"] if asked.goal else []),
+        *(["Failed"] if failed else []),
+        *(["Ticked"] if many else []),
+    ]
     texts = {"Failed": f"Failed ({failed})", "Ticked": f"Ticked ({len(ticked)})"}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         rows = address.segments("rows", "Trials", views, texts) if views[1:] else views[0]
         st.caption(
-            "Tick rows: the last is described above, all are ringed in the plot. Click a column's name to sort.",
+            "Tick rows: the last is described above, all are ringed in the plot. Click a column's"
+            " name to sort.",
             width="content",
         )
         if many and not only_reading():
@@ -233,25 +284,47 @@ def table(asked: Asked, trial: Trial | None) -> None:
     shown = {*ticked, *([trial.id] if trial and st.query_params.get("trial") == trial.id else [])}
     at = [i for i, id_ in enumerate(info.ids) if id_ in shown]
     st.session_state[key] = {"selection": {"rows": at, "columns": [], "cells": []}}
-    columns = {name: st.column_config.NumberColumn(format=f, help=info.helps[name]) for name, f in info.formats.items()}
-    columns |= {name: st.column_config.TextColumn(help=info.helps[name]) for name in ("Trial", "Front")}
-    st.dataframe(info.frame, key=key, hide_index=True, column_config=columns, selection_mode="multi-row",
-                 placeholder="–", on_select=tick_rows_of(key, info.ids, trials), alt="Trials and their numbers")  # fmt: skip
+    columns = {
+        name: st.column_config.NumberColumn(format=f, help=info.helps[name])
+        for name, f in info.formats.items()
+    }
+    columns |= {
+        name: st.column_config.TextColumn(help=info.helps[name]) for name in ("Trial", "Front")
+    }
+    st.dataframe(
+        info.frame,
+        key=key,
+        hide_index=True,
+        column_config=columns,
+        selection_mode="multi-row",
+        placeholder="–",
+        on_select=tick_rows_of(key, info.ids, trials),
+        alt="Trials and their numbers",
+    )
 
 
 def tick_rows_of(key: str, ids: Sequence[str], trials: Sequence[Trial]) -> Callable[[], None]:
     def tell() -> None:
-        elsewhere = [id_ for id_ in marked_now(trials) if id_ not in ids]  # ticked, but not among these rows
-        set_ticked([*elsewhere, *(ids[row] for row in st.session_state[key]["selection"]["rows"])], trials)
+        elsewhere = [
+            id_ for id_ in marked_now(trials) if id_ not in ids
+        ]  # ticked, but not among these rows
+        set_ticked(
+            [*elsewhere, *(ids[row] for row in st.session_state[key]["selection"]["rows"])], trials
+        )
 
     return tell
 
 
 def side_by_side(study: str, ticked: Sequence[str]) -> None:
     """To the page that sets them beside each other."""
-    st.button(f"Compare {len(ticked[:MOST_COMPARED])} side by side", icon=":material/compare:", key="side_by_side",
-              on_click=_ask_to_compare, args=(study, ticked),
-              help=f"At most {MOST_COMPARED} are compared." if len(ticked) > MOST_COMPARED else None)  # fmt: skip
+    st.button(
+        f"Compare {len(ticked[:MOST_COMPARED])} side by side",
+        icon=":material/compare:",
+        key="side_by_side",
+        on_click=_ask_to_compare,
+        args=(study, ticked),
+        help=f"At most {MOST_COMPARED} are compared." if len(ticked) > MOST_COMPARED else None,
+    )
     if wanted := st.session_state.pop("compare_these", None):
         st.switch_page("pages/compare.py", query_params=wanted)
 

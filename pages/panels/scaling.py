@@ -1,4 +1,6 @@
-"""How one trial's time grows with threads and with items a call: measured when asked for, shown while it is measured."""
+"""How one trial's time grows with threads and with items a call: measured when asked for, shown
+while it is measured.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ from pages.widgets.chart import chart
 
 TITLES: dict[Dimension, str] = {
     "threads": "Dashed: as many times quicker as there are threads. Thin: Amdahl's law, fitted.",
-    "batch": "Dashed: more items a call bring nothing. Dotted: if a call itself cost nothing. Thin: the fit.",
+    "batch": (
+        "Dashed: more items a call bring nothing. Dotted: if a call itself cost nothing. Thin: the"
+        " fit."
+    ),
 }
 
 
@@ -33,15 +38,18 @@ def scaling_section(trial: Trial) -> None:
         curves(study, known)
     elif study.state in FINISHED:
         broken = next((t for t in lab.trials(study.id) if t.error), None)
-        st.warning(f"Nothing could be measured. {formatting.markdown(problem_of(broken)) if broken else ''}")
+        st.warning(
+            "Nothing could be measured."
+            f" {formatting.markdown(problem_of(broken)) if broken else ''}"
+        )
     else:
         st.info("The first points appear here by themselves.", icon=":material/hourglass_empty:")
 
 
 def ask(trial: Trial) -> None:
     st.write(
-        "Does it get faster with more threads? How many items a second are possible when several go into one call? "
-        "Both are measured for this variant and for the float model beside it."
+        "Does it get faster with more threads? How many items a second are possible when several go"
+        " into one call? Both are measured for this variant and for the float model beside it."
     )
     if st.button("Measure threads and batches", icon=":material/speed:", key="measure_scaling"):
         try:
@@ -67,8 +75,12 @@ def curves(study: Study, found: Scaling) -> None:
         st.markdown(formatting.markdown(text))
     for dimension, caption in TITLES.items():
         if len((found.threads if dimension == "threads" else found.batch).points) > 1:
-            chart(figure_of(study.id, study.revision, dimension), key=f"scaling_{study.id}_{dimension}", height=HEIGHT,
-                  alt=f"Curve over {dimension}; the table has the same numbers.")  # fmt: skip
+            chart(
+                figure_of(study.id, study.revision, dimension),
+                key=f"scaling_{study.id}_{dimension}",
+                height=HEIGHT,
+                alt=f"Curve over {dimension}; the table has the same numbers.",
+            )
             st.caption(caption)
     rows = scaling_rows(found)
     if not any(row["Remarks"] for row in rows):

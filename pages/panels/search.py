@@ -22,7 +22,10 @@ from pages.widgets.reader import only_reading
 RUNS = {"grid": "Everything", "search": "Guided search"}
 USUAL_SHARE = 0.35
 """Of the grid: what the usual sampler needed for 95 % of the hypervolume of the recorded grids."""
-WHAT = "Runs the most promising trials first, learns from each, and stops when the budget is spent. There is an answer at any time."
+WHAT = (
+    "Runs the most promising trials first, learns from each, and stops when the budget is spent."
+    " There is an answer at any time."
+)
 SPENT = "What the store knows already comes on top, at no cost."
 _OPTIONS = {option.id: option for option in OPTIONS}
 _NONE: Mapping[str, Any] = {}
@@ -35,7 +38,12 @@ def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, 
         spec: what there is to choose from.
         given: the search of a link, which the form begins with.
     """
-    if address.segments("run", "Run", sorted(RUNS, key=lambda run: (run == "grid") == bool(given)), RUNS) == "grid":
+    if (
+        address.segments(
+            "run", "Run", sorted(RUNS, key=lambda run: (run == "grid") == bool(given)), RUNS
+        )
+        == "grid"
+    ):
         return {}
     st.caption(WHAT)
     grid = len(plan(spec, lab.model(spec.model)).trials)
@@ -46,16 +54,26 @@ def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, 
     }
     left, right = st.columns(2)
     with left:
-        trials = _number("trials", "Trials at most", usual["trials"], 1, f"Of {grid} in the grid. {SPENT}")
+        trials = _number(
+            "trials", "Trials at most", usual["trials"], 1, f"Of {grid} in the grid. {SPENT}"
+        )
     with right:
-        minutes = _number("minutes", "Minutes at most", usual["minutes"], 0.0, _OPTIONS["minutes"].help)
+        minutes = _number(
+            "minutes", "Minutes at most", usual["minutes"], 0.0, _OPTIONS["minutes"].help
+        )
     with st.expander("More"):
         samplers = sorted(SAMPLERS, key=lambda name: name != usual["sampler"])
         sampler = address.dropdown("sampler", "Chosen by", samplers, NAMES)
         seed = _number("search_seed", "Seed", usual["seed"], 0, _OPTIONS["seed"].help)
         batch = _number("batch", "At once", usual["batch"], 1, _OPTIONS["batch"].help)
         st.caption(_OPTIONS["sampler"].help)
-    chosen = {"sampler": sampler, "trials": trials, "minutes": minutes, "seed": seed, "batch": batch}
+    chosen = {
+        "sampler": sampler,
+        "trials": trials,
+        "minutes": minutes,
+        "seed": seed,
+        "batch": batch,
+    }
     return search_from_json({**given, **chosen})
 
 
@@ -64,11 +82,22 @@ def _number(name: str, label: str, default: float, low: float, help_: str) -> fl
     kind = type(low)
     key, given = f"search_{name}_{default}", address.number(name, default)
     start = max(low, kind(given)) if abs(given) < 1e9 else kind(default)
-    return kind(st.number_input(label, low, value=start, step=kind(1), key=key, help=help_, on_change=address.remember,
-                                format="%d" if kind is int else "%g", args=(name, key, kind(default))))  # fmt: skip
+    return kind(
+        st.number_input(
+            label,
+            low,
+            value=start,
+            step=kind(1),
+            key=key,
+            help=help_,
+            on_change=address.remember,
+            format="%d" if kind is int else "%g",
+            args=(name, key, kind(default)),
+        )
+    )
 
 
-# --- how it went ----------------------------------------------------------------------------------------------------
+# --- how it went ----------------------------------------------------------------------------------
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -83,16 +112,27 @@ def figure_of(study_id: str, revision: int) -> str:
 
 
 def search(study: Study) -> None:
-    """The curve of a searched study, what it cost, and a way to go on; nothing where the whole grid was run."""
+    """The curve of a searched study, what it cost, and a way to go on; nothing where the whole grid
+    was run.
+    """
     found = course_of(study.id, study.revision) if study.spec.search else None
     spent = lab.search_spent(study.id) if found else None
     if found is None or spent is None:
         return
     chosen_by = str(study.spec.search["sampler"])
-    with st.expander(f"How the search went ({NAMES.get(chosen_by, 'guided')})", icon=":material/travel_explore:"):
+    with st.expander(
+        f"How the search went ({NAMES.get(chosen_by, 'guided')})", icon=":material/travel_explore:"
+    ):
         st.markdown(search_text(found, spent))
-        chart(figure_of(study.id, study.revision), key=f"search_{study.id}", height=HEIGHT,
-              alt=f"Hypervolume over {formatting.plural(spent.trials, 'trial')} and {spent.minutes:.1f} minutes; the text above has the figures.")  # fmt: skip
+        chart(
+            figure_of(study.id, study.revision),
+            key=f"search_{study.id}",
+            height=HEIGHT,
+            alt=(
+                f"Hypervolume over {formatting.plural(spent.trials, 'trial')} and"
+                f" {spent.minutes:.1f} minutes; the text above has the figures."
+            ),
+        )
         units = {id_: metric.unit for id_, metric in lab.available_metrics().items()}
         st.caption(reference_text(found, units))
         if study.state in FINISHED and not only_reading():
@@ -100,7 +140,10 @@ def search(study: Study) -> None:
 
 
 def go_on(study_id: str, used: int, budget: int) -> None:
-    with st.form(f"search_on_{study_id}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+    with (
+        st.form(f"search_on_{study_id}", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
         trials = st.number_input(
             "Trials in all", used + 1, value=max(used + 1, budget + budget // 2), step=1, width=160
         )

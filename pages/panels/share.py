@@ -20,24 +20,42 @@ def share(study: Study) -> None:
     with st.popover("Share", icon=":material/share:"):
         st.markdown("**This view**, for whoever reaches this server")
         st.caption(
-            "Shows this study as you see it now, and nothing else of the lab; nobody can change anything by it. You can take it back."
+            "Shows this study as you see it now, and nothing else of the lab; nobody can change"
+            " anything by it. You can take it back."
         )
-        st.button("Make a link to this view", icon=":material/add_link:", key="make_link", width="stretch",
-                  on_click=_make, args=(study.id, view_now()))  # fmt: skip
+        st.button(
+            "Make a link to this view",
+            icon=":material/add_link:",
+            key="make_link",
+            width="stretch",
+            on_click=_make,
+            args=(study.id, view_now()),
+        )
         made = lab.links(study.id)
         for link in made[:MOST_SHOWN]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.code(address(f"?link={link.token}"), language=None)
-                st.button("Take back", key=f"revoke_{link.token}", help=f"Made {formatting.moment(link.created_at)}",
-                          on_click=lab.revoke_link, args=(link.token,))  # fmt: skip
+                st.button(
+                    "Take back",
+                    key=f"revoke_{link.token}",
+                    help=f"Made {formatting.moment(link.created_at)}",
+                    on_click=lab.revoke_link,
+                    args=(link.token,),
+                )
         if len(made) > MOST_SHOWN:
             st.caption(f"{len(made) - MOST_SHOWN} older ones: `python -m lab links {study.id}`")
         st.divider()
         st.markdown("**The sweep itself**, for a colleague's own lab")
         st.caption(
-            "The link holds all settings. It opens the New sweep page filled in, there or here; put another server's name before it."
+            "The link holds all settings. It opens the New sweep page filled in, there or here; put"
+            " another server's name before it."
         )
-        st.code(address(f"sweep?spec={lab.spec_to_text(study.spec)}"), language=None, height=92, wrap_lines=True)
+        st.code(
+            address(f"sweep?spec={lab.spec_to_text(study.spec)}"),
+            language=None,
+            height=92,
+            wrap_lines=True,
+        )
 
 
 def _make(study_id: str, view: Mapping[str, Sequence[str]]) -> None:
@@ -47,7 +65,9 @@ def _make(study_id: str, view: Mapping[str, Sequence[str]]) -> None:
 
 def view_now() -> dict[str, list[str]]:
     """What the address says of the view."""
-    return {name: st.query_params.get_all(name) for name in st.query_params if name not in NOT_IN_A_VIEW}
+    return {
+        name: st.query_params.get_all(name) for name in st.query_params if name not in NOT_IN_A_VIEW
+    }
 
 
 def address(rest: str) -> str:

@@ -36,9 +36,11 @@ def size(trial: Trial, base: Trial | None) -> None:
     mapped = (trial.details.get("memory") or {}).get("mapped_bytes")
     if mapped is not None:
         st.caption(
-            f"The runtime maps the file: {formatting.value(mapped, 'B')} of it are read where they lie, and other processes can share them."
-            if mapped else "The runtime copies the file into memory of its own."
-        )  # fmt: skip
+            f"The runtime maps the file: {formatting.value(mapped, 'B')} of it are read where they"
+            " lie, and other processes can share them."
+            if mapped
+            else "The runtime copies the file into memory of its own."
+        )
 
 
 def numbers(trial: Trial, ids: tuple[str, ...]) -> None:
@@ -47,4 +49,6 @@ def numbers(trial: Trial, ids: tuple[str, ...]) -> None:
     for column, id_ in zip(st.columns(max(len(known), 1)), known, strict=False):
         m = trial.measurements[id_]
         said = "" if m.source == "measured" else f" ({m.source})"
-        column.metric(metrics[id_].title + said, formatting.value(m.value, m.unit), help=metrics[id_].help)
+        column.metric(
+            metrics[id_].title + said, formatting.value(m.value, m.unit), help=metrics[id_].help
+        )

@@ -1,4 +1,6 @@
-"""Curves of trainings: what trains now while a study runs, how a trial was trained, and all trainings of a study beside each other."""
+"""Curves of trainings: what trains now while a study runs, how a trial was trained, and all
+trainings of a study beside each other.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +26,16 @@ from lab.types import FINISHED, Study, Trial
 from pages.panels.progress import POLL_S
 from pages.widgets.chart import chart
 
-CAPTION = "Thick: held-out items. Thin: the loss on training items, averaged since the point before."
+CAPTION = (
+    "Thick: held-out items. Thin: the loss on training items, averaged since the point before."
+)
 ABREAST, MOST_ROWS = 2, 4
 
 
 def live(study: Study) -> None:
-    """What trains now, drawn anew every two seconds; nothing where no recipe trains, or once the study has ended."""
+    """What trains now, drawn anew every two seconds; nothing where no recipe trains, or once the
+    study has ended.
+    """
     if study.state not in FINISHED and lab.training_curves(study.id):
         st.fragment(_live, run_every=POLL_S)(study.id)
 
@@ -43,7 +49,8 @@ def _live(study_id: str) -> None:
         for column, training in zip(columns, running, strict=False):
             with column:
                 st.progress(
-                    share_done(training), f"**{formatting.markdown(training.name)}**: {progress_text(training)}"
+                    share_done(training),
+                    f"**{formatting.markdown(training.name)}**: {progress_text(training)}",
                 )
         if not running:
             st.caption(idle_text(found))
@@ -53,7 +60,10 @@ def _live(study_id: str) -> None:
 def idle_text(found: Sequence[Training]) -> str:
     """Why nothing trains: what comes next."""
     if any(t.state == "waiting" for t in found):
-        return "Nothing trains at this moment; what waits begins when files before it are made and a core is free."
+        return (
+            "Nothing trains at this moment; what waits begins when files before it are made and a"
+            " core is free."
+        )
     return "All trainings are done; what they made is quantized and measured now."
 
 
@@ -62,8 +72,12 @@ def curves(found: Sequence[Training], key: str, *, stacked: bool = False) -> Non
     info = training_info(found)
     if not info.lines:
         return
-    chart(training_figure(info, key, stacked=stacked).to_json(), key=key, height=TALL if stacked else HEIGHT,
-          alt=f"Loss and accuracy over steps of {formatting.plural(len(info.lines), 'training')}.")  # fmt: skip
+    chart(
+        training_figure(info, key, stacked=stacked).to_json(),
+        key=key,
+        height=TALL if stacked else HEIGHT,
+        alt=f"Loss and accuracy over steps of {formatting.plural(len(info.lines), 'training')}.",
+    )
     more = f" {info.left_out} more are not drawn." if info.left_out else ""
     st.caption(CAPTION + more)
 
@@ -84,7 +98,10 @@ def training(trial: Trial) -> None:
         st.dataframe(training_rows([titled]), hide_index=True, alt="What this training came to")
     for name, note in (trial.details.get("notes") or {}).items():
         if str(name).startswith("training"):
-            st.caption(f"{formatting.capital(formatting.markdown(str(name)))}: {formatting.markdown(str(note))}.")
+            st.caption(
+                f"{formatting.capital(formatting.markdown(str(name)))}:"
+                f" {formatting.markdown(str(note))}."
+            )
     st.caption("Recipes that begin alike share a training: it ran once for all of them.")
 
 
@@ -95,7 +112,13 @@ def trainings(study: Study, trials: Sequence[Trial]) -> None:
         return
     with st.expander(f"How the {len(found)} trainings went", icon=":material/model_training:"):
         names = {t.key: t.name for t in found}
-        drawn = st.multiselect("Drawn", list(names), list(names)[:MOST], format_func=lambda key: names[key],
-                               key=f"trainings_drawn_{study.id}", max_selections=MOST)  # fmt: skip
+        drawn = st.multiselect(
+            "Drawn",
+            list(names),
+            list(names)[:MOST],
+            format_func=lambda key: names[key],
+            key=f"trainings_drawn_{study.id}",
+            max_selections=MOST,
+        )
         curves([t for t in found if t.key in drawn], f"trainings_{study.id}")
         st.dataframe(training_rows(found), hide_index=True, alt="What each training came to")

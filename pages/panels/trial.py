@@ -1,4 +1,6 @@
-"""Everything about one trial: numbers, raw timings, recipe, how to make it again, on which machine."""
+"""Everything about one trial: numbers, raw timings, recipe, how to make it again, on which
+machine.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
         if trial.is_baseline:
             st.badge("float baseline", color="blue")
         if pick and trial.id != pick:
-            st.button("Show the best pick", icon=":material/star:", type="tertiary", on_click=back_to_pick)
+            st.button(
+                "Show the best pick", icon=":material/star:", type="tertiary", on_click=back_to_pick
+            )
         note_button(trial.study, trial.id)
     note(trial.study, trial.id)
     if trial.error:
@@ -76,7 +80,11 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
         "Size": size,
         "Scaling": lambda trial, base: scaling_section(trial),
         "Layers": layers,
-        **({"Training": lambda trial, base: training(trial)} if any(t.details.get("training") for t in trials) else {}),
+        **(
+            {"Training": lambda trial, base: training(trial)}
+            if any(t.details.get("training") for t in trials)
+            else {}
+        ),
         "Recipe": recipe,
         "Machine": machine,
     }
@@ -92,7 +100,9 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
 @st.cache_resource(max_entries=32, show_spinner=False)
 def differences_of(study_id: str, revision: int) -> Mapping[str, Mapping[str, Difference]]:
     """Every trial against its baseline, corrected for how many there are."""
-    return against_baselines(lab.trials(study_id), [o.metric for o in lab.study(study_id).spec.objectives])
+    return against_baselines(
+        lab.trials(study_id), [o.metric for o in lab.study(study_id).spec.objectives]
+    )
 
 
 def known_of(trial: Trial) -> Mapping[str, Difference]:
@@ -119,10 +129,15 @@ def problem(trial: Trial) -> None:
 def headline(trial: Trial, base: Trial | None, known: Mapping[str, Difference]) -> None:
     shown = [id_ for id_ in leading() if id_ in trial.measurements]
     for column, id_ in zip(st.columns(max(len(shown), 1)), shown, strict=True):
-        m, other = trial.measurements[id_], base if base and base.id != trial.id and id_ in base.measurements else None
+        m, other = (
+            trial.measurements[id_],
+            base if base and base.id != trial.id and id_ in base.measurements else None,
+        )
         change, color = versus(id_, trial, other, known) if other else (None, "off")
         name, value = formatting.capital(words.plain(id_)), formatting.value(m.value, m.unit)
-        column.metric(name, value, change, delta_color=color, delta_arrow="off", help=interval_help(m))
+        column.metric(
+            name, value, change, delta_color=color, delta_arrow="off", help=interval_help(m)
+        )
 
 
 def no_gain(trial: Trial) -> None:
@@ -130,22 +145,30 @@ def no_gain(trial: Trial) -> None:
     found = threads_of(trial.study, lab.study(trial.study).revision)
     gain = next((g for g in found if g.trial == trial.id), None)
     if gain:
-        word = "as quick as" if gain.speedup > ABOUT_AS_QUICK else f"{1 / gain.speedup:.1f}× slower than"
+        word = (
+            "as quick as"
+            if gain.speedup > ABOUT_AS_QUICK
+            else f"{1 / gain.speedup:.1f}× slower than"
+        )
         st.caption(
-            f":material/sync_disabled: With {gain.threads} threads it is {word} with {gain.fewer_threads}: threads do nothing here."
+            f":material/sync_disabled: With {gain.threads} threads it is {word} with"
+            f" {gain.fewer_threads}: threads do nothing here."
         )
 
 
 def interval_help(m: Measurement) -> str:
     between = formatting.interval(m)
     return (
-        f"95 % interval {between}, {m.n} samples. Below: against the float model, grey where it may be chance."
+        f"95 % interval {between}, {m.n} samples. Below: against the float model, grey where it may"
+        " be chance."
         if between
         else "An exact number."
     )
 
 
-def versus(metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference]) -> tuple[str, str]:
+def versus(
+    metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference]
+) -> tuple[str, str]:
     """The change in words, green where better, red where worse, grey where it may be chance."""
     m, other = trial.measurements[metric], base.measurements[metric]
     text = formatting.change(m, other, plainly=True)
@@ -157,7 +180,11 @@ def versus(metric: str, trial: Trial, base: Trial, known: Mapping[str, Differenc
 
 def numbers(trial: Trial, base: Trial | None) -> None:
     if not trial.measurements:
-        st.write("Nothing was measured, since the trial failed." if trial.error else "Nothing was measured yet.")
+        st.write(
+            "Nothing was measured, since the trial failed."
+            if trial.error
+            else "Nothing was measured yet."
+        )
         return
     frame = numbers_info(trial, base, lab.available_metrics(), known_of(trial))
     st.dataframe(frame, hide_index=True, height="content", alt="All numbers of this trial")
@@ -182,16 +209,22 @@ def classes(trial: Trial, base: Trial | None) -> None:
     card = lab.card_of(trial.study)
     for id_, frame in parts_info(trial, base, card.class_names).items():
         with st.expander(f"Every class ({len(frame)})"):
-            st.dataframe(frame, hide_index=True, alt=f"{lab.available_metrics()[id_].title}, class by class")
+            st.dataframe(
+                frame, hide_index=True, alt=f"{lab.available_metrics()[id_].title}, class by class"
+            )
 
 
 def timing(trial: Trial, base: Trial | None) -> None:
     rounds = lab.latency_samples(trial)
     if not rounds:
-        st.write("There are no raw timings of this trial: it has not been measured on this lab yet.")
+        st.write(
+            "There are no raw timings of this trial: it has not been measured on this lab yet."
+        )
         return
     info = latency_info(rounds, trial.measurements.get("latency_s"))
-    chart(latency_figure(info).to_json(), key="timing", height=HEIGHT, alt=f"Raw timings: {info.note}")
+    chart(
+        latency_figure(info).to_json(), key="timing", height=HEIGHT, alt=f"Raw timings: {info.note}"
+    )
     st.caption(f"{info.note}. Dashed: median. Band: its 95 % interval.")
     if kept := trial.details.get("timing"):
         spec = lab.study(trial.study).spec
@@ -204,15 +237,21 @@ def layers(trial: Trial, base: Trial | None) -> None:
     """Which layers cost the accuracy: what is known of it, or the way to find out."""
     if not lab.can_choose_layers(trial):
         st.write(
-            "No step of this recipe can leave single layers in float, so there is nothing to find out layer by layer."
+            "No step of this recipe can leave single layers in float, so there is nothing to find"
+            " out layer by layer."
         )
         return
     found = lab.sensitivity_study(trial.id)
     if found is None:
         st.write(
-            "Quantize each layer alone and leave each one out: which of them cost accuracy, and what does each bring?"
+            "Quantize each layer alone and leave each one out: which of them cost accuracy, and"
+            " what does each bring?"
         )
-        if st.button("Find the layers that cost accuracy", icon=":material/stacked_bar_chart:", key="find_layers"):
+        if st.button(
+            "Find the layers that cost accuracy",
+            icon=":material/stacked_bar_chart:",
+            key="find_layers",
+        ):
             try:
                 found = lab.start_sensitivity(trial.id)
             except LabError as error:
@@ -223,8 +262,17 @@ def layers(trial: Trial, base: Trial | None) -> None:
     if st.button("Show layer by layer", icon=":material/stacked_bar_chart:", key="show_layers"):
         st.switch_page("pages/layers.py", query_params={"study": found})
     worst = [x for x in lab.sensitivity(found).layers if x.noise][:FEW_LAYERS]
-    st.dataframe([{"Layer": x.group.label, "Error when it alone is quantized": f"{100 * (x.noise or 0):.2g} %"} for x in worst],
-                 hide_index=True, alt="The most harmful layers")  # fmt: skip
+    st.dataframe(
+        [
+            {
+                "Layer": x.group.label,
+                "Error when it alone is quantized": f"{100 * (x.noise or 0):.2g} %",
+            }
+            for x in worst
+        ],
+        hide_index=True,
+        alt="The most harmful layers",
+    )
 
 
 def recipe(trial: Trial, base: Trial | None) -> None:
@@ -233,7 +281,11 @@ def recipe(trial: Trial, base: Trial | None) -> None:
         technique = techniques.get(step.technique)
         st.markdown(f"**{number}. {technique.title if technique else step.technique}**")
         labels = {o.id: o.label for o in technique.options} if technique else {}
-        if settings := [f"{labels.get(k, k)}: **{said(v)}**" for k, v in step.params.items() if v not in ((), [], "")]:
+        if settings := [
+            f"{labels.get(k, k)}: **{said(v)}**"
+            for k, v in step.params.items()
+            if v not in ((), [], "")
+        ]:
             st.caption(" · ".join(settings))
     if not trial.recipe.steps:
         st.write("The model runs as it came.")
@@ -248,8 +300,16 @@ def recipe(trial: Trial, base: Trial | None) -> None:
 
 def reorder(trial: Trial) -> None:
     """One click to see whether the order of steps matters."""
-    if only_reading() or not lab.can_reorder(trial) or not st.button("Try it in the other order", icon=":material/swap_horiz:", key="reorder",
-                                                   help="Adds this recipe to the study with two of its steps exchanged."):  # fmt: skip
+    if (
+        only_reading()
+        or not lab.can_reorder(trial)
+        or not st.button(
+            "Try it in the other order",
+            icon=":material/swap_horiz:",
+            key="reorder",
+            help="Adds this recipe to the study with two of its steps exchanged.",
+        )
+    ):
         return
     try:
         added = lab.reorder(trial.id)
@@ -277,16 +337,31 @@ def download(trial: Trial) -> None:
     if not path.is_file():
         st.caption("The file itself is not in this lab; below is how to make it.")
         return
-    st.download_button(f"Download the model ({formatting.value(trial.artifact.size_bytes, 'B')})", path.read_bytes,
-                       f"{trial.name}{path.suffix}", "application/octet-stream", icon=":material/download:",
-                       key="model_file", on_click="ignore")  # fmt: skip
-    st.download_button("With a README of how to load it (.zip)", _packed(trial.id), f"{trial.name}.zip", "application/zip",
-                       icon=":material/folder_zip:", key="model_zip", on_click="ignore")  # fmt: skip
+    st.download_button(
+        f"Download the model ({formatting.value(trial.artifact.size_bytes, 'B')})",
+        path.read_bytes,
+        f"{trial.name}{path.suffix}",
+        "application/octet-stream",
+        icon=":material/download:",
+        key="model_file",
+        on_click="ignore",
+    )
+    st.download_button(
+        "With a README of how to load it (.zip)",
+        _packed(trial.id),
+        f"{trial.name}.zip",
+        "application/zip",
+        icon=":material/folder_zip:",
+        key="model_zip",
+        on_click="ignore",
+    )
     st.caption(f"{trial.artifact.format}, SHA-256 `{trial.artifact.sha256[:16]}…`")
 
 
 def _packed(trial_id: str) -> Callable[[], bytes]:
-    """Written only when somebody asks for it: the file is looked into by a process of its own, which takes seconds."""
+    """Written only when somebody asks for it: the file is looked into by a process of its own,
+    which takes seconds.
+    """
 
     def write() -> bytes:
         with TemporaryDirectory() as folder:
@@ -316,11 +391,18 @@ def machine(trial: Trial, base: Trial | None) -> None:
     except UnknownId:
         st.write("The machine was not recorded.")
         return
-    memory = formatting.value(facts["memory_bytes"], "B") if "memory_bytes" in facts else formatting.UNKNOWN
-    st.markdown(
-        f"**{formatting.markdown(str(facts.get('cpu', 'unknown CPU')))}**, {facts.get('cores', '?')} cores, {memory}"
+    memory = (
+        formatting.value(facts["memory_bytes"], "B")
+        if "memory_bytes" in facts
+        else formatting.UNKNOWN
     )
-    st.caption(f"{formatting.markdown(str(facts.get('os', '')))} · Python {facts.get('python', '?')}")
+    st.markdown(
+        f"**{formatting.markdown(str(facts.get('cpu', 'unknown CPU')))}**,"
+        f" {facts.get('cores', '?')} cores, {memory}"
+    )
+    st.caption(
+        f"{formatting.markdown(str(facts.get('os', '')))} · Python {facts.get('python', '?')}"
+    )
     if features := facts.get("features"):
         st.caption("Instructions that matter here: " + ", ".join(map(str, features)))
     st.table({"version": {str(k): str(v) for k, v in (facts.get("versions") or {}).items()}})

@@ -1,4 +1,6 @@
-"""The same trials in two of several studies: how each number came out in both, and what differs between the two."""
+"""The same trials in two of several studies: how each number came out in both, and what differs
+between the two.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,21 @@ def twins_of(first: tuple[str, int], second: tuple[str, int]) -> Twins:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def changes_of(
-    first: tuple[str, int], second: tuple[str, int], metric: str, names: tuple[str, str], same_items: bool
+    first: tuple[str, int],
+    second: tuple[str, int],
+    metric: str,
+    names: tuple[str, str],
+    same_items: bool,
 ) -> tuple[str, str, list[dict[str, str]]]:
     """A sentence, the figure as JSON, and the table's rows."""
     matched = twins_of(first, second)
     changes = twin_changes(matched.pairs, metric, same_items=same_items)
     spec = twins_spec(changes, lab.available_metrics()[metric], *names, runtime_titles())
-    return twins_text(matched, changes, metric, *names), json.dumps(spec), twin_rows(changes, *names, runtime_titles())
+    return (
+        twins_text(matched, changes, metric, *names),
+        json.dumps(spec),
+        twin_rows(changes, *names, runtime_titles()),
+    )
 
 
 def in_two(studies: Sequence[Study], texts: Mapping[str, str], found: Across) -> None:
@@ -47,19 +57,30 @@ def in_two(studies: Sequence[Study], texts: Mapping[str, str], found: Across) ->
     st.subheader("The same trials in two studies", anchor=False)
     pairs = {f"{a.id}~{b.id}": f"{texts[a.id]} and {texts[b.id]}" for a, b in alike}
     with st.container(width=520):
-        pair = address.dropdown("pair", "Which two", list(pairs), pairs) if len(pairs) > 1 else next(iter(pairs))
+        pair = (
+            address.dropdown("pair", "Which two", list(pairs), pairs)
+            if len(pairs) > 1
+            else next(iter(pairs))
+        )
     twins(*(members[id_] for id_ in pair.split("~")))
 
 
 def twins(first: Member, second: Member) -> None:
-    metrics, matched = lab.available_metrics(), twins_of(*((m.study.id, m.study.revision) for m in (first, second)))
-    ids = [id_ for id_ in ordered_metrics([p.first for p in matched.pairs], metrics) if id_ in metrics]
+    metrics, matched = (
+        lab.available_metrics(),
+        twins_of(*((m.study.id, m.study.revision) for m in (first, second))),
+    )
+    ids = [
+        id_ for id_ in ordered_metrics([p.first for p in matched.pairs], metrics) if id_ in metrics
+    ]
     if not ids:
         st.write(twins_text(matched, (), "", "the first", "the second"))
         return
     with st.container(width=320):
         titles = {id_: metrics[id_].title for id_ in ids}
-        metric = address.dropdown("number", "Number", sorted(ids, key=lambda id_: id_ != "latency_s"), titles)
+        metric = address.dropdown(
+            "number", "Number", sorted(ids, key=lambda id_: id_ != "latency_s"), titles
+        )
     names = a, b = short_names(first, second)
     same_items = (first.data, first.items) == (second.data, second.items)
     text, figure, rows = changes_of(
@@ -68,10 +89,18 @@ def twins(first: Member, second: Member) -> None:
     st.markdown(formatting.markdown(text))
     left, right = st.columns([9, 11], gap="medium")
     with left:
-        chart(figure, key=f"twins_{first.study.id}_{second.study.id}_{metric}",
-              height=TWINS_HEIGHT, alt=f"{metrics[metric].title} in the second study over the first; the table has the same numbers.")  # fmt: skip
+        chart(
+            figure,
+            key=f"twins_{first.study.id}_{second.study.id}_{metric}",
+            height=TWINS_HEIGHT,
+            alt=(
+                f"{metrics[metric].title} in the second study over the first; the table has the"
+                " same numbers."
+            ),
+        )
         st.caption(
-            f"On the dashed line nothing changed. Hollow: may be chance. {formatting.capital(words.plain(metric))} of equal recipe and target."
+            "On the dashed line nothing changed. Hollow: may be chance."
+            f" {formatting.capital(words.plain(metric))} of equal recipe and target."
         )
     with right:
         st.dataframe(
@@ -84,23 +113,41 @@ def twins(first: Member, second: Member) -> None:
 
 
 def short_names(first: Member, second: Member) -> tuple[str, str]:
-    """Their titles, where these tell them apart, else when they were made, else their ids; never the name of another column."""
+    """Their titles, where these tell them apart, else when they were made, else their ids; never
+    the name of another column.
+    """
     titles = first.study.title, second.study.title
     moments = tuple(formatting.moment(m.study.created_at) for m in (first, second))
-    fit = (names for names in (titles, moments) if all(names) and names[0] != names[1] and not COLUMNS & set(names))
+    fit = (
+        names
+        for names in (titles, moments)
+        if all(names) and names[0] != names[1] and not COLUMNS & set(names)
+    )
     a, b = next(fit, (first.study.id, second.study.id))
     return a, b
 
 
 def unlike(first: Member, second: Member, a: str, b: str) -> None:
     """In what machines, versions and specs differ."""
-    files = {"Model file": (first.source[:12], second.source[:12]), "Test data": (first.data[:12], second.data[:12])}
-    rows = [{"What": what, a: one, b: other} for what, (one, other) in files.items() if one and other and one != other]
+    files = {
+        "Model file": (first.source[:12], second.source[:12]),
+        "Test data": (first.data[:12], second.data[:12]),
+    }
+    rows = [
+        {"What": what, a: one, b: other}
+        for what, (one, other) in files.items()
+        if one and other and one != other
+    ]
     rows += discrepancy_rows(discrepancies(spec_of(first), spec_of(second)), (a, b))
     rows += discrepancy_rows(discrepancies(machine_of(first), machine_of(second)), (a, b))
     with st.expander(f"What differs between the two ({len(rows)})"):
         if rows:
-            st.dataframe(rows, hide_index=True, height="content", alt="In what machines, versions and settings differ")
+            st.dataframe(
+                rows,
+                hide_index=True,
+                height="content",
+                alt="In what machines, versions and settings differ",
+            )
         else:
             st.write("Machine, versions, settings, model file and test data are the same.")
 
@@ -112,4 +159,8 @@ def machine_of(member: Member) -> Mapping[str, object]:
 
 
 def spec_of(member: Member) -> Mapping[str, object]:
-    return {name: value for name, value in member.study.spec.to_json().items() if name not in NOT_IN_SPEC}
+    return {
+        name: value
+        for name, value in member.study.spec.to_json().items()
+        if name not in NOT_IN_SPEC
+    }

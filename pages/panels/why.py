@@ -1,4 +1,6 @@
-"""Why a trial is not faster or not smaller: what the rules found, with the figure and what to try."""
+"""Why a trial is not faster or not smaller: what the rules found, with the figure and what to
+try.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,11 @@ from lab.plots import formatting
 from lab.types import Trial
 
 HEADINGS = {"speed": "Speed", "size": "Size", "accuracy": "Accuracy"}
-ICONS = {"speed": ":material/speed:", "size": ":material/compress:", "accuracy": ":material/target:"}
+ICONS = {
+    "speed": ":material/speed:",
+    "size": ":material/compress:",
+    "accuracy": ":material/target:",
+}
 FEW = 3
 
 
@@ -28,8 +34,11 @@ def why(trial: Trial, trials: Sequence[Trial]) -> None:
         return
     found = findings_of(trial.id, lab.study(trial.study).revision, trials)
     if not found:
-        st.write("This is the float model, which the others are compared with." if trial.is_baseline
-                 else "Nothing stands out: no rule found a reason why it should be faster or smaller.")  # fmt: skip
+        st.write(
+            "This is the float model, which the others are compared with."
+            if trial.is_baseline
+            else "Nothing stands out: no rule found a reason why it should be faster or smaller."
+        )
         return
     for about, heading in HEADINGS.items():
         mine = [f for f in found if f.about == about]
@@ -45,5 +54,8 @@ def why(trial: Trial, trials: Sequence[Trial]) -> None:
 
 def tell(finding: Finding) -> None:
     rule = lab.available_rules()[finding.rule]
-    st.markdown(f"**{formatting.markdown(rule.title)}.** {formatting.markdown(finding.text)}", help=rule.help)
+    st.markdown(
+        f"**{formatting.markdown(rule.title)}.** {formatting.markdown(finding.text)}",
+        help=rule.help,
+    )
     st.caption(f":material/arrow_forward: {formatting.markdown(finding.remedy)}")

@@ -8,20 +8,43 @@ from typing import Any
 import streamlit as st
 
 
-def segments(name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None, **more: Any) -> str:
+def segments(
+    name: str,
+    label: str,
+    options: Sequence[str],
+    texts: Mapping[str, str] | None = None,
+    **more: Any,
+) -> str:
     """One of a few, side by side; the first is the default and stays out of the address."""
     start, key = _start(name, options), f"choice_{name}"
-    said = st.segmented_control(label, options, default=start, required=True, key=key,
-                                format_func=lambda id_: (texts or {}).get(id_, id_),
-                                on_change=remember, args=(name, key, options[0]), **more)  # fmt: skip
+    said = st.segmented_control(
+        label,
+        options,
+        default=start,
+        required=True,
+        key=key,
+        format_func=lambda id_: (texts or {}).get(id_, id_),
+        on_change=remember,
+        args=(name, key, options[0]),
+        **more,
+    )
     return said or start
 
 
-def dropdown(name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None) -> str:
+def dropdown(
+    name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None
+) -> str:
     """One of many; the first is the default and stays out of the address."""
     start, key = _start(name, options), f"choice_{name}"
-    said = st.selectbox(label, options, list(options).index(start), key=key, on_change=remember,
-                        args=(name, key, options[0]), format_func=lambda id_: (texts or {}).get(id_, id_))  # fmt: skip
+    said = st.selectbox(
+        label,
+        options,
+        list(options).index(start),
+        key=key,
+        on_change=remember,
+        args=(name, key, options[0]),
+        format_func=lambda id_: (texts or {}).get(id_, id_),
+    )
     return said or start
 
 
@@ -51,7 +74,11 @@ def remember(name: str, key: str, default: Any) -> None:
 
 
 def several(
-    name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None, **more: Any
+    name: str,
+    label: str,
+    options: Sequence[str],
+    texts: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> tuple[str, ...]:
     """Any number of many; none is the default and stays out of the address."""
     key = f"choice_{name}"
@@ -59,8 +86,16 @@ def several(
         st.session_state[key] = [o for o in st.query_params.get_all(name) if o in options]
     elif gone := [o for o in st.session_state[key] if o not in options]:  # kept from another study
         st.session_state[key] = [o for o in st.session_state[key] if o not in gone]
-    said = st.multiselect(label, options, key=key, on_change=_remember_all, args=(name, key), placeholder="All",
-                          format_func=lambda id_: (texts or {}).get(id_, id_), **more)  # fmt: skip
+    said = st.multiselect(
+        label,
+        options,
+        key=key,
+        on_change=_remember_all,
+        args=(name, key),
+        placeholder="All",
+        format_func=lambda id_: (texts or {}).get(id_, id_),
+        **more,
+    )
     return tuple(said)
 
 
@@ -75,7 +110,13 @@ def words(name: str, label: str, **more: Any) -> str:
     """A text; an empty one stays out of the address."""
     key = f"choice_{name}"
     return st.text_input(
-        label, st.query_params.get(name, ""), key=key, max_chars=80, on_change=remember, args=(name, key, ""), **more
+        label,
+        st.query_params.get(name, ""),
+        key=key,
+        max_chars=80,
+        on_change=remember,
+        args=(name, key, ""),
+        **more,
     )
 
 
@@ -83,4 +124,8 @@ def scale(name: str, label: str, values: Sequence[float], default: float, **more
     """A number on a slider; the default stays out of the address."""
     key = f"choice_{name}"
     start = min(values, key=lambda v: abs(v - number(name, default)))
-    return float(st.select_slider(label, values, start, key=key, on_change=remember, args=(name, key, default), **more))
+    return float(
+        st.select_slider(
+            label, values, start, key=key, on_change=remember, args=(name, key, default), **more
+        )
+    )

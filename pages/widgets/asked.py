@@ -1,4 +1,6 @@
-"""What a viewer asks of a study, and the answers: cached by revision, so that a rerun that changes nothing computes nothing."""
+"""What a viewer asks of a study, and the answers: cached by revision, so that a rerun that changes
+nothing computes nothing.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +116,9 @@ def seen(asked: Asked) -> tuple[Trial, ...]:
 def pick_of(asked: Asked) -> Pick:
     objectives = objectives_of(asked)
     wanted = next((o for o in objectives if o.metric == asked.goal), None)
-    weights = {KNEE: {o.metric: 1.0 for o in objectives}, WEIGHTED: dict(asked.weights)}.get(asked.goal)
+    weights = {KNEE: {o.metric: 1.0 for o in objectives}, WEIGHTED: dict(asked.weights)}.get(
+        asked.goal
+    )
     return pick(seen(asked), objectives, asked.limits, wanted, weights)
 
 
@@ -137,18 +141,36 @@ def figure_of(asked: Asked, look: Look, marked: frozenset[str]) -> tuple[str, in
     """
     found = pick_of(asked)
     lines = [(limit.metric, limit.value) for limit in asked.limits if limit.kind != "max_drop"]
-    info = pareto_info(seen(asked), objectives_of(asked), lab.available_metrics(), x=look.x, y=look.y, size=look.size,
-                       titles=runtime_titles(), feasible=found.feasible, pick=found.trial, limits=lines,
-                       tied=ties_of(asked), grouping="method" if look.color == "method" else "runtime",
-                       tinted=look.third == "color")  # fmt: skip
+    info = pareto_info(
+        seen(asked),
+        objectives_of(asked),
+        lab.available_metrics(),
+        x=look.x,
+        y=look.y,
+        size=look.size,
+        titles=runtime_titles(),
+        feasible=found.feasible,
+        pick=found.trial,
+        limits=lines,
+        tied=ties_of(asked),
+        grouping="method" if look.color == "method" else "runtime",
+        tinted=look.third == "color",
+    )
     spec = drawn(info, look.view, marked, f"{asked.study} {look}")
-    return json.dumps(spec), int(spec["layout"].get("height", HEIGHT)), len(info.points), info.left_out
+    return (
+        json.dumps(spec),
+        int(spec["layout"].get("height", HEIGHT)),
+        len(info.points),
+        info.left_out,
+    )
 
 
 def drawn(info: ParetoInfo, view: str, marked: frozenset[str], revision: str) -> dict:
     if view == "parallel":
         return parallel_spec(info, marked=marked, uirevision=revision)
-    if view == "solid" and info.size is None:  # without a third number there are only two dimensions
+    if (
+        view == "solid" and info.size is None
+    ):  # without a third number there are only two dimensions
         info = replace(info, size=info.x)
     draw = {"solid": solid_spec, "multiples": multiples_spec}.get(view, pareto_spec)
     return draw(info, uirevision=revision)
@@ -171,4 +193,6 @@ def table_of(asked: Asked, rows: str, marked: frozenset[str]) -> TableInfo:
     }
     chosen = [t for t in seen(asked) if keep.get(rows, lambda _: True)(t)]
     shown = options_shown(asked.study, asked.revision)
-    return trials_info(chosen, lab.available_metrics(), runtime_titles(), set(found.front), shown, tied)
+    return trials_info(
+        chosen, lab.available_metrics(), runtime_titles(), set(found.front), shown, tied
+    )

@@ -1,7 +1,8 @@
 """A Plotly chart that stays as a person left it.
 
-`st.plotly_chart` starts anew whenever its figure changes, and so loses zoom and selection with every new result; this
-component redraws in place. Plotly itself is served from its own Python package, so nothing is fetched from elsewhere.
+`st.plotly_chart` starts anew whenever its figure changes, and so loses zoom and selection with
+every new result; this component redraws in place. Plotly itself is served from its own Python
+package, so nothing is fetched from elsewhere.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _HERE = Path(__file__).parent
 @st.cache_resource(show_spinner=False)
 def _parts() -> tuple[Any, str]:
     """The component, and the path under which Streamlit serves Plotly's script."""
-    package = v1.declare_component("plotlyjs", path=str(Path(plotly.__file__).parent / "package_data"))
+    package = v1.declare_component(
+        "plotlyjs", path=str(Path(plotly.__file__).parent / "package_data")
+    )
     component = st.components.v2.component(
         "lab_chart",
         html='<div class="lab-chart" role="img" style="width: 100%"></div>',
@@ -33,22 +36,31 @@ def _parts() -> tuple[Any, str]:
 
 
 def chart(
-    figure_json: str, *, key: str, height: int, alt: str, chosen: Sequence[str] = (),
-    on_choose: Callable[[str], None] | None = None, on_mark: Callable[[str], None] | None = None,
-    zoom: Sequence[float] | None = None, on_zoom: Callable[[Sequence[float] | None], None] | None = None,
+    figure_json: str,
+    *,
+    key: str,
+    height: int,
+    alt: str,
+    chosen: Sequence[str] = (),
+    on_choose: Callable[[str], None] | None = None,
+    on_mark: Callable[[str], None] | None = None,
+    zoom: Sequence[float] | None = None,
+    on_zoom: Callable[[Sequence[float] | None], None] | None = None,
     static: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     """Draw a figure.
 
     Args:
-        figure_json: a light figure's JSON, which the browser turns dark where the viewer's theme is; text, so that a
+        figure_json: a light figure's JSON, which the browser turns dark where the viewer's theme
+            is; text, so that a
             cached figure costs nothing to send again.
         key: while it stays, the chart is redrawn in place.
         height: pixels kept free until it is drawn, so that nothing jumps.
         alt: what the chart shows, for those who cannot see it.
         chosen: ids (first entry of a point's customdata) to put rings around.
         on_choose: told the id of a clicked point; on_mark: of one that was clicked with Shift.
-        zoom: ends of both axes, as Plotly counts them, to begin with; on_zoom: told those that a person chose, or None where
+        zoom: ends of both axes, as Plotly counts them, to begin with; on_zoom: told those that a
+            person chose, or None where
             all is shown again.
         static: no hover, zoom or buttons.
     """
@@ -66,10 +78,22 @@ def chart(
             on_zoom(said["ranges"])
 
     component, path = _parts()
-    data = {"figure": figure_json, "plotly": path, "alt": alt, "height": height, "dark": dark_for_light(),
-            "config": CONFIG | {"staticPlot": static}}  # fmt: skip
+    data = {
+        "figure": figure_json,
+        "plotly": path,
+        "alt": alt,
+        "height": height,
+        "dark": dark_for_light(),
+        "config": CONFIG | {"staticPlot": static},
+    }
     if on_choose:
         data |= {"chosen": list(chosen), "ring": INKS["light"].text}
     if on_zoom:
         data |= {"zoom": list(zoom) if zoom else None, "zooms": True}
-    component(data=data, key=key, on_chosen_change=tell, on_marked_change=tell_mark, on_zoomed_change=tell_zoom)
+    component(
+        data=data,
+        key=key,
+        on_chosen_change=tell,
+        on_marked_change=tell_mark,
+        on_zoomed_change=tell_zoom,
+    )

@@ -1,8 +1,9 @@
-"""Every page is run by `streamlit_app.py`, also the very first one that a fresh server is asked for.
+"""Every page is run by `streamlit_app.py`, also the very first one that a fresh server is asked
+for.
 
-Streamlit runs the files of a folder named `pages` by itself until some session has called `st.navigation`. A link opened
-right after a restart would show a page without the app around it; so a page that finds itself run that way begins with
-the entry file.
+Streamlit runs the files of a folder named `pages` by itself until some session has called
+`st.navigation`. A link opened right after a restart would show a page without the app around it; so
+a page that finds itself run that way begins with the entry file.
 """
 
 from __future__ import annotations

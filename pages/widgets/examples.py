@@ -1,4 +1,6 @@
-"""Test items of many models without anybody waiting: what is not at hand is fetched in the background, and then appears."""
+"""Test items of many models without anybody waiting: what is not at hand is fetched in the
+background, and then appears.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from lab.types import ModelCard
 
 ITEMS = 8
 PATIENCE_S = 0.2
-"""How long a page may wait for items, all models together: those that are here or drawn up without a data library."""
+"""How long a page may wait for items, all models together: those that are here or drawn up without
+a data library.
+"""
 
 POLL_S = 0.7
 RETRY_S = 60.0
@@ -44,7 +48,11 @@ class _Fetch:
 
     @property
     def stale(self) -> bool:
-        return self.done and bool(self.shown.result().problem) and time.monotonic() - self.started > RETRY_S
+        return (
+            self.done
+            and bool(self.shown.result().problem)
+            and time.monotonic() - self.started > RETRY_S
+        )
 
 
 @st.cache_resource(show_spinner=False)
@@ -79,8 +87,16 @@ def _items(model_id: str) -> Shown:
         if show == "none":
             return Shown()
         drawn = dataset.picture(found.items) if dataset and dataset.picture else found.items
-        return Shown(examples_info(drawn, found.labels, names, show=show, texts=found.texts,
-                                   show_shape=dataset.show_shape if dataset else ()))  # fmt: skip
+        return Shown(
+            examples_info(
+                drawn,
+                found.labels,
+                names,
+                show=show,
+                texts=found.texts,
+                show_shape=dataset.show_shape if dataset else (),
+            )
+        )
     except ValueError:
         return Shown()  # numbers that are no picture
     except Exception as error:

@@ -41,7 +41,9 @@ class Given:
     @property
     def prefix(self) -> str:
         """Of the form's fields: those of another model, preset or link are others."""
-        return f"{self.model}.{self.preset}" + (f".{hash(str(self.spec.to_json())):x}" if self.spec else "")
+        return f"{self.model}.{self.preset}" + (
+            f".{hash(str(self.spec.to_json())):x}" if self.spec else ""
+        )
 
     def targets(self, runtime_id: str) -> Sequence[Target]:
         """Of a runtime, where every variant runs; only of a link."""
@@ -57,10 +59,16 @@ class Given:
         return found
 
     def space(self, runtime_ids: Sequence[str]) -> Mapping[str, Values]:
-        return self.spec.space if self.spec else lab.preset_space(self.model, self.preset, runtime_ids)
+        return (
+            self.spec.space if self.spec else lab.preset_space(self.model, self.preset, runtime_ids)
+        )
 
     def recipes(self, runtime_ids: Sequence[str]) -> Sequence[Recipe]:
-        return self.spec.recipes if self.spec else lab.preset_recipes(self.model, self.preset, runtime_ids)
+        return (
+            self.spec.recipes
+            if self.spec
+            else lab.preset_recipes(self.model, self.preset, runtime_ids)
+        )
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -69,7 +77,9 @@ class Given:
 
 
 def spec_in_address() -> StudySpec | None:
-    """The sweep in the link, told about; None where there is none, or where it cannot be run here."""
+    """The sweep in the link, told about; None where there is none, or where it cannot be run
+    here.
+    """
     text = st.query_params.get("spec")
     if not text:
         return None
@@ -79,13 +89,23 @@ def spec_in_address() -> StudySpec | None:
         st.error(formatting.markdown(str(error)), icon=":material/link_off:")
         return None
     if spec.model not in lab.models():
-        st.error(f"The sweep in this link is of the model {formatting.markdown(spec.model)}, which is not in this lab. Ask for the model's file and its data, "
-                 "and add them: `python -m lab add MODEL_FILE --data DATA.npz`.", icon=":material/link_off:")  # fmt: skip
+        st.error(
+            f"The sweep in this link is of the model {formatting.markdown(spec.model)}, which is"
+            " not in this lab. Ask for the model's file and its data, and add them: `python -m lab"
+            " add MODEL_FILE --data DATA.npz`.",
+            icon=":material/link_off:",
+        )
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.info("Filled in from a link. Change what you like, then start it here.", icon=":material/link:")
+        st.info(
+            "Filled in from a link. Change what you like, then start it here.",
+            icon=":material/link:",
+        )
         st.button(
-            "Begin anew", icon=":material/restart_alt:", type="tertiary", on_click=lambda: st.query_params.pop("spec")
+            "Begin anew",
+            icon=":material/restart_alt:",
+            type="tertiary",
+            on_click=lambda: st.query_params.pop("spec"),
         )
     return spec
 
@@ -96,9 +116,17 @@ def given_chains(chains: Sequence[Chain], key: str) -> tuple[Chain, ...]:
         return ()
     st.subheader("Compositions", anchor=False)
     count = sum(len(recipes_of(chain)) for chain in chains)
-    taken = st.toggle(f"Try the {formatting.plural(count, 'composition')} of the link", True, key=key)
+    taken = st.toggle(
+        f"Try the {formatting.plural(count, 'composition')} of the link", True, key=key
+    )
     with st.expander("What they are"):
         st.json(
-            [[{t: {o: list(v) for o, v in space.items()} for t, space in stage.items()} for stage in c] for c in chains]
+            [
+                [
+                    {t: {o: list(v) for o, v in space.items()} for t, space in stage.items()}
+                    for stage in c
+                ]
+                for c in chains
+            ]
         )
     return tuple(chains) if taken else ()

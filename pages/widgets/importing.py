@@ -22,11 +22,23 @@ def import_button() -> None:
 
 
 def uploader() -> None:
-    """Takes a file, reads it and opens its study; says what is wrong with one that cannot be read."""
+    """Takes a file, reads it and opens its study; says what is wrong with one that cannot be
+    read.
+    """
     number = st.session_state.setdefault("imports", 0)
     key = f"import_{number}"
-    st.file_uploader("A study from another lab (.lab)", type="lab", key=key, on_change=_take, args=(key,), max_upload_size=MOST_MB,
-                     help="Made there with Export, or with `python -m lab export STUDY --to FILE.lab`. Nothing in it is run.")  # fmt: skip
+    st.file_uploader(
+        "A study from another lab (.lab)",
+        type="lab",
+        key=key,
+        on_change=_take,
+        args=(key,),
+        max_upload_size=MOST_MB,
+        help=(
+            "Made there with Export, or with `python -m lab export STUDY --to FILE.lab`. Nothing in"
+            " it is run."
+        ),
+    )
     if problem := st.session_state.pop("import_problem", None):
         st.error(formatting.markdown(problem), icon=":material/error:")
 
@@ -35,11 +47,15 @@ def _take(key: str) -> None:
     given = st.session_state.get(key)
     if given is None:
         return
-    st.session_state.imports += 1  # an empty uploader, so that the next rerun does not find the file again
+    st.session_state.imports += (
+        1  # an empty uploader, so that the next rerun does not find the file again
+    )
     try:
         id_ = _read(given.name, given.getvalue())
     except LabError as error:
-        st.session_state.import_problem = f"{given.name}: {error.problem.rstrip('.')}. {error.remedy}"
+        st.session_state.import_problem = (
+            f"{given.name}: {error.problem.rstrip('.')}. {error.remedy}"
+        )
         return
     st.query_params.from_dict({"study": id_})
     st.toast("Imported. It shows what was measured there.", icon=":material/upload:")
@@ -47,6 +63,8 @@ def _take(key: str) -> None:
 
 def _read(name: str, content: bytes) -> str:
     with TemporaryDirectory() as folder:
-        file = Path(folder) / (re.sub(r"[^A-Za-z0-9._-]", "_", name)[-80:].lstrip(".") or "study.lab")
+        file = Path(folder) / (
+            re.sub(r"[^A-Za-z0-9._-]", "_", name)[-80:].lstrip(".") or "study.lab"
+        )
         file.write_bytes(content)
         return lab.import_study(file)

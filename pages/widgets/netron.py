@@ -1,4 +1,6 @@
-"""A model's graph, drawn by Netron: its own package, served by this app on its own port, and shut off from anywhere else."""
+"""A model's graph, drawn by Netron: its own package, served by this app on its own port, and shut
+off from anywhere else.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +40,18 @@ def graph(file: Path, name: str, *, alt: str) -> None:
     page, package = _parts()
     root = st.get_option("server.baseUrlPath").strip("/")
     below = f"/{root}/" if root else "/"
-    query = urlencode({"netron": package, "url": below + _served(file).lstrip("/"), "identifier": name})
+    query = urlencode(
+        {"netron": package, "url": below + _served(file).lstrip("/"), "identifier": name}
+    )
     st.iframe(f"{below}component/{page}/index.html?{query}", height=HEIGHT, alt=alt)
 
 
 def _served(file: Path) -> str:
-    """The path under which this visitor may fetch the file, for as long as the graph is on their page."""
+    """The path under which this visitor may fetch the file, for as long as the graph is on their
+    page.
+    """
     if not runtime.exists():
         return file.name
-    return runtime.get_instance().media_file_mgr.add(str(file), "application/octet-stream", f"graph-{file.name}")
+    return runtime.get_instance().media_file_mgr.add(
+        str(file), "application/octet-stream", f"graph-{file.name}"
+    )

@@ -12,8 +12,15 @@ from lab.options import Option
 from lab.plots import formatting
 from lab.plugs import Technique
 
-FAMILIES = {"onnx": "ONNX", "tflite": "TFLite", "keras": "Keras", "torch_export": "PyTorch", "openvino_ir": "OpenVINO",
-            "torchscript": "TorchScript", "executorch": "ExecuTorch"}  # fmt: skip
+FAMILIES = {
+    "onnx": "ONNX",
+    "tflite": "TFLite",
+    "keras": "Keras",
+    "torch_export": "PyTorch",
+    "openvino_ir": "OpenVINO",
+    "torchscript": "TorchScript",
+    "executorch": "ExecuTorch",
+}
 Values = Mapping[str, tuple[Any, ...]]  # option id -> the values to try
 
 
@@ -21,13 +28,17 @@ def family(technique: Technique) -> str:
     return FAMILIES.get(technique.produces, technique.produces)
 
 
-def option_values(options: Sequence[Option], prefix: str, preset: str, defaults: Values, abreast: int = 2) -> Values:
+def option_values(
+    options: Sequence[Option], prefix: str, preset: str, defaults: Values, abreast: int = 2
+) -> Values:
     """A field for each option; every combination of the chosen values becomes a variant.
 
     Args:
         preset: what is tried of an option that is not in the defaults; "" for its default alone.
     """
-    columns = st.columns(abreast, gap="medium") if len(options) > 1 and abreast > 1 else [st.container()]
+    columns = (
+        st.columns(abreast, gap="medium") if len(options) > 1 and abreast > 1 else [st.container()]
+    )
     found: dict[str, tuple[Any, ...]] = {
         o.id: (o.default,) for o in options if o.kind == "path"
     }  # never asked for here
@@ -41,14 +52,24 @@ def option_values(options: Sequence[Option], prefix: str, preset: str, defaults:
 
 def option_field(option: Option, key: str, start: tuple[Any, ...]) -> tuple[Any, ...]:
     if option.kind == "names":
-        given = st.text_input(option.label, "+".join(start[0]), key=key, help=f"{option.help} Joined by +.")
+        given = st.text_input(
+            option.label, "+".join(start[0]), key=key, help=f"{option.help} Joined by +."
+        )
         return checked(option, [given])
     offered = list(dict.fromkeys([*known_values(option), *start]))
     free = option.kind in ("int", "float")
     label = f"{option.label} ({option.unit})" if option.unit else option.label
     help_ = f"{option.help} Accepts {option.allowed}." if free else option.help
-    given = st.multiselect(label, offered, list(start), key=key, help=help_, format_func=value_text,
-                           accept_new_options=free, placeholder="Type a number" if free else "Choose")  # fmt: skip
+    given = st.multiselect(
+        label,
+        offered,
+        list(start),
+        key=key,
+        help=help_,
+        format_func=value_text,
+        accept_new_options=free,
+        placeholder="Type a number" if free else "Choose",
+    )
     return checked(option, given)
 
 
@@ -65,13 +86,18 @@ def value_text(value: Any) -> str:
 
 
 def checked(option: Option, given: Sequence[Any]) -> tuple[Any, ...]:
-    """The values in the option's type; a wrong one is named and left out, none at all means the default."""
+    """The values in the option's type; a wrong one is named and left out, none at all means the
+    default.
+    """
     values = []
     for value in given:
         try:
             values.append(option.validate(value))
         except InvalidOption:
-            st.caption(f":red[{formatting.markdown(str(value))} is not possible. Accepted: {option.allowed}.]")
+            st.caption(
+                f":red[{formatting.markdown(str(value))} is not possible. Accepted:"
+                f" {option.allowed}.]"
+            )
     if not values:
         st.caption(f"Nothing chosen: {value_text(option.default)} is used.")
     return tuple(dict.fromkeys(values)) or (option.default,)

@@ -1,4 +1,5 @@
-"""The quick sweep as a flat script: the same conversions, quantizations, evaluations and timing rounds, one process, no engine, no store.
+"""The quick sweep as a flat script: the same conversions, quantizations, evaluations and timing
+rounds, one process, no engine, no store.
 
 Usage: python -m tests.benchmarks.flat_sweep MODEL_ID OUT.json  (data must be in LAB_HOME already)
 """
@@ -67,18 +68,30 @@ def evaluate(path, target):
 trials = plan(spec, card).trials
 for trial in trials:
     path = build(trial.recipe.steps)
-    accuracy[f"{trial.name} {trial.target.to_json()}"] = clock("evaluate", partial(evaluate, path, trial.target))
+    accuracy[f"{trial.name} {trial.target.to_json()}"] = clock(
+        "evaluate", partial(evaluate, path, trial.target)
+    )
 for target in {canonical_json(t.target.to_json()): t.target for t in trials}.values():
     calls = {}
     for trial in (t for t in trials if t.target == target):
-        session = registry.runtime(target.runtime).load(str(build(trial.recipe.steps)), target.options)
-        calls[trial.name] = partial(session.run, session.prepare(fit_items(x[:1], session.input.shape)))
+        session = registry.runtime(target.runtime).load(
+            str(build(trial.recipe.steps)), target.options
+        )
+        calls[trial.name] = partial(
+            session.run, session.prepare(fit_items(x[:1], session.input.shape))
+        )
     threads = int(target.options.get("threads", 1))
-    protocol = Protocol(spec.rounds, spec.runs, spec.turn_s, spec.precision, spec.budget_s, threads, afresh=False)
+    protocol = Protocol(
+        spec.rounds, spec.runs, spec.turn_s, spec.precision, spec.budget_s, threads, afresh=False
+    )
     clock(
         "measure",
-        partial(time_rounds, {name: lambda call=call: call for name, call in calls.items()}, protocol),
+        partial(
+            time_rounds, {name: lambda call=call: call for name, call in calls.items()}, protocol
+        ),
     )
 
 wall_s = time.perf_counter() - start
-Path(out).write_text(json.dumps({"wall_s": wall_s, "parts_s": parts, "trials": len(trials), "accuracy": accuracy}))
+Path(out).write_text(
+    json.dumps({"wall_s": wall_s, "parts_s": parts, "trials": len(trials), "accuracy": accuracy})
+)

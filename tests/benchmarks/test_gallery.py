@@ -1,4 +1,6 @@
-"""How soon the gallery is there: from the address to the last card's button, in headless Chromium, in an empty lab."""
+"""How soon the gallery is there: from the address to the last card's button, in headless Chromium,
+in an empty lab.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +17,21 @@ LIMIT_S = 2.0
 
 
 @pytest.mark.benchmark
-def test_the_gallery_opens(lab_home, chromium):  # noqa: F811
+def test_the_gallery_opens(lab_home, chromium):
     last = list(lab.models())[-1]
     server = Server(lab_home)
     try:
-        first, *later = [_seconds(chromium, server, f".st-key-sweep_{last} button") for _ in range(6)]
+        first, *later = [
+            _seconds(chromium, server, f".st-key-sweep_{last} button") for _ in range(6)
+        ]
     finally:
         server.process.terminate()
         server.process.wait(20)
     shown = ", ".join(f"{s:.2f}" for s in later)
-    print(f"\n{len(lab.models())} models: {first:.2f} s for the first visitor of an empty lab, then {shown} s")
+    print(
+        f"\n{len(lab.models())} models: {first:.2f} s for the first visitor of an empty lab, then"
+        f" {shown} s"
+    )
     assert first < LIMIT_S
     assert median(later) < LIMIT_S
 

@@ -1,7 +1,9 @@
-"""The lab against Olive on the same work: 24 static int8 variants of a ResNet-8, 2 000 test images, 200 timed runs each.
+"""The lab against Olive on the same work: 24 static int8 variants of a ResNet-8, 2 000 test images,
+200 timed runs each.
 
-Needs OLIVE_DIR (a folder with Olive's run.py and cfg.json), OLIVE_PYTHON (an environment with olive-ai), RESNET8_FILE and
-RESNET8_DATA (the model and its .npz): none of them is part of the project.
+Needs OLIVE_DIR (a folder with Olive's run.py and cfg.json), OLIVE_PYTHON (an environment with
+olive-ai), RESNET8_FILE and RESNET8_DATA (the model and its .npz): none of them is part of the
+project.
 """
 
 import os
@@ -39,7 +41,9 @@ def _olive(model, work):
 
 
 def _lab(model_id):
-    spec = lab.make_spec(model_id, targets=["ort"], space={"onnx_static_int8": AXES}, rounds=10, runs=20, turn_s=10.0)
+    spec = lab.make_spec(
+        model_id, targets=["ort"], space={"onnx_static_int8": AXES}, rounds=10, runs=20, turn_s=10.0
+    )
     start = time.perf_counter()
     study = lab.wait(lab.start(spec))
     wall = time.perf_counter() - start
@@ -49,7 +53,9 @@ def _lab(model_id):
 
 
 @pytest.mark.benchmark
-@pytest.mark.skipif(any(name not in os.environ for name in NEEDED), reason="needs " + ", ".join(NEEDED))
+@pytest.mark.skipif(
+    any(name not in os.environ for name in NEEDED), reason="needs " + ", ".join(NEEDED)
+)
 def test_lab_over_olive(tmp_path, monkeypatch):
     lab_s, olive_s = [], []
     for n in range(2):
@@ -59,7 +65,8 @@ def test_lab_over_olive(tmp_path, monkeypatch):
         lab_s.append(_lab("resnet8"))
         olive_s.append(_olive(model, tmp_path / "work"))
     print(
-        f"\n24 static int8 variants: lab {min(lab_s):.1f} s, Olive {min(olive_s):.1f} s, ratio {min(lab_s) / min(olive_s):.2f} (best of 2 each)"
+        f"\n24 static int8 variants: lab {min(lab_s):.1f} s, Olive {min(olive_s):.1f} s, ratio"
+        f" {min(lab_s) / min(olive_s):.2f} (best of 2 each)"
     )
     assert min(lab_s) <= min(olive_s)
 
@@ -67,7 +74,9 @@ def test_lab_over_olive(tmp_path, monkeypatch):
 def _onnx_file(folder):
     made = folder / "resnet8.onnx"
     if not made.exists():
-        card = lab.add_model(os.environ["RESNET8_FILE"], os.environ["RESNET8_DATA"], name="resnet8_keras")
+        card = lab.add_model(
+            os.environ["RESNET8_FILE"], os.environ["RESNET8_DATA"], name="resnet8_keras"
+        )
         spec = lab.make_spec(card.id, targets=["ort"], space={}, rounds=2, runs=3)
         study = lab.wait(lab.start(spec))
         shutil.copy(Path(lab.trials(study.id)[0].artifact.path), made)

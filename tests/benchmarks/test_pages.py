@@ -1,6 +1,8 @@
-"""What the results page costs with 5,000 trials: CPU of the server, and the time that a person waits in the browser.
+"""What the results page costs with 5,000 trials: CPU of the server, and the time that a person
+waits in the browser.
 
-Figures are medians, as told by `make bench`; the filter's reruns are also given as a share of the first view, within one run.
+Figures are medians, as told by `make bench`; the filter's reruns are also given as a share of the
+first view, within one run.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ DRAWN = """(count) => { const g = document.querySelector(".lab-chart.js-plotly-p
 
 
 @pytest.mark.benchmark
-def test_five_thousand_trials(lab_home, chromium):  # noqa: F811
+def test_five_thousand_trials(lab_home, chromium):
     study = fakes.study(id_="large")
     trials = fakes.trials(TRIALS, study=study.id)
     records.add_study(study, lab.model(study.model), trials)
@@ -42,7 +44,11 @@ def test_five_thousand_trials(lab_home, chromium):  # noqa: F811
         page.wait_for_selector(".lab-chart.js-plotly-plot")
         settled(page)
         page.wait_for_timeout(3000)
-        first = [_taken(server, page, lambda: page.goto(f"{server.address}/?study={study.id}"), len(done))]
+        first = [
+            _taken(
+                server, page, lambda: page.goto(f"{server.address}/?study={study.id}"), len(done)
+            )
+        ]
         first += [_taken(server, page, page.reload, len(done)) for _ in range(4)]
         page.get_by_role("button", name="Filter").click()
         field = page.get_by_label("Name contains")
@@ -56,8 +62,12 @@ def test_five_thousand_trials(lab_home, chromium):  # noqa: F811
         server.process.wait(20)
     cpu, wall = median(c for c, _ in first[1:]), median(w for _, w in first[1:])
     change_cpu, change_wall = median(c for c, _ in changes), median(w for _, w in changes)
-    print(f"\n{TRIALS:,} trials: the very first view {first[0][1]:.2f} s ({first[0][0]:.2f} s of server CPU); opened again {wall:.2f} s ({cpu:.2f} s); "
-          f"another filter {1e3 * change_wall:.0f} ms ({1e3 * change_cpu:.0f} ms of server CPU), {change_wall / first[0][1]:.2f} of the first view")  # fmt: skip
+    print(
+        f"\n{TRIALS:,} trials: the very first view {first[0][1]:.2f} s ({first[0][0]:.2f} s of"
+        f" server CPU); opened again {wall:.2f} s ({cpu:.2f} s); another filter"
+        f" {1e3 * change_wall:.0f} ms ({1e3 * change_cpu:.0f} ms of server CPU),"
+        f" {change_wall / first[0][1]:.2f} of the first view"
+    )
     assert median(w for _, w in first) < FIRST_S
     assert (
         first[0][0] < FIRST_S

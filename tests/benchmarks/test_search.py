@@ -1,4 +1,5 @@
-"""Searches replayed on recorded grids: what of the grid's hypervolume is found with what share of its trials, over ten seeds.
+"""Searches replayed on recorded grids: what of the grid's hypervolume is found with what share of
+its trials, over ten seeds.
 
     python -m tests.benchmarks.test_search PICTURE.html
 
@@ -25,7 +26,9 @@ SEEDS, BUDGET, GOAL, DRAWN = 10, 0.35, 0.95, 0.4
 
 @cache
 def runs(grid: str, sampler: str) -> tuple[tuple[float, ...], ...]:
-    """For each seed, the share of the grid's hypervolume after each trial: a little beyond the budget, of chance to the end."""
+    """For each seed, the share of the grid's hypervolume after each trial: a little beyond the
+    budget, of chance to the end.
+    """
     found = load(grid)
     count = len(found.trials) if sampler == "random" else round(DRAWN * len(found.trials))
     return tuple(tuple(found.shares(found.search(sampler, seed, count))) for seed in range(SEEDS))
@@ -43,8 +46,12 @@ def needed(grid: str, sampler: str) -> list[int]:
 def row(grid: str, sampler: str) -> str:
     """What a sampler came to, in a line."""
     shares, counts = [100 * share for share in at_budget(grid, sampler)], needed(grid, sampler)
-    return (f"{grid}, {len(load(grid).trials)} trials, {NAMES[sampler]}: {mean(shares):.1f} % of the hypervolume ({min(shares):.1f} to {max(shares):.1f}) "
-            f"with {100 * BUDGET:.0f} % of the trials; {100 * GOAL:.0f} % after {median(counts):.0f} trials ({min(counts)} to {max(counts)})")  # fmt: skip
+    return (
+        f"{grid}, {len(load(grid).trials)} trials, {NAMES[sampler]}: {mean(shares):.1f} % of the"
+        f" hypervolume ({min(shares):.1f} to {max(shares):.1f}) with {100 * BUDGET:.0f} % of the"
+        f" trials; {100 * GOAL:.0f} % after {median(counts):.0f} trials ({min(counts)} to"
+        f" {max(counts)})"
+    )
 
 
 @pytest.mark.benchmark
@@ -68,4 +75,6 @@ def picture() -> Mapping[str, Sequence[Band]]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(bands_figure(picture()).update_layout(width=1200).to_html(include_plotlyjs=True))
+    Path(sys.argv[1]).write_text(
+        bands_figure(picture()).update_layout(width=1200).to_html(include_plotlyjs=True)
+    )

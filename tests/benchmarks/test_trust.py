@@ -1,6 +1,8 @@
-"""Whether a measured latency can be trusted: false alarms, known slow-downs, a burner beside it, and other people's tools.
+"""Whether a measured latency can be trusted: false alarms, known slow-downs, a burner beside it,
+and other people's tools.
 
-Each figure is printed. Run on a machine that does nothing else, and stays at it: `pytest -m benchmark -s tests/benchmarks/test_trust.py`.
+Each figure is printed. Run on a machine that does nothing else, and stays at it: `pytest -m
+benchmark -s tests/benchmarks/test_trust.py`.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def chain(path: Path, nodes: int) -> Path:
     from onnx import TensorProto, helper, numpy_helper
 
     rng, width = np.random.default_rng(0), 128
-    weights = [np.linalg.qr(rng.normal(size=(width, width)))[0].astype(np.float32) for _ in range(nodes)]
+    weights = [
+        np.linalg.qr(rng.normal(size=(width, width)))[0].astype(np.float32) for _ in range(nodes)
+    ]
     graph = helper.make_graph(
         [helper.make_node("MatMul", [f"x{i}", f"w{i}"], [f"x{i + 1}"]) for i in range(nodes)],
         "chain",
@@ -52,11 +56,15 @@ def chain(path: Path, nodes: int) -> Path:
         [helper.make_tensor_value_info(f"x{nodes}", TensorProto.FLOAT, [1, width])],
         [numpy_helper.from_array(w, f"w{i}") for i, w in enumerate(weights)],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path
+    )
     return path
 
 
-def session(runtime: str, files: Mapping[str, Path], item: Path, seed: int, **options: Any) -> dict[str, Any]:
+def session(
+    runtime: str, files: Mapping[str, Path], item: Path, seed: int, **options: Any
+) -> dict[str, Any]:
     """Everything the measuring process tells of some files, at the default budget."""
     target, spec = complete_target(Target(runtime, options)), lab.make_spec("digits_lenet")
     protocol = {
@@ -65,10 +73,18 @@ def session(runtime: str, files: Mapping[str, Path], item: Path, seed: int, **op
         "seed": seed,
     }
     answer = measure(
-        {"runtime": runtime, "options": dict(target.options), "item": str(item), "variants": {n: str(p) for n, p in files.items()},
-         "cold_repeats": 1, "profile_runs": 0, "protocol": protocol},
-        600.0, lambda: False,
-    )  # fmt: skip
+        {
+            "runtime": runtime,
+            "options": dict(target.options),
+            "item": str(item),
+            "variants": {n: str(p) for n, p in files.items()},
+            "cold_repeats": 1,
+            "profile_runs": 0,
+            "protocol": protocol,
+        },
+        600.0,
+        lambda: False,
+    )
     assert "error" not in answer, answer
     discard(answer)
     return dict(answer["variants"])
@@ -78,7 +94,9 @@ def ratio(variants: Mapping[str, Any], name: str, base: str) -> Any:
     """Paired as the lab pairs two trials."""
     mine, theirs = (timing_of(variants[n]["turns"], "s") for n in (name, base))
     both = dict(zip(theirs["rounds"], theirs["medians_s"], strict=True))
-    pairs = [(both[r], m) for r, m in zip(mine["rounds"], mine["medians_s"], strict=True) if r in both]
+    pairs = [
+        (both[r], m) for r, m in zip(mine["rounds"], mine["medians_s"], strict=True) if r in both
+    ]
     return paired_ratio([a for a, _ in pairs], [b for _, b in pairs])
 
 
@@ -114,13 +132,19 @@ def item(home: Path) -> Path:
 @pytest.fixture(scope="module")
 def real(home: Path) -> dict[str, Path]:
     """A float file of a real network for each runtime, and one item."""
-    study = lab.sweep("signs_resnet8", space={}, targets=["ort", "litert", "openvino"], rounds=2, test_samples=8)
-    found = {t.target.runtime: Path(str(t.artifact and t.artifact.path)) for t in lab.trials(study.id)}
+    study = lab.sweep(
+        "signs_resnet8", space={}, targets=["ort", "litert", "openvino"], rounds=2, test_samples=8
+    )
+    found = {
+        t.target.runtime: Path(str(t.artifact and t.artifact.path)) for t in lab.trials(study.id)
+    }
     return {**found, "item": next((home / "data").glob("*/item-*.npy"))}
 
 
 def test_the_same_file_twice_and_known_slow_downs(files: dict[str, Path], item: Path) -> None:
-    """One session in which five variants take turns is one repetition of A/A and of three A/B tests."""
+    """One session in which five variants take turns is one repetition of A/A and of three A/B
+    tests.
+    """
     alarms, found, start = dict.fromkeys(KNOWN, 0), {n: [] for n in KNOWN}, time.monotonic()
     for seed in range(REPETITIONS):
         variants = session("ort", files, item, seed)
@@ -128,10 +152,14 @@ def test_the_same_file_twice_and_known_slow_downs(files: dict[str, Path], item: 
             told = ratio(variants, name, "base")
             alarms[name] += told.differs
             found[name].append(told.value)
-    print(f"\nA/B over {REPETITIONS} repetitions, {(time.monotonic() - start) / REPETITIONS:.1f} s for five variants")
+    print(
+        f"\nA/B over {REPETITIONS} repetitions, {(time.monotonic() - start) / REPETITIONS:.1f} s"
+        " for five variants"
+    )
     for name, extra in KNOWN.items():
         print(
-            f"  {extra:2d} % slower: told apart in {alarms[name]} of {REPETITIONS}; median ratio {statistics.median(found[name]):.4f}"
+            f"  {extra:2d} % slower: told apart in {alarms[name]} of {REPETITIONS}; median ratio"
+            f" {statistics.median(found[name]):.4f}"
         )
     assert alarms["same"] <= max(2, 0.05 * REPETITIONS)
     assert all(alarms[name] >= power * REPETITIONS for name, power in POWER.items())
@@ -144,18 +172,27 @@ def test_the_same_real_file_twice(runtime: str, real: dict[str, Path], tmp_path:
         copies[name] = tmp_path / f"{name}{real[runtime].suffix}"
         copies[name].write_bytes(real[runtime].read_bytes())
     alarms = sum(
-        ratio(session(runtime, copies, real["item"], seed), "same", "base").differs for seed in range(REPETITIONS)
+        ratio(session(runtime, copies, real["item"], seed), "same", "base").differs
+        for seed in range(REPETITIONS)
     )
-    print(f"\nA/A of signs_resnet8 in {runtime}: {alarms} of {REPETITIONS} repetitions call a difference")
-    assert alarms <= max(4, 0.05 * REPETITIONS)  # 40 fair coins of 5 % show more than 4 in one case of twenty
+    print(
+        f"\nA/A of signs_resnet8 in {runtime}: {alarms} of {REPETITIONS} repetitions call a"
+        " difference"
+    )
+    assert alarms <= max(
+        4, 0.05 * REPETITIONS
+    )  # 40 fair coins of 5 % show more than 4 in one case of twenty
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("burners", [1, 2])
 def test_a_burner_is_flagged_or_repaired(threads: int, burners: int, real: dict[str, Path]) -> None:
-    """Contended measurements are within 10 % of the idle value, or say that they are not to be trusted."""
+    """Contended measurements are within 10 % of the idle value, or say that they are not to be
+    trusted.
+    """
     calm = statistics.median(
-        median_of(session("ort", {"a": real["ort"]}, real["item"], s, threads=threads)["a"]) for s in range(5)
+        median_of(session("ort", {"a": real["ort"]}, real["item"], s, threads=threads)["a"])
+        for s in range(5)
     )
     good, repetitions = 0, REPETITIONS // 2
     for seed in range(repetitions):
@@ -169,27 +206,32 @@ def test_a_burner_is_flagged_or_repaired(threads: int, burners: int, real: dict[
         near = abs(median_of(variant) / calm - 1) <= 0.1
         good += near or "contended" in flags_of(variant["turns"], 0.02)
     print(
-        f"\n{threads} threads beside {burners} burners: {good} of {repetitions} flagged or within 10 % of {1e3 * calm:.3f} ms"
+        f"\n{threads} threads beside {burners} burners: {good} of {repetitions} flagged or within"
+        f" 10 % of {1e3 * calm:.3f} ms"
     )
     assert good >= 0.95 * repetitions
 
 
 BARE = {
-    "ort": """
+    "ort": (
+        """
 import onnxruntime as ort
 o = ort.SessionOptions(); o.intra_op_num_threads = o.inter_op_num_threads = 1
 s = ort.InferenceSession(path, o, providers=["CPUExecutionProvider"])
 feed = {s.get_inputs()[0].name: x}
 call = lambda: s.run(None, feed)
-""",
-    "litert": """
+"""
+    ),
+    "litert": (
+        """
 from ai_edge_litert.interpreter import Interpreter
 i = Interpreter(model_path=path, num_threads=1); i.allocate_tensors()
 a, b = i.get_input_details()[0]["index"], i.get_output_details()[0]["index"]
 x = x.reshape(i.get_input_details()[0]["shape"])
 def call():
     i.set_tensor(a, x); i.invoke(); return i.get_tensor(b)
-""",
+"""
+    ),
 }
 LOOP = """
 import sys, time, numpy as np
@@ -206,7 +248,11 @@ print(np.median(times))
 def bare_s(runtime: str, path: Path, item: Path) -> float:
     command = [sys.executable, "-c", LOOP.format(open=BARE[runtime]), str(path), str(item)]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     return float(done.stdout.split()[-1])
 
@@ -217,15 +263,36 @@ def benchmark_app_s(path: Path, folder: Path) -> float:
 
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder)
-    command = [str(Path(sys.executable).with_name("benchmark_app")), "-m", str(folder / "model.xml"), "-d", "CPU", "-api", "sync", "-hint", "none",
-               "-nstreams", "1", "-nthreads", "1", "-t", "2", "-infer_precision", "f32", "-shape", "[1,3,32,32]"]  # fmt: skip
+    command = [
+        str(Path(sys.executable).with_name("benchmark_app")),
+        "-m",
+        str(folder / "model.xml"),
+        "-d",
+        "CPU",
+        "-api",
+        "sync",
+        "-hint",
+        "none",
+        "-nstreams",
+        "1",
+        "-nthreads",
+        "1",
+        "-t",
+        "2",
+        "-infer_precision",
+        "f32",
+        "-shape",
+        "[1,3,32,32]",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     number, unit = re.search(r"Median:\s+([\d.]+) (us|ms)", done.stdout).groups()  # type: ignore[union-attr]
     return float(number) * {"us": 1e-6, "ms": 1e-3}[unit]
 
 
 @pytest.mark.parametrize("runtime", ["ort", "litert", "openvino"])
-def test_the_lab_measures_what_others_measure(runtime: str, real: dict[str, Path], tmp_path: Path) -> None:
+def test_the_lab_measures_what_others_measure(
+    runtime: str, real: dict[str, Path], tmp_path: Path
+) -> None:
     """In turns, since the machine's speed drifts: the median of the ratios."""
     ratios = []
     for seed in range(9):
@@ -237,7 +304,10 @@ def test_the_lab_measures_what_others_measure(runtime: str, real: dict[str, Path
         mine = median_of(session(runtime, {"a": real[runtime]}, real["item"], seed)["a"])
         ratios.append(mine / others)
     tool = "benchmark_app" if runtime == "openvino" else "a bare loop"
-    print(f"\n{runtime}: lab over {tool} {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+    print(
+        f"\n{runtime}: lab over {tool} {statistics.median(ratios):.3f} ({min(ratios):.3f} to"
+        f" {max(ratios):.3f})"
+    )
     assert abs(statistics.median(ratios) - 1) <= 0.05
 
 
@@ -248,5 +318,8 @@ def test_thirty_variants_on_two_targets_take_less_than_four_minutes(home: Path) 
         if trial.state == "complete":
             counts[trial.target.runtime] = counts.get(trial.target.runtime, 0) + 1
     seconds, n = lab.measuring_seconds(study.id), sum(counts.values())
-    print(f"\nmeasuring {json.dumps(counts)}: {seconds:.0f} s, {60 * seconds / n:.0f} s for 30 variants on 2 targets")
+    print(
+        f"\nmeasuring {json.dumps(counts)}: {seconds:.0f} s, {60 * seconds / n:.0f} s for 30"
+        " variants on 2 targets"
+    )
     assert 60 * seconds / n < 240

@@ -20,7 +20,9 @@ import pytest
 playwright = pytest.importorskip("playwright.sync_api")
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = (
+    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+)
 START_S, STOP_S, TRIES = 60, 20, 4
 
 POINTS = """() => {
@@ -47,7 +49,9 @@ def address(home) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "lab", "serve", "--headless", "--port", str(port)]
     with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "LAB_HOME": str(home)}, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "LAB_HOME": str(home)}, stdout=log, stderr=log
+        )
     try:
         wait_for(f"http://localhost:{port}/_stcore/health", server)
         yield f"http://localhost:{port}"
@@ -92,7 +96,10 @@ def open_at(chromium, address) -> Iterator[Callable]:
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("requestfailed", lambda r: None if "localhost" in r.url else problems.append(f"asked for {r.url}"))
+        page.on(
+            "requestfailed",
+            lambda r: None if "localhost" in r.url else problems.append(f"asked for {r.url}"),
+        )
         page.goto(address + path)
         return page
 
@@ -110,7 +117,9 @@ def settled(page) -> None:
 
 
 def click_until(page, place: Callable[[], tuple[float, float]], address: str) -> None:
-    """Click there until the address shows it: a live page may move things between looking and clicking."""
+    """Click there until the address shows it: a live page may move things between looking and
+    clicking.
+    """
     for _ in range(TRIES):
         x, y = place()
         page.mouse.move(x, y)
@@ -124,7 +133,9 @@ def click_until(page, place: Callable[[], tuple[float, float]], address: str) ->
 
 
 def lonely(page) -> tuple[str, float, float]:
-    """The trial whose marker is farthest from any other, so that a click cannot mean another one, and where it is."""
+    """The trial whose marker is farthest from any other, so that a click cannot mean another one,
+    and where it is.
+    """
     at = points(page)
 
     def room(id_: str) -> float:

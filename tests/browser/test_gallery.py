@@ -1,4 +1,6 @@
-"""The gallery as a person meets it: filters, a model's layers and graph, architectures; nothing is asked of any other server."""
+"""The gallery as a person meets it: filters, a model's layers and graph, architectures; nothing is
+asked of any other server.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,18 @@ def models(address, home) -> None:
         patch.setenv("LAB_HOME", str(home))
         for format_, write in (("onnx", tiny.write_onnx), ("tflite", tiny.write_tflite)):
             file = keep(write(Path(home) / f"tiny.{format_}"), format_).path
-            records.add_model(ModelCard(f"tiny_{format_}", f"Tiny {format_}", "classification", format_, format_, file,
-                                        InputSpec((8, 8, 3)), "digits"))  # fmt: skip
+            records.add_model(
+                ModelCard(
+                    f"tiny_{format_}",
+                    f"Tiny {format_}",
+                    "classification",
+                    format_,
+                    format_,
+                    file,
+                    InputSpec((8, 8, 3)),
+                    "digits",
+                )
+            )
 
 
 def elsewhere(page, address: str) -> Callable[[], list[str]]:
@@ -65,7 +77,9 @@ def test_a_filter_a_model_its_layers_and_back(open_at, models):
 
 # Netron forbids eval in its frame, and so the driver to look into it; the page around it may.
 INSIDE = """document.querySelector("iframe[title^='Graph of the operators']")?.contentDocument"""
-OPERATOR = INSIDE + """?.querySelectorAll("svg text").values().find((text) => text.textContent === NAME)"""
+OPERATOR = (
+    INSIDE + """?.querySelectorAll("svg text").values().find((text) => text.textContent === NAME)"""
+)
 
 
 def drawn(page, name: str) -> str:
@@ -77,17 +91,23 @@ def drawn(page, name: str) -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("model", GRAPHS)
-def test_netron_draws_every_format_and_asks_no_other_server(open_at, address, models, model, scheme):
+def test_netron_draws_every_format_and_asks_no_other_server(
+    open_at, address, models, model, scheme
+):
     page = open_at(f"/models?model={model}&show=origin", color_scheme=scheme)
     settled(page)
     strays = elsewhere(page, address)
-    page.get_by_role("radio", name="Graph").or_(page.get_by_role("button", name="Graph")).first.click()
+    page.get_by_role("radio", name="Graph").or_(
+        page.get_by_role("button", name="Graph")
+    ).first.click()
     drawn(page, GRAPHS[model])
     page.wait_for_timeout(1500)
     assert strays() == []
     assert {cookie["name"] for cookie in page.context.cookies()} <= {"_streamlit_xsrf"}
     ground = page.evaluate(f"getComputedStyle({INSIDE}.getElementById('target')).backgroundColor")
-    assert ground == page.locator("[data-testid=stApp]").evaluate("app => getComputedStyle(app).backgroundColor")
+    assert ground == page.locator("[data-testid=stApp]").evaluate(
+        "app => getComputedStyle(app).backgroundColor"
+    )
 
 
 def test_an_operator_that_is_clicked_is_described(open_at, models):
@@ -96,9 +116,14 @@ def test_an_operator_that_is_clicked_is_described(open_at, models):
     frame = page.locator("iframe[title^='Graph of the operators']")
     frame.scroll_into_view_if_needed()
     page.wait_for_timeout(500)
-    inside, outside = page.evaluate(f"{operator}.getBoundingClientRect().toJSON()"), frame.bounding_box()
+    inside, outside = (
+        page.evaluate(f"{operator}.getBoundingClientRect().toJSON()"),
+        frame.bounding_box(),
+    )
     page.mouse.click(outside["x"] + inside["x"] + 5, outside["y"] + inside["y"] + 5)
-    page.wait_for_function(f"{INSIDE}.getElementById('sidebar').innerText.toUpperCase().includes('NODE PROPERTIES')")
+    page.wait_for_function(
+        f"{INSIDE}.getElementById('sidebar').innerText.toUpperCase().includes('NODE PROPERTIES')"
+    )
 
 
 def test_a_marker_among_the_architectures_opens_its_model(open_at, models):

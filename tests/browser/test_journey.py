@@ -26,7 +26,9 @@ def test_the_first_link_that_a_fresh_server_opens_shows_the_whole_app(open_at):
 
 @pytest.fixture(scope="module")
 def finished_study(chromium, address) -> str:
-    """Address of a study that somebody started from the gallery: open, pick a model, sweep, wait for the front."""
+    """Address of a study that somebody started from the gallery: open, pick a model, sweep, wait
+    for the front.
+    """
     page = chromium.new_context(viewport={"width": 1366, "height": 768}).new_page()
     page.set_default_timeout(30_000)
     page.goto(address)
@@ -128,8 +130,13 @@ def click_inside(page) -> None:
 
     def first_in_sight() -> tuple[float, float]:
         box = page.locator(".lab-chart .nsewdrag").bounding_box()
-        inside = lambda x, y: 20 < x - box["x"] < box["width"] - 20 and 20 < y - box["y"] < box["height"] - 20  # noqa: E731
-        return next((x, y) for x, y in points(page).values() if inside(x, y))
+        right, bottom = box["width"] - 20, box["height"] - 20
+        inside = (
+            (x, y)
+            for x, y in points(page).values()
+            if 20 < x - box["x"] < right and 20 < y - box["y"] < bottom
+        )
+        return next(inside)
 
     click_until(page, first_in_sight, "trial=")
 

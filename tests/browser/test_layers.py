@@ -1,4 +1,6 @@
-"""Layer by layer in the browser: a clicked bar is a ticked row, and a button makes a trial beside the others."""
+"""Layer by layer in the browser: a clicked bar is a ticked row, and a button makes a trial beside
+the others.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def lab(home: Path, *words: str) -> str:
     environment = {**os.environ, "LAB_HOME": str(home)}
     done = subprocess.run(
-        [sys.executable, "-m", "lab", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "lab", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -28,15 +35,38 @@ def lab(home: Path, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def asked(home: Path, address: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A study of a tiny model, swept by the server's engine, and the question which of its layers cost what."""
+    """A study of a tiny model, swept by the server's engine, and the question which of its layers
+    cost what.
+    """
     folder = tmp_path_factory.mktemp("tiny")
     file, x = tiny.write_onnx(folder / "tiny.onnx"), tiny.items(200)
     y = tiny.answers("ort", file, x).argmax(axis=1)
     np.savez(folder / "tiny.npz", x_calibration=x, y_calibration=y, x_test=x, y_test=y)
-    lab(home, "add", str(file), "--data", str(folder / "tiny.npz"), "--layout", "NHWC", "--name", "tiny")
-    spec = {"recipes": [[{"technique": "onnx_static_int8", "params": {}}]], "targets": [{"runtime": "ort"}]}
+    lab(
+        home,
+        "add",
+        str(file),
+        "--data",
+        str(folder / "tiny.npz"),
+        "--layout",
+        "NHWC",
+        "--name",
+        "tiny",
+    )
+    spec = {
+        "recipes": [[{"technique": "onnx_static_int8", "params": {}}]],
+        "targets": [{"runtime": "ort"}],
+    }
     (folder / "spec.json").write_text(json.dumps(spec))
-    lab(home, "sweep", "tiny", "--spec", str(folder / "spec.json"), "--json", str(folder / "out.json"))
+    lab(
+        home,
+        "sweep",
+        "tiny",
+        "--spec",
+        str(folder / "spec.json"),
+        "--json",
+        str(folder / "out.json"),
+    )
     result = json.loads((folder / "out.json").read_text())
     (trial,) = [t["id"] for t in result["trials"] if t["name"] == "static_wi8_ai8"]
     lab(home, "sensitivity", trial)
@@ -54,7 +84,10 @@ def test_a_clicked_bar_is_kept_in_float_beside_the_others(open_at, asked):
     assert keep.is_disabled()
     box = page.locator(".lab-chart .barlayer .point path").first.bounding_box()
     assert box
-    x, y = box["x"] + box["width"] - 8, box["y"] + box["height"] / 2  # a logarithmic bar begins far to the left
+    x, y = (
+        box["x"] + box["width"] - 8,
+        box["y"] + box["height"] / 2,
+    )  # a logarithmic bar begins far to the left
     page.mouse.move(x - 3, y)  # Plotly clicks on what it saw hovered
     page.mouse.move(x, y, steps=5)
     page.locator(".lab-chart .hoverlayer .hovertext").wait_for()

@@ -18,8 +18,13 @@ from tests.payloads import PAYLOADS
 
 pytestmark = pytest.mark.browser
 LIMIT_MS = 120_000
-"""Three figures take two or three seconds to draw, but on a machine that is busy with other tests."""
-DRAWN = "() => [...document.querySelectorAll('[data-figure]')].every((box) => box.classList.contains('js-plotly-plot'))"
+"""Three figures take two or three seconds to draw, but on a machine that is busy with other
+tests.
+"""
+DRAWN = (
+    "() => [...document.querySelectorAll('[data-figure]')].every((box) =>"
+    " box.classList.contains('js-plotly-plot'))"
+)
 POINTS = """(n) => document.querySelectorAll('[data-figure]')[n]._fullData.flatMap((t) => (t.customdata ?? []).map((row, i) => {
   const g = document.querySelectorAll('[data-figure]')[n], r = g.getBoundingClientRect(), l = g._fullLayout;
   return [row[0], l.xaxis.d2p(t.x[i]) + l._size.l + r.left, l.yaxis.d2p(t.y[i]) + l._size.t + r.top];
@@ -28,19 +33,26 @@ POINTS = """(n) => document.querySelectorAll('[data-figure]')[n]._fullData.flatM
 
 @pytest.fixture
 def opened(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Opens a file from disk, offline, and fails where anything but the file was asked for or anything was reported as wrong."""
+    """Opens a file from disk, offline, and fails where anything but the file was asked for or
+    anything was reported as wrong.
+    """
     wrong: list[str] = []
     contexts = []
 
     def open_(file: Path, **settings: Any) -> Any:
-        context = chromium.new_context(viewport={"width": 1366, "height": 768}, offline=True, **settings)
+        context = chromium.new_context(
+            viewport={"width": 1366, "height": 768}, offline=True, **settings
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(LIMIT_MS)
         page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: wrong.append(str(e)))
         page.on("dialog", lambda d: (wrong.append(f"a dialog: {d.message}"), d.dismiss()))
-        page.on("request", lambda r: wrong.append(f"asked for {r.url}") if r.url not in (file.as_uri(),) else None)
+        page.on(
+            "request",
+            lambda r: wrong.append(f"asked for {r.url}") if r.url not in (file.as_uri(),) else None,
+        )
         page.goto(file.as_uri())
         page.wait_for_function(DRAWN)
         return page
@@ -76,7 +88,9 @@ def test_a_click_on_a_point_finds_its_row(report: Path, opened: Callable[..., An
     page.mouse.move(x, y)
     page.mouse.click(x, y)
     page.wait_for_selector("tr.found")
-    assert page.locator("tr.found").get_attribute("id") in {f"row-{p[0]}" for p in page.evaluate(POINTS, 0)}
+    assert page.locator("tr.found").get_attribute("id") in {
+        f"row-{p[0]}" for p in page.evaluate(POINTS, 0)
+    }
     assert id_
 
 
@@ -84,7 +98,10 @@ def test_a_column_sorts_both_ways(report: Path, opened: Callable[..., Any]) -> N
     page = opened(report)
     head = page.locator("#trials thead button", has_text="File size")
     column = head.evaluate("(b) => b.parentElement.cellIndex")
-    values = f"() => [...document.querySelectorAll('#trials tbody tr')].map((r) => Number(r.cells[{column}].dataset.v))"
+    values = (
+        "() => [...document.querySelectorAll('#trials tbody tr')].map((r) =>"
+        f" Number(r.cells[{column}].dataset.v))"
+    )
     head.click()
     rising = page.evaluate(values)
     head.click()
@@ -99,7 +116,12 @@ def test_it_has_the_readers_theme(report: Path, opened: Callable[..., Any], mode
     ground, text = INKS[mode].ground, INKS[mode].text
     rgb = "rgb({}, {}, {})".format(*(int(ground[i : i + 2], 16) for i in (1, 3, 5)))
     assert page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor") == rgb
-    assert page.evaluate("() => document.querySelector('[data-figure]')._fullLayout.font.color").upper() == text
+    assert (
+        page.evaluate(
+            "() => document.querySelector('[data-figure]')._fullLayout.font.color"
+        ).upper()
+        == text
+    )
     other = "dark" if mode == "light" else "light"
     page.emulate_media(color_scheme=other)
     page.wait_for_function(
@@ -108,7 +130,9 @@ def test_it_has_the_readers_theme(report: Path, opened: Callable[..., Any], mode
     )  # type: ignore[index]
 
 
-def test_texts_of_people_do_nothing(lab_home: Path, tmp_path: Path, opened: Callable[..., Any]) -> None:
+def test_texts_of_people_do_nothing(
+    lab_home: Path, tmp_path: Path, opened: Callable[..., Any]
+) -> None:
     every = " ".join(PAYLOADS)
     made = [
         replace(t, name=PAYLOADS[t.position % len(PAYLOADS)], float_operators={every: 1})
@@ -116,7 +140,9 @@ def test_texts_of_people_do_nothing(lab_home: Path, tmp_path: Path, opened: Call
     ]
     study = fakes.study(title=every)
     records.add_study(
-        study, replace(lab.model(study.model), title=every, description=every, class_names=PAYLOADS), made
+        study,
+        replace(lab.model(study.model), title=every, description=every, class_names=PAYLOADS),
+        made,
     )
     lab.set_note(study.id, every)
     page = opened(lab.export(study.id, tmp_path / "report.html"))
@@ -124,7 +150,9 @@ def test_texts_of_people_do_nothing(lab_home: Path, tmp_path: Path, opened: Call
     assert every.split("\u2028")[0] in page.locator("p.note").inner_text()
 
 
-def test_a_thousand_trials_are_drawn_by_webgl(lab_home: Path, tmp_path: Path, opened: Callable[..., Any]) -> None:
+def test_a_thousand_trials_are_drawn_by_webgl(
+    lab_home: Path, tmp_path: Path, opened: Callable[..., Any]
+) -> None:
     study = fakes.study()
     records.add_study(study, lab.model(study.model), fakes.trials(1000))
     file = lab.export(study.id, tmp_path / "report.html")

@@ -22,11 +22,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 HEAVY = ("torch", "tensorflow", "onnxruntime", "openvino", "nncf", "ai_edge_litert", "jax", "keras")
 FINISH_S = 180
 MUCH = {
-    "onnx_static_int8": {"scheme": ["u8s8", "s8s8", "u8u8"], "per_channel": [False, True], "reduce_range": [False, True],
-                         "method": ["minmax", "entropy", "percentile"], "calibration_samples": [32, 128, 512]},
-    "onnx_dynamic_int8": {"per_channel": [False, True], "reduce_range": [False, True], "weight_type": ["uint8", "int8"]},
+    "onnx_static_int8": {
+        "scheme": ["u8s8", "s8s8", "u8u8"],
+        "per_channel": [False, True],
+        "reduce_range": [False, True],
+        "method": ["minmax", "entropy", "percentile"],
+        "calibration_samples": [32, 128, 512],
+    },
+    "onnx_dynamic_int8": {
+        "per_channel": [False, True],
+        "reduce_range": [False, True],
+        "weight_type": ["uint8", "int8"],
+    },
     "onnx_fp16": {},
-}  # fmt: skip
+}
 """What keeps a server busy for a while, and of which every trial completes."""
 
 
@@ -42,8 +51,14 @@ class Server:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "lab", "serve", "--headless", "--port", str(self.port)]
-        self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "LAB_HOME": str(self.home)}, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+        self.process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "LAB_HOME": str(self.home)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         wait_for(f"{self.address}/_stcore/health", self.process)
 
     def kill(self) -> None:
@@ -59,7 +74,9 @@ class Server:
 
 @pytest.fixture
 def server(small_card, lab_home, monkeypatch):
-    """A server whose lab knows the small model; this process queues studies in it and runs none itself."""
+    """A server whose lab knows the small model; this process queues studies in it and runs none
+    itself.
+    """
     monkeypatch.setattr("lab.api._studies.ensure_engine", lambda: None)
     made = Server(lab_home)
     yield made

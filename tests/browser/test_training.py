@@ -1,4 +1,6 @@
-"""A training while it runs, in the browser: its curve grows by itself, keeps the zoom, and lies on the trial afterwards."""
+"""A training while it runs, in the browser: its curve grows by itself, keeps the zoom, and lies on
+the trial afterwards.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,13 @@ from tests.browser.conftest import ROOT, settled
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 STEPS, BEGUN_MS, ENDED_MS = 12_000, 400_000, 420_000
-SPEC = {"recipes": [[{"technique": "keras_fine_tune", "params": {"train_steps": STEPS, "batch_size": 32}}]],
-        "targets": [{"runtime": "ort"}], "rounds": 2}  # fmt: skip
+SPEC = {
+    "recipes": [
+        [{"technique": "keras_fine_tune", "params": {"train_steps": STEPS, "batch_size": 32}}]
+    ],
+    "targets": [{"runtime": "ort"}],
+    "rounds": 2,
+}
 LIVE = ".st-key-live_training .lab-chart.js-plotly-plot"
 LAST_STEP = f"() => Math.max(...document.querySelector('{LIVE}').data.flatMap((t) => t.x))"
 ZOOM = f"() => document.querySelector('{LIVE}').layout.xaxis.range"
@@ -29,11 +36,21 @@ def training(home: Path, address: str, tmp_path_factory: pytest.TempPathFactory)
     """Address of a study that trains, run by the server's engine."""
     file = tmp_path_factory.mktemp("spec") / "spec.json"
     file.write_text(json.dumps(SPEC))
-    code = "import json, sys, lab; s = json.load(open(sys.argv[1])); " \
-           "from lab.spec.recipes import spec_from_json as read; r = read({'model': 'digits_lenet', **s}); " \
-           "print(lab.start(lab.make_spec('digits_lenet', space={}, recipes=r.recipes, targets=r.targets, rounds=2)))"  # fmt: skip
+    code = (
+        "import json, sys, lab; s = json.load(open(sys.argv[1])); from lab.spec.recipes import"
+        " spec_from_json as read; r = read({'model': 'digits_lenet', **s});"
+        " print(lab.start(lab.make_spec('digits_lenet', space={}, recipes=r.recipes,"
+        " targets=r.targets, rounds=2)))"
+    )
     environment = {**os.environ, "LAB_HOME": str(home)}
-    made = subprocess.run([sys.executable, "-c", code, str(file)], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)  # fmt: skip
+    made = subprocess.run(
+        [sys.executable, "-c", code, str(file)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return f"/?study={made.stdout.strip()}"
 
 

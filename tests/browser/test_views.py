@@ -1,4 +1,6 @@
-"""One study in a browser: plot and table mean the same trials, a link shows the same picture, new results disturb nothing."""
+"""One study in a browser: plot and table mean the same trials, a link shows the same picture, new
+results disturb nothing.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def view(chromium, server):
     contexts, problems = [], list[str]()
 
     def open_(path: str):
-        contexts.append(chromium.new_context(viewport={"width": 1366, "height": 900}, reduced_motion="reduce"))
+        contexts.append(
+            chromium.new_context(viewport={"width": 1366, "height": 900}, reduced_motion="reduce")
+        )
         page = contexts[-1].new_page()
         page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
@@ -148,7 +152,10 @@ def test_a_link_shows_the_same_picture_in_another_browser(view, server):
     assert sorted(page.evaluate(RINGS)) == sorted(shared.evaluate(RINGS))
     assert ImageChops.difference(picture(page), picture(shared)).getbbox() is None
     assert shared.get_by_role("link", name="New sweep").count() == 0
-    assert shared.get_by_role("button", name=re.compile("Run again|Share|Export|Note|Cancel")).count() == 0
+    assert (
+        shared.get_by_role("button", name=re.compile("Run again|Share|Export|Note|Cancel")).count()
+        == 0
+    )
 
     lab.revoke_link(lab.links(study)[0].token)
     gone = view(address.removeprefix(server.address))
@@ -157,7 +164,10 @@ def test_a_link_shows_the_same_picture_in_another_browser(view, server):
 
 
 def test_a_link_shows_its_study_only(view, server):
-    mine, other = add("mine", fakes.trials(study="mine")), add("other", fakes.trials(study="other", count=30))
+    mine, other = (
+        add("mine", fakes.trials(study="mine")),
+        add("other", fakes.trials(study="other", count=30)),
+    )
     token = lab.create_link(mine).token
     page = view(f"/?link={token}&study={other}")
     points(page)
@@ -208,5 +218,7 @@ def test_the_other_views_draw_every_trial(view, server, kind):
     page = view(f"/?study={study}&view={kind}&trial=t0003-seen-{kind}")
     page.wait_for_selector(".lab-chart.js-plotly-plot")
     count = "(t) => t.dimensions ? t.dimensions[0].values.length : (t.customdata ?? []).length"
-    drawn = page.evaluate(f"() => document.querySelector('.lab-chart').data.map({count}).reduce((a, b) => a + b)")
+    drawn = page.evaluate(
+        f"() => document.querySelector('.lab-chart').data.map({count}).reduce((a, b) => a + b)"
+    )
     assert drawn == sum(t.state == "complete" for t in lab.trials(study))

@@ -34,7 +34,10 @@ def check(file: Path, format_: str) -> Anatomy:
     assert {o.kind for o in found.operators} <= set(get_args(Kind))
     assert len({o.name for o in found.operators}) == len(found.operators)
     assert all(0 <= o.zeros <= o.weights for o in found.operators)
-    assert sum(o.weight_bytes for o in found.operators) == found.parts["weights"] + found.parts["embeddings"]
+    assert (
+        sum(o.weight_bytes for o in found.operators)
+        == found.parts["weights"] + found.parts["embeddings"]
+    )
     assert Anatomy.from_json(json.loads(json.dumps(asdict(found)))) == found
     return found
 
@@ -51,7 +54,9 @@ def agree_with_the_layer_table(found: Anatomy, file: Path) -> None:
     assert len(found.live_bytes) == len(table)
     peak, counted = max(found.live_bytes), activation_peak_bytes(table)
     unpacks = any(o.kind in ("quantize", "dequantize") for o in found.operators)
-    assert peak <= counted if unpacks else peak == counted  # the table takes each row as it stands, fused or not
+    assert (
+        peak <= counted if unpacks else peak == counted
+    )  # the table takes each row as it stands, fused or not
 
 
 def has_layers(format_: str) -> bool:
@@ -66,7 +71,9 @@ def marked(names: Sequence[str], formats: Sequence[str]) -> list[Any]:
 
 
 def test_every_format_that_runs_has_one() -> None:
-    assert set(FORMATS) == {format_ for runtime in runtimes().values() for format_ in runtime.formats}
+    assert set(FORMATS) == {
+        format_ for runtime in runtimes().values() for format_ in runtime.formats
+    }
 
 
 @pytest.mark.parametrize("format_", marked(FORMATS, FORMATS))
@@ -86,9 +93,15 @@ def test_a_float_file(format_: str, sources: tiny.Sources) -> None:
 _COMPRESSING = [t for t in techniques().values() if not t.conversion and t.produces in FORMATS]
 
 
-@pytest.mark.parametrize("id_", [
-    pytest.param(t.id, marks=[pytest.mark.slow] if t.toolchain in ("nncf", "torch", "tensorflow") else []) for t in _COMPRESSING
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "id_",
+    [
+        pytest.param(
+            t.id, marks=[pytest.mark.slow] if t.toolchain in ("nncf", "torch", "tensorflow") else []
+        )
+        for t in _COMPRESSING
+    ],
+)
 def test_a_file_of_every_technique(id_: str, sources: tiny.Sources, tmp_path: Path) -> None:
     technique = techniques()[id_]
     file = tiny.apply(id_, sources[technique.accepts[0]], tmp_path)

@@ -1,4 +1,6 @@
-"""Every data set is what its file declares: arrays, digests, labels, origin. Those from the net refuse plainly without it."""
+"""Every data set is what its file declares: arrays, digests, labels, origin. Those from the net
+refuse plainly without it.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,11 @@ def check_items(dataset: Dataset, x: Array, y: Array, like: Array) -> None:
 def classes_of(dataset: Dataset, part: str) -> set[int]:
     """A detector of anomalies sees only what is normal before it is tested."""
     normal_only = dataset.task == "anomaly_detection" and part != "test"
-    return {0} if normal_only else set(range(2 if dataset.task == "anomaly_detection" else len(dataset.class_names)))
+    return (
+        {0}
+        if normal_only
+        else set(range(2 if dataset.task == "anomaly_detection" else len(dataset.class_names)))
+    )
 
 
 def test_digest_is_the_declared_one(dataset: Dataset, splits: Splits) -> None:
@@ -66,7 +72,9 @@ def test_digest_is_the_declared_one(dataset: Dataset, splits: Splits) -> None:
 def test_digest_does_not_depend_on_the_process(dataset: Dataset) -> None:
     code = f"from lab import registry; print(registry.dataset({dataset.id!r}).load().digest())"
     run = [sys.executable, "-c", code]
-    out = subprocess.run(run, env={"PYTHONHASHSEED": "7"}, capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        run, env={"PYTHONHASHSEED": "7"}, capture_output=True, text=True, check=True
+    )
     assert out.stdout.strip() == dataset.digest
 
 
@@ -108,7 +116,9 @@ def test_text_can_be_shown(dataset: Dataset, splits: Splits) -> None:
 @pytest.mark.parametrize("id_", sorted(ALL))
 def test_origin_and_licence_are_stated(id_: str) -> None:
     dataset = registry.dataset(id_)
-    assert all((dataset.title, dataset.provenance, dataset.licence, dataset.class_names, dataset.digest))
+    assert all(
+        (dataset.title, dataset.provenance, dataset.licence, dataset.class_names, dataset.digest)
+    )
     assert dataset.task in registry.tasks()
     assert dataset.test_items > 0
 
@@ -119,13 +129,18 @@ def test_no_two_data_sets_share_a_digest() -> None:
 
 def test_importing_the_data_sets_loads_no_framework() -> None:
     code = (
-        "import sys, lab.registry; lab.registry.datasets();"
-        "print(*{'sklearn', 'babel', 'torch', 'tensorflow', 'keras', 'urllib.request'} & set(sys.modules))"
+        "import sys, lab.registry; lab.registry.datasets();print(*{'sklearn', 'babel', 'torch',"
+        " 'tensorflow', 'keras', 'urllib.request'} & set(sys.modules))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "\n"
+    )
 
 
-# --- from the net ----------------------------------------------------------------------------------------------------------
+# --- from the net ---------------------------------------------------------------------------------
 
 
 def test_published_files_are_named_with_digest_and_size(online: Dataset) -> None:
@@ -141,7 +156,9 @@ def test_its_digest_comes_from_the_files(online: Dataset) -> None:
     assert online.training_digest == online.digest
 
 
-def test_it_refuses_plainly_without_the_net(online: Dataset, lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_refuses_plainly_without_the_net(
+    online: Dataset, lab_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise URLError("no route to host")
 
@@ -149,7 +166,9 @@ def test_it_refuses_plainly_without_the_net(online: Dataset, lab_home: Path, mon
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
     assert online.training is not None
     for load in (online.load, online.training):
-        with pytest.raises(DownloadFailed, match=r"not on this machine.*could not be reached.*by hand"):
+        with pytest.raises(
+            DownloadFailed, match=r"not on this machine.*could not be reached.*by hand"
+        ):
             load()
     assert not is_here(online)
 

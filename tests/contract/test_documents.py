@@ -20,12 +20,18 @@ def test_tables_are_fresh(name):
 def test_named_files_exist(name):
     text = (ROOT / name).read_text()
     links = re.findall(r"\]\((?!http|#)([^)]+)\)", text)
-    paths = re.findall(r"`((?:lab|pages|tests|sample_models|notebooks|\.ci|\.streamlit)/[\w./]+)`", text)
+    paths = re.findall(
+        r"`((?:lab|pages|tests|sample_models|notebooks|\.ci|\.streamlit)/[\w./]+)`", text
+    )
     missing = [p for p in links + paths if not (ROOT / p).exists()]
     assert not missing
 
 
 def test_every_dependency_has_its_reason():
     text = (ROOT / "ARCHITECTURE.md").read_text()
-    names = [re.split(r"[=<>\[ ]", line)[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if line]
+    names = [
+        re.split(r"[=<>\[ ]", line)[0]
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if line
+    ]
     assert not [n for n in names if f"`{n}`" not in text]

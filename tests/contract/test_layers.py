@@ -11,20 +11,28 @@ import pytest
 import lab
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "tensorflow", "keras", "onnx", "onnxruntime", "openvino", "nncf", "ai_edge_litert", "distributed",
-         "dask", "pandas", "plotly", "streamlit", "sklearn", "babel")  # fmt: skip
+HEAVY = (
+    "torch", "tensorflow", "keras", "onnx", "onnxruntime", "openvino", "nncf", "ai_edge_litert",
+    "distributed", "dask", "pandas", "plotly", "streamlit", "sklearn", "babel",
+)  # fmt: skip
 PUBLIC = [
-    "Estimate", "Progress", "Spent", "across", "add_model", "anatomy", "answered", "applicable_techniques", "available_datasets", "available_metrics",
-    "available_rules", "available_runtimes", "available_tasks", "available_techniques", "can_choose_layers", "can_prune", "can_reorder", "cancel",
-    "card_of", "compare", "create_link", "dataset_of", "doctor", "ensure_engine", "environment", "estimate", "example_study", "examples",
-    "execution_providers", "explain", "explanations", "export", "export_model", "extend", "flips", "float_agreement", "front", "import_study",
-    "items", "jobs", "known_checks", "last_self_test", "latency_samples", "layers", "layers_beside", "link", "links", "make_spec",
-    "measuring_conditions", "measuring_seconds", "mixed_precision", "model", "models", "names_across", "notes", "order_spec", "orders",
-    "parse_target", "per_class", "preset_chains", "preset_recipes", "preset_space", "preset_targets", "primary", "profile", "progress", "pruning",
-    "pruning_spec", "raise_layers", "recipe_diff", "reorder", "reproduce", "result_json", "resume", "revoke_link", "same_items", "scaling",
-    "scaling_study", "search_course", "search_on", "search_spent", "self_test_failure", "self_test_progress", "sensitivity", "sensitivity_study",
-    "set_note", "spec_from_text", "spec_to_text", "spread", "start", "start_scaling", "start_self_test", "start_sensitivity", "studies", "study",
-    "sweep", "train", "training_curves", "trials", "twins", "wait",
+    "Estimate", "Progress", "Spent", "across", "add_model", "anatomy", "answered",
+    "applicable_techniques", "available_datasets", "available_metrics", "available_rules",
+    "available_runtimes", "available_tasks", "available_techniques", "can_choose_layers",
+    "can_prune", "can_reorder", "cancel", "card_of", "compare", "create_link", "dataset_of",
+    "doctor", "ensure_engine", "environment", "estimate", "example_study", "examples",
+    "execution_providers", "explain", "explanations", "export", "export_model", "extend", "flips",
+    "float_agreement", "front", "import_study", "items", "jobs", "known_checks", "last_self_test",
+    "latency_samples", "layers", "layers_beside", "link", "links", "make_spec",
+    "measuring_conditions", "measuring_seconds", "mixed_precision", "model", "models",
+    "names_across", "notes", "order_spec", "orders", "parse_target", "per_class", "preset_chains",
+    "preset_recipes", "preset_space", "preset_targets", "primary", "profile", "progress", "pruning",
+    "pruning_spec", "raise_layers", "recipe_diff", "reorder", "reproduce", "result_json", "resume",
+    "revoke_link", "same_items", "scaling", "scaling_study", "search_course", "search_on",
+    "search_spent", "self_test_failure", "self_test_progress", "sensitivity", "sensitivity_study",
+    "set_note", "spec_from_text", "spec_to_text", "spread", "start", "start_scaling",
+    "start_self_test", "start_sensitivity", "studies", "study", "sweep", "train", "training_curves",
+    "trials", "twins", "wait",
 ]  # fmt: skip
 
 
@@ -32,7 +40,11 @@ def loaded_by(code: str) -> set[str]:
     """Heavy packages in a fresh process after some lines."""
     report = f"import sys; print(*[m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{report}"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{code}\n{report}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return set(done.stdout.split())
 
@@ -40,17 +52,24 @@ def loaded_by(code: str) -> set[str]:
 def test_imports_go_one_way() -> None:
     """The contracts are in pyproject.toml."""
     linter = str(Path(sys.executable).with_name("lint-imports"))
-    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("code", ["import lab", "import lab.api", "import lab.cli, lab.cli.serving, lab.cards.adding"])
+@pytest.mark.parametrize(
+    "code", ["import lab", "import lab.api", "import lab.cli, lab.cli.serving, lab.cards.adding"]
+)
 def test_importing_loads_nothing_heavy(code: str) -> None:
     assert loaded_by(code) == set()
 
 
 def test_looking_at_every_plug_loads_nothing_heavy() -> None:
-    found = "lab.models(), lab.available_techniques(), lab.available_runtimes(), lab.available_metrics()"
+    found = (
+        "lab.models(), lab.available_techniques(), lab.available_runtimes(),"
+        " lab.available_metrics()"
+    )
     assert loaded_by(f"import lab; {found}, lab.available_datasets()") == set()
 
 

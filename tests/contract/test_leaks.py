@@ -1,11 +1,15 @@
-"""Nothing that is tested was trained on: no item of one split occurs in another, nor one that is nearly the same.
+"""Nothing that is tested was trained on: no item of one split occurs in another, nor one that is
+nearly the same.
 
-Nearly the same means for text: the same letters and digits, whatever the case, accents, spaces and punctuation. For
-everything else: the same shape within 5 %. Items are centred and brought to one length, so that another brightness or
-loudness hides nothing; the distance of two of them then is about the noise that separates a copy from its original,
-relative to the original's own deviation. A waveform is centred channel by channel: gravity is the same in all that lies
-still, and what tells two such windows apart is their noise. Distinct items have to keep well away from that bound by
-themselves, which a test looks at within the test set, where all items are distinct: otherwise it would say nothing.
+Nearly the same means for text: the same letters and digits, whatever the case, accents, spaces and
+punctuation. For
+everything else: the same shape within 5 %. Items are centred and brought to one length, so that
+another brightness or loudness hides nothing; the distance of two of them then is about the noise
+that separates a copy from its original, relative to the original's own deviation. A waveform is
+centred channel by channel: gravity is the same in all that lies still, and what tells two such
+windows apart is their noise. Distinct items have to keep well away from that bound by themselves,
+which a test looks at within the test set, where all items are distinct: otherwise it would say
+nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +50,7 @@ def parts(id_: str) -> dict[str, Array]:
     return {"training": loaded.training(id_)[0], **measured(id_)}
 
 
-# --- what is equal ---------------------------------------------------------------------------------------------------------
+# --- what is equal --------------------------------------------------------------------------------
 
 
 def centred(id_: str, x: Array) -> Array:
@@ -58,7 +62,9 @@ def centred(id_: str, x: Array) -> Array:
 
 
 def shapes(id_: str, x: Array) -> Array:
-    """Items centred and of length 1, (items, values) float32; an item without any deviation is all zero."""
+    """Items centred and of length 1, (items, values) float32; an item without any deviation is all
+    zero.
+    """
     flat = centred(id_, x).reshape(len(x), -1)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     result: Array = np.divide(flat, length, out=np.zeros_like(flat), where=length > 0)
@@ -68,7 +74,8 @@ def shapes(id_: str, x: Array) -> Array:
 def nearest(a: Array, b: Array, *, same: bool = False) -> Array:
     """Distance of each shape of a to the nearest of b; with `same`, to the nearest other one.
 
-    Two flat items are at a distance of 1.4, not 0: of flat items, equal bytes are what is looked for.
+    Two flat items are at a distance of 1.4, not 0: of flat items, equal bytes are what is looked
+    for.
     """
     found = np.empty(len(a), np.float32)
     for start in range(0, len(a), CHUNK_ROWS):
@@ -86,7 +93,9 @@ def letters(dataset: Dataset, x: Array) -> list[str]:
 
 
 def folded(text: str) -> str:
-    """Without case, accents, spaces and punctuation. A character that has no number is a character all the same."""
+    """Without case, accents, spaces and punctuation. A character that has no number is a character
+    all the same.
+    """
     plain = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in plain if c.isalnum() or c == "\N{REPLACEMENT CHARACTER}")
 
@@ -107,7 +116,7 @@ def same_letters_across(dataset: Dataset, x: dict[str, Array]) -> int:
     return sum(len(seen[a] & seen[b]) for a, b in combinations(seen, 2))
 
 
-# --- the promise -----------------------------------------------------------------------------------------------------------
+# --- the promise ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("id_", with_training(IDS))
@@ -135,7 +144,7 @@ def test_calibration_and_test_share_nothing_near(id_: str) -> None:
     assert near_across(id_, measured(id_)) == 0
 
 
-# --- the tests can fail ----------------------------------------------------------------------------------------------------
+# --- the tests can fail ---------------------------------------------------------------------------
 
 
 def same(id_: str, x: Array) -> Array:
@@ -144,7 +153,9 @@ def same(id_: str, x: Array) -> Array:
 
 def noisy(id_: str, x: Array) -> Array:
     """Copies: louder, with an offset, and with noise of 3 % of each item's deviation."""
-    deviation = np.sqrt(np.square(centred(id_, x)).mean(axis=tuple(range(1, x.ndim)), keepdims=True))
+    deviation = np.sqrt(
+        np.square(centred(id_, x)).mean(axis=tuple(range(1, x.ndim)), keepdims=True)
+    )
     noise = np.random.default_rng(0).standard_normal(x.shape) * deviation * 0.03
     return (1.1 * (x.astype(np.float64) + noise) + 0.01).astype(np.float32)
 
@@ -173,7 +184,12 @@ def test_a_planted_item_is_found(id_: str) -> None:
 
 @pytest.mark.parametrize(
     ("a", "b"),
-    [("Åland", "aland"), ("kongo (kinshasa)", "Kongo-Kinshasa"), ("ﬁnlande", "finlande"), ("IV. Béla", "iv bela")],
+    [
+        ("Åland", "aland"),
+        ("kongo (kinshasa)", "Kongo-Kinshasa"),
+        ("ﬁnlande", "finlande"),
+        ("IV. Béla", "iv bela"),
+    ],
 )
 def test_another_spelling_is_the_same_text(a: str, b: str) -> None:
     assert folded(a) == folded(b)

@@ -26,7 +26,10 @@ FEATURES = [("avx2",), ("avx2", "avx512f", "avx512_vnni"), ("asimddp",)]
 
 @pytest.fixture(scope="module")
 def files(
-    tiny_onnx: Path, tiny_tflite: Path, bright_files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    tiny_onnx: Path,
+    tiny_tflite: Path,
+    bright_files: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, list[Path]]:
     int8 = apply("tflite_static_wi8_ai8", tiny_tflite, tmp_path_factory.mktemp("int8"))
     return {"onnx": [tiny_onnx, *bright_files.values()], "tflite": [tiny_tflite, int8]}
@@ -40,7 +43,9 @@ def test_it_says_what_it_is(processor: Processor) -> None:
     assert processor.place.startswith("On ")
     assert not processor.place.endswith(".")
     assert set(processor.runtimes) <= set(runtimes())
-    assert set(processor.formats) <= {format_ for runtime in runtimes().values() for format_ in runtime.formats}
+    assert set(processor.formats) <= {
+        format_ for runtime in runtimes().values() for format_ in runtime.formats
+    }
     assert processor.version >= 1
 
 
@@ -48,8 +53,14 @@ def test_it_says_what_it_is(processor: Processor) -> None:
 def test_some_file_differs_there_and_its_facts_count(
     processor: Processor, files: dict[str, list[Path]], tmp_path: Path
 ) -> None:
-    settings = [Setting(_runtime(f), {}, features, tmp_path) for f in processor.formats for features in FEATURES]
-    found = [fs for s in settings for file in files[_format(s)] if (fs := processor.differs(file, s))]
+    settings = [
+        Setting(_runtime(f), {}, features, tmp_path)
+        for f in processor.formats
+        for features in FEATURES
+    ]
+    found = [
+        fs for s in settings for file in files[_format(s)] if (fs := processor.differs(file, s))
+    ]
     assert found
     for facts in found:
         assert all(fact.operator and fact.text and 0 < fact.count <= fact.of for fact in facts)
@@ -57,10 +68,17 @@ def test_some_file_differs_there_and_its_facts_count(
 
 
 @every
-def test_a_float_file_answers_there_as_here(processor: Processor, files: dict[str, list[Path]], tmp_path: Path) -> None:
+def test_a_float_file_answers_there_as_here(
+    processor: Processor, files: dict[str, list[Path]], tmp_path: Path
+) -> None:
     for format_ in processor.formats:
         for features in FEATURES:
-            assert processor.differs(files[format_][0], Setting(_runtime(format_), {}, features, tmp_path)) == []
+            assert (
+                processor.differs(
+                    files[format_][0], Setting(_runtime(format_), {}, features, tmp_path)
+                )
+                == []
+            )
 
 
 @every
@@ -69,7 +87,9 @@ def test_it_answers_the_same_each_time_in_the_shape_of_the_answers_here(
 ) -> None:
     for format_ in processor.formats:
         file = files[format_][-1]
-        shape = {"onnx": (30, bright.CHANNELS, bright.SIDE, bright.SIDE), "tflite": (30, 8, 8, 3)}[format_]
+        shape = {"onnx": (30, bright.CHANNELS, bright.SIDE, bright.SIDE), "tflite": (30, 8, 8, 3)}[
+            format_
+        ]
         x = np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
         setting = Setting(_runtime(format_), {}, FEATURES[0], tmp_path)
         once, again = (run_all(processor.load(file, setting), x, 10) for _ in range(2))
@@ -81,7 +101,9 @@ def test_it_answers_the_same_each_time_in_the_shape_of_the_answers_here(
 
 @every
 @pytest.mark.parametrize("content", [b"", b"this is no model at all"])
-def test_a_broken_file_is_refused_with_words(processor: Processor, content: bytes, tmp_path: Path) -> None:
+def test_a_broken_file_is_refused_with_words(
+    processor: Processor, content: bytes, tmp_path: Path
+) -> None:
     (tmp_path / "broken").write_bytes(content)
     refused = 0
     for features in FEATURES:
@@ -89,14 +111,19 @@ def test_a_broken_file_is_refused_with_words(processor: Processor, content: byte
         with pytest.raises(InvalidFile):
             processor.load(tmp_path / "broken", setting)
         try:
-            assert processor.differs(tmp_path / "broken", setting) == []  # not read: that CPU adds up as this one does
+            assert (
+                processor.differs(tmp_path / "broken", setting) == []
+            )  # not read: that CPU adds up as this one does
         except InvalidFile:
             refused += 1
     assert refused
 
 
 def test_importing_them_loads_no_framework() -> None:
-    code = f"import sys; from lab.registry import processors; processors(); print(sorted({HEAVY!r} & set(sys.modules)))"
+    code = (
+        f"import sys; from lab.registry import processors; processors(); print(sorted({HEAVY!r} &"
+        " set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

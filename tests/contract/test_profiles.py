@@ -18,9 +18,16 @@ from lab.registry import runtimes
 from tests import tiny
 
 RUNS = 12
-every = pytest.mark.parametrize("runtime", [
-    pytest.param(r, id=r.id, marks=[pytest.mark.slow] if r.toolchain in ("torch", "tensorflow") else []) for r in runtimes().values() if r.profile
-])  # fmt: skip
+every = pytest.mark.parametrize(
+    "runtime",
+    [
+        pytest.param(
+            r, id=r.id, marks=[pytest.mark.slow] if r.toolchain in ("torch", "tensorflow") else []
+        )
+        for r in runtimes().values()
+        if r.profile
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +37,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tiny.Sources:
 
 def _profile(runtime: Runtime, file: Path, **options: object) -> Profile:
     assert runtime.profile
-    return runtime.profile(str(file), validate(runtime.options, options, runtime.id), tiny.items(1), RUNS)
+    return runtime.profile(
+        str(file), validate(runtime.options, options, runtime.id), tiny.items(1), RUNS
+    )
 
 
 @every
@@ -39,9 +48,13 @@ def test_a_profile_names_what_ran_and_how_long(runtime: Runtime, files: tiny.Sou
     assert {o.kind for o in found.operators} <= set(get_args(Kind))
     assert all(o.operator and o.placed_on and o.calls == 1 for o in found.operators)
     assert all(o.time_s >= 0 for o in found.operators)
-    assert 0 < found.operators_s < 2 * found.total_s, "more or less; the profiles of larger models are tested nearer"
+    assert 0 < found.operators_s < 2 * found.total_s, (
+        "more or less; the profiles of larger models are tested nearer"
+    )
     assert 0 < found.runs <= RUNS
-    assert sum(o.kind == "compute" for o in found.operators) == 2, "the convolution and the dense layer"
+    assert sum(o.kind == "compute" for o in found.operators) == 2, (
+        "the convolution and the dense layer"
+    )
     assert {o.precision for o in found.operators if o.kind == "compute"} == {"float32"}
     assert found.source == "measured"
 
@@ -61,7 +74,9 @@ def test_profiling_leaves_the_answers_alone(runtime: Runtime, files: tiny.Source
 
 
 @every
-def test_what_ran_is_told_in_the_same_order_each_time(runtime: Runtime, files: tiny.Sources) -> None:
+def test_what_ran_is_told_in_the_same_order_each_time(
+    runtime: Runtime, files: tiny.Sources
+) -> None:
     first, again = (_profile(runtime, files[runtime.formats[0]]) for _ in range(2))
     wanted = [o.operator for o in first.operators if o.kind == "compute"]
     assert [o.operator for o in again.operators if o.kind == "compute"] == wanted

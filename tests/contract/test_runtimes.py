@@ -16,9 +16,15 @@ from lab.plugs import Runtime
 from lab.registry import runtimes
 from tests import tiny
 
-every = pytest.mark.parametrize("runtime", [
-    pytest.param(r, id=r.id, marks=[pytest.mark.slow] if r.toolchain in ("torch", "tensorflow") else []) for r in runtimes().values()
-])  # fmt: skip
+every = pytest.mark.parametrize(
+    "runtime",
+    [
+        pytest.param(
+            r, id=r.id, marks=[pytest.mark.slow] if r.toolchain in ("torch", "tensorflow") else []
+        )
+        for r in runtimes().values()
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +53,9 @@ def test_its_options_obey_themselves(runtime: Runtime) -> None:
 
 
 @every
-def test_every_target_of_the_full_preset_answers_alike(runtime: Runtime, files: tiny.Sources) -> None:
+def test_every_target_of_the_full_preset_answers_alike(
+    runtime: Runtime, files: tiny.Sources
+) -> None:
     x, file = tiny.items(10), files[runtime.formats[0]]
     targets = grid(runtime.options, {o.id: o.values("full") for o in runtime.options})
     answers = [_answers(runtime, file, options, x) for options in targets]
@@ -68,7 +76,9 @@ def _answers(runtime: Runtime, file: Path, options: dict[str, Any], x: Any) -> A
 
 
 @every
-def test_a_batch_is_answered_as_single_items_are_or_is_refused(runtime: Runtime, files: tiny.Sources) -> None:
+def test_a_batch_is_answered_as_single_items_are_or_is_refused(
+    runtime: Runtime, files: tiny.Sources
+) -> None:
     file, options = str(files[runtime.formats[0]]), validate(runtime.options, {}, runtime.id)
     one_by_one = _answers(runtime, files[runtime.formats[0]], options, tiny.items(4))
     if runtime.id == "executorch":  # its programs have fixed shapes
@@ -82,9 +92,15 @@ def test_a_batch_is_answered_as_single_items_are_or_is_refused(runtime: Runtime,
 
 
 @every
-def test_a_session_takes_stored_items_of_any_number_type(runtime: Runtime, files: tiny.Sources) -> None:
-    session = runtime.load(str(files[runtime.formats[0]]), validate(runtime.options, {}, runtime.id))
-    pixels = np.random.default_rng(0).integers(0, 255, (3, tiny.SIDE, tiny.SIDE, tiny.CHANNELS), dtype=np.uint8)
+def test_a_session_takes_stored_items_of_any_number_type(
+    runtime: Runtime, files: tiny.Sources
+) -> None:
+    session = runtime.load(
+        str(files[runtime.formats[0]]), validate(runtime.options, {}, runtime.id)
+    )
+    pixels = np.random.default_rng(0).integers(
+        0, 255, (3, tiny.SIDE, tiny.SIDE, tiny.CHANNELS), dtype=np.uint8
+    )
     prepared = session.prepare(fit_items(pixels, session.input.shape)[:1])
     assert prepared.dtype.name == session.input.dtype
     assert session.run(prepared).shape == (1, tiny.CLASSES)
@@ -93,7 +109,9 @@ def test_a_session_takes_stored_items_of_any_number_type(runtime: Runtime, files
 
 @every
 @pytest.mark.parametrize("content", [b"", b"this is no model at all"])
-def test_a_broken_file_is_refused_with_words(runtime: Runtime, content: bytes, tmp_path: Path) -> None:
+def test_a_broken_file_is_refused_with_words(
+    runtime: Runtime, content: bytes, tmp_path: Path
+) -> None:
     (tmp_path / "broken").write_bytes(content)
     with pytest.raises(InvalidFile, match="broken"):
         runtime.load(str(tmp_path / "broken"), {})

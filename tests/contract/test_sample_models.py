@@ -77,7 +77,7 @@ def parts(x: Array) -> list[Array]:
     return [x[start : start + 256] for start in range(0, len(x), 256)]
 
 
-# --- the gallery as a whole ------------------------------------------------------------------------------------------------
+# --- the gallery as a whole -----------------------------------------------------------------------
 
 
 def test_the_gallery_is_worth_exploring() -> None:
@@ -95,11 +95,19 @@ def test_all_weights_together_are_small() -> None:
 
 
 def test_importing_the_cards_loads_no_framework() -> None:
-    code = f"import sys, lab.registry; lab.registry.sample_cards(); print(*set({HEAVY}) & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+    code = (
+        f"import sys, lab.registry; lab.registry.sample_cards(); print(*set({HEAVY}) &"
+        " set(sys.modules))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "\n"
+    )
 
 
-# --- each card ---------------------------------------------------------------------------------------------------------------
+# --- each card ------------------------------------------------------------------------------------
 
 
 def test_file_is_there_and_named_as_the_model(card: ModelCard) -> None:
@@ -119,23 +127,35 @@ def test_data_set_fits(card: ModelCard, dataset: Dataset) -> None:
 
 
 def test_card_is_complete_and_survives_json(card: ModelCard) -> None:
-    assert all((card.title, card.licence, card.provenance, card.description, card.parameters, card.macs))
+    assert all(
+        (card.title, card.licence, card.provenance, card.description, card.parameters, card.macs)
+    )
     assert ModelCard.from_json(json.loads(json.dumps(card.to_json()))) == card
 
 
-def test_weights_came_from_the_declared_data(card: ModelCard, dataset: Dataset, record: dict[str, Any]) -> None:
-    """The record is written by the training alone: it names the file that it made and the data that it saw."""
+def test_weights_came_from_the_declared_data(
+    card: ModelCard, dataset: Dataset, record: dict[str, Any]
+) -> None:
+    """The record is written by the training alone: it names the file that it made and the data that
+    it saw.
+    """
     assert record["weights_sha256"] == sha256(Path(card.path).read_bytes()).hexdigest()
     assert record["training_digest"] == dataset.training_digest
     assert record["dataset_digest"] == dataset.digest
 
 
 def test_layers_of_the_record_add_up_to_the_card(card: ModelCard, record: dict[str, Any]) -> None:
-    assert sum(layer["parameters"] for layer in record["layers"]) == card.parameters == record["parameters"]
+    assert (
+        sum(layer["parameters"] for layer in record["layers"])
+        == card.parameters
+        == record["parameters"]
+    )
     assert sum(layer["macs"] for layer in record["layers"]) == card.macs == record["macs"]
 
 
-def test_baseline_leaves_room_and_states_its_interval(card: ModelCard, record: dict[str, Any]) -> None:
+def test_baseline_leaves_room_and_states_its_interval(
+    card: ModelCard, record: dict[str, Any]
+) -> None:
     found = lab.primary(card)
     assert found is not None
     assert found.low is not None
@@ -147,7 +167,7 @@ def test_baseline_leaves_room_and_states_its_interval(card: ModelCard, record: d
     assert not record["plan"]["bf16"]
 
 
-# --- each model, run ---------------------------------------------------------------------------------------------------------
+# --- each model, run ------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -157,8 +177,14 @@ def test_shipped_weights_reach_every_figure_of_the_card(card: ModelCard, dataset
     inputs = as_input(splits.x_test, card.input)
     outputs, given = source(card)(inputs), card.baseline
     evidence = {"outputs": outputs, "labels": splits.y_test, "inputs": inputs}
-    fitting = {m.id: m for m in registry.metrics().values() if card.task in m.tasks and set(m.needs) <= set(evidence)}
-    found = {id_: m.compute(**{name: evidence[name] for name in m.needs}) for id_, m in fitting.items()}
+    fitting = {
+        m.id: m
+        for m in registry.metrics().values()
+        if card.task in m.tasks and set(m.needs) <= set(evidence)
+    }
+    found = {
+        id_: m.compute(**{name: evidence[name] for name in m.needs}) for id_, m in fitting.items()
+    }
     assert {id_ for id_, m in found.items() if m is not None} == set(given)
     for id_, measurement in given.items():
         again = found[id_]
@@ -192,7 +218,9 @@ def test_names_tell_the_trials_of_a_full_sweep_apart(card: ModelCard) -> None:
 
 @pytest.fixture(scope="module")
 def swept(card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The quick preset on every runtime that the model can reach, in a store of its own; no test here asks how quick it is."""
+    """The quick preset on every runtime that the model can reach, in a store of its own; no test
+    here asks how quick it is.
+    """
     folder = tmp_path_factory.mktemp(card.id)
     (folder / "spec.json").write_text(json.dumps({"rounds": 2, "runs": 3, "precision": 1.0}))
     where = [word for runtime in reachable(card) for word in ("--target", runtime)]
@@ -210,7 +238,9 @@ def swept(card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         "--json",
         str(folder / "out.json"),
     ]
-    subprocess.run(command, env={**os.environ, "LAB_HOME": str(folder / "home")}, check=True, timeout=500)
+    subprocess.run(
+        command, env={**os.environ, "LAB_HOME": str(folder / "home")}, check=True, timeout=500
+    )
     return dict(json.loads((folder / "out.json").read_text()))
 
 
@@ -220,7 +250,11 @@ def reachable(card: ModelCard) -> list[str]:
 
 @pytest.mark.slow
 def test_the_quick_preset_completes(card: ModelCard, swept: dict[str, Any]) -> None:
-    assert {t["target"]["runtime"] for t in swept["trials"]} == set(reachable(card)) >= {"ort", "litert", "openvino"}
+    assert (
+        {t["target"]["runtime"] for t in swept["trials"]}
+        == set(reachable(card))
+        >= {"ort", "litert", "openvino"}
+    )
     assert len(swept["trials"]) >= 10
     assert {t["name"]: t["error"] for t in swept["trials"] if t["state"] != "complete"} == {}
     assert swept["front"]
@@ -232,8 +266,15 @@ def test_float_answers_are_the_source_s_and_each_other_s_in_every_runtime(
 ) -> None:
     splits = loaded.splits(dataset.id)
     inputs = as_input(splits.x_test, card.input)
-    paths = {t["target"]["runtime"]: t["details"]["outputs"]["path"] for t in swept["trials"] if t["baseline"]}
-    answers = {"source": source(card)(inputs), **{runtime: np.load(path)["outputs"] for runtime, path in paths.items()}}
+    paths = {
+        t["target"]["runtime"]: t["details"]["outputs"]["path"]
+        for t in swept["trials"]
+        if t["baseline"]
+    }
+    answers = {
+        "source": source(card)(inputs),
+        **{runtime: np.load(path)["outputs"] for runtime, path in paths.items()},
+    }
     metric = registry.metric(registry.task(card.task).agreement)
     for (one, a), (other, b) in combinations(answers.items(), 2):
         evidence = {"outputs": b, "baseline_outputs": a, "labels": splits.y_test, "inputs": inputs}
@@ -246,11 +287,15 @@ def test_float_answers_are_the_source_s_and_each_other_s_in_every_runtime(
 def test_rough_handling_costs_something_that_can_be_seen(
     card: ModelCard, dataset: Dataset, swept: dict[str, Any]
 ) -> None:
-    """4-bit weights, or else taking the smallest 80 % of weights away, leave the baseline's interval."""
+    """4-bit weights, or else taking the smallest 80 % of weights away, leave the baseline's
+    interval.
+    """
     baseline = lab.primary(card)
     assert baseline is not None
     assert baseline.low is not None
-    coarse = [t["measurements"][baseline.metric]["value"] for t in swept["trials"] if "wi4" in t["name"]]
+    coarse = [
+        t["measurements"][baseline.metric]["value"] for t in swept["trials"] if "wi4" in t["name"]
+    ]
     assert coarse
     if min(coarse) >= baseline.low:
         assert pruned_value(card, dataset, swept) < baseline.low
@@ -260,14 +305,24 @@ def pruned_value(card: ModelCard, dataset: Dataset, swept: dict[str, Any]) -> fl
     import onnx
     import onnxruntime
 
-    (file,) = [t["artifact"]["path"] for t in swept["trials"] if t["baseline"] and t["target"]["runtime"] == "ort"]
+    (file,) = [
+        t["artifact"]["path"]
+        for t in swept["trials"]
+        if t["baseline"] and t["target"]["runtime"] == "ort"
+    ]
     model = onnx.load(file)
     prune(model, PRUNED)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     splits = loaded.splits(dataset.id)
     inputs = as_input(splits.x_test, card.input)
     (name,) = [i.name for i in session.get_inputs()]
-    evidence = {"outputs": session.run(None, {name: inputs})[0], "labels": splits.y_test, "inputs": inputs}
+    evidence = {
+        "outputs": session.run(None, {name: inputs})[0],
+        "labels": splits.y_test,
+        "inputs": inputs,
+    }
     metric = registry.metric(registry.task(card.task).primary)
     found = metric.compute(**{need: evidence[need] for need in metric.needs})
     assert found is not None
@@ -275,7 +330,9 @@ def pruned_value(card: ModelCard, dataset: Dataset, swept: dict[str, Any]) -> fl
 
 
 def prune(model: Any, share: float) -> None:
-    """Zero the smallest of all weights of matrices and kernels, over the whole network (global magnitude pruning)."""
+    """Zero the smallest of all weights of matrices and kernels, over the whole network (global
+    magnitude pruning).
+    """
     from onnx import numpy_helper
 
     large = [i for i in model.graph.initializer if len(i.dims) > 1 and i.data_type == 1]
@@ -283,5 +340,7 @@ def prune(model: Any, share: float) -> None:
     threshold = np.quantile(np.abs(np.concatenate([w.ravel() for w in weights])), share)
     for initializer, w in zip(large, weights, strict=True):
         initializer.CopyFrom(
-            numpy_helper.from_array(np.where(np.abs(w) < threshold, 0, w).astype(w.dtype), initializer.name)
+            numpy_helper.from_array(
+                np.where(np.abs(w) < threshold, 0, w).astype(w.dtype), initializer.name
+            )
         )

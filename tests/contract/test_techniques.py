@@ -19,23 +19,38 @@ from lab.registry import runtimes, techniques
 from tests import tiny
 
 FORMATS = set(tiny.WRITERS)
-HEAVY = {"torch", "tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_quantizer", "ai_edge_litert", "litert_torch",
-         "executorch", "torchao", "openvino", "nncf"}  # fmt: skip
-ALIKE = {"tflite_weight_only_wi4": 0.95, "tflite_dynamic_wi4_afp32": 0.95, "tflite_static_wi4_ai8": 0.95, "tflite_static_wi4_ai16": 0.95,
-         "tflite_gptq": 0.95, "tflite_oscar": 0.95, "tflite_dynamic_wi2_afp32": 0.5, "tflite_weight_only_wi2": 0.4,
-         "nncf_onnx_static_int8": 0.97, "nncf_openvino_static_int8": 0.97, "nncf_openvino_accuracy": 0.97,
-         "torch_weight_pruning": 0.85, "torch_weight_clustering": 0.97, "torch_low_rank": 0.25, "keras_weight_clustering": 0.97,
-         "keras_low_rank": 0.25, "keras_channel_pruning": 0.5, "torch_channel_pruning": 0.5, "keras_weight_pruning": 0.7,
-         "keras_gradual_pruning": 0.6}  # fmt: skip
+HEAVY = {
+    "torch", "tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_quantizer", "ai_edge_litert",
+    "litert_torch", "executorch", "torchao", "openvino", "nncf",
+}  # fmt: skip
+ALIKE = {
+    "tflite_weight_only_wi4": 0.95, "tflite_dynamic_wi4_afp32": 0.95, "tflite_static_wi4_ai8": 0.95,
+    "tflite_static_wi4_ai16": 0.95, "tflite_gptq": 0.95, "tflite_oscar": 0.95,
+    "tflite_dynamic_wi2_afp32": 0.5, "tflite_weight_only_wi2": 0.4, "nncf_onnx_static_int8": 0.97,
+    "nncf_openvino_static_int8": 0.97, "nncf_openvino_accuracy": 0.97, "torch_weight_pruning": 0.85,
+    "torch_weight_clustering": 0.97, "torch_low_rank": 0.25, "keras_weight_clustering": 0.97,
+    "keras_low_rank": 0.25, "keras_channel_pruning": 0.5, "torch_channel_pruning": 0.5,
+    "keras_weight_pruning": 0.7, "keras_gradual_pruning": 0.6,
+}  # fmt: skip
 """Least correlation with the float answers, where 0.99 is too much to ask of the number format."""
 LEARNT = 0.8
-"""The same for what trains: it learns the classes that the float model chooses, and grows surer of them."""
+"""The same for what trains: it learns the classes that the float model chooses, and grows surer of
+them.
+"""
 
 every = pytest.mark.parametrize("technique", techniques().values(), ids=techniques().keys())
 compressing = [t for t in techniques().values() if not t.conversion]
-every_compressing = pytest.mark.parametrize("technique", [
-    pytest.param(t, id=t.id, marks=[pytest.mark.slow] if t.toolchain in ("nncf", "torch", "tensorflow") else []) for t in compressing
-])  # fmt: skip
+every_compressing = pytest.mark.parametrize(
+    "technique",
+    [
+        pytest.param(
+            t,
+            id=t.id,
+            marks=[pytest.mark.slow] if t.toolchain in ("nncf", "torch", "tensorflow") else [],
+        )
+        for t in compressing
+    ],
+)
 
 
 @every
@@ -84,7 +99,9 @@ def test_conversions_have_no_name_and_all_others_have_one(technique: Technique) 
 
 def _grid(technique: Technique, preset: str) -> list[dict[str, Any]]:
     return [
-        p for p in grid(technique.options, {o.id: o.values(preset) for o in technique.options}) if technique.valid(p)
+        p
+        for p in grid(technique.options, {o.id: o.values(preset) for o in technique.options})
+        if technique.valid(p)
     ]
 
 
@@ -96,14 +113,23 @@ def test_names_are_unique_within_a_runtime() -> None:
 
 
 def _extra(technique: Technique) -> list[dict[str, Any]]:
-    return [validate(technique.options, params, technique.id) for params in technique.extra.get("full", ())]
+    return [
+        validate(technique.options, params, technique.id)
+        for params in technique.extra.get("full", ())
+    ]
 
 
 def test_presets_are_as_large_as_they_should_be() -> None:
     """Files that a preset makes of one model that reaches every format, float ones included."""
     variants = {
-        preset: 2
-        + sum(len(_grid(t, preset)) + len(t.extra.get(preset, ())) for t in compressing if preset in t.presets)
+        preset: (
+            2
+            + sum(
+                len(_grid(t, preset)) + len(t.extra.get(preset, ()))
+                for t in compressing
+                if preset in t.presets
+            )
+        )
         for preset in PRESETS
     }
     assert 13 <= variants["quick"] <= 20
@@ -126,7 +152,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> tiny.Sources:
 
 
 def _answers(format_: str, file: Path, x: Any) -> Any:
-    """In the first runtime that takes the format; no runtime takes Keras files, so these become TFLite first."""
+    """In the first runtime that takes the format; no runtime takes Keras files, so these become
+    TFLite first.
+    """
     if format_ == "keras":
         file, format_ = tiny.apply("keras_to_tflite", file, file.parent / "tflite"), "tflite"
     return tiny.answers(next(r.id for r in runtimes().values() if format_ in r.formats), file, x)
@@ -149,9 +177,13 @@ def test_every_standard_variant_runs_and_answers_like_the_float_model(
 
 
 @every_compressing
-def test_the_same_parameters_give_the_same_answers(technique: Technique, sources: tiny.Sources, tmp_path: Path) -> None:
+def test_the_same_parameters_give_the_same_answers(
+    technique: Technique, sources: tiny.Sources, tmp_path: Path
+) -> None:
     (format_,), x = technique.accepts, tiny.items(20)
-    once, twice = (tiny.apply(technique.id, sources[format_], tmp_path / n) for n in ("once", "twice"))
+    once, twice = (
+        tiny.apply(technique.id, sources[format_], tmp_path / n) for n in ("once", "twice")
+    )
     assert (_answers(technique.produces, once, x) == _answers(technique.produces, twice, x)).all()
 
 
@@ -164,6 +196,10 @@ def test_a_broken_file_is_refused_with_words(technique: Technique, tmp_path: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("technique", [t for t in techniques().values() if t.conversion], ids=lambda t: t.id)
-def test_a_conversion_refuses_a_broken_file_with_words(technique: Technique, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "technique", [t for t in techniques().values() if t.conversion], ids=lambda t: t.id
+)
+def test_a_conversion_refuses_a_broken_file_with_words(
+    technique: Technique, tmp_path: Path
+) -> None:
     test_a_broken_file_is_refused_with_words(technique, tmp_path)

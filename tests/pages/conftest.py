@@ -34,7 +34,11 @@ def add_study() -> Callable[..., str]:
 
     def add(trials: list[Trial] | None = None, **more: object) -> str:
         study: Study = fakes.study(**more)  # type: ignore[arg-type]
-        records.add_study(study, lab.model(study.model), fakes.trials(study=study.id) if trials is None else trials)
+        records.add_study(
+            study,
+            lab.model(study.model),
+            fakes.trials(study=study.id) if trials is None else trials,
+        )
         return study.id
 
     return add

@@ -1,4 +1,6 @@
-"""The Across studies page: one front or several, limits, the same trials in two studies, names with tricks."""
+"""The Across studies page: one front or several, limits, the same trials in two studies, names with
+tricks.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ EVIL = "<script>alert(1)</script> **bold** [x](http://x)"
 def add():
     """Puts a study into the store, on a machine of its own."""
 
-    def add_(id_: str, seed: int, model: str = "digits_lenet", cpu: str = "one", **more: object) -> str:
+    def add_(
+        id_: str, seed: int, model: str = "digits_lenet", cpu: str = "one", **more: object
+    ) -> str:
         environment = records.keep_environment(
             {"cpu": cpu, "cores": 2, "machine": cpu, "versions": {"onnx": "1", "torch": cpu}}
         )
@@ -28,7 +32,9 @@ def add():
             replace(t, id=f"{id_}-{t.position:04d}", study=id_, environment=environment)
             for t in fakes.trials(24, seed, id_)
         ]
-        records.add_study(fakes.study(id_, model=model, spec=StudySpec(model), **more), lab.model(model), trials)
+        records.add_study(
+            fakes.study(id_, model=model, spec=StudySpec(model), **more), lab.model(model), trials
+        )
         return id_
 
     return add_
@@ -90,8 +96,14 @@ def test_a_limit_narrows_the_front(open_page, add):
     add("b", 2)
     app = open_page("across", studies="a,b", size_bytes_at_most="150000.0")
     assert not app.exception
-    (group,) = lab.across(["a", "b"], lambda t: t.measurements["size_bytes"].value <= allowed(app)).groups
-    assert len(app.dataframe[0].value) == len(group.front) < len(lab.across(["a", "b"]).groups[0].front)
+    (group,) = lab.across(
+        ["a", "b"], lambda t: t.measurements["size_bytes"].value <= allowed(app)
+    ).groups
+    assert (
+        len(app.dataframe[0].value)
+        == len(group.front)
+        < len(lab.across(["a", "b"]).groups[0].front)
+    )
 
 
 def allowed(app) -> float:
@@ -106,7 +118,9 @@ def test_one_study_on_two_machines_is_matched_trial_by_trial(open_page, add):
     assert "trials of equal recipe and target" in text_of(app)
     frame = next(d.value for d in app.dataframe if "Verdict" in d.value.columns)
     assert set(frame["Verdict"]) == {"equal"}  # the same files
-    unlike = next(d.value for d in app.dataframe if {"What", "old"} <= set(d.value.columns)).set_index("What")
+    unlike = next(
+        d.value for d in app.dataframe if {"What", "old"} <= set(d.value.columns)
+    ).set_index("What")
     assert list(unlike.columns) == ["old", "new"]
     assert tuple(unlike.loc["Processor"]) == ("one", "two")
     assert tuple(unlike.loc["Version of torch"]) == ("one", "two")

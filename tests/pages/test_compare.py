@@ -1,4 +1,6 @@
-"""The Compare page: which trials, each section, what is not known, wrong addresses, names with tricks."""
+"""The Compare page: which trials, each section, what is not known, wrong addresses, names with
+tricks.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ def labels_of_digits() -> np.ndarray:
 
 def made(study: str = "study-1", *, names=None) -> list:
     """Trials with everything that the page shows, under ids that the store finds them by."""
-    trials = [replace(t, id=f"{study}-{t.position:04d}", study=study) for t in fakes.trials(8, study=study)]
+    trials = [
+        replace(t, id=f"{study}-{t.position:04d}", study=study)
+        for t in fakes.trials(8, study=study)
+    ]
     trials = [replace(t, name=names.get(t.position, t.name)) for t in trials] if names else trials
     home = folder("artifacts")
     return fakes.with_outputs(fakes.with_evidence(trials, home), home, labels_of_digits())
@@ -69,7 +74,9 @@ def test_without_an_address_the_best_pick_stands_beside_its_float_model(open_pag
 @pytest.mark.parametrize("section", SECTIONS)
 @pytest.mark.parametrize("count", [2, 4])
 def test_every_section_opens(open_page, four, section, count):
-    app = open_page("compare", study="study-1", trials=",".join(four.split(",")[:count]), beside=section)
+    app = open_page(
+        "compare", study="study-1", trials=",".join(four.split(",")[:count]), beside=section
+    )
     assert not app.exception
     assert len(app.tabs) == len(SECTIONS)
 
@@ -104,22 +111,30 @@ def test_recipes_show_only_what_differs(open_page, four):
 
 
 def test_numbers_are_those_of_the_trials(open_page, four):
-    app = open_page("compare", study="study-1", trials="study-1-0000,study-1-0003", beside="Numbers")
+    app = open_page(
+        "compare", study="study-1", trials="study-1-0000,study-1-0003", beside="Numbers"
+    )
     rows = app.dataframe[0].value.set_index("Metric")
     trial = next(t for t in lab.trials("study-1") if t.position == 3)
     assert rows.loc["File size", "B · static_wi8_ai8_3"].startswith(
         f"{trial.measurements['size_bytes'].value / 1e3:.0f} kB · "
     )
-    tests = next(d.value for d in app.dataframe if "Compared" in d.value.columns).set_index("Metric")
+    tests = next(d.value for d in app.dataframe if "Compared" in d.value.columns).set_index(
+        "Metric"
+    )
     assert tests.loc["Top-1 accuracy", "Compared"] == "item by item (McNemar)"
     assert set(tests.columns) >= {"A", "B", "p"}
 
 
 def test_classes_are_listed_by_loss(open_page, four):
-    app = open_page("compare", study="study-1", trials="study-1-0000,study-1-0003", beside="Classes")
+    app = open_page(
+        "compare", study="study-1", trials="study-1-0000,study-1-0003", beside="Classes"
+    )
     rows = app.dataframe[0].value
     assert len(rows) == 10
-    expected = {str(c.number): (c.won, c.lost) for c in lab.per_class("study-1-0003", "study-1-0000")}
+    expected = {
+        str(c.number): (c.won, c.lost) for c in lab.per_class("study-1-0003", "study-1-0000")
+    }
     assert {row["Class"]: (row["Won"], row["Lost"]) for _, row in rows.iterrows()} == expected
 
 
@@ -127,17 +142,31 @@ def test_flipped_items_are_counted_drawn_and_paged(open_page, four):
     found = lab.flips("study-1-0003", "study-1-0000")
     broken = found.of("broken")
     assert len(broken) > 24  # or there would be no second page
-    app = open_page("compare", study="study-1", trials="study-1-0000,study-1-0003", beside="Flipped items")
-    assert f"breaks {len(broken)} that A has right and fixes {len(found.of('fixed'))}" in text_of(app).replace("\\", "")
+    app = open_page(
+        "compare", study="study-1", trials="study-1-0000,study-1-0003", beside="Flipped items"
+    )
+    assert f"breaks {len(broken)} that A has right and fixes {len(found.of('fixed'))}" in text_of(
+        app
+    ).replace("\\", "")
     (drawn,) = [h.body for h in app.get("html") if "Test items that flipped" in h.body]
     assert drawn.count("<img") == 24
     assert f"#{broken[0].item}<" in drawn
-    app = open_page("compare", study="study-1", trials="study-1-0000,study-1-0003", beside="Flipped items", sheet="2")
+    app = open_page(
+        "compare",
+        study="study-1",
+        trials="study-1-0000,study-1-0003",
+        beside="Flipped items",
+        sheet="2",
+    )
     (drawn,) = [h.body for h in app.get("html") if "Test items that flipped" in h.body]
     assert drawn.count("<img") == min(24, len(broken) - 24)
     assert f"#{broken[24].item}<" in drawn
     app = open_page(
-        "compare", study="study-1", trials="study-1-0000,study-1-0003", beside="Flipped items", flip="fixed"
+        "compare",
+        study="study-1",
+        trials="study-1-0000,study-1-0003",
+        beside="Flipped items",
+        flip="fixed",
     )
     table = next(d.value for d in app.dataframe if "Which" in d.value.columns)
     assert list(table["Item"]) == [str(f.item) for f in found.of("fixed")]
@@ -150,15 +179,23 @@ def test_another_of_several_can_be_set_against_the_reference(open_page, four):
 
 
 def test_where_answers_are_not_here_it_is_said(open_page, add_study):
-    bare = [replace(t, details={k: v for k, v in t.details.items() if k not in ("outputs", "right")}) for t in made()]
+    bare = [
+        replace(t, details={k: v for k, v in t.details.items() if k not in ("outputs", "right")})
+        for t in made()
+    ]
     add_study(bare)
     for section in ("Classes", "Flipped items"):
-        app = open_page("compare", study="study-1", trials="study-1-0000,study-1-0003", beside=section)
+        app = open_page(
+            "compare", study="study-1", trials="study-1-0000,study-1-0003", beside=section
+        )
         assert not app.exception
         assert "not in this lab" in app.info[0].value
     bits = [
         replace(
-            t, id=f"bits-{t.position:04d}", study="bits", details={k: v for k, v in t.details.items() if k != "outputs"}
+            t,
+            id=f"bits-{t.position:04d}",
+            study="bits",
+            details={k: v for k, v in t.details.items() if k != "outputs"},
         )
         for t in made("bits")
     ]
@@ -171,9 +208,14 @@ def test_where_answers_are_not_here_it_is_said(open_page, add_study):
 def test_trials_of_other_data_are_compared_in_size_and_time_only(open_page, four, add_study):
     from lab.store import records
 
-    trials = [replace(t, id=f"other-{t.position:04d}", study="other", environment="env-2") for t in made("other")]
+    trials = [
+        replace(t, id=f"other-{t.position:04d}", study="other", environment="env-2")
+        for t in made("other")
+    ]
     records.add_study(
-        fakes.study("other", model="signs_resnet8", spec=StudySpec("signs_resnet8")), lab.model("signs_resnet8"), trials
+        fakes.study("other", model="signs_resnet8", spec=StudySpec("signs_resnet8")),
+        lab.model("signs_resnet8"),
+        trials,
     )
     app = open_page("compare", study="study-1", trials="study-1-0000,other-0003", beside="Numbers")
     assert not app.exception
@@ -198,10 +240,17 @@ def test_wrong_addresses_are_said(open_page, four):
 def test_names_with_tricks_stay_text(open_page, add_study):
     add_study(made(names={3: EVIL}), title=EVIL)
     for section in SECTIONS:
-        app = open_page("compare", study="study-1", trials="study-1-0000,study-1-0003,study-1-0004", beside=section)
+        app = open_page(
+            "compare",
+            study="study-1",
+            trials="study-1-0000,study-1-0003,study-1-0004",
+            beside=section,
+        )
         assert not app.exception
         shown = [m.value for kind in ("markdown", "caption") for m in app.get(kind)]
-        shown += [text for group in app.button_group for text in group.options]  # which are Markdown, too
+        shown += [
+            text for group in app.button_group for text in group.options
+        ]  # which are Markdown, too
         assert not any("<script>" in text or "**bold**" in text for text in shown)
         assert not any("<script" in h.body for h in app.get("html"))
 

@@ -21,19 +21,19 @@ def form(open_page):
     return app
 
 
-def begun(app, started):  # noqa: F811
+def begun(app, started):
     next(b for b in app.button if b.label == "Start").click().run()
     assert not app.exception
     return started[0][0]
 
 
-def test_a_quick_sweep_composes_nothing_until_asked(open_page, started):  # noqa: F811
+def test_a_quick_sweep_composes_nothing_until_asked(open_page, started):
     app = open_page("sweep")
     assert "Compositions" in [s.value for s in app.subheader]
     assert begun(app, started).chains == ()
 
 
-def test_three_stages_begin_with_one_technique_each(form, started):  # noqa: F811
+def test_three_stages_begin_with_one_technique_each(form, started):
     before = trials_shown(form)
     spec = begun(form, started)
     (chain,) = spec.chains
@@ -43,7 +43,7 @@ def test_three_stages_begin_with_one_technique_each(form, started):  # noqa: F81
     assert before > 2
 
 
-def test_what_is_chosen_in_each_stage_is_multiplied_and_trainings_are_counted_once(form, started):  # noqa: F811
+def test_what_is_chosen_in_each_stage_is_multiplied_and_trainings_are_counted_once(form, started):
     form.multiselect(key=f"{CHAIN}.prune.keras_channel_pruning.ratio").set_value([0.5, "0.3"]).run()
     form.multiselect(key=f"{CHAIN}.tune").set_value(["", "keras_fine_tune"]).run()
     text = text_of(form)
@@ -53,22 +53,30 @@ def test_what_is_chosen_in_each_stage_is_multiplied_and_trainings_are_counted_on
     assert spec.chains[0][0]["keras_channel_pruning"]["ratio"] == (0.5, 0.3)
 
 
-def test_several_seeds_repeat_each_training(form, started):  # noqa: F811
+def test_several_seeds_repeat_each_training(form, started):
     form.number_input(key=f"{CHAIN}.tune.seeds").set_value(3).run()
     assert "3 trainings, each run once" in text_of(form)
     assert begun(form, started).chains[0][1]["keras_fine_tune"]["train_seed"] == (0, 1, 2)
 
 
-def test_nothing_in_all_stages_is_no_composition(form, started):  # noqa: F811
+def test_nothing_in_all_stages_is_no_composition(form, started):
     for role in ("prune", "tune", "quantize"):
         form.multiselect(key=f"{CHAIN}.{role}").set_value([]).run()
     assert "Nothing is composed yet" in text_of(form)
     assert begun(form, started).chains == ()
 
 
-def test_a_presets_compositions_are_taken_as_they_are_until_changed(open_page, started, monkeypatch):  # noqa: F811
-    chains = tuple(({"keras_channel_pruning": {"ratio": (r,)}}, {"keras_fine_tune": {"train_steps": (s,)}}, {"": {}})
-                   for r, s in ((0.3, 100), (0.5, 400)))  # fmt: skip
+def test_a_presets_compositions_are_taken_as_they_are_until_changed(
+    open_page, started, monkeypatch
+):
+    chains = tuple(
+        (
+            {"keras_channel_pruning": {"ratio": (r,)}},
+            {"keras_fine_tune": {"train_steps": (s,)}},
+            {"": {}},
+        )
+        for r, s in ((0.3, 100), (0.5, 400))
+    )
     monkeypatch.setattr(lab, "preset_chains", lambda *_: chains, raising=False)
     app = open_page("sweep")
     assert app.toggle(key=CHAIN).value
@@ -77,7 +85,9 @@ def test_a_presets_compositions_are_taken_as_they_are_until_changed(open_page, s
 
 
 def test_a_model_that_came_without_its_framework_has_none(open_page, monkeypatch):
-    techniques = [t for t in lab.applicable_techniques("digits_lenet", ["ort"]) if t.role == "quantize"]
+    techniques = [
+        t for t in lab.applicable_techniques("digits_lenet", ["ort"]) if t.role == "quantize"
+    ]
     monkeypatch.setattr(lab, "applicable_techniques", lambda *_: techniques, raising=False)
     app = open_page("sweep")
     assert not app.exception

@@ -13,11 +13,20 @@ from lab.measure.check import Check
 from lab.store import records
 from tests.pages.test_study import text_of
 
-ROOFS = tuple(Roofline(n, {"float32": n * 1e11, "int8": n * 4e11}, {16_000: 2e11, 64_000_000: 4e10}) for n in (1, 2))
+ROOFS = tuple(
+    Roofline(n, {"float32": n * 1e11, "int8": n * 4e11}, {16_000: 2e11, 64_000_000: 4e10})
+    for n in (1, 2)
+)
 CHECKS = (
     Check("timer", "Timer", "ok", "Reading takes 70 ns.", {"reading_s": 7e-8}, group="timing"),
     Check(
-        "steadiness", "Steadiness", "warning", "It varies by 40 %.", {"spread": 0.4}, "Stop what else runs.", "timing"
+        "steadiness",
+        "Steadiness",
+        "warning",
+        "It varies by 40 %.",
+        {"spread": 0.4},
+        "Stop what else runs.",
+        "timing",
     ),
     Check("energy", "Energy", "unavailable", "There are no counters.", group="machine"),
     Check(
@@ -59,8 +68,12 @@ def test_the_last_test_is_shown_with_its_warnings_and_plots(open_page, tested):
     assert "**1 warning:** steadiness. 1 thing cannot be known here." in shown
     assert "Stop what else runs" in shown
     assert [s.value for s in app.subheader] == [
-        "Can timings be trusted?", "The processor, and what else it does", "What it can compute", "Roofline", "More threads",
-    ]  # fmt: skip
+        "Can timings be trusted?",
+        "The processor, and what else it does",
+        "What it can compute",
+        "Roofline",
+        "More threads",
+    ]
     assert len(app.dataframe[0].value) == 3
 
 
@@ -86,9 +99,13 @@ def test_a_refusal_says_why(open_page, monkeypatch):
     app = open_page("doctor")
     button(app).click().run()
     assert not app.exception
-    assert "A study is running. Wait until it is finished." in app.warning[0].value.replace("\\", "")
+    assert "A study is running. Wait until it is finished." in app.warning[0].value.replace(
+        "\\", ""
+    )
 
 
 def test_a_test_that_came_to_nothing_says_why(open_page, monkeypatch):
-    monkeypatch.setattr(lab, "self_test_failure", lambda: LabError("lab.measure.doctor crashed"), raising=False)
+    monkeypatch.setattr(
+        lab, "self_test_failure", lambda: LabError("lab.measure.doctor crashed"), raising=False
+    )
     assert "crashed" in open_page("doctor").warning[0].value

@@ -13,23 +13,34 @@ from tests import fakes
 from tests.pages.conftest import in_address
 from tests.pages.test_study import text_of
 
-RECIPE = Recipe((Step("keras_to_onnx", {}), Step("onnx_static_int8", {"only": (), "keep_float": ()})))
+RECIPE = Recipe(
+    (Step("keras_to_onnx", {}), Step("onnx_static_int8", {"only": (), "keep_float": ()}))
+)
 NAMES = ("conv", "conv_1", "gemm")
 TARGET = Target("ort", {"threads": 1})
 
 
 def about(study: str) -> dict[str, object]:
     groups = [
-        {"name": n, "label": f"model.{n}", "type": "Conv", "names": [n], "position": i} for i, n in enumerate(NAMES)
+        {"name": n, "label": f"model.{n}", "type": "Conv", "names": [n], "position": i}
+        for i, n in enumerate(NAMES)
     ]
-    return {"kind": "sensitivity", "study": study, "trial": f"{study}-0002", "step": 1, "groups": groups}
+    return {
+        "kind": "sensitivity",
+        "study": study,
+        "trial": f"{study}-0002",
+        "step": 1,
+        "groups": groups,
+    }
 
 
 def layer_trials(study: str) -> list:
     made = []
     probes = [{}, *({"only": (n,)} for n in NAMES), *({"keep_float": (n,)} for n in NAMES)]
     for number, params in enumerate(probes):
-        trial = fakes.trial(f"v{number}", 0.9, 1e5, 1e-3, position=number, spread=(0.01, 1e-5), study=study)
+        trial = fakes.trial(
+            f"v{number}", 0.9, 1e5, 1e-3, position=number, spread=(0.01, 1e-5), study=study
+        )
         more = {
             "sqnr_db": fakes.measured_in("sqnr_db", 10.0 + 5 * number, "dB"),
             "accuracy_change": fakes.measured_in("accuracy_change", -0.01 * number, "1", 0.005),
@@ -49,7 +60,9 @@ def layer_trials(study: str) -> list:
 def layers_study(add_study) -> str:
     parent = add_study(id_="parent")
     spec = StudySpec("digits_lenet", recipes=(RECIPE,), targets=(TARGET,), about=about(parent))
-    return add_study(layer_trials("layers"), id_="layers", spec=spec, title="Layer by layer: static_wi8_ai8")
+    return add_study(
+        layer_trials("layers"), id_="layers", spec=spec, title="Layer by layer: static_wi8_ai8"
+    )
 
 
 def test_without_such_a_study_it_says_how_to_make_one(open_page, add_study):
@@ -72,7 +85,9 @@ def test_layers_are_ordered_by_harm_and_by_the_graph(open_page, layers_study):
 
 def test_chosen_layers_become_a_recipe_of_the_first_study(open_page, layers_study, monkeypatch):
     asked = []
-    monkeypatch.setattr(lab, "raise_layers", lambda *given: asked.append(given) or ("parent-0099",), raising=False)
+    monkeypatch.setattr(
+        lab, "raise_layers", lambda *given: asked.append(given) or ("parent-0099",), raising=False
+    )
     app = open_page("layers", study=layers_study)
     app.session_state["layers_picked_layers"] = ["conv_1"]
     app.run()

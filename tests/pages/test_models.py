@@ -69,12 +69,15 @@ def test_every_model_has_a_card_with_its_numbers(open_page):
 
 def test_the_data_are_drawn_and_texts_are_not_decoded_here(open_page, monkeypatch):
     dataset = replace(
-        lab.available_datasets()["languages"], decode=lambda item: pytest.fail("decoded in the web process")
+        lab.available_datasets()["languages"],
+        decode=lambda item: pytest.fail("decoded in the web process"),
     )
     monkeypatch.setattr(
         lab,
         "dataset_of",
-        lambda card: dataset if card.dataset == "languages" else lab.available_datasets()[card.dataset],
+        lambda card: (
+            dataset if card.dataset == "languages" else lab.available_datasets()[card.dataset]
+        ),
     )
     app = complete(open_page("models"))
     assert "куба" in html(app)
@@ -85,12 +88,15 @@ def test_the_data_are_drawn_and_texts_are_not_decoded_here(open_page, monkeypatc
 @pytest.mark.parametrize(
     ("query", "left"),
     [
-        ({"framework": "Keras"}, ["digits_lenet"]), ({"framework": "PyTorch"}, ["langid_transformer"]),
-        ({"data": "languages"}, ["langid_transformer"]), ({"largest": "200000"}, ["digits_lenet"]),
-        ({"task": "classification"}, ["digits_lenet", "langid_transformer"]), ({"framework": "nonsense"}, ["digits_lenet", "langid_transformer"]),
+        ({"framework": "Keras"}, ["digits_lenet"]),
+        ({"framework": "PyTorch"}, ["langid_transformer"]),
+        ({"data": "languages"}, ["langid_transformer"]),
+        ({"largest": "200000"}, ["digits_lenet"]),
+        ({"task": "classification"}, ["digits_lenet", "langid_transformer"]),
+        ({"framework": "nonsense"}, ["digits_lenet", "langid_transformer"]),
         ({"framework": "Keras", "data": "languages"}, []),
     ],
-)  # fmt: skip
+)
 def test_filters_come_from_the_address(open_page, query, left):
     app = open_page("models", **query)
     assert not app.exception
@@ -143,8 +149,9 @@ def test_the_detail_shows_numbers_data_and_layers(open_page):
     table = app.dataframe[-1].value
     assert list(table["Layer"]) == ["conv1", "logits"]
     assert table["of all parameters"].sum() == pytest.approx(100)
-    assert "2 layers, 810 parameters, MACs unknown, at most 4.14 kB of activations at once" in "\n".join(
-        c.value for c in app.caption
+    assert (
+        "2 layers, 810 parameters, MACs unknown, at most 4.14 kB of activations at once"
+        in "\n".join(c.value for c in app.caption)
     )
 
 

@@ -11,9 +11,12 @@ def test_a_new_file_is_a_new_page(tmp_path):
     shutil.copy(ROOT / "streamlit_app.py", tmp_path)
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "_helper.py").write_text("raise RuntimeError('not a page')")
-    (tmp_path / "pages" / "second.py").write_text("TITLE, ICON, ORDER = 'Second', ':material/star:', 2\n")
+    (tmp_path / "pages" / "second.py").write_text(
+        "TITLE, ICON, ORDER = 'Second', ':material/star:', 2\n"
+    )
     (tmp_path / "pages" / "first.py").write_text(
-        "import streamlit as st\nTITLE, ICON, ORDER = 'First', ':material/star:', 1\nst.write('hello from the first')\n"
+        "import streamlit as st\nTITLE, ICON, ORDER = 'First', ':material/star:',"
+        " 1\nst.write('hello from the first')\n"
     )
     app = AppTest.from_file(tmp_path / "streamlit_app.py").run()
     assert not app.exception

@@ -1,4 +1,6 @@
-"""Orders of steps and seeds of trainings among the insights of a study, and the button that tries the other order."""
+"""Orders of steps and seeds of trainings among the insights of a study, and the button that tries
+the other order.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +20,25 @@ from tests.unit.analysis.test_orders import RIGHT, A, B, Q
 
 WORSE = RIGHT & (np.arange(400) > 60)
 PRUNE, TUNE, CONVERT = (
-    complete_step(Step(id_)) for id_ in ("keras_channel_pruning", "keras_fine_tune", "keras_to_onnx")
+    complete_step(Step(id_))
+    for id_ in ("keras_channel_pruning", "keras_fine_tune", "keras_to_onnx")
 )
 
 
 def test_both_orders_are_set_beside_each_other(open_page, add_study):
-    app = open_page("study", study=add_study([test_orders.made(0, A, B, Q), test_orders.made(1, B, A, Q, right=WORSE)]))
+    app = open_page(
+        "study",
+        study=add_study([test_orders.made(0, A, B, Q), test_orders.made(1, B, A, Q, right=WORSE)]),
+    )
     assert not app.exception
     assert any("Does the order of steps matter? (1 pair)" in e.label for e in app.expander)
     assert "t0 beats t1 by 15.2 points of accuracy" in text_of(app)
 
 
 def test_seeds_are_set_beside_each_other(open_page, add_study):
-    app = open_page("study", study=add_study([test_spread.made(n, 0.90 + 0.01 * n, n) for n in range(3)]))
+    app = open_page(
+        "study", study=add_study([test_spread.made(n, 0.90 + 0.01 * n, n) for n in range(3)])
+    )
     assert not app.exception
     assert any("How much is the luck of the seed? (1 recipe" in e.label for e in app.expander)
     assert "change accuracy by up to 2.0 points" in text_of(app)

@@ -1,4 +1,6 @@
-"""The Pruning page: how to begin, while it runs, what it shows; and the button on a model's page."""
+"""The Pruning page: how to begin, while it runs, what it shows; and the button on a model's
+page.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from tests.pages.conftest import in_address
 from tests.pages.test_study import text_of
 from tests.unit.analysis.test_pruning import ABOUT, TRIALS
 
-SPEC = StudySpec("digits_lenet", targets=(Target("ort", {"threads": 1}),), about={**ABOUT, "steps": 40})
+SPEC = StudySpec(
+    "digits_lenet", targets=(Target("ort", {"threads": 1}),), about={**ABOUT, "steps": 40}
+)
 
 
 @pytest.fixture
@@ -30,7 +34,9 @@ def lesson(add_study):
 @pytest.fixture
 def started(monkeypatch):
     specs = []
-    monkeypatch.setattr(lab, "start", lambda spec, title="": specs.append(spec) or "lesson", raising=False)
+    monkeypatch.setattr(
+        lab, "start", lambda spec, title="": specs.append(spec) or "lesson", raising=False
+    )
     return specs
 
 
@@ -39,7 +45,9 @@ def test_at_first_it_explains_and_offers_to_begin(open_page, started):
     assert not app.exception
     text = text_of(app)
     assert "Whole channels" in text
-    assert "a tensor with zeros is stored and multiplied like any other" in text.replace("\n  ", " ")
+    assert "a tensor with zeros is stored and multiplied like any other" in text.replace(
+        "\n  ", " "
+    )
     app.selectbox(key="pruning_model").set_value("signs_resnet8").run()
     app.number_input(key="pruning_steps").set_value(30).run()
     assert "18 trials" in text_of(app)
@@ -53,7 +61,10 @@ def test_what_it_shows(open_page, lesson):
     assert not app.exception
     text = text_of(app).replace("\\", "")
     assert "fine-tuned for 40 steps" in text
-    assert "74 % with fine-tuning; 54 % of the weights as single weights, 81 % with fine-tuning" in text
+    assert (
+        "74 % with fine-tuning; 54 % of the weights as single weights, 81 % with fine-tuning"
+        in text
+    )
     assert "zeros are stored and multiplied like any number" in text
     frame = app.dataframe[0].value
     assert list(frame["Pruned"])[:2] == ["float model", "float model, fine-tuned"]
@@ -117,7 +128,9 @@ def test_a_refusal_is_shown(open_page, monkeypatch):
     assert "This model cannot be pruned" in app.error[0].value
 
 
-def test_a_study_about_pruning_does_not_open_by_itself_on_the_results_page(open_page, add_study, lesson):
+def test_a_study_about_pruning_does_not_open_by_itself_on_the_results_page(
+    open_page, add_study, lesson
+):
     parent = add_study(id_="parent")
     lesson()
     assert in_address(open_page("study"), "study") == parent

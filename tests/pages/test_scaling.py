@@ -33,15 +33,23 @@ def parent(add_study) -> tuple[str, str]:
     return add_study([trial], id_="parent"), trial.id
 
 
-def scaling_study(add_study, trial: str, points: dict[tuple[int, int], float], state: str = "complete") -> str:
+def scaling_study(
+    add_study, trial: str, points: dict[tuple[int, int], float], state: str = "complete"
+) -> str:
     made = [
-        replace(fakes.trial("v", 0.9, 1e5, seconds, position=n, spread=(0.01, 1e-5), study="scaling"), id=f"scaling-{n:04d}",
-                target=Target("ort", {"threads": threads, "batch": batch}))
+        replace(
+            fakes.trial("v", 0.9, 1e5, seconds, position=n, spread=(0.01, 1e-5), study="scaling"),
+            id=f"scaling-{n:04d}",
+            target=Target("ort", {"threads": threads, "batch": batch}),
+        )
         for n, ((threads, batch), seconds) in enumerate(points.items())
-    ]  # fmt: skip
+    ]
     about = {"kind": "scaling", "study": "parent", "trial": trial, "threads": 1}
     return add_study(
-        made, id_="scaling", state=state, spec=StudySpec("digits_lenet", targets=(Target("ort"),), about=about)
+        made,
+        id_="scaling",
+        state=state,
+        spec=StudySpec("digits_lenet", targets=(Target("ort"),), about=about),
     )
 
 

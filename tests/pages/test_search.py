@@ -16,7 +16,9 @@ from tests.pages.conftest import in_address
 @pytest.fixture
 def started(monkeypatch):
     specs = []
-    monkeypatch.setattr(lab, "start", lambda spec, title="": specs.append(spec) or "new-study", raising=False)
+    monkeypatch.setattr(
+        lab, "start", lambda spec, title="": specs.append(spec) or "new-study", raising=False
+    )
     return specs
 
 
@@ -65,7 +67,14 @@ def test_an_impossible_number_in_the_address_is_not_taken(open_page):
 
 def test_a_link_that_holds_a_sweep_begins_with_its_search(open_page, started):
     limits = [{"metric": "size_bytes", "kind": "at_most", "value": 9e4}]
-    wanted = {"sampler": "nsga2", "trials": 11, "minutes": 2.5, "seed": 3, "batch": 2, "limits": limits}
+    wanted = {
+        "sampler": "nsga2",
+        "trials": 11,
+        "minutes": 2.5,
+        "seed": 3,
+        "batch": 2,
+        "limits": limits,
+    }
     spec = lab.make_spec("digits_lenet", "quick", search=wanted)
     app = open_page("sweep", spec=lab.spec_to_text(spec))
     assert not app.exception

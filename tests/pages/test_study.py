@@ -14,7 +14,9 @@ from tests.pages.conftest import in_address
 
 def text_of(app) -> str:
     kinds = ("title", "markdown", "caption", "success", "warning", "info", "error", "metric")
-    return "\n".join(str(e.value) + getattr(e, "label", "") for kind in kinds for e in app.get(kind))
+    return "\n".join(
+        str(e.value) + getattr(e, "label", "") for kind in kinds for e in app.get(kind)
+    )
 
 
 def test_an_empty_lab_says_what_to_try(open_page):
@@ -45,7 +47,9 @@ def test_an_unknown_study_is_explained_and_others_are_offered(open_page, add_stu
 def test_a_link_shows_the_trial_and_the_limits_it_was_made_with(open_page, add_study):
     id_ = add_study()
     trial = next(t for t in lab.trials(id_) if t.position == 7)
-    app = open_page("study", study=id_, trial=trial.id, size_bytes_at_most="150000.0", goal="latency_s")
+    app = open_page(
+        "study", study=id_, trial=trial.id, size_bytes_at_most="150000.0", goal="latency_s"
+    )
     assert not app.exception
     assert "##### static\\_wi8\\_ai8\\_7" in text_of(app)
     assert app.button_group(key="choice_goal").value == "latency_s"
@@ -55,7 +59,13 @@ def test_a_link_shows_the_trial_and_the_limits_it_was_made_with(open_page, add_s
 
 def test_limits_nobody_meets_say_what_to_loosen(open_page, add_study):
     id_ = add_study()
-    app = open_page("study", study=id_, size_bytes_at_most="1.0", top1_accuracy_at_least="2.0", latency_s_at_most="0.0")
+    app = open_page(
+        "study",
+        study=id_,
+        size_bytes_at_most="1.0",
+        top1_accuracy_at_least="2.0",
+        latency_s_at_most="0.0",
+    )
     assert not app.exception
     assert "No trial meets all limits" in app.warning[0].value
 
@@ -85,7 +95,10 @@ def test_a_failed_trial_shows_its_cause_and_what_to_do(open_page, add_study):
 
 
 def test_a_running_study_shows_how_far_it_is_and_can_be_cancelled(open_page, add_study):
-    trials = [replace(t, state="running", measurements={}) if t.position > 9 else t for t in fakes.trials()]
+    trials = [
+        replace(t, state="running", measurements={}) if t.position > 9 else t
+        for t in fakes.trials()
+    ]
     id_ = add_study(trials, state="running")
     app = open_page("study", study=id_)
     assert not app.exception

@@ -1,4 +1,6 @@
-"""The form is made from the options' declarations, and says what it comes to before anything runs."""
+"""The form is made from the options' declarations, and says what it comes to before anything
+runs.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,12 @@ from tests.pages.conftest import in_address
 def started(monkeypatch):
     """Collects what would be started."""
     specs = []
-    monkeypatch.setattr(lab, "start", lambda spec, title="": specs.append((spec, title)) or "new-study", raising=False)
+    monkeypatch.setattr(
+        lab,
+        "start",
+        lambda spec, title="": specs.append((spec, title)) or "new-study",
+        raising=False,
+    )
     return specs
 
 
@@ -36,7 +43,7 @@ def test_the_quick_sweep_is_ready_to_start(open_page):
 def test_what_is_shown_is_what_the_preset_means(open_page, started):
     app = open_page("sweep")
     next(b for b in app.button if b.label == "Start").click().run()
-    (spec, _title) = started[0]
+    spec, _title = started[0]
     preset = lab.make_spec("digits_lenet", "quick")
     assert spec.to_json() == preset.to_json()
     assert in_address(app, "study") == "new-study"
@@ -106,7 +113,10 @@ def test_every_variant_can_run_on_every_combination(open_page, started):
 def test_an_unknown_model_in_the_address_is_said(open_page):
     app = open_page("sweep", model="nope")
     assert not app.exception
-    assert "There is no model nope here" in app.warning[0].value or app.selectbox(key="model_choice").value
+    assert (
+        "There is no model nope here" in app.warning[0].value
+        or app.selectbox(key="model_choice").value
+    )
 
 
 def test_what_cannot_start_is_explained_on_the_page(open_page, monkeypatch):
@@ -121,7 +131,10 @@ def test_what_cannot_start_is_explained_on_the_page(open_page, monkeypatch):
 
 
 def test_execution_providers_are_listed_with_their_reasons_when_asked_for(open_page, monkeypatch):
-    found = (Provider("CPU", True, "in every build"), Provider("CUDA", False, "needs onnxruntime-gpu"))
+    found = (
+        Provider("CPU", True, "in every build"),
+        Provider("CUDA", False, "needs onnxruntime-gpu"),
+    )
     monkeypatch.setattr(lab, "execution_providers", lambda id_: found, raising=False)
     app = open_page("sweep")
     before = len(app.dataframe)
@@ -130,7 +143,10 @@ def test_execution_providers_are_listed_with_their_reasons_when_asked_for(open_p
     assert list(app.dataframe[before].value["Why"]) == ["in every build", "needs onnxruntime-gpu"]
 
 
-CHAINED = ({"keras_channel_pruning": {"ratio": (0.3,)}}, {"": {}, "keras_fine_tune": {"train_steps": (7,)}})
+CHAINED = (
+    {"keras_channel_pruning": {"ratio": (0.3,)}},
+    {"": {}, "keras_fine_tune": {"train_steps": (7,)}},
+)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +155,10 @@ CHAINED = ({"keras_channel_pruning": {"ratio": (0.3,)}}, {"": {}, "keras_fine_tu
         lambda: lab.make_spec("digits_lenet", "quick", rounds=7),
         lambda: lab.make_spec("signs_resnet8", "standard"),
         lambda: lab.make_spec(
-            "digits_lenet", space={"onnx_fp16": {}}, targets=["ort:threads=2", "ort:threads=1"], chains=[CHAINED]
+            "digits_lenet",
+            space={"onnx_fp16": {}},
+            targets=["ort:threads=2", "ort:threads=1"],
+            chains=[CHAINED],
         ),
     ],
 )
@@ -157,7 +176,13 @@ def test_a_sweep_in_a_link_fills_the_form_in(open_page, started, spec):
 
 
 @pytest.mark.parametrize(
-    "text", ["nonsense", "eNpdyjsOgCAQhOG7TE1jy1WMMUQ2uJG", "!!!", "eJyrVkrOSC3KTVWyUvJIzcnJVyjPL8pJUQQAM4oFZQ"]
+    "text",
+    [
+        "nonsense",
+        "eNpdyjsOgCAQhOG7TE1jy1WMMUQ2uJG",
+        "!!!",
+        "eJyrVkrOSC3KTVWyUvJIzcnJVyjPL8pJUQQAM4oFZQ",
+    ],
 )
 def test_a_link_that_is_cut_off_is_explained_and_the_form_is_there(open_page, text):
     app = open_page("sweep", spec=text)

@@ -10,18 +10,25 @@ from tests import fakes
 
 def text_of(app) -> str:
     kinds = ("markdown", "caption", "success", "metric")
-    return "\n".join(str(e.value) + getattr(e, "label", "") for kind in kinds for e in app.get(kind))
+    return "\n".join(
+        str(e.value) + getattr(e, "label", "") for kind in kinds for e in app.get(kind)
+    )
 
 
 def as_auc(trial: Trial) -> Trial:
     """The same trial, judged by AUC."""
-    others = {k: v for k, v in trial.measurements.items() if k not in ("top1_accuracy", "agreement")}
+    others = {
+        k: v for k, v in trial.measurements.items() if k not in ("top1_accuracy", "agreement")
+    }
     judged = {"auc": replace(trial.measurements["top1_accuracy"], metric="auc")} if others else {}
     return replace(trial, measurements={**judged, **others})
 
 
 def test_a_study_of_an_anomaly_detector_is_judged_by_auc(open_page, add_study):
-    spec = StudySpec("digits_lenet", objectives=(fakes.Objective("auc", "maximize"), *StudySpec("x").objectives[1:]))
+    spec = StudySpec(
+        "digits_lenet",
+        objectives=(fakes.Objective("auc", "maximize"), *StudySpec("x").objectives[1:]),
+    )
     id_ = add_study([as_auc(t) for t in fakes.trials()], spec=spec)
     app = open_page("study", study=id_, detail="Numbers")
     assert not app.exception
@@ -35,7 +42,10 @@ def test_a_study_of_an_anomaly_detector_is_judged_by_auc(open_page, add_study):
 def test_accuracy_by_class_is_listed_with_the_weakest_first(open_page, add_study):
     parts = tuple(Measurement(str(c), 0.9 + c / 100, "1", 60, 0.8, 0.99) for c in (3, 1, 2))
     weakest = Measurement("per_class_accuracy", 0.91, "1", 60, 0.8, 0.99, parts=parts)
-    made = [replace(t, measurements={**t.measurements, weakest.metric: weakest}) for t in fakes.trials(6, failed=0)]
+    made = [
+        replace(t, measurements={**t.measurements, weakest.metric: weakest})
+        for t in fakes.trials(6, failed=0)
+    ]
     id_ = add_study(made)
     app = open_page("study", study=id_, detail="Numbers")
     assert not app.exception

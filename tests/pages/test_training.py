@@ -14,19 +14,29 @@ from tests.unit.analysis.test_training import POINTS, curve
 def trained(study: str, count: int = 2) -> list:
     made = fakes.trials(8, study=study)
     more = {"notes": {"training": "50 steps of 128 items in 10 s"}}
-    return [replace(t, details={**t.details, **more, "training": [curve(f"k{t.position % count}")]}) if t.position > 1 else t
-            for t in made]  # fmt: skip
+    return [
+        (
+            replace(t, details={**t.details, **more, "training": [curve(f"k{t.position % count}")]})
+            if t.position > 1
+            else t
+        )
+        for t in made
+    ]
 
 
 def test_what_trains_now_is_shown_with_how_far_it_is(open_page, add_study, monkeypatch):
-    found = (Training("a", "sparse80+finetune200", (Phase("train", 200, POINTS),), "running"),
-             Training("b", "sparse90+finetune200", state="waiting", steps=200))  # fmt: skip
+    found = (
+        Training("a", "sparse80+finetune200", (Phase("train", 200, POINTS),), "running"),
+        Training("b", "sparse90+finetune200", state="waiting", steps=200),
+    )
     monkeypatch.setattr(lab, "training_curves", lambda id_: found, raising=False)
     app = open_page("study", study=add_study(state="running"))
     assert not app.exception
     assert "0 of 2 trainings done, 1 runs, 1 waits" in text_of(app)
     bars = [p.proto.text if hasattr(p, "proto") else str(p) for p in app.get("progress")]
-    assert any("sparse80" in text and "step 50 of 200, about 30 seconds left" in text for text in bars)
+    assert any(
+        "sparse80" in text and "step 50 of 200, about 30 seconds left" in text for text in bars
+    )
 
 
 def test_nothing_is_said_of_training_where_nothing_trains(open_page, add_study):

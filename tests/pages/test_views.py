@@ -1,4 +1,6 @@
-"""The Results page looked at in other ways: views, filter, compromises, ticked trials, notes; and through a link."""
+"""The Results page looked at in other ways: views, filter, compromises, ticked trials, notes; and
+through a link.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,12 @@ def test_a_compromise_is_named_and_weights_move_it(open_page, add_study):
     assert not app.exception
     assert "The best compromise of accuracy, size and latency" in app.success[0].value
     light = open_page(
-        "study", study=id_, goal="weights", weight_size_bytes="5.0", weight_latency_s="0.0", weight_top1_accuracy="0.0"
+        "study",
+        study=id_,
+        goal="weights",
+        weight_size_bytes="5.0",
+        weight_latency_s="0.0",
+        weight_top1_accuracy="0.0",
     )
     assert "The best by your weights" in light.success[0].value
     done = [t for t in lab.trials(id_) if t.state == "complete"]
@@ -55,7 +62,11 @@ def test_a_filter_hides_all_but_what_is_asked_for_and_the_baselines(open_page, a
     app = open_page("study", study=id_, on="litert", find="STATIC")
     assert not app.exception
     names = app.dataframe[-1].value
-    wanted = [t for t in lab.trials(id_) if t.is_baseline or (t.target.runtime == "litert" and "static" in t.name)]
+    wanted = [
+        t
+        for t in lab.trials(id_)
+        if t.is_baseline or (t.target.runtime == "litert" and "static" in t.name)
+    ]
     assert list(names["Trial"]) == [t.name for t in wanted]
 
 
@@ -98,7 +109,9 @@ def test_a_link_shows_its_view_and_nothing_that_changes_anything(open_page, add_
     assert trial.name.replace("_", r"\_") in text_of(app)
     assert "Read me" in text_of(app)
     assert in_address(app, "goal") == "latency_s"
-    assert not {"Run again", "Cancel", "Save", "Make a link to this view"} & {b.label for b in app.button}
+    assert not {"Run again", "Cancel", "Save", "Make a link to this view"} & {
+        b.label for b in app.button
+    }
     assert not app.text_area
     assert not any(s.label == "Open another study" for s in app.selectbox)
 
@@ -122,17 +135,22 @@ def test_what_people_type_stays_text(open_page, add_study, trick):
     assert not any(getattr(m, "allow_html", False) and trick in str(m.value) for m in app.markdown)
     for shown in (*app.title, *app.success, *app.caption, *app.markdown):
         assert not re.search(
-            r"(?<!\\)<(img|script|b>|/textarea)|(?<!\\)\]\((javascript|data)|(?<!\\)!\[", str(shown.value)
+            r"(?<!\\)<(img|script|b>|/textarea)|(?<!\\)\]\((javascript|data)|(?<!\\)!\[",
+            str(shown.value),
         )
 
 
-@pytest.mark.parametrize("section", ["Why", "Numbers", "Compare", "Timing", "Operators", "Size", "Recipe", "Machine"])
+@pytest.mark.parametrize(
+    "section", ["Why", "Numbers", "Compare", "Timing", "Operators", "Size", "Recipe", "Machine"]
+)
 def test_every_section_of_a_trial_opens_through_a_link(open_page, add_study, section):
     id_ = add_study(fakes.with_evidence(fakes.trials(), folder("artifacts")))
     trial = lab.trials(id_)[5]
     token = lab.create_link(id_, {"trial": [trial.id], "detail": [section]}).token
     app = open_page("study", link=token)
     assert not app.exception
-    assert not {"Side by side", "Find the layers that cost accuracy", "Try it in the other order"} & {
-        b.label for b in app.button
-    }
+    assert not {
+        "Side by side",
+        "Find the layers that cost accuracy",
+        "Try it in the other order",
+    } & {b.label for b in app.button}

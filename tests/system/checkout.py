@@ -49,8 +49,19 @@ class Checkout:
         self.root, self.home = folder / "checkout", folder / "home"
         self.environment = {**os.environ, "LAB_HOME": str(self.home), "PYTHONPATH": ""}
         self.environment.pop("LAB_DATABASE_URL", None)
-        listed = ["git", "ls-files", "-co", "--exclude-standard", "lab", "sample_models", "tests", "pyproject.toml"]
-        for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
+        listed = [
+            "git",
+            "ls-files",
+            "-co",
+            "--exclude-standard",
+            "lab",
+            "sample_models",
+            "tests",
+            "pyproject.toml",
+        ]
+        for name in subprocess.run(
+            listed, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines():
             if (ROOT / name).is_file():
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / name, self.root / name)
@@ -84,10 +95,17 @@ class Checkout:
         """Python in the copy, in the background."""
         command, env = [sys.executable, *arguments], {**self.environment, **environment}
         return subprocess.Popen(
-            command, cwd=self.root, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command,
+            cwd=self.root,
+            env=env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
-    def lab(self, *arguments: str, check: bool = False, **environment: str) -> subprocess.CompletedProcess[str]:
+    def lab(
+        self, *arguments: str, check: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         """`python -m lab …` to its end."""
         process = self.start(*arguments, **environment)
         out, err = process.communicate(timeout=240)
@@ -101,7 +119,9 @@ class Checkout:
     def spec(self, value: Mapping[str, Any]) -> str:
         """A spec as a file; returns its path."""
         path = self.home.parent / f"spec-{time.monotonic_ns()}.json"
-        path.write_text(json.dumps({"rounds": 2, "runs": 5, "targets": [{"runtime": "ort"}], **value}))
+        path.write_text(
+            json.dumps({"rounds": 2, "runs": 5, "targets": [{"runtime": "ort"}], **value})
+        )
         return str(path)
 
     def sweep(
@@ -109,7 +129,9 @@ class Checkout:
     ) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
         """Sweep the small model over a spec; returns the run and the JSON that it wrote."""
         out = self.home.parent / f"out-{time.monotonic_ns()}.json"
-        done = self.lab("sweep", "small", "--spec", self.spec(value), "--json", str(out), **environment)
+        done = self.lab(
+            "sweep", "small", "--spec", self.spec(value), "--json", str(out), **environment
+        )
         return done, json.loads(out.read_text()) if out.exists() else {}
 
 

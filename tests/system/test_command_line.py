@@ -32,8 +32,15 @@ def command(home: Path, *arguments: str, json_to: Path | None = None) -> Run:
     environment = {**os.environ, "LAB_HOME": str(home)}
     environment.pop("LAB_DATABASE_URL", None)
     given = [*arguments, "--json", str(json_to)] if json_to else arguments
-    done = subprocess.run([sys.executable, "-m", "lab", *given], cwd=ROOT, env=environment, capture_output=True, text=True,
-                          check=False, timeout=240)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "lab", *given],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
     assert "Traceback" not in done.stderr, done.stderr
     result = json.loads(json_to.read_text()) if json_to and json_to.exists() else {}
     return Run(done.returncode, done.stdout, done.stderr, result)
@@ -47,7 +54,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def first(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The quick sweep in a fresh LAB_HOME."""
-    return command(home, "sweep", "digits_lenet", json_to=tmp_path_factory.mktemp("out") / "first.json")
+    return command(
+        home, "sweep", "digits_lenet", json_to=tmp_path_factory.mktemp("out") / "first.json"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +70,9 @@ def artifacts(result: dict[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def dominates(a: list[float], b: list[float]) -> bool:
-    return all(x <= y for x, y in zip(a, b, strict=True)) and any(x < y for x, y in zip(a, b, strict=True))
+    return all(x <= y for x, y in zip(a, b, strict=True)) and any(
+        x < y for x, y in zip(a, b, strict=True)
+    )
 
 
 def costs(trial: dict[str, Any], objectives: list[dict[str, str]]) -> list[float]:
@@ -99,7 +110,10 @@ def test_the_result_has_the_promised_form(first: Run) -> None:
     assert {"id", "model", "state", "spec"} <= set(first.result["study"])
     wanted = {"id", "recipe", "target", "state", "error", "artifact", "measurements"}
     assert all(wanted <= set(t) for t in first.result["trials"])
-    assert all(set(t["artifact"]) == {"path", "format", "sha256", "size_bytes"} for t in first.result["trials"])
+    assert all(
+        set(t["artifact"]) == {"path", "format", "sha256", "size_bytes"}
+        for t in first.result["trials"]
+    )
     assert {"cpu", "os", "versions"} <= set(first.result["environment"])
 
 
@@ -113,7 +127,10 @@ def test_nothing_else_of_the_lab_ran_while_it_measured(first: Run) -> None:
     assert len(measured) == 2
     for m in measured:
         others = (j for j in jobs if j["id"] != m["id"])
-        assert not any(j["started_at"] < m["finished_at"] and m["started_at"] < j["finished_at"] for j in others)
+        assert not any(
+            j["started_at"] < m["finished_at"] and m["started_at"] < j["finished_at"]
+            for j in others
+        )
 
 
 def test_a_shared_prefix_is_built_once(first: Run) -> None:
@@ -128,7 +145,9 @@ def test_again_costs_nothing(first: Run, home: Path, tmp_path: Path) -> None:
     assert all(t["cached"] for t in again.result["trials"])
     assert len(lab.jobs()) == before
     assert artifacts(again.result) == artifacts(first.result)
-    assert [t["measurements"] for t in again.result["trials"]] == [t["measurements"] for t in first.result["trials"]]
+    assert [t["measurements"] for t in again.result["trials"]] == [
+        t["measurements"] for t in first.result["trials"]
+    ]
 
 
 def test_remeasure_measures_and_builds_nothing(first: Run, home: Path, tmp_path: Path) -> None:
@@ -137,7 +156,10 @@ def test_remeasure_measures_and_builds_nothing(first: Run, home: Path, tmp_path:
     assert {j["kind"] for j in lab.jobs() if j["id"] not in before} == {"measure"}
     assert artifacts(again.result) == artifacts(first.result)
     assert not any(t["cached"] for t in again.result["trials"])
-    numbers = [[t["measurements"]["latency_s"]["value"] for t in r.result["trials"]] for r in (first, again)]
+    numbers = [
+        [t["measurements"]["latency_s"]["value"] for t in r.result["trials"]]
+        for r in (first, again)
+    ]
     assert numbers[0] != numbers[1]
 
 
@@ -149,7 +171,10 @@ def test_show(first: Run, home: Path, tmp_path: Path) -> None:
 
 
 def test_json_to_standard_output_is_json_alone(first: Run, home: Path) -> None:
-    assert json.loads(command(home, "show", first.result["study"]["id"], "--json", "-").out) == first.result
+    assert (
+        json.loads(command(home, "show", first.result["study"]["id"], "--json", "-").out)
+        == first.result
+    )
 
 
 def test_every_trial_has_what_its_reasons_are_drawn_from(first: Run) -> None:
@@ -170,12 +195,18 @@ def test_variants_are_set_against_float_and_explained(first: Run) -> None:
             continue
         found = trial["differences"]
         assert found["top1_accuracy"]["test"] == "paired items"
-        assert found["top1_accuracy"]["value"] == pytest.approx(trial["measurements"]["accuracy_change"]["value"])
-        assert found["latency_s"]["low"] <= found["latency_s"]["value"] <= found["latency_s"]["high"]
+        assert found["top1_accuracy"]["value"] == pytest.approx(
+            trial["measurements"]["accuracy_change"]["value"]
+        )
+        assert (
+            found["latency_s"]["low"] <= found["latency_s"]["value"] <= found["latency_s"]["high"]
+        )
         assert found["latency_s"]["adjusted_p"] >= found["latency_s"]["p"]
         assert all(e["text"] and e["remedy"] for e in trial["explanations"])
     assert first.result["measuring_s"] > 0
-    assert set(first.result["ties"]) <= {t["id"] for t in first.result["trials"]} - set(first.result["front"])
+    assert set(first.result["ties"]) <= {t["id"] for t in first.result["trials"]} - set(
+        first.result["front"]
+    )
 
 
 def test_compare(first: Run, home: Path, tmp_path: Path) -> None:
@@ -191,11 +222,15 @@ def test_compare(first: Run, home: Path, tmp_path: Path) -> None:
 
 
 def test_profile(first: Run, home: Path, tmp_path: Path) -> None:
-    trial = next(t for t in first.result["trials"] if t["target"]["runtime"] == "ort" and not t["baseline"])
+    trial = next(
+        t for t in first.result["trials"] if t["target"]["runtime"] == "ort" and not t["baseline"]
+    )
     shown = command(home, "profile", trial["id"], json_to=tmp_path / "profile.json")
     assert shown.result["anatomy"]["size_bytes"] == trial["artifact"]["size_bytes"]
     assert shown.result["profile"]["operators"]
-    assert sum(shown.result["profile"]["kinds_s"].values()) == pytest.approx(shown.result["profile"]["operators_s"])
+    assert sum(shown.result["profile"]["kinds_s"].values()) == pytest.approx(
+        shown.result["profile"]["operators_s"]
+    )
     assert all(line["operator"] in shown.out for line in shown.result["profile"]["operators"])
 
 
@@ -226,12 +261,17 @@ def test_export_for_people(first: Run, home: Path, tmp_path: Path) -> None:
 
 def test_a_study_travels_without_its_models(first: Run, home: Path, tmp_path: Path) -> None:
     study, other = first.result["study"]["id"], tmp_path / "other"
-    assert command(home, "export", study, "--to", str(tmp_path / "x.lab"), "--without-models").status == 0
+    assert (
+        command(home, "export", study, "--to", str(tmp_path / "x.lab"), "--without-models").status
+        == 0
+    )
     assert command(other, "import", str(tmp_path / "x.lab")).out.strip() == study
     there = command(other, "show", study, json_to=tmp_path / "there.json").result
     assert there["front"] == first.result["front"]
     assert {t["artifact"]["path"] for t in there["trials"]} == {""}
-    assert [t["explanations"] for t in there["trials"]] == [t["explanations"] for t in first.result["trials"]]
+    assert [t["explanations"] for t in there["trials"]] == [
+        t["explanations"] for t in first.result["trials"]
+    ]
 
 
 def test_a_study_travels_to_an_empty_lab(first: Run, home: Path, tmp_path: Path) -> None:
@@ -244,16 +284,27 @@ def test_a_study_travels_to_an_empty_lab(first: Run, home: Path, tmp_path: Path)
     assert there["front"] == first.result["front"]
     assert artifacts(there) == artifacts(first.result)
     assert all(Path(t["artifact"]["path"]).is_relative_to(other) for t in there["trials"])
-    assert [t["measurements"] for t in there["trials"]] == [t["measurements"] for t in first.result["trials"]]
+    assert [t["measurements"] for t in there["trials"]] == [
+        t["measurements"] for t in first.result["trials"]
+    ]
     assert there["environments"] == first.result["environments"]
 
 
 def test_the_command_that_reproduces_a_trial_does(first: Run, home: Path, tmp_path: Path) -> None:
-    trial = next(t for t in lab.trials(first.result["study"]["id"]) if t.name == "static_wi8_ai8_s8s8_per_channel")
+    trial = next(
+        t
+        for t in lab.trials(first.result["study"]["id"])
+        if t.name == "static_wi8_ai8_s8s8_per_channel"
+    )
     line = lab.reproduce(trial)["cli"].replace(
         "python -m lab sweep", f"{sys.executable} -m lab sweep --json {tmp_path}/x.json"
     )
-    subprocess.run(["bash", "-c", line], cwd=ROOT, env={**os.environ, "LAB_HOME": str(tmp_path / "fresh")}, check=True)
+    subprocess.run(
+        ["bash", "-c", line],
+        cwd=ROOT,
+        env={**os.environ, "LAB_HOME": str(tmp_path / "fresh")},
+        check=True,
+    )
     rows = {t["name"]: t for t in json.loads((tmp_path / "x.json").read_text())["trials"]}
     assert set(rows) == {"float32", trial.name}
     assert trial.artifact is not None
@@ -264,7 +315,11 @@ def test_the_lines_of_python_that_reproduce_a_trial_do(first: Run) -> None:
     """In the same lab all of it is cached, so that only the lines themselves are tried."""
     trial = next(t for t in lab.trials(first.result["study"]["id"]) if t.name == "fp16")
     done = subprocess.run(
-        [sys.executable, "-c", lab.reproduce(trial)["python"]], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", lab.reproduce(trial)["python"]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert "fp16" in done.stdout
 
@@ -289,7 +344,9 @@ def test_the_lines_of_python_that_reproduce_a_trial_do(first: Run) -> None:
         (("swep",), "invalid choice"),
     ],
 )
-def test_bad_usage_ends_with_status_2_and_one_message(home: Path, arguments: tuple[str, ...], says: str) -> None:
+def test_bad_usage_ends_with_status_2_and_one_message(
+    home: Path, arguments: tuple[str, ...], says: str
+) -> None:
     done = command(home, *arguments)
     assert done.status == 2
     assert says in done.err

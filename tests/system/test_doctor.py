@@ -8,8 +8,9 @@ from tests.system.test_command_line import command
 
 pytestmark = pytest.mark.slow
 EVERY = {
-    "timer", "steadiness", "a_a", "a_b", "contention", "pressure", "affinity", "virtual_machine", "clock", "temperature", "throttling",
-    "energy", "features", "threads", "roofline", "hardware", "versions", "plugs", "disk", "database", "providers",
+    "timer", "steadiness", "a_a", "a_b", "contention", "pressure", "affinity", "virtual_machine",
+    "clock", "temperature", "throttling", "energy", "features", "threads", "roofline", "hardware",
+    "versions", "plugs", "disk", "database", "providers",
 }  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""Whatever a technique does, every other trial is completed; whatever kills a process, the study goes on."""
+"""Whatever a technique does, every other trial is completed; whatever kills a process, the study
+goes on.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     made.technique("segfault", "ctypes.string_at(0)")
     made.technique("hang", "time.sleep(1000)", timeout_s=2.0)
     made.technique(
-        "hang_long", "import os\n    (context.workdir / 'pid').write_text(str(os.getpid()))\n    time.sleep(1000)"
+        "hang_long",
+        "import os\n    (context.workdir / 'pid').write_text(str(os.getpid()))\n   "
+        " time.sleep(1000)",
     )
     made.technique(
-        "eat", "kept = []\n    for _ in range(200):\n        kept.append(np.ones(2**22))\n        time.sleep(0.02)"
+        "eat",
+        "kept = []\n    for _ in range(200):\n        kept.append(np.ones(2**22))\n       "
+        " time.sleep(0.02)",
     )
     made.technique("raises", "raise ValueError('the weights are odd')")
     made.technique("slow", f"time.sleep(0.7)\n    {TAGGED}", SIX)
@@ -50,7 +56,9 @@ def sweeping(
 ) -> tuple[subprocess.Popen[str], str]:
     """A sweep in a process of its own, and the study's id."""
     known = {s.id for s in lab.studies()}
-    process = checkout.start("sweep", "small", "--spec", checkout.spec({"test_samples": 50 + len(known), **spec}))
+    process = checkout.start(
+        "sweep", "small", "--spec", checkout.spec({"test_samples": 50 + len(known), **spec})
+    )
     started.append(process)
     return process, until(lambda: new_study(known), 20, "the study is in the store")
 
@@ -66,7 +74,9 @@ def assert_whole(study: str, trials: int) -> None:
     assert len({t.id for t in rows}) == trials
     assert {t.state for t in rows} == {"complete"}, [t.error for t in rows if t.error]
     assert lab.study(study).state == "complete"
-    keys = Counter(j["key"] for j in lab.jobs(study) if j["kind"] != "measure" and j["outcome"] == "complete")
+    keys = Counter(
+        j["key"] for j in lab.jobs(study) if j["kind"] != "measure" and j["outcome"] == "complete"
+    )
     assert max(keys.values()) == 1, keys
 
 
@@ -82,12 +92,17 @@ def test_crash_hang_and_greed_cost_only_their_own_trials(checkout: Checkout) -> 
     done, result = checkout.sweep({"space": space}, LAB_JOB_MEMORY_BYTES=str(900 * 2**20))
     by_name = {t["name"]: t for t in result["trials"]}
     assert done.returncode == 0, done.stderr
-    assert {t["state"] for n, t in by_name.items() if n not in ("segfault", "hang", "eat", "raises")} == {"complete"}
+    assert {
+        t["state"] for n, t in by_name.items() if n not in ("segfault", "hang", "eat", "raises")
+    } == {"complete"}
     assert len(by_name) == len(space) + 1
     errors = {name: by_name[name]["error"] for name in ("segfault", "hang", "eat", "raises")}
     assert {name: e["type"] for name, e in errors.items()} == {
-        "segfault": "JobCrashed", "hang": "JobTimedOut", "eat": "JobOutOfMemory", "raises": "ValueError",
-    }  # fmt: skip
+        "segfault": "JobCrashed",
+        "hang": "JobTimedOut",
+        "eat": "JobOutOfMemory",
+        "raises": "ValueError",
+    }
     assert "SIGSEGV" in errors["segfault"]["message"]
     assert "2 s" in errors["hang"]["message"]
     assert "900 MiB" in errors["eat"]["message"]
@@ -97,13 +112,17 @@ def test_crash_hang_and_greed_cost_only_their_own_trials(checkout: Checkout) -> 
 
 def test_nothing_but_failures_ends_with_status_1(checkout: Checkout) -> None:
     """The float baseline fits no memory of one byte, so that nothing at all could be run."""
-    done, _ = checkout.sweep({"space": {"onnx_fp16": {}}, "test_samples": 49}, LAB_JOB_MEMORY_BYTES="1")
+    done, _ = checkout.sweep(
+        {"space": {"onnx_fp16": {}}, "test_samples": 49}, LAB_JOB_MEMORY_BYTES="1"
+    )
     assert done.returncode == 1
     assert "Nothing could be run" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def killed_in_mid_sweep(checkout: Checkout, started: list[subprocess.Popen[str]], technique: str) -> str:
+def killed_in_mid_sweep(
+    checkout: Checkout, started: list[subprocess.Popen[str]], technique: str
+) -> str:
     process, study = sweeping(checkout, started, space={technique: {"n": [0, 1, 2, 3, 4, 5]}})
     until(lambda: built(study) >= 2, 30, "two builds")
     below = descendants(process.pid)
@@ -115,7 +134,9 @@ def killed_in_mid_sweep(checkout: Checkout, started: list[subprocess.Popen[str]]
     return study
 
 
-def test_a_killed_sweep_is_resumed_by_the_command(checkout: Checkout, started: list[subprocess.Popen[str]]) -> None:
+def test_a_killed_sweep_is_resumed_by_the_command(
+    checkout: Checkout, started: list[subprocess.Popen[str]]
+) -> None:
     study = killed_in_mid_sweep(checkout, started, "slow")
     assert checkout.lab("resume", study).returncode == 0
     assert_whole(study, 7)
@@ -137,7 +158,13 @@ def test_a_stopped_sweep_fails_no_trial(
     """A process that ends in an orderly way must not take its unfinished trials for failures."""
     values = [0, 1, 2, 3] if how == signal.SIGINT else [4, 5, 6, 7]
     process, study = sweeping(checkout, started, space={"slow": {"n": values}}, seed=int(how))
-    until(lambda: lab.study(study).state == "running" and (lab.jobs(study) or len(lab.trials(study)) == 5), 30, "a job")
+    until(
+        lambda: (
+            lab.study(study).state == "running" and (lab.jobs(study) or len(lab.trials(study)) == 5)
+        ),
+        30,
+        "a job",
+    )
     until(lambda: len(descendants(process.pid)) >= 2, 20, "workers")
     below = descendants(process.pid)
     process.send_signal(how)
@@ -148,7 +175,9 @@ def test_a_stopped_sweep_fails_no_trial(
     assert_whole(study, 5)
 
 
-def test_cancel_stops_a_hanging_job_at_once(checkout: Checkout, started: list[subprocess.Popen[str]]) -> None:
+def test_cancel_stops_a_hanging_job_at_once(
+    checkout: Checkout, started: list[subprocess.Popen[str]]
+) -> None:
     process, study = sweeping(checkout, started, space={"hang_long": {}, "onnx_fp16": {}})
     (found,) = until(lambda: list((checkout.home / "work").glob("*/pid")), 30, "the hang")
     hanging = psutil.Process(int(until(found.read_text, 2, "its process")))
@@ -164,10 +193,16 @@ def overlaps(jobs: list[dict[str, Any]]) -> list[Any]:
     """Pairs of a measurement and another job of the lab that ran at the same time."""
     measured = [j for j in jobs if j["kind"] == "measure"]
     pairs = [(m, o) for m in measured for o in jobs if o["id"] != m["id"]]
-    return [(m, o) for m, o in pairs if o["started_at"] < m["finished_at"] and m["started_at"] < o["finished_at"]]
+    return [
+        (m, o)
+        for m, o in pairs
+        if o["started_at"] < m["finished_at"] and m["started_at"] < o["finished_at"]
+    ]
 
 
-def test_two_sweeps_in_two_processes(checkout: Checkout, started: list[subprocess.Popen[str]]) -> None:
+def test_two_sweeps_in_two_processes(
+    checkout: Checkout, started: list[subprocess.Popen[str]]
+) -> None:
     first, one = sweeping(checkout, started, space={"slow": {"n": [8, 9]}}, seed=101)
     second, two = sweeping(checkout, started, space={"slow_too": {"n": [6, 7, 8, 9]}}, seed=102)
     out = [p.communicate(timeout=120)[1] for p in (first, second)]
@@ -204,7 +239,9 @@ def test_an_engine_opens_no_port(checkout: Checkout, started: list[subprocess.Po
     assert out.strip() == "[]"
 
 
-def test_two_sweeps_in_one_process(checkout: Checkout, started: list[subprocess.Popen[str]]) -> None:
+def test_two_sweeps_in_one_process(
+    checkout: Checkout, started: list[subprocess.Popen[str]]
+) -> None:
     process = checkout.python("-c", TWO)
     started.append(process)
     out, err = process.communicate(timeout=120)

@@ -1,4 +1,6 @@
-"""Trainings are cancelled at once, survive a kill, and are made once however many quantizations follow."""
+"""Trainings are cancelled at once, survive a kill, and are made once however many quantizations
+follow.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return Checkout(tmp_path_factory.mktemp("training"))
 
 
-def tuning(checkout: Checkout, started: list[subprocess.Popen[str]], steps: int) -> tuple[subprocess.Popen[str], str]:
+def tuning(
+    checkout: Checkout, started: list[subprocess.Popen[str]], steps: int
+) -> tuple[subprocess.Popen[str], str]:
     """A sweep that trains once and quantizes what came out in two ways, and the study's id."""
     chain = [
         {TRAINING: {"train_steps": [steps], "batch_size": [32]}},
@@ -36,15 +40,22 @@ def tuning(checkout: Checkout, started: list[subprocess.Popen[str]], steps: int)
     ]
     known = {s.id for s in lab.studies()}
     process = checkout.start(
-        "sweep", "digits_lenet", "--spec", checkout.spec({"chains": [chain], "targets": [{"runtime": "litert"}]})
+        "sweep",
+        "digits_lenet",
+        "--spec",
+        checkout.spec({"chains": [chain], "targets": [{"runtime": "litert"}]}),
     )
     started.append(process)
-    return process, until(lambda: next((s.id for s in lab.studies() if s.id not in known), None), 20, "the study")
+    return process, until(
+        lambda: next((s.id for s in lab.studies() if s.id not in known), None), 20, "the study"
+    )
 
 
 def checkpoint(checkout: Checkout) -> tuple[Path, dict[str, Any]] | None:
     """The newest checkpoint that has been written."""
-    files = sorted((checkout.home / "checkpoints").glob("*/train.json"), key=lambda file: file.stat().st_mtime)
+    files = sorted(
+        (checkout.home / "checkpoints").glob("*/train.json"), key=lambda file: file.stat().st_mtime
+    )
     return (files[-1], json.loads(files[-1].read_text())) if files else None
 
 
@@ -69,11 +80,15 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_is_made_once(
     trials = lab.trials(study)
     assert {t.state for t in trials} == {"complete"}, [t.error for t in trials]
     (curve,) = next(t for t in trials if t.name == "finetune6000_batch32").details["training"]
-    assert curve["points"][: len(before["points"])] == before["points"]  # nothing that had been learnt was learnt again
+    assert (
+        curve["points"][: len(before["points"])] == before["points"]
+    )  # nothing that had been learnt was learnt again
     assert curve["points"][-1]["step"] == 6000
     assert all(t.details["training"] == [curve] for t in trials if not t.is_baseline)
     counted = Counter(
-        job["label"] for job in lab.jobs(study) if job["kind"] == "build" and job["outcome"] == "complete"
+        job["label"]
+        for job in lab.jobs(study)
+        if job["kind"] == "build" and job["outcome"] == "complete"
     )
     assert counted[TRAINING] == 1
     assert counted["tflite_static_wi8_ai8"] == counted["tflite_dynamic_wi8_afp32"] == 1
@@ -113,5 +128,8 @@ def _training_keys(study: str) -> set[str]:
     run._prepare()
     chains = [t.recipe.steps for t in lab.trials(study)]
     return {
-        run._step_key(steps[: n + 1]) for steps in chains for n, step in enumerate(steps) if step.technique == TRAINING
+        run._step_key(steps[: n + 1])
+        for steps in chains
+        for n, step in enumerate(steps)
+        if step.technique == TRAINING
     }

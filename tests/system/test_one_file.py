@@ -14,7 +14,10 @@ from tests import small
 from tests.system.checkout import ROOT, TAGGED, Checkout
 
 pytestmark = pytest.mark.slow
-LEVEL = "Option(id='level', label='L', kind='int', default=1, low=0, high=9, help='H.', sweep={'quick': (1, 2)}),"
+LEVEL = (
+    "Option(id='level', label='L', kind='int', default=1, low=0, high=9, help='H.', sweep={'quick':"
+    " (1, 2)}),"
+)
 ALIAS = '''"""{what}, dropped in by a test."""
 from dataclasses import replace
 from lab.{folder}.{module} import {constant} as given
@@ -96,14 +99,27 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def digest(checkout: Checkout) -> str:
     code = "from lab.datasets.dropped import load; print(load().digest())"
-    done = subprocess.run([sys.executable, "-c", code], cwd=checkout.root, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=checkout.root, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
 def collected(checkout: Checkout) -> str:
     """The contract tests as pytest finds them in the copy."""
-    command = [sys.executable, "-m", "pytest", "tests/contract", "--collect-only", "-q", "-p", "no:cacheprovider"]
-    return subprocess.run(command, cwd=checkout.root, capture_output=True, text=True, check=False).stdout
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "tests/contract",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    return subprocess.run(
+        command, cwd=checkout.root, capture_output=True, text=True, check=False
+    ).stdout
 
 
 def test_technique(checkout: Checkout) -> None:
@@ -112,17 +128,26 @@ def test_technique(checkout: Checkout) -> None:
     listed = {t["id"]: t for t in checkout.json("techniques", "--json")}
     assert listed["dropped"]["options"][0]["sweep"] == {"quick": [1, 2]}
     _, result = checkout.sweep({})
-    assert {"dropped_1", "dropped_2"} <= {t["name"] for t in result["trials"] if t["state"] == "complete"}
+    assert {"dropped_1", "dropped_2"} <= {
+        t["name"] for t in result["trials"] if t["state"] == "complete"
+    }
     assert "dropped" in collected(checkout)
 
 
 def test_runtime(checkout: Checkout) -> None:
-    text = ALIAS.format(what="A runtime", folder="runtimes", module="ort", constant="RUNTIME", changes="")
+    text = ALIAS.format(
+        what="A runtime", folder="runtimes", module="ort", constant="RUNTIME", changes=""
+    )
     checkout.drop("lab/runtimes/dropped.py", text)
     checkout.add_small()
     assert "dropped" in {r["id"] for r in checkout.json("runtimes", "--json")}
-    _, result = checkout.sweep({"space": {}, "targets": [{"runtime": "dropped"}, {"runtime": "ort"}]})
-    assert {t["target"]["runtime"]: t["state"] for t in result["trials"]} == {"dropped": "complete", "ort": "complete"}
+    _, result = checkout.sweep(
+        {"space": {}, "targets": [{"runtime": "dropped"}, {"runtime": "ort"}]}
+    )
+    assert {t["target"]["runtime"]: t["state"] for t in result["trials"]} == {
+        "dropped": "complete",
+        "ort": "complete",
+    }
     assert "dropped" in collected(checkout)
 
 
@@ -147,7 +172,9 @@ def test_data_set_and_sample_model(checkout: Checkout) -> None:
 
 
 def test_task(checkout: Checkout) -> None:
-    """Regression: a task, its metric, data whose truth is four values an item, and the model's accuracy axis is R²."""
+    """Regression: a task, its metric, data whose truth is four values an item, and the model's
+    accuracy axis is R².
+    """
     checkout.drop("lab/tasks/dropped.py", TASK)
     checkout.drop("lab/metrics/r2.py", R2)
     head, _, rest = DATASET.partition('    """Items around one point a class."""\n')
@@ -155,28 +182,43 @@ def test_task(checkout: Checkout) -> None:
     values = values.replace('task="classification"', 'task="dropped"')
     checkout.drop("lab/datasets/dropped.py", values.format(digest=""))
     checkout.drop("lab/datasets/dropped.py", values.format(digest=digest(checkout)))
-    checkout.drop("sample_models/dropped.py", MODEL.replace('task="classification"', 'task="dropped"'))
+    checkout.drop(
+        "sample_models/dropped.py", MODEL.replace('task="classification"', 'task="dropped"')
+    )
     (checkout.root / "sample_models" / "weights").mkdir(exist_ok=True)
     small.write_onnx(checkout.root / "sample_models" / "weights" / "dropped.onnx")
     out = checkout.home.parent / "out.json"
     checkout.lab(
-        "sweep", "dropped", "--spec", checkout.spec({"space": {"onnx_fp16": {}}}), "--json", str(out), check=True
+        "sweep",
+        "dropped",
+        "--spec",
+        checkout.spec({"space": {"onnx_fp16": {}}}),
+        "--json",
+        str(out),
+        check=True,
     )
     result = json.loads(out.read_text())
     assert result["study"]["spec"]["objectives"][0] == {"metric": "r2", "direction": "maximize"}
     found = [t["measurements"] for t in result["trials"]]
     assert all("top1_accuracy" not in m and 0.9 < m["r2"]["value"] < 1 for m in found)
     # and a model from disk
-    values = {f"y_{split}": np.random.default_rng(1).normal(size=(200, 4)) for split in ("calibration", "test")}
+    values = {
+        f"y_{split}": np.random.default_rng(1).normal(size=(200, 4))
+        for split in ("calibration", "test")
+    }
     data = small.write_data(checkout.home.parent / "values.npz", **values)
     model = str(small.write_onnx(checkout.home.parent / "small.onnx"))
     added = checkout.lab("add", model, "--data", str(data), "--task", "dropped", check=True)
     assert "small" in added.stdout
-    assert set(next(m for m in checkout.json("models", "--json") if m["id"] == "small")["baseline"]) == {"r2"}
+    assert set(
+        next(m for m in checkout.json("models", "--json") if m["id"] == "small")["baseline"]
+    ) == {"r2"}
 
 
 def test_two_files_of_one_id(checkout: Checkout) -> None:
-    text = ALIAS.format(what="A runtime", folder="runtimes", module="ort", constant="RUNTIME", changes="")
+    text = ALIAS.format(
+        what="A runtime", folder="runtimes", module="ort", constant="RUNTIME", changes=""
+    )
     checkout.drop("lab/runtimes/dropped.py", text)
     checkout.drop("lab/runtimes/dropped_too.py", text)
     done = checkout.lab("runtimes")
@@ -186,12 +228,19 @@ def test_two_files_of_one_id(checkout: Checkout) -> None:
 
 def test_a_missing_package_greys_out(checkout: Checkout) -> None:
     """What needs it is listed with the line that brings it, and left out of every grid."""
-    text = ALIAS.format(what="A technique", folder="techniques", module="onnx_fp16", constant="TECHNIQUE",
-                        changes='requires=("not-there",), name=lambda p: "dropped"')  # fmt: skip
+    text = ALIAS.format(
+        what="A technique",
+        folder="techniques",
+        module="onnx_fp16",
+        constant="TECHNIQUE",
+        changes='requires=("not-there",), name=lambda p: "dropped"',
+    )
     checkout.drop("lab/techniques/dropped.py", text)
     checkout.add_small()
     assert "pip install not-there" in checkout.lab("techniques").stdout
-    assert {t["id"]: t["missing"] for t in checkout.json("techniques", "--json")}["dropped"] == "not-there"
+    assert {t["id"]: t["missing"] for t in checkout.json("techniques", "--json")}[
+        "dropped"
+    ] == "not-there"
     _, whole = checkout.sweep({"targets": [{"runtime": "ort"}]})
     assert "dropped" not in {t["name"] for t in whole["trials"]}
     done, asked = checkout.sweep({"space": {"dropped": {}}})
@@ -202,4 +251,8 @@ def test_a_missing_package_greys_out(checkout: Checkout) -> None:
 
 
 def test_the_checkout_is_as_it_was() -> None:
-    assert not [path for folder in ("lab", "sample_models") for path in (ROOT / folder).glob("**/dropped*.py")]
+    assert not [
+        path
+        for folder in ("lab", "sample_models")
+        for path in (ROOT / folder).glob("**/dropped*.py")
+    ]

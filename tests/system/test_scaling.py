@@ -1,4 +1,6 @@
-"""Threads and batches of a real model, from the command line to the numbers; and studies from before there was a batch."""
+"""Threads and batches of a real model, from the command line to the numbers; and studies from
+before there was a batch.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,16 @@ def swept(home: Path) -> dict[str, object]:
     """digits_lenet in ONNX Runtime with a batch among the targets, as a person would ask for it."""
     file = home / "result.json"
     run = command(
-        home, "sweep", "digits_lenet", "--spec", _spec(home), "--target", "ort", "--target", "ort:batch=8", json_to=file
+        home,
+        "sweep",
+        "digits_lenet",
+        "--spec",
+        _spec(home),
+        "--target",
+        "ort",
+        "--target",
+        "ort:batch=8",
+        json_to=file,
     )
     assert run.status == 0
     assert "ort threads=1 batch=8" in run.out
@@ -52,7 +63,9 @@ def test_throughput_is_of_the_items_and_latency_of_the_call(swept: dict[str, obj
 
 def test_a_trial_is_scaled_from_the_command_line(home: Path, swept: dict[str, object]) -> None:
     trial = swept["trials"][0]["id"]  # type: ignore[index]
-    run = command(home, "scaling", trial, "--threads", "1,2", "--batch", "1,4", json_to=home / "scaling.json")
+    run = command(
+        home, "scaling", trial, "--threads", "1,2", "--batch", "1,4", json_to=home / "scaling.json"
+    )
     assert run.status == 0
     assert "2 threads: " in run.out
     assert "an item " in run.out
@@ -62,13 +75,19 @@ def test_a_trial_is_scaled_from_the_command_line(home: Path, swept: dict[str, ob
     four = found["batch"]["points"][1]
     assert four["throughput_per_s"]["value"] == pytest.approx(4 / four["latency_s"]["value"])
     assert found["baseline_batch"]["points"] == []  # it is the float model itself
-    again = command(home, "scaling", trial, "--threads", "1,2", "--batch", "1,4", json_to=home / "again.json")
+    again = command(
+        home, "scaling", trial, "--threads", "1,2", "--batch", "1,4", json_to=home / "again.json"
+    )
     assert again.result == found
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (("nope-0000",), "no trial of that id"), (("nope-0000", "--batch", "two"), "whole numbers"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nope-0000",), "no trial of that id"),
+        (("nope-0000", "--batch", "two"), "whole numbers"),
+    ],
+)
 def test_bad_usage_is_told(home: Path, arguments: tuple[str, ...], words: str) -> None:
     run = command(home, "scaling", *arguments)
     assert run.status == 2
@@ -102,11 +121,17 @@ def test_a_file_with_a_fixed_batch_fails_with_its_reason(lab_home: Path, tmp_pat
 def test_a_study_from_before_there_was_a_batch_goes_on(lab_home: Path) -> None:
     """Its targets lack the option: what it has stays, is extended and is scaled."""
     first = lab.sweep(
-        "digits_lenet", space={}, recipes=[Recipe((Step("onnx_static_int8"),))], targets=["ort"], rounds=2
+        "digits_lenet",
+        space={},
+        recipes=[Recipe((Step("onnx_static_int8"),))],
+        targets=["ort"],
+        rounds=2,
     )
     with sqlite3.connect(next(lab_home.glob("*.db"))) as connection:
         for table, column in (("trials", "target"), ("studies", "spec")):
-            connection.execute(f"UPDATE {table} SET {column} = replace({column}, '\"batch\": 1, ', '')")
+            connection.execute(
+                f"UPDATE {table} SET {column} = replace({column}, '\"batch\": 1, ', '')"
+            )
     old = lab.trials(first.id)
     assert all("batch" not in t.target.options for t in old)
     assert lab.extend(first.id, [Recipe((Step("onnx_static_int8"),))]) == (old[1].id,)

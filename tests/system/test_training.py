@@ -1,4 +1,6 @@
-"""`python -m lab train`: the recipes run again, from the command line, and leave what is shipped alone."""
+"""`python -m lab train`: the recipes run again, from the command line, and leave what is shipped
+alone.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ pytestmark = pytest.mark.slow
 def train(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "lab", "train", *arguments]
     return subprocess.run(
-        command, env={**os.environ, "LAB_HOME": str(home)}, capture_output=True, text=True, check=False
+        command,
+        env={**os.environ, "LAB_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -37,7 +43,10 @@ def test_another_seed_lands_in_the_cards_interval(tmp_path: Path) -> None:
     assert "epoch 30/30" in done.stderr
     made = record(tmp_path / "trained", "digits_lenet")
     assert made["plan"]["seed"] == 4
-    assert made["weights_sha256"] == sha256((tmp_path / "trained" / "digits_lenet.keras").read_bytes()).hexdigest()
+    assert (
+        made["weights_sha256"]
+        == sha256((tmp_path / "trained" / "digits_lenet.keras").read_bytes()).hexdigest()
+    )
     assert made["training_digest"] == registry.dataset("digits").training_digest
     assert Path(card.path).read_bytes() == before
 
@@ -59,7 +68,9 @@ def test_bfloat16_computes_otherwise_and_stores_float32(tmp_path: Path) -> None:
     made = record(tmp_path, model)
     assert made["plan"]["bf16"]
     shipped = Path(registry.sample_cards()[model].path)
-    assert (tmp_path / shipped.name).stat().st_size == pytest.approx(shipped.stat().st_size, rel=0.05)
+    assert (tmp_path / shipped.name).stat().st_size == pytest.approx(
+        shipped.stat().st_size, rel=0.05
+    )
 
 
 def test_what_cannot_be_trained_is_said(tmp_path: Path) -> None:

@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 
 import lab
-from lab.errors import InvalidFile, InvalidOption, LabError, MissingPackage, NoPath, UnknownId, UsageError
+from lab.errors import (
+    InvalidFile,
+    InvalidOption,
+    LabError,
+    MissingPackage,
+    NoPath,
+    UnknownId,
+    UsageError,
+)
 from lab.spec.recipes import check_spec, spec_from_json
 from lab.store import records
 from lab.store.npz import read_data
@@ -22,9 +30,13 @@ from tests import small
 
 @pytest.fixture
 def card(lab_home: Path, tmp_path: Path) -> ModelCard:
-    """A card of the small model, registered without a look into it: no worker process is started."""
+    """A card of the small model, registered without a look into it: no worker process is
+    started.
+    """
     path = small.write_onnx(tmp_path / "small.onnx")
-    made = ModelCard("small", "Small", "classification", "onnx", "onnx", str(path), InputSpec((64,)), "npz-0")
+    made = ModelCard(
+        "small", "Small", "classification", "onnx", "onnx", str(path), InputSpec((64,)), "npz-0"
+    )
     records.add_model(made)
     return made
 
@@ -34,7 +46,7 @@ def test_a_message_has_four_parts() -> None:
     assert str(error) == "It was wrong. Allowed: a, b. Given: 'c'. Take a."
 
 
-# --- ids ---------------------------------------------------------------------------------------------------------------
+# --- ids ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -42,20 +54,32 @@ def test_a_message_has_four_parts() -> None:
     [
         (lambda: lab.model("digits_lente"), "no model of that id.*Did you mean 'digits_lenet'"),
         (lambda: lab.study("nothing"), "no study of that id.*none yet.*'nothing'.*lab studies"),
-        (lambda: lab.make_spec("digits_lenet", "fulll"), "no preset of that id.*full, quick, standard.*Did you mean 'full'"),
-        (lambda: lab.make_spec("digits_lenet", metrics=["latency"]), "no metric of that id.*Did you mean 'latency_s'"),
+        (
+            lambda: lab.make_spec("digits_lenet", "fulll"),
+            "no preset of that id.*full, quick, standard.*Did you mean 'full'",
+        ),
+        (
+            lambda: lab.make_spec("digits_lenet", metrics=["latency"]),
+            "no metric of that id.*Did you mean 'latency_s'",
+        ),
         (lambda: lab.parse_target("otr"), "no runtime of that id.*Did you mean 'ort'"),
-        (lambda: lab.make_spec("digits_lenet", recipes=[Recipe((Step("onnx_fp61"),))]), "Did you mean 'onnx_fp16'"),
-        (lambda: lab.make_spec("digits_lenet", space={"onnx_fp61": {}}), "Did you mean 'onnx_fp16'"),
+        (
+            lambda: lab.make_spec("digits_lenet", recipes=[Recipe((Step("onnx_fp61"),))]),
+            "Did you mean 'onnx_fp16'",
+        ),
+        (
+            lambda: lab.make_spec("digits_lenet", space={"onnx_fp61": {}}),
+            "Did you mean 'onnx_fp16'",
+        ),
         (lambda: lab.environment("0"), "no environment of that id"),
     ],
-)  # fmt: skip
+)
 def test_unknown_ids(lab_home: Path, call: Callable[[], Any], says: str) -> None:
     with pytest.raises(UnknownId, match=says):
         call()
 
 
-# --- specs -------------------------------------------------------------------------------------------------------------
+# --- specs ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -73,7 +97,7 @@ def test_unknown_ids(lab_home: Path, call: Callable[[], Any], says: str) -> None
         ({"model": "m", "metrics": 5}, "wrong form"),
         ({"model": "m", "objectives": [{"metric": "size_bytes"}]}, "wrong form"),
     ],
-)  # fmt: skip
+)
 def test_specs_of_the_wrong_form(value: Any, says: str) -> None:
     with pytest.raises(UsageError, match=says):
         spec_from_json(value)
@@ -82,11 +106,23 @@ def test_specs_of_the_wrong_form(value: Any, says: str) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"rounds": 1}, {"rounds": "ten"}, {"rounds": True}, {"rounds": 2.5}, {"runs": 0}, {"runs": None}, {"turn_s": -1},
-        {"turn_s": float("nan")}, {"test_samples": 0}, {"test_samples": "all"}, {"test_samples": True}, {"seed": "x"},
-        {"seed": None}, {"objectives": [{"metric": "size_bytes", "direction": "down"}]}, {"preset": 5},
+        {"rounds": 1},
+        {"rounds": "ten"},
+        {"rounds": True},
+        {"rounds": 2.5},
+        {"runs": 0},
+        {"runs": None},
+        {"turn_s": -1},
+        {"turn_s": float("nan")},
+        {"test_samples": 0},
+        {"test_samples": "all"},
+        {"test_samples": True},
+        {"seed": "x"},
+        {"seed": None},
+        {"objectives": [{"metric": "size_bytes", "direction": "down"}]},
+        {"preset": 5},
     ],
-)  # fmt: skip
+)
 def test_impossible_numbers(changed: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         check_spec(spec_from_json({"model": "m", **changed}))
@@ -95,8 +131,20 @@ def test_impossible_numbers(changed: dict[str, Any]) -> None:
 
 
 def test_a_spec_survives_json() -> None:
-    spec = StudySpec("m", {"t": {"o": (1, 2)}}, (Recipe((Step("s", {"a": 1}),)),), (Target("ort", {"threads": 2}),),
-                     (Objective("size_bytes", "minimize"),), ("size_bytes",), "quick", 3, 4, 0.5, 6, 7)  # fmt: skip
+    spec = StudySpec(
+        "m",
+        {"t": {"o": (1, 2)}},
+        (Recipe((Step("s", {"a": 1}),)),),
+        (Target("ort", {"threads": 2}),),
+        (Objective("size_bytes", "minimize"),),
+        ("size_bytes",),
+        "quick",
+        3,
+        4,
+        0.5,
+        6,
+        7,
+    )
     assert spec_from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
 
@@ -104,7 +152,10 @@ def test_a_spec_survives_json() -> None:
     ("space", "says"),
     [
         ({"onnx_fp16": {"bits": [1]}}, "cannot sweep this option"),
-        ({"onnx_dynamic_int8": {"per_channel": []}}, "cannot sweep this option.*at least one value"),
+        (
+            {"onnx_dynamic_int8": {"per_channel": []}},
+            "cannot sweep this option.*at least one value",
+        ),
         ({"onnx_dynamic_int8": {"per_channel": ["maybe"]}}, "true or false.*'maybe'"),
     ],
 )
@@ -129,16 +180,25 @@ def test_no_path_names_both_ends(card: ModelCard) -> None:
 def test_a_missing_package_names_the_line_that_brings_it() -> None:
     from lab.plugs import require
 
-    with pytest.raises(MissingPackage, match=r"'not-there', which is not installed.*pip install not-there"):
+    with pytest.raises(
+        MissingPackage, match=r"'not-there', which is not installed.*pip install not-there"
+    ):
         require("The technique 'x'", ("numpy", "not-there"))
 
 
-# --- model files -------------------------------------------------------------------------------------------------------
+# --- model files ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["x.onnx", "x.tflite", "x.keras", "x.h5", "x.pt2"])
 @pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04 broken", b"\x89HDF\r\n\x1a\n broken", b"\x00\x00\x00\x00TFL3 broken", b"\xff" * 64]
+    "content",
+    [
+        b"",
+        b"PK\x03\x04 broken",
+        b"\x89HDF\r\n\x1a\n broken",
+        b"\x00\x00\x00\x00TFL3 broken",
+        b"\xff" * 64,
+    ],
 )
 def test_corrupt_model_files(lab_home: Path, tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
@@ -159,7 +219,9 @@ def test_names_that_a_model_cannot_have(lab_home: Path, tmp_path: Path, name: st
 
 
 def test_a_task_that_cannot_be_added(lab_home: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"Allowed: anomaly_detection, classification. Given: 'detection'"):
+    with pytest.raises(
+        UsageError, match=r"Allowed: anomaly_detection, classification. Given: 'detection'"
+    ):
         lab.add_model(tmp_path / "x.onnx", tmp_path / "x.npz", "detection")
 
 
@@ -168,16 +230,28 @@ def test_a_task_that_cannot_be_added(lab_home: Path, tmp_path: Path) -> None:
     ("changed", "classes", "says"),
     [
         ({"y_test": np.full(200, 9)}, 4, "outputs do not fit the task.*at least 10 classes"),
-        ({"x_test": np.zeros((200, 63), "float32"), "x_calibration": np.zeros((200, 63), "float32")}, 4, "do not fit the model's input.*64.*63"),
+        (
+            {
+                "x_test": np.zeros((200, 63), "float32"),
+                "x_calibration": np.zeros((200, 63), "float32"),
+            },
+            4,
+            "do not fit the model's input.*64.*63",
+        ),
     ],
-)  # fmt: skip
-def test_data_that_do_not_fit_the_model(lab_home: Path, tmp_path: Path, changed: Any, classes: int, says: str) -> None:
+)
+def test_data_that_do_not_fit_the_model(
+    lab_home: Path, tmp_path: Path, changed: Any, classes: int, says: str
+) -> None:
     with pytest.raises(InvalidFile, match=says):
-        lab.add_model(small.write_onnx(tmp_path / "x.onnx", classes), small.write_data(tmp_path / "x.npz", **changed))
+        lab.add_model(
+            small.write_onnx(tmp_path / "x.onnx", classes),
+            small.write_data(tmp_path / "x.npz", **changed),
+        )
     assert "x" not in lab.models()
 
 
-# --- data files --------------------------------------------------------------------------------------------------------
+# --- data files -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -188,7 +262,10 @@ def test_data_that_do_not_fit_the_model(lab_home: Path, tmp_path: Path, changed:
         ({"x_test": None, "y_calibration": None}, "lacks y_calibration, x_test"),
         ({"x_test": np.full((200, 64), np.nan)}, "x_test holds NaN or infinity.*12800 values"),
         ({"x_calibration": np.full((200, 64), np.inf)}, "x_calibration holds NaN or infinity"),
-        ({"y_test": np.zeros(7, int)}, "labels do not fit the items of the test split.*shape \\(200,\\)"),
+        (
+            {"y_test": np.zeros(7, int)},
+            "labels do not fit the items of the test split.*shape \\(200,\\)",
+        ),
         ({"y_test": np.zeros((200, 4), int)}, "labels do not fit"),
         ({"x_test": np.zeros((0, 64)), "y_test": np.zeros(0, int)}, "at least one item"),
         ({"y_test": np.full(200, -1)}, "class numbers 0, 1, 2"),
@@ -205,7 +282,9 @@ def test_data_that_cannot_be(tmp_path: Path, changed: dict[str, Any], says: str)
         read_data(small.write_data(tmp_path / "x.npz", **changed))
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no zip", b"PK\x03\x04 broken", b"\x93NUMPY\x01\x00 broken"])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"no zip", b"PK\x03\x04 broken", b"\x93NUMPY\x01\x00 broken"]
+)
 def test_files_that_are_no_data(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "x.npz").write_bytes(content)
@@ -219,7 +298,7 @@ def test_one_array_alone_is_no_data(tmp_path: Path) -> None:
         read_data(tmp_path / "x.npy")
 
 
-# --- .lab files --------------------------------------------------------------------------------------------------------
+# --- .lab files -----------------------------------------------------------------------------------
 
 
 def exported(
@@ -229,11 +308,31 @@ def exported(
     files: dict[str, bytes] | None = None,
 ) -> Path:
     """A `.lab` file of a study with one trial, its JSON changed."""
-    trial = {"id": "s-0000", "name": "float32", "recipe": [], "target": {"runtime": "ort", "threads": 1}, "state": "complete", "position": 0,
-             "baseline": True, "cached": False, "error": None, "artifact": None, "measurements": {}, "environment": "e", "float_operators": {},
-             "details": {}}  # fmt: skip
-    head = {"id": "s", "model": "small", "title": "", "state": "complete", "created_at": "2026-01-01", "finished_at": None,
-            "spec": StudySpec("small").to_json()}  # fmt: skip
+    trial = {
+        "id": "s-0000",
+        "name": "float32",
+        "recipe": [],
+        "target": {"runtime": "ort", "threads": 1},
+        "state": "complete",
+        "position": 0,
+        "baseline": True,
+        "cached": False,
+        "error": None,
+        "artifact": None,
+        "measurements": {},
+        "environment": "e",
+        "float_operators": {},
+        "details": {},
+    }
+    head = {
+        "id": "s",
+        "model": "small",
+        "title": "",
+        "state": "complete",
+        "created_at": "2026-01-01",
+        "finished_at": None,
+        "spec": StudySpec("small").to_json(),
+    }
     value = {
         "format": 1,
         "study": head,
@@ -257,13 +356,20 @@ def test_a_whole_file_is_read(card: ModelCard, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda v: v.update(format=99), lambda v: v.pop("study"), lambda v: v.update(trials=5), lambda v: v.update(card=[]),
-        lambda v: v["trials"][0].update(measurements=[1]), lambda v: v["study"]["spec"].update(color="red"),
-        lambda v: v["trials"].append(v["trials"][0]), lambda v: v["trials"][0].update(artifact={"path": "x"}),
+        lambda v: v.update(format=99),
+        lambda v: v.pop("study"),
+        lambda v: v.update(trials=5),
+        lambda v: v.update(card=[]),
+        lambda v: v["trials"][0].update(measurements=[1]),
+        lambda v: v["study"]["spec"].update(color="red"),
+        lambda v: v["trials"].append(v["trials"][0]),
+        lambda v: v["trials"][0].update(artifact={"path": "x"}),
         lambda v: v.update(environments=[]),
     ],
-)  # fmt: skip
-def test_damaged_values(card: ModelCard, tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+)
+def test_damaged_values(
+    card: ModelCard, tmp_path: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
     with pytest.raises(UsageError):
         lab.import_study(exported(card, tmp_path / "x.lab", change))
     assert lab.studies() == []
@@ -285,11 +391,18 @@ def test_a_flipped_byte_is_noticed(card: ModelCard, tmp_path: Path) -> None:
         lab.import_study(file)
 
 
-def test_a_file_that_is_not_what_its_name_says(card: ModelCard, tmp_path: Path, lab_home: Path) -> None:
+def test_a_file_that_is_not_what_its_name_says(
+    card: ModelCard, tmp_path: Path, lab_home: Path
+) -> None:
     name = f"{'0' * 64}.json"
 
     def speak(value: dict[str, Any]) -> None:
-        value["trials"][0]["details"]["samples"] = {"path": name, "format": "json", "sha256": "0" * 64, "size_bytes": 5}
+        value["trials"][0]["details"]["samples"] = {
+            "path": name,
+            "format": "json",
+            "sha256": "0" * 64,
+            "size_bytes": 5,
+        }
 
     file = exported(card, tmp_path / "x.lab", speak, files={f"files/{name}": b"other"})
     with pytest.raises(InvalidFile, match=r"not what its name says"):
@@ -299,16 +412,28 @@ def test_a_file_that_is_not_what_its_name_says(card: ModelCard, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
-    "name", ["files/../../evil.onnx", "/etc/evil.onnx", "files/..", "../evil", "files/a/b.onnx", "files\\evil"]
+    "name",
+    [
+        "files/../../evil.onnx",
+        "/etc/evil.onnx",
+        "files/..",
+        "../evil",
+        "files/a/b.onnx",
+        "files\\evil",
+    ],
 )
-def test_names_that_leave_the_folder(card: ModelCard, tmp_path: Path, lab_home: Path, name: str) -> None:
+def test_names_that_leave_the_folder(
+    card: ModelCard, tmp_path: Path, lab_home: Path, name: str
+) -> None:
     file = exported(card, tmp_path / "x.lab", files={name: b"evil"})
     before = set(tmp_path.rglob("*"))
     try:
         lab.import_study(file)
     except InvalidFile:
         assert lab.studies() == []
-    assert not [p for p in set(tmp_path.rglob("*")) - before if p.is_file() and p.read_bytes() == b"evil"]
+    assert not [
+        p for p in set(tmp_path.rglob("*")) - before if p.is_file() and p.read_bytes() == b"evil"
+    ]
 
 
 def test_a_study_that_was_running_is_not_taken_up_here(card: ModelCard, tmp_path: Path) -> None:

@@ -21,10 +21,16 @@ ALL = (SWITCH, COUNT, SHARE, WAY)
 @pytest.mark.parametrize(
     ("option", "value", "expected"),
     [
-        (SWITCH, "true", True), (SWITCH, "OFF", False), (SWITCH, 1, True), (COUNT, "8", 8), (COUNT, 1, 1),
-        (SHARE, "0.25", 0.25), (SHARE, 1, 1.0), (WAY, "max", "max"),
+        (SWITCH, "true", True),
+        (SWITCH, "OFF", False),
+        (SWITCH, 1, True),
+        (COUNT, "8", 8),
+        (COUNT, 1, 1),
+        (SHARE, "0.25", 0.25),
+        (SHARE, 1, 1.0),
+        (WAY, "max", "max"),
     ],
-)  # fmt: skip
+)
 def test_values_become_their_type(option: Option, value: Any, expected: Any) -> None:
     found = option.validate(value)
     assert found == expected
@@ -34,11 +40,25 @@ def test_values_become_their_type(option: Option, value: Any, expected: Any) -> 
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        (SWITCH, "perhaps"), (SWITCH, None), (SWITCH, 2), (COUNT, 0), (COUNT, 9), (COUNT, 2.5), (COUNT, "x"),
-        (COUNT, True), (COUNT, None), (COUNT, [1]), (SHARE, float("nan")), (SHARE, "inf"), (SHARE, -0.1),
-        (SHARE, {}), (WAY, "mid"), (WAY, 1), (WAY, None),
+        (SWITCH, "perhaps"),
+        (SWITCH, None),
+        (SWITCH, 2),
+        (COUNT, 0),
+        (COUNT, 9),
+        (COUNT, 2.5),
+        (COUNT, "x"),
+        (COUNT, True),
+        (COUNT, None),
+        (COUNT, [1]),
+        (SHARE, float("nan")),
+        (SHARE, "inf"),
+        (SHARE, -0.1),
+        (SHARE, {}),
+        (WAY, "mid"),
+        (WAY, 1),
+        (WAY, None),
     ],
-)  # fmt: skip
+)
 def test_other_values_are_refused_with_what_is_allowed(option: Option, value: Any) -> None:
     with pytest.raises(InvalidOption) as caught:
         option.validate(value)
@@ -56,11 +76,18 @@ def test_a_number_without_bounds_must_still_be_one() -> None:
 
 def test_defaults_are_filled_in_and_order_is_that_of_the_declaration() -> None:
     found = validate(ALL, {"way": "max", "count": "2"}, "t")
-    assert list(found.items()) == [("switch", False), ("count", 2), ("share_s", 0.5), ("way", "max")]
+    assert list(found.items()) == [
+        ("switch", False),
+        ("count", 2),
+        ("share_s", 0.5),
+        ("way", "max"),
+    ]
 
 
 def test_unknown_options_are_refused() -> None:
-    with pytest.raises(InvalidOption, match=r"'t' has no such option.*switch, count, share_s, way.*'cuont'"):
+    with pytest.raises(
+        InvalidOption, match=r"'t' has no such option.*switch, count, share_s, way.*'cuont'"
+    ):
         validate(ALL, {"cuont": 1}, "t")
 
 

@@ -38,7 +38,9 @@ def test_wilson_of_all_and_none() -> None:
 
 
 def timings(rng: np.random.Generator, rounds: int, drift: float, noise: float) -> np.ndarray:
-    """Latencies of 40 runs in each round: a round's speed drifts, runs scatter, and one in fifty is disturbed."""
+    """Latencies of 40 runs in each round: a round's speed drifts, runs scatter, and one in fifty is
+    disturbed.
+    """
     times = np.exp(rng.normal(0, drift, (rounds, 1))) * np.exp(rng.normal(0, noise, (rounds, 40)))
     return np.asarray(times * np.where(rng.random((rounds, 40)) < 0.02, 1.5, 1.0))
 
@@ -46,11 +48,16 @@ def timings(rng: np.random.Generator, rounds: int, drift: float, noise: float) -
 @pytest.mark.slow
 @pytest.mark.parametrize(("drift", "noise"), [(0.03, 0.02), (0.01, 0.05)])
 @pytest.mark.parametrize("rounds", [10, 20])
-def test_the_median_latency_s_interval_covers_the_truth(rounds: int, drift: float, noise: float) -> None:
+def test_the_median_latency_s_interval_covers_the_truth(
+    rounds: int, drift: float, noise: float
+) -> None:
     """In 93 to 97 % of 2,000 measurements, where 95 % is claimed."""
     rng = np.random.default_rng(1)
     truth = np.median(timings(rng, 100_000, drift, noise))
-    found = [cluster_bootstrap(list(timings(rng, rounds, drift, noise)), 0.5, seed=i) for i in range(DRAWS)]
+    found = [
+        cluster_bootstrap(list(timings(rng, rounds, drift, noise)), 0.5, seed=i)
+        for i in range(DRAWS)
+    ]
     assert 0.93 <= np.mean([low <= truth <= high for low, high in found]) <= 0.97
 
 
@@ -71,8 +78,12 @@ def test_accuracy_s_interval_covers_the_truth(accuracy: float, n: int) -> None:
     assert 0.93 <= np.mean([low <= accuracy <= high for low, high in found]) <= 0.97
 
 
-@pytest.mark.parametrize(("won", "lost", "n"), [(0.02, 0.03, 1000), (0.01, 0.01, 2000), (0.05, 0.10, 500)])
-def test_the_change_of_accuracy_s_interval_covers_the_truth(won: float, lost: float, n: int) -> None:
+@pytest.mark.parametrize(
+    ("won", "lost", "n"), [(0.02, 0.03, 1000), (0.01, 0.01, 2000), (0.05, 0.10, 500)]
+)
+def test_the_change_of_accuracy_s_interval_covers_the_truth(
+    won: float, lost: float, n: int
+) -> None:
     counts = np.random.default_rng(4).multinomial(n, [won, lost, 1 - won - lost], DRAWS)
     found = [paired_difference(int(w), int(k), n) for w, k, _ in counts]
     assert 0.93 <= np.mean([low <= won - lost <= high for low, high in found]) <= 0.97
@@ -144,7 +155,9 @@ def test_an_unpaired_ratio_is_welchs() -> None:
     freedom = (va + vb) ** 2 / (va**2 / 11 + vb**2 / 29)
     half = t.ppf(0.975, freedom) * np.sqrt(va + vb)
     middle = y.mean() - x.mean()
-    assert (found.value, found.low, found.high) == pytest.approx(tuple(np.exp([middle, middle - half, middle + half])))
+    assert (found.value, found.low, found.high) == pytest.approx(
+        tuple(np.exp([middle, middle - half, middle + half]))
+    )
 
 
 def test_adjusted_p_values_are_benjamini_and_hochbergs() -> None:

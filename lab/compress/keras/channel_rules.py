@@ -1,7 +1,9 @@
-"""What each kind of Keras layer does with channels: the last axis of what it is given and of what it makes.
+"""What each kind of Keras layer does with channels: the last axis of what it is given and of what
+it makes.
 
-A rule takes (coupling, layer, node, numbers of the channels of each input) and returns those of its output, or None where it
-does not know the case; whatever has no rule keeps all channels that reach it.
+A rule takes (coupling, layer, node, numbers of the channels of each input) and returns those of its
+output, or None where it does not know the case; whatever has no rule keeps all channels that reach
+it.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from lab.plugs import Array
 Rule = Callable[[Coupling, Any, Any, list[Array]], Array | None]
 
 _ELEMENTWISE = {
-    "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish", "sigmoid", "hard_sigmoid",
-    "log_sigmoid", "sparse_sigmoid", "tanh", "hard_tanh", "hard_silu", "hard_swish", "hard_shrink", "soft_shrink", "tanh_shrink",
-    "softplus", "softsign", "sparse_plus", "squareplus", "exponential", "threshold",
+    "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "swish", "mish",
+    "sigmoid", "hard_sigmoid", "log_sigmoid", "sparse_sigmoid", "tanh", "hard_tanh", "hard_silu",
+    "hard_swish", "hard_shrink", "soft_shrink", "tanh_shrink", "softplus", "softsign",
+    "sparse_plus", "squareplus", "exponential", "threshold",
 }  # fmt: skip
 _PLACES = (
     "MaxPooling",
@@ -31,13 +34,23 @@ _PLACES = (
     "UpSampling",
 )
 _SAME_LAYERS = [
-    "ReLU", "LeakyReLU", "ELU", "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout", "ActivityRegularization", "Identity",
-    "RepeatVector", *(f"{kind}{n}D" for n in (1, 2, 3) for kind in ("SpatialDropout", *_PLACES)),
-]  # fmt: skip
+    "ReLU",
+    "LeakyReLU",
+    "ELU",
+    "Dropout",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+    "ActivityRegularization",
+    "Identity",
+    "RepeatVector",
+    *(f"{kind}{n}D" for n in (1, 2, 3) for kind in ("SpatialDropout", *_PLACES)),
+]
 _SAME_OPERATIONS = [
-    "Relu", "Relu6", "Sigmoid", "SparseSigmoid", "Softplus", "Softsign", "SoftShrink", "SparsePlus", "Silu", "Squareplus", "LogSigmoid",
-    "LeakyRelu", "HardSigmoid", "HardSilu", "Elu", "Selu", "Gelu", "Celu", "TanhShrink", "HardTanh", "HardShrink", "Threshold", "Tanh",
-    "Exp", "Absolute", "Abs", "Negative", "Square", "Sqrt", "Clip", "MaxPool", "AveragePool",
+    "Relu", "Relu6", "Sigmoid", "SparseSigmoid", "Softplus", "Softsign", "SoftShrink", "SparsePlus",
+    "Silu", "Squareplus", "LogSigmoid", "LeakyRelu", "HardSigmoid", "HardSilu", "Elu", "Selu",
+    "Gelu", "Celu", "TanhShrink", "HardTanh", "HardShrink", "Threshold", "Tanh", "Exp", "Absolute",
+    "Abs", "Negative", "Square", "Sqrt", "Clip", "MaxPool", "AveragePool",
 ]  # fmt: skip
 _MERGE_LAYERS = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"]
 _MERGE_OPERATIONS = ["Add", "Subtract", "Multiply", "Maximum", "Minimum", "Divide", "TrueDivide"]
@@ -45,8 +58,13 @@ _REDUCTIONS = ["Mean", "Sum", "Max", "Amax"]
 
 
 def rule_of(operation: Any) -> Rule | None:
-    """The rule of a layer or an operation of Keras itself; None for one that has none, or lays channels out first."""
-    module, last = type(operation).__module__, getattr(operation, "data_format", None) in (None, "channels_last")
+    """The rule of a layer or an operation of Keras itself; None for one that has none, or lays
+    channels out first.
+    """
+    module, last = (
+        type(operation).__module__,
+        getattr(operation, "data_format", None) in (None, "channels_last"),
+    )
     rules = next((rules for start, rules in _RULES.items() if module.startswith(start)), {})
     return rules.get(type(operation).__name__) if last else None
 
@@ -59,7 +77,7 @@ def elementwise(activation: Any) -> bool:
     )
 
 
-# --- layers that make channels ----------------------------------------------------------------------------------------
+# --- layers that make channels --------------------------------------------------------------------
 
 
 def _dense(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
@@ -90,7 +108,13 @@ def _transposed(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array
 def _separable(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
     made, axes = _makes(c, layer, "filters", layer.filters), len(layer.depthwise_kernel.shape)
     c.weigh(layer, layer.depthwise_kernel, axes - 2, given[0])
-    c.weigh(layer, layer.pointwise_kernel, axes - 2, np.repeat(given[0], layer.depth_multiplier), "reads")
+    c.weigh(
+        layer,
+        layer.pointwise_kernel,
+        axes - 2,
+        np.repeat(given[0], layer.depth_multiplier),
+        "reads",
+    )
     c.weigh(layer, layer.pointwise_kernel, axes - 1, made, "makes")
     return made
 
@@ -111,7 +135,7 @@ def _makes(c: Coupling, layer: Any, entry: str, count: int) -> Array:
     return made
 
 
-# --- layers that have weights for each channel ------------------------------------------------------------------------
+# --- layers that have weights for each channel ----------------------------------------------------
 
 
 def _depthwise(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
@@ -128,7 +152,11 @@ def _batch_norm(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array
     if axis not in (-1, len(node.input_tensors[0].shape) - 1):
         return None
     c.weigh(layer, layer.gamma if layer.scale else None, 0, given[0], "scales")
-    for variable in (layer.beta if layer.center else None, layer.moving_mean, layer.moving_variance):
+    for variable in (
+        layer.beta if layer.center else None,
+        layer.moving_mean,
+        layer.moving_variance,
+    ):
         c.weigh(layer, variable, 0, given[0])
     return given[0]
 
@@ -139,7 +167,7 @@ def _prelu(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
     return given[0]
 
 
-# --- layers without weights -------------------------------------------------------------------------------------------
+# --- layers without weights -----------------------------------------------------------------------
 
 
 def _same(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
@@ -155,7 +183,9 @@ def _rescaling(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array 
 
 
 def _merge(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
-    """Sums and the like: channels at the same place belong together; one channel for all of them must stay."""
+    """Sums and the like: channels at the same place belong together; one channel for all of them
+    must stay.
+    """
     if not _constants_are_scalars(node):
         return None
     most = length(given)
@@ -173,7 +203,11 @@ def _constants_are_scalars(node: Any) -> bool:
     import keras
 
     tensors = set(map(id, node.input_tensors))
-    others = [v for v in keras.tree.flatten((node.arguments.args, node.arguments.kwargs)) if id(v) not in tensors]
+    others = [
+        v
+        for v in keras.tree.flatten((node.arguments.args, node.arguments.kwargs))
+        if id(v) not in tensors
+    ]
     return all(np.size(value) == 1 for value in others)
 
 
@@ -190,7 +224,9 @@ def _flatten(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | 
 
 
 def _reshape(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
-    """Known where the last axis stays as it is, or all become one: numbers lie in memory with the last axis running fastest."""
+    """Known where the last axis stays as it is, or all become one: numbers lie in memory with the
+    last axis running fastest.
+    """
     before, after = node.input_tensors[0].shape[1:], node.outputs[0].shape[1:]
     if not (before and after):
         return None
@@ -214,17 +250,29 @@ def _reduce(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | N
 
 
 _LAYERS: Mapping[str, Rule] = {
-    "Dense": _dense, "Embedding": _embedding, "BatchNormalization": _batch_norm, "PReLU": _prelu,
-    **{f"Conv{n}D": _conv for n in (1, 2, 3)}, **{f"Conv{n}DTranspose": _transposed for n in (1, 2, 3)},
-    **{f"SeparableConv{n}D": _separable for n in (1, 2)}, **{f"DepthwiseConv{n}D": _depthwise for n in (1, 2)},
-    **dict.fromkeys(_SAME_LAYERS, _same), "Activation": _activation, "Rescaling": _rescaling,
-    **dict.fromkeys(_MERGE_LAYERS, _merge), "Concatenate": _concatenate,
-    "Flatten": _flatten, "Reshape": _reshape, "Permute": _permute,
-}  # fmt: skip
+    "Dense": _dense,
+    "Embedding": _embedding,
+    "BatchNormalization": _batch_norm,
+    "PReLU": _prelu,
+    **{f"Conv{n}D": _conv for n in (1, 2, 3)},
+    **{f"Conv{n}DTranspose": _transposed for n in (1, 2, 3)},
+    **{f"SeparableConv{n}D": _separable for n in (1, 2)},
+    **{f"DepthwiseConv{n}D": _depthwise for n in (1, 2)},
+    **dict.fromkeys(_SAME_LAYERS, _same),
+    "Activation": _activation,
+    "Rescaling": _rescaling,
+    **dict.fromkeys(_MERGE_LAYERS, _merge),
+    "Concatenate": _concatenate,
+    "Flatten": _flatten,
+    "Reshape": _reshape,
+    "Permute": _permute,
+}
 _OPERATIONS: Mapping[str, Rule] = {
-    **dict.fromkeys(_SAME_OPERATIONS, _same), **dict.fromkeys(_MERGE_OPERATIONS, _merge),
-    **dict.fromkeys(_REDUCTIONS, _reduce), "Concatenate": _concatenate,
-}  # fmt: skip
+    **dict.fromkeys(_SAME_OPERATIONS, _same),
+    **dict.fromkeys(_MERGE_OPERATIONS, _merge),
+    **dict.fromkeys(_REDUCTIONS, _reduce),
+    "Concatenate": _concatenate,
+}
 _RULES = {"keras.src.layers.": _LAYERS, "keras.src.ops.": _OPERATIONS}
 
 

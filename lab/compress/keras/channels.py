@@ -1,4 +1,6 @@
-"""Takes channels out of a Keras 3 model: tensors really get smaller, in every layer that is coupled with them."""
+"""Takes channels out of a Keras 3 model: tensors really get smaller, in every layer that is coupled
+with them.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class Channels:
 
     @cached_property
     def groups(self) -> dict[tuple[str, ...], Array]:
-        """Layers whose channels are joined, or are made together -> the roots of the channels that may go, ascending."""
+        """Layers whose channels are joined, or are made together -> the roots of the channels that
+        may go, ascending.
+        """
         blocks: dict[str, str] = {}
 
         def first(layer: str) -> str:
@@ -58,13 +62,22 @@ class Channels:
 
     def made_by(self, layer: str) -> Array:
         """Roots of the channels that a layer makes."""
-        return np.asarray([root for maker, root in zip(self.coupling.maker, self.roots, strict=True) if maker == layer])
+        return np.asarray(
+            [
+                root
+                for maker, root in zip(self.coupling.maker, self.roots, strict=True)
+                if maker == layer
+            ]
+        )
 
     def zeroed(self, gone: Collection[int]) -> Any:
         """The whole model, in which the channels of these roots are zero wherever they occur."""
         import keras
 
-        tensors, stays_ = {id(tensor): tensor for tensor in self.model.inputs}, ~np.isin(self.roots, list(gone))
+        tensors, stays_ = (
+            {id(tensor): tensor for tensor in self.model.inputs},
+            ~np.isin(self.roots, list(gone)),
+        )
         for node in calls(self.model):
             args, kwargs = node.arguments.fill_in(tensors)
             made = keras.tree.flatten(node.operation(*args, **kwargs))
@@ -84,7 +97,8 @@ class Channels:
             widths.setdefault(width.layer, []).append(width)
         changed = {
             name: Changed(
-                _config(widths.get(name, []), stays_), _cut(self.model.get_layer(name), axes.get(name, []), stays_)
+                _config(widths.get(name, []), stays_),
+                _cut(self.model.get_layer(name), axes.get(name, []), stays_),
             )
             for name in axes.keys() | widths.keys()
         }
@@ -93,7 +107,10 @@ class Channels:
 
 def _config(widths: list[Width], stays_: Array) -> dict[str, Any]:
     counts = [(width, int(stays_[width.channels].sum())) for width in widths]
-    return {width.entry: count if width.before is None else (*width.before, count) for width, count in counts}
+    return {
+        width.entry: count if width.before is None else (*width.before, count)
+        for width, count in counts
+    }
 
 
 def _cut(layer: Any, axes: list[Axis], stays_: Array) -> list[Array] | None:
@@ -136,7 +153,11 @@ class _Walk:
     def pass_(self, node: Any) -> None:
         """Number the channels of a node's outputs."""
         layer, given = node.operation, [self.of[id(tensor)] for tensor in node.input_tensors]
-        again = self.seen.get(id(layer)) if getattr(layer, "weights", ()) or hasattr(layer, "target_shape") else None
+        again = (
+            self.seen.get(id(layer))
+            if getattr(layer, "weights", ()) or hasattr(layer, "target_shape")
+            else None
+        )
         made = self._again(node, given, *again) if again else self._first(node, given)
         self.seen.setdefault(id(layer), (given, made))
         if layer.name in self.keep:
@@ -146,11 +167,19 @@ class _Walk:
 
     def _first(self, node: Any, given: list[Array]) -> list[Array]:
         rule: Callable[..., Array | None] | None = rule_of(node.operation)
-        made = rule(self.coupling, node.operation, node, given) if rule and len(node.outputs) == 1 else None
+        made = (
+            rule(self.coupling, node.operation, node, given)
+            if rule and len(node.outputs) == 1
+            else None
+        )
         return unknown(self.coupling, node.operation, node, given) if made is None else [made]
 
-    def _again(self, node: Any, given: list[Array], before: list[Array], made: list[Array]) -> list[Array]:
-        """A layer that is called again has the same weights, so what it is given is coupled with what it was given."""
+    def _again(
+        self, node: Any, given: list[Array], before: list[Array], made: list[Array]
+    ) -> list[Array]:
+        """A layer that is called again has the same weights, so what it is given is coupled with
+        what it was given.
+        """
         if [len(row) for row in given] != [len(row) for row in before]:
             for row in (*before, *made):
                 self.coupling.spare(row)

@@ -1,9 +1,10 @@
 """Which channels of a Keras graph can only go together, and which axes of which weights they are.
 
-Each channel that a layer makes has a number. Channels that meet, as in the sum of a residual connection, are joined
-(union-find); a channel that is joined with number 0 stays, whatever happens.
+Each channel that a layer makes has a number. Channels that meet, as in the sum of a residual
+connection, are joined (union-find); a channel that is joined with number 0 stays, whatever happens.
 
-The idea is the dependency graph of G. Fang et al.: DepGraph, Towards Any Structural Pruning, CVPR 2023 (arXiv:2301.12900).
+The idea is the dependency graph of G. Fang et al.: DepGraph, Towards Any Structural Pruning, CVPR
+2023 (arXiv:2301.12900).
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ class Axis:
     Attributes:
         layer: the layer's name; weight: its place in `get_weights()`.
         channels: numbers of the channels along the axis.
-        role: what the weight does with them: "makes" and "reads" for kernels, "scales" for a normalisation's factors.
-        repeats: how many blocks of channels share the axis, as the inputs of a grouped convolution do.
+        role: what the weight does with them: "makes" and "reads" for kernels, "scales" for a
+            normalisation's factors.
+        repeats: how many blocks of channels share the axis, as the inputs of a grouped convolution
+            do.
     """
 
     layer: str
@@ -40,7 +43,9 @@ class Axis:
 
 @dataclass(frozen=True)
 class Width:
-    """An entry of a layer's configuration that says how many channels it makes, or a shape that ends in that number."""
+    """An entry of a layer's configuration that says how many channels it makes, or a shape that
+    ends in that number.
+    """
 
     layer: str
     entry: str
@@ -55,7 +60,8 @@ class Coupling:
     Attributes:
         parent: of each number in the union-find forest.
         maker: number -> the layer that makes the channel.
-        spared_by: layers, as "type 'name'", that channels were spared for because nothing is known of what becomes of them.
+        spared_by: layers, as "type 'name'", that channels were spared for because nothing is known
+            of what becomes of them.
     """
 
     parent: list[int] = field(default_factory=lambda: [SPARED])
@@ -95,10 +101,20 @@ class Coupling:
         return np.asarray([self.root(n) for n in range(len(self.parent))])
 
     def weigh(
-        self, layer: Any, variable: Any, axis: int, channels: Array, role: Role = "other", repeats: int = 1
+        self,
+        layer: Any,
+        variable: Any,
+        axis: int,
+        channels: Array,
+        role: Role = "other",
+        repeats: int = 1,
     ) -> None:
-        """Note that an axis of a layer's variable holds these channels; a variable that the layer lacks is passed over."""
-        place = [id(one) for one in layer.weights].index(id(variable)) if variable is not None else None
+        """Note that an axis of a layer's variable holds these channels; a variable that the layer
+        lacks is passed over.
+        """
+        place = (
+            [id(one) for one in layer.weights].index(id(variable)) if variable is not None else None
+        )
         if place is not None:
             self.axes.append(Axis(layer.name, place, axis, channels, role, repeats))
 

@@ -1,5 +1,6 @@
-"""A Keras model's twin for quantization-aware training: kernels on grids, activations rounded to 8 bits as an integer runtime
-stores them."""
+"""A Keras model's twin for quantization-aware training: kernels on grids, activations rounded to 8
+bits as an integer runtime stores them.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +17,12 @@ from lab.plugs import Array
 BATCH = 256
 MOMENTUM = 0.02
 """How much of a range each training batch renews: what one odd batch holds matters little."""
-SAME = ("Flatten", "Reshape", "Permute", "RepeatVector", "Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise",
-        "GaussianDropout", "AlphaDropout", "ZeroPadding1D", "ZeroPadding2D", "Cropping1D", "Cropping2D", "UpSampling1D", "MaxPooling1D",
-        "MaxPooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D")  # fmt: skip
+SAME = (
+    "Flatten", "Reshape", "Permute", "RepeatVector", "Identity", "Dropout", "SpatialDropout1D",
+    "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "ZeroPadding1D",
+    "ZeroPadding2D", "Cropping1D", "Cropping2D", "UpSampling1D", "MaxPooling1D", "MaxPooling2D",
+    "GlobalMaxPooling1D", "GlobalMaxPooling2D",
+)  # fmt: skip
 """Layers that hand on numbers as they are."""
 FUSING = (*KINDS, "Add")
 """Layers with which runtimes compute a ReLU that follows: only what comes out of it is stored."""
@@ -32,8 +36,10 @@ def fake_class() -> Any:
     import tensorflow as tf
 
     class Fake(keras.layers.Layer):  # type: ignore[misc]
-        """One scale and one zero point, the range containing zero; gradients pass inside the range (Jacob et al. 2018,
-        arXiv:1712.05877)."""
+        """One scale and one zero point, the range containing zero; gradients pass inside the range
+        (Jacob et al. 2018,
+        arXiv:1712.05877).
+        """
 
         def __init__(self, low: float, high: float, **kwargs: Any) -> None:
             super().__init__(**kwargs)
@@ -50,7 +56,9 @@ def fake_class() -> Any:
                 self._follow(values)
             known = tf.cast(tf.convert_to_tensor(self.range), tf.float32)
             low, high = tf.minimum(known[0], 0.0), tf.maximum(known[1], 1e-9)
-            return tf.cast(tf.quantization.fake_quant_with_min_max_vars(values, low, high), self.compute_dtype)
+            return tf.cast(
+                tf.quantization.fake_quant_with_min_max_vars(values, low, high), self.compute_dtype
+            )
 
         def _follow(self, x: Any) -> None:
             seen = tf.stack([tf.reduce_min(x), tf.reduce_max(x)])
@@ -61,7 +69,8 @@ def fake_class() -> Any:
 
 
 def twin(model: Any, grids: Mapping[str, KernelGrid], ranges: Ranges) -> Any:
-    """A new model whose kernels are on grids and whose activations are rounded; weights are carried over.
+    """A new model whose kernels are on grids and whose activations are rounded; weights are carried
+    over.
 
     Args:
         model: functional and flat, see `lab.compress.keras.graph.rebuilt`.
@@ -72,13 +81,19 @@ def twin(model: Any, grids: Mapping[str, KernelGrid], ranges: Ranges) -> Any:
 
     graph, made = functional(model), dict[str, Any]()
     inputs = [
-        keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t._keras_history.operation.name) for t in graph.inputs
+        keras.Input(batch_shape=t.shape, dtype=t.dtype, name=t._keras_history.operation.name)
+        for t in graph.inputs
     ]
-    new_of = {id(old): _faked(old, new, ranges) for old, new in zip(graph.inputs, inputs, strict=True)}
+    new_of = {
+        id(old): _faked(old, new, ranges) for old, new in zip(graph.inputs, inputs, strict=True)
+    }
     for node in calls(model):
         args, kwargs = node.arguments.fill_in(new_of)
         outputs = keras.tree.flatten(_layer(node.operation, grids, made)(*args, **kwargs))
-        new_of |= {id(old): _faked(old, new, ranges) for old, new in zip(node.outputs, outputs, strict=True)}
+        new_of |= {
+            id(old): _faked(old, new, ranges)
+            for old, new in zip(node.outputs, outputs, strict=True)
+        }
     result = keras.Model(_one(inputs), _one([new_of[id(t)] for t in graph.outputs]))
     _carry(model, made)
     return result
@@ -97,7 +112,9 @@ def _layer(operation: Any, grids: Mapping[str, KernelGrid], made: dict[str, Any]
     name = operation.name
     if name not in made:
         plain = type(operation).from_config
-        made[name] = gridded(operation, grids[name]) if name in grids else plain(operation.get_config())
+        made[name] = (
+            gridded(operation, grids[name]) if name in grids else plain(operation.get_config())
+        )
     return made[name]
 
 
@@ -115,13 +132,16 @@ def answer_of(model: Any) -> Callable[[Array], Array]:
     def answer(x: Array) -> Array:
         fitting = fit_items(x, tuple(model.inputs[0].shape))
         parts = [fitting[at : at + BATCH] for at in range(0, len(fitting), BATCH)]
-        return np.concatenate([np.asarray(model(part, training=False), np.float32) for part in parts])
+        return np.concatenate(
+            [np.asarray(model(part, training=False), np.float32) for part in parts]
+        )
 
     return answer
 
 
 def activation_ranges(model: Any, x: Array) -> Ranges:
-    """Smallest and largest value of every activation that an integer runtime stores, over calibration items.
+    """Smallest and largest value of every activation that an integer runtime stores, over
+    calibration items.
 
     Args:
         model: functional and flat.
@@ -133,7 +153,9 @@ def activation_ranges(model: Any, x: Array) -> Ranges:
     import keras
 
     stored = _stored(model)
-    made = keras.Model(_one(functional(model).inputs), stored)(fit_items(x, tuple(stored[0].shape)), training=False)
+    made = keras.Model(_one(functional(model).inputs), stored)(
+        fit_items(x, tuple(stored[0].shape)), training=False
+    )
     values = [np.asarray(value) for value in keras.tree.flatten(made)]
     return {id(t): (float(v.min()), float(v.max())) for t, v in zip(stored, values, strict=True)}
 

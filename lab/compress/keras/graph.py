@@ -1,7 +1,8 @@
-"""Rebuilds a Keras 3 model with some of its layers changed: the machinery of pruning, clustering and folding.
+"""Rebuilds a Keras 3 model with some of its layers changed: the machinery of pruning, clustering
+and folding.
 
-A layer is named as `lab.formats.keras.layers` names it: one of a model inside the model is `model.layer`. Models inside
-the model are dissolved, so that the rebuilt graph is flat.
+A layer is named as `lab.formats.keras.layers` names it: one of a model inside the model is
+`model.layer`. Models inside the model are dissolved, so that the rebuilt graph is flat.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ class Changed:
 
     Attributes:
         config: entries of its configuration that are no longer the same.
-        weights: all of its weights, in the order of `get_weights()` of the new layer; None carries the old ones over.
+        weights: all of its weights, in the order of `get_weights()` of the new layer; None carries
+            the old ones over.
         gone: True takes it out: what it is given passes through.
     """
 
@@ -31,7 +33,8 @@ class Changed:
 
 
 def rebuilt(model: Any, changed: Mapping[str, Changed] | None = None) -> Any:
-    """A new functional model of new layers with the same names; what is not changed keeps configuration, weights and seeds.
+    """A new functional model of new layers with the same names; what is not changed keeps
+    configuration, weights and seeds.
 
     Args:
         model: functional or Sequential, built; it is left as it is.
@@ -67,24 +70,36 @@ def functional(model: Any) -> Any:
         return graph
     raise InvalidFile(
         "The graph of this Keras model cannot be read",
-        allowed="functional and Sequential models with a known input shape", given=type(model).__name__,
-        remedy="Build it with keras.Model(inputs, outputs), or give the Sequential model a keras.Input",
-    )  # fmt: skip
+        allowed="functional and Sequential models with a known input shape",
+        given=type(model).__name__,
+        remedy=(
+            "Build it with keras.Model(inputs, outputs), or give the Sequential model a keras.Input"
+        ),
+    )
 
 
 def calls(model: Any) -> list[Any]:
-    """The nodes of a functional or Sequential model in the order in which they are computed, without its inputs'.
+    """The nodes of a functional or Sequential model in the order in which they are computed,
+    without its inputs'.
 
-    Each has `operation` (a layer, or an operation without weights), `arguments`, `input_tensors` and `outputs`.
+    Each has `operation` (a layer, or an operation without weights), `arguments`, `input_tensors`
+    and `outputs`.
     """
     levels = functional(model)._nodes_by_depth
-    return [node for depth in sorted(levels, reverse=True) for node in levels[depth] if not node.is_input]
+    return [
+        node
+        for depth in sorted(levels, reverse=True)
+        for node in levels[depth]
+        if not node.is_input
+    ]
 
 
 def _input_like(tensor: Any) -> Any:
     import keras
 
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor._keras_history.operation.name)
+    return keras.Input(
+        batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor._keras_history.operation.name
+    )
 
 
 class _Making:
@@ -95,7 +110,9 @@ class _Making:
         self.made: dict[int, tuple[Any, Any, Changed]] = {}
 
     def run(self, graph: Any, inputs: list[Any], prefix: str, mode: dict[str, Any]) -> list[Any]:
-        """The graph's outputs for new inputs; `mode` is the `training` that a model around it was called with."""
+        """The graph's outputs for new inputs; `mode` is the `training` that a model around it was
+        called with.
+        """
         import keras
 
         new_of = dict(zip(map(id, graph.inputs), inputs, strict=True))
@@ -146,13 +163,15 @@ def _generators(layer: Any) -> list[Any]:
     return [variable for variable in layer.variables if id(variable) not in known]
 
 
-# --- batch normalisations ---------------------------------------------------------------------------------------------
+# --- batch normalisations -------------------------------------------------------------------------
 
 
 def fold_batch_norms(model: Any) -> Any:
-    """A new model whose batch normalisations are multiplied into the convolution or dense layer before them.
+    """A new model whose batch normalisations are multiplied into the convolution or dense layer
+    before them.
 
-    It answers as the given one does in inference, up to rounding. A normalisation stays where the layer before it has an
+    It answers as the given one does in inference, up to rounding. A normalisation stays where the
+    layer before it has an
     activation, another reader, or several calls.
 
     Raises:
@@ -173,7 +192,10 @@ def _foldable(model: Any) -> Iterator[tuple[Any, Any]]:
     for norm in [node.operation for node in nodes if _is(node.operation, "BatchNormalization")]:
         given = norm._inbound_nodes[0].input_tensors[0]
         layer = given._keras_history.operation
-        alone = readers[id(given)] == uses[id(layer)] == uses[id(norm)] == 1 and id(given) not in results
+        alone = (
+            readers[id(given)] == uses[id(layer)] == uses[id(norm)] == 1
+            and id(given) not in results
+        )
         if alone and _takes_scale(layer) and norm.axis in (-1, len(given.shape) - 1):
             yield layer, norm
 
@@ -185,15 +207,27 @@ def _is(layer: Any, *kinds: str) -> bool:
 
 
 _TRANSPOSED = ("Conv1DTranspose", "Conv2DTranspose")
-_SCALED = ("Conv1D", "Conv2D", *_TRANSPOSED, "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
-           "Dense")  # fmt: skip
+_SCALED = (
+    "Conv1D",
+    "Conv2D",
+    *_TRANSPOSED,
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "Dense",
+)
 
 
 def _takes_scale(layer: Any) -> bool:
     import keras
 
     plain = getattr(layer, "activation", None) in (None, keras.activations.linear)
-    return _is(layer, *_SCALED) and plain and getattr(layer, "data_format", "channels_last") == "channels_last"
+    return (
+        _is(layer, *_SCALED)
+        and plain
+        and getattr(layer, "data_format", "channels_last") == "channels_last"
+    )
 
 
 def _folded(layer: Any, norm: Any) -> Changed:

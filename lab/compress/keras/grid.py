@@ -1,9 +1,12 @@
-"""Weights on a grid: kernels of a Keras model rounded to few bits while it trains, as a later quantizer will round them.
+"""Weights on a grid: kernels of a Keras model rounded to few bits while it trains, as a later
+quantizer will round them.
 
-A weight is w = s * q with integers q of b bits and one scale s for a group of weights. While the model trains, gradients pass
-through the rounding as if it were not there (Bengio et al. 2013, arXiv:1308.3432), and s is learnt, too (Esser et al. 2020,
-Learned Step Size Quantization, arXiv:1902.08153). Post-training quantizers take s from the largest weight of the group, so s is
-held where that weight lies on the last integer: whoever reads the weights finds the same s, and so the same integers.
+A weight is w = s * q with integers q of b bits and one scale s for a group of weights. While the
+model trains, gradients pass through the rounding as if it were not there (Bengio et al. 2013,
+arXiv:1308.3432), and s is learnt, too (Esser et al. 2020, Learned Step Size Quantization,
+arXiv:1902.08153). Post-training quantizers take s from the largest weight of the group, so s is
+held where that weight lies on the last integer: whoever reads the weights finds the same s, and so
+the same integers.
 """
 
 from __future__ import annotations
@@ -54,10 +57,18 @@ class KernelGrid:
         return np.asarray(np.maximum(found, SMALLEST))
 
     def best_scale(self, kernel: Array) -> Array:
-        """The scales that cost the least squared error, of STEPS that are tried; the axes kept with size 1."""
-        full, axes = self.largest(kernel, self.per_channel) / self.highest, self.axes(kernel.shape, self.per_channel)
+        """The scales that cost the least squared error, of STEPS that are tried; the axes kept with
+        size 1.
+        """
+        full, axes = (
+            self.largest(kernel, self.per_channel) / self.highest,
+            self.axes(kernel.shape, self.per_channel),
+        )
         scales = [full * step / STEPS for step in range(STEPS, STEPS // 5, -1)]
-        errors = [((self.rounded(kernel, s) - kernel) ** 2).sum(tuple(axes), keepdims=True) for s in scales]
+        errors = [
+            ((self.rounded(kernel, s) - kernel) ** 2).sum(tuple(axes), keepdims=True)
+            for s in scales
+        ]
         return np.asarray(np.take_along_axis(np.stack(scales), np.argmin(errors, 0)[None], 0)[0])
 
     def rounded(self, kernel: Array, scale: Array) -> Array:
@@ -78,7 +89,9 @@ def kind_of(layer: Any) -> str:
 
 
 def gridded(layer: Any, grid: KernelGrid) -> Any:
-    """A new layer, not built, with the configuration of the given one, whose kernel is on a grid."""
+    """A new layer, not built, with the configuration of the given one, whose kernel is on a
+    grid.
+    """
     kind = kind_of(layer)
     made = gridded_class(kind).from_config(layer.get_config())
     made.grid = grid
@@ -124,7 +137,9 @@ def gridded_class(kind: str) -> Any:
     base, depthwise = getattr(keras.layers, kind), kind in DEPTHWISE
 
     class Gridded(base):  # type: ignore[misc,valid-type]
-        """What is trained is the kernel with each output channel as large as the others, so that one learning rate suits all."""
+        """What is trained is the kernel with each output channel as large as the others, so that
+        one learning rate suits all.
+        """
 
         grid: KernelGrid
 
@@ -134,7 +149,9 @@ def gridded_class(kind: str) -> Any:
             one = self._ones(whole, True)
             scales = int(np.prod(self._ones(whole, self.grid.per_channel)))
             self.size = self.add_weight(name="size", shape=one, initializer="ones", trainable=False)
-            self.mask = self.add_weight(name="mask", shape=whole, initializer="ones", trainable=False)
+            self.mask = self.add_weight(
+                name="mask", shape=whole, initializer="ones", trainable=False
+            )
             self.log_scale = self.add_weight(name="log_scale", shape=(scales,), initializer="zeros")
 
         def _ones(self, whole: tuple[int, ...], per_channel: bool) -> tuple[int, ...]:
@@ -152,12 +169,16 @@ def gridded_class(kind: str) -> Any:
             return tf.cast(self._rounded(), self.compute_dtype)
 
         @kernel.setter
-        def kernel(self, variable: Any) -> None:  # depthwise layers set it, the others keep it as _kernel
+        def kernel(
+            self, variable: Any
+        ) -> None:  # depthwise layers set it, the others keep it as _kernel
             self.variable_set = variable
 
         def _rounded(self) -> Any:
             values = (self.trained, self.size, self.mask, self.log_scale)
-            trained, size, mask, log_scale = (tf.cast(tf.convert_to_tensor(v), tf.float32) for v in values)
+            trained, size, mask, log_scale = (
+                tf.cast(tf.convert_to_tensor(v), tf.float32) for v in values
+            )
             weight, whole, top = trained * size * mask, tuple(trained.shape), self.grid.highest
             axes = self.grid.axes(whole, self.grid.per_channel)
             largest = tf.stop_gradient(tf.reduce_max(tf.abs(weight), axes, keepdims=True))
@@ -174,11 +195,14 @@ def gridded_class(kind: str) -> Any:
     return Gridded
 
 
-def grids(model: Any, bits: int, per_channel: bool, depthwise_bits: int, keep_zeros: bool) -> Mapping[str, KernelGrid]:
+def grids(
+    model: Any, bits: int, per_channel: bool, depthwise_bits: int, keep_zeros: bool
+) -> Mapping[str, KernelGrid]:
     """The grid of each layer of a model that has one.
 
     Args:
-        depthwise_bits: of depthwise convolutions, which some number formats do not have in fewer than 8; 0 leaves them in float.
+        depthwise_bits: of depthwise convolutions, which some number formats do not have in fewer
+            than 8; 0 leaves them in float.
     """
     found = {}
     for name, layer in weighted(model).items():

@@ -1,8 +1,8 @@
 """How much each channel of a Keras model matters, and which ones go.
 
-Measures are those of torch-pruning's `GroupMagnitudeImportance` and `GroupTaylorImportance`: the mean over all kernels that make or
-read a channel, and the factors of the normalisations that scale it; each group's mean is 1. Depthwise kernels and biases do not
-count.
+Measures are those of torch-pruning's `GroupMagnitudeImportance` and `GroupTaylorImportance`: the
+mean over all kernels that make or read a channel, and the factors of the normalisations that scale
+it; each group's mean is 1. Depthwise kernels and biases do not count.
 """
 
 from __future__ import annotations
@@ -19,15 +19,23 @@ from lab.plugs import Array
 
 Slopes = Mapping[str, Sequence[Array]]
 """Layer -> the loss's derivative by each of its weights, in the order of `get_weights()`."""
-_COUNTED = {"l1": ("makes", "reads", "scales"), "l2": ("makes", "reads", "scales"), "taylor": ("makes", "reads", "scales"),
-            "bn_scale": ("scales",)}  # fmt: skip
+_COUNTED = {
+    "l1": ("makes", "reads", "scales"),
+    "l2": ("makes", "reads", "scales"),
+    "taylor": ("makes", "reads", "scales"),
+    "bn_scale": ("scales",),
+}
 
 
-def importances(found: Channels, measure: str, seed: int = 0, slopes: Slopes | None = None) -> list[Array]:
-    """For each group of `found.groups` an array with the importance of each of its units, their mean 1.
+def importances(
+    found: Channels, measure: str, seed: int = 0, slopes: Slopes | None = None
+) -> list[Array]:
+    """For each group of `found.groups` an array with the importance of each of its units, their
+    mean 1.
 
     Args:
-        measure: "l1", "l2", "bn_scale" (l2 where no batch normalisation scales a group), "taylor" or "random".
+        measure: "l1", "l2", "bn_scale" (l2 where no batch normalisation scales a group), "taylor"
+            or "random".
         seed: of "random".
         slopes: for "taylor".
     """
@@ -59,7 +67,9 @@ def _size(axis: Axis, weight: Array, measure: str, slopes: Slopes | None) -> Arr
         assert slopes is not None
         value = value * slopes[axis.layer][axis.weight]
     amount = np.abs(value) if measure in ("l1", "taylor", "bn_scale") else value**2
-    return np.asarray(amount.sum(tuple(n for n in range(value.ndim) if n != axis.axis)) * axis.repeats)
+    return np.asarray(
+        amount.sum(tuple(n for n in range(value.ndim) if n != axis.axis)) * axis.repeats
+    )
 
 
 def _reduced(found: Channels, units: Array, sizes: list[tuple[Axis, Array]]) -> Any:
@@ -75,7 +85,12 @@ def _reduced(found: Channels, units: Array, sizes: list[tuple[Axis, Array]]) -> 
 
 
 def pruned(
-    found: Channels, importance: Sequence[Array], sizes: Sequence[int], ratio: float, scope: str, round_to: int
+    found: Channels,
+    importance: Sequence[Array],
+    sizes: Sequence[int],
+    ratio: float,
+    scope: str,
+    round_to: int,
 ) -> list[int]:
     """The units that go: the least important ones of each group, but never all that a layer makes.
 
@@ -87,9 +102,12 @@ def pruned(
         InvalidFile: nothing can go.
     """
     if not found.groups:
-        raise InvalidFile("No channel of this model can be taken out", allowed="channels between two layers with weights",
-                          given=", ".join(found.coupling.spared_by) or "none such",
-                          remedy="Choose keras_weight_pruning, or spare fewer layers")  # fmt: skip
+        raise InvalidFile(
+            "No channel of this model can be taken out",
+            allowed="channels between two layers with weights",
+            given=", ".join(found.coupling.spared_by) or "none such",
+            remedy="Choose keras_weight_pruning, or spare fewer layers",
+        )
     gone: list[int] = []
     counts = kept_counts(importance, sizes, ratio, scope, round_to)
     for (layers, units), values, kept in zip(found.groups.items(), importance, counts, strict=True):
@@ -98,6 +116,11 @@ def pruned(
         for layer in layers:
             made = set(found.made_by(layer).tolist())
             if made and made <= going:
-                going.discard(max(made, key=dict(zip(units.tolist(), values.tolist(), strict=True)).__getitem__))
+                going.discard(
+                    max(
+                        made,
+                        key=dict(zip(units.tolist(), values.tolist(), strict=True)).__getitem__,
+                    )
+                )
         gone += sorted(going)
     return gone

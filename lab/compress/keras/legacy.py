@@ -1,4 +1,6 @@
-"""Carries a Keras 3 model over into tf_keras (Keras 2), layer by layer: what TensorFlow Model Optimization still works with."""
+"""Carries a Keras 3 model over into tf_keras (Keras 2), layer by layer: what TensorFlow Model
+Optimization still works with.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,25 @@ from lab.compress.keras.graph import calls, functional
 from lab.errors import InvalidFile
 from lab.formats.keras.files import tensorflow
 
-REMEDY = "Choose keras_qat_grid, which trains Keras 3 models as they are, and a static technique behind it"
+REMEDY = (
+    "Choose keras_qat_grid, which trains Keras 3 models as they are, and a static technique"
+    " behind it"
+)
 _PLAIN = (str, int, float, bool, type(None))
-_LEFT_OUT = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "Identity",
-             "ActivityRegularization")  # fmt: skip
-"""Layers that do nothing in inference: without them a training is the same each time, also one that was broken off."""
+_LEFT_OUT = (
+    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout",
+    "AlphaDropout", "Identity", "ActivityRegularization",
+)  # fmt: skip
+"""Layers that do nothing in inference: without them a training is the same each time, also one that
+was broken off.
+"""
 
 
 def legacy_keras() -> tuple[Any, Any]:
     """The modules tf_keras and tensorflow_model_optimization, beside whatever Keras is loaded.
 
-    TFMOT sets an environment variable when it is imported, which would turn TensorFlow's own Keras into tf_keras in processes that are
+    TFMOT sets an environment variable when it is imported, which would turn TensorFlow's own Keras
+    into tf_keras in processes that are
     started later; it takes tf_keras whatever the variable says.
     """
     name = "TF_USE_LEGACY_KERAS"
@@ -45,7 +55,9 @@ def carried_over(model: Any, tf_keras: Any) -> Any:
     """
     graph, made = functional(model), dict[str, Any]()
     new_of = {
-        id(t): tf_keras.Input(batch_shape=tuple(t.shape), dtype=t.dtype, name=t._keras_history.operation.name)
+        id(t): tf_keras.Input(
+            batch_shape=tuple(t.shape), dtype=t.dtype, name=t._keras_history.operation.name
+        )
         for t in graph.inputs
     }
     inputs = list(new_of.values())
@@ -85,21 +97,33 @@ def _made(layer: Any, tf_keras: Any) -> Any:
         or type(layer) is not getattr(keras.layers, kind, None)
     ):
         raise InvalidFile(
-            "tf_keras, which TFMOT works with, has no such layer", given=f"{layer.name} ({kind})", remedy=REMEDY
+            "tf_keras, which TFMOT works with, has no such layer",
+            given=f"{layer.name} ({kind})",
+            remedy=REMEDY,
         )
     return known(**_settings(layer, known))
 
 
 def _settings(layer: Any, known: Any) -> dict[str, Any]:
-    """What of a layer's configuration its older twin takes: not what only matters before there are weights."""
+    """What of a layer's configuration its older twin takes: not what only matters before there are
+    weights.
+    """
     takes = set(inspect.signature(known.__init__).parameters) | {"name"}
-    config = {key: value for key, value in layer.get_config().items() if key != "dtype" and _is_plain(value)}
+    config = {
+        key: value
+        for key, value in layer.get_config().items()
+        if key != "dtype" and _is_plain(value)
+    }
     if isinstance(layer.get_config().get("activation"), Mapping):
         raise InvalidFile(
-            "An activation of the model's own cannot be carried over to tf_keras", given=layer.name, remedy=REMEDY
+            "An activation of the model's own cannot be carried over to tf_keras",
+            given=layer.name,
+            remedy=REMEDY,
         )
     return {key: value for key, value in config.items() if key in takes and value is not None}
 
 
 def _is_plain(value: Any) -> bool:
-    return all(map(_is_plain, value)) if isinstance(value, list | tuple) else isinstance(value, _PLAIN)
+    return (
+        all(map(_is_plain, value)) if isinstance(value, list | tuple) else isinstance(value, _PLAIN)
+    )

@@ -8,11 +8,26 @@ from typing import Any
 from lab.compress.choosing import KEEP
 from lab.compress.keras.graph import rebuilt
 from lab.compress.keras.weighted import weighted_layers
-from lab.compress.low_rank import BY, KERNELS, SHARE, Factors, factorized, noted, nothing_to_factorize
+from lab.compress.low_rank import (
+    BY,
+    KERNELS,
+    SHARE,
+    Factors,
+    factorized,
+    noted,
+    nothing_to_factorize,
+)
 from lab.plugs import Array, Context
 
-_PLAIN = {"use_bias": False, "activation": "linear", "kernel_regularizer": None, "bias_regularizer": None,
-          "activity_regularizer": None, "kernel_constraint": None, "bias_constraint": None}  # fmt: skip
+_PLAIN = {
+    "use_bias": False,
+    "activation": "linear",
+    "kernel_regularizer": None,
+    "bias_regularizer": None,
+    "activity_regularizer": None,
+    "kernel_constraint": None,
+    "bias_constraint": None,
+}
 _POINT = {"strides": 1, "dilation_rate": 1, "padding": "valid", "kernel_size": 1}
 
 
@@ -67,11 +82,22 @@ def _matrix(layer: Any) -> Array:
 
 
 def _pair(layer: Any, rank: int) -> tuple[Any, Any]:
-    """The first layer has the kernel, stride and padding, the second one the bias and the activation."""
+    """The first layer has the kernel, stride and padding, the second one the bias and the
+    activation.
+    """
     config, kind = layer.get_config(), type(layer)
     width = "units" if "units" in config else "filters"
-    first = {**config, **{k: v for k, v in _PLAIN.items() if k in config}, width: rank, "name": f"{layer.name}.0"}
-    second = {**config, **{k: v for k, v in _POINT.items() if k in config}, "name": f"{layer.name}.1"}
+    first = {
+        **config,
+        **{k: v for k, v in _PLAIN.items() if k in config},
+        width: rank,
+        "name": f"{layer.name}.0",
+    }
+    second = {
+        **config,
+        **{k: v for k, v in _POINT.items() if k in config},
+        "name": f"{layer.name}.1",
+    }
     return kind.from_config(first), kind.from_config(second)
 
 

@@ -1,7 +1,9 @@
-"""Quantization-aware models of TensorFlow Model Optimization (TFMOT): what it is told, and what it leaves to be done.
+"""Quantization-aware models of TensorFlow Model Optimization (TFMOT): what it is told, and what it
+leaves to be done.
 
-TFMOT starts the range of every activation at -6 to 6 and moves it by a thousandth a step, so that a short training ends with ranges
-that fit nothing. Here the ranges are taken from calibration items before the training, and follow faster.
+TFMOT starts the range of every activation at -6 to 6 and moves it by a thousandth a step, so that a
+short training ends with ranges that fit nothing. Here the ranges are taken from calibration items
+before the training, and follow faster.
 """
 
 from __future__ import annotations
@@ -41,13 +43,17 @@ def quantization_aware(model: Any, x: Array) -> Any:
         with quiet():
             aware = quantization.quantize_model(plain)
     except (ValueError, RuntimeError, TypeError, AttributeError, KeyError) as error:
-        raise InvalidFile(f"TFMOT cannot quantize this model: {str(error).strip()[:400]}", remedy=REMEDY) from error
+        raise InvalidFile(
+            f"TFMOT cannot quantize this model: {str(error).strip()[:400]}", remedy=REMEDY
+        ) from error
     see(aware, fit_items(x, (None, *plain.input_shape[1:])), TAKE)
     return aware
 
 
 def _check(plain: Any) -> None:
-    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import default_8bit_quantize_registry
+    from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
+        default_8bit_quantize_registry,
+    )
 
     knows = default_8bit_quantize_registry.Default8BitQuantizeRegistry().supports
     odd = [
@@ -56,18 +62,24 @@ def _check(plain: Any) -> None:
         if type(layer).__name__ != "InputLayer" and not knows(layer)
     ]
     if odd:
-        raise InvalidFile("TFMOT cannot quantize these layers", given=", ".join(odd[:8]), remedy=REMEDY)
+        raise InvalidFile(
+            "TFMOT cannot quantize these layers", given=", ".join(odd[:8]), remedy=REMEDY
+        )
 
 
 def see(aware: Any, x: Array, kept: float) -> None:
-    """Run items through as in training: ranges of activations follow, those of kernels are taken anew."""
+    """Run items through as in training: ranges of activations follow, those of kernels are taken
+    anew.
+    """
     with ranges_keep(kept):
         aware(x, training=True)
 
 
 @contextmanager
 def ranges_keep(share: float) -> Iterator[None]:
-    """Until the block ends, ranges of activations keep this share of themselves when a batch is seen: TFMOT's own is fixed."""
+    """Until the block ends, ranges of activations keep this share of themselves when a batch is
+    seen: TFMOT's own is fixed.
+    """
     from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
 
     usual = quant_ops.MovingAvgQuantize

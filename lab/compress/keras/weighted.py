@@ -9,7 +9,8 @@ from lab.compress.choosing import KEEP, check_names
 
 
 def weighted_layers(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
-    """Name -> layer of all that have weights of two axes or more, in the model's order, without those in `keep`.
+    """Name -> layer of all that have weights of two axes or more, in the model's order, without
+    those in `keep`.
 
     Args:
         model: flat, as `lab.compress.keras.graph.rebuilt` makes it.
@@ -24,4 +25,8 @@ def weighted_layers(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
 
 def kernels(layer: Any) -> dict[str, Any]:
     """Path in the layer -> variable, of those that are trained and have two axes or more."""
-    return {v.path.removeprefix(f"{layer.name}/"): v for v in layer.trainable_variables if len(v.shape) > 1}
+    return {
+        v.path.removeprefix(f"{layer.name}/"): v
+        for v in layer.trainable_variables
+        if len(v.shape) > 1
+    }

@@ -1,4 +1,6 @@
-"""Static int8 that NNCF takes back layer by layer until the task's own metric has dropped by no more than was allowed."""
+"""Static int8 that NNCF takes back layer by layer until the task's own metric has dropped by no
+more than was allowed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,16 @@ from lab.compress.calibrating import CALIBRATION, SAMPLES
 from lab.compress.choosing import LAYERS
 from lab.compress.naming import speaking_name
 from lab.compress.nncf.models import OpenVinoSource
-from lab.compress.nncf.options import ALPHA, BIAS, MODEL_TYPE, OVERFLOW, PRESET, advanced, quantizing_suffix, settings
+from lab.compress.nncf.options import (
+    ALPHA,
+    BIAS,
+    MODEL_TYPE,
+    OVERFLOW,
+    PRESET,
+    advanced,
+    quantizing_suffix,
+    settings,
+)
 from lab.compress.nncf.quantizing import attempt, dataset, ignored_layers, nncf
 from lab.errors import InvalidFile
 from lab.formats.feeding import check_finite
@@ -21,21 +32,49 @@ from lab.plugs import Array, Context
 from lab.registry import metric, task
 
 MAX_DROP = Option(
-    id="max_drop", label="Drop allowed", kind="float", default=0.01, low=0, high=1, sweep={"full": (0.01, 0.002)},
-    help="How far the task's metric may fall on the validation items: 0.01 is one point of accuracy.",
-)  # fmt: skip
+    id="max_drop",
+    label="Drop allowed",
+    kind="float",
+    default=0.01,
+    low=0,
+    high=1,
+    sweep={"full": (0.01, 0.002)},
+    help=(
+        "How far the task's metric may fall on the validation items: 0.01 is one point of accuracy."
+    ),
+)
 
 VALIDATION = Option(
-    id="validation_samples", label="Validation items", kind="int", default=512, low=8, high=100_000,
-    help="How many calibration items with their truth tell the metric; they are none of the test set.",
-)  # fmt: skip
+    id="validation_samples",
+    label="Validation items",
+    kind="int",
+    default=512,
+    low=8,
+    high=100_000,
+    help=(
+        "How many calibration items with their truth tell the metric; they are none of the test"
+        " set."
+    ),
+)
 
-CONTROLLED = (MAX_DROP, VALIDATION, PRESET, BIAS, MODEL_TYPE, ALPHA, OVERFLOW, *CALIBRATION, *LAYERS)
+CONTROLLED = (
+    MAX_DROP,
+    VALIDATION,
+    PRESET,
+    BIAS,
+    MODEL_TYPE,
+    ALPHA,
+    OVERFLOW,
+    *CALIBRATION,
+    *LAYERS,
+)
 UNDEFINED = (ValueError, ZeroDivisionError, IndexError, FloatingPointError)
 
 
 def controlled_suffix(params: Mapping[str, Any]) -> str:
-    """`accuracy`, `drop…` and `validated…` where they differ from the defaults, and what the quantization is told."""
+    """`accuracy`, `drop…` and `validated…` where they differ from the defaults, and what the
+    quantization is told.
+    """
     drop, items = params[MAX_DROP.id], params[VALIDATION.id]
     return speaking_name(
         "accuracy",
@@ -45,8 +84,11 @@ def controlled_suffix(params: Mapping[str, Any]) -> str:
     )
 
 
-def controlled_int8(path: Path, source: OpenVinoSource, params: Mapping[str, Any], context: Context) -> Path:
-    """Write the static int8 variant of a model in which as many layers are float as the allowed drop asks for.
+def controlled_int8(
+    path: Path, source: OpenVinoSource, params: Mapping[str, Any], context: Context
+) -> Path:
+    """Write the static int8 variant of a model in which as many layers are float as the allowed
+    drop asks for.
 
     Args:
         path: the file of `source`.
@@ -60,23 +102,35 @@ def controlled_int8(path: Path, source: OpenVinoSource, params: Mapping[str, Any
     ignored, package = ignored_layers(path, source.format, params), nncf()
     made = attempt(
         lambda: package.quantize_with_accuracy_control(
-            source.model, dataset(package, feeds), dataset(package, judged.feeds), judged,
-            max_drop=params[MAX_DROP.id], subset_size=len(feeds), **settings(package, params, ignored),
+            source.model,
+            dataset(package, feeds),
+            dataset(package, judged.feeds),
+            judged,
+            max_drop=params[MAX_DROP.id],
+            subset_size=len(feeds),
+            **settings(package, params, ignored),
             advanced_quantization_parameters=advanced(package, params),
-            advanced_accuracy_restorer_parameters=package.AdvancedAccuracyRestorerParameters(num_ranking_workers=1),
+            advanced_accuracy_restorer_parameters=package.AdvancedAccuracyRestorerParameters(
+                num_ranking_workers=1
+            ),
         ),
         params,
-    )  # fmt: skip
+    )
     if not source.quantizers(made):
-        raise InvalidFile("NNCF took every layer back to float to keep within this drop", given=params[MAX_DROP.id],
-                          remedy="Allow a larger max_drop, or choose another preset or bias_correction")  # fmt: skip
+        raise InvalidFile(
+            "NNCF took every layer back to float to keep within this drop",
+            given=params[MAX_DROP.id],
+            remedy="Allow a larger max_drop, or choose another preset or bias_correction",
+        )
     judged.note(context, params[MAX_DROP.id])
     context.note("kept_in_float", source.in_float(made))
     return source.write(made, context.workdir)
 
 
 class _Judge:
-    """What NNCF asks for a model's worth: the task's primary metric, larger being better, and what it answers to each item."""
+    """What NNCF asks for a model's worth: the task's primary metric, larger being better, and what
+    it answers to each item.
+    """
 
     def __init__(self, source: OpenVinoSource, context: Context, items: int) -> None:
         x, self._labels = context.labelled(items)
@@ -86,38 +140,65 @@ class _Judge:
         self._scores: list[float] = []
 
     def __call__(self, model: Any, items: Iterable[Any]) -> tuple[float, list[list[Array]]]:
-        """(metric, answers to each item), of all items or, when NNCF looks at what it gets, of the first."""
+        """(metric, answers to each item), of all items or, when NNCF looks at what it gets, of the
+        first.
+        """
         feeds = list(islice(items, len(self.feeds)))
         answers = self._source.answers(model, feeds)
         score = self._score(np.concatenate(answers).astype(np.float32))
         if len(feeds) == len(self.feeds):
             self._scores.append(score)
-        return (score if self._metric.direction == "maximize" else -score), [[answer] for answer in answers]
+        return (score if self._metric.direction == "maximize" else -score), [
+            [answer] for answer in answers
+        ]
 
     def _score(self, outputs: Array) -> float:
-        evidence = {"outputs": outputs, "labels": self._labels[: len(outputs)], "inputs": self._inputs[: len(outputs)]}
+        evidence = {
+            "outputs": outputs,
+            "labels": self._labels[: len(outputs)],
+            "inputs": self._inputs[: len(outputs)],
+        }
         try:
             with np.errstate(all="ignore"):
-                found = self._metric.compute(**{name: evidence[name] for name in self._metric.needs})
+                found = self._metric.compute(
+                    **{name: evidence[name] for name in self._metric.needs}
+                )
         except UNDEFINED:
             found = None
         if found is None or not np.isfinite(found.value):
-            raise InvalidFile(f"{self._metric.title} says nothing on the validation items", given=_kinds(self._labels),
-                              allowed="items of every class", remedy="Choose nncf_openvino_static_int8, which needs no truth")  # fmt: skip
+            raise InvalidFile(
+                f"{self._metric.title} says nothing on the validation items",
+                given=_kinds(self._labels),
+                allowed="items of every class",
+                remedy="Choose nncf_openvino_static_int8, which needs no truth",
+            )
         return float(found.value)
 
     def note(self, context: Context, allowed: float) -> None:
-        """Keep what the model was worth in float, with all layers in integers, and as it was written."""
+        """Keep what the model was worth in float, with all layers in integers, and as it was
+        written.
+        """
         first, quantized, last = self._scores[0], self._scores[1], self._scores[-1]
         context.note(
             "validated",
-            {"metric": self._metric.id, "items": len(self._inputs), "float": first, "int8": quantized, "kept": last},
+            {
+                "metric": self._metric.id,
+                "items": len(self._inputs),
+                "float": first,
+                "int8": quantized,
+                "kept": last,
+            },
         )
         lost = (first - last) * (1 if self._metric.direction == "maximize" else -1)
         if lost > allowed:
-            context.note("max_drop", f"not reached: {lost:.4f} lost with every layer that could be in float")
+            context.note(
+                "max_drop", f"not reached: {lost:.4f} lost with every layer that could be in float"
+            )
 
 
 def _kinds(labels: Array) -> str:
     values, counts = np.unique(labels, return_counts=True)
-    return ", ".join(f"{count} items of class {value}" for value, count in list(zip(values, counts, strict=True))[:5])
+    return ", ".join(
+        f"{count} items of class {value}"
+        for value, count in list(zip(values, counts, strict=True))[:5]
+    )

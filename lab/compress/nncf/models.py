@@ -25,7 +25,9 @@ class Source(Protocol):
     model: Any
 
     def feeds(self, x: Array) -> list[Any]:
-        """Calibration items, shape (n, *item), as NNCF feeds them to the model one after the other."""
+        """Calibration items, shape (n, *item), as NNCF feeds them to the model one after the
+        other.
+        """
         ...
 
     def answers(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
@@ -73,7 +75,9 @@ class OpenVinoSource:
     def feeds(self, x: Array) -> list[Any]:
         """Arrays: the model has one input."""
         value = self.model.input(0)
-        shape = [None if size.is_dynamic else size.get_length() for size in value.get_partial_shape()]
+        shape = [
+            None if size.is_dynamic else size.get_length() for size in value.get_partial_shape()
+        ]
         return list(feeds(x, shape, value.get_element_type().to_dtype()))
 
     def answers(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
@@ -87,7 +91,11 @@ class OpenVinoSource:
     def stored(self, model: Any) -> Mapping[str, Array]:
         """Float constants by friendly name."""
         constants = [op for op in model.get_ops() if op.get_type_name() == "Constant"]
-        return {op.get_friendly_name(): op.data for op in constants if op.get_element_type().get_type_name() == "f32"}
+        return {
+            op.get_friendly_name(): op.data
+            for op in constants
+            if op.get_element_type().get_type_name() == "f32"
+        }
 
     def in_float(self, model: Any) -> list[str]:
         """Friendly names."""
@@ -115,7 +123,13 @@ class OnnxSource:
 
         self.model = load_float_onnx(path)
         rows = nodes_and_layers(load_float_onnx(path))
-        names = dict(zip((node.output[0] for node, _ in rows), unique_names([row for _, row in rows]), strict=True))
+        names = dict(
+            zip(
+                (node.output[0] for node, _ in rows),
+                unique_names([row for _, row in rows]),
+                strict=True,
+            )
+        )
         for node in self.model.graph.node:
             node.name = names.get(node.output[0], node.name)
 
@@ -136,7 +150,9 @@ class OnnxSource:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
         return [session.run(None, feed)[0] for feed in feeds]
 
     def quantizers(self, model: Any) -> int:
@@ -147,7 +163,11 @@ class OnnxSource:
         """Float initializers of more than one number by name."""
         import onnx
 
-        tensors = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT and prod(t.dims) > 1]
+        tensors = [
+            t
+            for t in model.graph.initializer
+            if t.data_type == onnx.TensorProto.FLOAT and prod(t.dims) > 1
+        ]
         return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in tensors}
 
     def write(self, model: Any, folder: Path) -> Path:

@@ -16,18 +16,31 @@ _BYTES = ("UINT8", "INT8", "UINT4", "INT4")
 
 
 def convolutions(model: Any) -> list[str]:
-    """The names of the nodes whose compressed weights ONNX Runtime cannot read: their scales have too many axes."""
+    """The names of the nodes whose compressed weights ONNX Runtime cannot read: their scales have
+    too many axes.
+    """
     return [node.name for node in model.graph.node if node.op_type in _CONVOLUTIONS]
 
 
 def weight_types(model: Any) -> Counter[str]:
-    """How many compressed weights are stored in which type; those of MatMulNBits have 4 bits, or as many as it says."""
+    """How many compressed weights are stored in which type; those of MatMulNBits have 4 bits, or as
+    many as it says.
+    """
     import onnx
 
-    stored = {tensor.name: onnx.TensorProto.DataType.Name(tensor.data_type) for tensor in model.graph.initializer}
-    types = [stored.get(n.input[0], "") for n in model.graph.node if n.op_type == "DequantizeLinear"]
+    stored = {
+        tensor.name: onnx.TensorProto.DataType.Name(tensor.data_type)
+        for tensor in model.graph.initializer
+    }
+    types = [
+        stored.get(n.input[0], "") for n in model.graph.node if n.op_type == "DequantizeLinear"
+    ]
     packed = [
-        f"UINT{a.i}" for n in model.graph.node if n.op_type == "MatMulNBits" for a in n.attribute if a.name == "bits"
+        f"UINT{a.i}"
+        for n in model.graph.node
+        if n.op_type == "MatMulNBits"
+        for a in n.attribute
+        if a.name == "bits"
     ]
     return Counter([name for name in types if name in _BYTES] + packed)
 
@@ -40,6 +53,10 @@ def check_runs(source: OnnxSource, made: Any, context: Context) -> None:
     except Exception as error:
         told = refusal("ONNX Runtime", str(error), "what NNCF writes", ORT)
         raise InvalidFile(
-            told.problem, given=told.given,
-            remedy="Choose mode=int8_sym, or int4_sym in groups and without all_layers; or nncf_openvino_weights, which writes for OpenVINO",
-        ) from error  # fmt: skip
+            told.problem,
+            given=told.given,
+            remedy=(
+                "Choose mode=int8_sym, or int4_sym in groups and without all_layers; or"
+                " nncf_openvino_weights, which writes for OpenVINO"
+            ),
+        ) from error

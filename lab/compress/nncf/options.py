@@ -1,4 +1,6 @@
-"""The options that NNCF's quantizing techniques share, how they are named, and what NNCF is told by them."""
+"""The options that NNCF's quantizing techniques share, how they are named, and what NNCF is told by
+them.
+"""
 
 from __future__ import annotations
 
@@ -11,52 +13,75 @@ from lab.compress.naming import speaking_name
 from lab.options import Option
 
 PRESET = Option(
-    id="preset", label="Activations", kind="choice", default="performance", choices=("performance", "mixed"),
+    id="preset",
+    label="Activations",
+    kind="choice",
+    default="performance",
+    choices=("performance", "mixed"),
     help=(
-        "Performance centres the ranges of activations on zero, which is the fastest. Mixed lets them be lopsided, which is "
-        "finer after activation functions such as GELU or swish."
+        "Performance centres the ranges of activations on zero, which is the fastest. Mixed lets"
+        " them be lopsided, which is finer after activation functions such as GELU or swish."
     ),
-)  # fmt: skip
+)
 
 BIAS = Option(
-    id="bias_correction", label="Bias correction", kind="choice", default="fast", choices=("fast", "full", "off"),
+    id="bias_correction",
+    label="Bias correction",
+    kind="choice",
+    default="fast",
+    choices=("fast", "full", "off"),
     help=(
-        "Shifts biases so that each layer's mean output stays what it was in float. Fast estimates the shift layer by layer, "
-        "full runs the quantized model up to each layer, which takes longer."
+        "Shifts biases so that each layer's mean output stays what it was in float. Fast estimates"
+        " the shift layer by layer, full runs the quantized model up to each layer, which takes"
+        " longer."
     ),
-)  # fmt: skip
+)
 
 MODEL_TYPE = Option(
-    id="model_type", label="Model type", kind="choice", default="none", choices=("none", "transformer"),
+    id="model_type",
+    label="Model type",
+    kind="choice",
+    default="none",
+    choices=("none", "transformer"),
     help=(
-        "Transformer leaves operators around attention and normalisation in float, and moves outliers of activations "
-        "into the weights (SmoothQuant)."
+        "Transformer leaves operators around attention and normalisation in float, and moves"
+        " outliers of activations into the weights (SmoothQuant)."
     ),
-)  # fmt: skip
+)
 
 ALPHA = Option(
-    id="smooth_quant_alpha", label="SmoothQuant strength", kind="float", default=0.95, low=-1, high=1,
+    id="smooth_quant_alpha",
+    label="SmoothQuant strength",
+    kind="float",
+    default=0.95,
+    low=-1,
+    high=1,
     help=(
-        "How much of an activation's outliers is moved into the weights, from 0 to 1; -1 moves none. It does something in "
-        "the transformer mode only."
+        "How much of an activation's outliers is moved into the weights, from 0 to 1; -1 moves"
+        " none. It does something in the transformer mode only."
     ),
-)  # fmt: skip
+)
 
 OVERFLOW = Option(
-    id="overflow_fix", label="Half-range weights", kind="choice", default="first_layer",
+    id="overflow_fix",
+    label="Half-range weights",
+    kind="choice",
+    default="first_layer",
     choices=("first_layer", "all", "off"),
     help=(
-        "Which layers' weights use half of the 8-bit range, so that sums do not overflow on x86 CPUs without VNNI. "
-        "CPUs with VNNI or another architecture need none."
+        "Which layers' weights use half of the 8-bit range, so that sums do not overflow on x86"
+        " CPUs without VNNI. CPUs with VNNI or another architecture need none."
     ),
-)  # fmt: skip
+)
 
 QUANTIZING = (PRESET, BIAS, MODEL_TYPE, ALPHA, OVERFLOW)
 
 ONE_BY_ONE: tuple[Mapping[str, Any], ...] = (
-    {"model_type": "transformer"}, {"model_type": "transformer", "smooth_quant_alpha": 0.5},
-    {"overflow_fix": "all"}, {"overflow_fix": "off"},
-)  # fmt: skip
+    {"model_type": "transformer"},
+    {"model_type": "transformer", "smooth_quant_alpha": 0.5},
+    {"overflow_fix": "all"},
+    {"overflow_fix": "off"},
+)
 """What the full preset tries of them one setting at a time."""
 
 
@@ -66,7 +91,9 @@ def is_sensible(params: Mapping[str, Any]) -> bool:
 
 
 def quantizing_suffix(params: Mapping[str, Any]) -> str:
-    """What differs from NNCF's defaults, then the calibration, then the chosen layers; see `lab.compress.naming`."""
+    """What differs from NNCF's defaults, then the calibration, then the chosen layers; see
+    `lab.compress.naming`.
+    """
     bias = {"fast": "", "full": "full_bias", "off": "no_bias"}[params[BIAS.id]]
     half = {"first_layer": "", "all": "half_range", "off": "full_range"}[params[OVERFLOW.id]]
     alpha = params[ALPHA.id]
@@ -91,7 +118,9 @@ def settings(package: Any, params: Mapping[str, Any], ignored: Collection[str]) 
     return {
         "preset": package.QuantizationPreset(params[PRESET.id]),
         "fast_bias_correction": params[BIAS.id] != "full",
-        "model_type": package.ModelType.TRANSFORMER if params[MODEL_TYPE.id] == "transformer" else None,
+        "model_type": (
+            package.ModelType.TRANSFORMER if params[MODEL_TYPE.id] == "transformer" else None
+        ),
         "ignored_scope": package.IgnoredScope(names=list(ignored)),
     }
 

@@ -42,9 +42,15 @@ def static_int8(path: Path, source: Source, params: Mapping[str, Any], context: 
     """
     feeds = source.feeds(check_finite(context.calibration(params[SAMPLES.id])))
     ignored, package = ignored_layers(path, source.format, params), nncf()
-    arguments = {**settings(package, params, ignored), "advanced_parameters": advanced(package, params)}
+    arguments = {
+        **settings(package, params, ignored),
+        "advanced_parameters": advanced(package, params),
+    }
     made = attempt(
-        lambda: package.quantize(source.model, package.Dataset(feeds), subset_size=len(feeds), **arguments), params
+        lambda: package.quantize(
+            source.model, package.Dataset(feeds), subset_size=len(feeds), **arguments
+        ),
+        params,
     )
     check_quantized(source, made)
     note_bias_correction(source, made, params, context)
@@ -52,7 +58,9 @@ def static_int8(path: Path, source: Source, params: Mapping[str, Any], context: 
 
 
 def dataset(package: Any, feeds: Sequence[Any]) -> Any:
-    """An nncf.Dataset that hands out copies: OpenVINO computes in the memory of what it is given."""
+    """An nncf.Dataset that hands out copies: OpenVINO computes in the memory of what it is
+    given.
+    """
     return package.Dataset(feeds, deepcopy)
 
 
@@ -80,7 +88,9 @@ def attempt(work: Callable[[], Any], params: Mapping[str, Any]) -> Any:
         raise
     except Exception as error:
         raise InvalidFile(
-            f"NNCF fails on this model: {_told(error)}", given=_asked(params), remedy=_remedy(params)
+            f"NNCF fails on this model: {_told(error)}",
+            given=_asked(params),
+            remedy=_remedy(params),
         ) from error
 
 
@@ -94,20 +104,33 @@ def _asked(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _remedy(params: Mapping[str, Any]) -> str:
     if params.get(BIAS.id) == "full":
-        return "Choose bias_correction=fast: the full one cuts the model apart before each layer, which not every graph survives"
+        return (
+            "Choose bias_correction=fast: the full one cuts the model apart before each layer,"
+            " which not every graph survives"
+        )
     if params.get(MODEL_TYPE.id) == "transformer":
         return "Choose model_type=none"
-    return "Quantize it with the static int8 of ONNX Runtime, or keep the layer that is named in float (keep_float)"
+    return (
+        "Quantize it with the static int8 of ONNX Runtime, or keep the layer that is named in float"
+        " (keep_float)"
+    )
 
 
 def check_quantized(source: Source, made: Any) -> None:
     """Raise InvalidFile where NNCF put no quantizer into a model."""
     if not source.quantizers(made):
-        raise InvalidFile("NNCF finds nothing to quantize in this model",
-                          remedy="Name other layers in `only`, or fewer in `keep_float`: those that multiply by weights count")  # fmt: skip
+        raise InvalidFile(
+            "NNCF finds nothing to quantize in this model",
+            remedy=(
+                "Name other layers in `only`, or fewer in `keep_float`: those that multiply by"
+                " weights count"
+            ),
+        )
 
 
-def note_bias_correction(source: Source, made: Any, params: Mapping[str, Any], context: Context) -> None:
+def note_bias_correction(
+    source: Source, made: Any, params: Mapping[str, Any], context: Context
+) -> None:
     """Keep how many biases NNCF shifted, and the largest shift."""
     if params[BIAS.id] == "off":
         return

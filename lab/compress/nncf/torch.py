@@ -14,10 +14,12 @@ from lab.formats.torch_export.modules import plain_module
 
 
 def with_quantizers(model: Any, batches: list[Any], params: Mapping[str, Any]) -> Any:
-    """The model with NNCF's quantizers around weights and activations, their ranges taken from calibration batches.
+    """The model with NNCF's quantizers around weights and activations, their ranges taken from
+    calibration batches.
 
     Args:
-        model: a module with one input; NNCF would take a GraphModule to its FX backend, which cannot train.
+        model: a module with one input; NNCF would take a GraphModule to its FX backend, which
+            cannot train.
         params: PRESET, OVERFLOW and per_channel.
 
     Raises:
@@ -27,28 +29,36 @@ def with_quantizers(model: Any, batches: list[Any], params: Mapping[str, Any]) -
     _use_plain_functions()
     fix = {"first_layer": "FIRST_LAYER", "all": "ENABLE", "off": "DISABLE"}[params[OVERFLOW.id]]
     weights = package.quantization.advanced_parameters.QuantizationParameters(
-        per_channel=None
-        if params["per_channel"]
-        else False  # True would be asked of layer normalisations, too, and fail there
+        per_channel=(
+            None if params["per_channel"] else False
+        )  # True would be asked of layer normalisations, too, and fail there
     )
     advanced = package.AdvancedQuantizationParameters(
-        overflow_fix=getattr(package.OverflowFix, fix), disable_bias_correction=True, batchwise_statistics=True,
+        overflow_fix=getattr(package.OverflowFix, fix),
+        disable_bias_correction=True,
+        batchwise_statistics=True,
         weights_quantization_params=weights,
-    )  # fmt: skip
+    )
     made = attempt(
         lambda: package.quantize(
-            plain_module(model), package.Dataset(batches), subset_size=len(batches), advanced_parameters=advanced,
+            plain_module(model),
+            package.Dataset(batches),
+            subset_size=len(batches),
+            advanced_parameters=advanced,
             preset=package.QuantizationPreset(params[PRESET.id]),
         ),
         params,
-    )  # fmt: skip
+    )
     if not _quantizers(made):
-        raise InvalidFile("NNCF finds nothing to quantize in this model", remedy="Choose torch_qat_grid")
+        raise InvalidFile(
+            "NNCF finds nothing to quantize in this model", remedy="Choose torch_qat_grid"
+        )
     return made
 
 
 def exported(model: Any, program: Any) -> Any:
-    """A trained model of `with_quantizers` as an ONNX ModelProto with QuantizeLinear and DequantizeLinear, weights in integers.
+    """A trained model of `with_quantizers` as an ONNX ModelProto with QuantizeLinear and
+    DequantizeLinear, weights in integers.
 
     Args:
         program: what it was made from, for its example input and its free batch axis.
@@ -61,7 +71,9 @@ def exported(model: Any, program: Any) -> Any:
 
     item = example(program, fixed_batch(program) or 2)
     plain = nncf().strip(model, do_copy=False, example_input=item).eval()
-    for name in [name for name, module in plain.named_modules() if type(module).__name__ == "FakeQuantize"]:
+    for name in [
+        name for name, module in plain.named_modules() if type(module).__name__ == "FakeQuantize"
+    ]:
         plain.set_submodule(name, rounding_class()(plain.get_submodule(name)))
     axes = ({0: torch.export.Dim("batch")},) if fixed_batch(program) is None else None
     with torch.no_grad():
@@ -78,7 +90,8 @@ def _quantizers(model: Any) -> int:
 def _use_plain_functions() -> None:
     """Have NNCF round with torch's operators.
 
-    Left alone it compiles C++ when it first rounds, which takes a minute and a compiler, and next time waits for the lock that a
+    Left alone it compiles C++ when it first rounds, which takes a minute and a compiler, and next
+    time waits for the lock that a
     killed process left behind.
     """
     from nncf.torch.quantization import extensions
@@ -91,7 +104,9 @@ def _use_plain_functions() -> None:
 
 @cache
 def rounding_class() -> Any:
-    """A module that rounds as torch's FakeQuantize does, in operators that export as QuantizeLinear and DequantizeLinear."""
+    """A module that rounds as torch's FakeQuantize does, in operators that export as QuantizeLinear
+    and DequantizeLinear.
+    """
     import torch
     import torch.ao.quantization.fx._decomposed  # defines the operators
 
@@ -117,6 +132,8 @@ def rounding_class() -> Any:
                 else ("quantize_per_tensor", "dequantize_per_tensor")
             )
             there, back = (getattr(operators, name) for name in names)
-            return back(there(x, self.scale, self.zero, *self.how), self.scale, self.zero, *self.how)
+            return back(
+                there(x, self.scale, self.zero, *self.how), self.scale, self.zero, *self.how
+            )
 
     return Rounding

@@ -1,4 +1,6 @@
-"""Runs NNCF's weight compression: weights become integers or small floats, alone or in groups, and activations stay as they are."""
+"""Runs NNCF's weight compression: weights become integers or small floats, alone or in groups, and
+activations stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,10 @@ from lab.formats.quiet import quiet
 from lab.options import Option
 
 CHANNEL = "channel"
-_BASES = {"int8_asym": "wi8", "int8_sym": "wi8", "int4_asym": "wi4", "int4_sym": "wi4", "int3_sym": "wi3", "int2_sym": "wi2",
-          "nf4": "wnf4", "cb4": "wcb4", "nvfp4": "wnvfp4"}  # fmt: skip
+_BASES = {
+    "int8_asym": "wi8", "int8_sym": "wi8", "int4_asym": "wi4", "int4_sym": "wi4", "int3_sym": "wi3",
+    "int2_sym": "wi2", "nf4": "wnf4", "cb4": "wcb4", "nvfp4": "wnvfp4",
+}  # fmt: skip
 _NVFP4_GROUP = 16
 _UNGROUPED = ("int8_asym", "int8_sym", "nvfp4")
 
@@ -26,40 +30,65 @@ _UNGROUPED = ("int8_asym", "int8_sym", "nvfp4")
 def mode_option(modes: tuple[str, ...], sweep: tuple[str, ...]) -> Option:
     """Which number format weights are stored in, the first one being the default."""
     return Option(
-        id="mode", label="Weight format", kind="choice", default=modes[0], choices=modes, sweep={"full": sweep},
+        id="mode",
+        label="Weight format",
+        kind="choice",
+        default=modes[0],
+        choices=modes,
+        sweep={"full": sweep},
         help=(
-            "How weights are stored: integers of so many bits around zero (sym) or over a lopsided range (asym), or floats "
-            "of 4 bits whose 16 values lie where weights are frequent (nf4, cb4, nvfp4). Below 8 bits this is for dense "
-            "layers: others, the first and the last get 8 bits."
+            "How weights are stored: integers of so many bits around zero (sym) or over a lopsided"
+            " range (asym), or floats of 4 bits whose 16 values lie where weights are frequent"
+            " (nf4, cb4, nvfp4). Below 8 bits this is for dense layers: others, the first and the"
+            " last get 8 bits."
         ),
-    )  # fmt: skip
+    )
 
 
 GROUP_SIZE = Option(
-    id="group_size", label="Weights that share a scale", kind="choice", default="32", choices=(CHANNEL, "32", "64", "128"),
+    id="group_size",
+    label="Weights that share a scale",
+    kind="choice",
+    default="32",
+    choices=(CHANNEL, "32", "64", "128"),
     help=(
-        "How many weights of an output channel share a scale, below 8 bits: fewer are finer and take more room. Layers whose "
-        "inputs it does not divide get 8 bits."
+        "How many weights of an output channel share a scale, below 8 bits: fewer are finer and"
+        " take more room. Layers whose inputs it does not divide get 8 bits."
     ),
-)  # fmt: skip
+)
 
 RATIO = Option(
-    id="ratio", label="Share below 8 bits", kind="float", default=1.0, low=0, high=1,
-    help="Which share of the weights goes below 8 bits: those that lose least by it; the others get 8 bits.",
-)  # fmt: skip
+    id="ratio",
+    label="Share below 8 bits",
+    kind="float",
+    default=1.0,
+    low=0,
+    high=1,
+    help=(
+        "Which share of the weights goes below 8 bits: those that lose least by it; the others get"
+        " 8 bits."
+    ),
+)
 
 ALL_LAYERS = Option(
-    id="all_layers", label="First and last layer too", kind="bool", default=False,
+    id="all_layers",
+    label="First and last layer too",
+    kind="bool",
+    default=False,
     help="Takes embeddings and the last layer below 8 bits as well, which are left at 8 otherwise.",
-)  # fmt: skip
+)
 
 _BELOW = (GROUP_SIZE, RATIO, ALL_LAYERS)
 
 
 def is_sensible(params: Mapping[str, Any]) -> bool:
-    """False where an option for fewer than 8 bits is given and the format has 8, or takes one size of groups only."""
+    """False where an option for fewer than 8 bits is given and the format has 8, or takes one size
+    of groups only.
+    """
     given = [option for option in _BELOW if params[option.id] != option.default]
-    return not given or (params["mode"] not in _UNGROUPED or (params["mode"] == "nvfp4" and GROUP_SIZE not in given))
+    return not given or (
+        params["mode"] not in _UNGROUPED or (params["mode"] == "nvfp4" and GROUP_SIZE not in given)
+    )
 
 
 def weights_name(params: Mapping[str, Any], suffix: str = "") -> str:
@@ -83,18 +112,30 @@ def compress(source: Source, params: Mapping[str, Any], ignored: Collection[str]
         InvalidFile, InvalidOption: NNCF cannot compress it so.
     """
     if not is_sensible(params):
-        raise InvalidOption("This weight format takes no group size, ratio or all_layers", given=params["mode"],
-                            allowed="their defaults", remedy="Leave them out, or choose a format of fewer than 8 bits")  # fmt: skip
+        raise InvalidOption(
+            "This weight format takes no group size, ratio or all_layers",
+            given=params["mode"],
+            allowed="their defaults",
+            remedy="Leave them out, or choose a format of fewer than 8 bits",
+        )
     package = nncf()
-    mode, scope = package.CompressWeightsMode(params["mode"]), package.IgnoredScope(names=list(ignored))
+    mode, scope = (
+        package.CompressWeightsMode(params["mode"]),
+        package.IgnoredScope(names=list(ignored)),
+    )
     try:
         with quiet():
-            made = package.compress_weights(source.model, mode=mode, ignored_scope=scope, **_below(package, params))
+            made = package.compress_weights(
+                source.model, mode=mode, ignored_scope=scope, **_below(package, params)
+            )
     except package.InvalidGroupSizeError as error:
         raise _group_size(error, params) from error
     except Exception as error:
-        raise InvalidFile(f"NNCF cannot compress these weights: {reason(error)}", given=params["mode"],
-                          remedy="Choose another mode, or keep the layer that is named in float (keep_float)") from error  # fmt: skip
+        raise InvalidFile(
+            f"NNCF cannot compress these weights: {reason(error)}",
+            given=params["mode"],
+            remedy="Choose another mode, or keep the layer that is named in float (keep_float)",
+        ) from error
     return made
 
 
@@ -106,7 +147,12 @@ def _below(package: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     fixed = params["mode"] == "nvfp4"
     sizes = {} if fixed else {"group_size": group}
     fallback = _eight_bits_where_it_does_not_divide(package, _NVFP4_GROUP if fixed else group)
-    return {"ratio": params[RATIO.id], "all_layers": params[ALL_LAYERS.id], "advanced_parameters": fallback, **sizes}
+    return {
+        "ratio": params[RATIO.id],
+        "all_layers": params[ALL_LAYERS.id],
+        "advanced_parameters": fallback,
+        **sizes,
+    }
 
 
 def _eight_bits_where_it_does_not_divide(package: Any, group: int) -> Any:
@@ -118,9 +164,14 @@ def _eight_bits_where_it_does_not_divide(package: Any, group: int) -> Any:
 
 def _group_size(error: Exception, params: Mapping[str, Any]) -> InvalidOption:
     layers = re.findall(r'^\s*"(.+)" \(channel size: (\d+)\)', str(error), re.MULTILINE)
-    shown = ", ".join(f"{name} has {size}" for name, size in layers[:4]) + (", …" if len(layers) > 4 else "")
-    return InvalidOption("The group size does not divide the inputs of some layers", given=f"{params[GROUP_SIZE.id]}; {shown}",
-                         remedy=f"Choose a group_size that divides these, or {CHANNEL!r}")  # fmt: skip
+    shown = ", ".join(f"{name} has {size}" for name, size in layers[:4]) + (
+        ", …" if len(layers) > 4 else ""
+    )
+    return InvalidOption(
+        "The group size does not divide the inputs of some layers",
+        given=f"{params[GROUP_SIZE.id]}; {shown}",
+        remedy=f"Choose a group_size that divides these, or {CHANNEL!r}",
+    )
 
 
 def noted_types(types: Counter[str], params: Mapping[str, Any]) -> dict[str, int]:
@@ -130,10 +181,19 @@ def noted_types(types: Counter[str], params: Mapping[str, Any]) -> dict[str, int
         InvalidFile: none of them is in the format that was asked for.
     """
     if not types:
-        raise InvalidFile("NNCF finds no weights to compress in this model", allowed="layers that multiply by stored weights",
-                          remedy="Name fewer layers in `keep_float`, or quantize activations too")  # fmt: skip
+        raise InvalidFile(
+            "NNCF finds no weights to compress in this model",
+            allowed="layers that multiply by stored weights",
+            remedy="Name fewer layers in `keep_float`, or quantize activations too",
+        )
     if not params["mode"].startswith("int8") and all("8" in name for name in types):
-        raise InvalidFile("NNCF takes no layer of this model below 8 bits", given=params["mode"],
-                          allowed="dense layers whose inputs the group size divides, other than the last, with all_layers the last too",
-                          remedy="Choose all_layers=true, another group_size, a larger ratio, or mode=int8_asym")  # fmt: skip
+        raise InvalidFile(
+            "NNCF takes no layer of this model below 8 bits",
+            given=params["mode"],
+            allowed=(
+                "dense layers whose inputs the group size divides, other than the last, with"
+                " all_layers the last too"
+            ),
+            remedy="Choose all_layers=true, another group_size, a larger ratio, or mode=int8_asym",
+        )
     return dict(types)

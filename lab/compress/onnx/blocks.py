@@ -1,4 +1,6 @@
-"""Weights of ONNX matrix products in blocks of few bits (ONNX Runtime's MatMulNBits and GatherBlockQuantized)."""
+"""Weights of ONNX matrix products in blocks of few bits (ONNX Runtime's MatMulNBits and
+GatherBlockQuantized).
+"""
 
 from __future__ import annotations
 
@@ -24,22 +26,32 @@ def weight_only(source: Path, params: Mapping[str, Any], context: Context) -> Pa
     """Write a float ONNX file with the weights of its matrix products stored in blocks of few bits.
 
     Args:
-        params: bits, block_size, symmetric, accuracy_level, embeddings and `lab.compress.choosing.LAYERS`.
+        params: bits, block_size, symmetric, accuracy_level, embeddings and
+            `lab.compress.choosing.LAYERS`.
 
     Raises:
         InvalidFile: no float ONNX file, or one without products by a stored matrix.
-        InvalidOption: bits or a block size that ONNX Runtime has no kernel for, or layers that there are not.
+        InvalidOption: bits or a block size that ONNX Runtime has no kernel for, or layers that
+            there are not.
     """
     import onnx
 
     check_kernel(params)
-    before, model, target = load_float_onnx(source), load_float_onnx(source), context.workdir / "model.onnx"
+    before, model, target = (
+        load_float_onnx(source),
+        load_float_onnx(source),
+        context.workdir / "model.onnx",
+    )
     name_nodes(model)
     left = _left(source, model, params)
     gemm_to_matmul(model)
     made = _quantized(model, left, params, source)
     if not {node.op_type for node in made.graph.node} & BLOCKED:
-        raise nothing_quantized(params, sorted(_types(params))) if is_chosen(params) else _no_products(before, source)
+        raise (
+            nothing_quantized(params, sorted(_types(params)))
+            if is_chosen(params)
+            else _no_products(before, source)
+        )
     onnx.save(made, str(target))
     return target
 
@@ -48,11 +60,18 @@ def check_kernel(params: Mapping[str, Any]) -> None:
     """Raise InvalidOption where ONNX Runtime has no kernel for these bits or blocks."""
     for option, allowed in (("bits", BITS), ("block_size", SIZES)):
         if params[option] not in allowed:
-            raise InvalidOption(f"ONNX Runtime has no kernel for this {option}", allowed=", ".join(map(str, allowed)),
-                                given=params[option])  # fmt: skip
+            raise InvalidOption(
+                f"ONNX Runtime has no kernel for this {option}",
+                allowed=", ".join(map(str, allowed)),
+                given=params[option],
+            )
     if params["embeddings"] and params["bits"] != EMBEDDING_BITS:
-        raise InvalidOption("ONNX Runtime stores embeddings in blocks of 4 bits only", allowed=str(EMBEDDING_BITS),
-                            given=params["bits"], remedy="Turn the option embeddings off, or choose 4 bits")  # fmt: skip
+        raise InvalidOption(
+            "ONNX Runtime stores embeddings in blocks of 4 bits only",
+            allowed=str(EMBEDDING_BITS),
+            given=params["bits"],
+            remedy="Turn the option embeddings off, or choose 4 bits",
+        )
 
 
 def _types(params: Mapping[str, Any]) -> set[str]:
@@ -62,32 +81,51 @@ def _types(params: Mapping[str, Any]) -> set[str]:
 def _left(source: Path, model: Any, params: Mapping[str, Any]) -> list[str]:
     """The nodes that the options leave in float, named as after Gemm is split."""
     choice = choose(source, untouched(model.graph), params, _types(params))
-    chosen = {node.name for node in model.graph.node} if choice.quantize is None else set(choice.quantize)
-    return [name for n in model.graph.node if n.name not in chosen for name in (n.name, f"{n.name}_MatMul")]
+    chosen = (
+        {node.name for node in model.graph.node}
+        if choice.quantize is None
+        else set(choice.quantize)
+    )
+    return [
+        name
+        for n in model.graph.node
+        if n.name not in chosen
+        for name in (n.name, f"{n.name}_MatMul")
+    ]
 
 
 def _quantized(model: Any, left: list[str], params: Mapping[str, Any], source: Path) -> Any:
     quantization()  # sees to telemetry
-    from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+    from onnxruntime.quantization.matmul_nbits_quantizer import (
+        DefaultWeightOnlyQuantConfig,
+        MatMulNBitsQuantizer,
+    )
 
     try:
         with quiet():
             config = DefaultWeightOnlyQuantConfig(
-                block_size=params["block_size"], is_symmetric=params["symmetric"], bits=params["bits"],
-                accuracy_level=params["accuracy_level"], op_types_to_quantize=tuple(sorted(_types(params) - {"Gemm"})),
-            )  # fmt: skip
+                block_size=params["block_size"],
+                is_symmetric=params["symmetric"],
+                bits=params["bits"],
+                accuracy_level=params["accuracy_level"],
+                op_types_to_quantize=tuple(sorted(_types(params) - {"Gemm"})),
+            )
             quantizer = MatMulNBitsQuantizer(model, nodes_to_exclude=left, algo_config=config)
             quantizer.process()
     except Exception as error:
-        raise refusal("ONNX Runtime's quantizer", str(error) or repr(error), source.name, ORT) from error
+        raise refusal(
+            "ONNX Runtime's quantizer", str(error) or repr(error), source.name, ORT
+        ) from error
     return quantizer.model.model
 
 
 def _no_products(model: Any, source: Path) -> InvalidFile:
     counts = Counter(node.op_type for node in model.graph.node)
     return InvalidFile(
-        "This model has no product by a stored matrix, which is all that ONNX Runtime stores in blocks of few bits",
+        "This model has no product by a stored matrix, which is all that ONNX Runtime stores in"
+        " blocks of few bits",
         allowed="models with MatMul or Gemm operators",
-        given=", ".join(f"{count} × {type_}" for type_, count in counts.most_common()) or source.name,
+        given=", ".join(f"{count} × {type_}" for type_, count in counts.most_common())
+        or source.name,
         remedy="For convolutions choose onnx_static_int8 or onnx_dynamic_int8",
     )

@@ -1,8 +1,10 @@
-"""Which nodes of an ONNX graph ONNX Runtime is told to quantize: layers and operator types that a person named.
+"""Which nodes of an ONNX graph ONNX Runtime is told to quantize: layers and operator types that a
+person named.
 
-A layer is a row of `lab.formats.layers.layer_table` for the file that a technique reads. Preprocessing may have fused it
-into another node by the time the quantizer sees it; then the layer that multiplies speaks for that node, and naming the
-bias or the batch normalisation beside it says nothing.
+A layer is a row of `lab.formats.layers.layer_table` for the file that a technique reads.
+Preprocessing may have fused it into another node by the time the quantizer sees it; then the layer
+that multiplies speaks for that node, and naming the bias or the batch normalisation beside it says
+nothing.
 """
 
 from __future__ import annotations
@@ -22,12 +24,20 @@ from lab.formats.onnx.origins import Origin
 from lab.options import Option
 
 OPERATORS = Option(
-    id="operators", label="Operator types", kind="names", default=(),
-    help="Quantize only operators of these types, such as Conv or MatMul; nothing named means all that can be.",
-)  # fmt: skip
+    id="operators",
+    label="Operator types",
+    kind="names",
+    default=(),
+    help=(
+        "Quantize only operators of these types, such as Conv or MatMul; nothing named means all"
+        " that can be."
+    ),
+)
 
 RIDING = frozenset({"Relu", "Clip"})
-"""What ONNX Runtime computes together with the layer before, by storing that layer's output within the clipped range."""
+"""What ONNX Runtime computes together with the layer before, by storing that layer's output within
+the clipped range.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,8 @@ class Choice:
         left: the nodes that must stay as they are.
         kept: those of them that were named, each with the layer that speaks for it.
         wide: the nodes whose activations get 16 bits.
-        inside: layer that was named -> the layer that it is computed inside: naming it says nothing.
+        inside: layer that was named -> the layer that it is computed inside: naming it says
+            nothing.
     """
 
     quantize: tuple[str, ...] | None = None
@@ -59,17 +70,21 @@ def is_chosen(params: Mapping[str, Any]) -> bool:
     return any(params.get(option.id) for option in (KEEP_FLOAT, ONLY, WIDE, OPERATORS))
 
 
-def choose(source: Path, found: Sequence[Origin], params: Mapping[str, Any], types: Collection[str]) -> Choice:
+def choose(
+    source: Path, found: Sequence[Origin], params: Mapping[str, Any], types: Collection[str]
+) -> Choice:
     """What a technique's options say about the nodes of a graph.
 
     Args:
         source: the float file whose layers the options name.
-        found: where each node of the graph comes from in that file; nodes must have names, no two the same.
+        found: where each node of the graph comes from in that file; nodes must have names, no two
+            the same.
         params: options, of which KEEP_FLOAT, ONLY, WIDE and OPERATORS are read.
         types: the operator types that the quantizer knows.
 
     Raises:
-        InvalidOption: a layer or an operator type is named that there is not, or nothing is left to be quantized.
+        InvalidOption: a layer or an operator type is named that there is not, or nothing is left to
+            be quantized.
     """
     _check_types(params.get(OPERATORS.id, ()), types)
     layers = layer_outputs(source)
@@ -80,12 +95,17 @@ def choose(source: Path, found: Sequence[Origin], params: Mapping[str, Any], typ
     wanted = {
         name
         for name, origin in _by_name(found).items()
-        if _is_of_type(origin, params.get(OPERATORS.id, ()), types) and _is_asked_for(speaker[name], float_, params)
+        if _is_of_type(origin, params.get(OPERATORS.id, ()), types)
+        and _is_asked_for(speaker[name], float_, params)
     }
     chosen = _with_riders(wanted, riders)
     _check_any(chosen, params, found, types)
     only = bool(params.get(ONLY.id) or params.get(OPERATORS.id))
-    left = {name: layer for name, layer in speaker.items() if name not in chosen and (only or layer in float_)}
+    left = {
+        name: layer
+        for name, layer in speaker.items()
+        if name not in chosen and (only or layer in float_)
+    }
     wide = {name for name in chosen if speaker[name] in params.get(WIDE.id, ())}
     return Choice(
         tuple(name for name in speaker if name in chosen),
@@ -97,7 +117,9 @@ def choose(source: Path, found: Sequence[Origin], params: Mapping[str, Any], typ
 
 
 def layer_outputs(path: Path) -> Mapping[str, str]:
-    """Layer -> the first tensor that its node makes; read once for all builds that start from the same file."""
+    """Layer -> the first tensor that its node makes; read once for all builds that start from the
+    same file.
+    """
     about = path.stat()
     return _layer_outputs(str(path), about.st_mtime_ns, about.st_size)
 
@@ -116,11 +138,15 @@ def _by_name(found: Sequence[Origin]) -> dict[str, Origin]:
 def _speakers(found: Sequence[Origin], layers: Mapping[str, str]) -> dict[str, str]:
     """Node -> the layer that speaks for it, "" where none does."""
     layer = {tensor: name for name, tensor in layers.items()}
-    return {o.node.name: layer.get(o.main.output[0], "") if o.main is not None else "" for o in found}
+    return {
+        o.node.name: layer.get(o.main.output[0], "") if o.main is not None else "" for o in found
+    }
 
 
 def _riders(found: Sequence[Origin]) -> dict[str, str]:
-    """Activation -> the node whose output nobody else reads, so that both are one for the quantizer."""
+    """Activation -> the node whose output nobody else reads, so that both are one for the
+    quantizer.
+    """
     maker = {tensor: origin.node.name for origin in found for tensor in origin.node.output}
     read = [tensor for origin in found for tensor in set(origin.node.input)]
     riding = [o.node for o in found if o.node.op_type in RIDING and o.node.input[0] in maker]
@@ -137,34 +163,58 @@ def _with_riders(wanted: set[str], riders: Mapping[str, str]) -> set[str]:
 
 def _is_of_type(origin: Origin, operators: Collection[str], types: Collection[str]) -> bool:
     main = origin.node if origin.main is None else origin.main
-    return origin.node.op_type in types and (not operators or bool({origin.node.op_type, main.op_type} & {*operators}))
+    return origin.node.op_type in types and (
+        not operators or bool({origin.node.op_type, main.op_type} & {*operators})
+    )
 
 
 def _is_asked_for(layer: str, float_: Collection[str], params: Mapping[str, Any]) -> bool:
-    return layer in params[ONLY.id] and layer not in float_ if params.get(ONLY.id) else layer not in float_
+    return (
+        layer in params[ONLY.id] and layer not in float_
+        if params.get(ONLY.id)
+        else layer not in float_
+    )
 
 
-def _inside(found: Sequence[Origin], layers: Mapping[str, str], speaker: Mapping[str, str], riders: Mapping[str, str],
-            params: Mapping[str, Any]) -> dict[str, str]:  # fmt: skip
+def _inside(
+    found: Sequence[Origin],
+    layers: Mapping[str, str],
+    speaker: Mapping[str, str],
+    riders: Mapping[str, str],
+    params: Mapping[str, Any],
+) -> dict[str, str]:
     """Named layer -> the one that speaks for it."""
     parts = {part.output[0]: speaker[o.node.name] for o in found for part in o.parts}
-    parts |= {o.node.output[0]: speaker[riders[o.node.name]] for o in found if o.node.name in riders}
+    parts |= {
+        o.node.output[0]: speaker[riders[o.node.name]] for o in found if o.node.name in riders
+    }
     named = [name for option in (KEEP_FLOAT, ONLY, WIDE) for name in params.get(option.id, ())]
-    return {name: other for name in named if (other := parts.get(layers[name], name)) not in (name, "")}
+    return {
+        name: other for name in named if (other := parts.get(layers[name], name)) not in (name, "")
+    }
 
 
 def _check_types(given: Collection[str], known: Collection[str]) -> None:
     for type_ in given:
         if type_ not in known:
-            raise InvalidOption("ONNX Runtime quantizes no operators of this type", allowed=", ".join(sorted(known)),
-                                given=type_, remedy="Operators of other types stay in float anyway: do not name them")  # fmt: skip
+            raise InvalidOption(
+                "ONNX Runtime quantizes no operators of this type",
+                allowed=", ".join(sorted(known)),
+                given=type_,
+                remedy="Operators of other types stay in float anyway: do not name them",
+            )
 
 
 def _check_any(
-    chosen: Collection[str], params: Mapping[str, Any], found: Sequence[Origin], types: Collection[str]
+    chosen: Collection[str],
+    params: Mapping[str, Any],
+    found: Sequence[Origin],
+    types: Collection[str],
 ) -> None:
     if not chosen:
-        raise nothing_quantized(params, sorted({o.node.op_type for o in found if o.node.op_type in types}))
+        raise nothing_quantized(
+            params, sorted({o.node.op_type for o in found if o.node.op_type in types})
+        )
 
 
 def nothing_quantized(params: Mapping[str, Any], present: Sequence[str]) -> InvalidOption:
@@ -173,10 +223,17 @@ def nothing_quantized(params: Mapping[str, Any], present: Sequence[str]) -> Inva
     Args:
         present: operator types of the model that could be quantized.
     """
-    given = {option.id: list(params[option.id]) for option in (ONLY, KEEP_FLOAT, OPERATORS) if params.get(option.id)}
+    given = {
+        option.id: list(params[option.id])
+        for option in (ONLY, KEEP_FLOAT, OPERATORS)
+        if params.get(option.id)
+    }
     return InvalidOption(
         "With these options ONNX Runtime quantizes nothing of this model",
         allowed=f"operators of the types {', '.join(present)}" if present else "",
         given=given,
-        remedy="Name layers that multiply by weights: what only moves or clips numbers follows the layer before it",
+        remedy=(
+            "Name layers that multiply by weights: what only moves or clips numbers follows the"
+            " layer before it"
+        ),
     )

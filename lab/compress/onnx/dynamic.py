@@ -15,16 +15,16 @@ from lab.formats.refusals import ORT, refusal
 from lab.plugs import Context
 
 _INTEGER = QUANTIZED | {"ConvInteger", "MatMulInteger"}
-_FOLLOWING = (
-    "Transpose"  # changes no number; where layers are chosen it would hand integers to those that stay in float
-)
+# changes no number; where layers are chosen it would hand integers to those that stay in float
+_FOLLOWING = "Transpose"
 
 
 def dynamic(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     """Write the dynamically quantized variant of a float ONNX file.
 
     Args:
-        params: weight_type, per_channel, reduce_range, and the options of `lab.compress.onnx.choosing.choose`.
+        params: weight_type, per_channel, reduce_range, and the options of
+            `lab.compress.onnx.choosing.choose`.
 
     Raises:
         InvalidFile: no float ONNX file, or one that ONNX Runtime cannot quantize.
@@ -40,7 +40,9 @@ def dynamic(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     onnx.save(model, str(copy))
     _quantize(copy, target, params, choice)
     if not {node.op_type for node in load_onnx(target).graph.node} & _INTEGER:
-        raise nothing_quantized(params, sorted({node.op_type for node in model.graph.node} & _types()))
+        raise nothing_quantized(
+            params, sorted({node.op_type for node in model.graph.node} & _types())
+        )
     return target
 
 
@@ -64,11 +66,17 @@ def _quantize(model: Path, target: Path, params: Mapping[str, Any], choice: Choi
     try:
         with quiet():
             package.quantize_dynamic(
-                model, target, weight_type=kind, per_channel=params["per_channel"], reduce_range=params["reduce_range"],
+                model,
+                target,
+                weight_type=kind,
+                per_channel=params["per_channel"],
+                reduce_range=params["reduce_range"],
                 nodes_to_quantize=choice.quantize and _split_names(choice.quantize),
-            )  # fmt: skip
+            )
     except Exception as error:
-        raise refusal("ONNX Runtime's quantizer", str(error) or repr(error), model.name, ORT) from error
+        raise refusal(
+            "ONNX Runtime's quantizer", str(error) or repr(error), model.name, ORT
+        ) from error
 
 
 def _split_names(nodes: Collection[str]) -> list[str]:

@@ -22,7 +22,8 @@ def fuse(source: Path, level: str, workdir: Path) -> tuple[Path, dict[str, Any]]
         level: "basic", "extended" or "all".
 
     Returns:
-        the file, and what happened: operator counts before and after; "fused": the types of the parts, joined by "+" ->
+        the file, and what happened: operator counts before and after; "fused": the types of the
+        parts, joined by "+" ->
         [the type they became, how often]; "removed" and "added": type -> count.
 
     Raises:
@@ -32,7 +33,9 @@ def fuse(source: Path, level: str, workdir: Path) -> tuple[Path, dict[str, Any]]
     found = _optimized(source, before, level, target)
     if level == _FULL:  # its blocked layout renames tensors, so that two steps tell more than one
         middle = _optimized(source, before, _BEFORE_FULL, workdir / "middle.onnx")
-        found = through(middle, origins(load_onnx(workdir / "middle.onnx").graph, load_onnx(target).graph))
+        found = through(
+            middle, origins(load_onnx(workdir / "middle.onnx").graph, load_onnx(target).graph)
+        )
     return target, {"level": level, **_facts(before, found)}
 
 
@@ -42,7 +45,9 @@ def _optimized(source: Path, before: Any, level: str, target: Path) -> list[Orig
     open_session(str(source), level=level, write_to=str(target))
     model = load_onnx(target)
     for node in model.graph.node:
-        if node.op_type in _REORDERING:  # ONNX Runtime numbers them in an order that differs each time
+        if (
+            node.op_type in _REORDERING
+        ):  # ONNX Runtime numbers them in an order that differs each time
             node.name = f"{node.op_type} {node.output[0]}"
     onnx.save(model, str(target))
     return origins(before, model.graph)
@@ -61,9 +66,13 @@ def _facts(before: Any, found: list[Origin]) -> dict[str, Any]:
 def _fused(found: list[Origin]) -> dict[str, list[Any]]:
     """Parts -> [what they became, how often], the most frequent first."""
     pairs = Counter((_pattern(o.parts), type_of(o.node)) for o in found if o.parts)
-    changed = sorted((pair for pair in pairs if pair[0] != pair[1]), key=lambda pair: (-pairs[pair], pair))
+    changed = sorted(
+        (pair for pair in pairs if pair[0] != pair[1]), key=lambda pair: (-pairs[pair], pair)
+    )
     kinds = Counter(pattern for pattern, _ in changed)
-    return {p if kinds[p] == 1 else f"{p} → {type_}": [type_, pairs[p, type_]] for p, type_ in changed}
+    return {
+        p if kinds[p] == 1 else f"{p} → {type_}": [type_, pairs[p, type_]] for p, type_ in changed
+    }
 
 
 def _pattern(parts: Iterable[Any]) -> str:

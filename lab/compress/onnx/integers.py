@@ -1,4 +1,6 @@
-"""Weights that an ONNX model rounds each time it runs, rounded once and stored as the integers that come out."""
+"""Weights that an ONNX model rounds each time it runs, rounded once and stored as the integers that
+come out.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,11 @@ from lab.plugs import Array
 
 
 def store_integers(model: Any) -> int:
-    """Replace QuantizeLinear of stored floats, and a Clip behind it, by stored 8-bit integers, in place.
+    """Replace QuantizeLinear of stored floats, and a Clip behind it, by stored 8-bit integers, in
+    place.
 
-    A Transpose of what they stand for is done here, too, so that a matrix product reads DequantizeLinear at once, as runtimes
+    A Transpose of what they stand for is done here, too, so that a matrix product reads
+    DequantizeLinear at once, as runtimes
     with integer kernels look for it.
 
     Args:
@@ -23,7 +27,11 @@ def store_integers(model: Any) -> int:
     """
     graph = model.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
-    made = [node for node in graph.node if node.op_type == "QuantizeLinear" and stored.keys() >= set(node.input)]
+    made = [
+        node
+        for node in graph.node
+        if node.op_type == "QuantizeLinear" and stored.keys() >= set(node.input)
+    ]
     for node in made:
         _store(graph, node, stored)
     for node in [n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in stored]:
@@ -39,7 +47,11 @@ def _store(graph: Any, node: Any, stored: dict[str, Any]) -> None:
     axis = _attribute(node, "axis", 1)
     integers = rounded(values, _along(scale, values.ndim, axis), _along(zero, values.ndim, axis))
     readers = _readers(graph, node.output[0])
-    clips = [reader for reader in readers if reader.op_type == "Clip" and stored.keys() >= set(reader.input[1:])]
+    clips = [
+        reader
+        for reader in readers
+        if reader.op_type == "Clip" and stored.keys() >= set(reader.input[1:])
+    ]
     if len(readers) == 1 and clips:
         low, high = (numpy_helper.to_array(stored[name]) for name in clips[0].input[1:])
         integers = integers.clip(low, high)
@@ -57,7 +69,11 @@ def rounded(values: Array, scale: Array, zero: Array) -> Array:
 
 
 def _along(value: Array, ndim: int, axis: int) -> Array:
-    return value.reshape([-1 if at == axis % ndim else 1 for at in range(ndim)]) if value.ndim else value
+    return (
+        value.reshape([-1 if at == axis % ndim else 1 for at in range(ndim)])
+        if value.ndim
+        else value
+    )
 
 
 def _turn(graph: Any, node: Any, stored: dict[str, Any]) -> None:
@@ -65,7 +81,11 @@ def _turn(graph: Any, node: Any, stored: dict[str, Any]) -> None:
     from onnx import numpy_helper
 
     readers = _readers(graph, node.output[0])
-    if len(readers) != 1 or readers[0].op_type != "Transpose" or len(_readers(graph, node.input[0])) != 1:
+    if (
+        len(readers) != 1
+        or readers[0].op_type != "Transpose"
+        or len(_readers(graph, node.input[0])) != 1
+    ):
         return
     values = numpy_helper.to_array(stored[node.input[0]])
     order = _attribute(readers[0], "perm", list(range(values.ndim))[::-1])

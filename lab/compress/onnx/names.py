@@ -1,4 +1,6 @@
-"""Names of what is inside an ONNX graph: they say where something came from, and nobody who runs the file reads them."""
+"""Names of what is inside an ONNX graph: they say where something came from, and nobody who runs
+the file reads them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from typing import Any
 
 
 def shorten(model: Any) -> None:
-    """Give operators and inner tensors the shortest names, and drop what only explains: comments, metadata, shapes of inner tensors.
+    """Give operators and inner tensors the shortest names, and drop what only explains: comments,
+    metadata, shapes of inner tensors.
 
     Names of inputs and outputs, which programs use, stay. Works in place.
 
@@ -38,7 +41,9 @@ def _digits(number: int) -> str:
 
 
 def _rename(graph: Any, short: dict[str, str], names: Iterator[str]) -> None:
-    """A graph and those within it; an inner one sees the names of the outer one, and its own hide none of them."""
+    """A graph and those within it; an inner one sees the names of the outer one, and its own hide
+    none of them.
+    """
     for value in (*graph.input, *graph.initializer, *(s.values for s in graph.sparse_initializer)):
         value.name = _short(value.name, short, names)
     for node in graph.node:

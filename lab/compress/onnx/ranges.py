@@ -1,8 +1,9 @@
-"""Calibration of ONNX models: the range of every activation, collected once for all variants that share it.
+"""Calibration of ONNX models: the range of every activation, collected once for all variants that
+share it.
 
-Ranges depend on the model, the method and the calibration data, not on the types that a variant stores. A warm process
-therefore keeps the last ones, and hands them to `quantize_static` as its calibration cache file, which makes the same
-model as calibrating afresh.
+Ranges depend on the model, the method and the calibration data, not on the types that a variant
+stores. A warm process therefore keeps the last ones, and hands them to `quantize_static` as its
+calibration cache file, which makes the same model as calibrating afresh.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ from lab.formats.onnx.files import quantization
 from lab.formats.quiet import quiet
 from lab.plugs import Array
 
-METHODS = {"minmax": "MinMax", "average": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
+METHODS = {
+    "minmax": "MinMax",
+    "average": "MinMax",
+    "entropy": "Entropy",
+    "percentile": "Percentile",
+}
 PERCENTILE = 99.999
 _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _KEPT = 16
@@ -28,7 +34,9 @@ _CHUNK = 256
 _ranges: OrderedDict[tuple[str, str, float, str], bytes] = OrderedDict()
 
 
-def write_ranges(model: Path, method: str, x: Array, target: Path, percentile: float = PERCENTILE) -> Path:
+def write_ranges(
+    model: Path, method: str, x: Array, target: Path, percentile: float = PERCENTILE
+) -> Path:
     """Write the ranges of a model's activations as a calibration cache file of onnxruntime.
 
     Args:
@@ -36,9 +44,15 @@ def write_ranges(model: Path, method: str, x: Array, target: Path, percentile: f
         method: "minmax", "average", "entropy" or "percentile".
         x: calibration items as the model takes them, shape (n, *item).
         target: the file to write.
-        percentile: how many percent of an activation's values lie inside its range; read by the method of that name.
+        percentile: how many percent of an activation's values lie inside its range; read by the
+            method of that name.
     """
-    key = (sha256(model.read_bytes()).hexdigest(), method, percentile, sha256(x.tobytes()).hexdigest())
+    key = (
+        sha256(model.read_bytes()).hexdigest(),
+        method,
+        percentile,
+        sha256(x.tobytes()).hexdigest(),
+    )
     if key not in _ranges:
         _collect(model, method, x, target, percentile)
         _remember(key, target.read_bytes())
@@ -59,12 +73,20 @@ def _collect(model: Path, method: str, x: Array, target: Path, percentile: float
     augmented, chunk = model.with_name("augmented.onnx"), len(x) if method == "average" else _CHUNK
     with quiet():
         calibrator = create_calibrator(
-            model, operators(), str(augmented), getattr(package.CalibrationMethod, METHODS[method]),
-            extra_options={"average": {"moving_average": True}, "percentile": {"percentile": percentile}}.get(method, {}),
-        )  # fmt: skip
+            model,
+            operators(),
+            str(augmented),
+            getattr(package.CalibrationMethod, METHODS[method]),
+            extra_options={
+                "average": {"moving_average": True},
+                "percentile": {"percentile": percentile},
+            }.get(method, {}),
+        )
         for start in range(0, len(x), chunk):
             one_by_one = method == "average"  # the mean is taken over feeds
-            calibrator.collect_data(_Reader(calibrator.infer_session, x[start : start + chunk], one_by_one))
+            calibrator.collect_data(
+                _Reader(calibrator.infer_session, x[start : start + chunk], one_by_one)
+            )
         save_tensors_data(calibrator.compute_data(), target)
 
 
@@ -78,7 +100,8 @@ def operators() -> list[str]:
 class _Reader:
     """Feeds items as one batch where the batch axis is free, one by one where it is not.
 
-    The methods take minima, maxima and histograms over all items of a chunk, so the batch changes no range.
+    The methods take minima, maxima and histograms over all items of a chunk, so the batch changes
+    no range.
     """
 
     def __init__(self, session: Any, x: Array, one_by_one: bool = False) -> None:
@@ -86,7 +109,9 @@ class _Reader:
         shape = [size if isinstance(size, int) else None for size in feed.shape]
         items = fit_items(x, shape).astype(_DTYPES.get(feed.type, np.float32))
         size = shape[0] or (1 if one_by_one else len(items))
-        parts = [items[start : start + size] for start in range(0, len(items) - len(items) % size, size)]
+        parts = [
+            items[start : start + size] for start in range(0, len(items) - len(items) % size, size)
+        ]
         self._feeds: Iterator[dict[str, Array]] = iter([{feed.name: part} for part in parts])
 
     def get_next(self) -> dict[str, Array] | None:

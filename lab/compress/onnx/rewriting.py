@@ -28,12 +28,16 @@ def _free(wanted: str, taken: Collection[str]) -> str:
 
 
 def own_weights(model: Any, left: Collection[str]) -> None:
-    """Give the nodes that stay in float weights of their own, where others share them: those will be integers."""
+    """Give the nodes that stay in float weights of their own, where others share them: those will
+    be integers.
+    """
     import onnx
 
     shared = {tensor for node in model.graph.node if node.name not in left for tensor in node.input}
     for tensor in list(model.graph.initializer):
-        readers = [node for node in model.graph.node if node.name in left and tensor.name in node.input]
+        readers = [
+            node for node in model.graph.node if node.name in left and tensor.name in node.input
+        ]
         if readers and tensor.name in shared and tensor.data_type == onnx.TensorProto.FLOAT:
             copy = model.graph.initializer.add()
             copy.CopyFrom(tensor)
@@ -43,7 +47,8 @@ def own_weights(model: Any, left: Collection[str]) -> None:
 
 
 def read_unrounded(model: Any, left: Collection[str], quantized: Collection[str]) -> None:
-    """Let nodes that stay in float read what other float nodes made, not its rounding that a quantized node asked for.
+    """Let nodes that stay in float read what other float nodes made, not its rounding that a
+    quantized node asked for.
 
     What a quantized node made is rounded for all its readers.
     """
@@ -56,7 +61,9 @@ def read_unrounded(model: Any, left: Collection[str], quantized: Collection[str]
 
 
 def _before_rounding(tensor: str, maker: dict[str, Any]) -> str | None:
-    """The activation behind a pair of QuantizeLinear and DequantizeLinear; None where there is no such pair."""
+    """The activation behind a pair of QuantizeLinear and DequantizeLinear; None where there is no
+    such pair.
+    """
     back = maker.get(tensor)
     if back is None or back.op_type != "DequantizeLinear":
         return None
@@ -71,12 +78,17 @@ def _read_instead(node: Any, old: str, new: str) -> None:
 def gemm_to_matmul(model: Any) -> None:
     """Write plain Gemm nodes as MatMul and Add, named as ONNX Runtime's quantizer names them.
 
-    Its own rewriting (onnxruntime 1.31, `replace_gemm_with_matmul`) transposes a weight once for each Gemm that shares it,
+    Its own rewriting (onnxruntime 1.31, `replace_gemm_with_matmul`) transposes a weight once for
+    each Gemm that shares it,
     which comes out right for odd numbers only.
     """
     plain = [node for node in model.graph.node if _is_plain(node, model)]
     weights = _untransposed(model, plain)
-    nodes = [part for node in model.graph.node for part in (_split(node, weights) if node in plain else [node])]
+    nodes = [
+        part
+        for node in model.graph.node
+        for part in (_split(node, weights) if node in plain else [node])
+    ]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
 
@@ -85,7 +97,12 @@ def _is_plain(node: Any, model: Any) -> bool:
     given = {a.name: a for a in node.attribute}
     scaled = any(name in given and given[name].f != 1 for name in ("alpha", "beta"))
     turned = "transA" in given and given["transA"].i
-    return bool(node.op_type == "Gemm" and not scaled and not turned and _stored(model, node.input[1]) is not None)
+    return bool(
+        node.op_type == "Gemm"
+        and not scaled
+        and not turned
+        and _stored(model, node.input[1]) is not None
+    )
 
 
 def _stored(model: Any, name: str) -> Any | None:
@@ -97,7 +114,9 @@ def _is_transposed(gemm: Any) -> bool:
 
 
 def _untransposed(model: Any, plain: list[Any]) -> dict[str, str]:
-    """Weight that these nodes read transposed -> the name of the tensor that needs no transposing."""
+    """Weight that these nodes read transposed -> the name of the tensor that needs no
+    transposing.
+    """
     from onnx import numpy_helper
 
     wanted = dict.fromkeys(node.input[1] for node in plain if _is_transposed(node))
@@ -107,7 +126,9 @@ def _untransposed(model: Any, plain: list[Any]) -> dict[str, str]:
     for weight, name in names.items():
         tensor = _stored(model, weight)
         turned = numpy_helper.from_array(numpy_helper.to_array(tensor).T.copy(), name)
-        (tensor if tensor is not None and name == weight else model.graph.initializer.add()).CopyFrom(turned)
+        (
+            tensor if tensor is not None and name == weight else model.graph.initializer.add()
+        ).CopyFrom(turned)
     return names
 
 
@@ -117,7 +138,15 @@ def _split(gemm: Any, weights: dict[str, str]) -> list[Any]:
     weight = weights[gemm.input[1]] if _is_transposed(gemm) else gemm.input[1]
     biased = len(gemm.input) > 2 and bool(gemm.input[2])
     product, name = gemm.output[0] + ("_MatMul" if biased else ""), gemm.name
-    parts = [helper.make_node("MatMul", [gemm.input[0], weight], [product], name=name and f"{name}_MatMul")]
+    parts = [
+        helper.make_node(
+            "MatMul", [gemm.input[0], weight], [product], name=name and f"{name}_MatMul"
+        )
+    ]
     if biased:
-        parts += [helper.make_node("Add", [product, gemm.input[2]], [gemm.output[0]], name=name and f"{name}_Add")]
+        parts += [
+            helper.make_node(
+                "Add", [product, gemm.input[2]], [gemm.output[0]], name=name and f"{name}_Add"
+            )
+        ]
     return parts

@@ -1,4 +1,6 @@
-"""ONNX Runtime's static quantization: preparing the graph, choosing its nodes, and writing integers into it (QDQ)."""
+"""ONNX Runtime's static quantization: preparing the graph, choosing its nodes, and writing integers
+into it (QDQ).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ _TOLD = 4
 
 @dataclass(frozen=True)
 class Types:
-    """Names of onnxruntime.quantization.QuantType for activations, weights, and the activations of wide layers."""
+    """Names of onnxruntime.quantization.QuantType for activations, weights, and the activations of
+    wide layers.
+    """
 
     activation: str
     weight: str
@@ -37,8 +41,10 @@ def static(source: Path, params: Mapping[str, Any], context: Context, types: Typ
     """Write the statically quantized variant of a float ONNX file.
 
     Args:
-        params: per_channel, method and the options of `lab.compress.calibrating.CALIBRATION`; what else is there of
-            reduce_range, symmetric_activations, quantize_bias, percentile, preprocess, OPERATORS and
+        params: per_channel, method and the options of `lab.compress.calibrating.CALIBRATION`; what
+            else is there of
+            reduce_range, symmetric_activations, quantize_bias, percentile, preprocess, OPERATORS
+            and
             `lab.compress.choosing` is heeded.
 
     Raises:
@@ -49,7 +55,11 @@ def static(source: Path, params: Mapping[str, Any], context: Context, types: Typ
     model = preprocess(model) if params.get("preprocess", True) else model
     x = check_finite(context.calibration(params["calibration_samples"]))
     ranges = write_ranges(
-        model, params["method"], x, context.workdir / "ranges.json", params.get("percentile", PERCENTILE)
+        model,
+        params["method"],
+        x,
+        context.workdir / "ranges.json",
+        params.get("percentile", PERCENTILE),
     )
     model, choice = _prepare(source, model, params)
     target = quantize(model, params, types, ranges, choice, context.workdir / "model.onnx")
@@ -71,7 +81,9 @@ def preprocess(model: Path) -> Path:
 
 @lru_cache(maxsize=_KEPT)
 def _preprocessed(content: bytes) -> bytes:
-    """What `quant_pre_process` makes of a file's content; a warm process does it once for all variants of a model."""
+    """What `quant_pre_process` makes of a file's content; a warm process does it once for all
+    variants of a model.
+    """
     import tempfile
 
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -98,7 +110,9 @@ def _prepare(source: Path, model: Path, params: Mapping[str, Any]) -> tuple[Path
     return model, choice
 
 
-def quantize(model: Path, params: Mapping[str, Any], types: Types, ranges: Path, choice: Choice, target: Path) -> Path:
+def quantize(
+    model: Path, params: Mapping[str, Any], types: Types, ranges: Path, choice: Choice, target: Path
+) -> Path:
     """Write the static variant (QDQ) of a model.
 
     Args:
@@ -114,23 +128,39 @@ def quantize(model: Path, params: Mapping[str, Any], types: Types, ranges: Path,
     try:
         with quiet():
             package.quantize_static(
-                model, target, None, quant_format=package.QuantFormat.QDQ, activation_type=kind[types.activation],
-                weight_type=kind[types.weight], per_channel=params["per_channel"], reduce_range=params.get("reduce_range", False),
-                calibrate_method=package.CalibrationMethod[METHODS[params["method"]]], calibration_cache_path=ranges,
-                nodes_to_quantize=choice.quantize and list(choice.quantize), extra_options=_extra(model, params, types, choice, kind),
-            )  # fmt: skip
+                model,
+                target,
+                None,
+                quant_format=package.QuantFormat.QDQ,
+                activation_type=kind[types.activation],
+                weight_type=kind[types.weight],
+                per_channel=params["per_channel"],
+                reduce_range=params.get("reduce_range", False),
+                calibrate_method=package.CalibrationMethod[METHODS[params["method"]]],
+                calibration_cache_path=ranges,
+                nodes_to_quantize=choice.quantize and list(choice.quantize),
+                extra_options=_extra(model, params, types, choice, kind),
+            )
     except LabError:
         raise
     except Exception as error:
-        raise refusal("ONNX Runtime's quantizer", str(error) or repr(error), str(model.name), ORT) from error
+        raise refusal(
+            "ONNX Runtime's quantizer", str(error) or repr(error), str(model.name), ORT
+        ) from error
     return _unround(target, choice)
 
 
-def _extra(model: Path, params: Mapping[str, Any], types: Types, choice: Choice, kind: Any) -> dict[str, Any]:
+def _extra(
+    model: Path, params: Mapping[str, Any], types: Types, choice: Choice, kind: Any
+) -> dict[str, Any]:
     graph = load_onnx(model)
     wide = wide_tensors(graph, choice.wide, choice.quantize or ())
     overrides = {tensor: [{"quant_type": kind[types.wide]}] for tensor in wide}
-    overrides |= {table: [{"quant_type": kind[types.weight]}] for table in _tables(graph) if "16" in types.activation}
+    overrides |= {
+        table: [{"quant_type": kind[types.weight]}]
+        for table in _tables(graph)
+        if "16" in types.activation
+    }
     return {
         "ActivationSymmetric": params.get("symmetric_activations", False),
         "QuantizeBias": params.get("quantize_bias", True),
@@ -139,7 +169,9 @@ def _extra(model: Path, params: Mapping[str, Any], types: Types, choice: Choice,
 
 
 def _tables(model: Any) -> list[str]:
-    """Stored tensors that are looked up: the quantizer takes them for activations and would give them as many bits."""
+    """Stored tensors that are looked up: the quantizer takes them for activations and would give
+    them as many bits.
+    """
     import onnx
 
     floats = {t.name for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT}
@@ -163,12 +195,26 @@ def _check_quantized(target: Path, params: Mapping[str, Any]) -> None:
 
 
 def in_words(target: Path, choice: Choice) -> str:
-    """What a person who named layers should know about the file that came of it; "" where it is as they said."""
+    """What a person who named layers should know about the file that came of it; "" where it is as
+    they said.
+    """
     graph = load_onnx(target).graph
-    made = {tensor for node in graph.node if node.op_type == "DequantizeLinear" for tensor in node.output}
+    made = {
+        tensor
+        for node in graph.node
+        if node.op_type == "DequantizeLinear"
+        for tensor in node.output
+    }
     rounded = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"}
     kept = [node for node in graph.node if node.name in choice.kept]
-    integer = [choice.kept[n.name] for n in kept if set(n.input) <= made and set(n.output) <= rounded]
+    integer = [
+        choice.kept[n.name] for n in kept if set(n.input) <= made and set(n.output) <= rounded
+    ]
     words = [f"{name} is computed inside {other}" for name, other in choice.inside.items()]
-    words += [f"{name} reads and makes integers all the same, because its neighbours do" for name in integer]
-    return "; ".join([*words[:_TOLD], *([f"and {len(words) - _TOLD} more such"] if len(words) > _TOLD else [])])
+    words += [
+        f"{name} reads and makes integers all the same, because its neighbours do"
+        for name in integer
+    ]
+    return "; ".join(
+        [*words[:_TOLD], *([f"and {len(words) - _TOLD} more such"] if len(words) > _TOLD else [])]
+    )

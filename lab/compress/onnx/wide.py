@@ -1,7 +1,8 @@
 """Layers with 16-bit activations in a statically quantized ONNX file: which tensors that means.
 
-A layer's activations are what it reads and what it makes. Their neighbours read and write the same tensors, so a neighbour
-that stays in 8 bits has one side in 16; what only moves numbers (a transposition) hands on the type of what it reads.
+A layer's activations are what it reads and what it makes. Their neighbours read and write the same
+tensors, so a neighbour that stays in 8 bits has one side in 16; what only moves numbers (a
+transposition) hands on the type of what it reads.
 """
 
 from __future__ import annotations
@@ -9,10 +10,24 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-_MOVING = frozenset({
-    "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Resize", "MaxPool", "AveragePool", "Slice", "TopK", "Pad",
-    "Split", "Gather", "GatherElements",
-})  # fmt: skip
+_MOVING = frozenset(
+    {
+        "Reshape",
+        "Transpose",
+        "Squeeze",
+        "Unsqueeze",
+        "Flatten",
+        "Resize",
+        "MaxPool",
+        "AveragePool",
+        "Slice",
+        "TopK",
+        "Pad",
+        "Split",
+        "Gather",
+        "GatherElements",
+    }
+)
 """Operators whose output onnxruntime.quantization stores with the scale of their input."""
 
 
@@ -26,7 +41,12 @@ def wide_tensors(model: Any, wide: Collection[str], quantized: Collection[str]) 
     """
     maker = {tensor: node for node in model.graph.node for tensor in node.output}
     floats = _float_activations(model)
-    touched = [tensor for node in model.graph.node if node.name in wide for tensor in [*node.input, *node.output]]
+    touched = [
+        tensor
+        for node in model.graph.node
+        if node.name in wide
+        for tensor in [*node.input, *node.output]
+    ]
     sources = [_source(tensor, maker, quantized) for tensor in touched]
     return [tensor for tensor in dict.fromkeys(sources) if tensor in floats]
 
@@ -43,4 +63,6 @@ def _float_activations(model: Any) -> set[str]:
 
     known = [*model.graph.value_info, *model.graph.input, *model.graph.output]
     stored = {tensor.name for tensor in model.graph.initializer}
-    return {v.name for v in known if v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT} - stored
+    return {
+        v.name for v in known if v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    } - stored

@@ -1,4 +1,6 @@
-"""What ai-edge-quantizer learns from calibration items: ranges of activations, and how inputs of layers go together."""
+"""What ai-edge-quantizer learns from calibration items: ranges of activations, and how inputs of
+layers go together.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,14 @@ _MOMENTS = frozenset({"hessian", "mu2", "num_samples"})
 def ranges(content: bytes, x: Array, method: str) -> Ranges:
     """Smallest and largest value of every activation: tensor name -> {"min", "max"}.
 
-    They are taken inside LiteRT rather than tensor by tensor in Python: the same ranges, seven times as fast.
+    They are taken inside LiteRT rather than tensor by tensor in Python: the same ranges, seven
+    times as fast.
 
     Args:
         content: a float TFLite file.
         x: calibration items, shape (n, *item).
-        method: "minmax", or "average" for ai-edge-quantizer's default, a moving average over the items.
+        method: "minmax", or "average" for ai-edge-quantizer's default, a moving average over the
+            items.
     """
     from ai_edge_quantizer.calibrator import CalibrationMode, Calibrator
     from ai_edge_quantizer.recipe_manager import RecipeManager
@@ -31,14 +35,18 @@ def ranges(content: bytes, x: Array, method: str) -> Ranges:
     update = min_max_update if method == "minmax" else moving_average_update
     with quiet():
         calibrator = Calibrator(
-            content, num_threads=1, mode=CalibrationMode.CALIBRATION_PROFILER_BASED, qsv_update_func=update
+            content,
+            num_threads=1,
+            mode=CalibrationMode.CALIBRATION_PROFILER_BASED,
+            qsv_update_func=update,
         )
         calibrator.calibrate(calibration_data(content, x), RecipeManager())
     return dict(calibrator.get_model_qsvs())
 
 
 def second_moments(content: bytes, x: Array, rules: Sequence[Rule]) -> Ranges:
-    """How the inputs of the layers that GPTQ or OSCAR quantize vary: tensor name -> {"hessian" or "mu2", "num_samples", …}.
+    """How the inputs of the layers that GPTQ or OSCAR quantize vary: tensor name -> {"hessian" or
+    "mu2", "num_samples", …}.
 
     Args:
         content: a float TFLite file.
@@ -50,32 +58,40 @@ def second_moments(content: bytes, x: Array, rules: Sequence[Rule]) -> Ranges:
     asking = [rule for rule in rules if rule.how is None or rule.how.algorithm in ("gptq", "oscar")]
     with quiet():
         calibrator = Calibrator(content, num_threads=1)
-        calibrator.calibrate(calibration_data(content, x), quantizer(content, asking)._recipe_manager)
+        calibrator.calibrate(
+            calibration_data(content, x), quantizer(content, asking)._recipe_manager
+        )
     return dict(calibrator.get_model_qsvs())
 
 
 def together(ranges: Ranges, moments: Ranges) -> Ranges:
     """Both at once; where both know a range, the first one's."""
-    return _Lasting({name: {**moments.get(name, {}), **ranges.get(name, {})} for name in {**moments, **ranges}})
+    return _Lasting(
+        {name: {**moments.get(name, {}), **ranges.get(name, {})} for name in {**moments, **ranges}}
+    )
 
 
 class _Lasting(Ranges):
     """Ranges that may be replaced, and moments that may not.
 
-    What ai-edge-quantizer 0.10 knows of a reshape's output it replaces by what it knows of its input. A layer behind it then has no
+    What ai-edge-quantizer 0.10 knows of a reshape's output it replaces by what it knows of its
+    input. A layer behind it then has no
     moments, and its weights stay float though they are called integers.
     """
 
     def __setitem__(self, name: str, value: dict[str, Any]) -> None:
         known = {key: x for key, x in self.get(name, {}).items() if key in _MOMENTS}
-        super().__setitem__(name, {**{key: x for key, x in value.items() if key not in _MOMENTS}, **known})
+        super().__setitem__(
+            name, {**{key: x for key, x in value.items() if key not in _MOMENTS}, **known}
+        )
 
 
 def calibration_data(content: bytes, x: Array) -> dict[str, list[dict[str, Array]]]:
     """Items as ai-edge-quantizer takes them: signature -> one feed for each item.
 
     Args:
-        x: shape (n, *item), in the model's units; channels may be first though the file wants them last.
+        x: shape (n, *item), in the model's units; channels may be first though the file wants them
+            last.
 
     Raises:
         InvalidFile: the items do not fit the file's input.

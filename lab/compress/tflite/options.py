@@ -1,4 +1,6 @@
-"""The options of the techniques that ai-edge-quantizer does, and what they add to a speaking name."""
+"""The options of the techniques that ai-edge-quantizer does, and what they add to a speaking
+name.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ PER_CHANNEL = Option(
     label="Per channel",
     kind="bool",
     default=True,
-    help="One scale for each output channel of a weight instead of one for the whole weight: finer, seldom slower.",
+    help=(
+        "One scale for each output channel of a weight instead of one for the whole weight: finer,"
+        " seldom slower."
+    ),
     sweep={"full": (True, False)},
 )
 
@@ -25,8 +30,9 @@ BLOCK_SIZE = Option(
     default="0",
     choices=("0", "32", "64", "128", "256"),
     help=(
-        "One scale for so many neighbouring weights of a fully connected layer or an embedding, finer than one a channel; 0 is "
-        "off. A layer's inputs must be a multiple of it. Other operators stay float."
+        "One scale for so many neighbouring weights of a fully connected layer or an embedding,"
+        " finer than one a channel; 0 is off. A layer's inputs must be a multiple of it. Other"
+        " operators stay float."
     ),
 )
 
@@ -45,7 +51,10 @@ MODE = Option(
     kind="choice",
     default="weight_only",
     choices=("weight_only", "dynamic"),
-    help="Weights turned back into floats before computing, or activations turned into integers while the model runs.",
+    help=(
+        "Weights turned back into floats before computing, or activations turned into integers"
+        " while the model runs."
+    ),
 )
 
 METHOD = Option(
@@ -55,8 +64,8 @@ METHOD = Option(
     default="minmax",
     choices=("minmax", "average"),
     help=(
-        "How an activation's range is chosen: the extremes over all calibration items, or a moving average of each "
-        "item's extremes, which ignores outliers and cuts off what exceeds it."
+        "How an activation's range is chosen: the extremes over all calibration items, or a moving"
+        " average of each item's extremes, which ignores outliers and cuts off what exceeds it."
     ),
     sweep={"full": ("minmax", "average")},
 )
@@ -66,7 +75,10 @@ SYMMETRIC = Option(
     label="Symmetric weights",
     kind="bool",
     default=True,
-    help="On centres the integers on zero; off spreads them from the smallest to the largest weight, which wastes none of them.",
+    help=(
+        "On centres the integers on zero; off spreads them from the smallest to the largest weight,"
+        " which wastes none of them."
+    ),
 )
 
 SYMMETRIC_ACTIVATIONS = Option(
@@ -74,7 +86,10 @@ SYMMETRIC_ACTIVATIONS = Option(
     label="Symmetric activations",
     kind="bool",
     default=False,
-    help="On centres the integers of activations on zero, which some accelerators ask for; after a ReLU half of them stay unused.",
+    help=(
+        "On centres the integers of activations on zero, which some accelerators ask for; after a"
+        " ReLU half of them stay unused."
+    ),
 )
 
 OPERATORS = Option(
@@ -82,30 +97,56 @@ OPERATORS = Option(
     label="Operator types",
     kind="names",
     default=(),
-    help="Quantize only operators of these types, such as CONV_2D or FULLY_CONNECTED; nothing named means all that can be.",
+    help=(
+        "Quantize only operators of these types, such as CONV_2D or FULLY_CONNECTED; nothing named"
+        " means all that can be."
+    ),
 )
 
 
 def algorithm(*choices: str) -> Option:
     """How the scale of a weight is chosen: "minmax" or one of the choices."""
     told = "; ".join(_ALGORITHMS[name] for name in choices)
-    return Option(id="algorithm", label="Algorithm", kind="choice", default="minmax", choices=("minmax", *choices),
-                  help=f"How the integers of a weight are chosen: minmax covers its largest value; {told}.")  # fmt: skip
+    return Option(
+        id="algorithm",
+        label="Algorithm",
+        kind="choice",
+        default="minmax",
+        choices=("minmax", *choices),
+        help=f"How the integers of a weight are chosen: minmax covers its largest value; {told}.",
+    )
 
 
 _ALGORITHMS = {
-    "octav": "octav cuts large values off where that costs the least squared error (Sakr et al. 2022)",
+    "octav": (
+        "octav cuts large values off where that costs the least squared error (Sakr et al. 2022)"
+    ),
     "mse": "mse takes the scale that suits normally distributed weights",
-    "gptq": "gptq rounds the weights of fully connected layers so that one error makes up for the others, on calibration data (Frantar et al. 2022)",
-    "hadamard": "hadamard rotates the weights of fully connected layers and embeddings first, so that none stands out, with an operator of LiteRT's own",
+    "gptq": (
+        "gptq rounds the weights of fully connected layers so that one error makes up for the"
+        " others, on calibration data (Frantar et al. 2022)"
+    ),
+    "hadamard": (
+        "hadamard rotates the weights of fully connected layers and embeddings first, so that none"
+        " stands out, with an operator of LiteRT's own"
+    ),
     "hadamard_builtin": "hadamard_builtin is the same in operators that every TFLite runtime has",
 }
 
 
 def io(*choices: str) -> Option:
     """The type of the model's input and output; the first choice is the default."""
-    return Option(id="io", label="Inputs and outputs", kind="choice", default=choices[0], choices=choices,
-                  help="The number type that the file takes and gives; integers spare a microcontroller the conversion.")  # fmt: skip
+    return Option(
+        id="io",
+        label="Inputs and outputs",
+        kind="choice",
+        default=choices[0],
+        choices=choices,
+        help=(
+            "The number type that the file takes and gives; integers spare a microcontroller the"
+            " conversion."
+        ),
+    )
 
 
 IO_INT8, IO_INT16 = io("int8", "uint8", "float32"), io("int16", "float32")
@@ -114,21 +155,33 @@ IO_INT8, IO_INT16 = io("int8", "uint8", "float32"), io("int16", "float32")
 def granularity(params: Mapping[str, Any]) -> str:
     """ai-edge-quantizer's word for the options `per_channel` and `block_size`."""
     block = params.get(BLOCK_SIZE.id, "0")
-    return f"BLOCKWISE_{block}" if block != "0" else "CHANNELWISE" if params["per_channel"] else "TENSORWISE"
+    return (
+        f"BLOCKWISE_{block}"
+        if block != "0"
+        else "CHANNELWISE"
+        if params["per_channel"]
+        else "TENSORWISE"
+    )
 
 
 def is_sensible(params: Mapping[str, Any]) -> bool:
-    """False where an option says nothing beside another one, or cannot go with it; for `Technique.valid`."""
+    """False where an option says nothing beside another one, or cannot go with it; for
+    `Technique.valid`.
+    """
     blocks = params.get(BLOCK_SIZE.id, "0") != "0"
     cutting = params.get("algorithm", "minmax") != "minmax"
     return not (
         blocks and (not params["per_channel"] or params.get("algorithm") == "mse")
-    ) and not (cutting and not params.get(SYMMETRIC.id, True))  # fmt: skip
+    ) and not (cutting and not params.get(SYMMETRIC.id, True))
 
 
 def suffixes(params: Mapping[str, Any], calibration: str = "") -> str:
     """What the options add to a speaking name, see `lab.compress.naming`."""
-    block, chosen, method = params.get(BLOCK_SIZE.id, "0"), params.get("algorithm", "minmax"), params.get(METHOD.id)
+    block, chosen, method = (
+        params.get(BLOCK_SIZE.id, "0"),
+        params.get("algorithm", "minmax"),
+        params.get(METHOD.id),
+    )
     return speaking_name(
         "" if params.get(PER_CHANNEL.id, True) else "per_tensor",
         "" if block == "0" else f"block{block}",

@@ -30,29 +30,51 @@ from lab.plugs import Context
 DEPTHWISE = "DEPTHWISE_CONV_2D"
 
 
-def weights(params: Mapping[str, Any], bits: int, mode: str, context: Context, source: Path) -> Path:
+def weights(
+    params: Mapping[str, Any], bits: int, mode: str, context: Context, source: Path
+) -> Path:
     """Quantize the weights only, or the weights now and the activations while the model runs.
 
     Args:
         mode: "weight_only" or "dynamic".
     """
-    how = Widths(mode, bits, granularity=granularity(params), symmetric=params.get("symmetric", True),
-                 algorithm=params.get("algorithm", "minmax"))  # fmt: skip
+    how = Widths(
+        mode,
+        bits,
+        granularity=granularity(params),
+        symmetric=params.get("symmetric", True),
+        algorithm=params.get("algorithm", "minmax"),
+    )
     return _quantized(source, how, params, context)
 
 
 def half(params: Mapping[str, Any], context: Context, source: Path) -> Path:
     """Store the weights as 16-bit floats."""
-    return _quantized(source, Widths("weight_only", 16, granularity="TENSORWISE", algorithm="fp16"), params, context)
+    return _quantized(
+        source,
+        Widths("weight_only", 16, granularity="TENSORWISE", algorithm="fp16"),
+        params,
+        context,
+    )
 
 
-def static(params: Mapping[str, Any], bits: int, activation_bits: int, context: Context, source: Path) -> Path:
-    """Quantize weights to 4 or 8 bits and activations to 8 or 16, with ranges from calibration data.
+def static(
+    params: Mapping[str, Any], bits: int, activation_bits: int, context: Context, source: Path
+) -> Path:
+    """Quantize weights to 4 or 8 bits and activations to 8 or 16, with ranges from calibration
+    data.
 
-    An embedding has no static form: its table is stored in integers, what it looks up is float until the next operator.
+    An embedding has no static form: its table is stored in integers, what it looks up is float
+    until the next operator.
     """
-    how = Widths("static", bits, activation_bits, granularity(params), algorithm=params["algorithm"],
-                 symmetric_activations=params.get("symmetric_activations", False))  # fmt: skip
+    how = Widths(
+        "static",
+        bits,
+        activation_bits,
+        granularity(params),
+        algorithm=params["algorithm"],
+        symmetric_activations=params.get("symmetric_activations", False),
+    )
     return _quantized(source, how, params, context)
 
 
@@ -62,7 +84,9 @@ def _quantized(source: Path, how: Widths, params: Mapping[str, Any], context: Co
     model, content = float_content(source)
     found = scope(source, model, params)
     if not check(found, how, params):
-        context.note("quantized", "nothing: none of the layers that were chosen can be quantized in this way")
+        context.note(
+            "quantized", "nothing: none of the layers that were chosen can be quantized in this way"
+        )
         return _written(content, context)
     _tell(how, found, context)
     content = packed(model, content) if part(model, found) else content
@@ -72,16 +96,29 @@ def _quantized(source: Path, how: Widths, params: Mapping[str, Any], context: Co
 
 
 def _contradiction(params: Mapping[str, Any]) -> InvalidOption:
-    given = {id_: params[id_] for id_ in ("per_channel", "block_size", "algorithm", "symmetric") if id_ in params}
-    return InvalidOption("These options do not go together", given=given, remedy=(
-        "A block_size needs per_channel and another algorithm than mse; weights that are not symmetric need the algorithm minmax"))  # fmt: skip
+    given = {
+        id_: params[id_]
+        for id_ in ("per_channel", "block_size", "algorithm", "symmetric")
+        if id_ in params
+    }
+    return InvalidOption(
+        "These options do not go together",
+        given=given,
+        remedy=(
+            "A block_size needs per_channel and another algorithm than mse; weights that are not"
+            " symmetric need the algorithm minmax"
+        ),
+    )
 
 
 def _rules(how: Widths, found: Scope, params: Mapping[str, Any]) -> list[Rule]:
     """What the library is told, from the general to the particular."""
     rules = everywhere(how)
     if how.mode == "static" and how.bits < 8:  # what has no kernel for fewer bits keeps to integers
-        rules = [*everywhere(replace(how, bits=8, algorithm="minmax")), *everywhere(how, EVERYTHING[1:])]
+        rules = [
+            *everywhere(replace(how, bits=8, algorithm="minmax")),
+            *everywhere(how, EVERYTHING[1:]),
+        ]
     if how.mode == "static":
         rules += [*embeddings(how), *_wide(how, found), *_borders(how, found, params.get("io", ""))]
     if _needs_channels(how):
@@ -93,34 +130,53 @@ def _rules(how: Widths, found: Scope, params: Mapping[str, Any]) -> list[Rule]:
 def _wide(how: Widths, found: Scope) -> list[Rule]:
     """16-bit activations, for the layers that were chosen."""
     chosen = found.named("wide")
-    return everywhere(replace(how, activation_bits=16), (exactly(chosen), f"(?:{exactly(chosen)})")) if chosen else []
+    return (
+        everywhere(replace(how, activation_bits=16), (exactly(chosen), f"(?:{exactly(chosen)})"))
+        if chosen
+        else []
+    )
 
 
 def _borders(how: Widths, found: Scope, io: str) -> list[Rule]:
-    """The model's own input and output: as wide as the layer there, or of the type that was asked for."""
+    """The model's own input and output: as wide as the layer there, or of the type that was asked
+    for.
+    """
     rules = []
     for kind, fate in (("INPUT", found.input), ("OUTPUT", found.output)):
         if fate == "float" or io == "float32":
             rules.append(Rule(EVERYTHING[3], kind, None))
         elif fate == "wide":
-            rules.append(Rule(EVERYTHING[3], kind, replace(how, activation_bits=16, algorithm="minmax")))
+            rules.append(
+                Rule(EVERYTHING[3], kind, replace(how, activation_bits=16, algorithm="minmax"))
+            )
         elif io == "uint8":
             rules.append(Rule(EVERYTHING[3], kind, Widths("static", 8, 8, unsigned=True)))
     return rules
 
 
 def _needs_channels(how: Widths) -> bool:
-    """LiteRT 2.3 computes a depthwise convolution of float activations with one scale a channel only: others give noise."""
+    """LiteRT 2.3 computes a depthwise convolution of float activations with one scale a channel
+    only: others give noise.
+    """
     return how.mode == "dynamic" and how.granularity == "TENSORWISE" and DEPTHWISE in supported(how)
 
 
 def _tell(how: Widths, found: Scope, context: Context) -> None:
     if _needs_channels(how) and DEPTHWISE in found.kinds("quantized"):
-        context.note("per_tensor", "depthwise convolutions keep one scale a channel: LiteRT computes no other here")
+        context.note(
+            "per_tensor",
+            "depthwise convolutions keep one scale a channel: LiteRT computes no other here",
+        )
     if how.mode == "dynamic" and how.bits == 4 and how.algorithm not in ("minmax", "gptq"):
-        context.note("without XNNPACK", "LiteRT's own 4-bit kernels mistake the integer -8, which this algorithm uses")
+        context.note(
+            "without XNNPACK",
+            "LiteRT's own 4-bit kernels mistake the integer -8, which this algorithm uses",
+        )
     if lost := found.kinds("quantized") & NO_KERNEL.get((how.mode, how.bits), frozenset()):
-        context.note("left in float", f"{schema_words(lost)}: LiteRT has no kernel for {how.bits}-bit weights there")
+        context.note(
+            "left in float",
+            f"{schema_words(lost)}: LiteRT has no kernel for {how.bits}-bit weights there",
+        )
 
 
 def _learnt(
@@ -131,7 +187,11 @@ def _learnt(
         return None
     x = context.calibration(params["calibration_samples"])
     known = ranges(content, x, params["method"]) if how.mode == "static" else {}
-    return together(known, second_moments(content, x, rules)) if how.algorithm in ("gptq", "oscar") else known
+    return (
+        together(known, second_moments(content, x, rules))
+        if how.algorithm in ("gptq", "oscar")
+        else known
+    )
 
 
 def float_content(source: Path) -> tuple[Any, bytes]:
@@ -144,7 +204,11 @@ def float_content(source: Path) -> tuple[Any, bytes]:
 
     model = load_tflite(source)
     if quantized_weights(model):
-        raise InvalidFile("This TFLite file is quantized already", allowed="a float TFLite file", given=str(source))
+        raise InvalidFile(
+            "This TFLite file is quantized already",
+            allowed="a float TFLite file",
+            given=str(source),
+        )
     content = signed(model, source.read_bytes())
     return model, content
 
@@ -152,10 +216,17 @@ def float_content(source: Path) -> tuple[Any, bytes]:
 def _run(content: bytes, rules: Sequence[Rule], learnt: Ranges | None) -> bytes:
     try:
         with quiet():
-            made = quantizer(content, rules).quantize(learnt, enable_progress_bar=False, enable_progress_report=False)
+            made = quantizer(content, rules).quantize(
+                learnt, enable_progress_bar=False, enable_progress_report=False
+            )
     except (ValueError, RuntimeError, TypeError, KeyError) as error:
-        raise InvalidFile(f"ai-edge-quantizer refuses this: {str(error).strip()[:600]}", remedy=(
-            "Keep the operator that it names in float (keep_float), or choose per_channel, 8 bits and the algorithm minmax")) from error  # fmt: skip
+        raise InvalidFile(
+            f"ai-edge-quantizer refuses this: {str(error).strip()[:600]}",
+            remedy=(
+                "Keep the operator that it names in float (keep_float), or choose per_channel, 8"
+                " bits and the algorithm minmax"
+            ),
+        ) from error
     return bytes(made.quantized_model)
 
 

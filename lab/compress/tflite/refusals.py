@@ -1,4 +1,6 @@
-"""What ai-edge-quantizer and LiteRT cannot do with a file, said before they are asked: which operator, and what to choose instead."""
+"""What ai-edge-quantizer and LiteRT cannot do with a file, said before they are asked: which
+operator, and what to choose instead.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ _MODES = {
 
 
 def check(found: Scope, how: Widths, params: Mapping[str, Any]) -> bool:
-    """Whether anything is to be quantized: False where the layers that were chosen are none that can be.
+    """Whether anything is to be quantized: False where the layers that were chosen are none that
+    can be.
 
     Raises:
         InvalidFile: an operator cannot be stored or computed in this way.
@@ -38,14 +41,19 @@ def check(found: Scope, how: Widths, params: Mapping[str, Any]) -> bool:
     if found.layers_chosen:
         return False
     raise InvalidFile(
-        f"No operator of this file can be quantized like that ({_words(how)})", allowed=schema_words(reach(how)),
-        given=schema_words(found.kinds("quantized")), remedy=_instead(how),
-    )  # fmt: skip
+        f"No operator of this file can be quantized like that ({_words(how)})",
+        allowed=schema_words(reach(how)),
+        given=schema_words(found.kinds("quantized")),
+        remedy=_instead(how),
+    )
 
 
 def _words(how: Widths) -> str:
     algorithm = "" if how.algorithm in ("minmax", "fp16") else f", {how.algorithm}"
-    return f"{how.bits}-bit {_MODES[how.mode]}, {how.granularity.lower().replace('_', ' of ')}{algorithm}"
+    return (
+        f"{how.bits}-bit {_MODES[how.mode]},"
+        f" {how.granularity.lower().replace('_', ' of ')}{algorithm}"
+    )
 
 
 def _instead(how: Widths) -> str:
@@ -58,28 +66,50 @@ def _check_kinds(how: Widths, wanted: tuple[str, ...]) -> None:
     can = reach(how)
     for kind in wanted:
         if library_word(kind) in NO_KERNEL.get((how.mode, how.bits), ()):
-            raise InvalidFile(f"LiteRT has no kernel for {kind} with {_words(how)}: it answers with whatever is in memory",
-                              allowed=schema_words(can), given=kind, remedy="Choose weights alone, or 4 bits")  # fmt: skip
+            raise InvalidFile(
+                f"LiteRT has no kernel for {kind} with {_words(how)}: it answers with whatever is"
+                " in memory",
+                allowed=schema_words(can),
+                given=kind,
+                remedy="Choose weights alone, or 4 bits",
+            )
         if library_word(kind) not in can:
-            raise InvalidFile(f"ai-edge-quantizer cannot quantize {kind} like that ({_words(how)})",
-                              allowed=schema_words(can), given=kind, remedy=_instead(how))  # fmt: skip
+            raise InvalidFile(
+                f"ai-edge-quantizer cannot quantize {kind} like that ({_words(how)})",
+                allowed=schema_words(can),
+                given=kind,
+                remedy=_instead(how),
+            )
 
 
 def _check_algorithm(found: Scope, how: Widths) -> None:
     can = supported(how) & set(WEIGHTED)
-    if how.algorithm not in ("minmax", "fp16") and not found.kinds("quantized", "wide", "float") & can:
-        raise InvalidFile(f"The algorithm {how.algorithm!r} finds no operator in this file", allowed=schema_words(can),
-                          given=schema_words(found.kinds("quantized")), remedy=_instead(how))  # fmt: skip
+    if (
+        how.algorithm not in ("minmax", "fp16")
+        and not found.kinds("quantized", "wide", "float") & can
+    ):
+        raise InvalidFile(
+            f"The algorithm {how.algorithm!r} finds no operator in this file",
+            allowed=schema_words(can),
+            given=schema_words(found.kinds("quantized")),
+            remedy=_instead(how),
+        )
 
 
 def _check_wide(found: Scope, how: Widths) -> None:
-    can = supported(Widths("static", how.bits, 16, how.granularity)) if how.mode == "static" else frozenset()
+    can = (
+        supported(Widths("static", how.bits, 16, how.granularity))
+        if how.mode == "static"
+        else frozenset()
+    )
     for operator in found.operators:
         if operator.fate == "wide" and operator.layer and operator.kind not in can:
             raise InvalidFile(
-                f"The layer {operator.layer!r} cannot have 16-bit activations", allowed=schema_words(can),
-                given=schema_words([operator.kind]), remedy="Keep it in float instead: keep_float",
-            )  # fmt: skip
+                f"The layer {operator.layer!r} cannot have 16-bit activations",
+                allowed=schema_words(can),
+                given=schema_words([operator.kind]),
+                remedy="Keep it in float instead: keep_float",
+            )
 
 
 def _check_blocks(found: Scope, how: Widths) -> None:
@@ -87,35 +117,54 @@ def _check_blocks(found: Scope, how: Widths) -> None:
     if not how.granularity.startswith("BLOCK"):
         return
     size, can = int(how.granularity.rsplit("_", 1)[1]), supported(how)
-    odd = [o for o in found.operators if o.fate == "quantized" and o.kind in can and o.row_length % size]
+    odd = [
+        o
+        for o in found.operators
+        if o.fate == "quantized" and o.kind in can and o.row_length % size
+    ]
     if odd:
         raise InvalidFile(
-            f"The weights of {schema_words([odd[0].kind])} {odd[0].layer!r} have rows of {odd[0].row_length}, not a multiple of {size}",
+            f"The weights of {schema_words([odd[0].kind])} {odd[0].layer!r} have rows of"
+            f" {odd[0].row_length}, not a multiple of {size}",
             allowed=", ".join(_fitting([o.row_length for o in odd])) or "0",
-            given=size, remedy="Choose another block_size, or name in keep_float: " + ", ".join(o.layer for o in odd[:8]),
-        )  # fmt: skip
+            given=size,
+            remedy="Choose another block_size, or name in keep_float: "
+            + ", ".join(o.layer for o in odd[:8]),
+        )
 
 
 def _check_ranks(found: Scope, how: Widths) -> None:
-    """LiteRT 2.3 rotates rows of two- and three-dimensional tensors only; of others it hands on what is in memory."""
+    """LiteRT 2.3 rotates rows of two- and three-dimensional tensors only; of others it hands on
+    what is in memory.
+    """
     if how.algorithm != "hadamard":
         return
     for operator in found.operators:
-        if operator.fate == "quantized" and operator.kind in supported(how) and operator.rank > _MOST_AXES:
+        if (
+            operator.fate == "quantized"
+            and operator.kind in supported(how)
+            and operator.rank > _MOST_AXES
+        ):
             raise InvalidFile(
-                f"LiteRT cannot rotate what {operator.layer!r} reads or hands on: it has {operator.rank} axes", allowed=f"at most {_MOST_AXES}",
-                given=schema_words([operator.kind]), remedy="Choose the algorithm hadamard_builtin",
-            )  # fmt: skip
+                f"LiteRT cannot rotate what {operator.layer!r} reads or hands on: it has"
+                f" {operator.rank} axes",
+                allowed=f"at most {_MOST_AXES}",
+                given=schema_words([operator.kind]),
+                remedy="Choose the algorithm hadamard_builtin",
+            )
 
 
 def _fitting(lengths: list[int]) -> list[str]:
-    return [str(size) for size in (32, 64, 128, 256) if not any(length % size for length in lengths)]
+    return [
+        str(size) for size in (32, 64, 128, 256) if not any(length % size for length in lengths)
+    ]
 
 
 def check_stored(path: Path) -> Path:
     """The file, if every weight in it takes the bytes that its type says.
 
-    ai-edge-quantizer 0.10 calls a weight integer and leaves it float where an algorithm of its own finds no statistics; LiteRT would
+    ai-edge-quantizer 0.10 calls a weight integer and leaves it float where an algorithm of its own
+    finds no statistics; LiteRT would
     compute with its bytes all the same.
 
     Raises:
@@ -127,6 +176,9 @@ def check_stored(path: Path) -> Path:
         buffer = model.buffers[tensor.buffer]
         size = buffer.size if buffer.size > 1 else 0 if buffer.data is None else len(buffer.data)
         if bits and size and size != -(-prod(shape_of(tensor)) * bits // 8):
-            raise InvalidFile("ai-edge-quantizer wrote a weight in another number of bytes than its type says", given=tensor.name.decode(),
-                              remedy="Choose the algorithm minmax, or keep that layer in float")  # fmt: skip
+            raise InvalidFile(
+                "ai-edge-quantizer wrote a weight in another number of bytes than its type says",
+                given=tensor.name.decode(),
+                remedy="Choose the algorithm minmax, or keep that layer in float",
+            )
     return path

@@ -1,8 +1,10 @@
-"""What ai-edge-quantizer is told about a file, as a list of rules, and which operators its tables let it quantize how.
+"""What ai-edge-quantizer is told about a file, as a list of rules, and which operators its tables
+let it quantize how.
 
-A rule names operators by a regular expression over their output tensors and by type; of two that fit, the later one holds,
-unless the library's tables do not have it for that operator. Rules for the same expression replace each other, so those that
-lie above one another are written differently though they mean the same (EVERYTHING).
+A rule names operators by a regular expression over their output tensors and by type; of two that
+fit, the later one holds, unless the library's tables do not have it for that operator. Rules for
+the same expression replace each other, so those that lie above one another are written differently
+though they mean the same (EVERYTHING).
 """
 
 from __future__ import annotations
@@ -13,14 +15,32 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 MIN_MAX, NOTHING = "min_max_uniform_quantize", "no_quantize"
-ALGORITHMS = {"minmax": MIN_MAX, "octav": "OCTAV", "mse": "MSE", "gptq": "GPTQ", "oscar": "OSCAR", "fp16": "float_casting",
-              "hadamard": "HADAMARD_ROTATION", "hadamard_builtin": "DECOMPOSED_HADAMARD_ROTATION"}  # fmt: skip
+ALGORITHMS = {
+    "minmax": MIN_MAX,
+    "octav": "OCTAV",
+    "mse": "MSE",
+    "gptq": "GPTQ",
+    "oscar": "OSCAR",
+    "fp16": "float_casting",
+    "hadamard": "HADAMARD_ROTATION",
+    "hadamard_builtin": "DECOMPOSED_HADAMARD_ROTATION",
+}
 EVERYTHING = (".*", ".+", "^.*", "^.+")
-WEIGHTED = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE", "EMBEDDING_LOOKUP")
+WEIGHTED = (
+    "FULLY_CONNECTED",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "CONV_2D_TRANSPOSE",
+    "EMBEDDING_LOOKUP",
+)
 """The types whose weights algorithms other than min-max are for, in the library's words."""
 
-BEYOND_THE_TABLES = {("weight_only", 2): frozenset({"FULLY_CONNECTED", "CONV_2D", "EMBEDDING_LOOKUP"})}
-"""ai-edge-quantizer 0.10 has no table for these; it writes the files all the same, and LiteRT 2.3 computes them rightly."""
+BEYOND_THE_TABLES = {
+    ("weight_only", 2): frozenset({"FULLY_CONNECTED", "CONV_2D", "EMBEDDING_LOOKUP"})
+}
+"""ai-edge-quantizer 0.10 has no table for these; it writes the files all the same, and LiteRT 2.3
+computes them rightly.
+"""
 
 NO_KERNEL = {("dynamic", 2): frozenset({"CONV_2D"})}
 """In the tables, but LiteRT 2.3 answers with whatever is in memory."""
@@ -59,14 +79,19 @@ class Widths:
         from ai_edge_quantizer.qtyping import OpQuantizationConfig, TensorQuantizationConfig
 
         weights = TensorQuantizationConfig(
-            num_bits=self.bits, symmetric=self.symmetric, granularity=self.granularity,
+            num_bits=self.bits,
+            symmetric=self.symmetric,
+            granularity=self.granularity,
             dtype="FLOAT" if self.algorithm == "fp16" else "INT",
-        )  # fmt: skip
+        )
         alone = self.mode == "weight_only"
         return OpQuantizationConfig(
-            activation_tensor_config=self._activations(), weight_tensor_config=weights, explicit_dequantize=alone,
-            compute_precision="FLOAT" if alone else "INTEGER", skip_checks=self.unchecked,
-        )  # fmt: skip
+            activation_tensor_config=self._activations(),
+            weight_tensor_config=weights,
+            explicit_dequantize=alone,
+            compute_precision="FLOAT" if alone else "INTEGER",
+            skip_checks=self.unchecked,
+        )
 
     def _activations(self) -> Any:
         """16-bit activations are symmetric, as LiteRT's kernels want them."""
@@ -76,7 +101,9 @@ class Widths:
             return None
         middle = self.symmetric_activations or self.activation_bits == 16
         dtype = "UINT" if self.unsigned else "INT"
-        return TensorQuantizationConfig(num_bits=self.activation_bits, symmetric=middle, dtype=dtype)
+        return TensorQuantizationConfig(
+            num_bits=self.activation_bits, symmetric=middle, dtype=dtype
+        )
 
 
 @dataclass(frozen=True)
@@ -89,11 +116,17 @@ class Rule:
 
 
 def supported(how: Widths) -> frozenset[str]:
-    """The operator types, in the library's words, that it can store and LiteRT can compute in this way."""
+    """The operator types, in the library's words, that it can store and LiteRT can compute in this
+    way.
+    """
     from ai_edge_quantizer.qtyping import TFLOperationName
 
     listed = BEYOND_THE_TABLES.get((how.mode, how.bits))
-    known = frozenset(name.value for name in TFLOperationName if name.value != "*") if listed is None else listed
+    known = (
+        frozenset(name.value for name in TFLOperationName if name.value != "*")
+        if listed is None
+        else listed
+    )
     can = frozenset(kind for kind in known if _accepts(how, kind))
     return can - NO_KERNEL.get((how.mode, how.bits), frozenset())
 
@@ -118,7 +151,8 @@ def reach(how: Widths) -> frozenset[str]:
 
 
 def everywhere(how: Widths, regexes: Sequence[str] = EVERYTHING) -> list[Rule]:
-    """Rules that quantize whatever can be; an algorithm other than min-max for the weights that it is for, min-max for the rest.
+    """Rules that quantize whatever can be; an algorithm other than min-max for the weights that it
+    is for, min-max for the rest.
 
     Args:
         regexes: two that mean the same.
@@ -131,16 +165,26 @@ def everywhere(how: Widths, regexes: Sequence[str] = EVERYTHING) -> list[Rule]:
 
 
 def _plain(regex: str, how: Widths) -> list[Rule]:
-    """One rule for all types, or one for each where the library's tables do not say what may be done."""
+    """One rule for all types, or one for each where the library's tables do not say what may be
+    done.
+    """
     listed = how.unchecked or (how.mode, how.bits) in NO_KERNEL
-    return [Rule(regex, kind, how) for kind in sorted(supported(how))] if listed else [Rule(regex, "*", how)]
+    return (
+        [Rule(regex, kind, how) for kind in sorted(supported(how))]
+        if listed
+        else [Rule(regex, "*", how)]
+    )
 
 
 def embeddings(how: Widths) -> list[Rule]:
     """The rule for embeddings beside a static one, which they have not."""
     algorithm = how.algorithm if how.algorithm in ("octav", "mse") else "minmax"
     return [
-        Rule(EVERYTHING[0], "EMBEDDING_LOOKUP", Widths("dynamic", how.bits, 0, how.granularity, algorithm=algorithm))
+        Rule(
+            EVERYTHING[0],
+            "EMBEDDING_LOOKUP",
+            Widths("dynamic", how.bits, 0, how.granularity, algorithm=algorithm),
+        )
     ]
 
 
@@ -157,6 +201,9 @@ def quantizer(content: bytes, rules: Sequence[Rule]) -> Any:
     for rule in rules:
         how = rule.how
         made.update_quantization_recipe(
-            rule.regex, rule.operator, how and how.config(), ALGORITHMS[how.algorithm] if how else NOTHING
+            rule.regex,
+            rule.operator,
+            how and how.config(),
+            ALGORITHMS[how.algorithm] if how else NOTHING,
         )
     return made

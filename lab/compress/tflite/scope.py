@@ -1,7 +1,9 @@
-"""Which operators of a TFLite file the options leave in float or give 16-bit activations, as ai-edge-quantizer names them.
+"""Which operators of a TFLite file the options leave in float or give 16-bit activations, as
+ai-edge-quantizer names them.
 
-The library knows an operator by the names of its output tensors. A layer is a row of `lab.formats.layers.layer_table`; an operator
-without a row of its own, such as a reshape, goes with the layer whose output it renames.
+The library knows an operator by the names of its output tensors. A layer is a row of
+`lab.formats.layers.layer_table`; an operator without a row of its own, such as a reshape, goes with
+the layer whose output it renames.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ class Operator:
         layer: the row of the layer table that it belongs to, if any.
         fate: what the options make of it.
         reads, writes: numbers of tensors.
-        row_length: size of the last axis of its second input, which is the weight where it has one; 0 where it has none.
+        row_length: size of the last axis of its second input, which is the weight where it has one;
+            0 where it has none.
         rank: axes of its output, or of its first input where that has more.
     """
 
@@ -54,7 +57,8 @@ class Scope:
     Attributes:
         operators: of the first subgraph, in their order.
         elsewhere: names of operators of further subgraphs that stay float.
-        input, output: what follows for the model's own input and output: float where a layer that has it is.
+        input, output: what follows for the model's own input and output: float where a layer that
+            has it is.
         layers_chosen: whether options name layers.
     """
 
@@ -80,13 +84,19 @@ def library_word(kind: str) -> str:
 
 
 def schema_words(kinds: Collection[str]) -> str:
-    """The schema's words for types that the library names, without those of the model's own input and output."""
+    """The schema's words for types that the library names, without those of the model's own input
+    and output.
+    """
     back = {word: kind for kind, word in _LIBRARY_WORDS.items()}
-    return ", ".join(sorted(back.get(kind, kind) for kind in kinds if kind not in ("INPUT", "OUTPUT"))) or "none"
+    return (
+        ", ".join(sorted(back.get(kind, kind) for kind in kinds if kind not in ("INPUT", "OUTPUT")))
+        or "none"
+    )
 
 
 def scope(source: Path, model: Any, params: Mapping[str, Any]) -> Scope:
-    """What the options KEEP_FLOAT, ONLY, WIDE and OPERATORS, as far as there are any, say about a file.
+    """What the options KEEP_FLOAT, ONLY, WIDE and OPERATORS, as far as there are any, say about a
+    file.
 
     Raises:
         InvalidOption: a layer or a type of operator that they name is not in the file.
@@ -96,17 +106,21 @@ def scope(source: Path, model: Any, params: Mapping[str, Any]) -> Scope:
     operators = _following(_operators(source, model, params))
     alone = bool(params.get(ONLY.id) or params.get(OPERATORS.id))
     return Scope(
-        operators, _elsewhere(model) if alone else (),
-        _fate_at(operators, "reads", graph.inputs), _fate_at(operators, "writes", graph.outputs),
+        operators,
+        _elsewhere(model) if alone else (),
+        _fate_at(operators, "reads", graph.inputs),
+        _fate_at(operators, "writes", graph.outputs),
         any(params.get(option.id) for option in (KEEP_FLOAT, ONLY, WIDE)),
-    )  # fmt: skip
+    )
 
 
 def _check_kinds(wanted: Sequence[str], model: Any) -> None:
     known = sorted({operator_name(model, operator) for operator in model.subgraphs[0].operators})
     for kind in wanted:
         if kind not in known:
-            raise InvalidOption("This file has no operator of that type", allowed=", ".join(known), given=kind)
+            raise InvalidOption(
+                "This file has no operator of that type", allowed=", ".join(known), given=kind
+            )
 
 
 def _operators(source: Path, model: Any, params: Mapping[str, Any]) -> list[Operator]:
@@ -115,28 +129,52 @@ def _operators(source: Path, model: Any, params: Mapping[str, Any]) -> list[Oper
     rows, row_of = rows_and_operators(model)
     fates = _fates(names, [row.type for row in rows], params)
     return [
-        _operator(model, operator, "" if row is None else names[row], "quantized" if row is None else fates[row])
+        _operator(
+            model,
+            operator,
+            "" if row is None else names[row],
+            "quantized" if row is None else fates[row],
+        )
         for operator, row in zip(model.subgraphs[0].operators, row_of, strict=True)
     ]
 
 
 def _fates(names: Sequence[str], types: Sequence[str], params: Mapping[str, Any]) -> list[Fate]:
     """What becomes of each layer; float goes before wide."""
-    left, wide, kinds = set(left_float(params, names)), set(params.get(WIDE.id, ())), params.get(OPERATORS.id, ())
+    left, wide, kinds = (
+        set(left_float(params, names)),
+        set(params.get(WIDE.id, ())),
+        params.get(OPERATORS.id, ()),
+    )
     return [
-        "float" if name in left or (kinds and type_ not in kinds) else "wide" if name in wide else "quantized"
+        (
+            "float"
+            if name in left or (kinds and type_ not in kinds)
+            else "wide"
+            if name in wide
+            else "quantized"
+        )
         for name, type_ in zip(names, types, strict=True)
     ]
 
 
 def _operator(model: Any, operator: Any, layer: str, fate: Fate) -> Operator:
     graph = model.subgraphs[0]
-    reads, writes = (tuple(int(i) for i in numbers if i >= 0) for numbers in (operator.inputs, operator.outputs))
+    reads, writes = (
+        tuple(int(i) for i in numbers if i >= 0) for numbers in (operator.inputs, operator.outputs)
+    )
     shapes = [shape_of(graph.tensors[number]) for number in (*reads[:2], *writes[:1])]
     row = shapes[1][-1] if len(reads) > 1 and shapes[1] else 0
     rank = max(len(shape) for shape in (*shapes[:1], *shapes[-1:]))
     return Operator(
-        _name(graph, operator), library_word(operator_name(model, operator)), layer, fate, reads, writes, row, rank
+        _name(graph, operator),
+        library_word(operator_name(model, operator)),
+        layer,
+        fate,
+        reads,
+        writes,
+        row,
+        rank,
     )
 
 
@@ -147,7 +185,9 @@ def _name(graph: Any, operator: Any) -> str:
 
 
 def _elsewhere(model: Any) -> tuple[str, ...]:
-    return tuple(_name(graph, operator) for graph in model.subgraphs[1:] for operator in graph.operators)
+    return tuple(
+        _name(graph, operator) for graph in model.subgraphs[1:] for operator in graph.operators
+    )
 
 
 def _following(operators: Sequence[Operator]) -> tuple[Operator, ...]:
@@ -159,7 +199,9 @@ def _following(operators: Sequence[Operator]) -> tuple[Operator, ...]:
     return tuple(done)
 
 
-def _fate_at(operators: Sequence[Operator], side: Literal["reads", "writes"], tensors: Collection[int]) -> Fate:
+def _fate_at(
+    operators: Sequence[Operator], side: Literal["reads", "writes"], tensors: Collection[int]
+) -> Fate:
     """Float, or else wide, where any operator that has one of the tensors on that side is."""
     wanted = set(map(int, tensors))
     found = {operator.fate for operator in operators if wanted & set(getattr(operator, side))}
@@ -167,9 +209,11 @@ def _fate_at(operators: Sequence[Operator], side: Literal["reads", "writes"], te
 
 
 def part(model: Any, found: Scope) -> bool:
-    """Give operators of different fates that share a constant one each, in place; False where none do.
+    """Give operators of different fates that share a constant one each, in place; False where none
+    do.
 
-    ai-edge-quantizer 0.10 would do so itself, and stumbles over the name that it gives the copy where a dequantization follows.
+    ai-edge-quantizer 0.10 would do so itself, and stumbles over the name that it gives the copy
+    where a dequantization follows.
     """
     graph, changed = model.subgraphs[0], False
     for tensor in sorted({number for operator in found.operators for number in operator.reads}):

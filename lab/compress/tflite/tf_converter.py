@@ -17,14 +17,26 @@ from lab.options import Option
 from lab.plugs import Context
 
 PER_CHANNEL = Option(
-    id="per_channel", label="Per channel", kind="bool", default=True,
-    help="One scale for each output channel of a weight instead of one for the whole weight: finer, seldom slower.",
-)  # fmt: skip
+    id="per_channel",
+    label="Per channel",
+    kind="bool",
+    default=True,
+    help=(
+        "One scale for each output channel of a weight instead of one for the whole weight: finer,"
+        " seldom slower."
+    ),
+)
 
 FALLBACK = Option(
-    id="float_fallback", label="Float where there is no integer kernel", kind="bool", default=False,
-    help="Leaves an operator that has no integer kernel in float; off refuses the model, since a microcontroller would have to.",
-)  # fmt: skip
+    id="float_fallback",
+    label="Float where there is no integer kernel",
+    kind="bool",
+    default=False,
+    help=(
+        "Leaves an operator that has no integer kernel in float; off refuses the model, since a"
+        " microcontroller would have to."
+    ),
+)
 
 
 def convert(source: Path, context: Context, prepare: Callable[[Any, Any, Any], None]) -> Path:
@@ -62,18 +74,27 @@ def converted(converter: Any) -> bytes:
 
 def _refusal(told: str) -> InvalidFile:
     if unknown := sorted(set(re.findall(r"'tf\.(\w+)' op is neither", told))):
-        return InvalidFile("TensorFlow's converter knows no TFLite operator for these", given=", ".join(unknown),
-                           remedy="Replace them in the model, or choose a runtime of ONNX files")  # fmt: skip
+        return InvalidFile(
+            "TensorFlow's converter knows no TFLite operator for these",
+            given=", ".join(unknown),
+            remedy="Replace them in the model, or choose a runtime of ONNX files",
+        )
     lines = [line for line in told.splitlines() if line.strip()] or [told]
     line = next((line for line in lines if "not yet supported" in line), lines[-1])
-    return InvalidFile(f"TensorFlow's converter refuses this model: {line.strip()[:400]}", remedy=_INSTEAD)
+    return InvalidFile(
+        f"TensorFlow's converter refuses this model: {line.strip()[:400]}", remedy=_INSTEAD
+    )
 
 
-_INSTEAD = "Turn float_fallback on, or choose the technique tflite_static_wi8_ai8: both leave such operators in float"
+_INSTEAD = (
+    "Turn float_fallback on, or choose the technique tflite_static_wi8_ai8: both leave such"
+    " operators in float"
+)
 
 
 def check_whole(path: Path) -> Path:
-    """The file, if it computes nothing in float: the converter leaves what has no 8-bit kernel there, without a word.
+    """The file, if it computes nothing in float: the converter leaves what has no 8-bit kernel
+    there, without a word.
 
     Raises:
         InvalidFile: an operator is left in float.
@@ -86,16 +107,23 @@ def check_whole(path: Path) -> Path:
         if any(type_name(graph.tensors[number]).startswith("FLOAT") for number in operator.outputs)
     } - {"DEQUANTIZE"}
     if left:
-        raise InvalidFile("These operators have no integer kernel", allowed="operators that TFLite computes in integers",
-                          given=", ".join(sorted(left)), remedy=_INSTEAD)  # fmt: skip
+        raise InvalidFile(
+            "These operators have no integer kernel",
+            allowed="operators that TFLite computes in integers",
+            given=", ".join(sorted(left)),
+            remedy=_INSTEAD,
+        )
     return path
 
 
-def static(tf: Any, converter: Any, model: Any, params: Mapping[str, Any], context: Context, kernels: str) -> None:
+def static(
+    tf: Any, converter: Any, model: Any, params: Mapping[str, Any], context: Context, kernels: str
+) -> None:
     """Integers throughout, with ranges from calibration items.
 
     Args:
-        params: options io, per_channel, float_fallback and those of calibration, as far as the technique has them.
+        params: options io, per_channel, float_fallback and those of calibration, as far as the
+            technique has them.
         kernels: name in `tf.lite.OpsSet`.
     """
     sets = tf.lite.OpsSet
@@ -103,8 +131,12 @@ def static(tf: Any, converter: Any, model: Any, params: Mapping[str, Any], conte
     converter.target_spec.supported_ops = [getattr(sets, kernels), *fallback]
     converter._experimental_disable_per_channel = not params.get(PER_CHANNEL.id, True)
     converter.inference_input_type = converter.inference_output_type = getattr(tf, params["io"])
-    x = fit_items(context.calibration(params["calibration_samples"]), (None, *model.input_shape[1:]))
-    converter.representative_dataset = lambda: _one_by_one(x.astype(np.dtype(model.inputs[0].dtype)))
+    x = fit_items(
+        context.calibration(params["calibration_samples"]), (None, *model.input_shape[1:])
+    )
+    converter.representative_dataset = lambda: _one_by_one(
+        x.astype(np.dtype(model.inputs[0].dtype))
+    )
 
 
 def _one_by_one(x: Any) -> Iterator[list[Any]]:

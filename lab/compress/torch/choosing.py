@@ -1,4 +1,6 @@
-"""The options that choose layers, for a torch.export program: an activation goes with the layer before it."""
+"""The options that choose layers, for a torch.export program: an activation goes with the layer
+before it.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +36,9 @@ def nothing_left(params: Mapping[str, Any], layers: list[str]) -> InvalidOption:
     Args:
         layers: those that could be quantized.
     """
-    return InvalidOption("Nothing is left to quantize", allowed=", ".join(layers),
-                         given={id_: list(params[id_]) for id_ in (KEEP_FLOAT.id, ONLY.id)},
-                         remedy="Leave fewer layers in float, or name one of these")  # fmt: skip
+    return InvalidOption(
+        "Nothing is left to quantize",
+        allowed=", ".join(layers),
+        given={id_: list(params[id_]) for id_ in (KEEP_FLOAT.id, ONLY.id)},
+        remedy="Leave fewer layers in float, or name one of these",
+    )

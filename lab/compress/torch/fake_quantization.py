@@ -1,4 +1,6 @@
-"""Activations rounded to 8 bits while a PyTorch model trains, in ranges that follow what the model makes."""
+"""Activations rounded to 8 bits while a PyTorch model trains, in ranges that follow what the model
+makes.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,11 @@ MOMENTUM = 0.02
 """How much of a range each training batch renews: what one odd batch holds matters little."""
 CLIPPING = {"relu", "relu_", "hardtanh", "hardtanh_", "clamp", "clamp_min"}
 """Operators that runtimes compute inside the one before: only what comes out of them is rounded."""
-SAME = {"reshape", "view", "flatten", "transpose", "permute", "contiguous", "expand", "repeat", "squeeze", "unsqueeze", "getitem",
-        "sliced", "indexed", "size", "max_pool2d", "split", "chunk", "unflatten", "pad"}  # fmt: skip
+SAME = {
+    "reshape", "view", "flatten", "transpose", "permute", "contiguous", "expand", "repeat",
+    "squeeze", "unsqueeze", "getitem", "sliced", "indexed", "size", "max_pool2d", "split", "chunk",
+    "unflatten", "pad",
+}  # fmt: skip
 """Operators that hand on numbers as they are."""
 
 
@@ -24,8 +29,10 @@ def fake_class() -> Any:
     import torch
 
     class Fake(torch.nn.Module):  # type: ignore[misc]
-        """One scale and one zero point, the range containing zero; gradients pass inside the range (Jacob et al. 2018,
-        arXiv:1712.05877)."""
+        """One scale and one zero point, the range containing zero; gradients pass inside the range
+        (Jacob et al. 2018,
+        arXiv:1712.05877).
+        """
 
         def __init__(self) -> None:
             super().__init__()
@@ -38,7 +45,9 @@ def fake_class() -> Any:
                 self._follow(x.detach())
             low, high = self.range.clamp(max=0.0)[0], self.range.clamp(min=0.0)[1]
             scale = ((high - low) / LEVELS).clamp(min=1e-9)
-            return torch.fake_quantize_per_tensor_affine(x, scale, (-low / scale).round().int(), 0, LEVELS)
+            return torch.fake_quantize_per_tensor_affine(
+                x, scale, (-low / scale).round().int(), 0, LEVELS
+            )
 
         def _follow(self, x: Any) -> None:
             share = MOMENTUM if self.seen else 1.0
@@ -49,7 +58,9 @@ def fake_class() -> Any:
 
 
 def add_fakes(model: Any) -> list[str]:
-    """Round every activation of a GraphModule, in place, that an integer runtime stores; returns the modules' names."""
+    """Round every activation of a GraphModule, in place, that an integer runtime stores; returns
+    the modules' names.
+    """
     names = []
     for node in [node for node in model.graph.nodes if _is_stored(model, node)]:
         names.append(f"fake_{node.name}")
@@ -63,7 +74,9 @@ def add_fakes(model: Any) -> list[str]:
 
 def drop_fakes(model: Any, names: list[str]) -> None:
     """Take what `add_fakes` added away again."""
-    for node in [node for node in model.graph.nodes if node.op == "call_module" and node.target in names]:
+    for node in [
+        node for node in model.graph.nodes if node.op == "call_module" and node.target in names
+    ]:
         node.replace_all_uses_with(node.args[0])
         model.graph.erase_node(node)
     cleaned(model)
@@ -74,7 +87,9 @@ def _is_stored(model: Any, node: Any) -> bool:
 
     if node.op in ("get_attr", "output") or not _is_float(node) or kind(node) in SAME:
         return False
-    if node.op == "call_module" and isinstance(model.get_submodule(node.target), torch.nn.modules.dropout._DropoutNd):
+    if node.op == "call_module" and isinstance(
+        model.get_submodule(node.target), torch.nn.modules.dropout._DropoutNd
+    ):
         return False
     return not (node.users and all(_clips(model, user) for user in node.users))
 

@@ -1,4 +1,6 @@
-"""Folds batch normalisations into the layer before them, in a graph of modules: what a runtime computes is what is trained."""
+"""Folds batch normalisations into the layer before them, in a graph of modules: what a runtime
+computes is what is trained.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,12 @@ from typing import Any
 
 
 def fold_modules(model: Any) -> Any:
-    """Multiply each batch normalisation into the convolution or dense layer before it, in place, where nothing else reads that.
+    """Multiply each batch normalisation into the convolution or dense layer before it, in place,
+    where nothing else reads that.
 
     Args:
-        model: GraphModule of `lab.formats.torch_export.modules.as_modules`; layers keep their names.
+        model: GraphModule of `lab.formats.torch_export.modules.as_modules`; layers keep their
+            names.
 
     Source: torch.nn.utils.fusion.fuse_conv_bn_eval, fuse_linear_bn_eval.
     """
@@ -43,8 +47,15 @@ def _fold(model: Any, layer: Any, norm: Any) -> None:
     import torch
     from torch.nn.utils import fusion
 
-    held, scaling = model.get_submodule(layer.target).eval(), model.get_submodule(norm.target).eval()
-    fuse = fusion.fuse_linear_bn_eval if isinstance(held, torch.nn.Linear) else fusion.fuse_conv_bn_eval
+    held, scaling = (
+        model.get_submodule(layer.target).eval(),
+        model.get_submodule(norm.target).eval(),
+    )
+    fuse = (
+        fusion.fuse_linear_bn_eval
+        if isinstance(held, torch.nn.Linear)
+        else fusion.fuse_conv_bn_eval
+    )
     model.set_submodule(layer.target, fuse(held, scaling))
     norm.replace_all_uses_with(layer)
     model.graph.erase_node(norm)

@@ -1,4 +1,6 @@
-"""FX quantization of a torch.export program (torch.ao.quantization.quantize_fx), from the program to a TorchScript file."""
+"""FX quantization of a torch.export program (torch.ao.quantization.quantize_fx), from the program
+to a TorchScript file.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +9,34 @@ from typing import Any
 
 from lab.compress.torch.choosing import layers_left, nothing_left
 from lab.errors import InvalidFile
-from lab.formats.torch_export.fx import fold_batch_norms, kind, opaque_modules, quantized_nodes, untouchable
+from lab.formats.torch_export.fx import (
+    fold_batch_norms,
+    kind,
+    opaque_modules,
+    quantized_nodes,
+    untouchable,
+)
 from lab.formats.torch_export.packed import content
 from lab.options import Option
 
 ENGINES = ("x86", "qnnpack", "onednn")
 ENGINE = Option(
-    id="engine", label="Engine", kind="choice", default="x86", choices=ENGINES,
+    id="engine",
+    label="Engine",
+    kind="choice",
+    default="x86",
+    choices=ENGINES,
     help=(
-        "What computes the integers: x86 is torch's own choice for these processors and uses 7 bits of each activation, "
-        "so that nothing saturates on a CPU without VNNI; qnnpack is what phones use; onednn uses all 8 bits."
+        "What computes the integers: x86 is torch's own choice for these processors and uses 7 bits"
+        " of each activation, so that nothing saturates on a CPU without VNNI; qnnpack is what"
+        " phones use; onednn uses all 8 bits."
     ),
-)  # fmt: skip
-METHODS = {"histogram": "HistogramObserver", "minmax": "MinMaxObserver", "average": "MovingAverageMinMaxObserver"}
+)
+METHODS = {
+    "histogram": "HistogramObserver",
+    "minmax": "MinMaxObserver",
+    "average": "MovingAverageMinMaxObserver",
+}
 SEVEN_BITS = ("x86",)
 TOLERANCE = 1e-5
 
@@ -27,13 +44,16 @@ TOLERANCE = 1e-5
 def static_mapping(engine: str, per_channel: bool, method: str) -> Any:
     """FX's table of what is quantized how, for static quantization.
 
-    Source: torch.ao.quantization.get_default_qconfig_mapping, with other observers of activations and weights.
+    Source: torch.ao.quantization.get_default_qconfig_mapping, with other observers of activations
+    and weights.
     """
     from torch.ao import quantization as q
 
     observer = getattr(q.observer, METHODS[method]).with_args(reduce_range=engine in SEVEN_BITS)
     weight = q.default_per_channel_weight_observer if per_channel else q.default_weight_observer
-    mapping = q.get_default_qconfig_mapping(engine).set_global(q.QConfig(activation=observer, weight=weight))
+    mapping = q.get_default_qconfig_mapping(engine).set_global(
+        q.QConfig(activation=observer, weight=weight)
+    )
     return _stored(_layer_norm(mapping, observer))
 
 
@@ -54,7 +74,9 @@ def dynamic_mapping(per_channel: bool) -> Any:
 
 
 def _stored(mapping: Any) -> Any:
-    """With what always has 8-bit weights and float activations: embeddings, and recurrent layers, one scale a weight."""
+    """With what always has 8-bit weights and float activations: embeddings, and recurrent layers,
+    one scale a weight.
+    """
     import torch
     from torch.ao import quantization as q
 
@@ -68,7 +90,8 @@ def quantizable(program: Any, kinds: Collection[str], params: Mapping[str, Any])
     """The program as a module that FX quantizes as the options KEEP_FLOAT and ONLY say.
 
     Raises:
-        InvalidOption: they name a layer that the program does not have, or leave nothing to quantize.
+        InvalidOption: they name a layer that the program does not have, or leave nothing to
+            quantize.
         InvalidFile: the program has no operator of these kinds, or answers otherwise as a module.
     """
     from lab.formats.torch_export.files import example, fixed_batch, module
@@ -92,11 +115,19 @@ def _nothing_left(
     found = quantized_nodes(model, kinds, layer_of, ())
     if found:
         return nothing_left(
-            params, [name for name in dict.fromkeys(layer_of.values()) if name in {layer_of.get(n) for n in found}]
+            params,
+            [
+                name
+                for name in dict.fromkeys(layer_of.values())
+                if name in {layer_of.get(n) for n in found}
+            ],
         )
-    return InvalidFile("FX quantization has no integer form of any operator of this model", allowed=", ".join(sorted(kinds)),
-                       given=sorted({kind(node) for node in model.graph.nodes} - {""}),
-                       remedy="Choose an ONNX or TFLite technique, or 16-bit floats (torch_half)")  # fmt: skip
+    return InvalidFile(
+        "FX quantization has no integer form of any operator of this model",
+        allowed=", ".join(sorted(kinds)),
+        given=sorted({kind(node) for node in model.graph.nodes} - {""}),
+        remedy="Choose an ONNX or TFLite technique, or 16-bit floats (torch_half)",
+    )
 
 
 def _check_same(program: Any, model: Any, item: Any) -> None:
@@ -106,8 +137,12 @@ def _check_same(program: Any, model: Any, item: Any) -> None:
         expected, found = program(item), model(item)
     error = float((expected - found).abs().max() / expected.abs().max().clamp(min=1))
     if not error <= TOLERANCE:
-        raise InvalidFile("Rewritten for FX quantization, the model answers otherwise", allowed=f"{TOLERANCE:g}", given=f"{error:.1e}",
-                          remedy="Choose an ONNX or TFLite technique")  # fmt: skip
+        raise InvalidFile(
+            "Rewritten for FX quantization, the model answers otherwise",
+            allowed=f"{TOLERANCE:g}",
+            given=f"{error:.1e}",
+            remedy="Choose an ONNX or TFLite technique",
+        )
 
 
 def quantize(model: Any, mapping: Any, batches: Iterator[Any], item: Any, engine: str) -> Any:
@@ -148,18 +183,23 @@ def _check_runs(model: Any, item: Any, engine: str) -> None:
             Watched(model).run(item)
     except RuntimeError as error:
         raise InvalidFile(
-            f"The engine {engine} refuses {at[-1].target}: {_why(error)}", remedy="Choose another engine"
+            f"The engine {engine} refuses {at[-1].target}: {_why(error)}",
+            remedy="Choose another engine",
         ) from error
 
 
 def _why(error: RuntimeError) -> str:
-    if "pytorch_qnnp_status" in str(error):  # an assertion without a reason; the library prints it on stderr
+    if "pytorch_qnnp_status" in str(
+        error
+    ):  # an assertion without a reason; the library prints it on stderr
         return "the ranges of its inputs and of its output are too far apart"
     return str(error).strip().splitlines()[0][:200]
 
 
 def share_weights(model: Any) -> Any:
-    """Let operators with equal packed weights read one of them: FX packs a weight anew for each operator that reads it."""
+    """Let operators with equal packed weights read one of them: FX packs a weight anew for each
+    operator that reads it.
+    """
     first: dict[Any, str] = {}
     for node in model.graph.nodes:
         if node.op == "get_attr" and node.target.startswith("_packed_weight"):

@@ -1,9 +1,12 @@
-"""Weights on a grid: those of a PyTorch module rounded to few bits while it trains, as a later quantizer will round them.
+"""Weights on a grid: those of a PyTorch module rounded to few bits while it trains, as a later
+quantizer will round them.
 
-A weight is w = s * q with integers q of b bits and one scale s for a group of weights. While the module trains, gradients pass
-through the rounding as if it were not there (Bengio et al. 2013, arXiv:1308.3432), and s is learnt, too (Esser et al. 2020,
-Learned Step Size Quantization, arXiv:1902.08153). Post-training quantizers take s from the largest weight of the group, so s is
-held where that weight lies on the last integer: whoever reads the weights finds the same s, and so the same integers.
+A weight is w = s * q with integers q of b bits and one scale s for a group of weights. While the
+module trains, gradients pass through the rounding as if it were not there (Bengio et al. 2013,
+arXiv:1308.3432), and s is learnt, too (Esser et al. 2020, Learned Step Size Quantization,
+arXiv:1902.08153). Post-training quantizers take s from the largest weight of the group, so s is
+held where that weight lies on the last integer: whoever reads the weights finds the same s, and so
+the same integers.
 """
 
 from __future__ import annotations
@@ -24,9 +27,11 @@ class GridSpec:
 
     Attributes:
         bits: of an integer, 2 to 8.
-        granularity: "channel" (of the output), "tensor", or "block": as many neighbours of a dense layer's row as `block` says.
+        granularity: "channel" (of the output), "tensor", or "block": as many neighbours of a dense
+            layer's row as `block` says.
         block: size of a block.
-        lopsided: False has integers from -(2^(b-1) - 1) to its opposite; True has the largest weight of a group, whatever its
+        lopsided: False has integers from -(2^(b-1) - 1) to its opposite; True has the largest
+            weight of a group, whatever its
             sign, at -2^(b-1), as ONNX Runtime's and NNCF's blocks have it.
     """
 
@@ -49,11 +54,17 @@ class GridSpec:
         """The weight as (groups, weights that share a scale)."""
         if self.granularity == "tensor":
             return weight.reshape(1, -1)
-        return weight.reshape(-1, self.block) if self.granularity == "block" else weight.reshape(len(weight), -1)
+        return (
+            weight.reshape(-1, self.block)
+            if self.granularity == "block"
+            else weight.reshape(len(weight), -1)
+        )
 
     def fits(self, weight: Any) -> bool:
         """Whether a weight can be stored so: blocks need rows of a matrix that they divide."""
-        return self.granularity != "block" or (weight.ndim == 2 and weight.shape[1] % self.block == 0)
+        return self.granularity != "block" or (
+            weight.ndim == 2 and weight.shape[1] % self.block == 0
+        )
 
 
 def extremes(groups: Any) -> Any:
@@ -62,7 +73,9 @@ def extremes(groups: Any) -> Any:
 
 
 def largest_scale(groups: Any, spec: GridSpec) -> Any:
-    """The scale that post-training quantizers take: the largest weight lies on the last integer. Negative for some if lopsided."""
+    """The scale that post-training quantizers take: the largest weight lies on the last integer.
+    Negative for some if lopsided.
+    """
     found = extremes(groups)
     size = found.abs().clamp(min=SMALLEST) / spec.end
     return -size * found.sign().masked_fill(found == 0, 1.0) if spec.lopsided else size
@@ -74,13 +87,17 @@ def rounded(groups: Any, scale: Any, spec: GridSpec) -> Any:
 
 
 def best_share(groups: Any, spec: GridSpec) -> Any:
-    """The share of `largest_scale` that costs the least squared error, (groups, 1), of STEPS that are tried."""
+    """The share of `largest_scale` that costs the least squared error, (groups, 1), of STEPS that
+    are tried.
+    """
     import torch
 
     full, best, least = largest_scale(groups, spec), None, None
     for step in range(STEPS, STEPS // 5, -1):
         share = torch.full_like(full, step / STEPS)
-        error = ((rounded(groups, full * share, spec) * full * share - groups) ** 2).sum(1, keepdim=True)
+        error = ((rounded(groups, full * share, spec) * full * share - groups) ** 2).sum(
+            1, keepdim=True
+        )
         best = share if best is None else torch.where(error < least, share, best)
         least = error if least is None else torch.minimum(error, least)
     return best
@@ -92,7 +109,9 @@ def grid_class() -> Any:
     import torch
 
     class Grid(torch.nn.Module):  # type: ignore[misc]
-        """What is trained is the weight with each output channel as large as the others, so that one learning rate suits all."""
+        """What is trained is the weight with each output channel as large as the others, so that
+        one learning rate suits all.
+        """
 
         def __init__(self, weight: Any, spec: GridSpec, keep_zeros: bool) -> None:
             super().__init__()
@@ -117,7 +136,11 @@ def grid_class() -> Any:
             """Learnt, but never so large that no weight reaches the last integer."""
             limit = largest_scale(groups.detach(), self.spec)
             scale = torch.minimum(self.log_scale.exp()[:, None], limit.abs()) * limit.sign()
-            return _short(scale) if self.spec.granularity == "block" and not self.spec.lopsided else scale
+            return (
+                _short(scale)
+                if self.spec.granularity == "block" and not self.spec.lopsided
+                else scale
+            )
 
         def right_inverse(self, weight: Any) -> Any:
             """What is trained for a given weight."""
@@ -127,7 +150,9 @@ def grid_class() -> Any:
 
 
 def _short(scale: Any) -> Any:
-    """Rounded down to what bfloat16 stores, as TFLite stores the scales of blocks; the gradient passes."""
+    """Rounded down to what bfloat16 stores, as TFLite stores the scales of blocks; the gradient
+    passes.
+    """
     import torch
 
     kept = torch.frexp(scale.detach())
@@ -157,7 +182,8 @@ def leave_on_grid(modules: Iterable[Any]) -> None:
 
 
 def weighted(model: Any, spec: GridSpec | None = None) -> dict[str, Any]:
-    """The modules of a model whose weights a post-training quantizer rounds, by name: convolutions, dense layers, embeddings.
+    """The modules of a model whose weights a post-training quantizer rounds, by name: convolutions,
+    dense layers, embeddings.
 
     Args:
         spec: leaves out those whose weights cannot be stored so.
@@ -166,4 +192,6 @@ def weighted(model: Any, spec: GridSpec | None = None) -> dict[str, Any]:
 
     kinds = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.Linear, torch.nn.Embedding)
     found = {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
-    return {name: module for name, module in found.items() if spec is None or spec.fits(module.weight)}
+    return {
+        name: module for name, module in found.items() if spec is None or spec.fits(module.weight)
+    }

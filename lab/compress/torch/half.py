@@ -1,4 +1,6 @@
-"""A graph of torch's functions in 16-bit floats: weights, activations, and the types that the graph itself names."""
+"""A graph of torch's functions in 16-bit floats: weights, activations, and the types that the graph
+itself names.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ from typing import Any
 
 
 def in_half(model: Any, dtype: str) -> Any:
-    """The GraphModule of `as_functions`, changed in place, with its input and output left in 32 bits.
+    """The GraphModule of `as_functions`, changed in place, with its input and output left in 32
+    bits.
 
     Args:
         dtype: "float16" or "bfloat16".

@@ -1,4 +1,6 @@
-"""Masks that are learnt with the weights: NNCF's regularization-based pruning, brought to an exact share of zeros."""
+"""Masks that are learnt with the weights: NNCF's regularization-based pruning, brought to an exact
+share of zeros.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,17 @@ from typing import Any
 from lab.compress.torch.pruning import masked
 
 _FASTER = 50.0
-"""Masks begin far from where they cut; with the learning rate of weights they would never get there."""
+"""Masks begin far from where they cut; with the learning rate of weights they would never get
+there.
+"""
 
 
 def learning(model: Any, program: Any, keep: Any) -> Any:
-    """A module around the model whose masks are parameters; in training its loss pulls their share of zeros to `.target`.
+    """A module around the model whose masks are parameters; in training its loss pulls their share
+    of zeros to `.target`.
 
-    `.net` is what NNCF made, `.target` a buffer with the share, which may be changed while it trains.
+    `.net` is what NNCF made, `.target` a buffer with the share, which may be changed while it
+    trains.
 
     Source: NNCF's RBPruningMask and RBLoss (Louizos et al. 2018, arXiv:1712.01312).
     """
@@ -80,7 +86,9 @@ def _with_loss() -> Any:
 
 
 def decide(net: Any, ratio: float) -> None:
-    """Exchange the learnt masks for plain ones with an exact share of zeros: those that were learnt lowest."""
+    """Exchange the learnt masks for plain ones with an exact share of zeros: those that were learnt
+    lowest.
+    """
     import torch
     from nncf.torch.function_hook.pruning.magnitude.modules import UnstructuredPruningMask
     from nncf.torch.function_hook.wrapper import get_hook_storage

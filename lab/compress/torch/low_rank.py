@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.compress.choosing import KEEP
-from lab.compress.low_rank import BY, KERNELS, SHARE, Factors, factorized, noted, nothing_to_factorize
+from lab.compress.low_rank import (
+    BY,
+    KERNELS,
+    SHARE,
+    Factors,
+    factorized,
+    noted,
+    nothing_to_factorize,
+)
 from lab.compress.torch.weighted import weighted_layers
 from lab.plugs import Context
 
@@ -18,9 +26,14 @@ def factorize(model: Any, params: Mapping[str, Any], context: Context) -> None:
         InvalidFile: no layer gets smaller.
     """
     layers = {
-        name: m for name, m in weighted_layers(model, params[KEEP.id]).items() if _is_whole(m, params[KERNELS.id])
+        name: m
+        for name, m in weighted_layers(model, params[KEEP.id]).items()
+        if _is_whole(m, params[KERNELS.id])
     }
-    matrices = {name: module.weight.detach().numpy().reshape(len(module.weight), -1) for name, module in layers.items()}
+    matrices = {
+        name: module.weight.detach().numpy().reshape(len(module.weight), -1)
+        for name, module in layers.items()
+    }
     made = factorized(matrices, params[BY.id], params[SHARE.id])
     whole = {name: (matrix.shape[0], matrix.shape[1]) for name, matrix in matrices.items()}
     if not made:
@@ -31,7 +44,9 @@ def factorize(model: Any, params: Mapping[str, Any], context: Context) -> None:
 
 
 def _is_whole(module: Any, kernels: str) -> bool:
-    """Whether a layer is one matrix that may be factorized; a weight used as an embedding is no product."""
+    """Whether a layer is one matrix that may be factorized; a weight used as an embedding is no
+    product.
+    """
     import torch
 
     if isinstance(module, torch.nn.Linear):

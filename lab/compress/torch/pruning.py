@@ -1,4 +1,6 @@
-"""Sets single weights of a PyTorch model to zero: NNCF's magnitude pruning, and N of M neighbours."""
+"""Sets single weights of a PyTorch model to zero: NNCF's magnitude pruning, and N of M
+neighbours.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ def masked(model: Any, program: Any, mode: str, ratio: float | None, keep: Colle
     """A module around the model in which NNCF multiplies weights by masks.
 
     Args:
-        mode: "global" (over all layers, each weight divided by the norm of its layer), "local" (in each layer) or
+        mode: "global" (over all layers, each weight divided by the norm of its layer), "local" (in
+            each layer) or
             "regularization" (masks that are learnt).
         ratio: share of zeros; None for "regularization".
         keep: layers without masks.
@@ -33,16 +36,24 @@ def masked(model: Any, program: Any, mode: str, ratio: float | None, keep: Colle
         raise nothing_to_prune()
     spared = [f"model.{name}.weight" for name in weighted_layers(model) if name not in layers]
     scope = nncf.IgnoredScope(names=spared) if spared else None
-    return nncf.prune(plain_module(model), modes()[mode], ratio=ratio, ignored_scope=scope,
-                      examples_inputs=example(program, fixed_batch(program) or 2))  # fmt: skip
+    return nncf.prune(
+        plain_module(model),
+        modes()[mode],
+        ratio=ratio,
+        ignored_scope=scope,
+        examples_inputs=example(program, fixed_batch(program) or 2),
+    )
 
 
 def modes() -> dict[str, Any]:
     """Our words for NNCF's modes."""
     from nncf import PruneMode
 
-    return {"global": PruneMode.UNSTRUCTURED_MAGNITUDE_GLOBAL, "local": PruneMode.UNSTRUCTURED_MAGNITUDE_LOCAL,
-            "regularization": PruneMode.UNSTRUCTURED_REGULARIZATION_BASED}  # fmt: skip
+    return {
+        "global": PruneMode.UNSTRUCTURED_MAGNITUDE_GLOBAL,
+        "local": PruneMode.UNSTRUCTURED_MAGNITUDE_LOCAL,
+        "regularization": PruneMode.UNSTRUCTURED_REGULARIZATION_BASED,
+    }
 
 
 def set_ratio(net: Any, mode: str, ratio: float) -> None:
@@ -51,14 +62,18 @@ def set_ratio(net: Any, mode: str, ratio: float) -> None:
     from nncf.torch.function_hook.pruning.magnitude.algo import update_pruning_ratio
 
     moved = any(not weight.is_contiguous() for weight in net.parameters())
-    net.to(memory_format=torch.contiguous_format)  # NNCF reads weights as a row; training lays images' channels last
+    net.to(
+        memory_format=torch.contiguous_format
+    )  # NNCF reads weights as a row; training lays images' channels last
     update_pruning_ratio(net, modes()[mode], ratio)
     if moved:
         net.to(memory_format=torch.channels_last)
 
 
 def settle(net: Any, context: Context) -> None:
-    """Write the masks of a module of `masked` into its weights, take the masks off, and note how many zeros there are."""
+    """Write the masks of a module of `masked` into its weights, take the masks off, and note how
+    many zeros there are.
+    """
     import nncf
 
     found = nncf.pruning_statistic(net).pruned_tensors
@@ -68,22 +83,31 @@ def settle(net: Any, context: Context) -> None:
 
 
 def prune_pattern(model: Any, pattern: str, keep: Collection[str], context: Context) -> None:
-    """Keep N of M neighbouring inputs of each output, in place; layers whose inputs M does not divide are left, and noted."""
+    """Keep N of M neighbouring inputs of each output, in place; layers whose inputs M does not
+    divide are left, and noted.
+    """
     import torch
 
     stay, of = PATTERNS[pattern]
     layers = weighted_layers(model, keep)
     fitting = {
-        name: m.weight for name, m in layers.items() if not _is_embedding(m) and m.weight.shape[_INPUTS] % of == 0
+        name: m.weight
+        for name, m in layers.items()
+        if not _is_embedding(m) and m.weight.shape[_INPUTS] % of == 0
     }
     if not fitting:
-        raise nothing_to_prune(f"layers whose number of inputs (in each group of channels) {of} divides")
+        raise nothing_to_prune(
+            f"layers whose number of inputs (in each group of channels) {of} divides"
+        )
     for weight in fitting.values():
         mask = pattern_mask(weight.detach().numpy(), stay, of, _INPUTS)
         with torch.no_grad():
             weight.mul_(torch.from_numpy(mask))
     if left := [name for name in layers if name not in fitting]:
-        context.note("left dense", f"{', '.join(left)}: {of} does not divide their inputs, or they are embeddings")
+        context.note(
+            "left dense",
+            f"{', '.join(left)}: {of} does not divide their inputs, or they are embeddings",
+        )
     note(context, {f"{name}.weight": weight for name, weight in fitting.items()})
 
 
@@ -94,7 +118,9 @@ def _is_embedding(module: Any) -> bool:
 
 
 def note(context: Context, pruned: dict[str, Any]) -> None:
-    """Keep how many weights are zero in the pruned tensors, and make -0 of a masked weight 0: one value compresses better."""
+    """Keep how many weights are zero in the pruned tensors, and make -0 of a masked weight 0: one
+    value compresses better.
+    """
     import torch
 
     with torch.no_grad():
@@ -107,5 +133,7 @@ def note(context: Context, pruned: dict[str, Any]) -> None:
 def nothing_to_prune(allowed: str = "convolutions, dense layers and embeddings") -> InvalidFile:
     """What to raise where a model has no layer that can be pruned, or the options spare all."""
     return InvalidFile(
-        "No layer is left to prune", allowed=allowed, remedy="Spare fewer layers, or choose another mode"
+        "No layer is left to prune",
+        allowed=allowed,
+        remedy="Spare fewer layers, or choose another mode",
     )

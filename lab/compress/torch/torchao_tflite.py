@@ -1,4 +1,6 @@
-"""pt2e quantization-aware training (torchao.quantization.pt2e) as LiteRT's quantizer annotates it, and its way into a TFLite file."""
+"""pt2e quantization-aware training (torchao.quantization.pt2e) as LiteRT's quantizer annotates it,
+and its way into a TFLite file.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +11,33 @@ from lab.formats.quiet import quiet
 
 
 def tflite_quantizer(per_channel: bool) -> Any:
-    """litert-torch's quantizer for int8 weights and activations, with fake quantization in place of observers."""
-    from litert_torch.quantize.pt2e_quantizer import PT2EQuantizer, get_symmetric_quantization_config
+    """litert-torch's quantizer for int8 weights and activations, with fake quantization in place of
+    observers.
+    """
+    from litert_torch.quantize.pt2e_quantizer import (
+        PT2EQuantizer,
+        get_symmetric_quantization_config,
+    )
 
-    made = PT2EQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=per_channel, is_qat=True))
-    made.STATIC_QAT_ONLY_OPS = []  # patterns with batch normalisations, which torchao 0.18 cannot look for; they are folded
+    made = PT2EQuantizer().set_global(
+        get_symmetric_quantization_config(is_per_channel=per_channel, is_qat=True)
+    )
+    # patterns with batch normalisations, which torchao 0.18 cannot look for; they are folded
+    made.STATIC_QAT_ONLY_OPS = []
     return made
 
 
 def with_fakes(model: Any, program: Any, quantizer: Any) -> Any:
-    """A module with fake quantization where the quantizer wants it; it trains and answers as its mode says.
+    """A module with fake quantization where the quantizer wants it; it trains and answers as its
+    mode says.
 
     Args:
         model: of `lab.formats.torch_export.modules.as_modules`, batch normalisations folded.
         program: what it was made from.
 
     Raises:
-        InvalidFile: the quantizer knows no operator of the model, or the program cannot be exported.
+        InvalidFile: the quantizer knows no operator of the model, or the program cannot be
+            exported.
     """
     import torch
     from torchao.quantization.pt2e.quantize_pt2e import prepare_qat_pt2e
@@ -35,12 +47,17 @@ def with_fakes(model: Any, program: Any, quantizer: Any) -> Any:
     axes = ({0: torch.export.Dim("batch")},) if fixed_batch(program) is None else None
     item = example(program, fixed_batch(program) or 2)
     with quiet():
-        exported = torch.export.export(model.eval(), (item,), dynamic_shapes=axes).module(check_guards=False)
+        exported = torch.export.export(model.eval(), (item,), dynamic_shapes=axes).module(
+            check_guards=False
+        )
         prepared = prepare_qat_pt2e(exported, quantizer)
     if not _fakes(prepared):
-        raise InvalidFile("LiteRT's quantizer knows no operator of this model", allowed="convolutions, dense layers, add, mul, pooling",
-                          given=sorted({str(n.target) for n in exported.graph.nodes if n.op == "call_function"}),
-                          remedy="Choose torch_qat_grid with a TFLite technique")  # fmt: skip
+        raise InvalidFile(
+            "LiteRT's quantizer knows no operator of this model",
+            allowed="convolutions, dense layers, add, mul, pooling",
+            given=sorted({str(n.target) for n in exported.graph.nodes if n.op == "call_function"}),
+            remedy="Choose torch_qat_grid with a TFLite technique",
+        )
     return _trainable(prepared)
 
 
@@ -73,7 +90,8 @@ def _trainable(prepared: Any) -> Any:
 
 
 def converted(model: Any, program: Any, quantizer: Any) -> Any:
-    """The trained model as litert-torch's model, whose `export` writes a TFLite file; for one item, channels of images last.
+    """The trained model as litert-torch's model, whose `export` writes a TFLite file; for one item,
+    channels of images last.
 
     Raises:
         InvalidFile: litert-torch refuses it.
@@ -86,18 +104,28 @@ def converted(model: Any, program: Any, quantizer: Any) -> Any:
 
     try:
         with quiet():
-            integers, item = _shell(convert_pt2e(model.model, fold_quantize=False)), example(program, 1)
+            integers, item = (
+                _shell(convert_pt2e(model.model, fold_quantize=False)),
+                example(program, 1),
+            )
             if item.ndim == 4 and item.is_floating_point():
                 integers = litert_torch.to_channel_last_io(integers, args=[0])
                 item = item.permute(0, 2, 3, 1).contiguous()
-            return litert_torch.convert(integers, (item,), quant_config=QuantConfig(pt2e_quantizer=quantizer))
+            return litert_torch.convert(
+                integers, (item,), quant_config=QuantConfig(pt2e_quantizer=quantizer)
+            )
     except Exception as error:
-        raise InvalidFile(f"litert-torch refuses what was trained: {str(error).strip()[:300]}", given=type(error).__name__,
-                          remedy="Choose torch_qat_grid with a TFLite technique") from error  # fmt: skip
+        raise InvalidFile(
+            f"litert-torch refuses what was trained: {str(error).strip()[:300]}",
+            given=type(error).__name__,
+            remedy="Choose torch_qat_grid with a TFLite technique",
+        ) from error
 
 
 def _shell(model: Any) -> Any:
-    """litert-torch asks for a module that is in evaluation mode; an exported program refuses to be put into it."""
+    """litert-torch asks for a module that is in evaluation mode; an exported program refuses to be
+    put into it.
+    """
     import torch
 
     class Exported(torch.nn.Module):  # type: ignore[misc]
@@ -108,5 +136,8 @@ def _shell(model: Any) -> Any:
         def forward(self, x: Any) -> Any:
             return self.program(x)
 
-    Exported.__module__, Exported.__qualname__ = "", "M"  # litert-torch writes them into every tensor's name
+    Exported.__module__, Exported.__qualname__ = (
+        "",
+        "M",
+    )  # litert-torch writes them into every tensor's name
     return Exported()

@@ -1,4 +1,6 @@
-"""The layers of a PyTorch model that hold nearly all of its weights: what pruning, clustering and factorizing work on."""
+"""The layers of a PyTorch model that hold nearly all of its weights: what pruning, clustering and
+factorizing work on.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from lab.compress.choosing import KEEP, check_names
 
 
 def weighted_layers(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
-    """Name -> module of convolutions, dense layers and embeddings, in the model's order, without those in `keep`.
+    """Name -> module of convolutions, dense layers and embeddings, in the model's order, without
+    those in `keep`.
 
     Args:
         model: as `lab.formats.torch_export.modules.as_modules` gives it.

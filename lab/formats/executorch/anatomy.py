@@ -1,4 +1,6 @@
-"""What an ExecuTorch program consists of: its own kernels, and the operators inside of XNNPACK's parts."""
+"""What an ExecuTorch program consists of: its own kernels, and the operators inside of XNNPACK's
+parts.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,23 @@ from lab.lazy import np
 from lab.plugs import Array
 
 _BITS = {"qint8": 8, "qcint8": 8, "quint8": 8, "qcint4": 4, "qbint4": 4}
-_NUMPY = {"fp32": ("f4", "float32"), "fp16": ("u2", "float16"), "qint32": ("i4", "int32"), "qcint32": ("i4", "int32")}
-_KERNEL_TYPES = {"FLOAT": ("f4", "float32"), "HALF": ("u2", "float16"), "BFLOAT16": ("u2", "bfloat16"), "CHAR": ("i1", "int8"),
-                 "BYTE": ("u1", "uint8")}  # fmt: skip
-_MOVING = {"XNNStaticTranspose", "XNNConcatenate2", "XNNConcatenate3", "XNNConcatenate4", "XNNConcatenate5", "XNNStaticSlice",
-           "XNNStaticConstantPad", "XNNStaticReshape"}  # fmt: skip
+_NUMPY = {
+    "fp32": ("f4", "float32"),
+    "fp16": ("u2", "float16"),
+    "qint32": ("i4", "int32"),
+    "qcint32": ("i4", "int32"),
+}
+_KERNEL_TYPES = {
+    "FLOAT": ("f4", "float32"),
+    "HALF": ("u2", "float16"),
+    "BFLOAT16": ("u2", "bfloat16"),
+    "CHAR": ("i1", "int8"),
+    "BYTE": ("u1", "uint8"),
+}
+_MOVING = {
+    "XNNStaticTranspose", "XNNConcatenate2", "XNNConcatenate3", "XNNConcatenate4",
+    "XNNConcatenate5", "XNNStaticSlice", "XNNStaticConstantPad", "XNNStaticReshape",
+}  # fmt: skip
 _MIDDLE = 8
 """XNNPACK's packed 4-bit weights are unsigned around 8."""
 
@@ -53,7 +67,12 @@ class _Reader:
 
     def anatomy(self) -> Anatomy:
         operators = self._named(
-            [facts for chain in self.plan.chains for i in chain.instructions for facts in self._of(i.instr_args)]
+            [
+                facts
+                for chain in self.plan.chains
+                for i in chain.instructions
+                for facts in self._of(i.instr_args)
+            ]
         )
         buffers = sum(len(buffer.storage) for buffer in self.file.program.constant_buffer)
         self.parts["constants"] = buffers - self.held
@@ -63,7 +82,9 @@ class _Reader:
         if hasattr(call, "op_index"):
             yield self._kernel(call)
         elif hasattr(call, "delegate_index"):
-            graph = xnnpack_graph(self.file, self.plan.delegates[call.delegate_index].processed.index)
+            graph = xnnpack_graph(
+                self.file, self.plan.delegates[call.delegate_index].processed.index
+            )
             values = values_of(graph)
             for node in graph["xnodes"]:
                 yield self._node(graph, values, node, call.args)
@@ -77,7 +98,7 @@ class _Reader:
             named.append(replace(operator, name=f"{operator.type} {count[operator.type]}"))
         return named
 
-    # --- ExecuTorch's own kernels --------------------------------------------------------------------------------------
+    # --- ExecuTorch's own kernels -----------------------------------------------------------------
 
     def _kernel(self, call: Any) -> OperatorFacts:
         name = self.plan.operators[call.op_index].name
@@ -102,13 +123,19 @@ class _Reader:
         raw = np.frombuffer(bytes(self.file.program.constant_buffer[index].storage), np.uint8)
         values = raw[: prod(value.sizes) * np.dtype(numpy).itemsize].view(numpy)
         yield (
-            integers(values, raw.size, dtype, 8, dtype == "int8") if "int" in dtype else floats(values, raw.size, dtype)
+            integers(values, raw.size, dtype, 8, dtype == "int8")
+            if "int" in dtype
+            else floats(values, raw.size, dtype)
         )
 
-    # --- inside of XNNPACK's parts -------------------------------------------------------------------------------------
+    # --- inside of XNNPACK's parts ----------------------------------------------------------------
 
     def _node(
-        self, graph: dict[str, Any], values: dict[int, dict[str, Any]], node: dict[str, Any], args: list[int]
+        self,
+        graph: dict[str, Any],
+        values: dict[int, dict[str, Any]],
+        node: dict[str, Any],
+        args: list[int],
     ) -> OperatorFacts:
         """A node's facts.
 
@@ -117,7 +144,9 @@ class _Reader:
         """
         name = kind(node)
         ids = [
-            i for key, i in node["xnode_union"].items() if key.endswith("_id") and key != "output_id" and i in values
+            i
+            for key, i in node["xnode_union"].items()
+            if key.endswith("_id") and key != "output_id" and i in values
         ]
         mine = [s for i in dict.fromkeys(ids) for s in self._value(graph, values[i])]
         self.parts["weights"] += sum(s.size_bytes for s in mine)
@@ -128,23 +157,37 @@ class _Reader:
             for s in self._held_outside(args[values[i]["external_id"]])
         ]
         mine += outside
-        return OperatorFacts("", name, self._kind(node, values), self._precision(node, values), **facts(mine))
+        return OperatorFacts(
+            "", name, self._kind(node, values), self._precision(node, values), **facts(mine)
+        )
 
     def _value(self, graph: dict[str, Any], value: dict[str, Any]) -> Iterator[Stored]:
         index = value["constant_buffer_idx"]
         if not index or not (key := self._take(graph, index)):
             return
-        if (scales := (value["quant_params"] or {}).get("scale_buffer_idx")) and self._take(graph, scales):
+        if (scales := (value["quant_params"] or {}).get("scale_buffer_idx")) and self._take(
+            graph, scales
+        ):
             self.parts["scales"] += int(graph["constant_data"][scales]["size"])
-        raw, kind_, count = self._raw(key), value["datatype"].removeprefix("xnn_datatype_"), prod(value["dims"])
+        raw, kind_, count = (
+            self._raw(key),
+            value["datatype"].removeprefix("xnn_datatype_"),
+            prod(value["dims"]),
+        )
         if kind_ in _BITS:
             bits = _BITS[kind_]
             values = unpack(raw, bits, bits == 8 and kind_ != "quint8", count)
-            yield integers(values, raw.size, f"int{bits}", bits, bits == 8, _MIDDLE if bits == 4 else 0)
+            yield integers(
+                values, raw.size, f"int{bits}", bits, bits == 8, _MIDDLE if bits == 4 else 0
+            )
             return
         numpy, dtype = _NUMPY[kind_]
         values = raw[: count * np.dtype(numpy).itemsize].view(numpy)
-        yield integers(values, raw.size, dtype, 32, True) if dtype == "int32" else floats(values, raw.size, dtype)
+        yield (
+            integers(values, raw.size, dtype, 32, True)
+            if dtype == "int32"
+            else floats(values, raw.size, dtype)
+        )
 
     def _take(self, graph: dict[str, Any], index: int) -> str:
         """The key of a part's constant where it is met for the first time, else nothing."""
@@ -170,6 +213,8 @@ class _Reader:
         if is_integer(node, values):
             return "int8"
         made = (
-            values.get(node["xnode_union"].get("output_id", -1), {}).get("datatype", "").removeprefix("xnn_datatype_")
+            values.get(node["xnode_union"].get("output_id", -1), {})
+            .get("datatype", "")
+            .removeprefix("xnn_datatype_")
         )
         return {"fp32": "float32", "fp16": "float16"}.get(made, "int8" if made in _BITS else "")

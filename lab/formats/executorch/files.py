@@ -1,4 +1,6 @@
-"""ExecuTorch programs: lowering an exported program to XNNPACK, and what became of its operators."""
+"""ExecuTorch programs: lowering an exported program to XNNPACK, and what became of its
+operators.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def bound_to_one(module: Any, item: Any) -> Any:
         ) from error
 
 
-def write_executorch(program: Any, context: Context, remedy: str = "Choose TorchScript, ONNX or TFLite") -> Path:
+def write_executorch(
+    program: Any, context: Context, remedy: str = "Choose TorchScript, ONNX or TFLite"
+) -> Path:
     """Lower a program of one item to XNNPACK, as far as that takes its operators, and write it.
 
     Args:
@@ -48,18 +52,24 @@ def write_executorch(program: Any, context: Context, remedy: str = "Choose Torch
         _note(edge.exported_program().graph_module, context)
         data = edge.to_executorch().buffer
     except Exception as error:
-        raise InvalidFile(f"ExecuTorch cannot lower this program: {_first_cause(error)}", remedy=remedy) from error
+        raise InvalidFile(
+            f"ExecuTorch cannot lower this program: {_first_cause(error)}", remedy=remedy
+        ) from error
     target = context.workdir / "model.pte"
     target.write_bytes(bytes(data))
     return target
 
 
 def _first_cause(error: BaseException) -> str:
-    """The message of what was raised first, and the operator that it happened at: passes wrap it several times."""
+    """The message of what was raised first, and the operator that it happened at: passes wrap it
+    several times.
+    """
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     lines = [
-        line for line in str(error).splitlines() if line.strip() and "tlparse" not in line and "traceback" not in line
+        line
+        for line in str(error).splitlines()
+        if line.strip() and "tlparse" not in line and "traceback" not in line
     ]
     return " ".join(lines[:2])[:300]
 
@@ -70,13 +80,28 @@ def _note(graph_module: Any, context: Context) -> None:
     found, rest = get_delegation_info(graph_module), left_to_portable(graph_module)
     taken = found.num_delegated_nodes
     context.note(
-        "xnnpack", f"{taken} of {taken + sum(rest.values())} operators in {found.num_delegated_subgraphs} parts"
+        "xnnpack",
+        f"{taken} of {taken + sum(rest.values())} operators in {found.num_delegated_subgraphs}"
+        " parts",
     )
     if rest:
-        context.note("executorch_kernels", ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in rest.items()))
+        context.note(
+            "executorch_kernels",
+            ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in rest.items()),
+        )
 
 
 def left_to_portable(graph_module: Any) -> dict[str, int]:
     """Operators that no delegate took: name -> count."""
-    names = [getattr(node.target, "__name__", "") for node in graph_module.graph.nodes if node.op == "call_function"]
-    return dict(Counter(n.removesuffix(".default") for n in names if n not in ("executorch_call_delegate", "getitem")))
+    names = [
+        getattr(node.target, "__name__", "")
+        for node in graph_module.graph.nodes
+        if node.op == "call_function"
+    ]
+    return dict(
+        Counter(
+            n.removesuffix(".default")
+            for n in names
+            if n not in ("executorch_call_delegate", "getitem")
+        )
+    )

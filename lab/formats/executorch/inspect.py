@@ -1,7 +1,7 @@
 """Looks into ExecuTorch programs: shapes, weights, and operators, those inside XNNPACK's parts too.
 
-A program is a flatbuffer whose kernels are named; what was handed to XNNPACK is a flatbuffer inside it, which flatc (it comes with
-ExecuTorch) reads by XNNPACK's schema.
+A program is a flatbuffer whose kernels are named; what was handed to XNNPACK is a flatbuffer inside
+it, which flatc (it comes with ExecuTorch) reads by XNNPACK's schema.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from lab.errors import InvalidFile
 from lab.formats.executorch.files import DTYPES
 from lab.formats.quiet import quiet
 
-MULTIPLYING = {"XNNConv2d", "XNNDepthwiseConv2d", "XNNConvTranspose2d", "XNNFullyConnected", "XNNBatchMatrixMultiply",
-                "XNNScaledDotProductAttention", "aten::convolution", "aten::mm", "aten::bmm", "aten::addmm",
-                "aten::linear"}  # fmt: skip
+MULTIPLYING = {
+    "XNNConv2d", "XNNDepthwiseConv2d", "XNNConvTranspose2d", "XNNFullyConnected",
+    "XNNBatchMatrixMultiply", "XNNScaledDotProductAttention", "aten::convolution", "aten::mm",
+    "aten::bmm", "aten::addmm", "aten::linear",
+}  # fmt: skip
 _INTEGERS = ("qint8", "qcint8", "qcint4", "qbint4", "quint8")
 WEIGHTS = ("FLOAT", "HALF", "BFLOAT16", "CHAR", "BYTE")
 _INFINITE = re.compile(r"(?<=[\s\[,:])(-?)inf(?=[\s\],}])")
@@ -30,7 +32,9 @@ _INFINITE = re.compile(r"(?<=[\s\[,:])(-?)inf(?=[\s\],}])")
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """See `lab.formats.inspect.inspect`; an operator inside XNNPACK's parts is called as its schema does (XNNConv2d)."""
+    """See `lab.formats.inspect.inspect`; an operator inside XNNPACK's parts is called as its schema
+    does (XNNConv2d).
+    """
     with quiet():
         file = read_program(path)
         plan = file.program.execution_plan[0]
@@ -60,7 +64,9 @@ def read_program(path: Path) -> Any:
     try:
         return deserialize_pte_binary(path.read_bytes())
     except Exception as error:
-        raise InvalidFile("This is no ExecuTorch program, or a damaged one", given=str(path)) from error
+        raise InvalidFile(
+            "This is no ExecuTorch program, or a damaged one", given=str(path)
+        ) from error
 
 
 def _kernels(plan: Any) -> Iterator[Any]:
@@ -85,7 +91,9 @@ def xnnpack_graph(file: Any, index: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         schema, binary = Path(folder) / "schema.fbs", Path(folder) / "part.bin"
         schema.write_bytes(files(serialization).joinpath("schema.fbs").read_bytes())
-        binary.write_bytes(data[header.flatbuffer_offset : header.flatbuffer_offset + header.flatbuffer_size])
+        binary.write_bytes(
+            data[header.flatbuffer_offset : header.flatbuffer_offset + header.flatbuffer_size]
+        )
         _flatc_decompile(folder, str(schema), str(binary), ["--raw-binary"])
         text = (Path(folder) / "part.json").read_text()
     return dict(json.loads(_INFINITE.sub(r"\1Infinity", text)))
@@ -97,7 +105,9 @@ def kind(node: dict[str, Any]) -> str:
 
 
 def values_of(graph: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    """Id -> tensor of an XNNPACK graph: datatype, dims, constant_buffer_idx, and quant_params where it has them."""
+    """Id -> tensor of an XNNPACK graph: datatype, dims, constant_buffer_idx, and quant_params where
+    it has them.
+    """
     found = {}
     for value in graph["xvalues"]:
         union = value["xvalue_union"]
@@ -115,14 +125,24 @@ def is_integer(node: dict[str, Any], values: dict[int, dict[str, Any]]) -> bool:
 
 def _stored(graph: dict[str, Any]) -> int:
     """How many numbers of weights a part stores; one that several nodes read counts once."""
-    stored = {v["constant_buffer_idx"]: prod(v["dims"]) for v in values_of(graph).values() if v["constant_buffer_idx"]}
+    stored = {
+        v["constant_buffer_idx"]: prod(v["dims"])
+        for v in values_of(graph).values()
+        if v["constant_buffer_idx"]
+    }
     return sum(stored.values())
 
 
 def _constants(plan: Any) -> int:
-    """How many numbers of weights ExecuTorch's own kernels read from the file; 64-bit integers are shapes and indices."""
+    """How many numbers of weights ExecuTorch's own kernels read from the file; 64-bit integers are
+    shapes and indices.
+    """
     tensors = [value.val for value in plan.values if hasattr(value.val, "data_buffer_idx")]
-    stored = {t.data_buffer_idx: prod(t.sizes) for t in tensors if t.data_buffer_idx and t.scalar_type.name in WEIGHTS}
+    stored = {
+        t.data_buffer_idx: prod(t.sizes)
+        for t in tensors
+        if t.data_buffer_idx and t.scalar_type.name in WEIGHTS
+    }
     return sum(stored.values())
 
 

@@ -1,4 +1,6 @@
-"""Reads Keras files, the present .keras and the older .h5, with TensorFlow kept quiet and off any accelerator."""
+"""Reads Keras files, the present .keras and the older .h5, with TensorFlow kept quiet and off any
+accelerator.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ def tensorflow() -> Any:
 def tf2onnx() -> Any:
     """tf2onnx, made to write the same bytes each time.
 
-    It numbers names through a process, and walks over sets of nodes, which are ordered by address: here names count
+    It numbers names through a process, and walks over sets of nodes, which are ordered by address:
+    here names count
     from one again, and nodes hash in the order in which they are first asked.
     """
     import tf2onnx as package
@@ -47,7 +50,9 @@ def load_keras(path: Path) -> Any:
 
     with_suffix = path if path.suffix in (".keras", ".h5", ".hdf5") else _linked(path)
     try:
-        return keras.models.load_model(with_suffix, compile=False, custom_objects=_older_layers(keras))
+        return keras.models.load_model(
+            with_suffix, compile=False, custom_objects=_older_layers(keras)
+        )
     except Exception as error:
         raise InvalidFile(
             f"Keras cannot read this file: {str(error).strip()[:500]}",
@@ -57,7 +62,8 @@ def load_keras(path: Path) -> Any:
 
 
 def save_keras(model: Any, path: Path) -> Path:
-    """Write a model as a .keras file, the same bytes for the same model: Keras writes the time and a random id into it.
+    """Write a model as a .keras file, the same bytes for the same model: Keras writes the time and
+    a random id into it.
 
     Args:
         path: where to, ending in .keras.
@@ -68,13 +74,17 @@ def save_keras(model: Any, path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in parts.items():
             if name == "metadata.json":
-                data = json.dumps({**json.loads(data), "date_saved": "1980-01-01@00:00:00"}).encode()
+                data = json.dumps(
+                    {**json.loads(data), "date_saved": "1980-01-01@00:00:00"}
+                ).encode()
             archive.writestr(zipfile.ZipInfo(name), data)
     return path
 
 
 def _linked(path: Path) -> Path:
-    """Keras looks at the suffix before the content: a link beside the file gives it the suffix of its content."""
+    """Keras looks at the suffix before the content: a link beside the file gives it the suffix of
+    its content.
+    """
     suffix = ".keras" if path.read_bytes()[:2] == b"PK" else ".h5"
     link = path.with_name(path.name + suffix)
     link.unlink(missing_ok=True)
@@ -88,6 +98,8 @@ def _older_layers(keras: Any) -> dict[str, Any]:
     class DepthwiseConv2D(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
         @classmethod
         def from_config(cls, config: dict[str, Any]) -> Any:
-            return keras.layers.DepthwiseConv2D(**{k: v for k, v in config.items() if k != "groups"})
+            return keras.layers.DepthwiseConv2D(
+                **{k: v for k, v in config.items() if k != "groups"}
+            )
 
     return {"DepthwiseConv2D": DepthwiseConv2D}

@@ -20,7 +20,16 @@ _ONLY_IN_TRAINING = (
     "ActivityRegularization",
     "Random",
 )
-_ITEM_BYTES = {"float64": 8, "int64": 8, "float16": 2, "bfloat16": 2, "int16": 2, "int8": 1, "uint8": 1, "bool": 1}
+_ITEM_BYTES = {
+    "float64": 8,
+    "int64": 8,
+    "float16": 2,
+    "bfloat16": 2,
+    "int16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "bool": 1,
+}
 
 
 def layers(path: Path) -> list[Layer]:
@@ -29,7 +38,11 @@ def layers(path: Path) -> list[Layer]:
     row_of: dict[str, int] = {}
     counted: set[int] = set()
     for prefix, layer in _flat(load_keras(path)):
-        known = [] if _is_model(layer) else [row_of[name] for name in _read_by(layer, prefix) if name in row_of]
+        known = (
+            []
+            if _is_model(layer)
+            else [row_of[name] for name in _read_by(layer, prefix) if name in row_of]
+        )
         sources = list(dict.fromkeys(known)) or ([len(rows) - 1] if rows else [])
         if not _is_silent(layer):
             rows.append(_row(layer, prefix, sources, counted))
@@ -39,7 +52,9 @@ def layers(path: Path) -> list[Layer]:
 
 
 def _flat(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(prefix, layer) of the layers; a model inside the model comes after its own layers, whose last one is its output."""
+    """(prefix, layer) of the layers; a model inside the model comes after its own layers, whose
+    last one is its output.
+    """
     for layer in model.layers:
         if _is_model(layer):
             yield from _flat(layer, f"{prefix}{layer.name}.")
@@ -54,7 +69,11 @@ def _is_model(layer: Any) -> bool:
 
 def _read_by(layer: Any, prefix: str) -> list[str]:
     nodes = getattr(layer, "_inbound_nodes", [])
-    return [prefix + tensor._keras_history.operation.name for node in nodes for tensor in node.input_tensors]
+    return [
+        prefix + tensor._keras_history.operation.name
+        for node in nodes
+        for tensor in node.input_tensors
+    ]
 
 
 def _is_silent(layer: Any) -> bool:
@@ -69,13 +88,23 @@ def _row(layer: Any, prefix: str, sources: list[int], counted: set[int]) -> Laye
     size = prod(shape) * _ITEM_BYTES.get(str(layer.compute_dtype), 4) if shape else 0
     inputs = tuple(map(str, sources))
     return Layer(
-        prefix + layer.name, type(layer).__name__, shape, sum(prod(w.shape) for w in fresh), _macs(layer), size, inputs
+        prefix + layer.name,
+        type(layer).__name__,
+        shape,
+        sum(prod(w.shape) for w in fresh),
+        _macs(layer),
+        size,
+        inputs,
     )
 
 
 def _output_shape(layer: Any) -> tuple[int, ...]:
     """Shape of one item of the (first) output; empty where it is unknown or free."""
-    return _known(_first(getattr(layer, "output", None))) if getattr(layer, "_inbound_nodes", []) else ()
+    return (
+        _known(_first(getattr(layer, "output", None)))
+        if getattr(layer, "_inbound_nodes", [])
+        else ()
+    )
 
 
 def _first(value: Any) -> Any:
@@ -87,7 +116,7 @@ def _known(tensor: Any) -> tuple[int, ...]:
     return () if None in shape else tuple(map(int, shape))
 
 
-# --- multiply-accumulates of one item ---------------------------------------------------------------------------------
+# --- multiply-accumulates of one item -------------------------------------------------------------
 
 
 def _macs(layer: Any) -> int | None:
@@ -111,7 +140,11 @@ def _work(layer: Any, taken: tuple[int, ...], made: tuple[int, ...]) -> int | No
         return _attention(layer)
     if kind == "EinsumDense":
         return _einsum(layer, taken)
-    kernels = [getattr(layer, n) for n in ("kernel", "depthwise_kernel", "pointwise_kernel") if hasattr(layer, n)]
+    kernels = [
+        getattr(layer, n)
+        for n in ("kernel", "depthwise_kernel", "pointwise_kernel")
+        if hasattr(layer, n)
+    ]
     places = _places(layer, taken if "Transpose" in kind else made)
     return int(sum(prod(kernel.shape) for kernel in kernels) * places)
 
@@ -127,7 +160,9 @@ def _recurrent(layer: Any, taken: tuple[int, ...]) -> int:
 
 
 def _attention(layer: Any) -> int | None:
-    """The four projections, and for each pair of query and key one product along the key and one along the value."""
+    """The four projections, and for each pair of query and key one product along the key and one
+    along the value.
+    """
     node = layer._inbound_nodes[0]
     shapes = [tuple(tensor.shape)[1:] for tensor in node.input_tensors]
     query, key = shapes[0], shapes[-1]
@@ -138,7 +173,11 @@ def _attention(layer: Any) -> int | None:
     steps, seen = prod(query[:-1]), prod(key[:-1])
     asked, kept = heads * size, getattr(layer, "num_key_value_heads", heads)
     projected = steps * query[-1] * asked + seen * key[-1] * kept * (size + value_size)
-    return int(projected + steps * seen * heads * (size + value_size) + steps * heads * value_size * _width(layer))
+    return int(
+        projected
+        + steps * seen * heads * (size + value_size)
+        + steps * heads * value_size * _width(layer)
+    )
 
 
 def _width(layer: Any) -> int:

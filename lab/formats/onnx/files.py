@@ -9,8 +9,15 @@ from typing import Any
 
 from lab.errors import InvalidFile
 
-QUANTIZED = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulNBits",
-             "GatherBlockQuantized"}  # fmt: skip
+QUANTIZED = {
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "DynamicQuantizeLinear",
+    "QLinearConv",
+    "QLinearMatMul",
+    "MatMulNBits",
+    "GatherBlockQuantized",
+}
 
 
 def load_onnx(path: Path) -> Any:
@@ -24,9 +31,13 @@ def load_onnx(path: Path) -> Any:
     try:
         model = onnx.load(str(path))
     except Exception as error:
-        raise InvalidFile(f"This is not a readable ONNX file: {str(error)[:300]}", given=str(path)) from error
+        raise InvalidFile(
+            f"This is not a readable ONNX file: {str(error)[:300]}", given=str(path)
+        ) from error
     if not model.graph.node:
-        raise InvalidFile("This ONNX file has no operators", allowed="a complete ONNX model", given=str(path))
+        raise InvalidFile(
+            "This ONNX file has no operators", allowed="a complete ONNX model", given=str(path)
+        )
     return model
 
 
@@ -38,12 +49,15 @@ def load_float_onnx(path: Path) -> Any:
     """
     model = load_onnx(path)
     if {node.op_type for node in model.graph.node} & QUANTIZED:
-        raise InvalidFile("This ONNX file is quantized already", allowed="a float ONNX file", given=str(path))
+        raise InvalidFile(
+            "This ONNX file is quantized already", allowed="a float ONNX file", given=str(path)
+        )
     return model
 
 
 def working_copy(source: Path, workdir: Path) -> Path:
-    """A copy in the job's own folder: onnxruntime's tools write beside the file that they read, maybe into a store.
+    """A copy in the job's own folder: onnxruntime's tools write beside the file that they read,
+    maybe into a store.
 
     Raises:
         InvalidFile: it is no ONNX file, a damaged one, or quantized already.

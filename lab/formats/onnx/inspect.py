@@ -13,17 +13,32 @@ from lab.formats.onnx.files import load_onnx
 
 Shapes = dict[str, tuple[int, ...]]
 _CONVOLUTIONS = {"Conv", "FusedConv", "ConvInteger", "QLinearConv"}
-_PRODUCTS = {"MatMul", "FusedMatMul", "MatMulInteger", "QLinearMatMul", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
-             "MatMulNBits", "Gemm", "FusedGemm", "QGemm"}  # fmt: skip
+_PRODUCTS = {
+    "MatMul", "FusedMatMul", "MatMulInteger", "QLinearMatMul", "DynamicQuantizeMatMul",
+    "MatMulIntegerToFloat", "MatMulNBits", "Gemm", "FusedGemm", "QGemm",
+}  # fmt: skip
 _RECURRENT = {"GRU", "LSTM", "RNN"}
-_COMPUTE = {"Conv", "FusedConv", "ConvTranspose", "MatMul", "FusedMatMul", "MatMulNBits", "Gemm", "FusedGemm"}
-_INTEGER_WEIGHTS = {"ConvInteger", "QLinearConv", "MatMulInteger", "QLinearMatMul", "QGemm", "DynamicQuantizeMatMul",
-                    "MatMulIntegerToFloat", "MatMulNBits", "GatherBlockQuantized"}  # fmt: skip
+_COMPUTE = {
+    "Conv",
+    "FusedConv",
+    "ConvTranspose",
+    "MatMul",
+    "FusedMatMul",
+    "MatMulNBits",
+    "Gemm",
+    "FusedGemm",
+}
+_INTEGER_WEIGHTS = {
+    "ConvInteger", "QLinearConv", "MatMulInteger", "QLinearMatMul", "QGemm",
+    "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "MatMulNBits", "GatherBlockQuantized",
+}  # fmt: skip
 MULTIPLYING = {*_CONVOLUTIONS, "ConvTranspose", *_PRODUCTS, *_RECURRENT}
 INTEGER_PRODUCTS = _INTEGER_WEIGHTS - {"MatMulNBits", "GatherBlockQuantized"}
 """Types that multiply integers, whatever they are given."""
 _COMPUTES_IN_INTEGERS = 4
-"""MatMulNBits' accuracy_level that rounds activations to 8-bit integers; below, products are computed in float."""
+"""MatMulNBits' accuracy_level that rounds activations to 8-bit integers; below, products are
+computed in float.
+"""
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -45,7 +60,11 @@ def _info(value: Any) -> dict[str, Any]:
 
     kind = value.type.tensor_type
     shape = [axis.dim_value if axis.dim_value > 0 else None for axis in kind.shape.dim]
-    return {"name": value.name, "shape": shape, "dtype": onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name}
+    return {
+        "name": value.name,
+        "shape": shape,
+        "dtype": onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name,
+    }
 
 
 def _parameters(model: Any) -> int:
@@ -53,11 +72,17 @@ def _parameters(model: Any) -> int:
 
 
 def weights_of(model: Any) -> dict[str, int]:
-    """How many numbers each stored tensor has, without scales, zero points, and the integers that describe shapes and indices."""
+    """How many numbers each stored tensor has, without scales, zero points, and the integers that
+    describe shapes and indices.
+    """
     import onnx
 
     scales = {tensor for node in model.graph.node for tensor in scaling(node)}
-    packed = {node.input[1]: count for node in model.graph.node if (count := packed_weights(node)) is not None}
+    packed = {
+        node.input[1]: count
+        for node in model.graph.node
+        if (count := packed_weights(node)) is not None
+    }
     return {
         tensor.name: packed.get(tensor.name, prod(tensor.dims))
         for tensor in model.graph.initializer
@@ -66,12 +91,16 @@ def weights_of(model: Any) -> dict[str, int]:
 
 
 def _float_operators(model: Any) -> dict[str, int]:
-    """Multiplying operators whose two factors are not both read from integers, in a file that has integer weights."""
+    """Multiplying operators whose two factors are not both read from integers, in a file that has
+    integer weights.
+    """
     nodes = list(model.graph.node)
     dequantized = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
     if not dequantized and not any(node.op_type in _INTEGER_WEIGHTS for node in nodes):
         return {}
-    left = [n.op_type for n in nodes if n.op_type in _COMPUTE and not _reads_integers(n, dequantized)]
+    left = [
+        n.op_type for n in nodes if n.op_type in _COMPUTE and not _reads_integers(n, dequantized)
+    ]
     return dict(Counter(left))
 
 
@@ -92,7 +121,11 @@ def wide_quantizers(model: Any) -> list[str]:
 
     wide = {onnx.TensorProto.INT16, onnx.TensorProto.UINT16}
     stored = {tensor.name for tensor in model.graph.initializer if tensor.data_type in wide}
-    return [n.name for n in model.graph.node if n.op_type == "QuantizeLinear" and set(n.input[2:]) & stored]
+    return [
+        n.name
+        for n in model.graph.node
+        if n.op_type == "QuantizeLinear" and set(n.input[2:]) & stored
+    ]
 
 
 def _macs(model: Any) -> int | None:
@@ -112,7 +145,10 @@ def node_macs(node: Any, shapes: Shapes) -> int:
     if kind == "ConvTranspose":
         return prod(shapes[node.input[0]]) * prod(shapes[node.input[1]][1:])
     if kind in _PRODUCTS:
-        return prod(shapes[node.output[0]]) * shapes[node.input[first]][-2 if attributes(node).get("transA") else -1]
+        return (
+            prod(shapes[node.output[0]])
+            * shapes[node.input[first]][-2 if attributes(node).get("transA") else -1]
+        )
     if kind in _RECURRENT:
         steps = shapes[node.input[0]][0] * shapes[node.input[0]][1]
         return steps * (prod(shapes[node.input[1]]) + prod(shapes[node.input[2]]))
@@ -137,5 +173,7 @@ def shapes_of(model: Any) -> Shapes:
 def _known(values: list[Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
     for value in values:
         axes = value.type.tensor_type.shape.dim
-        if value.type.tensor_type.HasField("shape") and all(axis.HasField("dim_value") for axis in axes):
+        if value.type.tensor_type.HasField("shape") and all(
+            axis.HasField("dim_value") for axis in axes
+        ):
             yield value.name, tuple(axis.dim_value for axis in axes)

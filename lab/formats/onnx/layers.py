@@ -42,7 +42,9 @@ def rows_of(model: Any, shapes: Shapes, types: dict[str, int]) -> list[tuple[Any
     return rows
 
 
-def _is_silent(node: Any, shapes: Shapes, types: dict[str, int], sources: list[int], started: bool) -> bool:
+def _is_silent(
+    node: Any, shapes: Shapes, types: dict[str, int], sources: list[int], started: bool
+) -> bool:
     """Whether a node only renames what it reads, or computes with shapes and constants."""
     first = node.output[0]
     of_shapes = types.get(first) == _INTEGER and len(shapes.get(first, (0,))) < 2
@@ -54,7 +56,9 @@ def _is_silent(node: Any, shapes: Shapes, types: dict[str, int], sources: list[i
     )
 
 
-def _row(node: Any, sources: list[int], parameters: int, shapes: Shapes, types: dict[str, int]) -> Layer:
+def _row(
+    node: Any, sources: list[int], parameters: int, shapes: Shapes, types: dict[str, int]
+) -> Layer:
     shape = shapes.get(node.output[0], ())
     try:
         macs: int | None = node_macs(node, shapes)
@@ -62,7 +66,9 @@ def _row(node: Any, sources: list[int], parameters: int, shapes: Shapes, types: 
         macs = None
     size = prod(shape) * _item_bytes(types.get(node.output[0])) if shape else 0
     name = node.name or node.output[0]
-    return Layer(name, node.op_type, tuple(shape[1:]), parameters, macs, size, tuple(map(str, sources)))
+    return Layer(
+        name, node.op_type, tuple(shape[1:]), parameters, macs, size, tuple(map(str, sources))
+    )
 
 
 def _item_bytes(kind: int | None) -> int:
@@ -76,4 +82,7 @@ def types_of(model: Any) -> dict[str, int]:
     import onnx
 
     graph = onnx.shape_inference.infer_shapes(in_standard(model), data_prop=True).graph
-    return {value.name: value.type.tensor_type.elem_type for value in [*graph.value_info, *graph.input, *graph.output]}
+    return {
+        value.name: value.type.tensor_type.elem_type
+        for value in [*graph.value_info, *graph.input, *graph.output]
+    }

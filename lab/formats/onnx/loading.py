@@ -22,7 +22,8 @@ def lines(file: str, facts: Mapping[str, Any]) -> str:
 import onnxruntime
 
 options = onnxruntime.SessionOptions()
-{chosen}session = onnxruntime.InferenceSession({file!r}, options, providers=["CPUExecutionProvider"])
+{chosen}providers = ["CPUExecutionProvider"]
+session = onnxruntime.InferenceSession({file!r}, options, providers=providers)
 
 def run(x):
     return session.run(None, {{session.get_inputs()[0].name: x}})[0]

@@ -1,8 +1,10 @@
-"""Which nodes of an ONNX graph went into which node of the same graph rewritten by ONNX Runtime, told by their tensors.
+"""Which nodes of an ONNX graph went into which node of the same graph rewritten by ONNX Runtime,
+told by their tensors.
 
-ONNX Runtime's optimizer gives a fused node the name of the tensor that the last of its parts made, so what was between
-that tensor and the nearest ones that are still there went into it. Its layouts with blocked or last channels rename tensors;
-nodes keep their names there, with a number behind, or are named after the tensor whose maker they replace.
+ONNX Runtime's optimizer gives a fused node the name of the tensor that the last of its parts made,
+so what was between that tensor and the nearest ones that are still there went into it. Its layouts
+with blocked or last channels rename tensors; nodes keep their names there, with a number behind, or
+are named after the tensor whose maker they replace.
 """
 
 from __future__ import annotations
@@ -13,8 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-MULTIPLYING = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm", "GRU", "LSTM", "RNN", "Attention"})
-ACTIVATIONS = frozenset({"Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "FusedConv"})
+MULTIPLYING = frozenset(
+    {"Conv", "ConvTranspose", "MatMul", "Gemm", "GRU", "LSTM", "RNN", "Attention"}
+)
+ACTIVATIONS = frozenset(
+    {"Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "FusedConv"}
+)
 _REORDERING = ("ReorderInput", "ReorderOutput", "Transpose")
 _BLOCKED, _NUMBER = "_nchwc", re.compile(r"_token_\d+$")
 
@@ -25,7 +31,8 @@ class Origin:
 
     Attributes:
         node: the node (NodeProto).
-        parts: the nodes of the graph before that went into it, in their order; none where it was added.
+        parts: the nodes of the graph before that went into it, in their order; none where it was
+            added.
     """
 
     node: Any
@@ -33,9 +40,12 @@ class Origin:
 
     @property
     def main(self) -> Any | None:
-        """The part that multiplies, or else the one that makes the output; None where the node was added."""
+        """The part that multiplies, or else the one that makes the output; None where the node was
+        added.
+        """
         return next(
-            (part for part in self.parts if part.op_type in MULTIPLYING), self.parts[-1] if self.parts else None
+            (part for part in self.parts if part.op_type in MULTIPLYING),
+            self.parts[-1] if self.parts else None,
         )
 
 
@@ -47,12 +57,21 @@ def origins(before: Any, after: Any) -> list[Origin]:
     """
     graph = _Before(before)
     anchors = [tuple(_anchors(node, graph)) for node in after.node]
-    stops = {tensor for tensors in anchors for tensor in tensors} | {tensor.name for tensor in after.initializer}
+    stops = {tensor for tensors in anchors for tensor in tensors} | {
+        tensor.name for tensor in after.initializer
+    }
     stops |= {tensor for node in after.node for tensor in node.output}
-    ahead = [graph.absorbed(node, tensors) for node, tensors in zip(after.node, anchors, strict=True)]
+    ahead = [
+        graph.absorbed(node, tensors) for node, tensors in zip(after.node, anchors, strict=True)
+    ]
     taken = {index for found in ahead for index in found}
-    parts = [sorted({*a, *graph.behind(tensors, stops, taken)}) for a, tensors in zip(ahead, anchors, strict=True)]
-    return [Origin(n, tuple(before.node[i] for i in p)) for n, p in zip(after.node, parts, strict=True)]
+    parts = [
+        sorted({*a, *graph.behind(tensors, stops, taken)})
+        for a, tensors in zip(ahead, anchors, strict=True)
+    ]
+    return [
+        Origin(n, tuple(before.node[i] for i in p)) for n, p in zip(after.node, parts, strict=True)
+    ]
 
 
 def untouched(graph: Any) -> list[Origin]:
@@ -61,13 +80,20 @@ def untouched(graph: Any) -> list[Origin]:
 
 
 def through(first: list[Origin], second: list[Origin]) -> list[Origin]:
-    """Where nodes come from that were rewritten twice: `second` from the graph that `first` is about."""
+    """Where nodes come from that were rewritten twice: `second` from the graph that `first` is
+    about.
+    """
     parts = {origin.node.output[0]: origin.parts for origin in first}
-    return [Origin(o.node, tuple(part for middle in o.parts for part in parts[middle.output[0]])) for o in second]
+    return [
+        Origin(o.node, tuple(part for middle in o.parts for part in parts[middle.output[0]]))
+        for o in second
+    ]
 
 
 def vanished(before: Any, found: list[Origin]) -> list[Any]:
-    """The nodes of the graph before that went into no other: removed, or computed once and stored."""
+    """The nodes of the graph before that went into no other: removed, or computed once and
+    stored.
+    """
     used = {tensor for origin in found for part in origin.parts for tensor in part.output}
     return [node for node in before.node if not used & set(node.output)]
 
@@ -75,12 +101,20 @@ def vanished(before: Any, found: list[Origin]) -> list[Any]:
 def _anchors(node: Any, before: _Before) -> Iterator[str]:
     """The tensors of the graph before that a node makes, or whose maker it replaces."""
     made = [tensor for tensor in node.output if tensor in before.maker]
-    if node.op_type in _REORDERING and all(before.type_of_maker(tensor) != node.op_type for tensor in made):
+    if node.op_type in _REORDERING and all(
+        before.type_of_maker(tensor) != node.op_type for tensor in made
+    ):
         return
-    if node.name.endswith(_BLOCKED) and (tensor := node.name.removesuffix(_BLOCKED)) in before.maker:
+    if (
+        node.name.endswith(_BLOCKED)
+        and (tensor := node.name.removesuffix(_BLOCKED)) in before.maker
+    ):
         yield tensor
     yield from made
-    if not made and (same := before.named.get((node.op_type, _NUMBER.sub("", node.name)))) is not None:
+    if (
+        not made
+        and (same := before.named.get((node.op_type, _NUMBER.sub("", node.name)))) is not None
+    ):
         yield same.output[0]
 
 
@@ -90,36 +124,53 @@ class _Before:
     def __init__(self, graph: Any) -> None:
         self.nodes = graph.node
         self.named = {(node.op_type, node.name): node for node in graph.node}
-        self.maker = {tensor: index for index, node in enumerate(graph.node) for tensor in node.output}
+        self.maker = {
+            tensor: index for index, node in enumerate(graph.node) for tensor in node.output
+        }
         self.readers = Counter(tensor for node in graph.node for tensor in set(node.input))
-        self.reader = {tensor: index for index, node in enumerate(graph.node) for tensor in node.input}
+        self.reader = {
+            tensor: index for index, node in enumerate(graph.node) for tensor in node.input
+        }
 
     def type_of_maker(self, tensor: str) -> str:
         """Operator type of the node that makes a tensor."""
         return str(self.nodes[self.maker[tensor]].op_type)
 
     def absorbed(self, node: Any, anchors: tuple[str, ...]) -> list[int]:
-        """What a convolution of blocked channels computes beside its own: a sum, then an activation."""
+        """What a convolution of blocked channels computes beside its own: a sum, then an
+        activation.
+        """
         if not node.domain.endswith("nchwc") or not anchors:
             return []
         found, tensor = list[int](), anchors[0]
         wanted = [frozenset({"Add"})] if sum(map(bool, node.input)) > 3 else []
         if any(a.name == "activation" for a in node.attribute):
-            wanted += [ACTIVATIONS] if self.nodes[self.maker[tensor]].op_type not in ACTIVATIONS else []
+            wanted += (
+                [ACTIVATIONS] if self.nodes[self.maker[tensor]].op_type not in ACTIVATIONS else []
+            )
         for types in wanted:
-            if self.readers[tensor] == 1 and self.nodes[index := self.reader[tensor]].op_type in types:
+            if (
+                self.readers[tensor] == 1
+                and self.nodes[index := self.reader[tensor]].op_type in types
+            ):
                 found.append(index)
                 tensor = self.nodes[index].output[0]
         return found
 
     def behind(self, anchors: tuple[str, ...], stops: set[str], taken: set[int]) -> set[int]:
-        """The makers of these tensors, and what led to them from the nearest tensors that are still there.
+        """The makers of these tensors, and what led to them from the nearest tensors that are still
+        there.
 
-        What two nodes computed inside both went into, such as a transposition before two products, counts for both.
+        What two nodes computed inside both went into, such as a transposition before two products,
+        counts for both.
         """
         found, ahead = set[int](), [self.maker[tensor] for tensor in anchors]
         while ahead:
             if (index := ahead.pop()) not in taken | found:
                 found.add(index)
-                ahead += [self.maker[t] for t in self.nodes[index].input if t in self.maker and t not in stops]
+                ahead += [
+                    self.maker[t]
+                    for t in self.nodes[index].input
+                    if t in self.maker and t not in stops
+                ]
         return found

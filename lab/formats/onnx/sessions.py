@@ -1,4 +1,6 @@
-"""Sessions of ONNX Runtime: how far a graph is optimized, which execution provider computes it, and why others cannot."""
+"""Sessions of ONNX Runtime: how far a graph is optimized, which execution provider computes it, and
+why others cannot.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,35 @@ LEVELS = {
 CPU = "CPU"
 PROVIDERS = {
     CPU: ("CPUExecutionProvider", "pip install onnxruntime"),
-    "OpenVINO": ("OpenVINOExecutionProvider", "pip install onnxruntime-openvino in place of onnxruntime: Intel CPUs, GPUs and NPUs"),
-    "CUDA": ("CUDAExecutionProvider", "pip install onnxruntime-gpu in place of onnxruntime: NVIDIA GPUs with CUDA and cuDNN"),
-    "TensorRT": ("TensorrtExecutionProvider", "pip install onnxruntime-gpu in place of onnxruntime, and TensorRT: NVIDIA GPUs"),
-    "CoreML": ("CoreMLExecutionProvider", "only in onnxruntime for macOS and iOS: Apple's CPU, GPU and neural engine"),
-    "QNN": ("QNNExecutionProvider", "pip install onnxruntime-qnn in place of onnxruntime: Qualcomm's NPUs"),
-    "XNNPACK": ("XnnpackExecutionProvider", "only in onnxruntime for Android and iOS, or built with --use_xnnpack"),
-    "DirectML": ("DmlExecutionProvider", "pip install onnxruntime-directml in place of onnxruntime: GPUs under Windows"),
-}  # fmt: skip
+    "OpenVINO": (
+        "OpenVINOExecutionProvider",
+        "pip install onnxruntime-openvino in place of onnxruntime: Intel CPUs, GPUs and NPUs",
+    ),
+    "CUDA": (
+        "CUDAExecutionProvider",
+        "pip install onnxruntime-gpu in place of onnxruntime: NVIDIA GPUs with CUDA and cuDNN",
+    ),
+    "TensorRT": (
+        "TensorrtExecutionProvider",
+        "pip install onnxruntime-gpu in place of onnxruntime, and TensorRT: NVIDIA GPUs",
+    ),
+    "CoreML": (
+        "CoreMLExecutionProvider",
+        "only in onnxruntime for macOS and iOS: Apple's CPU, GPU and neural engine",
+    ),
+    "QNN": (
+        "QNNExecutionProvider",
+        "pip install onnxruntime-qnn in place of onnxruntime: Qualcomm's NPUs",
+    ),
+    "XNNPACK": (
+        "XnnpackExecutionProvider",
+        "only in onnxruntime for Android and iOS, or built with --use_xnnpack",
+    ),
+    "DirectML": (
+        "DmlExecutionProvider",
+        "pip install onnxruntime-directml in place of onnxruntime: GPUs under Windows",
+    ),
+}
 """Option's value -> ONNX Runtime's name, and what brings it."""
 
 _LOG_ERRORS = 3
@@ -33,7 +56,9 @@ _RECORDING = "session.record_ep_graph_assignment_info"
 
 
 def onnxruntime() -> Any:
-    """The package, without the telemetry that it sends since 1.29 unless told not to before its import."""
+    """The package, without the telemetry that it sends since 1.29 unless told not to before its
+    import.
+    """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime as package
 
@@ -45,14 +70,22 @@ def providers() -> tuple[Provider, ...]:
     package = onnxruntime()
     built, version = package.get_available_providers(), package.__version__
     return tuple(
-        Provider(name, True, f"in the installed onnxruntime {version}") if own in built
-        else Provider(name, False, f"not in the installed onnxruntime {version}: {brings}")
+        (
+            Provider(name, True, f"in the installed onnxruntime {version}")
+            if own in built
+            else Provider(name, False, f"not in the installed onnxruntime {version}: {brings}")
+        )
         for name, (own, brings) in PROVIDERS.items()
-    )  # fmt: skip
+    )
 
 
 def open_session(
-    path: str, threads: int = 1, level: str = "all", provider: str = CPU, write_to: str = "", profile_to: str = ""
+    path: str,
+    threads: int = 1,
+    level: str = "all",
+    provider: str = CPU,
+    write_to: str = "",
+    profile_to: str = "",
 ) -> Any:
     """An InferenceSession.
 
@@ -98,16 +131,23 @@ def _own_name(provider: str) -> str:
 
 
 def _checked(session: Any, provider: str, own: str) -> Any:
-    """The session, if the provider computes a part of it: ONNX Runtime falls back on the CPU without an error.
+    """The session, if the provider computes a part of it: ONNX Runtime falls back on the CPU
+    without an error.
 
     Raises:
         InvalidFile: it does not.
     """
-    used = any(part.ep_name == own and part.get_nodes() for part in session.get_provider_graph_assignment_info())
+    used = any(
+        part.ep_name == own and part.get_nodes()
+        for part in session.get_provider_graph_assignment_info()
+    )
     if own not in session.get_providers() or not used:
         raise InvalidFile(
-            f"The execution provider {provider} computes nothing of this file: ONNX Runtime fell back on the CPU",
+            f"The execution provider {provider} computes nothing of this file: ONNX Runtime fell"
+            " back on the CPU",
             given=provider,
-            remedy="Look whether its libraries and its device are there, or choose the provider CPU",
+            remedy=(
+                "Look whether its libraries and its device are there, or choose the provider CPU"
+            ),
         )
     return session

@@ -1,4 +1,6 @@
-"""The stored tensors of an ONNX file: which are weights, what they consist of, and which node computes with them."""
+"""The stored tensors of an ONNX file: which are weights, what they consist of, and which node
+computes with them.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +15,31 @@ from lab.formats.stored_weights import Stored, floats, integers, unpack
 from lab.lazy import np
 from lab.plugs import Array
 
-ZERO_POINTS = {"DequantizeLinear": (0, 2, 1), "QLinearConv": (3, 5, 0), "ConvInteger": (1, 3, 0), "QLinearMatMul": (3, 5, -1),
-               "MatMulInteger": (1, 3, -1), "DynamicQuantizeMatMul": (1, 3, -1), "MatMulIntegerToFloat": (1, 5, -1),
-               "QGemm": (3, 5, -1)}  # fmt: skip
-"""Type -> the input with weights, the one with their zero points, and the axis of the weights that these belong to."""
+ZERO_POINTS = {
+    "DequantizeLinear": (0, 2, 1), "QLinearConv": (3, 5, 0), "ConvInteger": (1, 3, 0),
+    "QLinearMatMul": (3, 5, -1), "MatMulInteger": (1, 3, -1), "DynamicQuantizeMatMul": (1, 3, -1),
+    "MatMulIntegerToFloat": (1, 5, -1), "QGemm": (3, 5, -1),
+}  # fmt: skip
+"""Type -> the input with weights, the one with their zero points, and the axis of the weights that
+these belong to.
+"""
 _PACKED = {"INT4": 4, "UINT4": 4, "INT2": 2, "UINT2": 2}
-_DATA = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
+_DATA = (
+    "raw_data",
+    "float_data",
+    "int32_data",
+    "int64_data",
+    "double_data",
+    "uint64_data",
+    "string_data",
+)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a node reads its weights: node, position of the weights among its inputs, name and axis of the zero points."""
+    """How a node reads its weights: node, position of the weights among its inputs, name and axis
+    of the zero points.
+    """
 
     node: Any
     zero: str
@@ -65,7 +81,11 @@ def _readings(model: Any) -> dict[str, Reading]:
             found.setdefault(node.input[at], Reading(node, _input(node, zero), 0))
         elif node.op_type in ZERO_POINTS:
             at, zero, axis = ZERO_POINTS[node.op_type]
-            axis = int(attributes(node).get("axis", axis)) if node.op_type == "DequantizeLinear" else axis
+            axis = (
+                int(attributes(node).get("axis", axis))
+                if node.op_type == "DequantizeLinear"
+                else axis
+            )
             found.setdefault(node.input[at], Reading(node, _input(node, zero), axis))
     return found
 
@@ -92,7 +112,9 @@ def values_of(tensor: Any) -> Array:
     kind = type_of(tensor)
     if kind.upper() in _PACKED and tensor.raw_data:
         raw = np.frombuffer(tensor.raw_data, np.uint8)
-        return unpack(raw, _PACKED[kind.upper()], kind.startswith("int"), prod(tensor.dims)).reshape(tensor.dims)
+        return unpack(
+            raw, _PACKED[kind.upper()], kind.startswith("int"), prod(tensor.dims)
+        ).reshape(tensor.dims)
     if kind == "bfloat16" and tensor.raw_data:
         return np.frombuffer(tensor.raw_data, np.uint16).reshape(tensor.dims)
     from onnx import numpy_helper
@@ -100,7 +122,9 @@ def values_of(tensor: Any) -> Array:
     values: Array = numpy_helper.to_array(tensor)
     if values.dtype.kind in "fiub":
         return values
-    wider: Array = values.astype(np.float32 if "float" in kind else np.int8 if kind.startswith("int") else np.uint8)
+    wider: Array = values.astype(
+        np.float32 if "float" in kind else np.int8 if kind.startswith("int") else np.uint8
+    )
     return wider
 
 
@@ -120,7 +144,9 @@ def _zero(values: Array, tensors: Mapping[str, Any], reading: Reading) -> Any:
 
 
 def _blocked(tensor: Any, zero: Any, given: Mapping[str, Any], size: int) -> Stored:
-    """MatMulNBits' weights: (outputs, blocks, bytes), unsigned, around the middle of the range where no zero points are given."""
+    """MatMulNBits' weights: (outputs, blocks, bytes), unsigned, around the middle of the range
+    where no zero points are given.
+    """
     bits, inputs, outputs = int(given.get("bits", 4)), int(given["K"]), int(given["N"])
     block, blocks = int(given["block_size"]), -(-inputs // int(given["block_size"]))
     values = unpack(values_of(tensor).reshape(outputs, blocks, -1), bits, False, block)
@@ -128,13 +154,15 @@ def _blocked(tensor: Any, zero: Any, given: Mapping[str, Any], size: int) -> Sto
     if zero is not None:
         read = values_of(zero)
         packed = read.dtype == np.uint8
-        middle = (unpack(read.reshape(outputs, -1), bits, False, blocks) if packed else read).reshape(
-            outputs, blocks, 1
-        )
+        middle = (
+            unpack(read.reshape(outputs, -1), bits, False, blocks) if packed else read
+        ).reshape(outputs, blocks, 1)
     if inputs == block * blocks:
         return integers(values, size, f"int{bits}", bits, False, middle)
     middle = np.broadcast_to(middle, values.shape).reshape(outputs, -1)[:, :inputs]
-    return integers(values.reshape(outputs, -1)[:, :inputs], size, f"int{bits}", bits, False, middle)
+    return integers(
+        values.reshape(outputs, -1)[:, :inputs], size, f"int{bits}", bits, False, middle
+    )
 
 
 def constant_tensors(model: Any) -> set[str]:
@@ -167,7 +195,11 @@ def owners(model: Any, fixed: set[str], rows: Mapping[str, int]) -> dict[str, in
         elif node.output[0] in rows:
             found = dict.fromkeys(read, rows[node.output[0]]) | found
     for node in model.graph.node:  # what only constants are made of
-        left = {name: rows[node.output[0]] for name in node.input if name in weights and node.output[0] in rows}
+        left = {
+            name: rows[node.output[0]]
+            for name in node.input
+            if name in weights and node.output[0] in rows
+        }
         found = left | found
     return found
 
@@ -181,5 +213,9 @@ def scale_names(model: Any) -> set[str]:
 def constants_in_nodes(model: Any) -> Iterator[Any]:
     """The tensors that Constant nodes hold."""
     yield from (
-        a.t for node in model.graph.node if node.op_type == "Constant" for a in node.attribute if a.HasField("t")
+        a.t
+        for node in model.graph.node
+        if node.op_type == "Constant"
+        for a in node.attribute
+        if a.HasField("t")
     )

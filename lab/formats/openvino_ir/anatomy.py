@@ -10,7 +10,15 @@ from typing import Any
 from lab.evidence import Anatomy, Kind, OperatorFacts
 from lab.formats.anatomy import made_of, planned
 from lab.formats.layers import unique_names
-from lab.formats.openvino_ir.graph import MULTIPLYING, constants, is_small, kind, operations, place_of, stored
+from lab.formats.openvino_ir.graph import (
+    MULTIPLYING,
+    constants,
+    is_small,
+    kind,
+    operations,
+    place_of,
+    stored,
+)
 from lab.formats.openvino_ir.inspect import weights_of
 from lab.formats.openvino_ir.integers import Integers
 from lab.formats.openvino_ir.layers import model_for_one_item, nodes_and_layers
@@ -21,14 +29,31 @@ from lab.plugs import Array
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys((*MULTIPLYING, "Einsum"), "compute"),
     "FakeQuantize": "quantize",
-    **dict.fromkeys(("Transpose", "Concat", "Slice", "StridedSlice", "Split", "VariadicSplit", "Pad", "Broadcast", "Tile", "DepthToSpace",
-                     "SpaceToDepth", "Reshape"), "layout"),
-}  # fmt: skip
+    **dict.fromkeys(
+        (
+            "Transpose",
+            "Concat",
+            "Slice",
+            "StridedSlice",
+            "Split",
+            "VariadicSplit",
+            "Pad",
+            "Broadcast",
+            "Tile",
+            "DepthToSpace",
+            "SpaceToDepth",
+            "Reshape",
+        ),
+        "layout",
+    ),
+}
 _DTYPES = {"i": "int", "u": "uint", "f": "float", "bf": "bfloat"}
 _PACKED = {"i4": 4, "u4": 4, "u2": 2, "i2": 2, "u1": 1}
 _MINUS_ZERO = 0x7F
 _ZERO_CODES = {"nf4": 7, "f4e2m1": 0}
-"""Which 4-bit code stands for 0 (NF4: Dettmers et al. 2023, appendix E; E2M1: OCP Microscaling 1.0)."""
+"""Which 4-bit code stands for 0 (NF4: Dettmers et al. 2023, appendix E; E2M1: OCP Microscaling
+1.0).
+"""
 
 
 def anatomy(path: Path) -> Anatomy:
@@ -49,20 +74,36 @@ class _Reader:
         self.owned: list[list[Any]] = [[] for _ in self.rows]
         left = weights_of(self.model)
         for number, op in enumerate(self.nodes):
-            self.owned[number] = [root for root in stored(op, self.fixed) if left.pop(place_of(root), None) is not None]
+            self.owned[number] = [
+                root
+                for root in stored(op, self.fixed)
+                if left.pop(place_of(root), None) is not None
+            ]
 
     def anatomy(self) -> Anatomy:
         names = unique_names(self.rows)
         operators = [self._facts(number, names[number]) for number in range(len(self.rows))]
-        return made_of(self.path, "openvino_ir", self._parts(), operators, self.integers.pairs_in_vain(), self._live())
+        return made_of(
+            self.path,
+            "openvino_ir",
+            self._parts(),
+            operators,
+            self.integers.pairs_in_vain(),
+            self._live(),
+        )
 
     def _facts(self, number: int, name: str) -> OperatorFacts:
         op, weights = self.nodes[number], [_stored(root) for root in self.owned[number]]
         type_ = op.get_type_name()
         return OperatorFacts(
-            name, type_, _kind(op), self._precision(op), macs=self.rows[number].macs,
-            moved_bytes=self._moved(op, weights), **facts(weights),
-        )  # fmt: skip
+            name,
+            type_,
+            _kind(op),
+            self._precision(op),
+            macs=self.rows[number].macs,
+            moved_bytes=self._moved(op, weights),
+            **facts(weights),
+        )
 
     def _precision(self, op: Any) -> str:
         if op.get_name() in self.integers.multiplying:
@@ -72,22 +113,36 @@ class _Reader:
         return _dtype(kind(op.output(0)))
 
     def _moved(self, op: Any, weights: Sequence[Stored]) -> int | None:
-        """Nothing for what disappears into the operator before it; a lookup reads as much as it hands on."""
+        """Nothing for what disappears into the operator before it; a lookup reads as much as it
+        hands on.
+        """
         if op.get_name() in self.integers.absorbed:
             return 0
         try:
-            read = sum(self.integers.size(v) for v in op.input_values() if v.get_node().get_name() not in self.fixed)
+            read = sum(
+                self.integers.size(v)
+                for v in op.input_values()
+                if v.get_node().get_name() not in self.fixed
+            )
             made = sum(map(self.integers.size, op.outputs()))
         except KeyError:
             return None
         return (
-            read + made + (made if op.get_type_name() == "Gather" and weights else sum(w.size_bytes for w in weights))
+            read
+            + made
+            + (
+                made
+                if op.get_type_name() == "Gather" and weights
+                else sum(w.size_bytes for w in weights)
+            )
         )
 
     def _live(self) -> list[int]:
         """Empty where a shape is unknown."""
         try:
-            sizes = {number: self.integers.size(op.output(0)) for number, op in enumerate(self.nodes)}
+            sizes = {
+                number: self.integers.size(op.output(0)) for number, op in enumerate(self.nodes)
+            }
         except KeyError:
             return []
         absorbed = {self.row_of[name] for name in self.integers.absorbed if name in self.row_of}
@@ -107,18 +162,32 @@ class _Reader:
             if op.get_type_name() != "Constant" or not op.get_byte_size() or place_of(op) in seen:
                 continue
             seen.add(place_of(op))
-            known = "embeddings" if place_of(op) in tables else "weights" if place_of(op) in weights else ""
-            found[known or ("scales" if self._is_scale(op) else "constants")] += int(op.get_byte_size())
+            known = (
+                "embeddings"
+                if place_of(op) in tables
+                else "weights"
+                if place_of(op) in weights
+                else ""
+            )
+            found[known or ("scales" if self._is_scale(op) else "constants")] += int(
+                op.get_byte_size()
+            )
         return found
 
     def _is_scale(self, constant: Any) -> bool:
-        """Whether it shifts or scales weights, gives the ends of a range, or says what codes stand for."""
+        """Whether it shifts or scales weights, gives the ends of a range, or says what codes stand
+        for.
+        """
         for target in constant.output(0).get_target_inputs():
             reader = target.get_node()
             through = reader.get_type_name() in ("Convert", "Reshape", "Unsqueeze", "Broadcast")
             if through and reader.get_name() in self.fixed and self._is_scale(reader):
                 return True
-            unpacking = reader.get_name() in self.fixed and reader.get_type_name() in ("Multiply", "Subtract", "Gather")
+            unpacking = reader.get_name() in self.fixed and reader.get_type_name() in (
+                "Multiply",
+                "Subtract",
+                "Gather",
+            )
             if (reader.get_type_name() == "FakeQuantize" and target.get_index()) or (
                 unpacking and not is_index(constant)
             ):
@@ -133,7 +202,8 @@ def is_index(node: Any) -> bool:
 
 def _kind(op: Any) -> Kind:
     if op.get_type_name() in ("Multiply", "Subtract") and any(
-        v.get_node().get_type_name() == "Convert" and is_small(v.get_node().input_value(0)) for v in op.input_values()
+        v.get_node().get_type_name() == "Convert" and is_small(v.get_node().input_value(0))
+        for v in op.input_values()
     ):
         return "dequantize"
     return _KINDS.get(op.get_type_name(), "other")
@@ -142,7 +212,11 @@ def _kind(op: Any) -> Kind:
 def _dtype(kind_: str) -> str:
     """OpenVINO's name of a type as numpy writes it: i8 is int8."""
     letters = kind_.rstrip("0123456789")
-    return _DTYPES[letters] + kind_[len(letters) :] if letters in _DTYPES and kind_[len(letters) :] else kind_
+    return (
+        _DTYPES[letters] + kind_[len(letters) :]
+        if letters in _DTYPES and kind_[len(letters) :]
+        else kind_
+    )
 
 
 def _stored(root: Any) -> Stored:
@@ -153,7 +227,9 @@ def _stored(root: Any) -> Stored:
     if kind_ == "i32":
         return integers(data, size, "int32", 32, True)
     if not ((is_small(root.output(0)) and kind_[0] in "iun") or kind_ in _ZERO_CODES):
-        return floats(data.view(np.uint16) if kind_ in ("bf16", "f16") else data, size, _dtype(kind_))
+        return floats(
+            data.view(np.uint16) if kind_ in ("bf16", "f16") else data, size, _dtype(kind_)
+        )
     count = int(np.prod(shape))
     raw = np.ascontiguousarray(data).view(np.uint8).ravel()
     if kind_ in _ZERO_CODES:
@@ -165,7 +241,9 @@ def _stored(root: Any) -> Stored:
 
 
 def _zero(root: Any, bits: int, signed: bool) -> Any:
-    """The integers that stand for 0: what is subtracted from the weights, or the code of 0 in their codebook."""
+    """The integers that stand for 0: what is subtracted from the weights, or the code of 0 in their
+    codebook.
+    """
     for target in root.output(0).get_target_inputs():
         reader = target.get_node()
         type_ = reader.get_type_name()
@@ -182,7 +260,9 @@ def _code_of_zero(codebook: Any) -> int:
     if codebook.get_type_name() == "Convert":
         return _code_of_zero(codebook.input_value(0).get_node())
     raw = np.asarray(codebook.get_tensor_view().data).ravel()
-    codes = np.flatnonzero((raw.view(np.uint8) & _MINUS_ZERO) == 0 if raw.dtype.itemsize == 1 else raw == 0)
+    codes = np.flatnonzero(
+        (raw.view(np.uint8) & _MINUS_ZERO) == 0 if raw.dtype.itemsize == 1 else raw == 0
+    )
     return int(codes[0]) if len(codes) else -1
 
 
@@ -195,6 +275,6 @@ def _values(node: Any) -> Array:
     if kind_ not in _PACKED:
         return data
     shape = [int(n) for n in node.get_output_shape(0)]
-    return unpack(data.view(np.uint8).ravel(), _PACKED[kind_], kind_.startswith("i"), int(np.prod(shape))).reshape(
-        shape
-    )
+    return unpack(
+        data.view(np.uint8).ravel(), _PACKED[kind_], kind_.startswith("i"), int(np.prod(shape))
+    ).reshape(shape)

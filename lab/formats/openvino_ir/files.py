@@ -1,7 +1,7 @@
 """Reads and writes OpenVINO models: graph and weights as two members of one uncompressed ZIP file.
 
-OpenVINO itself writes two files that are worth nothing apart. One file has one digest, and uncompressed members can be mapped
-into memory where they lie.
+OpenVINO itself writes two files that are worth nothing apart. One file has one digest, and
+uncompressed members can be mapped into memory where they lie.
 """
 
 from __future__ import annotations
@@ -21,11 +21,21 @@ from lab.plugs import Array
 
 GRAPH, WEIGHTS = "model.xml", "model.bin"
 _LOCAL_HEADER, _LENGTHS = 30, 26
-"""Bytes of a member's header before its name, and where in it the lengths of name and extra field stand (PKWARE APPNOTE 4.3.7)."""
+"""Bytes of a member's header before its name, and where in it the lengths of name and extra field
+stand (PKWARE APPNOTE 4.3.7).
+"""
 _ALIGNED = 64
 _PADDING_FIELD = 0xD935  # what Android's zipalign fills with
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_BROKEN = (zipfile.BadZipFile, KeyError, OSError, EOFError, UnicodeDecodeError, NotImplementedError, struct.error)
+_BROKEN = (
+    zipfile.BadZipFile,
+    KeyError,
+    OSError,
+    EOFError,
+    UnicodeDecodeError,
+    NotImplementedError,
+    struct.error,
+)
 
 
 def openvino() -> Any:
@@ -55,11 +65,14 @@ def read_model(core: Any, graph: str, weights: Any, path: str | Path) -> Any:
     try:
         return core.read_model(graph, weights)
     except Exception as error:
-        raise InvalidFile(f"OpenVINO refuses this file: {reason(error)}", given=str(path)) from error
+        raise InvalidFile(
+            f"OpenVINO refuses this file: {reason(error)}", given=str(path)
+        ) from error
 
 
 def mapped(path: str | Path) -> tuple[str, Array]:
-    """The graph as text, and the weights as bytes that are mapped into memory: whoever uses them keeps the array.
+    """The graph as text, and the weights as bytes that are mapped into memory: whoever uses them
+    keeps the array.
 
     Raises:
         InvalidFile: it is no OpenVINO file, or a damaged one.
@@ -70,11 +83,16 @@ def mapped(path: str | Path) -> tuple[str, Array]:
             graph = archive.read(GRAPH).decode()
             start = _start(archive, weights)
     except _BROKEN as error:
-        raise InvalidFile("This is not a readable OpenVINO file", allowed=f"an uncompressed ZIP file with {GRAPH} and {WEIGHTS}",
-                          given=str(path)) from error  # fmt: skip
+        raise InvalidFile(
+            "This is not a readable OpenVINO file",
+            allowed=f"an uncompressed ZIP file with {GRAPH} and {WEIGHTS}",
+            given=str(path),
+        ) from error
     if weights.compress_type != zipfile.ZIP_STORED:
         raise InvalidFile(
-            "The weights of this file are compressed", allowed="a ZIP file without compression", given=str(path)
+            "The weights of this file are compressed",
+            allowed="a ZIP file without compression",
+            given=str(path),
         )
     if not weights.file_size:
         return graph, np.zeros(0, np.uint8)
@@ -89,7 +107,9 @@ def _start(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
     return int(member.header_offset + _LOCAL_HEADER + name + extra)
 
 
-def write_openvino(model: Any, target: Path, keep: Collection[str] = (), half: bool = False) -> Path:
+def write_openvino(
+    model: Any, target: Path, keep: Collection[str] = (), half: bool = False
+) -> Path:
     """Write a model (openvino.Model) as one file; equal models give equal bytes.
 
     Args:
@@ -107,7 +127,9 @@ def write_openvino(model: Any, target: Path, keep: Collection[str] = (), half: b
 
 
 def _member(name: str, aligned: bool = False) -> zipfile.ZipInfo:
-    """A member of no date; an aligned one must come first, and its bytes then begin where vector instructions like it."""
+    """A member of no date; an aligned one must come first, and its bytes then begin where vector
+    instructions like it.
+    """
     info = zipfile.ZipInfo(name, _EPOCH)
     if aligned:
         padding = -(_LOCAL_HEADER + len(name) + 4) % _ALIGNED
@@ -116,7 +138,9 @@ def _member(name: str, aligned: bool = False) -> zipfile.ZipInfo:
 
 
 def _bare(graph: str) -> str:
-    """Drop what OpenVINO and NNCF note about the model as a whole: versions, paths, settings, a name with a running number."""
+    """Drop what OpenVINO and NNCF note about the model as a whole: versions, paths, settings, a
+    name with a running number.
+    """
     graph = re.sub(r'<net name="[^"]*"', '<net name="model"', graph, count=1)
     return re.sub(r"^\t<rt_info>\n.*?^\t</rt_info>\n", "", graph, flags=re.DOTALL | re.MULTILINE)
 
@@ -126,10 +150,12 @@ _AUTOMATIC = re.compile(r"([A-Z][A-Za-z0-9]*)_\d+")
 
 
 def _numbered(graph: str, keep: frozenset[str]) -> str:
-    """Number anew the nodes that OpenVINO named after their type and a running number of the process, such as Reshape_1734.
+    """Number anew the nodes that OpenVINO named after their type and a running number of the
+    process, such as Reshape_1734.
 
     Args:
-        keep: names, and parts of names between slashes, that come from a file and only look like these.
+        keep: names, and parts of names between slashes, that come from a file and only look like
+            these.
     """
     given: dict[str, str] = {}
     numbers: dict[str, Iterator[int]] = {}
@@ -156,5 +182,9 @@ def node_names(model: Any) -> frozenset[str]:
 def reason(error: Exception) -> str:
     """What OpenVINO says, without the places in its source that it names."""
     lines = [line.strip() for line in str(error).splitlines()]
-    told = [line for line in lines if line and not re.match(r"Exception from |Check '.*' failed at ", line)]
+    told = [
+        line
+        for line in lines
+        if line and not re.match(r"Exception from |Check '.*' failed at ", line)
+    ]
     return " ".join(told)[:400] or type(error).__name__

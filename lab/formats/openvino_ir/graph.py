@@ -1,4 +1,6 @@
-"""Walks over an OpenVINO graph: which operators multiply, which numbers they store, and where they read integers."""
+"""Walks over an OpenVINO graph: which operators multiply, which numbers they store, and where they
+read integers.
+"""
 
 from __future__ import annotations
 
@@ -15,32 +17,51 @@ CONVOLUTIONS = {"Convolution": 1, "GroupConvolution": 2}
 """Type -> the first axis of the weights that belongs to one output."""
 TRANSPOSED = {"ConvolutionBackpropData": 1, "GroupConvolutionBackpropData": 2}
 """Type -> the first axis of the weights that belongs to one input."""
-RECURRENT = {"GRUSequence": (3, 4), "LSTMSequence": (4, 5), "RNNSequence": (3, 4),
-             "GRUCell": (2, 3), "LSTMCell": (3, 4), "RNNCell": (2, 3)}  # fmt: skip
+RECURRENT = {
+    "GRUSequence": (3, 4),
+    "LSTMSequence": (4, 5),
+    "RNNSequence": (3, 4),
+    "GRUCell": (2, 3),
+    "LSTMCell": (3, 4),
+    "RNNCell": (2, 3),
+}
 """Type -> the inputs that hold its weights."""
 ATTENTION = "ScaledDotProductAttention"
 MULTIPLYING = {*CONVOLUTIONS, *TRANSPOSED, *RECURRENT, ATTENTION, "MatMul"}
 _BODIES = {"TensorIterator", "Loop", "If"}
 _SMALL = {"i8", "u8", "i4", "u4", "u3", "u6", "i2", "u2", "u1", "nf4", "f4e2m1", "f8e4m3", "f8e5m2"}
 _SHAPES = {"i64", "i32", "u64", "u32", "i16", "u16", "boolean", "string"}
-MOVING = {"Reshape", "Squeeze", "Unsqueeze", "Transpose", "MaxPool", "Relu", "Slice", "StridedSlice", "Gather", "Split",
-           "VariadicSplit", "Pad", "Tile", "Broadcast", "ReduceMax", "Convert", "DepthToSpace", "SpaceToDepth"}  # fmt: skip
+MOVING = {
+    "Reshape", "Squeeze", "Unsqueeze", "Transpose", "MaxPool", "Relu", "Slice", "StridedSlice",
+    "Gather", "Split", "VariadicSplit", "Pad", "Tile", "Broadcast", "ReduceMax", "Convert",
+    "DepthToSpace", "SpaceToDepth",
+}  # fmt: skip
 """What hands integers on as integers."""
 
 
 def operations(model: Any) -> list[Any]:
-    """The nodes that compute while the model runs, in their order: not what only depends on constants."""
+    """The nodes that compute while the model runs, in their order: not what only depends on
+    constants.
+    """
     fixed = constants(model)
     ends = {"Parameter", "Result"}
-    return [op for op in model.get_ordered_ops() if op.get_type_name() not in ends and op.get_name() not in fixed]
+    return [
+        op
+        for op in model.get_ordered_ops()
+        if op.get_type_name() not in ends and op.get_name() not in fixed
+    ]
 
 
 def constants(model: Any) -> set[str]:
-    """The unique names of constants and of the nodes that depend on nothing else, such as a weight's dequantization."""
+    """The unique names of constants and of the nodes that depend on nothing else, such as a
+    weight's dequantization.
+    """
     fixed: set[str] = set()
     for op in model.get_ordered_ops():
         inputs = [value.get_node().get_name() for value in op.input_values()]
-        if op.get_type_name() == "Constant" or (inputs and fixed.issuperset(inputs) and op.get_type_name() != "Result"):
+        if op.get_type_name() == "Constant" or (
+            inputs and fixed.issuperset(inputs) and op.get_type_name() != "Result"
+        ):
             fixed.add(op.get_name())
     return fixed
 
@@ -73,7 +94,8 @@ def _roots(value: Any, multiplied: bool = False) -> Iterator[Any]:
     """The constants behind a value.
 
     Args:
-        multiplied: 32-bit integers are taken, too: an ONNX file's integer products come with weights that are stored so.
+        multiplied: 32-bit integers are taken, too: an ONNX file's integer products come with
+            weights that are stored so.
     """
     node = value.get_node()
     if node.get_type_name() == "Constant":
@@ -86,7 +108,9 @@ def _roots(value: Any, multiplied: bool = False) -> Iterator[Any]:
 
 
 def _weights_among(node: Any) -> list[Any]:
-    """The inputs of a constant node that lead to weights: of a dequantization, the integers; of a lookup, the indices."""
+    """The inputs of a constant node that lead to weights: of a dequantization, the integers; of a
+    lookup, the indices.
+    """
     values = list(node.input_values())
     if node.get_type_name() == "Gather" and is_small(_before_conversion(values[1])):
         return values[1:2]
@@ -100,7 +124,9 @@ def _before_conversion(value: Any) -> Any:
 
 
 def reads_integers(value: Any, fixed: set[str]) -> bool:
-    """Whether numbers come from 8 bits or fewer: through FakeQuantize, or through a conversion and a scale."""
+    """Whether numbers come from 8 bits or fewer: through FakeQuantize, or through a conversion and
+    a scale.
+    """
     node = value.get_node()
     if is_small(value) or node.get_type_name() == "FakeQuantize":
         return True
@@ -110,7 +136,9 @@ def reads_integers(value: Any, fixed: set[str]) -> bool:
         return reads_integers(node.input_value(0), fixed)
     if node.get_type_name() in ("Subtract", "Multiply"):
         return reads_integers(_scaled(node, fixed), fixed)
-    return node.get_type_name() == "Concat" and all(reads_integers(v, fixed) for v in node.input_values())
+    return node.get_type_name() == "Concat" and all(
+        reads_integers(v, fixed) for v in node.input_values()
+    )
 
 
 def _scaled(node: Any, fixed: set[str]) -> Any:
@@ -125,15 +153,23 @@ def factors(op: Any) -> list[Any]:
 
 
 def float_operators(model: Any) -> list[Any]:
-    """The multiplying operators that compute in float, in a model that has integers; none in a float model.
+    """The multiplying operators that compute in float, in a model that has integers; none in a
+    float model.
 
-    One whose weights are integers counts as float only where the model quantizes activations, and not the one that it reads.
+    One whose weights are integers counts as float only where the model quantizes activations, and
+    not the one that it reads.
     """
     fixed, running = constants(model), operations(model)
     if not is_quantized(model):
         return []
-    static = any(op.get_type_name() == "FakeQuantize" or any(map(is_small, op.outputs())) for op in running)
-    return [op for op in running if op.get_type_name() in MULTIPLYING and not _in_integers(op, fixed, static)]
+    static = any(
+        op.get_type_name() == "FakeQuantize" or any(map(is_small, op.outputs())) for op in running
+    )
+    return [
+        op
+        for op in running
+        if op.get_type_name() in MULTIPLYING and not _in_integers(op, fixed, static)
+    ]
 
 
 def _in_integers(op: Any, fixed: set[str], static: bool) -> bool:
@@ -151,7 +187,11 @@ def load_float_openvino(path: Path) -> Any:
     """
     model = load_openvino(path)
     if is_quantized(model):
-        raise InvalidFile("This OpenVINO file is quantized already", allowed="a float OpenVINO file", given=str(path))
+        raise InvalidFile(
+            "This OpenVINO file is quantized already",
+            allowed="a float OpenVINO file",
+            given=str(path),
+        )
     return model
 
 
@@ -165,20 +205,36 @@ def small_weights(model: Any) -> Counter[str]:
 def is_quantized(model: Any) -> bool:
     """Whether a model computes with integers or stores them as weights."""
     ops = model.get_ordered_ops()
-    return any(op.get_type_name() == "FakeQuantize" or (_is_constant(op) and is_small(op.output(0))) for op in ops)
+    return any(
+        op.get_type_name() == "FakeQuantize" or (_is_constant(op) and is_small(op.output(0)))
+        for op in ops
+    )
 
 
 def _is_constant(op: Any) -> bool:
     return bool(op.get_type_name() == "Constant")
 
 
-_BETWEEN = {"FakeQuantize", "Add", "Multiply", "Subtract", "Relu", "Clamp", "Gelu", "Sigmoid", "Tanh", "Convert"}
+_BETWEEN = {
+    "FakeQuantize",
+    "Add",
+    "Multiply",
+    "Subtract",
+    "Relu",
+    "Clamp",
+    "Gelu",
+    "Sigmoid",
+    "Tanh",
+    "Convert",
+}
 
 
 def chains_integers(model: Any) -> bool:
     """Whether a dense layer follows another with nothing but elementwise operators between."""
     fixed = constants(model)
-    dense: dict[str, bool] = {}  # node -> whether it is a dense layer, or computed from one by elementwise operators
+    dense: dict[
+        str, bool
+    ] = {}  # node -> whether it is a dense layer, or computed from one by elementwise operators
     for op in operations(model):
         sources = [value.get_node().get_name() for value in op.input_values()]
         after = any(dense.get(name) for name in sources)
@@ -194,13 +250,18 @@ def chains_integers(model: Any) -> bool:
 def workaround(graph: str, model: Any) -> dict[str, str]:
     """What the CPU plug-in must be told, so that it answers rightly.
 
-    Version 2026.4 fuses dense layers that follow each other (TokenizeMLPSeqSnippets, openvino pull request 30007); quantized, with
+    Version 2026.4 fuses dense layers that follow each other (TokenizeMLPSeqSnippets, openvino pull
+    request 30007); quantized, with
     one thread a stream, they then answer with noise.
 
     Args:
         graph: the model's XML; model: the same, read (openvino.Model).
     """
-    return {"SNIPPETS_MODE": "DISABLE"} if 'type="FakeQuantize"' in graph and chains_integers(model) else {}
+    return (
+        {"SNIPPETS_MODE": "DISABLE"}
+        if 'type="FakeQuantize"' in graph and chains_integers(model)
+        else {}
+    )
 
 
 def for_one_item(model: Any) -> Any:
@@ -225,7 +286,9 @@ def shape_of(value: Any) -> tuple[int, ...]:
 
 
 def macs(op: Any) -> int:
-    """Multiply-accumulate operations of one operator, for the batch of its shapes; KeyError where a shape is unknown."""
+    """Multiply-accumulate operations of one operator, for the batch of its shapes; KeyError where a
+    shape is unknown.
+    """
     kind_ = op.get_type_name()
     if kind_ in _BODIES:
         raise KeyError(kind_)
@@ -235,9 +298,13 @@ def macs(op: Any) -> int:
         steps = shape_of(op.input_value(0))[1] if kind_.endswith("Sequence") else 1
         return steps * sum(prod(shape_of(op.input_value(n))) for n in RECURRENT[kind_])
     if kind_ in TRANSPOSED:
-        return prod(shape_of(op.input_value(0))) * prod(shape_of(op.input_value(1))[TRANSPOSED[kind_] :])
+        return prod(shape_of(op.input_value(0))) * prod(
+            shape_of(op.input_value(1))[TRANSPOSED[kind_] :]
+        )
     if kind_ in CONVOLUTIONS:
-        return prod(shape_of(op.output(0))) * prod(shape_of(op.input_value(1))[CONVOLUTIONS[kind_] :])
+        return prod(shape_of(op.output(0))) * prod(
+            shape_of(op.input_value(1))[CONVOLUTIONS[kind_] :]
+        )
     if kind_ == ATTENTION:
         query, keys, values = (shape_of(op.input_value(n)) for n in range(3))
         return prod(query) * keys[-2] + prod(query[:-1]) * keys[-2] * values[-1]

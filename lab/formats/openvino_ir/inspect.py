@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from lab.formats.openvino_ir.files import load_openvino
-from lab.formats.openvino_ir.graph import constants, float_operators, for_one_item, macs, operations, place_of, stored
+from lab.formats.openvino_ir.graph import (
+    constants,
+    float_operators,
+    for_one_item,
+    macs,
+    operations,
+    place_of,
+    stored,
+)
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -29,7 +37,11 @@ def _info(value: Any) -> dict[str, Any]:
 
     shape = [None if size.is_dynamic else size.get_length() for size in value.get_partial_shape()]
     name = value.get_any_name() if value.get_names() else value.get_node().get_friendly_name()
-    return {"name": name, "shape": shape, "dtype": np.dtype(value.get_element_type().to_dtype()).name}
+    return {
+        "name": name,
+        "shape": shape,
+        "dtype": np.dtype(value.get_element_type().to_dtype()).name,
+    }
 
 
 def weights_of(model: Any) -> dict[int, int]:

@@ -1,4 +1,6 @@
-"""Where an OpenVINO graph computes in integers once it is loaded: what FakeQuantize makes of the operators around it."""
+"""Where an OpenVINO graph computes in integers once it is loaded: what FakeQuantize makes of the
+operators around it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,14 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
-from lab.formats.openvino_ir.graph import MOVING, MULTIPLYING, factors, is_small, reads_integers, shape_of
+from lab.formats.openvino_ir.graph import (
+    MOVING,
+    MULTIPLYING,
+    factors,
+    is_small,
+    reads_integers,
+    shape_of,
+)
 
 _NARROW_LEVELS = 256
 _POOLS = {"AvgPool", "MaxPool", "ReduceMean"}
@@ -45,31 +54,49 @@ class Integers:
             for value in op.input_values():
                 self.readers[value.get_node().get_name()].append(op)
         self.multiplying = {
-            op.get_name() for op in operations if op.get_type_name() in MULTIPLYING and self._is_integer(op)
+            op.get_name()
+            for op in operations
+            if op.get_type_name() in MULTIPLYING and self._is_integer(op)
         }
         quantizers = [op for op in operations if op.get_type_name() == "FakeQuantize"]
         useful = [op for op in quantizers if is_narrow(op) and self._feeds_integers(op)]
         self.absorbed = {op.get_name() for op in useful if self._is_fused(op)}
-        before = {op.input_value(0).get_node().get_name() for op in useful if op.get_name() in self.absorbed}
+        before = {
+            op.input_value(0).get_node().get_name()
+            for op in useful
+            if op.get_name() in self.absorbed
+        }
         self.stored_small = {op.get_name() for op in useful} | before
 
     def pairs_in_vain(self) -> int:
         """FakeQuantize nodes that round numbers between operators which all compute in float."""
         quantizers = [op for op in self.operations if op.get_type_name() == "FakeQuantize"]
-        return sum(not self._feeds_integers(op) and not self._follows_integers(op.input_value(0)) for op in quantizers)
+        return sum(
+            not self._feeds_integers(op) and not self._follows_integers(op.input_value(0))
+            for op in quantizers
+        )
 
     def size(self, value: Any) -> int:
         """Bytes of an output as it is handed on; KeyError where its shape is unknown."""
-        bits = 8 if value.get_node().get_name() in self.stored_small else int(value.get_element_type().bitwidth)
+        bits = (
+            8
+            if value.get_node().get_name() in self.stored_small
+            else int(value.get_element_type().bitwidth)
+        )
         return -(-prod(shape_of(value)) * bits // 8)
 
     def _is_integer(self, op: Any) -> bool:
-        return all(reads_integers(value, self.fixed) and not _is_wide(value) for value in factors(op))
+        return all(
+            reads_integers(value, self.fixed) and not _is_wide(value) for value in factors(op)
+        )
 
     def _feeds_integers(self, op: Any) -> bool:
-        """Whether something that multiplies integers reads it, if only behind what moves numbers."""
+        """Whether something that multiplies integers reads it, if only behind what moves
+        numbers.
+        """
         return any(
-            reader.get_name() in self.multiplying or (self._hands_on(reader) and self._feeds_integers(reader))
+            reader.get_name() in self.multiplying
+            or (self._hands_on(reader) and self._feeds_integers(reader))
             for reader in self.readers[op.get_name()]
         )
 

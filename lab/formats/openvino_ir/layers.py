@@ -1,4 +1,6 @@
-"""The layer table of an OpenVINO file: a row for each node that computes, under its friendly name."""
+"""The layer table of an OpenVINO file: a row for each node that computes, under its friendly
+name.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from lab.formats.openvino_ir.files import load_openvino
-from lab.formats.openvino_ir.graph import constants, for_one_item, kind, macs, operations, place_of, shape_of, stored
+from lab.formats.openvino_ir.graph import (
+    constants,
+    for_one_item,
+    kind,
+    macs,
+    operations,
+    place_of,
+    shape_of,
+    stored,
+)
 from lab.formats.openvino_ir.inspect import weights_of
 from lab.types import Layer
 
@@ -44,7 +55,9 @@ def nodes_and_layers(model: Any) -> list[tuple[Any, Layer]]:
 def _for_one_item(model: Any) -> Any:
     try:
         return for_one_item(model)
-    except RuntimeError:  # a graph that takes another batch only: shapes stay as the file gives them
+    except (
+        RuntimeError
+    ):  # a graph that takes another batch only: shapes stay as the file gives them
         return model
 
 
@@ -67,5 +80,11 @@ def _row(op: Any, sources: list[int], parameters: int) -> Layer:
         count = None
     size = -(-prod(shape) * int(op.output(0).get_element_type().bitwidth) // 8) if shape else 0
     return Layer(
-        op.get_friendly_name(), op.get_type_name(), shape[1:], parameters, count, size, tuple(map(str, sources))
+        op.get_friendly_name(),
+        op.get_type_name(),
+        shape[1:],
+        parameters,
+        count,
+        size,
+        tuple(map(str, sources)),
     )

@@ -12,19 +12,57 @@ from lab.evidence import Anatomy, Kind, OperatorFacts
 from lab.formats.anatomy import made_of, planned
 from lab.formats.layers import unique_names
 from lab.formats.stored_weights import Stored, facts, floats, integers, unpack
-from lab.formats.tflite.files import block_scales, block_size, is_constant, load_tflite, operator_name, type_name
+from lab.formats.tflite.files import (
+    block_scales,
+    block_size,
+    is_constant,
+    load_tflite,
+    operator_name,
+    type_name,
+)
 from lab.formats.tflite.inspect import COMPUTE, shape_of, weights_of
 from lab.formats.tflite.layers import bytes_of, rows_and_operators
 from lab.lazy import np
 from lab.plugs import Array
 
 _KINDS: dict[str, Kind] = {
-    **dict.fromkeys((*COMPUTE, "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN", "LSTM", "RNN", "SVDF", "CONV_3D"), "compute"),
+    **dict.fromkeys(
+        (
+            *COMPUTE,
+            "UNIDIRECTIONAL_SEQUENCE_LSTM",
+            "UNIDIRECTIONAL_SEQUENCE_RNN",
+            "LSTM",
+            "RNN",
+            "SVDF",
+            "CONV_3D",
+        ),
+        "compute",
+    ),
     "QUANTIZE": "quantize",
     "DEQUANTIZE": "dequantize",
-    **dict.fromkeys(("TRANSPOSE", "CAST", "CONCATENATION", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK", "UNPACK", "PAD", "PADV2",
-                     "TILE", "BROADCAST_TO", "DEPTH_TO_SPACE", "SPACE_TO_DEPTH", "RESHAPE", "MIRROR_PAD"), "layout"),
-}  # fmt: skip
+    **dict.fromkeys(
+        (
+            "TRANSPOSE",
+            "CAST",
+            "CONCATENATION",
+            "SLICE",
+            "STRIDED_SLICE",
+            "SPLIT",
+            "SPLIT_V",
+            "PACK",
+            "UNPACK",
+            "PAD",
+            "PADV2",
+            "TILE",
+            "BROADCAST_TO",
+            "DEPTH_TO_SPACE",
+            "SPACE_TO_DEPTH",
+            "RESHAPE",
+            "MIRROR_PAD",
+        ),
+        "layout",
+    ),
+}
 _LOOKUPS = {"GATHER", "EMBEDDING_LOOKUP"}
 _BITS = {"INT8": 8, "UINT8": 8, "INT4": 4, "INT2": 2}
 _NUMPY = {"FLOAT32": "f4", "FLOAT16": "u2", "INT32": "i4", "INT16": "i2", "INT64": "i8"}
@@ -32,7 +70,9 @@ _SCALE_BYTES, _ZERO_POINT_BYTES = 4, 8
 
 
 def anatomy(path: Path) -> Anatomy:
-    """See `lab.formats.anatomy.anatomy`; scales that lie among the tensors' descriptions are counted as scales."""
+    """See `lab.formats.anatomy.anatomy`; scales that lie among the tensors' descriptions are
+    counted as scales.
+    """
     return _Reader(path).anatomy()
 
 
@@ -46,7 +86,9 @@ class _Reader:
         self.kinds = _type_names(self.tensors)
         self.weights = weights_of(self.model, self.graph)
         self.rows, row_of = rows_and_operators(self.model)
-        first = {row: number for number, row in reversed(list(enumerate(row_of))) if row is not None}
+        first = {
+            row: number for number, row in reversed(list(enumerate(row_of))) if row is not None
+        }
         self.operators = [self.graph.operators[first[row]] for row in range(len(self.rows))]
         self.types = [operator_name(self.model, operator) for operator in self.operators]
         self.fixed = self._constants()
@@ -56,12 +98,18 @@ class _Reader:
         mine: list[list[Stored]] = [[] for _ in self.rows]
         for buffer, (row, tensor) in self.owner.items():
             mine[row].append(self._stored(buffer, tensor))
-        operators = [self._facts(n, name, mine[n]) for n, name in enumerate(unique_names(self.rows))]
+        operators = [
+            self._facts(n, name, mine[n]) for n, name in enumerate(unique_names(self.rows))
+        ]
         return made_of(self.path, "tflite", self._parts(), operators, self._unfused(), self._live())
 
     def _constants(self) -> set[int]:
-        """Tensors that are stored, and those computed from nothing else, such as weights in float."""
-        fixed = {n for n, tensor in enumerate(self.tensors) if is_constant(self.model, tensor)} | {-1}
+        """Tensors that are stored, and those computed from nothing else, such as weights in
+        float.
+        """
+        fixed = {n for n, tensor in enumerate(self.tensors) if is_constant(self.model, tensor)} | {
+            -1
+        }
         for operator in self.graph.operators:
             if fixed.issuperset(map(int, operator.inputs)):
                 fixed.update(map(int, operator.outputs))
@@ -81,17 +129,24 @@ class _Reader:
                 found = {buffer: (row, tensor) for buffer, tensor in read} | found
         for row, operator in enumerate(self.operators):  # what only constants are made of
             left = {self.tensors[i].buffer: (row, int(i)) for i in operator.inputs if i >= 0}
-            found = {buffer: place for buffer, place in left.items() if buffer in self.weights} | found
+            found = {
+                buffer: place for buffer, place in left.items() if buffer in self.weights
+            } | found
         return found
 
-    # --- an operator ----------------------------------------------------------------------------------------------------
+    # --- an operator ------------------------------------------------------------------------------
 
     def _facts(self, number: int, name: str, stored: Sequence[Stored]) -> OperatorFacts:
         kind = self.types[number]
         return OperatorFacts(
-            name, kind, _KINDS.get(kind, "other"), self._precision(number), macs=self.rows[number].macs,
-            moved_bytes=self._moved(number, stored), **facts(stored),
-        )  # fmt: skip
+            name,
+            kind,
+            _KINDS.get(kind, "other"),
+            self._precision(number),
+            macs=self.rows[number].macs,
+            moved_bytes=self._moved(number, stored),
+            **facts(stored),
+        )
 
     def _precision(self, number: int) -> str:
         """That of its numbers; float activations times integers are rounded to 8 bits first."""
@@ -110,16 +165,22 @@ class _Reader:
     def _moved(self, number: int, stored: Sequence[Stored]) -> int:
         """A lookup reads as much as it hands on."""
         operator = self.operators[number]
-        read = sum(self._bytes(int(i)) for i in operator.inputs if i >= 0 and int(i) not in self.fixed)
+        read = sum(
+            self._bytes(int(i)) for i in operator.inputs if i >= 0 and int(i) not in self.fixed
+        )
         made = sum(self._bytes(int(i)) for i in operator.outputs)
         if int(operator.outputs[0]) in self.fixed:  # what unpacks weights
             return made + sum(self._bytes(int(i)) for i in operator.inputs[:1])
-        return read + made + (made if self.types[number] in _LOOKUPS else sum(s.size_bytes for s in stored))
+        return (
+            read
+            + made
+            + (made if self.types[number] in _LOOKUPS else sum(s.size_bytes for s in stored))
+        )
 
     def _bytes(self, tensor: int) -> int:
         return round(prod(shape_of(self.tensors[tensor])) * bytes_of(self.kinds[tensor]))
 
-    # --- stored numbers ---------------------------------------------------------------------------------------------------
+    # --- stored numbers ---------------------------------------------------------------------------
 
     def _raw(self, buffer: int) -> Array:
         held = self.model.buffers[buffer]
@@ -133,12 +194,23 @@ class _Reader:
         if kind not in _BITS:
             values = raw[: count * np.dtype(_NUMPY[kind]).itemsize].view(_NUMPY[kind])
             whole = kind.startswith("INT")
-            counted = integers(values, raw.size, kind.lower(), 8 * values.itemsize, True) if whole else None
+            counted = (
+                integers(values, raw.size, kind.lower(), 8 * values.itemsize, True)
+                if whole
+                else None
+            )
             return counted or floats(values, raw.size, kind.lower())
         values, signed = unpack(raw, _BITS[kind], kind != "UINT8", count), kind != "UINT8"
-        return integers(values.reshape(shape_of(tensor)), raw.size, kind.lower(), _BITS[kind], signed, _zero(tensor))
+        return integers(
+            values.reshape(shape_of(tensor)),
+            raw.size,
+            kind.lower(),
+            _BITS[kind],
+            signed,
+            _zero(tensor),
+        )
 
-    # --- the whole file -----------------------------------------------------------------------------------------------------
+    # --- the whole file ---------------------------------------------------------------------------
 
     def _parts(self) -> Mapping[str, int]:
         blocks, found, seen = block_scales(self.graph), Counter[str](), set()
@@ -151,20 +223,31 @@ class _Reader:
                 seen.add(tensor.buffer)
                 scale = graph is self.graph and number in blocks
                 part = "scales" if scale else "embeddings" if tensor.buffer in tables else "weights"
-                part = "constants" if part == "weights" and tensor.buffer not in self.weights else part
+                part = (
+                    "constants" if part == "weights" and tensor.buffer not in self.weights else part
+                )
                 found[part] += self._raw(tensor.buffer).size
         return found
 
     def _unfused(self) -> int:
         """DEQUANTIZE operators that give back in float what QUANTIZE has just made of floats."""
-        made = {int(o.outputs[0]) for o, kind in zip(self.operators, self.types, strict=True)
-                if kind == "QUANTIZE" and self.kinds[int(o.inputs[0])].startswith("FLOAT")}  # fmt: skip
+        made = {
+            int(o.outputs[0])
+            for o, kind in zip(self.operators, self.types, strict=True)
+            if kind == "QUANTIZE" and self.kinds[int(o.inputs[0])].startswith("FLOAT")
+        }
         pairs = zip(self.operators, self.types, strict=True)
-        return sum(kind == "DEQUANTIZE" and int(operator.inputs[0]) in made for operator, kind in pairs)
+        return sum(
+            kind == "DEQUANTIZE" and int(operator.inputs[0]) in made for operator, kind in pairs
+        )
 
     def _live(self) -> list[int]:
         """Unpacked weights are no activations."""
-        sizes = {n: 0 for n, operator in enumerate(self.operators) if int(operator.outputs[0]) in self.fixed}
+        sizes = {
+            n: 0
+            for n, operator in enumerate(self.operators)
+            if int(operator.outputs[0]) in self.fixed
+        }
         return planned(self.rows, (), sizes)
 
 

@@ -22,7 +22,9 @@ def load_tflite(path: Path) -> Any:
     """
     content = path.read_bytes()
     if content[4:8] != MAGIC:
-        raise InvalidFile("This is not a TFLite file", allowed="a flatbuffer marked TFL3", given=str(path))
+        raise InvalidFile(
+            "This is not a TFLite file", allowed="a flatbuffer marked TFL3", given=str(path)
+        )
     from ai_edge_litert.schema_py_generated import ModelT
 
     try:
@@ -31,7 +33,9 @@ def load_tflite(path: Path) -> Any:
         if any(buffer.offset + buffer.size > len(content) for buffer in model.buffers):
             raise ValueError("weights are missing at the end")
     except Exception as error:
-        raise InvalidFile("This TFLite file is damaged", allowed="a complete TFLite file", given=str(path)) from error
+        raise InvalidFile(
+            "This TFLite file is damaged", allowed="a complete TFLite file", given=str(path)
+        ) from error
     return model
 
 
@@ -40,7 +44,9 @@ def type_name(tensor: Any) -> str:
     from ai_edge_litert.schema_py_generated import TensorType
 
     return next(
-        str(name) for name, value in vars(TensorType).items() if value == tensor.type and not name.startswith("_")
+        str(name)
+        for name, value in vars(TensorType).items()
+        if value == tensor.type and not name.startswith("_")
     )
 
 
@@ -50,43 +56,62 @@ def operator_name(model: Any, operator: Any) -> str:
 
     code = model.operatorCodes[operator.opcodeIndex]
     if code.customCode:
-        return str(code.customCode.decode() if isinstance(code.customCode, bytes) else code.customCode)
+        return str(
+            code.customCode.decode() if isinstance(code.customCode, bytes) else code.customCode
+        )
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     return next(
-        str(name) for name, value in vars(BuiltinOperator).items() if value == number and not name.startswith("_")
+        str(name)
+        for name, value in vars(BuiltinOperator).items()
+        if value == number and not name.startswith("_")
     )
 
 
 def is_constant(model: Any, tensor: Any) -> bool:
-    """Whether the tensor's values are stored in the file: in a buffer, or after the flatbuffer at a buffer's offset."""
+    """Whether the tensor's values are stored in the file: in a buffer, or after the flatbuffer at a
+    buffer's offset.
+    """
     buffer = model.buffers[tensor.buffer]
     return buffer.size > 1 or (buffer.data is not None and len(buffer.data) > 0)
 
 
 def is_scaled_integer(tensor: Any) -> bool:
-    """Whether the tensor stands for real numbers by integers and a scale, or a scale for each block."""
+    """Whether the tensor stands for real numbers by integers and a scale, or a scale for each
+    block.
+    """
     details = tensor.quantization
-    return details is not None and (bool(block_size(tensor)) or (details.scale is not None and len(details.scale) > 0))
+    return details is not None and (
+        bool(block_size(tensor)) or (details.scale is not None and len(details.scale) > 0)
+    )
 
 
 def block_size(tensor: Any) -> int:
-    """How many neighbours in a row share a scale, where the scales lie in a tensor of their own; 0 where they do not."""
+    """How many neighbours in a row share a scale, where the scales lie in a tensor of their own; 0
+    where they do not.
+    """
     from ai_edge_litert.schema_py_generated import QuantizationDetails
 
     details = tensor.quantization
-    blockwise = details is not None and details.detailsType == QuantizationDetails.BlockwiseQuantization
+    blockwise = (
+        details is not None and details.detailsType == QuantizationDetails.BlockwiseQuantization
+    )
     return int(details.details.blockSize) if blockwise else 0
 
 
 def block_scales(graph: Any) -> set[int]:
     """Numbers of the tensors of a graph that are other tensors' scales."""
-    return {int(tensor.quantization.details.scales) for tensor in graph.tensors if block_size(tensor)}
+    return {
+        int(tensor.quantization.details.scales) for tensor in graph.tensors if block_size(tensor)
+    }
 
 
 def quantized_weights(model: Any) -> int:
     """How many stored tensors are integers with a scale."""
     tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
-    return sum(is_scaled_integer(t) and is_constant(model, t) and type_name(t) in _WEIGHT_TYPES for t in tensors)
+    return sum(
+        is_scaled_integer(t) and is_constant(model, t) and type_name(t) in _WEIGHT_TYPES
+        for t in tensors
+    )
 
 
 def signed(model: Any, content: bytes) -> bytes:
@@ -106,7 +131,8 @@ def packed(model: Any, content: bytes) -> bytes:
     """A changed model as a file.
 
     Args:
-        content: of the file that the model was read from, which may hold weights after the flatbuffer.
+        content: of the file that the model was read from, which may hold weights after the
+            flatbuffer.
     """
     import flatbuffers
 
@@ -120,17 +146,23 @@ def packed(model: Any, content: bytes) -> bytes:
 
 
 def give_own_tensor(model: Any, tensor: int, operators: Sequence[int], suffix: str) -> None:
-    """Let some operators of the first subgraph read a copy of a constant tensor, so that they can be treated by themselves."""
+    """Let some operators of the first subgraph read a copy of a constant tensor, so that they can
+    be treated by themselves.
+    """
     graph = model.subgraphs[0]
     copied = copy(graph.tensors[tensor])
     copied.name += suffix.encode()
     graph.tensors.append(copied)
     for operator in (graph.operators[number] for number in operators):
-        operator.inputs = np.where(np.asarray(operator.inputs) == tensor, len(graph.tensors) - 1, operator.inputs)
+        operator.inputs = np.where(
+            np.asarray(operator.inputs) == tensor, len(graph.tensors) - 1, operator.inputs
+        )
 
 
 def _tell_apart(tensors: list[Any]) -> bool:
-    """Number names that are empty or occur again, after a semicolon: a layer's name is what stands before it."""
+    """Number names that are empty or occur again, after a semicolon: a layer's name is what stands
+    before it.
+    """
     seen: set[bytes] = set()
     changed = False
     for number, tensor in enumerate(tensors):

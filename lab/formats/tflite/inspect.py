@@ -66,7 +66,9 @@ def weights_of(model: Any, graph: Any) -> dict[int, int]:
 
 
 def operator_macs(name: str, operator: Any, tensors: list[Any]) -> int:
-    """Multiply-accumulate operations of one operator, for the batch that the file was written with."""
+    """Multiply-accumulate operations of one operator, for the batch that the file was written
+    with.
+    """
     if name not in COMPUTE:
         return 0
     first, second = (shape_of(tensors[i]) for i in operator.inputs[:2])
@@ -75,7 +77,11 @@ def operator_macs(name: str, operator: Any, tensors: list[Any]) -> int:
         return prod(shape_of(tensors[operator.inputs[2]])) * prod(second[:3])
     if name == "BATCH_MATMUL":
         return output * first[-2 if operator.builtinOptions.adjX else -1]
-    per_output = {"CONV_2D": second[1:], "DEPTHWISE_CONV_2D": second[1:3], "FULLY_CONNECTED": second[-1:]}
+    per_output = {
+        "CONV_2D": second[1:],
+        "DEPTHWISE_CONV_2D": second[1:3],
+        "FULLY_CONNECTED": second[-1:],
+    }
     return output * prod(per_output[name])
 
 
@@ -87,6 +93,7 @@ def _float_operators(model: Any, graph: Any, operators: list[tuple[str, Any]]) -
         Counter(
             name
             for name, operator in operators
-            if name in COMPUTE and not any(is_scaled_integer(graph.tensors[i]) for i in operator.inputs if i >= 0)
+            if name in COMPUTE
+            and not any(is_scaled_integer(graph.tensors[i]) for i in operator.inputs if i >= 0)
         )
     )

@@ -26,14 +26,17 @@ _BYTES = {
 
 
 def layers(path: Path) -> list[Layer]:
-    """See `lab.formats.layers.layer_table`; an input is named by its row's number, and of several subgraphs the first is read."""
+    """See `lab.formats.layers.layer_table`; an input is named by its row's number, and of several
+    subgraphs the first is read.
+    """
     return rows_and_operators(load_tflite(path))[0]
 
 
 def rows_and_operators(model: Any) -> tuple[list[Layer], list[int | None]]:
     """The rows, and for each operator of the first subgraph the number of its row.
 
-    An operator without a row of its own has the one whose output it renames, or None where it renames the model's input.
+    An operator without a row of its own has the one whose output it renames, or None where it
+    renames the model's input.
     """
     tensors, weights = model.subgraphs[0].tensors, weights_of(model, model.subgraphs[0])
     rows: list[Layer] = []
@@ -56,7 +59,9 @@ def _is_silent(kind: str, output: Any) -> bool:
     return kind in _RENAMING or (type_name(output).startswith("INT") and len(shape_of(output)) < 2)
 
 
-def _row(kind: str, operator: Any, tensors: list[Any], sources: list[int], parameters: int) -> Layer:
+def _row(
+    kind: str, operator: Any, tensors: list[Any], sources: list[int], parameters: int
+) -> Layer:
     output = tensors[operator.outputs[0]]
     shape = shape_of(output)
     size = round(prod(shape) * bytes_of(type_name(output)))

@@ -1,4 +1,6 @@
-"""Loads a TFLite file without the lab: what stands for real numbers by integers is scaled on the way in and out."""
+"""Loads a TFLite file without the lab: what stands for real numbers by integers is scaled on the
+way in and out.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ PACKAGES = ("ai-edge-litert",)
 
 
 def details(path: Path) -> dict[str, Any]:
-    """Scale and zero point of input and output, None where they take real numbers: {"quantized": {"input", "output"}}."""
+    """Scale and zero point of input and output, None where they take real numbers: {"quantized":
+    {"input", "output"}}.
+    """
     from lab.formats.tflite.files import load_tflite
 
     graph = load_tflite(path).subgraphs[0]

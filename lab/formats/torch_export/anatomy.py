@@ -35,12 +35,17 @@ _TENSORS = r"/data/(weights/weight|constants/tensor)_\d+$"
 
 
 def anatomy(path: Path) -> Anatomy:
-    """See `lab.formats.anatomy.anatomy`; what batch normalisations remember of their training counts as constants."""
+    """See `lab.formats.anatomy.anatomy`; what batch normalisations remember of their training
+    counts as constants.
+    """
     program = load_program(path)
     pairs = layers_and_parameters(program)
     rows = [row for row, _ in pairs]
     held = {name: stored(program.state_dict[name]) for name in program.graph_signature.parameters}
-    named = [(name, row, [held[p] for p in mine]) for name, (row, mine) in zip(unique_names(rows), pairs, strict=True)]
+    named = [
+        (name, row, [held[p] for p in mine])
+        for name, (row, mine) in zip(unique_names(rows), pairs, strict=True)
+    ]
     item = example(program, 1)
     given = item.numel() * item.element_size()
     tables = sum(s.size_bytes for _, row, mine in named if row.type in _LOOKUPS for s in mine)
@@ -52,19 +57,27 @@ def anatomy(path: Path) -> Anatomy:
     return made_of(path, "torch_export", parts, operators, 0, planned(rows))
 
 
-def _facts(name: str, row: Layer, mine: list[Any], rows: list[Layer], given: int, precision: str) -> OperatorFacts:
+def _facts(
+    name: str, row: Layer, mine: list[Any], rows: list[Layer], given: int, precision: str
+) -> OperatorFacts:
     """A row's facts.
 
     Args:
-        mine: what is stored for it; given: bytes of one item of the model's input, for rows that read no other one.
+        mine: what is stored for it; given: bytes of one item of the model's input, for rows that
+            read no other one.
     """
     read = sum(rows[int(i)].activation_bytes for i in row.inputs) if row.inputs else given
     made = row.activation_bytes
     weights = made if row.type in _LOOKUPS else sum(s.size_bytes for s in mine)
     return OperatorFacts(
-        name, row.type, _kind(row), precision, macs=row.macs, moved_bytes=read + made + weights if prod(row.output_shape) else None,
+        name,
+        row.type,
+        _kind(row),
+        precision,
+        macs=row.macs,
+        moved_bytes=read + made + weights if prod(row.output_shape) else None,
         **facts(mine),
-    )  # fmt: skip
+    )
 
 
 def _kind(row: Layer) -> Kind:

@@ -14,7 +14,8 @@ BATCH = 32
 
 
 def calibration_batches(x: Array, program: Any, size: int = BATCH) -> Iterator[Any]:
-    """Batches of `size` items, or of as many as the program is bound to: what is left over then is not used.
+    """Batches of `size` items, or of as many as the program is bound to: what is left over then is
+    not used.
 
     Args:
         x: items as the card's input takes them, shape (n, *card.input.shape).

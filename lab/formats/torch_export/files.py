@@ -27,7 +27,9 @@ def load_program(path: Path) -> Any:
             given=str(path),
         ) from error
     if len(program.example_inputs[0]) != 1 or program.example_inputs[1]:
-        raise InvalidFile("The model must have one input", allowed="1", given=len(program.example_inputs[0]))
+        raise InvalidFile(
+            "The model must have one input", allowed="1", given=len(program.example_inputs[0])
+        )
     return program
 
 
@@ -56,14 +58,18 @@ def fixed_batch(program: Any) -> int | None:
 
 
 def with_free_batch(program: Any) -> Any:
-    """The program, exported again with a free batch axis where it has a fixed one and its code allows it."""
+    """The program, exported again with a free batch axis where it has a fixed one and its code
+    allows it.
+    """
     import torch
 
     if program.range_constraints:
         return program
     try:
         shapes = ({0: torch.export.Dim("batch", min=1)},)
-        return torch.export.export(program.module(check_guards=False), (example(program, 2),), dynamic_shapes=shapes)
+        return torch.export.export(
+            program.module(check_guards=False), (example(program, 2),), dynamic_shapes=shapes
+        )
     except Exception:
         return program
 
@@ -81,5 +87,8 @@ def module(program: Any) -> Any:
         def forward(self, x: Any) -> Any:
             return self.program(x)
 
-    Exported.__module__, Exported.__qualname__ = "", "M"  # litert-torch writes them into every tensor's name
+    Exported.__module__, Exported.__qualname__ = (
+        "",
+        "M",
+    )  # litert-torch writes them into every tensor's name
     return Exported()

@@ -1,7 +1,9 @@
-"""A torch.export program as a graph of torch's Python functions: what tracing and FX quantization understand.
+"""A torch.export program as a graph of torch's Python functions: what tracing and FX quantization
+understand.
 
-An exported program calls ATen's operators directly. Tracing refuses those whose sizes are symbolic, and FX quantization
-knows torch.conv2d but not aten.conv2d.default. Both take the same arguments, since torch makes one from the other.
+An exported program calls ATen's operators directly. Tracing refuses those whose sizes are symbolic,
+and FX quantization knows torch.conv2d but not aten.conv2d.default. Both take the same arguments,
+since torch makes one from the other.
 """
 
 from __future__ import annotations
@@ -12,19 +14,27 @@ from typing import Any
 from lab.errors import InvalidFile
 
 CONVOLUTIONS = ("conv1d", "conv2d", "conv3d")
-_CHECKS = {"_assert_tensor_metadata", "_assert_scalar", "_assert_async", "sym_constrain_range_for_size"}
+_CHECKS = {
+    "_assert_tensor_metadata",
+    "_assert_scalar",
+    "_assert_async",
+    "sym_constrain_range_for_size",
+}
 _SAME = {"alias", "lift_fresh", "lift_fresh_copy", "detach", "detach_"}
 _DROPOUTS = {"dropout", "feature_dropout", "alpha_dropout"}
 _METHODS = {"reshape", "view", "permute", "contiguous", "expand", "repeat"}
-_FUNCTIONAL = {"relu", "hardtanh", "layer_norm", "linear", "adaptive_avg_pool2d", "hardswish", "leaky_relu", "hardsigmoid",
-               "max_pool2d"}  # fmt: skip
+_FUNCTIONAL = {
+    "relu", "hardtanh", "layer_norm", "linear", "adaptive_avg_pool2d", "hardswish", "leaky_relu",
+    "hardsigmoid", "max_pool2d",
+}  # fmt: skip
 """What FX quantization knows by its name in torch.nn.functional, and by its method's name."""
 _LONGEST = {"layer_norm": 5, "batch_norm": 9}
 """Arguments that the Python function takes, where ATen has one more, about cuDNN."""
 
 
 def as_functions(program: Any, *, dropouts: bool = False) -> Any:
-    """The program as a GraphModule with one input, nodes named as in `program.module()`; its weights are shared with it.
+    """The program as a GraphModule with one input, nodes named as in `program.module()`; its
+    weights are shared with it.
 
     Args:
         dropouts: keeps those that only work in training, for who trains it.
@@ -35,7 +45,9 @@ def as_functions(program: Any, *, dropouts: bool = False) -> Any:
     import torch
 
     exported = program.module(check_guards=False)
-    model = torch.fx.GraphModule(exported, exported.graph)  # without the hook that compares each input with the example
+    model = torch.fx.GraphModule(
+        exported, exported.graph
+    )  # without the hook that compares each input with the example
     model.graph.set_codegen(torch.fx.graph.CodeGen())
     for node in list(model.graph.nodes):
         if node.op == "output":
@@ -48,7 +60,9 @@ def as_functions(program: Any, *, dropouts: bool = False) -> Any:
 
 
 def cleaned(model: Any) -> Any:
-    """The GraphModule without nodes that nobody reads and weights that no node names, compiled again."""
+    """The GraphModule without nodes that nobody reads and weights that no node names, compiled
+    again.
+    """
     model.graph.eliminate_dead_code()
     model.graph.lint()
     model.delete_all_unused_submodules()
@@ -76,12 +90,17 @@ def _translate(graph: Any, node: Any, dropouts: bool) -> None:
 
 
 def _complete(node: Any) -> tuple[Any, ...]:
-    """All arguments of a convolution, for quantization knows no defaults; an even padding that is called "same" as numbers."""
+    """All arguments of a convolution, for quantization knows no defaults; an even padding that is
+    called "same" as numbers.
+    """
     declared = node.target._schema.arguments
     args = [*node.args, *(argument.default_value for argument in declared[len(node.args) :])]
     if args[4] in ("same", "valid"):
         kernel = node.args[1].meta["val"].shape[2:]
-        whole = [step * (size - 1) if args[4] == "same" else 0 for size, step in zip(kernel, args[5], strict=True)]
+        whole = [
+            step * (size - 1) if args[4] == "same" else 0
+            for size, step in zip(kernel, args[5], strict=True)
+        ]
         args[4] = args[4] if any(size % 2 for size in whole) else [size // 2 for size in whole]
     return tuple(args)
 
@@ -103,14 +122,23 @@ def _function(name: str, target: Any) -> Callable[..., Any]:
     )
     if found:
         return found
-    raise InvalidFile("torch has no Python function for an operator of this program", given=str(target),
-                      remedy="Choose ONNX or TFLite, whose converters read the operators themselves")  # fmt: skip
+    raise InvalidFile(
+        "torch has no Python function for an operator of this program",
+        given=str(target),
+        remedy="Choose ONNX or TFLite, whose converters read the operators themselves",
+    )
 
 
-def sliced(x: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Any:
+def sliced(
+    x: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Any:
     """aten.slice: a part of an axis."""
     part = slice(start, end, step)
-    return x[(slice(None),) * dim + (part,)] if dim >= 0 else x[(..., part, *(slice(None),) * (-dim - 1))]
+    return (
+        x[(slice(None),) * dim + (part,)]
+        if dim >= 0
+        else x[(..., part, *(slice(None),) * (-dim - 1))]
+    )
 
 
 def indexed(x: Any, indices: list[Any]) -> Any:

@@ -1,7 +1,8 @@
-"""What FX quantization needs of a graph of torch's functions: folded batch normalisations, and operators that it may not touch.
+"""What FX quantization needs of a graph of torch's functions: folded batch normalisations, and
+operators that it may not touch.
 
-FX quantization (torch.ao.quantization.quantize_fx) finds operators by their Python function or module. An operator that
-must stay in float is wrapped in a module that it does not know.
+FX quantization (torch.ao.quantization.quantize_fx) finds operators by their Python function or
+module. An operator that must stay in float is wrapped in a module that it does not know.
 """
 
 from __future__ import annotations
@@ -13,17 +14,36 @@ from typing import Any
 
 from lab.formats.torch_export.functions import CONVOLUTIONS, cleaned
 
-STATIC = {*CONVOLUTIONS, "linear", "embedding", "gru", "lstm", "matmul", "add", "mul", "layer_norm", "sigmoid", "tanh",
-          "hardswish", "hardsigmoid", "leaky_relu"}  # fmt: skip
-"""Operators that static quantization computes in integers (embeddings store integers, recurrent ones are dynamic)."""
+STATIC = {
+    *CONVOLUTIONS,
+    "linear",
+    "embedding",
+    "gru",
+    "lstm",
+    "matmul",
+    "add",
+    "mul",
+    "layer_norm",
+    "sigmoid",
+    "tanh",
+    "hardswish",
+    "hardsigmoid",
+    "leaky_relu",
+}
+"""Operators that static quantization computes in integers (embeddings store integers, recurrent
+ones are dynamic).
+"""
 DYNAMIC = {"linear", "embedding", "gru", "lstm"}
-FOLLOWING = {"relu", "hardtanh", "mean", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "cat", "stack", "flatten",
-             "transpose", "squeeze", "unsqueeze", "reshape", "view", "permute", "contiguous"}  # fmt: skip
+FOLLOWING = {
+    "relu", "hardtanh", "mean", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "cat", "stack",
+    "flatten", "transpose", "squeeze", "unsqueeze", "reshape", "view", "permute", "contiguous",
+}  # fmt: skip
 """Operators that work on integers with their input's scale, where that has one."""
 
 
 def fold_batch_norms(model: Any) -> Any:
-    """Multiply each batch normalisation into the convolution before it, in place, where nothing else reads that.
+    """Multiply each batch normalisation into the convolution before it, in place, where nothing
+    else reads that.
 
     Source: torch.nn.utils.fusion.fuse_conv_bn_weights.
     """
@@ -53,19 +73,26 @@ def _readers(model: Any) -> dict[str, int]:
 def _is_foldable(norm: Any, readers: Mapping[str, int]) -> bool:
     conv = norm.args[0]
     return (
-        kind(conv) in CONVOLUTIONS and len(conv.users) == 1 and not norm.args[5] and readers[conv.args[1].target] == 1
+        kind(conv) in CONVOLUTIONS
+        and len(conv.users) == 1
+        and not norm.args[5]
+        and readers[conv.args[1].target] == 1
     )
 
 
 def _fold(model: Any, conv: Any, norm: Any) -> None:
     from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-    stored = [None if node is None else tensor_of(model, node) for node in (*conv.args[1:3], *norm.args[1:5])]
+    stored = [
+        None if node is None else tensor_of(model, node)
+        for node in (*conv.args[1:3], *norm.args[1:5])
+    ]
     weight, bias = stored[0], stored[1] if len(conv.args) > 2 else None
     scale, shift, mean, variance = stored[-4:]
     folded = fuse_conv_bn_weights(weight, bias, mean, variance, norm.args[7], scale, shift)
     names = [
-        add_tensor(model, f"{conv.name}_{part}", value) for part, value in zip(("weight", "bias"), folded, strict=True)
+        add_tensor(model, f"{conv.name}_{part}", value)
+        for part, value in zip(("weight", "bias"), folded, strict=True)
     ]
     with model.graph.inserting_before(conv):
         conv.args = (conv.args[0], *map(model.graph.get_attr, names), *conv.args[3:])
@@ -87,7 +114,9 @@ def add_tensor(model: Any, name: str, value: Any) -> str:
     return name
 
 
-def quantized_nodes(model: Any, kinds: Collection[str], layer_of: Mapping[str, str], left: Collection[str]) -> set[str]:
+def quantized_nodes(
+    model: Any, kinds: Collection[str], layer_of: Mapping[str, str], left: Collection[str]
+) -> set[str]:
     """Names of the nodes that FX quantization may take.
 
     Args:
@@ -97,14 +126,18 @@ def quantized_nodes(model: Any, kinds: Collection[str], layer_of: Mapping[str, s
     """
     taken: set[str] = set()
     for node in model.graph.nodes:
-        follows = kind(node) in FOLLOWING and any(before.name in taken for before in node.all_input_nodes)
+        follows = kind(node) in FOLLOWING and any(
+            before.name in taken for before in node.all_input_nodes
+        )
         if follows or (_is_known(node, kinds) and layer_of.get(node.name) not in left):
             taken.add(node.name)
     return taken
 
 
 def _is_known(node: Any, kinds: Collection[str]) -> bool:
-    """Whether it is one of these operators, on floating-point numbers, in a form that FX quantization has."""
+    """Whether it is one of these operators, on floating-point numbers, in a form that FX
+    quantization has.
+    """
     if kind(node) not in kinds or not _is_float(node):
         return False
     if kind(node) in CONVOLUTIONS:
@@ -113,9 +146,13 @@ def _is_known(node: Any, kinds: Collection[str]) -> bool:
 
 
 def _is_plain(args: tuple[Any, ...]) -> bool:
-    """Whether a recurrent layer is one that torch.nn makes without projections, fed with a tensor and no packed sequence."""
+    """Whether a recurrent layer is one that torch.nn makes without projections, fed with a tensor
+    and no packed sequence.
+    """
     weights, biased, layers, both_ways = args[2], args[3], args[4], args[7]
-    return isinstance(weights, list | tuple) and len(weights) == layers * (1 + both_ways) * 2 * (1 + biased)
+    return isinstance(weights, list | tuple) and len(weights) == layers * (1 + both_ways) * 2 * (
+        1 + biased
+    )
 
 
 def _is_float(node: Any) -> bool:
@@ -125,7 +162,9 @@ def _is_float(node: Any) -> bool:
 
 
 def untouchable(model: Any, taken: Collection[str]) -> Any:
-    """The model, changed in place: what FX may not quantize is a module of its own, what it knows as a module only is one."""
+    """The model, changed in place: what FX may not quantize is a module of its own, what it knows
+    as a module only is one.
+    """
     for node in list(model.graph.nodes):
         if node.op in ("call_function", "call_method") and kind(node) != "getitem":
             if node.name not in taken:
@@ -138,12 +177,15 @@ def untouchable(model: Any, taken: Collection[str]) -> Any:
 def contiguous_clipping(model: Any) -> Any:
     """The model, changed in place: what is clipped is laid out channel by channel first.
 
-    QNNPACK's clipping reads a convolution's output, whose channels come last, in the wrong order (torch 2.13).
+    QNNPACK's clipping reads a convolution's output, whose channels come last, in the wrong order
+    (torch 2.13).
     """
     for node in list(model.graph.nodes):
         if kind(node) == "hardtanh":
             with model.graph.inserting_before(node):
-                node.replace_input_with(node.args[0], model.graph.call_method("contiguous", (node.args[0],)))
+                node.replace_input_with(
+                    node.args[0], model.graph.call_method("contiguous", (node.args[0],))
+                )
     return cleaned(model)
 
 
@@ -154,14 +196,18 @@ def _replace(model: Any, node: Any, module: Any, args: tuple[Any, ...]) -> None:
 
 
 def _hidden(model: Any, node: Any) -> tuple[Any, tuple[Any, ...]]:
-    """An operation as an opaque module that holds its weights itself, since FX folds away those that it packs."""
+    """An operation as an opaque module that holds its weights itself, since FX folds away those
+    that it packs.
+    """
     from torch.fx.node import map_arg
 
     inputs: list[Any] = []
     stored: list[Any] = []
 
     def place(value: Any) -> _Place:
-        known, found = (stored, tensor_of(model, value)) if value.op == "get_attr" else (inputs, value)
+        known, found = (
+            (stored, tensor_of(model, value)) if value.op == "get_attr" else (inputs, value)
+        )
         known.append(found)
         return _Place(len(known) - 1, value.op == "get_attr")
 
@@ -222,7 +268,12 @@ def _recurrent(model: Any, node: Any) -> tuple[Any, tuple[Any, ...]]:
     first, second = (tensor_of(model, weight) for weight in weights[:2])
     kinds = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
     module = kinds[kind(node)](
-        first.shape[1], second.shape[1], layers, bias=biased, bidirectional=both_ways, batch_first=batch_first
+        first.shape[1],
+        second.shape[1],
+        layers,
+        bias=biased,
+        bidirectional=both_ways,
+        batch_first=batch_first,
     )
     for parameter, weight in zip(module._flat_weights, weights, strict=True):
         parameter.data.copy_(tensor_of(model, weight))

@@ -1,4 +1,6 @@
-"""The layer table of a torch.export program: it is run on one item, node by node, with the multiplications counted."""
+"""The layer table of a torch.export program: it is run on one item, node by node, with the
+multiplications counted.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def layers_and_parameters(program: Any) -> list[tuple[Layer, tuple[str, ...]]]:
 
 
 def layer_of_node(program: Any) -> dict[str, str]:
-    """Name of a node in `program.module()` -> name of its row in the layer table; a view has its input's row."""
+    """Name of a node in `program.module()` -> name of its row in the layer table; a view has its
+    input's row.
+    """
     from lab.formats.layers import unique_names
 
     rows, row_of, _ = _table(program)
@@ -52,7 +56,8 @@ def layer_of_node(program: Any) -> dict[str, str]:
 
 
 def leader_of_layer(program: Any, layer_of: Mapping[str, str]) -> dict[str, str]:
-    """Layer -> the layer that is quantized with it: an activation or a batch normalisation goes with what comes before it.
+    """Layer -> the layer that is quantized with it: an activation or a batch normalisation goes
+    with what comes before it.
 
     Args:
         layer_of: see `layer_of_node`.
@@ -67,7 +72,9 @@ def leader_of_layer(program: Any, layer_of: Mapping[str, str]) -> dict[str, str]
 
 
 def _table(program: Any) -> tuple[list[Layer], dict[Any, int], list[tuple[str, ...]]]:
-    """The rows, node -> index of its row, and for each row the parameters that no row before it reads."""
+    """The rows, node -> index of its row, and for each row the parameters that no row before it
+    reads.
+    """
     batch = fixed_batch(program) or 1
     steps = _run(program, batch)
     leaves = _leaves(steps)
@@ -107,13 +114,22 @@ def _run(program: Any, batch: int) -> list[_Step]:
             with FlopCounterMode(display=False) as counter:
                 made = super().run_node(n)
             if n.op not in ("get_attr", "placeholder", "output"):
-                stores = tuple(i.target for i in n.all_input_nodes if i.op == "get_attr" and i.target in parameters)
+                stores = tuple(
+                    i.target
+                    for i in n.all_input_nodes
+                    if i.op == "get_attr" and i.target in parameters
+                )
                 read = [self.env[i] for i in n.all_input_nodes]
                 steps.append(_step(n, made, read, counter.get_total_flops() // 2, stores))
             return made
 
-    with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False):  # mkldnn's fused operators are not counted
-        Recorder(program.module(check_guards=False), garbage_collect_values=False).run(example(program, batch))
+    with (
+        torch.no_grad(),
+        torch.backends.mkldnn.flags(enabled=False),
+    ):  # mkldnn's fused operators are not counted
+        Recorder(program.module(check_guards=False), garbage_collect_values=False).run(
+            example(program, batch)
+        )
     return steps
 
 
@@ -123,24 +139,38 @@ def _step(node: Any, made: Any, read: list[Any], macs: int, stores: tuple[str, .
         return _Step(node, (), 0, True, macs, stores)
     taken = {t.untyped_storage().data_ptr() for value in read for t in _tensors(value)}
     silent = first.untyped_storage().data_ptr() in taken or not first.dim()
-    return _Step(node, tuple(first.shape), first.numel() * first.element_size(), silent, macs, stores)
+    return _Step(
+        node, tuple(first.shape), first.numel() * first.element_size(), silent, macs, stores
+    )
 
 
 def _tensors(value: Any) -> Iterator[Any]:
     import torch
 
-    yield from (v for v in (value if isinstance(value, (tuple, list)) else [value]) if isinstance(v, torch.Tensor))
+    yield from (
+        v
+        for v in (value if isinstance(value, (tuple, list)) else [value])
+        if isinstance(v, torch.Tensor)
+    )
 
 
 def _leaves(steps: list[_Step]) -> set[str]:
-    """Paths of the modules that have no module of their own in the graph: the layers of the source code."""
+    """Paths of the modules that have no module of their own in the graph: the layers of the source
+    code.
+    """
     paths = {_module(step.node)[1] for step in steps}
-    return {path for path in paths if path and not any(other.startswith(f"{path}.") for other in paths)}
+    return {
+        path for path in paths if path and not any(other.startswith(f"{path}.") for other in paths)
+    }
 
 
 def _module(node: Any) -> tuple[str, str, str]:
-    """The innermost module that a node comes from: a name that differs from call to call, its path, its class."""
-    call, (path, kind) = next(reversed((node.meta.get("nn_module_stack") or {"": ("", "")}).items()))
+    """The innermost module that a node comes from: a name that differs from call to call, its path,
+    its class.
+    """
+    call, (path, kind) = next(
+        reversed((node.meta.get("nn_module_stack") or {"": ("", "")}).items())
+    )
     return call, path, str(kind if isinstance(kind, str) else kind.__name__).rpartition(".")[2]
 
 
@@ -148,14 +178,27 @@ def _row(step: _Step, leaves: set[str], sources: list[int], parameters: int, bat
     _, path, kind = _module(step.node)
     if path not in leaves:
         name = str(step.node.target)  # aten.add.Tensor
-        path, kind = f"{path}.{step.node.name}" if path else step.node.name, name.split(".")[1] if "." in name else name
+        path, kind = (
+            f"{path}.{step.node.name}" if path else step.node.name,
+            name.split(".")[1] if "." in name else name,
+        )
     inputs = tuple(map(str, sources))
-    return Layer(path, kind, step.shape[1:], parameters, step.macs // batch, step.size // batch, inputs)
+    return Layer(
+        path, kind, step.shape[1:], parameters, step.macs // batch, step.size // batch, inputs
+    )
 
 
 def _joined(row: Layer, more: Layer, number: int, silent: bool) -> Layer:
-    """A row with another operation of the same call of its module; what the last one makes is the module's output."""
+    """A row with another operation of the same call of its module; what the last one makes is the
+    module's output.
+    """
     last = row if silent else more
     inputs = tuple(dict.fromkeys([*row.inputs, *(i for i in more.inputs if i != str(number))]))
-    return replace(row, output_shape=last.output_shape, activation_bytes=last.activation_bytes, inputs=inputs,
-                   parameters=row.parameters + more.parameters, macs=(row.macs or 0) + (more.macs or 0))  # fmt: skip
+    return replace(
+        row,
+        output_shape=last.output_shape,
+        activation_bytes=last.activation_bytes,
+        inputs=inputs,
+        parameters=row.parameters + more.parameters,
+        macs=(row.macs or 0) + (more.macs or 0),
+    )

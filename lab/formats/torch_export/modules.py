@@ -1,9 +1,9 @@
 """A torch.export program as modules that can be trained, pruned and quantized, and back.
 
-An exported program calls functions on stored tensors, with batch normalisation and dropout fixed to how they answer. Here
-convolutions, dense layers, normalisations, embeddings and dropout are modules of torch.nn again, under the names that their
-tensors have; what else there is stays as it was. Loading a program asks for none of its author's classes, so this works for
-whatever was exported.
+An exported program calls functions on stored tensors, with batch normalisation and dropout fixed to
+how they answer. Here convolutions, dense layers, normalisations, embeddings and dropout are modules
+of torch.nn again, under the names that their tensors have; what else there is stays as it was.
+Loading a program asks for none of its author's classes, so this works for whatever was exported.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from lab.formats.torch_export.fx import kind
 
 
 def as_modules(program: Any) -> Any:
-    """The program as a GraphModule with one input, all its parameters trainable, as it answers (not as it trains).
+    """The program as a GraphModule with one input, all its parameters trainable, as it answers (not
+    as it trains).
 
     Args:
         program: ExportedProgram; it is left as it is.
@@ -49,16 +50,23 @@ def save_modules(model: Any, program: Any, file: Path) -> Path:
     batch = fixed_batch(program)
     axes = ({0: torch.export.Dim("batch")},) if batch is None else None
     with torch.no_grad():
-        exported = torch.export.export(model.eval(), (example(program, batch or 2),), dynamic_shapes=axes)
+        exported = torch.export.export(
+            model.eval(), (example(program, batch or 2),), dynamic_shapes=axes
+        )
     for node in exported.graph.nodes:
-        for told in ("stack_trace", "from_node"):  # folders and addresses of this process: one model, one file
+        for told in (
+            "stack_trace",
+            "from_node",
+        ):  # folders and addresses of this process: one model, one file
             node.meta.pop(told, None)
     torch.export.save(exported, file)
     return file
 
 
 def plain_module(model: Any) -> Any:
-    """The GraphModule inside a plain module, at `.model`: NNCF takes it for another kind of model otherwise."""
+    """The GraphModule inside a plain module, at `.model`: NNCF takes it for another kind of model
+    otherwise.
+    """
     import torch
 
     class Plain(torch.nn.Module):  # type: ignore[misc]
@@ -87,7 +95,9 @@ def _own(model: Any) -> Any:
 
 
 def _modularize(model: Any, node: Any, made: dict[tuple[Any, ...], str]) -> None:
-    """Replace a call on stored tensors by a module that holds them, the same one for every call on the same tensors."""
+    """Replace a call on stored tensors by a module that holds them, the same one for every call on
+    the same tensors.
+    """
     if kind(node) in _DROPOUTS:
         _place(model, node, f"{node.name}_layer", _dropout(node))
         return
@@ -113,7 +123,9 @@ def _place(model: Any, node: Any, path: str, module: Any) -> None:
 
 
 def _home(model: Any, stored: Sequence[Any]) -> str | None:
-    """The module whose tensors these are and no others; None where they are at home in several, or in the model itself."""
+    """The module whose tensors these are and no others; None where they are at home in several, or
+    in the model itself.
+    """
     homes = {arg.target.rpartition(".")[0] for arg in stored}
     if len(homes) != 1 or "" in homes:
         return None
@@ -148,9 +160,19 @@ def _convolution(node: Any, args: Sequence[Any]) -> Any:
     import torch
 
     _, weight, bias, stride, padding, dilation, groups = args
-    kinds = dict(zip(CONVOLUTIONS, (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d), strict=True))
-    module = kinds[kind(node)](weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]), _sizes(stride),
-                               _sizes(padding), _sizes(dilation), groups, bias=bias is not None)  # fmt: skip
+    kinds = dict(
+        zip(CONVOLUTIONS, (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d), strict=True)
+    )
+    module = kinds[kind(node)](
+        weight.shape[1] * groups,
+        weight.shape[0],
+        tuple(weight.shape[2:]),
+        _sizes(stride),
+        _sizes(padding),
+        _sizes(dilation),
+        groups,
+        bias=bias is not None,
+    )
     return _filled(module, weight=weight, bias=bias)
 
 
@@ -162,7 +184,9 @@ def _linear(node: Any, args: Sequence[Any]) -> Any:
     import torch
 
     weight, bias = args[1], args[2] if len(args) > 2 else None
-    return _filled(torch.nn.Linear(*weight.shape[::-1], bias=bias is not None), weight=weight, bias=bias)
+    return _filled(
+        torch.nn.Linear(*weight.shape[::-1], bias=bias is not None), weight=weight, bias=bias
+    )
 
 
 def _batch_norm(node: Any, args: Sequence[Any]) -> Any:
@@ -179,7 +203,9 @@ def _layer_norm(node: Any, args: Sequence[Any]) -> Any:
     import torch
 
     shape, weight, bias, eps = (*args[1:], None, None, 1e-5)[:4]
-    module = torch.nn.LayerNorm(tuple(shape), eps, elementwise_affine=weight is not None, bias=bias is not None)
+    module = torch.nn.LayerNorm(
+        tuple(shape), eps, elementwise_affine=weight is not None, bias=bias is not None
+    )
     return _filled(module, weight=weight, bias=bias)
 
 
@@ -193,12 +219,20 @@ def _embedding(node: Any, args: Sequence[Any]) -> Any:
 def _dropout(node: Any) -> Any:
     import torch
 
-    kinds = {"dropout": torch.nn.Dropout, "feature_dropout": torch.nn.Dropout2d, "alpha_dropout": torch.nn.AlphaDropout}
+    kinds = {
+        "dropout": torch.nn.Dropout,
+        "feature_dropout": torch.nn.Dropout2d,
+        "alpha_dropout": torch.nn.AlphaDropout,
+    }
     return kinds[kind(node)](node.args[1])
 
 
 _DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout")
 _MAKERS: dict[str, Callable[[Any, Sequence[Any]], Any]] = {
-    **dict.fromkeys(CONVOLUTIONS, _convolution), "linear": _linear, "batch_norm": _batch_norm,
-    "layer_norm": _layer_norm, "embedding": _embedding, **dict.fromkeys(_DROPOUTS, lambda node, args: _dropout(node)),
-}  # fmt: skip
+    **dict.fromkeys(CONVOLUTIONS, _convolution),
+    "linear": _linear,
+    "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
+    "embedding": _embedding,
+    **dict.fromkeys(_DROPOUTS, lambda node, args: _dropout(node)),
+}

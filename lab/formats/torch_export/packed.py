@@ -1,4 +1,6 @@
-"""Packed weights: what torch's engines make of a quantized weight and its bias when they load it."""
+"""Packed weights: what torch's engines make of a quantized weight and its bias when they load
+it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from typing import Any
 
 
 def packed_tensors(packed: Any) -> list[Any]:
-    """The weight as a quantized tensor and the bias as a float one, or what else a packed object stores of numbers."""
+    """The weight as a quantized tensor and the bias as a float one, or what else a packed object
+    stores of numbers.
+    """
     return [t for t in _tensors(packed.__getstate__()) if t.is_quantized or t.is_floating_point()]
 
 
@@ -34,10 +38,17 @@ def _bytes(tensor: Any) -> Iterator[bytes]:
     elif is_per_channel(tensor):
         yield from (
             t.numpy().tobytes()
-            for t in (tensor.int_repr(), tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points())
+            for t in (
+                tensor.int_repr(),
+                tensor.q_per_channel_scales(),
+                tensor.q_per_channel_zero_points(),
+            )
         )
     else:
-        yield from (tensor.int_repr().numpy().tobytes(), repr((tensor.q_scale(), tensor.q_zero_point())).encode())
+        yield from (
+            tensor.int_repr().numpy().tobytes(),
+            repr((tensor.q_scale(), tensor.q_zero_point())).encode(),
+        )
 
 
 def is_per_channel(weight: Any) -> bool:

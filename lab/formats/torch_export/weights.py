@@ -24,7 +24,12 @@ def stored(tensor: Any) -> Stored:
     if tensor.is_quantized:
         values = tensor.int_repr().numpy()
         return integers(
-            values, values.nbytes, str(values.dtype), 8 * values.itemsize, values.dtype.kind == "i", _zero(tensor)
+            values,
+            values.nbytes,
+            str(values.dtype),
+            8 * values.itemsize,
+            values.dtype.kind == "i",
+            _zero(tensor),
         )
     size, dtype = tensor.numel() * tensor.element_size(), str(tensor.dtype).removeprefix("torch.")
     if tensor.dtype in (torch.bfloat16, torch.float16):
@@ -43,10 +48,18 @@ def _zero(tensor: Any) -> Any:
 
 def scale_bytes(tensors: Iterable[Any]) -> int:
     """What the scales and zero points of quantized tensors with one for each channel take."""
-    return sum(_SCALE_BYTES * len(t.q_per_channel_scales()) for t in tensors if t.is_quantized and is_per_channel(t))
+    return sum(
+        _SCALE_BYTES * len(t.q_per_channel_scales())
+        for t in tensors
+        if t.is_quantized and is_per_channel(t)
+    )
 
 
 def payload(path: Path, members: str) -> int:
     """Bytes of the archive's uncompressed members whose names match a pattern."""
     with zipfile.ZipFile(path) as archive:
-        return sum(i.file_size for i in archive.infolist() if not i.compress_type and re.search(members, i.filename))
+        return sum(
+            i.file_size
+            for i in archive.infolist()
+            if not i.compress_type and re.search(members, i.filename)
+        )

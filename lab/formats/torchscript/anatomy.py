@@ -37,7 +37,9 @@ def anatomy(path: Path) -> Anatomy:
     """See `lab.formats.anatomy.anatomy`; operators are named after the value that they make."""
     graph = read_torchscript(path).inlined_graph
     constants = {
-        node.output().debugName(): list(_tensors(node)) for node in graph.nodes() if node.kind() == "prim::Constant"
+        node.output().debugName(): list(_tensors(node))
+        for node in graph.nodes()
+        if node.kind() == "prim::Constant"
     }
     operators, tables = [], 0
     tensors = [tensor for held in constants.values() for tensor in held]
@@ -47,12 +49,19 @@ def anatomy(path: Path) -> Anatomy:
         mine = [stored(t) for value in node.inputs() for t in constants.pop(value.debugName(), ())]
         tables += sum(s.size_bytes for s in mine) if _short(node).startswith("embedding") else 0
         name = next((value.debugName() for value in node.outputs()), node.kind())
-        operators.append(OperatorFacts(name, node.kind(), _kind(node), _precision(node, mine), **facts(mine)))
+        operators.append(
+            OperatorFacts(name, node.kind(), _kind(node), _precision(node, mine), **facts(mine))
+        )
     weights = sum(stored(t).size_bytes for t in tensors)
     room = payload(path, _TENSORS)
     weights = min(weights, room)
     scales = min(scale_bytes(tensors), room - weights)
-    parts = {"weights": weights - tables, "embeddings": tables, "scales": scales, "constants": room - weights - scales}
+    parts = {
+        "weights": weights - tables,
+        "embeddings": tables,
+        "scales": scales,
+        "constants": room - weights - scales,
+    }
     return made_of(path, "torchscript", parts, operators)
 
 
@@ -70,7 +79,9 @@ def _short(node: Any) -> str:
 
 def _kind(node: Any) -> Kind:
     name = _short(node)
-    if node.kind() in MULTIPLYING or (node.kind().startswith("quantized::") and name.startswith(_INTEGER_PRODUCTS)):
+    if node.kind() in MULTIPLYING or (
+        node.kind().startswith("quantized::") and name.startswith(_INTEGER_PRODUCTS)
+    ):
         return "compute"
     found: dict[str, Kind] = {"quantize_per_tensor": "quantize", "dequantize": "dequantize"}
     return found.get(name, "layout" if name in _MOVING else "other")

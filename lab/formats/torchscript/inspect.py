@@ -13,10 +13,18 @@ from lab.formats.torchscript.files import read_note, read_torchscript
 MULTIPLYING = {
     f"aten::{name}"
     for name in (
-        "_convolution", "_convolution_mode", "linear", "matmul", "bmm", "mm", "addmm", "gru", "lstm",
+        "_convolution",
+        "_convolution_mode",
+        "linear",
+        "matmul",
+        "bmm",
+        "mm",
+        "addmm",
+        "gru",
+        "lstm",
         "scaled_dot_product_attention",
     )
-}  # fmt: skip
+}
 
 
 def inspect(path: Path) -> dict[str, Any]:
@@ -35,12 +43,16 @@ def inspect(path: Path) -> dict[str, Any]:
 
 
 def _operators(graph: Any) -> Iterator[str]:
-    """Names as in the file: "aten::linear", "quantized::conv2d_relu"; without what only makes constants and lists."""
+    """Names as in the file: "aten::linear", "quantized::conv2d_relu"; without what only makes
+    constants and lists.
+    """
     yield from (node.kind() for node in graph.nodes() if not node.kind().startswith("prim::"))
 
 
 def _stored(graph: Any) -> Iterator[int]:
-    """How many numbers each weight of the frozen graph has; one that several operators read counts once."""
+    """How many numbers each weight of the frozen graph has; one that several operators read counts
+    once.
+    """
     for node in graph.nodes():
         if node.kind() == "prim::Constant" and node.hasAttribute("value"):
             yield from _sizes(node)

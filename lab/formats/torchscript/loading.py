@@ -20,7 +20,11 @@ def lines(file: str, facts: Mapping[str, Any]) -> str:
     """Python that defines `run(x)`."""
     engine = facts.get("engine")
     packed = f"torch.backends.quantized.engine = {engine!r}\n" if engine else ""
-    faster = "module = torch.jit.optimize_for_inference(module)\n" if facts.get("options", {}).get("optimize") else ""
+    faster = (
+        "module = torch.jit.optimize_for_inference(module)\n"
+        if facts.get("options", {}).get("optimize")
+        else ""
+    )
     return f"""\
 import torch
 

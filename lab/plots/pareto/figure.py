@@ -1,4 +1,6 @@
-"""The trade-off of a study as a scatter plot; `pareto_info` computes it, other ways to draw it are in `lab.plots.pareto.views`."""
+"""The trade-off of a study as a scatter plot; `pareto_info` computes it, other ways to draw it are
+in `lab.plots.pareto.views`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from lab.types import Measurement
 __all__ = ["HEIGHT", "Axis", "ParetoInfo", "Point", "pareto_figure", "pareto_info", "pareto_spec"]
 
 WEBGL_FROM = 400
-"""Points from which WebGL draws, in smaller and fainter markers: below it SVG is crisper and exports as vectors."""
+"""Points from which WebGL draws, in smaller and fainter markers: below it SVG is crisper and
+exports as vectors.
+"""
 HEIGHT = 430
 SMALLEST, LARGEST = 8.0, 26.0
 """Marker diameters in pixels."""
@@ -22,7 +26,9 @@ TINTED = 13.0
 MARGIN_DECADES = 0.2
 """What a log axis shows beyond its points, both sides together, about."""
 TERSE_FROM = 1500
-"""Points from which only those that count tell all when they are pointed at: the texts are most of what is sent."""
+"""Points from which only those that count tell all when they are pointed at: the texts are most of
+what is sent.
+"""
 
 
 def pareto_figure(info: ParetoInfo, mode: theme.Mode = "light", uirevision: str = "") -> Any:
@@ -32,14 +38,20 @@ def pareto_figure(info: ParetoInfo, mode: theme.Mode = "light", uirevision: str 
     return go.Figure(pareto_spec(info, mode, uirevision))
 
 
-def pareto_spec(info: ParetoInfo, mode: theme.Mode = "light", uirevision: str = "") -> dict[str, Any]:
-    """The figure as plain JSON values: what a page sends, without the cost of checking every number of it.
+def pareto_spec(
+    info: ParetoInfo, mode: theme.Mode = "light", uirevision: str = ""
+) -> dict[str, Any]:
+    """The figure as plain JSON values: what a page sends, without the cost of checking every number
+    of it.
 
     Args:
         mode: "light" or "dark".
         uirevision: while this stays equal, a redrawn figure keeps the zoom.
     """
-    return {"data": _traces(info, styles_of(info, mode), mode), "layout": _layout(info, mode, uirevision)}
+    return {
+        "data": _traces(info, styles_of(info, mode), mode),
+        "layout": _layout(info, mode, uirevision),
+    }
 
 
 def styles_of(info: ParetoInfo, mode: theme.Mode) -> dict[str, theme.Style]:
@@ -52,27 +64,43 @@ def _layout(info: ParetoInfo, mode: theme.Mode, uirevision: str) -> dict[str, An
     return {
         "template": theme.template(mode).to_plotly_json(),
         "xaxis": axis_layout(info.x, [p.x.value for p in info.points]),
-        "yaxis": axis_layout(info.y, [p.y.value for p in info.points]), "height": HEIGHT, "hovermode": "closest",
-        "dragmode": "zoom", "clickmode": "event", "uirevision": f"{uirevision} {info.x.label} {info.y.label}",
+        "yaxis": axis_layout(info.y, [p.y.value for p in info.points]),
+        "height": HEIGHT,
+        "hovermode": "closest",
+        "dragmode": "zoom",
+        "clickmode": "event",
+        "uirevision": f"{uirevision} {info.x.label} {info.y.label}",
         "shapes": [_limit_line(info, metric, value, ink) for metric, value in info.limits],
         "annotations": [_pick_label(info, p, ink) for p in info.points if p.trial == info.pick],
-    }  # fmt: skip
+    }
 
 
 def axis_layout(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
-    """Plotly's description of an axis. On a log axis a tick format makes Plotly write 0.2 and 0.5 where it would write the digits 2 and 5."""
-    scale = {"type": "log", "tickformat": ".3~r", "nticks": _log_ticks(values)} if axis.log else {"type": "linear"}
+    """Plotly's description of an axis. On a log axis a tick format makes Plotly write 0.2 and 0.5
+    where it would write the digits 2 and 5.
+    """
+    scale = (
+        {"type": "log", "tickformat": ".3~r", "nticks": _log_ticks(values)}
+        if axis.log
+        else {"type": "linear"}
+    )
     return {"title": {"text": axis.label}, **scale}
 
 
 def _log_ticks(values: Sequence[float]) -> int:
-    """How many ticks to ask for: over a decade or more Plotly labels 1, 2 and 5 if that is under 3 a decade, else 1 to 9."""
+    """How many ticks to ask for: over a decade or more Plotly labels 1, 2 and 5 if that is under 3
+    a decade, else 1 to 9.
+    """
     decades = math.log10(max(values) / min(values)) + MARGIN_DECADES if values else 0.0
     return 8 if decades < 1 else max(2, int(decades * 3))
 
 
 def _limit_line(info: ParetoInfo, metric: str, value: float, ink: theme.Ink) -> dict[str, Any]:
-    line = {"type": "line", "line": {"color": ink.muted, "width": 1, "dash": "dot"}, "layer": "below"}
+    line = {
+        "type": "line",
+        "line": {"color": ink.muted, "width": 1, "dash": "dot"},
+        "layer": "below",
+    }
     if metric == info.x.metric:
         at = value / info.x.divisor
         return {**line, "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1}
@@ -82,11 +110,21 @@ def _limit_line(info: ParetoInfo, metric: str, value: float, ink: theme.Ink) -> 
 
 def _pick_label(info: ParetoInfo, point: Point, ink: theme.Ink) -> dict[str, Any]:
     x, y = point.x.value / info.x.divisor, point.y.value / info.y.divisor
-    return {"x": math.log10(x) if info.x.log else x, "y": math.log10(y) if info.y.log else y,
-            "text": "<b>best pick</b>", "showarrow": True, "arrowhead": 0, "arrowcolor": ink.muted, "standoff": 10,
-            "ax": 0, "ay": 42,
-            "font": {"size": 12, "color": ink.text}, "bgcolor": ink.ground, "bordercolor": ink.muted,
-            "borderpad": 3}  # fmt: skip
+    return {
+        "x": math.log10(x) if info.x.log else x,
+        "y": math.log10(y) if info.y.log else y,
+        "text": "<b>best pick</b>",
+        "showarrow": True,
+        "arrowhead": 0,
+        "arrowcolor": ink.muted,
+        "standoff": 10,
+        "ax": 0,
+        "ay": 42,
+        "font": {"size": 12, "color": ink.text},
+        "bgcolor": ink.ground,
+        "bordercolor": ink.muted,
+        "borderpad": 3,
+    }
 
 
 def _kind(info: ParetoInfo) -> str:
@@ -97,32 +135,55 @@ def _kind(info: ParetoInfo) -> str:
 def _line_trace(info: ParetoInfo, mode: theme.Mode) -> dict[str, Any]:
     best = "best" if info.y.direction == "maximize" else "lowest"
     name = f"front: {best} {words.plain(info.y.metric)} for its {words.plain(info.x.metric)}"
-    line = {"shape": "hv" if info.x.direction == "minimize" else "vh", "width": 1.5, "color": theme.INKS[mode].muted}
+    line = {
+        "shape": "hv" if info.x.direction == "minimize" else "vh",
+        "width": 1.5,
+        "color": theme.INKS[mode].muted,
+    }
     return {
-        "type": _kind(info), "mode": "lines", "name": name, "line": line, "hoverinfo": "skip",
-        "x": [x / info.x.divisor for x, _ in info.line], "y": [y / info.y.divisor for _, y in info.line],
-    }  # fmt: skip
+        "type": _kind(info),
+        "mode": "lines",
+        "name": name,
+        "line": line,
+        "hoverinfo": "skip",
+        "x": [x / info.x.divisor for x, _ in info.line],
+        "y": [y / info.y.divisor for _, y in info.line],
+    }
 
 
 def _band_trace(info: ParetoInfo) -> dict[str, Any]:
     return {
-        "type": "scatter", "mode": "lines", "name": "95 % band of the front", "fill": "toself", "hoverinfo": "skip",
-        "line": {"width": 0}, "fillcolor": "rgba(128,140,155,0.16)",
-        "x": [x / info.x.divisor for x, _ in info.band], "y": [y / info.y.divisor for _, y in info.band],
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "name": "95 % band of the front",
+        "fill": "toself",
+        "hoverinfo": "skip",
+        "line": {"width": 0},
+        "fillcolor": "rgba(128,140,155,0.16)",
+        "x": [x / info.x.divisor for x, _ in info.band],
+        "y": [y / info.y.divisor for _, y in info.band],
+    }
 
 
 _OPACITY: Mapping[Role, float] = {"excluded": 0.1, "dominated": 0.32, "tied": 0.6, "front": 0.95}
 """From back to front: the dim ones are drawn first."""
 
 
-def _traces(info: ParetoInfo, styles: Mapping[str, theme.Style], mode: theme.Mode) -> list[dict[str, Any]]:
+def _traces(
+    info: ParetoInfo, styles: Mapping[str, theme.Style], mode: theme.Mode
+) -> list[dict[str, Any]]:
     groups = sorted({p.group for p in info.points})
     band = [_band_trace(info)] if info.band and _kind(info) == "scatter" else []
-    traces = [*band, _line_trace(info, mode), *(_legend_entry(info, name, styles[name], mode) for name in groups)]
+    traces = [
+        *band,
+        _line_trace(info, mode),
+        *(_legend_entry(info, name, styles[name], mode) for name in groups),
+    ]
     for role, opacity in _OPACITY.items():
         for name in groups:
-            if mine := [p for p in info.points if p.group == name and p.role == role and not p.is_baseline]:
+            if mine := [
+                p for p in info.points if p.group == name and p.role == role and not p.is_baseline
+            ]:
                 traces.append(_trace(info, mine, styles[name], opacity, theme.INKS[mode].ground))
     for name in groups:
         if baselines := [p for p in info.points if p.group == name and p.is_baseline]:
@@ -130,7 +191,9 @@ def _traces(info: ParetoInfo, styles: Mapping[str, theme.Style], mode: theme.Mod
     return traces
 
 
-def _legend_entry(info: ParetoInfo, group: str, style: theme.Style, mode: theme.Mode) -> dict[str, Any]:
+def _legend_entry(
+    info: ParetoInfo, group: str, style: theme.Style, mode: theme.Mode
+) -> dict[str, Any]:
     """A trace without points: the legend looks the same whatever is on the front."""
     marker: dict[str, Any] = {
         "color": theme.INKS[mode].muted if info.tinted else style.color,
@@ -139,12 +202,21 @@ def _legend_entry(info: ParetoInfo, group: str, style: theme.Style, mode: theme.
     }
     if info.tinted and info.size and group == info.points[0].group:
         marker |= {"color": [None], **tint(info, ())}
-    return {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "marker": marker, "name": group,
-            "legendgroup": group}  # fmt: skip
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [None],
+        "y": [None],
+        "marker": marker,
+        "name": group,
+        "legendgroup": group,
+    }
 
 
 def tint(info: ParetoInfo, points: Sequence[Point]) -> dict[str, Any]:
-    """Colours of markers by the third number, with the bar that explains them where no points are given."""
+    """Colours of markers by the third number, with the bar that explains them where no points are
+    given.
+    """
     if info.size is None:
         return {}
     values = [p.size.value for p in info.points if p.size]
@@ -168,31 +240,55 @@ def tint(info: ParetoInfo, points: Sequence[Point]) -> dict[str, Any]:
     return {**scale, "showscale": True, "colorbar": bar}
 
 
-def _trace(info: ParetoInfo, points: Sequence[Point], style: theme.Style, opacity: float, edge: str) -> dict[str, Any]:
-    marker = {"color": style.color, "symbol": style.symbol, "size": _diameters(info, points),
-              "opacity": opacity, "line": {"color": edge, "width": 1},
-              **(tint(info, points) if info.tinted else {})}  # fmt: skip
+def _trace(
+    info: ParetoInfo, points: Sequence[Point], style: theme.Style, opacity: float, edge: str
+) -> dict[str, Any]:
+    marker = {
+        "color": style.color,
+        "symbol": style.symbol,
+        "size": _diameters(info, points),
+        "opacity": opacity,
+        "line": {"color": edge, "width": 1},
+        **(tint(info, points) if info.tinted else {}),
+    }
     trace = {
-        "type": _kind(info), "mode": "markers",
-        "name": points[0].group, "legendgroup": points[0].group, "showlegend": False, "marker": marker,
-        "x": [p.x.value / info.x.divisor for p in points], "y": [p.y.value / info.y.divisor for p in points],
-        "customdata": [[p.trial] for p in points], "text": [hover(info, p) for p in points],
+        "type": _kind(info),
+        "mode": "markers",
+        "name": points[0].group,
+        "legendgroup": points[0].group,
+        "showlegend": False,
+        "marker": marker,
+        "x": [p.x.value / info.x.divisor for p in points],
+        "y": [p.y.value / info.y.divisor for p in points],
+        "customdata": [[p.trial] for p in points],
+        "text": [hover(info, p) for p in points],
         "hovertemplate": "%{text}<extra></extra>",
-    }  # fmt: skip
-    if points[0].role == "front" or points[0].is_baseline:  # the bars of all the others would hide these
-        trace |= {"error_x": _bars(info.x, [p.x for p in points], style.color, opacity),
-                  "error_y": _bars(info.y, [p.y for p in points], style.color, opacity)}  # fmt: skip
+    }
+    if (
+        points[0].role == "front" or points[0].is_baseline
+    ):  # the bars of all the others would hide these
+        trace |= {
+            "error_x": _bars(info.x, [p.x for p in points], style.color, opacity),
+            "error_y": _bars(info.y, [p.y for p in points], style.color, opacity),
+        }
     return trace
 
 
-def _baseline_trace(info: ParetoInfo, points: Sequence[Point], style: theme.Style, mode: theme.Mode) -> dict[str, Any]:
+def _baseline_trace(
+    info: ParetoInfo, points: Sequence[Point], style: theme.Style, mode: theme.Mode
+) -> dict[str, Any]:
     """Hollow, and named in the plot: what everything else is compared with."""
     trace = _trace(info, points, style, 1.0, style.color)
     edge = theme.INKS[mode].text if info.tinted else style.color
     trace["marker"] |= {"color": theme.INKS[mode].ground, "line": {"color": edge, "width": 2.5}}
-    trace |= {"mode": "markers+text", "textposition": "top center", "hovertext": trace["text"],
-              "text": ["float"] * len(points), "hovertemplate": "%{hovertext}<extra></extra>",
-              "textfont": {"size": 11, "color": theme.INKS[mode].muted}}  # fmt: skip
+    trace |= {
+        "mode": "markers+text",
+        "textposition": "top center",
+        "hovertext": trace["text"],
+        "text": ["float"] * len(points),
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        "textfont": {"size": 11, "color": theme.INKS[mode].muted},
+    }
     return trace
 
 
@@ -202,16 +298,28 @@ def _diameters(info: ParetoInfo, points: Sequence[Point]) -> list[float]:
         return [TINTED] * len(points)
     largest = max((p.size.value for p in info.points if p.size), default=0.0)
     shares = (max(p.size.value, 0.0) / largest if p.size and largest > 0 else 0.15 for p in points)
-    shrink = 1.0 if len(info.points) < WEBGL_FROM or any(p.role == "front" or p.is_baseline for p in points) else 0.5
-    return [round(shrink * (SMALLEST + (LARGEST - SMALLEST) * math.sqrt(share)), 1) for share in shares]
+    shrink = (
+        1.0
+        if len(info.points) < WEBGL_FROM or any(p.role == "front" or p.is_baseline for p in points)
+        else 0.5
+    )
+    return [
+        round(shrink * (SMALLEST + (LARGEST - SMALLEST) * math.sqrt(share)), 1) for share in shares
+    ]
 
 
 def _bars(axis: Axis, values: Sequence[Measurement], color: str, opacity: float) -> dict[str, Any]:
     above = [(m.value if m.high is None else m.high) - m.value for m in values]
     below = [m.value - (m.value if m.low is None else m.low) for m in values]
-    return {"type": "data", "symmetric": False, "array": [a / axis.divisor for a in above], "thickness": 1.2,
-            "width": 0, "arrayminus": [b / axis.divisor for b in below],
-            "color": f"rgba({theme.rgb(color)},{0.4 * opacity:.2f})"}  # fmt: skip
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [a / axis.divisor for a in above],
+        "thickness": 1.2,
+        "width": 0,
+        "arrayminus": [b / axis.divisor for b in below],
+        "color": f"rgba({theme.rgb(color)},{0.4 * opacity:.2f})",
+    }
 
 
 _ROLE_WORDS: Mapping[Role, str] = {
@@ -224,10 +332,16 @@ _ROLE_WORDS: Mapping[Role, str] = {
 
 def hover(info: ParetoInfo, point: Point) -> str:
     """What is told of a point that is pointed at, as HTML."""
-    if len(info.points) >= TERSE_FROM and point.role not in ("front", "tied") and not point.is_baseline:
+    if (
+        len(info.points) >= TERSE_FROM
+        and point.role not in ("front", "tied")
+        and not point.is_baseline
+    ):
         return f"<b>{escape(point.name)}</b> on {escape(point.target)}"
     shown = [(info.x.title, point.x), (info.y.title, point.y)]
     shown += [(info.size.title, point.size)] if info.size and point.size else []
     lines = [f"{title}: {formatting.measurement(m)}" for title, m in shown]
     lines += [f"{m.metric}: {formatting.measurement(m)}" for m in point.others]
-    return "<br>".join([f"<b>{escape(point.name)}</b> on {escape(point.target)}", *lines, _ROLE_WORDS[point.role]])
+    return "<br>".join(
+        [f"<b>{escape(point.name)}</b> on {escape(point.target)}", *lines, _ROLE_WORDS[point.role]]
+    )

@@ -1,4 +1,6 @@
-"""What the trade-off of a study shows: `pareto_info` computes, `lab.plots.pareto.figure` and `lab.plots.pareto.views` draw."""
+"""What the trade-off of a study shows: `pareto_info` computes, `lab.plots.pareto.figure` and
+`lab.plots.pareto.views` draw.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ class Axis:
 
     Attributes:
         divisor: SI values are divided by it to become what the axis shows, in `suffix`.
-        log: True for times and sizes: equal ratios lie equally far apart, and no outlier crowds the rest. It does not
+        log: True for times and sizes: equal ratios lie equally far apart, and no outlier crowds the
+            rest. It does not
             depend on the values, so that a study's zoom survives its next result.
         ratio: True for times and sizes, whatever shows them.
     """
@@ -46,7 +49,9 @@ class Axis:
 
     @property
     def label(self) -> str:
-        """Title, unit and better direction: "Latency in ms, log scale   ← faster"; the arrows turn with a y axis's title."""
+        """Title, unit and better direction: "Latency in ms, log scale   ← faster"; the arrows turn
+        with a y axis's title.
+        """
         word = formatting.better_word(self.metric, self.unit, self.direction)
         arrow = f"← {word}" if self.direction == "minimize" else f"{word} →"
         unit = f" in {self.suffix}" if self.suffix else ""
@@ -59,7 +64,8 @@ class Point:
 
     Attributes:
         group: what it shares its colour and shape with.
-        paired: metric -> how far below and above its value it may lie, compared with float on the same items.
+        paired: metric -> how far below and above its value it may lie, compared with float on the
+            same items.
     """
 
     trial: str
@@ -83,13 +89,17 @@ class ParetoInfo:
     Attributes:
         points: the comparable trials, in order.
         line: (x, y) of the trials that nothing beats in the two axes shown, by rising x.
-        band: (x, y) corners of the area in which the front may lie in truth, by 95 % intervals in the two axes shown; for
+        band: (x, y) corners of the area in which the front may lie in truth, by 95 % intervals in
+            the two axes shown; for
             accuracy those of the difference from the float model on the same items.
-        left_out: complete trials that were not compared: another environment, or not measured alike.
+        left_out: complete trials that were not compared: another environment, or not measured
+            alike.
         pick: id of the trial to name, if any.
         limits: (metric, value) to draw as lines.
-        groups: names of the points' groups, those of a study's runtimes also where no point is of them.
-        tinted: whether `size` is shown as colour instead of the markers' area; groups then differ by shape only.
+        groups: names of the points' groups, those of a study's runtimes also where no point is of
+            them.
+        tinted: whether `size` is shown as colour instead of the markers' area; groups then differ
+            by shape only.
     """
 
     x: Axis
@@ -107,47 +117,74 @@ class ParetoInfo:
 
 
 def pareto_info(
-    trials: Sequence[Trial], objectives: Sequence[Objective], metrics: Mapping[str, Metric], *,
-    x: str = "latency_s", y: str = "top1_accuracy", size: str | None = "size_bytes",
-    titles: Mapping[str, str] | None = None, feasible: Collection[str] | None = None,
-    pick: str | None = None, limits: Sequence[tuple[str, float]] = (), tied: Collection[str] = (),
-    grouping: Grouping = "runtime", tinted: bool = False,
-) -> ParetoInfo:  # fmt: skip
+    trials: Sequence[Trial],
+    objectives: Sequence[Objective],
+    metrics: Mapping[str, Metric],
+    *,
+    x: str = "latency_s",
+    y: str = "top1_accuracy",
+    size: str | None = "size_bytes",
+    titles: Mapping[str, str] | None = None,
+    feasible: Collection[str] | None = None,
+    pick: str | None = None,
+    limits: Sequence[tuple[str, float]] = (),
+    tied: Collection[str] = (),
+    grouping: Grouping = "runtime",
+    tinted: bool = False,
+) -> ParetoInfo:
     """Lay out a study's trade-off.
 
     Args:
-        x, y, size: ids of the metrics shown; objectives say what the front is, whichever two are drawn.
+        x, y, size: ids of the metrics shown; objectives say what the front is, whichever two are
+            drawn.
         titles: runtime id -> name.
-        feasible: ids that meet the limits; the others are drawn as excluded and take no part in the front.
+        feasible: ids that meet the limits; the others are drawn as excluded and take no part in the
+            front.
         tied: ids in the front's tie band (`lab.analysis.ties`).
         grouping: what shares a colour: trials of one runtime, or those that the same was done to.
         tinted: see `ParetoInfo`.
     """
-    group = [t for t in comparable(trials, objectives) if x in t.measurements and y in t.measurements]
+    group = [
+        t for t in comparable(trials, objectives) if x in t.measurements and y in t.measurements
+    ]
     possible = None if feasible is None else set(feasible)
     allowed = [t for t in group if possible is None or t.id in possible]
     on_front = set(front(allowed, objectives))
     names = titles or {}
     shown = formatting.varying_options(t.target for t in trials)
     roles: dict[str, Role] = {
-        t.id: "front" if t.id in on_front else "tied" if t.id in tied else "dominated" for t in allowed
+        t.id: "front" if t.id in on_front else "tied" if t.id in tied else "dominated"
+        for t in allowed
     }
     group_of = _groups(group, names, grouping)
     points = tuple(
-        _point(t, roles.get(t.id, "excluded"), x, y, size, objectives, names, shown, group_of[t.id]) for t in group
+        _point(t, roles.get(t.id, "excluded"), x, y, size, objectives, names, shown, group_of[t.id])
+        for t in group
     )
     x_axis, y_axis = _axis(x, points, "x", metrics), _axis(y, points, "y", metrics)
-    size_axis = _axis(size, points, "size", metrics) if size and any(p.size for p in points) else None
+    size_axis = (
+        _axis(size, points, "size", metrics) if size and any(p.size for p in points) else None
+    )
     complete = sum(t.state == "complete" for t in trials)
     return ParetoInfo(
-        x_axis, y_axis, size_axis, points,
-        _line(points, x_axis, y_axis), names, complete - len(group), pick if pick in roles else None,
-        tuple(pair for pair in limits if pair[0] in (x, y)), _band(points, x_axis, y_axis),
-        tuple(sorted({*(names.values() if grouping == "runtime" else ()), *group_of.values()})), tinted and size_axis is not None,
-    )  # fmt: skip
+        x_axis,
+        y_axis,
+        size_axis,
+        points,
+        _line(points, x_axis, y_axis),
+        names,
+        complete - len(group),
+        pick if pick in roles else None,
+        tuple(pair for pair in limits if pair[0] in (x, y)),
+        _band(points, x_axis, y_axis),
+        tuple(sorted({*(names.values() if grouping == "runtime" else ()), *group_of.values()})),
+        tinted and size_axis is not None,
+    )
 
 
-def _groups(trials: Sequence[Trial], titles: Mapping[str, str], grouping: Grouping) -> dict[str, str]:
+def _groups(
+    trials: Sequence[Trial], titles: Mapping[str, str], grouping: Grouping
+) -> dict[str, str]:
     """Trial id -> name of its group, as HTML: Plotly reads names so."""
     if grouping == "runtime":
         return {t.id: titles.get(t.target.runtime, t.target.runtime) for t in trials}
@@ -158,9 +195,16 @@ def _groups(trials: Sequence[Trial], titles: Mapping[str, str], grouping: Groupi
 
 
 def _point(
-    trial: Trial, role: Role, x: str, y: str, size: str | None, objectives: Sequence[Objective],
-    titles: Mapping[str, str], shown: Sequence[str], group: str,
-) -> Point:  # fmt: skip
+    trial: Trial,
+    role: Role,
+    x: str,
+    y: str,
+    size: str | None,
+    objectives: Sequence[Objective],
+    titles: Mapping[str, str],
+    shown: Sequence[str],
+    group: str,
+) -> Point:
     m = trial.measurements
     others = tuple(m[o.metric] for o in objectives if o.metric not in (x, y, size))
     runtime = titles.get(trial.target.runtime, trial.target.runtime)
@@ -185,9 +229,13 @@ def _point(
 def _axis(metric: str, points: Sequence[Point], role: str, metrics: Mapping[str, Metric]) -> Axis:
     plug, found = metrics.get(metric), [(p, m) for p in points if (m := getattr(p, role))]
     unit = found[0][1].unit if found else (plug.unit if plug else "")
-    baseline = [m.value for p, m in found if p.is_baseline][:1]  # measured first: the unit stays as results come in
+    baseline = [m.value for p, m in found if p.is_baseline][
+        :1
+    ]  # measured first: the unit stays as results come in
     divisor, suffix = formatting.axis_scale(unit, baseline or [m.value for _, m in found])
-    ratio = formatting.kind_of(unit) in (formatting.SECONDS, formatting.BYTES) and all(m.value > 0 for _, m in found)
+    ratio = formatting.kind_of(unit) in (formatting.SECONDS, formatting.BYTES) and all(
+        m.value > 0 for _, m in found
+    )
     title, direction = (plug.title, plug.direction) if plug else (metric, "minimize")
     return Axis(metric, title, unit, direction, divisor, suffix, ratio and role != "size", ratio)
 
@@ -200,7 +248,9 @@ def _line(points: Sequence[Point], x: Axis, y: Axis) -> tuple[tuple[float, float
 
 
 def _band(points: Sequence[Point], x: Axis, y: Axis) -> tuple[tuple[float, float], ...]:
-    """Corners of the area between the front of the intervals' good ends and the front of their bad ends."""
+    """Corners of the area between the front of the intervals' good ends and the front of their bad
+    ends.
+    """
     allowed = [p for p in points if p.role != "excluded"]
     if not any(m.low is not None for p in allowed for m in (p.x, p.y)):
         return ()
@@ -222,5 +272,9 @@ def _steps(pairs: Sequence[tuple[float, float]], x: Axis, y: Axis) -> list[tuple
     """Corners of the step line through the pairs that nothing beats."""
     array = np.array(pairs).reshape(-1, 2)
     best = np.unique(array[non_dominated(array, [x.direction, y.direction])], axis=0).tolist()
-    between = [(b[0], a[1]) if x.direction == "minimize" else (a[0], b[1]) for a, b in pairwise(best)]
-    return [corner for n, point in enumerate(best) for corner in (tuple(point), *between[n : n + 1])]
+    between = [
+        (b[0], a[1]) if x.direction == "minimize" else (a[0], b[1]) for a, b in pairwise(best)
+    ]
+    return [
+        corner for n, point in enumerate(best) for corner in (tuple(point), *between[n : n + 1])
+    ]

@@ -13,19 +13,39 @@ from tests import fakes
 
 
 def member(
-    id_: str, seed: int, *, environment: str = "env-1", data: str = "digits", items=None, count: int = 30, **spec
+    id_: str,
+    seed: int,
+    *,
+    environment: str = "env-1",
+    data: str = "digits",
+    items=None,
+    count: int = 30,
+    **spec,
 ) -> Member:
     made = [replace(t, environment=environment) for t in fakes.trials(count, seed, study=id_)]
-    return Member(fakes.study(id_, spec=StudySpec("digits_lenet", **spec)), tuple(made), "classification", data, items)
+    return Member(
+        fakes.study(id_, spec=StudySpec("digits_lenet", **spec)),
+        tuple(made),
+        "classification",
+        data,
+        items,
+    )
 
 
 def beaten(a, others) -> bool:
     """Whether some other trial is at least as good in everything and better in something."""
 
     def costs(t):
-        return (-t.measurements["top1_accuracy"].value, t.measurements["size_bytes"].value, t.measurements["latency_s"].value)  # fmt: skip
+        return (
+            -t.measurements["top1_accuracy"].value,
+            t.measurements["size_bytes"].value,
+            t.measurements["latency_s"].value,
+        )
 
-    return any(all(x <= y for x, y in zip(costs(b), costs(a), strict=True)) and costs(b) != costs(a) for b in others)
+    return any(
+        all(x <= y for x, y in zip(costs(b), costs(a), strict=True)) and costs(b) != costs(a)
+        for b in others
+    )
 
 
 def test_numbers_that_are_alike_share_one_front_by_definition():
@@ -34,7 +54,10 @@ def test_numbers_that_are_alike_share_one_front_by_definition():
     (group,) = found.groups
     complete = [t for m in members for t in m.trials if t.state == "complete"]
     assert set(group.front) == {t.id for t in complete if not beaten(t, complete)}
-    assert {t.study for t in complete if t.id in group.front} == {"a", "b"}  # or one front would prove little
+    assert {t.study for t in complete if t.id in group.front} == {
+        "a",
+        "b",
+    }  # or one front would prove little
     assert found.apart == ()
     assert found.incomplete == sum(t.state != "complete" for m in members for t in m.trials)
 
@@ -61,8 +84,20 @@ def test_numbers_that_are_not_alike_never_share_a_front(other, apart):
 
 def test_an_estimated_latency_is_kept_apart_from_measured_ones():
     made = member("a", 1)
-    guessed = [replace(t, measurements={**t.measurements, "latency_s": replace(t.measurements["latency_s"], source="estimated")})
-               if t.position % 3 == 0 and t.measurements else t for t in made.trials]  # fmt: skip
+    guessed = [
+        (
+            replace(
+                t,
+                measurements={
+                    **t.measurements,
+                    "latency_s": replace(t.measurements["latency_s"], source="estimated"),
+                },
+            )
+            if t.position % 3 == 0 and t.measurements
+            else t
+        )
+        for t in made.trials
+    ]
     found = across([replace(made, trials=tuple(guessed))])
     assert found.apart == ("sources",)
     assert [g.terms.sources[2] for g in found.groups] == ["measured", "estimated"]
@@ -89,7 +124,10 @@ def test_trials_are_matched_by_what_they_are():
     found = twins(a, b, key)
     mine, theirs = ({key(t) for t in trials if t.state == "complete"} for trials in (a, b))
     assert {key(p.first) for p in found.pairs} == mine & theirs
-    assert all(key(p.first) == key(p.second) and (p.first.study, p.second.study) == ("a", "b") for p in found.pairs)
+    assert all(
+        key(p.first) == key(p.second) and (p.first.study, p.second.study) == ("a", "b")
+        for p in found.pairs
+    )
     assert {key(t) for t in found.only_first} == mine - theirs
     assert {key(t) for t in found.only_second} == theirs - mine
     assert found.only_first
@@ -97,9 +135,24 @@ def test_trials_are_matched_by_what_they_are():
 
 
 def test_the_biggest_change_comes_first_and_overlapping_intervals_may_be_chance():
-    first = [fakes.trial(f"r{i}", 0.9, 1e5, 5e-4, position=i, spread=(0.01, 1e-5)) for i in range(3)]
-    second = [replace(fakes.trial(f"r{i}", 0.9 + 0.001 * i, 1e5 * (1 + i), seconds, position=i, spread=(0.01, 1e-5), environment="env-2"), id=f"x{i}")
-              for i, seconds in enumerate((5.05e-4, 1e-3, 1e-4))]  # fmt: skip
+    first = [
+        fakes.trial(f"r{i}", 0.9, 1e5, 5e-4, position=i, spread=(0.01, 1e-5)) for i in range(3)
+    ]
+    second = [
+        replace(
+            fakes.trial(
+                f"r{i}",
+                0.9 + 0.001 * i,
+                1e5 * (1 + i),
+                seconds,
+                position=i,
+                spread=(0.01, 1e-5),
+                environment="env-2",
+            ),
+            id=f"x{i}",
+        )
+        for i, seconds in enumerate((5.05e-4, 1e-3, 1e-4))
+    ]
     pairs = twins(first, second, lambda t: t.name).pairs
     changes = twin_changes(pairs, "latency_s", same_items=True)
     assert [c.twin.first.name for c in changes] == ["r2", "r1", "r0"]
@@ -110,7 +163,11 @@ def test_the_biggest_change_comes_first_and_overlapping_intervals_may_be_chance(
     assert accuracy[0].ratio is None
     assert accuracy[0].change == pytest.approx(0.002)
     assert not any(c.differs for c in accuracy)
-    assert [c.differs for c in twin_changes(pairs, "size_bytes", same_items=True)] == [True, True, False]
+    assert [c.differs for c in twin_changes(pairs, "size_bytes", same_items=True)] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_answers_to_other_items_are_not_paired(tmp_path):
@@ -130,8 +187,10 @@ def test_facts_that_differ_are_listed_one_level_deep():
     a = {"cpu": "x", "cores": 2, "versions": {"onnx": "1", "torch": "2"}}
     b = {"cpu": "y", "cores": 2, "versions": {"onnx": "1", "torch": "3", "nncf": "4"}}
     assert [(d.about, *d.values) for d in discrepancies(a, b)] == [
-        ("cpu", "x", "y"), ("versions · torch", "2", "3"), ("versions · nncf", None, "4"),
-    ]  # fmt: skip
+        ("cpu", "x", "y"),
+        ("versions · torch", "2", "3"),
+        ("versions · nncf", None, "4"),
+    ]
     assert [d.about for d in discrepancies(a, a, {**a, "cores": 4})] == ["cores"]
     assert discrepancies(a, a) == ()
 
@@ -139,7 +198,9 @@ def test_facts_that_differ_are_listed_one_level_deep():
 def test_a_study_and_its_copy_share_every_place_on_the_front():
     made = member("a", 1, count=1500)
     copy = replace(
-        made, study=fakes.study("b"), trials=tuple(replace(t, id=f"b{t.id}", study="b") for t in made.trials)
+        made,
+        study=fakes.study("b"),
+        trials=tuple(replace(t, id=f"b{t.id}", study="b") for t in made.trials),
     )
     (alone,), (both,) = across([made]).groups, across([made, copy]).groups
     assert set(both.front) == {*alone.front, *(f"b{id_}" for id_ in alone.front)}

@@ -9,25 +9,65 @@ from lab.evidence import Anatomy, OperatorFacts, OperatorTime, Profile
 from lab.types import Layer
 
 SOURCE = [
-    Layer("stem", "Conv", (8,), 10, 1000, 0), Layer("relu", "ReLU", (8,), 0, None, 0), Layer("body", "Conv", (8,), 20, 2000, 0),
+    Layer("stem", "Conv", (8,), 10, 1000, 0),
+    Layer("relu", "ReLU", (8,), 0, None, 0),
+    Layer("body", "Conv", (8,), 20, 2000, 0),
     Layer("head", "Dense", (8,), 30, 300, 0),
-]  # fmt: skip
+]
 
 
-def facts(name: str, macs: int | None, weights: int = 0, dtype: str = "float32", size: int = 0) -> OperatorFacts:
+def facts(
+    name: str, macs: int | None, weights: int = 0, dtype: str = "float32", size: int = 0
+) -> OperatorFacts:
     return OperatorFacts(name, "Conv", "compute", dtype, dtype, weights, size, macs=macs)
 
 
 FLOAT = Evidence(
-    Anatomy("onnx", 300, {"weights": 240, "structure": 60}, (facts("/c0", 1000, 10, size=40), facts("/r", None), facts("/c1", 2000, 20, size=80), facts("/d", 300, 30, size=120))),
-    Profile((OperatorTime("Conv", "/c0", 5e-6, 1, "compute", "float32"), OperatorTime("Relu", "/r", 1e-6), OperatorTime("Conv", "/c1", 7e-6, 1, "compute", "float32"),
-             OperatorTime("Gemm", "/d", 2e-6, 1, "compute", "float32")), 10, 16e-6),
-)  # fmt: skip
+    Anatomy(
+        "onnx",
+        300,
+        {"weights": 240, "structure": 60},
+        (
+            facts("/c0", 1000, 10, size=40),
+            facts("/r", None),
+            facts("/c1", 2000, 20, size=80),
+            facts("/d", 300, 30, size=120),
+        ),
+    ),
+    Profile(
+        (
+            OperatorTime("Conv", "/c0", 5e-6, 1, "compute", "float32"),
+            OperatorTime("Relu", "/r", 1e-6),
+            OperatorTime("Conv", "/c1", 7e-6, 1, "compute", "float32"),
+            OperatorTime("Gemm", "/d", 2e-6, 1, "compute", "float32"),
+        ),
+        10,
+        16e-6,
+    ),
+)
 INT8 = Evidence(
-    Anatomy("onnx", 100, {"weights": 60, "scales": 12, "structure": 28}, (facts("q", None), facts("/c0", 1000, 10, "int8", 10), facts("/c1", 2000, 20, "int8", 20), facts("/d", 300, 30, "int8", 30))),
-    Profile((OperatorTime("QuantizeLinear", "q", 3e-6, 1, "quantize"), OperatorTime("QLinearConv", "/c0_quant", 2e-6, 1, "compute", "int8"),
-             OperatorTime("QLinearConv", "/c1_quant", 1e-6, 1, "compute", "int8"), OperatorTime("QLinearConv", "/c1_quant", 0.5e-6, 1, "compute", "int8")), 10, 7e-6),
-)  # fmt: skip
+    Anatomy(
+        "onnx",
+        100,
+        {"weights": 60, "scales": 12, "structure": 28},
+        (
+            facts("q", None),
+            facts("/c0", 1000, 10, "int8", 10),
+            facts("/c1", 2000, 20, "int8", 20),
+            facts("/d", 300, 30, "int8", 30),
+        ),
+    ),
+    Profile(
+        (
+            OperatorTime("QuantizeLinear", "q", 3e-6, 1, "quantize"),
+            OperatorTime("QLinearConv", "/c0_quant", 2e-6, 1, "compute", "int8"),
+            OperatorTime("QLinearConv", "/c1_quant", 1e-6, 1, "compute", "int8"),
+            OperatorTime("QLinearConv", "/c1_quant", 0.5e-6, 1, "compute", "int8"),
+        ),
+        10,
+        7e-6,
+    ),
+)
 
 
 def test_layers_are_found_by_order_and_work_under_the_source_models_names():

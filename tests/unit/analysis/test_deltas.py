@@ -56,7 +56,11 @@ def test_shares_are_told_in_points_and_times_and_sizes_as_ratios(four):
 
 def test_equal_numbers_do_not_differ_and_are_no_better(four):
     found = {d.metric: d for d in deltas(four[0], four[3:], fakes.METRICS)}
-    assert (found["size_bytes"].differs, found["size_bytes"].better, found["size_bytes"].value) == (False, None, 1)
+    assert (found["size_bytes"].differs, found["size_bytes"].better, found["size_bytes"].value) == (
+        False,
+        None,
+        1,
+    )
 
 
 def test_without_pairs_intervals_decide_and_none_is_claimed(four):
@@ -66,7 +70,10 @@ def test_without_pairs_intervals_decide_and_none_is_claimed(four):
 
 
 def test_what_is_no_ratio_is_left_out(four):
-    broken = replace(four[1], measurements={**four[1].measurements, "size_bytes": fakes.measured("size_bytes", 0.0)})
+    broken = replace(
+        four[1],
+        measurements={**four[1].measurements, "size_bytes": fakes.measured("size_bytes", 0.0)},
+    )
     assert "size_bytes" not in {d.metric for d in deltas(four[0], [broken], fakes.METRICS)}
 
 
@@ -85,9 +92,16 @@ def test_items_a_second_are_judged_as_the_latency_that_they_mirror(four):
         )
 
     metrics = {id_: available_metrics()[id_] for id_ in ("latency_s", "throughput_per_s")}
-    found = {d.metric: d for d in deltas(with_throughput(four[0]), [with_throughput(four[1])], metrics)}
+    found = {
+        d.metric: d for d in deltas(with_throughput(four[0]), [with_throughput(four[1])], metrics)
+    }
     slow, quick = found["latency_s"], found["throughput_per_s"]
-    assert (quick.value, quick.low, quick.high) == pytest.approx((1 / slow.value, 1 / slow.high, 1 / slow.low))
+    assert (quick.value, quick.low, quick.high) == pytest.approx(
+        (1 / slow.value, 1 / slow.high, 1 / slow.low)
+    )
     assert (quick.differs, quick.better) == (slow.differs, slow.better)
-    found = {d.metric: d for d in deltas(with_throughput(four[0]), [with_throughput(four[1], 8)], metrics)}
+    found = {
+        d.metric: d
+        for d in deltas(with_throughput(four[0]), [with_throughput(four[1], 8)], metrics)
+    }
     assert found["throughput_per_s"].low is None

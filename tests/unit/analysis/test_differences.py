@@ -30,8 +30,14 @@ def with_right(trial: Trial, right: np.ndarray) -> Trial:
     return replace(trial, details={**trial.details, "right": pack(right, "top1_accuracy")})
 
 
-def timed(trial: Trial, medians: np.ndarray, session: str = "s", rounds: list[int] | None = None) -> Trial:
-    timing = {"session": session, "rounds": rounds or list(range(len(medians))), "medians_s": list(medians)}
+def timed(
+    trial: Trial, medians: np.ndarray, session: str = "s", rounds: list[int] | None = None
+) -> Trial:
+    timing = {
+        "session": session,
+        "rounds": rounds or list(range(len(medians))),
+        "medians_s": list(medians),
+    }
     return replace(trial, details={**trial.details, "timing": timing})
 
 
@@ -59,7 +65,10 @@ def test_accuracy_is_compared_item_by_item() -> None:
 def test_latencies_of_one_session_are_compared_round_by_round() -> None:
     rng = np.random.default_rng(1)
     drift = np.exp(rng.normal(0, 0.2, 12))
-    a, b = 5e-4 * drift * np.exp(rng.normal(0, 0.005, 12)), 5.2e-4 * drift * np.exp(rng.normal(0, 0.005, 12))
+    a, b = (
+        5e-4 * drift * np.exp(rng.normal(0, 0.005, 12)),
+        5.2e-4 * drift * np.exp(rng.normal(0, 0.005, 12)),
+    )
     found = difference("latency_s", timed(OTHER, b), timed(BASE, a))
     assert found is not None
     assert (found.kind, found.test, found.n) == ("ratio", "paired rounds", 12)
@@ -73,7 +82,10 @@ def test_latencies_of_one_session_are_compared_round_by_round() -> None:
 
 
 def test_only_rounds_that_both_have_are_pairs() -> None:
-    a, b = timed(BASE, np.arange(1.0, 11.0)), timed(OTHER, 2 * np.arange(3.0, 11.0), rounds=list(range(2, 10)))
+    a, b = (
+        timed(BASE, np.arange(1.0, 11.0)),
+        timed(OTHER, 2 * np.arange(3.0, 11.0), rounds=list(range(2, 10))),
+    )
     found = difference("latency_s", b, a)
     assert found is not None
     assert (found.n, found.value) == (8, pytest.approx(2.0))
@@ -96,7 +108,10 @@ def test_many_comparisons_are_corrected() -> None:
     rng = np.random.default_rng(5)
     base = timed(BASE, np.exp(rng.normal(0, 0.02, 20)))
     variants = [
-        timed(fakes.trial(f"v{i}", 0.95, 1e5, 5e-4, position=i + 1), np.exp(rng.normal(0, 0.02, 20))) for i in range(60)
+        timed(
+            fakes.trial(f"v{i}", 0.95, 1e5, 5e-4, position=i + 1), np.exp(rng.normal(0, 0.02, 20))
+        )
+        for i in range(60)
     ]
     found = [d["latency_s"] for d in against_baselines([base, *variants], ["latency_s"]).values()]
     assert len(found) == 60
@@ -116,8 +131,12 @@ def test_a_tie_is_beaten_by_nothing_but_chance() -> None:
 def test_pairs_tell_ties_that_intervals_would_not() -> None:
     """Both orders: rounds that drift alike separate what overlaps."""
     drift = np.exp(np.random.default_rng(5).normal(0, 0.2, 20))
-    best = timed(fakes.trial("best", 0.96, 100e3, 3.00e-4, position=1, spread=(0.01, 5e-5)), 3.00e-4 * drift)
-    near = timed(fakes.trial("near", 0.96, 100e3, 3.10e-4, position=2, spread=(0.01, 5e-5)), 3.10e-4 * drift)
+    best = timed(
+        fakes.trial("best", 0.96, 100e3, 3.00e-4, position=1, spread=(0.01, 5e-5)), 3.00e-4 * drift
+    )
+    near = timed(
+        fakes.trial("near", 0.96, 100e3, 3.10e-4, position=2, spread=(0.01, 5e-5)), 3.10e-4 * drift
+    )
     objective = fakes.objective("latency_s")
     assert (compare(best, near, objective), compare(near, best, objective)) == (1, -1)
     assert ties([best, near], fakes.OBJECTIVES) == {}

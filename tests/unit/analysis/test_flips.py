@@ -58,8 +58,15 @@ def test_each_flip_carries_both_answers_their_softmax_and_the_gap(made):
     found = class_flips(labels, before, after)
     assert found.value == "softmax"
     for f in found.flips:
-        assert (f.truth, f.before, f.after) == (labels[f.item], p[f.item].argmax(), q[f.item].argmax())
-        assert (f.before_value, f.after_value) == (pytest.approx(p[f.item].max()), pytest.approx(q[f.item].max()))
+        assert (f.truth, f.before, f.after) == (
+            labels[f.item],
+            p[f.item].argmax(),
+            q[f.item].argmax(),
+        )
+        assert (f.before_value, f.after_value) == (
+            pytest.approx(p[f.item].max()),
+            pytest.approx(q[f.item].max()),
+        )
         own = p[f.item, f.before] - p[f.item, f.after]
         other = q[f.item, f.after] - q[f.item, f.before]
         assert f.gap == pytest.approx((own + other) / 2)
@@ -98,12 +105,25 @@ def test_what_outputs_are_is_told_from_their_rows(outputs, value):
 
 def test_alarms_flip_where_a_score_crosses_the_threshold():
     labels = np.array([0, 0, 1, 1, 0, 1])
-    before, after = np.array([1.0, 3.0, 1.0, 3.0, 2.0, 2.5]), np.array([2.5, 1.0, 2.1, 0.5, 2.0, 4.0])
+    before, after = (
+        np.array([1.0, 3.0, 1.0, 3.0, 2.0, 2.5]),
+        np.array([2.5, 1.0, 2.1, 0.5, 2.0, 4.0]),
+    )
     found = alarm_flips(labels, before, after, 2.0)
-    assert {f.item: f.kind for f in found.flips} == {0: "broken", 1: "fixed", 2: "fixed", 3: "broken"}
+    assert {f.item: f.kind for f in found.flips} == {
+        0: "broken",
+        1: "fixed",
+        2: "fixed",
+        3: "broken",
+    }
     assert [f.item for f in found.flips] == [3, 1, 0, 2]  # 2.5, 2.0, 1.5, 1.1 over 2
     assert found.flips[0].gap == pytest.approx(1.25)
-    assert (found.both_right, found.both_wrong, found.threshold, found.value) == (2, 0, 2.0, "anomaly")
+    assert (found.both_right, found.both_wrong, found.threshold, found.value) == (
+        2,
+        0,
+        2.0,
+        "anomaly",
+    )
 
 
 def test_where_only_right_and_wrong_are_known_the_right_answer_is_the_truth():
@@ -113,12 +133,19 @@ def test_where_only_right_and_wrong_are_known_the_right_answer_is_the_truth():
         (1, "broken", 8, 8, None),
         (2, "fixed", 9, None, 9),
     ]
-    assert (found.both_right, found.both_wrong, found.answers_known, found.value) == (1, 1, False, "none")
+    assert (found.both_right, found.both_wrong, found.answers_known, found.value) == (
+        1,
+        1,
+        False,
+        "none",
+    )
     assert known_flips(before, after).flips[0].truth is None
 
 
 def exact(won: int, lost: int) -> float:
-    """Two-sided exact McNemar: how likely a split at least as uneven is among so many fair coins."""
+    """Two-sided exact McNemar: how likely a split at least as uneven is among so many fair
+    coins.
+    """
     n, k = won + lost, min(won, lost)
     return min(1.0, 2 * sum(comb(n, i) for i in range(k + 1)) / 2**n)
 
@@ -130,12 +157,18 @@ def test_classes_are_counted_and_tested_one_by_one(made):
     assert [c.number for c in found] == list(range(CLASSES))
     for c in found:
         items = [i for i in range(N) if labels[i] == c.number]
-        assert (c.n, c.before, c.after) == (len(items), sum(a[i] for i in items), sum(b[i] for i in items))
+        assert (c.n, c.before, c.after) == (
+            len(items),
+            sum(a[i] for i in items),
+            sum(b[i] for i in items),
+        )
         assert c.won == sum(bool(b[i] and not a[i]) for i in items)
         assert c.lost == sum(bool(a[i] and not b[i]) for i in items)
         assert c.p == pytest.approx(exact(c.won, c.lost))
         assert c.low <= c.change <= c.high
-    np.testing.assert_allclose([c.adjusted for c in found], false_discovery_control([c.p for c in found]))
+    np.testing.assert_allclose(
+        [c.adjusted for c in found], false_discovery_control([c.p for c in found])
+    )
     assert any(c.adjusted > c.p for c in found)
 
 

@@ -20,7 +20,13 @@ def base(position: int, runtime: str, threads: int = 1, batch: int = 1) -> Trial
 
 
 def test_the_pair_that_is_least_alike_comes_first_and_threads_are_one() -> None:
-    trials = [base(0, "ort"), base(1, "ort", 2), base(2, "litert"), base(3, "openvino"), base(4, "ort", batch=8)]
+    trials = [
+        base(0, "ort"),
+        base(1, "ort", 2),
+        base(2, "litert"),
+        base(3, "openvino"),
+        base(4, "ort", batch=8),
+    ]
     answers = np.eye(4)[np.random.default_rng(0).integers(0, 4, 2000)]
     other = answers.copy()
     other[:10] = np.roll(other[:10], 1, axis=1)
@@ -33,8 +39,10 @@ def test_the_pair_that_is_least_alike_comes_first_and_threads_are_one() -> None:
     }
     found = pairs(trials, outputs, agreement)
     assert [(p.first[:5], p.second[:5], p.agreement.value, p.faithful) for p in found] == [
-        ("t0000", "t0003", 0.995, False), ("t0002", "t0003", 0.995, False), ("t0000", "t0002", 1.0, True),
-    ]  # fmt: skip
+        ("t0000", "t0003", 0.995, False),
+        ("t0002", "t0003", 0.995, False),
+        ("t0000", "t0002", 1.0, True),
+    ]
 
 
 def test_trials_without_answers_are_left_out() -> None:

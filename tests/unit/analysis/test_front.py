@@ -23,15 +23,29 @@ def oracle(points, directions):
     signs = np.array([1 if d == "minimize" else -1 for d in directions])
     costs = points * signs
     return [
-        not np.isnan(a).any() and not any((b <= a).all() and (b < a).any() for b in costs if not np.isnan(b).any())
+        not np.isnan(a).any()
+        and not any((b <= a).all() and (b < a).any() for b in costs if not np.isnan(b).any())
         for a in costs
     ]
 
 
 @settings(deadline=None)
-@given(DIRECTIONS.flatmap(lambda d: st.tuples(st.just(d), st.integers(0, 40)).flatmap(
-    lambda pair: st.tuples(st.just(pair[0]), arrays(float, (pair[1], len(pair[0])), elements=st.sampled_from(
-        [0.0, -0.0, 1.0, 2.0, 3.0, 0.5, float("inf"), float("nan")]))))))  # fmt: skip
+@given(
+    DIRECTIONS.flatmap(
+        lambda d: st.tuples(st.just(d), st.integers(0, 40)).flatmap(
+            lambda pair: st.tuples(
+                st.just(pair[0]),
+                arrays(
+                    float,
+                    (pair[1], len(pair[0])),
+                    elements=st.sampled_from(
+                        [0.0, -0.0, 1.0, 2.0, 3.0, 0.5, float("inf"), float("nan")]
+                    ),
+                ),
+            )
+        )
+    )
+)
 def test_agrees_with_the_definition(case):
     directions, points = case
     assert non_dominated(points, directions).tolist() == oracle(points, directions)
@@ -45,7 +59,11 @@ def test_agrees_with_the_definition_across_blocks():
 
 
 def test_copies_of_a_non_dominated_point_all_stay():
-    assert non_dominated(np.array([[1, 1], [1, 1], [2, 2]]), ["minimize", "minimize"]).tolist() == [True, True, False]
+    assert non_dominated(np.array([[1, 1], [1, 1], [2, 2]]), ["minimize", "minimize"]).tolist() == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_no_points():
@@ -86,7 +104,10 @@ def test_environments_never_mix_and_the_larger_group_counts():
 
 
 def test_of_equal_groups_the_later_counts():
-    first, second = fakes.trial("a", 0.9, 1e5, 1e-3), fakes.trial("b", 0.9, 1e5, 1e-3, position=1, environment="env-2")
+    first, second = (
+        fakes.trial("a", 0.9, 1e5, 1e-3),
+        fakes.trial("b", 0.9, 1e5, 1e-3, position=1, environment="env-2"),
+    )
     assert comparable([first, second], fakes.OBJECTIVES) == (second,)
 
 
@@ -97,7 +118,9 @@ def test_estimated_and_measured_latency_never_mix():
     guess = replace(guess, measurements={**guess.measurements, "latency_s": latency})
     assert guess.id not in front([*measured, guess], fakes.OBJECTIVES)
     only_size = (Objective("top1_accuracy", "maximize"), Objective("size_bytes", "minimize"))
-    assert guess.id in front([*measured, guess], only_size), "where latency does not count, nothing speaks against it"
+    assert guess.id in front([*measured, guess], only_size), (
+        "where latency does not count, nothing speaks against it"
+    )
 
 
 def test_the_nearest_baseline_is_found():
@@ -108,11 +131,20 @@ def test_the_nearest_baseline_is_found():
 
 
 def test_intervals_that_touch_overlap():
-    assert overlap(fakes.measured("latency_s", 1.0, 0.1), fakes.measured("latency_s", 1.2, 0.1 + 1e-12))
+    assert overlap(
+        fakes.measured("latency_s", 1.0, 0.1), fakes.measured("latency_s", 1.2, 0.1 + 1e-12)
+    )
     assert not overlap(fakes.measured("size_bytes", 1.0), fakes.measured("size_bytes", 2.0))
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60
+    )
+)
 def test_few_points_take_the_same_way_out(points):
     directions = ("maximize", "minimize", "minimize")
-    assert front_module._few(points, directions) == non_dominated(np.array(points, dtype=float), directions).tolist()
+    assert (
+        front_module._few(points, directions)
+        == non_dominated(np.array(points, dtype=float), directions).tolist()
+    )

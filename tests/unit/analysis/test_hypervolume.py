@@ -1,4 +1,6 @@
-"""The volume is checked against inclusion and exclusion, against counting random points, and against closed forms."""
+"""The volume is checked against inclusion and exclusion, against counting random points, and
+against closed forms.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from tests import fakes
 
 
 def by_inclusion_and_exclusion(points) -> float:
-    """Of the union of boxes from the origin: the intersection of some is the box of their least gains."""
+    """Of the union of boxes from the origin: the intersection of some is the box of their least
+    gains.
+    """
     total = 0.0
     for size in range(1, len(points) + 1):
         for chosen in combinations(points, size):
@@ -25,7 +29,9 @@ def by_inclusion_and_exclusion(points) -> float:
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4])
 @pytest.mark.parametrize("seed", range(5))
 def test_it_is_the_union_of_the_boxes(objectives, seed):
-    points = np.random.default_rng(seed).random((9, objectives)).round(1) + 0.1  # rounded, so that some are equal
+    points = (
+        np.random.default_rng(seed).random((9, objectives)).round(1) + 0.1
+    )  # rounded, so that some are equal
     assert hypervolume(points) == pytest.approx(by_inclusion_and_exclusion(points), rel=1e-9)
 
 
@@ -70,13 +76,18 @@ def test_boxes_fill_what_is_free(objectives):
 
 def test_growth_is_the_volume_of_each_beginning():
     points = np.random.default_rng(3).normal(0.3, 0.5, size=(40, 3))
-    assert growth(points.tolist()) == pytest.approx([hypervolume(points[: n + 1]) for n in range(len(points))])
+    assert growth(points.tolist()) == pytest.approx(
+        [hypervolume(points[: n + 1]) for n in range(len(points))]
+    )
 
 
 def study(*rows, **more):
     """A float baseline of 90 %, 400 kB and 1 ms, then these (accuracy, size, seconds)."""
     floats = fakes.trial("float32", 0.90, 400e3, 1e-3, baseline=True)
-    return [floats, *(fakes.trial(f"t{n}", *row, position=n, **more) for n, row in enumerate(rows, 1))]
+    return [
+        floats,
+        *(fakes.trial(f"t{n}", *row, position=n, **more) for n, row in enumerate(rows, 1)),
+    ]
 
 
 def test_gains_are_halvings_and_tenths_over_the_float_model():
@@ -84,13 +95,20 @@ def test_gains_are_halvings_and_tenths_over_the_float_model():
     by = scales(trials, fakes.OBJECTIVES)
     assert [s.reference for s in by] == pytest.approx([0.80, 400e3, 1e-3])
     found = course(trials, fakes.OBJECTIVES)
-    assert found.volume == pytest.approx(0.5 * 2 * 1)  # half of ten points, two halvings, one halving
+    assert found.volume == pytest.approx(
+        0.5 * 2 * 1
+    )  # half of ten points, two halvings, one halving
     assert [p.share for p in found.points] == [0.0, 1.0]
 
 
 def test_the_reference_is_the_worst_of_several_float_models():
-    trials = [*study(), fakes.trial("float32", 0.92, 500e3, 0.8e-3, position=1, baseline=True, runtime="litert")]
-    assert [s.reference for s in scales(trials, fakes.OBJECTIVES)] == pytest.approx([0.82, 500e3, 1e-3])
+    trials = [
+        *study(),
+        fakes.trial("float32", 0.92, 500e3, 0.8e-3, position=1, baseline=True, runtime="litert"),
+    ]
+    assert [s.reference for s in scales(trials, fakes.OBJECTIVES)] == pytest.approx(
+        [0.82, 500e3, 1e-3]
+    )
 
 
 def test_there_is_no_course_before_the_float_model():
@@ -117,12 +135,18 @@ def test_what_the_store_knew_comes_first_and_costs_nothing():
     trials = study((0.85, 100e3, 0.5e-3), (0.88, 100e3, 0.5e-3))
     trials[2] = replace(trials[2], cached=True)
     found = course(trials, fakes.OBJECTIVES)
-    assert [(p.trial, p.tried) for p in found.points] == [(trials[2].id, 0), (trials[0].id, 1), (trials[1].id, 2)]
+    assert [(p.trial, p.tried) for p in found.points] == [
+        (trials[2].id, 0),
+        (trials[0].id, 1),
+        (trials[1].id, 2),
+    ]
     assert found.known == 1
 
 
 def test_the_clock_counts_work_only():
-    clock = Clock([{"started_at": s, "finished_at": f} for s, f in ((0, 10), (5, 12), (100, 110), (101, 105))])
+    clock = Clock(
+        [{"started_at": s, "finished_at": f} for s, f in ((0, 10), (5, 12), (100, 110), (101, 105))]
+    )
     assert clock.until(7) == 7
     assert clock.until(50) == 12
     assert clock.until(105) == 17

@@ -11,7 +11,12 @@ def layers(**macs: int | None) -> list[Layer]:
 def test_the_same_work_in_the_same_order_is_the_same_layer() -> None:
     source = layers(stem=100, relu=0, block=50, again=50, head=7)
     file = layers(conv=100, conv_1=50, add=0, conv_2=50, gemm=7)
-    assert same_layers(file, source) == {"conv": "stem", "conv_1": "block", "conv_2": "again", "gemm": "head"}
+    assert same_layers(file, source) == {
+        "conv": "stem",
+        "conv_1": "block",
+        "conv_2": "again",
+        "gemm": "head",
+    }
 
 
 def test_a_branch_that_comes_in_another_order_is_found_by_its_work() -> None:

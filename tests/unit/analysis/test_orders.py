@@ -23,7 +23,9 @@ RIGHT = np.arange(400) < 360
 
 def made(position: int, *steps: Step, right: np.ndarray = RIGHT, **more: object) -> Trial:
     trial = fakes.trial(f"t{position}", float(right.mean()), 1e5, 1e-3, position=position)
-    return replace(trial, recipe=Recipe(steps), details={"right": pack(right, "top1_accuracy")}, **more)  # type: ignore[arg-type]
+    return replace(
+        trial, recipe=Recipe(steps), details={"right": pack(right, "top1_accuracy")}, **more
+    )  # type: ignore[arg-type]
 
 
 def test_the_same_steps_in_another_order_are_a_pair_wherever_conversions_stand() -> None:

@@ -34,7 +34,10 @@ def recipes(*texts):
         (["pq", "prq"], [("p", "p"), (None, "r"), ("q", "q")]),
         (["ab", "ac"], [("a", "a"), ("b", "c")]),
         (["ptq", "tq", "q"], [("p", None, None), ("t", "t", None), ("q", "q", "q")]),
-        (["q", "tq", "ptq", ""], [(None, None, "p", None), (None, "t", "t", None), ("q", "q", "q", None)]),
+        (
+            ["q", "tq", "ptq", ""],
+            [(None, None, "p", None), (None, "t", "t", None), ("q", "q", "q", None)],
+        ),
         (["", "ab"], [(None, "a"), (None, "b")]),
     ],
 )
@@ -54,7 +57,9 @@ def test_an_option_that_is_not_named_is_at_its_default_and_equal_ones_are_folded
     usual = {o.id: o.default for o in technique.options}
     convert = Step("torch_to_onnx")
     other = {**usual, "per_channel": not usual["per_channel"]}
-    found = diff(trial([convert, Step(technique.id, usual)]), trial([convert, Step(technique.id, {})]))
+    found = diff(
+        trial([convert, Step(technique.id, usual)]), trial([convert, Step(technique.id, {})])
+    )
     assert found.rows == ()
     assert found.same == ("torch_to_onnx", "onnx_static_int8")
     found = diff(trial([convert, Step(technique.id)]), trial([convert, Step(technique.id, other)]))
@@ -65,18 +70,28 @@ def test_an_option_that_is_not_named_is_at_its_default_and_equal_ones_are_folded
 
 
 def test_another_technique_in_a_place_is_one_row_with_what_is_not_at_its_default():
-    a = trial([Step("torch_to_onnx"), Step("onnx_static_int8", {"per_channel": True, "calibration_samples": 7})])
+    a = trial(
+        [
+            Step("torch_to_onnx"),
+            Step("onnx_static_int8", {"per_channel": True, "calibration_samples": 7}),
+        ]
+    )
     b = trial([Step("torch_to_onnx")])
     (row,) = diff(a, b).rows
     usual = {o.id: o.default for o in registry.technique("onnx_static_int8").options}
-    expected = {k: v for k, v in {"per_channel": True, "calibration_samples": 7}.items() if usual[k] != v}
+    expected = {
+        k: v for k, v in {"per_channel": True, "calibration_samples": 7}.items() if usual[k] != v
+    }
     assert row.option == ""
     assert row.values[0] == Step("onnx_static_int8", expected)
     assert row.values[1] is ABSENT
 
 
 def test_lists_that_came_from_json_equal_tuples():
-    a, b = (trial([Step("onnx_static_int8", {"keep_float": value})]) for value in (("conv1",), ["conv1"]))
+    a, b = (
+        trial([Step("onnx_static_int8", {"keep_float": value})])
+        for value in (("conv1",), ["conv1"])
+    )
     assert diff(a, b).rows == ()
 
 
@@ -86,7 +101,10 @@ def test_targets_differ_by_runtime_or_by_options_where_both_have_them():
     rows = diff(trial([], threads=1), trial([], "litert", threads=1)).rows
     assert [(r.option, r.values) for r in rows] == [("runtime", ("ort", "litert"))]
     rows = diff(trial([], threads=1), trial([], "litert", threads=1, xnnpack=False)).rows
-    assert [(r.option, r.values) for r in rows] == [("runtime", ("ort", "litert")), ("xnnpack", (ABSENT, False))]
+    assert [(r.option, r.values) for r in rows] == [
+        ("runtime", ("ort", "litert")),
+        ("xnnpack", (ABSENT, False)),
+    ]
 
 
 def test_techniques_and_runtimes_that_this_lab_does_not_know_are_compared_as_written():

@@ -18,13 +18,23 @@ def seconds(value: float, half: float = 0.0) -> Measurement:
     return Measurement("latency_s", value, "s", 30, value - half, value + half)
 
 
-def made(latency: Measurement | None, baseline: bool = False, error: str = "", **options: int) -> Trial:
+def made(
+    latency: Measurement | None, baseline: bool = False, error: str = "", **options: int
+) -> Trial:
     found = {"latency_s": latency} if latency else {}
     name, state = "float32" if baseline else "int8", "failed" if error else "complete"
     return Trial(
-        f"s-{name}-{options}", "s", 0, name, Recipe(), Target("ort", {"threads": 1, "batch": 1, **options}), state,  # type: ignore[arg-type]
-        baseline, error={"message": error} if error else None, measurements=found,
-    )  # fmt: skip
+        f"s-{name}-{options}",
+        "s",
+        0,
+        name,
+        Recipe(),
+        Target("ort", {"threads": 1, "batch": 1, **options}),
+        state,  # type: ignore[arg-type]
+        baseline,
+        error={"message": error} if error else None,
+        measurements=found,
+    )
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.2])
@@ -52,7 +62,9 @@ def test_amdahls_serial_share_is_scipys(share: float) -> None:
 
     y = amdahl(n, 2e-3, share) * rng.uniform(0.97, 1.03, 4)
     expected, covariance = curve_fit(amdahl, n, y, p0=(2e-3, 0.5), sigma=y)
-    found = curve("threads", [made(seconds(v), threads=int(k)) for k, v in zip(n, y, strict=True)], 1)
+    found = curve(
+        "threads", [made(seconds(v), threads=int(k)) for k, v in zip(n, y, strict=True)], 1
+    )
     assert found.line
     assert found.line.share == pytest.approx(expected[1], abs=1e-6)
     assert found.line.share_error == pytest.approx(np.sqrt(covariance[1, 1]), rel=1e-3)
@@ -83,7 +95,9 @@ def test_speed_up_and_efficiency_of_threads() -> None:
     assert found.points[0].speedup == Measurement("speedup", 1.0, "×")
     rng = np.random.default_rng(0)
     ratios = rng.normal(0.8, 0.02 / 1.96, 100_000) / rng.normal(0.5, 0.01 / 1.96, 100_000)
-    assert (two.speedup.low, two.speedup.high) == pytest.approx(tuple(np.quantile(ratios, [0.025, 0.975])), rel=0.005)
+    assert (two.speedup.low, two.speedup.high) == pytest.approx(
+        tuple(np.quantile(ratios, [0.025, 0.975])), rel=0.005
+    )
 
 
 def test_batches_count_items_and_are_held_against_the_fitted_time_of_an_item() -> None:
@@ -104,20 +118,34 @@ def test_throughput_turns_the_interval_round() -> None:
 
 def test_a_study_has_curves_of_the_variant_and_of_the_float_model() -> None:
     trials = [
-        *(made(seconds(1.0 / n), baseline, threads=n) for n in (1, 2) for baseline in (True, False)),
-        made(seconds(3.0), batch=4), made(None, batch=8, error="takes no batch of 8"), made(None, batch=16),
+        *(
+            made(seconds(1.0 / n), baseline, threads=n)
+            for n in (1, 2)
+            for baseline in (True, False)
+        ),
+        made(seconds(3.0), batch=4),
+        made(None, batch=8, error="takes no batch of 8"),
+        made(None, batch=16),
         made(seconds(9.0), threads=2, batch=4),
-    ]  # fmt: skip
+    ]
     found = scaling(ABOUT, trials)
     assert found.name == "int8"
-    assert [p.value for p in found.threads.points] == [p.value for p in found.baseline_threads.points] == [1, 2]
+    assert (
+        [p.value for p in found.threads.points]
+        == [p.value for p in found.baseline_threads.points]
+        == [1, 2]
+    )
     assert [(p.value, p.latency.value) for p in found.batch.points] == [(1, 1.0), (4, 3.0)]
     assert found.batch.failed == ((8, "takes no batch of 8"),)
     assert [p.value for p in found.baseline_batch.points] == [1]
 
 
 def test_the_batches_are_those_of_the_trials_own_threads() -> None:
-    trials = [made(seconds(1.0)), made(seconds(0.6), threads=2), made(seconds(2.0), threads=2, batch=4)]
+    trials = [
+        made(seconds(1.0)),
+        made(seconds(0.6), threads=2),
+        made(seconds(2.0), threads=2, batch=4),
+    ]
     found = scaling({**ABOUT, "threads": 2}, trials)
     assert [(p.value, p.latency.value) for p in found.batch.points] == [(1, 0.6), (4, 2.0)]
 

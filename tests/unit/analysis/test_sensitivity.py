@@ -23,16 +23,27 @@ def spec() -> StudySpec:
     return StudySpec("m", recipes=(RECIPE,), targets=(Target("ort"),), about=ABOUT)
 
 
-def trial(number: int, sqnr_db: float | None, size: float = 100.0, change: float = -0.02, **params: Any) -> Trial:
+def trial(
+    number: int, sqnr_db: float | None, size: float = 100.0, change: float = -0.02, **params: Any
+) -> Trial:
     found = {
         "size_bytes": Measurement("size_bytes", size, "B"),
         "latency_s": Measurement("latency_s", 1e-3, "s"),
-        "accuracy_change": Measurement("accuracy_change", change, "1", 100, change - 0.01, change + 0.01),
+        "accuracy_change": Measurement(
+            "accuracy_change", change, "1", 100, change - 0.01, change + 0.01
+        ),
     }
     if sqnr_db is not None:
         found["sqnr_db"] = Measurement("sqnr_db", sqnr_db, "dB")
     return Trial(
-        f"t{number}", "s", number, "n", changed(RECIPE, 1, **params), Target("ort"), "complete", measurements=found
+        f"t{number}",
+        "s",
+        number,
+        "n",
+        changed(RECIPE, 1, **params),
+        Target("ort"),
+        "complete",
+        measurements=found,
     )
 
 
@@ -41,7 +52,13 @@ def trials() -> list[Trial]:
     alone = [trial(1 + n, db, only=(name,)) for n, (name, db) in enumerate(LAYERS.items())]
     sizes = {"a": 130.0, "b": 400.0, "c": 101.0}
     out = [
-        trial(5 + n, 12.0 if name == "b" else 9.1, sizes[name], -0.01 if name == "b" else -0.05, keep_float=(name,))
+        trial(
+            5 + n,
+            12.0 if name == "b" else 9.1,
+            sizes[name],
+            -0.01 if name == "b" else -0.05,
+            keep_float=(name,),
+        )
         for n, name in enumerate(LAYERS)
     ]
     return whole + alone + out
@@ -87,7 +104,12 @@ def test_mixed_precision_raises_one_more_layer_in_each_recipe_within_its_budget(
     made = [r.steps[1].params["keep_float"] for r in mixed_recipes(RECIPE, 1, ranking, 10)]
     assert made[:2] == [("b",), ("c",)]  # most noise; most noise for each byte (c saves one byte)
     assert ("b", "c") in made
-    assert {frozenset(m) for m in made} == {frozenset("b"), frozenset("c"), frozenset("bc"), frozenset("abc")}
+    assert {frozenset(m) for m in made} == {
+        frozenset("b"),
+        frozenset("c"),
+        frozenset("bc"),
+        frozenset("abc"),
+    }
     assert len(mixed_recipes(RECIPE, 1, ranking, 2)) == 2
     wide = mixed_recipes(RECIPE, 1, ranking, 1, "wide")
     assert wide[0].steps[1].params == {"only": (), "keep_float": (), "wide": ("b",)}

@@ -13,7 +13,10 @@ from tests import fakes
 
 def made(position: int, accuracy: float, seed: int, **more: object) -> Trial:
     trial = fakes.trial(f"t{position}", accuracy, 1e5, 1e-3, position=position)
-    steps = (Step("prune", {"ratio": more.pop("ratio", 0.5)}), Step("tune", {"train_steps": 40, "train_seed": seed}))
+    steps = (
+        Step("prune", {"ratio": more.pop("ratio", 0.5)}),
+        Step("tune", {"train_steps": 40, "train_seed": seed}),
+    )
     return replace(trial, recipe=Recipe(steps), **more)  # type: ignore[arg-type]
 
 
@@ -23,7 +26,12 @@ def test_mean_lowest_and_highest_over_seeds() -> None:
     assert (found.name, found.seeds) == ("t1", (0, 1, 2))
     assert found.trials == tuple(trials[n].id for n in (1, 0, 2))
     accuracy = found.ranges["top1_accuracy"]
-    assert (accuracy.mean, accuracy.low, accuracy.high, accuracy.n) == (pytest.approx(0.92), 0.90, 0.94, 3)
+    assert (accuracy.mean, accuracy.low, accuracy.high, accuracy.n) == (
+        pytest.approx(0.92),
+        0.90,
+        0.94,
+        3,
+    )
     assert found.ranges["size_bytes"].low == found.ranges["size_bytes"].high == 1e5
 
 

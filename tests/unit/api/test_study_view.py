@@ -1,4 +1,6 @@
-"""What Python and Jupyter are given: the app's figures and tables, as light and as equal as the plain values."""
+"""What Python and Jupyter are given: the app's figures and tables, as light and as equal as the
+plain values.
+"""
 
 from __future__ import annotations
 
@@ -56,11 +58,19 @@ def test_hashes_are_those_of_the_plain_values() -> None:
 
 def test_the_figure_is_the_apps(study: Any) -> None:
     trials = study.trials()
-    info = pareto_info(trials, study.spec.objectives, lab.available_metrics(), titles=TITLES, pick=pick(trials, study.spec.objectives).trial,
-                       tied=ties(trials, study.spec.objectives))  # fmt: skip
+    info = pareto_info(
+        trials,
+        study.spec.objectives,
+        lab.available_metrics(),
+        titles=TITLES,
+        pick=pick(trials, study.spec.objectives).trial,
+        tied=ties(trials, study.spec.objectives),
+    )
     drawn = json.loads(study.plot().to_json())
     assert drawn["layout"]["xaxis"]["title"]["text"] == info.x.label
-    assert [t.get("customdata") for t in drawn["data"]] == [t.get("customdata") for t in pareto_spec(info)["data"]]
+    assert [t.get("customdata") for t in drawn["data"]] == [
+        t.get("customdata") for t in pareto_spec(info)["data"]
+    ]
     assert any(a["text"] == "<b>best pick</b>" for a in drawn["layout"]["annotations"])
     other = study.plot(x="size_bytes", size="latency_s", mode="dark")
     assert "File size" in other.layout.xaxis.title.text
@@ -106,7 +116,9 @@ def test_two_trials_are_compared(study: Any) -> None:
         study.compare("none", a)
 
 
-@pytest.mark.parametrize(("axes", "error"), [({"x": "latency"}, UnknownId), ({"mode": "blue"}, UsageError)])
+@pytest.mark.parametrize(
+    ("axes", "error"), [({"x": "latency"}, UnknownId), ({"mode": "blue"}, UsageError)]
+)
 def test_wrong_axes(study: Any, axes: dict[str, str], error: type[Exception]) -> None:
     with pytest.raises(error):
         study.plot(**axes)
@@ -129,7 +141,9 @@ def test_cells_show_what_it_is(study: Any) -> None:
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_texts_of_people_stay_texts(lab_home: Path, payload: str) -> None:
     made = fakes.study(title=payload)
-    records.add_study(made, lab.model(made.model), [replace(t, name=payload) for t in fakes.trials(6)])
+    records.add_study(
+        made, lab.model(made.model), [replace(t, name=payload) for t in fakes.trials(6)]
+    )
     study = lab.study(made.id)
     for html in (study._repr_html_(), study.trials()[2]._repr_html_(), study.pick()._repr_html_()):
         assert {tag for tag, _ in Reader(html).tags} <= {
@@ -145,7 +159,7 @@ def test_texts_of_people_stay_texts(lab_home: Path, payload: str) -> None:
         }
 
 
-# --- progress -----------------------------------------------------------------------------------------------------------
+# --- progress -------------------------------------------------------------------------------------
 
 P = Progress(7, 14, 1, "measuring", 20.0, 0)
 
@@ -163,7 +177,10 @@ def test_a_terminal_has_a_line_that_is_written_over(capsys: pytest.CaptureFixtur
     bar(Progress(14, 14, 1, "", 0.0, 0))
     bar.close()
     lines = capsys.readouterr().err.split("\r")
-    assert "[############............] 7 of 14 trials (1 failed), measuring, about 20 seconds left" in lines[1]
+    assert (
+        "[############............] 7 of 14 trials (1 failed), measuring, about 20 seconds left"
+        in lines[1]
+    )
     assert len(lines[1]) == len(lines[2].rstrip("\n"))
     assert lines[2].rstrip() == "[########################] 14 of 14 trials (1 failed)"
 
@@ -171,7 +188,9 @@ def test_a_terminal_has_a_line_that_is_written_over(capsys: pytest.CaptureFixtur
 def test_jupyter_has_an_output_that_is_updated(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     handle = SimpleNamespace(update=lambda html: shown.append(html))
-    display = SimpleNamespace(HTML=str, display=lambda html, display_id: shown.append(html) or handle)
+    display = SimpleNamespace(
+        HTML=str, display=lambda html, display_id: shown.append(html) or handle
+    )
     shell = SimpleNamespace(kernel=object())
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setitem(sys.modules, "IPython.display", display)
@@ -181,7 +200,8 @@ def test_jupyter_has_an_output_that_is_updated(monkeypatch: pytest.MonkeyPatch) 
     bar(replace(P, done=8, stage="<script>"))
     bar.close()
     assert [Reader(html).tags[1] for html in shown] == [
-        ("progress", {"value": str(n), "max": "14", "style": Reader(shown[0]).tags[1][1]["style"]}) for n in (7, 8)
+        ("progress", {"value": str(n), "max": "14", "style": Reader(shown[0]).tags[1][1]["style"]})
+        for n in (7, 8)
     ]
     assert "<script>" not in shown[1]
 

@@ -38,9 +38,15 @@ def write_digits_model(path: Path) -> Path:
         "means",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 8, 8, 1])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 10])],
-        [numpy_helper.from_array(means, "weight"), numpy_helper.from_array(-(means**2).sum(axis=1) / 2, "bias")],
+        [
+            numpy_helper.from_array(means, "weight"),
+            numpy_helper.from_array(-(means**2).sum(axis=1) / 2, "bias"),
+        ],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        str(path),
+    )
     return path
 
 
@@ -59,13 +65,17 @@ def test_a_model_is_added_with_a_data_set_that_is_here(lab_home: Path, tmp_path:
 
 @pytest.mark.slow
 def test_a_program_of_pytorch_is_added(lab_home: Path, tmp_path: Path) -> None:
-    """PyTorch itself takes it as it is, but nobody looks into it: it is looked at as what it becomes."""
+    """PyTorch itself takes it as it is, but nobody looks into it: it is looked at as what it
+    becomes.
+    """
     import torch
 
     from lab.datasets import digits
 
     x, y = digits.training()
-    means = torch.from_numpy(np.stack([x[y == label].mean(axis=0).ravel() for label in range(10)])).float()
+    means = torch.from_numpy(
+        np.stack([x[y == label].mean(axis=0).ravel() for label in range(10)])
+    ).float()
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10)).eval()
     with torch.no_grad():
         model[1].weight.copy_(means)
@@ -83,7 +93,9 @@ def test_a_data_set_for_another_task_is_refused(lab_home: Path, tmp_path: Path) 
         lab.add_model(small.write_onnx(tmp_path / "small.onnx"), "digits", task="anomaly_detection")
 
 
-def test_what_is_neither_file_nor_data_set_is_told_what_there_is(lab_home: Path, tmp_path: Path) -> None:
+def test_what_is_neither_file_nor_data_set_is_told_what_there_is(
+    lab_home: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidFile, match=r"one of the data sets .*digits"):
         lab.add_model(small.write_onnx(tmp_path / "small.onnx"), "digitz")
 
@@ -93,12 +105,16 @@ def test_a_file_wins_over_a_data_set_of_its_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small.write_data(tmp_path / "digits.npz").rename(tmp_path / "digits")
-    assert lab.add_model(small.write_onnx(tmp_path / "small.onnx"), "digits").dataset.startswith("npz-")
+    assert lab.add_model(small.write_onnx(tmp_path / "small.onnx"), "digits").dataset.startswith(
+        "npz-"
+    )
 
 
 def listed(home: Path, *arguments: str) -> str:
     command = [sys.executable, "-m", "lab", "datasets", *arguments]
-    return subprocess.run(command, env={"LAB_HOME": str(home)}, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        command, env={"LAB_HOME": str(home)}, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def test_the_command_line_lists_data_sets(lab_home: Path) -> None:
@@ -129,7 +145,8 @@ def test_files_are_fetched_ahead_with_progress(
 ) -> None:
     with publisher() as site:
         dataset = replace(
-            registry.dataset("cifar10"), sources=(site.offer("a.bin", b"x" * 1000), site.offer("b.bin", b"y"))
+            registry.dataset("cifar10"),
+            sources=(site.offer("a.bin", b"x" * 1000), site.offer("b.bin", b"y")),
         )
         monkeypatch.setattr(registry, "dataset", lambda id_: dataset)
         main(["datasets", "--fetch", "cifar10"])

@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.unit.engine.test_paired_predictions import digits, ours, stored
 
 import lab
 from lab.cli import main
 from lab.home import folder
 from lab.store import records
 from tests import fakes
+from tests.unit.engine.test_paired_predictions import digits, ours, stored
 
 __all__ = ["digits", "stored"]
 
@@ -22,7 +22,9 @@ def two(lab_home):
     ids = []
     for name, cpu in (("a", "one"), ("b", "two")):
         environment = records.keep_environment({"cpu": cpu, "cores": 2})
-        trials = [replace(t, environment=environment) for t in ours(fakes.trials(12, 1, name), name)]
+        trials = [
+            replace(t, environment=environment) for t in ours(fakes.trials(12, 1, name), name)
+        ]
         records.add_study(fakes.study(name), lab.model("digits_lenet"), trials)
         ids.append(environment)
     return ids
@@ -56,7 +58,17 @@ def test_flipped_items_are_listed_the_widest_gap_first(stored, capsys):
 
 
 def test_as_json_they_come_with_the_difference_of_the_recipes(stored, tmp_path):
-    main(["compare", stored[3].id, stored[0].id, "--flips", "5", "--json", str(tmp_path / "out.json")])
+    main(
+        [
+            "compare",
+            stored[3].id,
+            stored[0].id,
+            "--flips",
+            "5",
+            "--json",
+            str(tmp_path / "out.json"),
+        ]
+    )
     value = json.loads((tmp_path / "out.json").read_text())
     found = lab.flips(stored[3].id, stored[0].id)
     assert [f["item"] for f in value["flips"]["flips"]] == [f.item for f in found.flips[:5]]

@@ -21,19 +21,29 @@ from tests.unit.analysis.test_training import POINTS
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """A lab in which the lesson has been given already."""
     specs: list[object] = []
-    monkeypatch.setattr(lab, "start", lambda spec, title="": specs.append(spec) or "s", raising=False)
+    monkeypatch.setattr(
+        lab, "start", lambda spec, title="": specs.append(spec) or "s", raising=False
+    )
     monkeypatch.setattr(lab, "wait", lambda *_: fakes.study("s"), raising=False)
-    monkeypatch.setattr(lab, "pruning", lambda _: lesson(ABOUT, TRIALS, "top1_accuracy"), raising=False)
+    monkeypatch.setattr(
+        lab, "pruning", lambda _: lesson(ABOUT, TRIALS, "top1_accuracy"), raising=False
+    )
     monkeypatch.setattr(lab, "trials", lambda _: TRIALS, raising=False)
     return specs
 
 
-def test_the_lesson_is_a_table_and_sentences(asked: list, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lesson_is_a_table_and_sentences(
+    asked: list, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "out.json"
-    cli.main(["pruning", "digits_lenet", "--shares", "0.5,0.9", "--steps", "20", "--json", str(file)])
+    cli.main(
+        ["pruning", "digits_lenet", "--shares", "0.5,0.9", "--steps", "20", "--json", str(file)]
+    )
     (spec,) = asked
     assert spec.about["steps"] == 20
-    assert [len(next(iter(stage.values()))["ratio"]) for stage in (chain[0] for chain in spec.chains)] == [2, 2]
+    assert [
+        len(next(iter(stage.values()))["ratio"]) for stage in (chain[0] for chain in spec.chains)
+    ] == [2, 2]
     shown = capsys.readouterr().out
     assert "whole channels, fine-tuned" in shown
     assert "zeros are stored and multiplied like any number" in shown
@@ -47,11 +57,17 @@ def test_shares_that_are_no_numbers_are_bad_usage(capsys: pytest.CaptureFixture[
     assert "such as 0.2,0.5,0.8" in capsys.readouterr().err
 
 
-def test_a_running_training_has_a_line_whenever_it_got_further(capsys: pytest.CaptureFixture[str]) -> None:
-    say, running = show_training(), Training("k", "finetune200", (Phase("train", 200, POINTS),), "running")
+def test_a_running_training_has_a_line_whenever_it_got_further(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    say, running = (
+        show_training(),
+        Training("k", "finetune200", (Phase("train", 200, POINTS),), "running"),
+    )
     say([running, Training("w", "waits", state="waiting", steps=5)])
     say([running])
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "  training finetune200: step 50 of 200, about 30 seconds left, accuracy on held-out items 90.0 %, loss 0.3"
+        "  training finetune200: step 50 of 200, about 30 seconds left, accuracy on held-out items"
+        " 90.0 %, loss 0.3"
     ]

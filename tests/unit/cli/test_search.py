@@ -24,7 +24,11 @@ def test_without_a_word_the_whole_grid_is_run():
 def test_any_word_turns_the_search_on():
     assert said("--search") == {"sampler": "ehvi"}
     assert said("--search", "tpe", "--search-seed", "3") == {"sampler": "tpe", "seed": 3}
-    assert said("--trials", "9", "--minutes", "1.5", "--batch", "2") == {"trials": 9, "minutes": 1.5, "batch": 2}
+    assert said("--trials", "9", "--minutes", "1.5", "--batch", "2") == {
+        "trials": 9,
+        "minutes": 1.5,
+        "batch": 2,
+    }
     assert search_from_json(said("--trials", "9"))["sampler"] == "ehvi"
 
 

@@ -36,7 +36,9 @@ def test_each_weight_takes_the_nearest_value() -> None:
     assert np.abs(nearest(w, centres) - w) == pytest.approx(distances.min(1))
 
 
-@pytest.mark.parametrize(("clusters", "scope", "least"), [(4, "tensor", 4), (32, "tensor", 30), (4, "channel", 40)])
+@pytest.mark.parametrize(
+    ("clusters", "scope", "least"), [(4, "tensor", 4), (32, "tensor", 30), (4, "channel", 40)]
+)
 def test_there_are_as_many_values_as_asked(clusters: int, scope: str, least: int) -> None:
     made = clustered(_weights(), clusters, scope)
     parts = made if scope == "channel" else made.reshape(1, -1)

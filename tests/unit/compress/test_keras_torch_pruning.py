@@ -1,4 +1,6 @@
-"""The same network in PyTorch, pruned by torch-pruning, keeps the same channels and gives the same answers."""
+"""The same network in PyTorch, pruned by torch-pruning, keeps the same channels and gives the same
+answers.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ def _twin(model: Any) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.a, self.na = nn.Conv2d(3, 12, 3, padding=1), nn.BatchNorm2d(12, eps=1e-3)
-            self.d, self.nd = nn.Conv2d(12, 12, 3, padding=1, groups=12), nn.BatchNorm2d(12, eps=1e-3)
+            self.d, self.nd = (
+                nn.Conv2d(12, 12, 3, padding=1, groups=12),
+                nn.BatchNorm2d(12, eps=1e-3),
+            )
             self.b, self.c, self.e = (
                 nn.Conv2d(12, 12, 1),
                 nn.Conv2d(12, 8, 3, padding=1),
@@ -40,19 +45,27 @@ def _twin(model: Any) -> Any:
 
     twin = Twin().eval()
     for name, module in twin.named_children():
-        for target, value in zip(_parameters(module), _as_torch(model.get_layer(name)), strict=True):
+        for target, value in zip(
+            _parameters(module), _as_torch(model.get_layer(name)), strict=True
+        ):
             target.data.copy_(torch.from_numpy(np.ascontiguousarray(value)))
     return twin
 
 
 def _parameters(module: Any) -> list[Any]:
-    return [value for name, value in module.state_dict(keep_vars=True).items() if "tracked" not in name]
+    return [
+        value for name, value in module.state_dict(keep_vars=True).items() if "tracked" not in name
+    ]
 
 
 def _as_torch(layer: Any) -> list[Any]:
     first, *rest = layer.get_weights()
     if first.ndim == 4:
-        first = first.transpose(2, 3, 0, 1) if "Depthwise" in type(layer).__name__ else first.transpose(3, 2, 0, 1)
+        first = (
+            first.transpose(2, 3, 0, 1)
+            if "Depthwise" in type(layer).__name__
+            else first.transpose(3, 2, 0, 1)
+        )
     if layer.name == "f":  # flattened channels last there, channels first here
         first = first.reshape(4, 4, 8, 12).transpose(3, 2, 0, 1).reshape(12, 128)
     elif first.ndim == 2:
@@ -62,7 +75,9 @@ def _as_torch(layer: Any) -> list[Any]:
 
 @pytest.mark.parametrize(("measure", "p"), [("l2", 2), ("l1", 1)])
 @pytest.mark.parametrize("ratio", [0.25, 0.5])
-def test_the_same_channels_stay_and_the_same_answers_come(measure: str, p: int, ratio: float) -> None:
+def test_the_same_channels_stay_and_the_same_answers_come(
+    measure: str, p: int, ratio: float
+) -> None:
     import torch
     import torch_pruning as tp
 
@@ -75,13 +90,26 @@ def test_the_same_channels_stay_and_the_same_answers_come(measure: str, p: int, 
     np.testing.assert_allclose(twin(given).detach(), model(x), rtol=1e-3, atol=1e-3)
 
     found = channels(model)
-    gone = pruned(found, importances(found, measure), [len(u) for u in found.groups.values()], ratio, "per_layer", 1)
+    gone = pruned(
+        found,
+        importances(found, measure),
+        [len(u) for u in found.groups.values()],
+        ratio,
+        "per_layer",
+        1,
+    )
     smaller = found.without(gone)
     tp.pruner.MetaPruner(
-        twin, given, tp.importance.GroupMagnitudeImportance(p=p), pruning_ratio=ratio, ignored_layers=[twin.g]
+        twin,
+        given,
+        tp.importance.GroupMagnitudeImportance(p=p),
+        pruning_ratio=ratio,
+        ignored_layers=[twin.g],
     ).step()
     for name, module in twin.named_children():
-        for theirs, ours in zip(_parameters(module), _cut_as_torch(smaller.get_layer(name)), strict=True):
+        for theirs, ours in zip(
+            _parameters(module), _cut_as_torch(smaller.get_layer(name)), strict=True
+        ):
             assert theirs.shape == ours.shape
             np.testing.assert_array_equal(theirs.detach().numpy(), ours)
     np.testing.assert_allclose(twin(given).detach(), smaller(x), rtol=1e-3, atol=1e-3)

@@ -20,7 +20,10 @@ def test_each_group_keeps_its_largest(stay: int, of: int, axis: int) -> None:
 
 
 def test_of_equal_ones_the_first_stay() -> None:
-    assert pattern_mask(np.ones((2, 4), np.float32), 2, 4, 1).tolist() == [[True, True, False, False]] * 2
+    assert (
+        pattern_mask(np.ones((2, 4), np.float32), 2, 4, 1).tolist()
+        == [[True, True, False, False]] * 2
+    )
 
 
 def test_names_say_share_and_pattern() -> None:
@@ -30,7 +33,11 @@ def test_names_say_share_and_pattern() -> None:
 
 @pytest.mark.parametrize("total", [10, 200, 333])
 def test_zeros_come_fast_at_first_and_are_all_there_at_the_end_of_the_ramp(total: int) -> None:
-    shares = {step: share for step in range(1, total + 1) if (share := share_after(step, total)) is not None}
+    shares = {
+        step: share
+        for step in range(1, total + 1)
+        if (share := share_after(step, total)) is not None
+    }
     assert len(shares) == min(UPDATES, round(RAMP * total))
     assert max(shares) == round(RAMP * total)
     assert shares[max(shares)] == 1

@@ -1,4 +1,6 @@
-"""Files from the net: trusted for their digest, resumed where they broke off, and plainly refused where nobody answers."""
+"""Files from the net: trusted for their digest, resumed where they broke off, and plainly refused
+where nobody answers.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def test_a_file_comes_once_and_is_then_at_hand(site: Publisher, tmp_path: Path) 
     assert left_in(tmp_path) == {"file.bin"}
 
 
-def test_progress_is_told_in_bytes(site: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_told_in_bytes(
+    site: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_download, "CHUNK_BYTES", 100_000)
     told: list[tuple[str, int, int]] = []
     fetch(site.offer("file.bin", CONTENT), tmp_path, lambda *facts: told.append(facts))
@@ -70,7 +74,9 @@ def test_a_broken_download_goes_on_where_it_broke_off(site: Publisher, tmp_path:
     assert [start for _, start in site.asked] == [0, 100_000, 200_000]
 
 
-def test_what_came_is_kept_for_the_next_time(site: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_came_is_kept_for_the_next_time(
+    site: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_download, "ATTEMPTS", 2)
     source = site.offer("file.bin", CONTENT)
     site.cut_after = 100_000
@@ -98,7 +104,9 @@ def test_a_part_of_another_file_is_thrown_away(site: Publisher, tmp_path: Path) 
 
 def test_offline_is_told_at_once_with_what_to_do(tmp_path: Path) -> None:
     began = perf_counter()
-    with pytest.raises(DownloadFailed, match=r"could not be reached.*put the file into .* by hand") as caught:
+    with pytest.raises(
+        DownloadFailed, match=r"could not be reached.*put the file into .* by hand"
+    ) as caught:
         fetch(NOWHERE, tmp_path)
     assert perf_counter() - began < 2
     assert str(tmp_path) in str(caught.value)
@@ -133,7 +141,9 @@ def test_two_who_want_the_same_file_fetch_it_once(site: Publisher, tmp_path: Pat
     assert site.asked == [("file.bin", 0)]
 
 
-def test_files_lie_in_lab_home_unless_told_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_lie_in_lab_home_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("LAB_DOWNLOADS", raising=False)
     assert downloads("x") == tmp_path / "home" / "downloads" / "x"

@@ -10,7 +10,9 @@ from lab.errors import LabError, MissingPackage
 from lab.plugs import Array
 
 SPEAKS = shutil.which("espeak-ng") is not None and _espeak.version() == _espeak.DECLARED
-needs_the_speaker = pytest.mark.skipif(not SPEAKS, reason=f"espeak-ng {_espeak.DECLARED} is not installed")
+needs_the_speaker = pytest.mark.skipif(
+    not SPEAKS, reason=f"espeak-ng {_espeak.DECLARED} is not installed"
+)
 PARTS = (keywords.TRAINING, keywords.CALIBRATION, keywords.TEST)
 
 
@@ -29,7 +31,9 @@ def mel_triangle(number: int, frequency_hz: float) -> float:
 
 
 def test_the_filter_bank_is_the_formula() -> None:
-    expected = [[mel_triangle(number, bin_ * 16_000 / 512) for number in range(40)] for bin_ in range(257)]
+    expected = [
+        [mel_triangle(number, bin_ * 16_000 / 512) for number in range(40)] for bin_ in range(257)
+    ]
     np.testing.assert_allclose(_mfcc.mel_matrix(), expected, atol=1e-12)
 
 
@@ -40,7 +44,9 @@ def test_the_spectrum_is_that_of_each_windowed_frame() -> None:
     angles = np.exp(-2j * np.pi * np.outer(np.arange(257), time) / 512)
     for frame in (0, 17, 48):
         magnitude = np.abs(angles @ (clip[320 * frame : 320 * frame + 480] * window))
-        np.testing.assert_allclose(_mfcc.log_mel(clip)[frame], np.log(magnitude @ _mfcc.mel_matrix() + 1e-6), atol=1e-9)
+        np.testing.assert_allclose(
+            _mfcc.log_mel(clip)[frame], np.log(magnitude @ _mfcc.mel_matrix() + 1e-6), atol=1e-9
+        )
 
 
 def test_the_coefficients_are_scipys_cosine_transform() -> None:
@@ -86,13 +92,17 @@ def test_splits_share_no_voice_and_the_test_has_words_of_its_own() -> None:
     assert not training & calibration
     assert not training & test
     assert not calibration & test
-    assert not set(_voices.TEST.others) & (set(_voices.TRAINING.others) | set(_voices.CALIBRATION.others))
+    assert not set(_voices.TEST.others) & (
+        set(_voices.TRAINING.others) | set(_voices.CALIBRATION.others)
+    )
     assert len(_voices.TRAINING.others) >= 30
     assert not set(_voices.COMMANDS) & {*_voices.TRAINING.others, *_voices.TEST.others}
 
 
 def test_each_language_spells_each_command() -> None:
-    assert all(len(spelled.split()) == len(_voices.COMMANDS) for spelled in _voices.FOREIGN.values())
+    assert all(
+        len(spelled.split()) == len(_voices.COMMANDS) for spelled in _voices.FOREIGN.values()
+    )
     assert _voices.spelling("yes", "it") == "ies"
     assert _voices.spelling("yes", "en-us") == "yes"
     assert _voices.spelling("table", "it") == "table"
@@ -119,7 +129,9 @@ def test_items_made_again_are_what_is_shipped() -> None:
 
 
 def sounds(voices: list[str]) -> set[bytes]:
-    """espeak-ng speaks with a default voice where it does not know a name: that would let a voice into two splits."""
+    """espeak-ng speaks with a default voice where it does not know a name: that would let a voice
+    into two splits.
+    """
     return {_espeak.samples(_espeak.Utterance("go", voice, 150, 50)).tobytes() for voice in voices}
 
 
@@ -132,7 +144,9 @@ def test_every_voice_sounds_like_no_other() -> None:
 @needs_the_speaker
 def test_every_accent_heeds_the_voice() -> None:
     for accent in _voices.TEST.accents:
-        assert len(sounds([f"{accent}+{variant}" for variant in ("m1", "m4", "f2", "f3")])) == 4, accent
+        assert len(sounds([f"{accent}+{variant}" for variant in ("m1", "m4", "f2", "f3")])) == 4, (
+            accent
+        )
 
 
 @needs_the_speaker
@@ -175,7 +189,9 @@ def test_a_room_keeps_length_and_adds_echoes() -> None:
     assert (heard[1200:3000] ** 2).sum() > 0
 
 
-@pytest.mark.parametrize(("slope", "more_bass"), [(0.0, (0.5, 2)), (1.0, (50, 500)), (2.0, (2e3, 1e6))])
+@pytest.mark.parametrize(
+    ("slope", "more_bass"), [(0.0, (0.5, 2)), (1.0, (50, 500)), (2.0, (2e3, 1e6))]
+)
 def test_noise_has_its_colour(slope: float, more_bass: tuple[float, float]) -> None:
     power = np.abs(np.fft.rfft(coloured(16_000, slope, np.random.default_rng(0)))) ** 2
     assert more_bass[0] < power[20:40].mean() / power[4000:8000].mean() < more_bass[1]
@@ -192,5 +208,7 @@ def test_the_picture_is_the_outline_of_the_spectrogram() -> None:
     spectrogram = _mfcc.log_mel(clip)
     kept = dct(spectrogram, norm="ortho", axis=-1)
     kept[:, _mfcc.COEFFICIENTS :] = 0
-    np.testing.assert_allclose(_mfcc.smooth_log_mel(_mfcc.mfcc(clip)), idct(kept, norm="ortho", axis=-1), atol=1e-9)
+    np.testing.assert_allclose(
+        _mfcc.smooth_log_mel(_mfcc.mfcc(clip)), idct(kept, norm="ortho", axis=-1), atol=1e-9
+    )
     assert keywords.picture(keywords.preview(3)[0]).shape == (3, 49, 40)

@@ -26,14 +26,20 @@ def turns_per_s(run: simulation.Run) -> float:
     return float(np.diff(run.angle).mean() * simulation.RATE_HZ)
 
 
-def orders(signal: NDArray[np.float64], run: simulation.Run) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Order tracking: the signal read at even steps of the shaft's angle, its spectrum over multiples of the speed."""
+def orders(
+    signal: NDArray[np.float64], run: simulation.Run
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Order tracking: the signal read at even steps of the shaft's angle, its spectrum over
+    multiples of the speed.
+    """
     even = np.linspace(run.angle[0], run.angle[-1], len(signal))
     level = np.abs(np.fft.rfft(np.interp(even, run.angle, signal) * np.hanning(len(signal))))
     return np.fft.rfftfreq(len(signal), even[1] - even[0]), level
 
 
-def strongest(order: NDArray[np.float64], level: NDArray[np.float64], low: float, high: float) -> float:
+def strongest(
+    order: NDArray[np.float64], level: NDArray[np.float64], low: float, high: float
+) -> float:
     inside = (order > low) & (order < high)
     return float(order[inside][level[inside].argmax()])
 
@@ -83,7 +89,9 @@ def test_a_tone_is_loudest_where_the_mel_scale_has_it() -> None:
     expected = 1127.01048 * np.log(1 + 1000 / 700) / top_mel * (machine.MELS + 1) - 1
     assert np.abs(frames.argmax(axis=1) - expected).max() <= 1
     louder = machine.features(10 * tone).reshape(machine.FRAMES, machine.MELS)
-    assert ((louder - frames)[:, round(expected)] * machine.STEP_DB).tolist() == [20.0] * machine.FRAMES
+    assert ((louder - frames)[:, round(expected)] * machine.STEP_DB).tolist() == [
+        20.0
+    ] * machine.FRAMES
 
 
 def test_speed_yields_to_the_load() -> None:
@@ -106,9 +114,13 @@ def test_a_healthy_machine_sings_at_its_orders_and_hums_at_twice_the_mains() -> 
     assert (around_hum.start + spectrum[around_hum].argmax()) / 0.704 == pytest.approx(100, abs=1.5)
 
 
-@pytest.mark.parametrize(("fault", "rate"), [("outer race", 3.5848), ("inner race", 5.4152), ("chipped tooth", 1.0)])
+@pytest.mark.parametrize(
+    ("fault", "rate"), [("outer race", 3.5848), ("inner race", 5.4152), ("chipped tooth", 1.0)]
+)
 def test_impacts_come_at_the_rate_of_the_fault(fault: str, rate: float) -> None:
-    """Envelope analysis, as a vibration analyst does it: square, resample by angle, look for the line."""
+    """Envelope analysis, as a vibration analyst does it: square, resample by angle, look for the
+    line.
+    """
     one, run, rng = a_run(3)
     signal = samples(faults.FAULTS[fault][0](one, run, rng))
     order, level = orders(signal**2 - (signal**2).mean(), run)

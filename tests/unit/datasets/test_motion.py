@@ -1,4 +1,6 @@
-"""Simulated movements: splits that share no person, and signals that have the physics they claim."""
+"""Simulated movements: splits that share no person, and signals that have the physics they
+claim.
+"""
 
 import numpy as np
 import pytest
@@ -15,11 +17,15 @@ ORDER = tuple(ACTIVITIES)
 def of(activity: str, split: int = 7, number: int = 0) -> Floats:
     """One person's windows of an activity in g and rad/s, (windows, samples, 6)."""
     person, rng = body.person(split, number), np.random.default_rng([split, number, 99])
-    return body.felt(ACTIVITIES[activity](person, 20, rng), person, rng) / ([1024.0] * 3 + [512.0] * 3)
+    return body.felt(ACTIVITIES[activity](person, 20, rng), person, rng) / (
+        [1024.0] * 3 + [512.0] * 3
+    )
 
 
 def vertical(x: Floats) -> Floats:
-    """Acceleration along gravity as a person's mean acceleration shows it: the phone need not know how it lies."""
+    """Acceleration along gravity as a person's mean acceleration shows it: the phone need not know
+    how it lies.
+    """
     gravity = x[..., :3].mean(axis=(0, 1))
     return np.asarray(x[..., :3] @ (gravity / np.linalg.norm(gravity)))
 
@@ -37,7 +43,10 @@ def strongest_hz(signal: Floats, low: float, high: float) -> float:
 
 
 def still(n: int = 3) -> Motion:
-    return Motion(np.zeros((n, body.OVERSAMPLED * body.SAMPLES, 3)), np.zeros((n, body.OVERSAMPLED * body.SAMPLES, 3)))
+    return Motion(
+        np.zeros((n, body.OVERSAMPLED * body.SAMPLES, 3)),
+        np.zeros((n, body.OVERSAMPLED * body.SAMPLES, 3)),
+    )
 
 
 def test_preview_is_the_head_of_the_test_set() -> None:
@@ -92,7 +101,9 @@ def test_walking_bobs_at_the_step_rate_and_sways_at_the_stride(number: int) -> N
 def test_running_is_faster_and_flies(number: int) -> None:
     run, walk = of("running", number=number), of("walking", number=number)
     assert strongest_hz(vertical(run), 1, 5) > 1.25 * strongest_hz(vertical(walk), 1, 5)
-    assert np.quantile(np.linalg.norm(run[..., :3], axis=2), 0.02) < 0.35, "nothing is felt in flight"
+    assert np.quantile(np.linalg.norm(run[..., :3], axis=2), 0.02) < 0.35, (
+        "nothing is felt in flight"
+    )
     assert np.quantile(np.linalg.norm(walk[..., :3], axis=2), 0.02) > 0.5
 
 
@@ -110,21 +121,31 @@ def test_jumping_has_no_stride() -> None:
 
     def at_half(x: Floats) -> float:
         rate = strongest_hz(vertical(x), 1, 5)
-        frequency, level = spectrum(x[..., :3].reshape(20, 128, 3).transpose(0, 2, 1).reshape(60, 128))
-        return float(level[np.abs(frequency - rate / 2).argmin()] / level[np.abs(frequency - rate).argmin()])
+        frequency, level = spectrum(
+            x[..., :3].reshape(20, 128, 3).transpose(0, 2, 1).reshape(60, 128)
+        )
+        return float(
+            level[np.abs(frequency - rate / 2).argmin()] / level[np.abs(frequency - rate).argmin()]
+        )
 
     assert at_half(run) > 1.5 * at_half(jump)
 
 
 def test_driving_shakes_more_than_resting_and_less_than_cycling() -> None:
-    shaken = [vertical(of(activity, number=2)).std(axis=1).mean() for activity in ("resting", "driving", "cycling")]
+    shaken = [
+        vertical(of(activity, number=2)).std(axis=1).mean()
+        for activity in ("resting", "driving", "cycling")
+    ]
     assert shaken[0] < shaken[1] < shaken[2]
 
 
 def test_a_phone_that_does_not_move_feels_one_g_straight_up_whichever_way_it_lies() -> None:
     for number in range(8):
         person = body.person(7, number)
-        x = body.felt(still(), person, np.random.default_rng(0)) / ([1024.0] * 3 + [512.0] * 3) - person.bias
+        x = (
+            body.felt(still(), person, np.random.default_rng(0)) / ([1024.0] * 3 + [512.0] * 3)
+            - person.bias
+        )
         assert np.linalg.norm(x[..., :3].mean(axis=1), axis=1) == pytest.approx(1, abs=0.01)
         assert np.abs(x[..., 3:].mean(axis=1)) == pytest.approx(0, abs=0.01)
 

@@ -1,4 +1,6 @@
-"""The standard sets, read from small files in the publishers' own formats, served by a publisher on this machine."""
+"""The standard sets, read from small files in the publishers' own formats, served by a publisher on
+this machine.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +47,13 @@ def tar_gz(members: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-# --- CIFAR-10 --------------------------------------------------------------------------------------------------------------
+# --- CIFAR-10 -------------------------------------------------------------------------------------
 
 
 class Python2Pickler(pickle._Pickler):  # type: ignore[name-defined, misc]
-    """Writes as the publisher's Python 2 did: all text as bytes without an encoding, numpy under its old names."""
+    """Writes as the publisher's Python 2 did: all text as bytes without an encoding, numpy under
+    its old names.
+    """
 
     dispatch = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]  # noqa: RUF012
 
@@ -76,16 +80,22 @@ def cifar_batch(x: Array, y: list[int]) -> bytes:
 
 
 def cifar_images(seed: int, n: int = 40) -> tuple[Array, list[int]]:
-    return np.random.default_rng(seed).integers(0, 256, (n, 32, 32, 3), dtype=np.uint8), [i % 10 for i in range(n)]
+    return np.random.default_rng(seed).integers(0, 256, (n, 32, 32, 3), dtype=np.uint8), [
+        i % 10 for i in range(n)
+    ]
 
 
 def cifar_archive(**changed: bytes) -> bytes:
     batches = {f"data_batch_{n}": cifar_batch(*cifar_images(n)) for n in range(1, 6)}
     batches |= {"batches.meta": b"?", "test_batch": cifar_batch(*cifar_images(0)), **changed}
-    return tar_gz({f"cifar-10-batches-py/{name}": content for name, content in batches.items() if content})
+    return tar_gz(
+        {f"cifar-10-batches-py/{name}": content for name, content in batches.items() if content}
+    )
 
 
-def test_cifar10_is_read_from_the_publishers_batches(site: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cifar10_is_read_from_the_publishers_batches(
+    site: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     offered(cifar10, monkeypatch, site.offer("cifar-10-python.tar.gz", cifar_archive()))
     monkeypatch.setattr(cifar10, "CALIBRATION_ITEMS", 20)
     splits, (x, y) = cifar10.load(), cifar10.training()
@@ -94,12 +104,18 @@ def test_cifar10_is_read_from_the_publishers_batches(site: Publisher, monkeypatc
     assert splits.y_test.tolist() == labels
     assert (len(splits.y_calibration), len(y)) == (20, 180)
     assert x.dtype == splits.x_calibration.dtype == np.float32
-    every = {item.tobytes() for n in range(1, 6) for item in cifar_images(n)[0].astype("float32") / np.float32(255)}
+    every = {
+        item.tobytes()
+        for n in range(1, 6)
+        for item in cifar_images(n)[0].astype("float32") / np.float32(255)
+    }
     assert {i.tobytes() for i in x} | {i.tobytes() for i in splits.x_calibration} == every
     assert len(site.asked) == 1
 
 
-def test_a_pickle_that_would_call_something_is_refused(site: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickle_that_would_call_something_is_refused(
+    site: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Call:
         def __reduce__(self) -> Any:
             return (print, ("called",))
@@ -107,26 +123,36 @@ def test_a_pickle_that_would_call_something_is_refused(site: Publisher, monkeypa
     offered(
         cifar10,
         monkeypatch,
-        site.offer("cifar-10-python.tar.gz", cifar_archive(test_batch=pickle.dumps({b"data": Call()}))),
+        site.offer(
+            "cifar-10-python.tar.gz", cifar_archive(test_batch=pickle.dumps({b"data": Call()}))
+        ),
     )
     with pytest.raises(pickle.UnpicklingError, match="not allowed"):
         cifar10.load()
 
 
-def test_an_archive_without_a_batch_is_refused(site: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
-    offered(cifar10, monkeypatch, site.offer("cifar-10-python.tar.gz", cifar_archive(data_batch_3=b"")))
+def test_an_archive_without_a_batch_is_refused(
+    site: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered(
+        cifar10, monkeypatch, site.offer("cifar-10-python.tar.gz", cifar_archive(data_batch_3=b""))
+    )
     with pytest.raises(InvalidFile, match="lacks data_batch_3"):
         cifar10.load()
 
 
-def test_a_batch_of_other_images_is_refused(site: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_of_other_images_is_refused(
+    site: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small = cifar_batch(np.zeros((2, 16, 16, 3), np.uint8), [0, 1])
-    offered(cifar10, monkeypatch, site.offer("cifar-10-python.tar.gz", cifar_archive(test_batch=small)))
+    offered(
+        cifar10, monkeypatch, site.offer("cifar-10-python.tar.gz", cifar_archive(test_batch=small))
+    )
     with pytest.raises(InvalidFile, match="another form"):
         cifar10.load()
 
 
-# --- Fashion-MNIST -----------------------------------------------------------------------------------------------------------
+# --- Fashion-MNIST --------------------------------------------------------------------------------
 
 
 def idx(array: Array) -> bytes:
@@ -143,8 +169,14 @@ def fashion_files(**changed: bytes) -> dict[str, bytes]:
     return {**made, **changed}
 
 
-def test_fashion_mnist_is_read_from_the_publishers_files(site: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
-    offered(fashion_mnist, monkeypatch, *(site.offer(name, content) for name, content in fashion_files().items()))
+def test_fashion_mnist_is_read_from_the_publishers_files(
+    site: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered(
+        fashion_mnist,
+        monkeypatch,
+        *(site.offer(name, content) for name, content in fashion_files().items()),
+    )
     monkeypatch.setattr(fashion_mnist, "CALIBRATION_ITEMS", 20)
     splits, (x, y) = fashion_mnist.load(), fashion_mnist.training()
     assert splits.x_test.shape == (50, 28, 28, 1)
@@ -155,16 +187,20 @@ def test_fashion_mnist_is_read_from_the_publishers_files(site: Publisher, monkey
 
 
 @pytest.mark.parametrize(
-    "content", [idx(np.zeros((4, 28))), idx(np.zeros(9))[:-12], gzip.compress(b"")], ids=["axes", "cut", "empty"]
+    "content",
+    [idx(np.zeros((4, 28))), idx(np.zeros(9))[:-12], gzip.compress(b"")],
+    ids=["axes", "cut", "empty"],
 )
-def test_what_is_no_idx_file_is_refused(content: bytes, site: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_idx_file_is_refused(
+    content: bytes, site: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changed = fashion_files(**{"t10k-labels-idx1-ubyte.gz": content})
     offered(fashion_mnist, monkeypatch, *(site.offer(name, made) for name, made in changed.items()))
     with pytest.raises((InvalidFile, EOFError)):
         fashion_mnist.load()
 
 
-# --- Speech Commands -----------------------------------------------------------------------------------------------------------
+# --- Speech Commands ------------------------------------------------------------------------------
 
 
 def wav(seed: int, seconds: float = 0.9, rate_hz: int = 16_000) -> bytes:
@@ -179,10 +215,17 @@ def wav(seed: int, seconds: float = 0.9, rate_hz: int = 16_000) -> bytes:
 def speech_archive() -> bytes:
     """Two clips of each word for each part; the lists come last, as they may."""
     words = (*speech_commands.WORDS, "bed", "cat")
-    parts = {part: [f"{word}/{part}{n}_nohash_0.wav" for word in words for n in range(2)] for part in ("a", "b", "c")}
-    members = {f"./{name}": wav(i) for i, name in enumerate(name for names in parts.values() for name in names)}
+    parts = {
+        part: [f"{word}/{part}{n}_nohash_0.wav" for word in words for n in range(2)]
+        for part in ("a", "b", "c")
+    }
+    members = {
+        f"./{name}": wav(i)
+        for i, name in enumerate(name for names in parts.values() for name in names)
+    }
     members |= {
-        f"./_background_noise_/{name}.wav": wav(i, 3.0) for i, name in enumerate(("running_tap", "white_noise"), 900)
+        f"./_background_noise_/{name}.wav": wav(i, 3.0)
+        for i, name in enumerate(("running_tap", "white_noise"), 900)
     }
     members |= {"./_background_noise_/README.md": b"noise", "./README.md": b"words"}
     lists = {"./validation_list.txt": parts["b"], "./testing_list.txt": parts["c"]}
@@ -191,7 +234,13 @@ def speech_archive() -> bytes:
 
 def speech_test_archive() -> bytes:
     folders = (*speech_commands.WORDS, "_unknown_", "_silence_")
-    return tar_gz({f"./{folder}/{n}.wav": wav(5000 + 10 * i + n) for i, folder in enumerate(folders) for n in range(3)})
+    return tar_gz(
+        {
+            f"./{folder}/{n}.wav": wav(5000 + 10 * i + n)
+            for i, folder in enumerate(folders)
+            for n in range(3)
+        }
+    )
 
 
 @pytest.fixture
@@ -229,7 +278,9 @@ def test_a_clip_of_another_rate_is_refused() -> None:
 
 def test_features_do_not_tell_how_loud_a_clip_is() -> None:
     clip = speech_commands.samples(wav(0))
-    np.testing.assert_array_equal(speech_commands.features(clip), speech_commands.features(clip / 4))
+    np.testing.assert_array_equal(
+        speech_commands.features(clip), speech_commands.features(clip / 4)
+    )
     assert speech_commands.features(np.zeros(100)).shape == (49, 10, 1)
 
 
@@ -238,4 +289,6 @@ def test_recordings_and_synthetic_speech_have_one_form() -> None:
     clip = speech_commands.samples(wav(0, 1.0))
     peak = clip / np.abs(clip).max()
     spoken = np.clip(np.round(mfcc(peak) / _mfcc.SPREAD * _mfcc.STEPS), -127, 127).astype(np.int8)
-    np.testing.assert_array_equal(speech_commands.features(clip), _mfcc.as_stored(spoken[np.newaxis])[0])
+    np.testing.assert_array_equal(
+        speech_commands.features(clip), _mfcc.as_stored(spoken[np.newaxis])[0]
+    )

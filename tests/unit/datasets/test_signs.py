@@ -20,10 +20,14 @@ def splits() -> Splits:
 
 
 def drawn(face: faces.Face) -> NDArray[np.float64]:
-    """A face without weather: class of paint at each point of a grid, -1 where there is no plate."""
+    """A face without weather: class of paint at each point of a grid, -1 where there is no
+    plate.
+    """
     picture = np.full(U.shape, -1)
     depth = face.plate.distance(U, V)
-    areas = [depth + below for below, _ in face.bands] + [mark.distance(U, V) for mark in face.marks]
+    areas = [depth + below for below, _ in face.bands] + [
+        mark.distance(U, V) for mark in face.marks
+    ]
     for number, area in enumerate(areas):
         picture[area < 0] = number
     return picture
@@ -52,12 +56,17 @@ def test_an_image_is_what_its_seed_says(splits: Splits) -> None:
     for index in (0, 31, 2399):
         picture, label = signs.image(signs.TEST, index)
         assert picture.dtype == np.uint8
-        np.testing.assert_array_equal(picture.astype(np.float32) / np.float32(255), splits.x_test[index])
+        np.testing.assert_array_equal(
+            picture.astype(np.float32) / np.float32(255), splits.x_test[index]
+        )
         assert label == splits.y_test[index]
 
 
 def test_the_same_number_is_another_image_in_another_split() -> None:
-    pictures = [signs.image(split, 5)[0].astype(float) for split in (signs.TRAINING, signs.CALIBRATION, signs.TEST)]
+    pictures = [
+        signs.image(split, 5)[0].astype(float)
+        for split in (signs.TRAINING, signs.CALIBRATION, signs.TEST)
+    ]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert np.abs(pictures[one] - pictures[other]).mean() > 10
 
@@ -96,7 +105,12 @@ def test_plates_have_the_shape_of_their_name() -> None:
         for name, plate in (("up", faces.POINT_UP), ("down", faces.POINT_DOWN))
         for where, (u, v) in corners.items()
     }
-    assert inside == {("up", "up"): True, ("up", "down"): False, ("down", "up"): False, ("down", "down"): True}
+    assert inside == {
+        ("up", "up"): True,
+        ("up", "down"): False,
+        ("down", "up"): False,
+        ("down", "down"): True,
+    }
     assert faces.DISC.distance(np.array(0.6), np.array(0.8)) == pytest.approx(0)
     assert faces.OCTAGON.distance(np.array(0.95), np.array(0.0)) == pytest.approx(0)
 
@@ -111,7 +125,9 @@ def test_a_mark_measures_the_distance_to_its_line() -> None:
 
 def test_the_camera_sees_the_middle_of_the_plate_in_its_middle() -> None:
     for seed in range(20):
-        u, v = scene._on_plate(np.random.default_rng(seed), np.array([0.0, 0.1, 0.0]), np.array([0.0, 0.0, 0.1]))
+        u, v = scene._on_plate(
+            np.random.default_rng(seed), np.array([0.0, 0.1, 0.0]), np.array([0.0, 0.0, 0.1])
+        )
         assert (u[0], v[0]) == pytest.approx((0, 0))
         assert u[1] > 0.08, "right stays right"
         assert v[2] > 0.08, "down stays down"
@@ -123,5 +139,7 @@ def test_a_linear_model_is_far_from_solving_it(splits: Splits) -> None:
 
     x, y = signs._first(signs.TRAINING, 100 * CLASSES)
     linear = RidgeClassifier(alpha=100.0).fit(x.reshape(len(x), -1), y)
-    accuracy = (linear.predict(splits.x_test.reshape(len(splits.x_test), -1)) == splits.y_test).mean()
+    accuracy = (
+        linear.predict(splits.x_test.reshape(len(splits.x_test), -1)) == splits.y_test
+    ).mean()
     assert accuracy < 0.4

@@ -30,8 +30,14 @@ def test_a_name_that_two_languages_share_is_in_no_split() -> None:
 
 @pytest.mark.parametrize(
     ("a", "b"),
-    [("Åland", "aland"), ("Kongo (Kinshasa)", "kongo-kinshasa"), ("peso (1862–1990)", "peso"), ("łódź", "Lodz"), ("ISPARTA", "ısparta")],
-)  # fmt: skip
+    [
+        ("Åland", "aland"),
+        ("Kongo (Kinshasa)", "kongo-kinshasa"),
+        ("peso (1862–1990)", "peso"),
+        ("łódź", "Lodz"),
+        ("ISPARTA", "ısparta"),
+    ],
+)
 def test_names_of_the_same_letters_are_one(a: str, b: str) -> None:
     assert languages.letters(languages.normalise(a)) == languages.letters(languages.normalise(b))
 
@@ -67,4 +73,8 @@ def test_items_of_one_key_stay_together(keys: list[bytes]) -> None:
 def test_each_class_falls_into_each_group_in_proportion() -> None:
     labels = [0] * 100 + [1] * 50
     groups = stratified([str(i).encode() for i in range(150)], labels, [0.2, 0.3], seed="s")
-    assert [np.bincount([labels[i] for i in group]).tolist() for group in groups] == [[20, 10], [30, 15], [50, 25]]
+    assert [np.bincount([labels[i] for i in group]).tolist() for group in groups] == [
+        [20, 10],
+        [30, 15],
+        [50, 25],
+    ]

@@ -22,12 +22,16 @@ def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_trials_have_them_wherever_they_go(small_card: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trials_have_them_wherever_they_go(
+    small_card: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = lab.sweep("small", space={"onnx_fp16": {}}, rounds=2, runs=3).id
     before = lab.trials(study)
     found = [lab.anatomy(trial) for trial in before]
     assert found == [anatomy(t.artifact.path, "onnx") for t in before if t.artifact]
-    assert [t.measurements["activation_peak_bytes"].value for t in before] == [max(a.live_bytes) for a in found if a]
+    assert [t.measurements["activation_peak_bytes"].value for t in before] == [
+        max(a.live_bytes) for a in found if a
+    ]
     profiles = [lab.profile(trial) for trial in before]
     lab.export(study, tmp_path / "s.lab")
     stop_engines()

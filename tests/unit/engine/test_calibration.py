@@ -1,4 +1,6 @@
-"""Which items calibrate: the first ones, drawn ones, noise; always noted where no data were used."""
+"""Which items calibrate: the first ones, drawn ones, noise; always noted where no data were
+used.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,16 @@ from lab.errors import InvalidFile
 from lab.types import InputSpec, ModelCard
 
 PIXELS = np.random.default_rng(0).integers(10, 200, (60, 4, 4, 3), dtype=np.uint8)
-CARD = ModelCard("m", "M", "classification", "ONNX", "onnx", "m.onnx", InputSpec((3, 4, 4), layout="NCHW", scale=1 / 255, data_layout="NHWC"),
-                 "none")  # fmt: skip
+CARD = ModelCard(
+    "m",
+    "M",
+    "classification",
+    "ONNX",
+    "onnx",
+    "m.onnx",
+    InputSpec((3, 4, 4), layout="NCHW", scale=1 / 255, data_layout="NHWC"),
+    "none",
+)
 
 
 @pytest.fixture
@@ -39,7 +49,9 @@ def test_the_first_items_unless_a_seed_draws_others(where: Path, notes: dict[str
     drawn, again = (calibration(where, notes, calibration_seed=3).inputs(8) for _ in range(2))
     assert (drawn == again).all()
     assert (drawn != calibration(where, notes, calibration_seed=4).inputs(8)).any()
-    rows = {row.tobytes() for row in np.moveaxis(PIXELS, -1, 1).astype(np.float32) * np.float32(1 / 255)}
+    rows = {
+        row.tobytes() for row in np.moveaxis(PIXELS, -1, 1).astype(np.float32) * np.float32(1 / 255)
+    }
     assert len({row.tobytes() for row in drawn} & rows) == 8
     assert notes == {}
 
@@ -57,10 +69,14 @@ def test_truth_goes_with_its_items(where: Path, notes: dict[str, Any]) -> None:
         assert row % 5 == label
 
 
-def test_noise_spans_the_range_of_the_data_and_is_labelled(where: Path, notes: dict[str, Any]) -> None:
+def test_noise_spans_the_range_of_the_data_and_is_labelled(
+    where: Path, notes: dict[str, Any]
+) -> None:
     noise = calibration(where, notes, calibration_source="noise").inputs(500)
     assert noise.shape == (500, 3, 4, 4)
-    np.testing.assert_allclose([noise.min(), noise.max()], [PIXELS.min() / 255, PIXELS.max() / 255], atol=1e-6)
+    np.testing.assert_allclose(
+        [noise.min(), noise.max()], [PIXELS.min() / 255, PIXELS.max() / 255], atol=1e-6
+    )
     assert notes["calibration"].startswith("no data used: 500 items made from noise")
 
 

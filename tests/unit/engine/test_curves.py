@@ -23,7 +23,9 @@ def test_the_last_curve_of_each_phase_is_handed_on_once(tmp_path: Path, monkeypa
     (tmp_path / curves.FILE).touch()
     follow(tmp_path)
     assert (
-        kept[-1] == curves.told(tmp_path) == [{"phase": "first", "points": [1, 2]}, {"phase": "second", "points": [3]}]
+        kept[-1]
+        == curves.told(tmp_path)
+        == [{"phase": "first", "points": [1, 2]}, {"phase": "second", "points": [3]}]
     )
 
 

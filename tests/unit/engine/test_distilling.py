@@ -17,12 +17,18 @@ MEAN, DEVIATION = 0.4, 0.1
 def torch_model(path: Path, *layers: str) -> Path:
     import torch
 
-    made = {"norm": torch.nn.BatchNorm2d(2), "conv": torch.nn.Conv2d(2, 2, 3, padding=1), "flat": torch.nn.Flatten()}
+    made = {
+        "norm": torch.nn.BatchNorm2d(2),
+        "conv": torch.nn.Conv2d(2, 2, 3, padding=1),
+        "flat": torch.nn.Flatten(),
+    }
     made["norm"].running_mean.fill_(MEAN)
     made["norm"].running_var.fill_(DEVIATION**2)
     model = torch.nn.Sequential(*(made[name] for name in layers)).eval()
     axes = ({0: torch.export.Dim("batch", min=1)},)
-    torch.export.save(torch.export.export(model, (torch.zeros(2, 2, 6, 6),), dynamic_shapes=axes), path)
+    torch.export.save(
+        torch.export.export(model, (torch.zeros(2, 2, 6, 6),), dynamic_shapes=axes), path
+    )
     return path
 
 
@@ -38,8 +44,12 @@ def test_items_of_a_keras_model(tmp_path: Path) -> None:
     tensorflow()
     import keras
 
-    model = keras.Sequential([keras.Input((6, 6, 2)), keras.layers.BatchNormalization(), keras.layers.Flatten()])
-    model.layers[0].set_weights([np.ones(2), np.zeros(2), np.full(2, MEAN), np.full(2, DEVIATION**2)])
+    model = keras.Sequential(
+        [keras.Input((6, 6, 2)), keras.layers.BatchNormalization(), keras.layers.Flatten()]
+    )
+    model.layers[0].set_weights(
+        [np.ones(2), np.zeros(2), np.full(2, MEAN), np.full(2, DEVIATION**2)]
+    )
     model.save(tmp_path / "m.keras")
     check(distilled(tmp_path / "m.keras", "keras", 40, 0, -1.0, 1.0), (MOST, 6, 6, 2))
 

@@ -116,7 +116,9 @@ def test_the_roofline_in_a_sentence():
 
 def test_a_missing_package_names_what_lacks_it(lab_home, monkeypatch):
     lacking = SimpleNamespace(missing="some-runtime")
-    monkeypatch.setattr(registry, "runtimes", lambda: {"fine": SimpleNamespace(missing=None), "far": lacking})
+    monkeypatch.setattr(
+        registry, "runtimes", lambda: {"fine": SimpleNamespace(missing=None), "far": lacking}
+    )
     found = doctor_lab.plugs()
     assert (found.state, found.remedy) == ("warning", "pip install some-runtime.")
     assert "runtime far" in found.text
@@ -136,15 +138,21 @@ def test_providers_are_here_absent_or_broken(lab_home, monkeypatch):
     assert (found.state, found.text) == ("ok", "One has CPU here, not NPU.")
     assert found.figures["absent"] == {"One: NPU": "needs a driver"}
     monkeypatch.setattr(
-        registry, "runtimes", lambda: {"one": SimpleNamespace(title="One"), "two": SimpleNamespace(title="Two")}
+        registry,
+        "runtimes",
+        lambda: {"one": SimpleNamespace(title="One"), "two": SimpleNamespace(title="Two")},
     )
     assert doctor_lab.execution_providers().state == "warning"
 
 
 def test_disk_and_database(lab_home, monkeypatch):
-    assert doctor_lab.disk().figures["free_bytes"] == pytest.approx(shutil.disk_usage(lab_home).free, rel=0.1)
+    assert doctor_lab.disk().figures["free_bytes"] == pytest.approx(
+        shutil.disk_usage(lab_home).free, rel=0.1
+    )
     assert (doctor_lab.database().state, doctor_lab.database().figures["kind"]) == ("ok", "SQLite")
-    monkeypatch.setattr(doctor_lab.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
+    monkeypatch.setattr(
+        doctor_lab.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000)
+    )
     assert doctor_lab.disk().state == "warning"
     monkeypatch.setenv("LAB_DATABASE_URL", "sqlite:////nowhere/at/all.db")
     assert doctor_lab.database().state == "warning"

@@ -1,4 +1,6 @@
-"""What a trial is told about other machines: numbers with their n and interval, in bounded time, and never a failure."""
+"""What a trial is told about other machines: numbers with their n and interval, in bounded time,
+and never a failure.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ WITH_VNNI = ("avx2", "avx512_vnni")
 
 
 def asked(
-    file: Path, workdir: Path, n: int = 600, runtime: str = "ort", format: str = "onnx", features: Any = WITH_VNNI
+    file: Path,
+    workdir: Path,
+    n: int = 600,
+    runtime: str = "ort",
+    format: str = "onnx",
+    features: Any = WITH_VNNI,
 ) -> Any:
     x, labels = bright.items(n)
     evidence = {"inputs": x, "labels": labels, "outputs": answers("ort", file, x)}
@@ -39,7 +46,10 @@ def test_the_number_is_emulated_over_the_same_items_with_its_interval(
 ) -> None:
     found = asked(bright_files["u8s8"], tmp_path)
     assert list(found) == ["per_tensor_accelerator", "x86_without_vnni"]
-    there, here = found["x86_without_vnni"]["measurements"], found["x86_without_vnni"]["here"]["top1_accuracy"]
+    there, here = (
+        found["x86_without_vnni"]["measurements"],
+        found["x86_without_vnni"]["here"]["top1_accuracy"],
+    )
     accuracy, same = there["top1_accuracy"], there["agreement"]
     assert accuracy["source"] == same["source"] == "emulated"
     assert here["source"] == "measured"
@@ -50,8 +60,12 @@ def test_the_number_is_emulated_over_the_same_items_with_its_interval(
     assert found["x86_without_vnni"]["because"].endswith("of weights in 5 operators can saturate")
 
 
-def test_where_a_file_answers_alike_nothing_is_told(bright_files: dict[str, Path], tmp_path: Path) -> None:
-    assert asked(bright_files["u8s8_per_tensor"], tmp_path, features=("avx2",)).keys() == {"integer_dot_product"}
+def test_where_a_file_answers_alike_nothing_is_told(
+    bright_files: dict[str, Path], tmp_path: Path
+) -> None:
+    assert asked(bright_files["u8s8_per_tensor"], tmp_path, features=("avx2",)).keys() == {
+        "integer_dot_product"
+    }
     assert asked(bright_files["float"], tmp_path) == {}
     assert asked(bright_files["u8s8"], tmp_path, format="openvino_ir") == {}
     assert "x86_without_vnni" not in asked(bright_files["u8s8"], tmp_path, runtime="litert")
@@ -76,7 +90,9 @@ def test_it_stops_when_its_time_is_up(
     assert found["measurements"]["top1_accuracy"]["n"] == found["here"]["top1_accuracy"]["n"] == 100
 
 
-def test_an_error_is_a_fact(bright_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_a_fact(
+    bright_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = registry.processors()
 
     def refuse(path: Path, setting: Setting) -> Any:
@@ -89,7 +105,10 @@ def test_an_error_is_a_fact(bright_files: dict[str, Path], tmp_path: Path, monke
     assert "No such operator" in found["x86_without_vnni"]["facts"][-1]["text"]
     assert found["per_tensor_accelerator"]["measurements"]
     changed["x86_without_vnni"] = replace(real["x86_without_vnni"], differs=refuse)
-    assert [fact["operator"] for fact in asked(bright_files["u8s8"], tmp_path)["x86_without_vnni"]["facts"]] == [""]
+    assert [
+        fact["operator"]
+        for fact in asked(bright_files["u8s8"], tmp_path)["x86_without_vnni"]["facts"]
+    ] == [""]
 
 
 @pytest.mark.slow
@@ -98,7 +117,8 @@ def test_a_trial_keeps_it(lab_home: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "bright.npz", x_test=x, y_test=y, x_calibration=cx, y_calibration=cy)
     card = lab.add_model(bright.write_onnx(tmp_path / "bright.onnx"), tmp_path / "bright.npz")
     steps = [
-        Recipe((Step("onnx_static_int8", {"per_channel": True, **more}),)) for more in ({}, {"reduce_range": True})
+        Recipe((Step("onnx_static_int8", {"per_channel": True, **more}),))
+        for more in ({}, {"reduce_range": True})
     ]
     spec = lab.make_spec(card.id, targets=["ort"], recipes=steps, space={}, rounds=2, runs=3)
     trials = {t.name: t for t in lab.trials(lab.wait(lab.start(spec)).id)}

@@ -45,10 +45,14 @@ def stored(digits):
 
 def test_flips_are_read_from_what_both_answered(stored, digits):
     base, variant = stored[0], stored[3]
-    a, b = (np.load(t.details["outputs"]["path"])["outputs"].argmax(axis=1) for t in (base, variant))
+    a, b = (
+        np.load(t.details["outputs"]["path"])["outputs"].argmax(axis=1) for t in (base, variant)
+    )
     found = lab.flips(variant.id, base.id)
     assert {f.item for f in found.flips} == set(np.flatnonzero(a != b))
-    assert all((f.truth, f.before, f.after) == (digits[f.item], a[f.item], b[f.item]) for f in found.flips)
+    assert all(
+        (f.truth, f.before, f.after) == (digits[f.item], a[f.item], b[f.item]) for f in found.flips
+    )
     assert (found.n, found.value, found.answers_known) == (N, "softmax", True)
     assert len(found.of("fixed")) == int(((a != digits) & (b == digits)).sum()) > 0
     assert lab.flips(variant.id) == found  # the float baseline on its runtime
@@ -66,7 +70,8 @@ def test_without_answers_the_bits_still_tell_which_items_flipped(stored):
     base, variant = stored[0], stored[3]
     whole = lab.flips(variant.id, base.id)
     bare = [
-        replace(t, details={"right": t.details["right"]}, id=f"bare-{t.position:04d}", study="bare") for t in stored
+        replace(t, details={"right": t.details["right"]}, id=f"bare-{t.position:04d}", study="bare")
+        for t in stored
     ]
     records.add_study(fakes.study("bare"), lab.model("digits_lenet"), bare)
     found = lab.flips("bare-0003", "bare-0000")
@@ -83,14 +88,22 @@ def test_where_nothing_was_kept_it_is_said_why(digits):
 
 
 def test_other_numbers_of_items_are_refused(stored, digits):
-    fewer = fakes.with_outputs(ours(fakes.trials(4, failed=0), "few"), folder("artifacts") / "..", digits[:50])
+    fewer = fakes.with_outputs(
+        ours(fakes.trials(4, failed=0), "few"), folder("artifacts") / "..", digits[:50]
+    )
     kept = []
     for t in fewer:
         file = folder("artifacts") / f"few{t.position}.npz"
         file.write_bytes((folder("artifacts") / ".." / f"{t.position:064d}.npz").read_bytes())
-        kept.append(replace(t, details={**t.details, "outputs": {**t.details["outputs"], "path": str(file)}}))
+        kept.append(
+            replace(
+                t, details={**t.details, "outputs": {**t.details["outputs"], "path": str(file)}}
+            )
+        )
     records.add_study(
-        fakes.study("few", spec=StudySpec("digits_lenet", test_samples=50)), lab.model("digits_lenet"), kept
+        fakes.study("few", spec=StudySpec("digits_lenet", test_samples=50)),
+        lab.model("digits_lenet"),
+        kept,
     )
     with pytest.raises(UsageError, match="another number of test items"):
         lab.flips("few-0003", "study-1-0000")
@@ -121,7 +134,9 @@ def test_data_that_would_have_to_be_downloaded_are_not(lab_home, monkeypatch):
     from lab.engine.predictions import array_of
 
     card = replace(lab.model("digits_lenet"), dataset="cifar10")
-    monkeypatch.setattr("lab.engine.predictions.data_folder", lambda card: pytest.fail("must not be asked for"))
+    monkeypatch.setattr(
+        "lab.engine.predictions.data_folder", lambda card: pytest.fail("must not be asked for")
+    )
     assert array_of(card, "y_test", 5) is None
 
 
@@ -137,13 +152,26 @@ def test_alarms_flip_at_the_float_models_threshold(lab_home):
     from lab.formats.feeding import as_input
 
     inputs = as_input(x, card.input)
-    outputs = [inputs + rng.normal(0, 1 + labels.reshape(-1, *[1] * len(size)) * 0.3, inputs.shape) for _ in range(3)]
+    outputs = [
+        inputs + rng.normal(0, 1 + labels.reshape(-1, *[1] * len(size)) * 0.3, inputs.shape)
+        for _ in range(3)
+    ]
     made = []
     for t, values in zip(ours(fakes.trials(3, failed=0)), outputs, strict=True):
         file = folder("artifacts") / f"{t.position:064d}.npz"
         np.savez_compressed(file, outputs=values.astype(np.float32))
         made.append(
-            replace(t, details={"outputs": {"path": str(file), "format": "npz", "sha256": file.stem, "size_bytes": 1}})
+            replace(
+                t,
+                details={
+                    "outputs": {
+                        "path": str(file),
+                        "format": "npz",
+                        "sha256": file.stem,
+                        "size_bytes": 1,
+                    }
+                },
+            )
         )
     records.add_study(fakes.study(model=card.id), card, made)
     found = lab.flips("study-1-0002", "study-1-0001")
@@ -154,7 +182,9 @@ def test_alarms_flip_at_the_float_models_threshold(lab_home):
     ]
     threshold = np.quantile(scores[0][labels == 0], 0.9)
     assert found.threshold == pytest.approx(threshold)
-    assert {f.item for f in found.flips} == set(np.flatnonzero((scores[0] > threshold) != (scores[1] > threshold)))
+    assert {f.item for f in found.flips} == set(
+        np.flatnonzero((scores[0] > threshold) != (scores[1] > threshold))
+    )
     agreement = alarm_agreement(variant, base, labels, inputs)
     assert 1 - len(found.flips) / 200 == pytest.approx(agreement.value)
     assert 0 < len(found.flips) < 200

@@ -19,12 +19,18 @@ def pools(lab_home: Path) -> Iterator[Pools]:
 
 
 def workers() -> set[int]:
-    return {p.pid for p in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(p.cmdline())}
+    return {
+        p.pid
+        for p in psutil.Process().children(recursive=True)
+        if "spawn_main" in " ".join(p.cmdline())
+    }
 
 
 @pytest.mark.slow
 def test_workers_outlive_the_thread_that_started_them(pools: Pools) -> None:
-    """A study's thread warms a pool and ends; the imports of its workers must not be lost with it."""
+    """A study's thread warms a pool and ends; the imports of its workers must not be lost with
+    it.
+    """
     before = workers()
     thread = threading.Thread(target=pools.warm, args=("light",))
     thread.start()

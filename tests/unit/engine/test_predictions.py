@@ -1,4 +1,6 @@
-"""The compact form of answers: it changes none, travels with a study, and may be as strange as files from anybody are."""
+"""The compact form of answers: it changes none, travels with a study, and may be as strange as
+files from anybody are.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.unit.engine.test_paired_predictions import N, digits, ours, stored
 
 import lab
 from lab.engine import predictions as module
@@ -17,6 +18,7 @@ from lab.home import folder
 from lab.store import records
 from lab.store.blobs import keep
 from tests import fakes
+from tests.unit.engine.test_paired_predictions import N, digits, ours, stored
 
 __all__ = ["digits", "stored"]
 CARD = "digits_lenet"
@@ -66,7 +68,8 @@ def test_an_imported_study_shows_the_same_flips(stored, tmp_path, monkeypatch):
     }
     near = {f.item: f for f in here.flips}
     assert all(
-        abs(f.after_value - near[f.item].after_value) < 0.005 and abs(f.gap - near[f.item].gap) < 0.01
+        abs(f.after_value - near[f.item].after_value) < 0.005
+        and abs(f.gap - near[f.item].gap) < 0.01
         for f in there.flips
     )
     assert lab.per_class("study-1-0003", "study-1-0000") == classes
@@ -83,7 +86,9 @@ def test_what_was_imported_travels_on(stored, tmp_path):
     file = lab.export("study-1", tmp_path / "study.lab")
     assert len(entries(file)) == 5  # the two float models answer alike: kept once
     with zipfile.ZipFile(file) as archive:
-        bytes_each = [info.file_size for info in archive.infolist() if info.filename.endswith(".npz")]
+        bytes_each = [
+            info.file_size for info in archive.infolist() if info.filename.endswith(".npz")
+        ]
     assert max(bytes_each) < N * 10 + 1500  # a byte a share, before compression
 
 
@@ -92,12 +97,36 @@ def test_what_was_imported_travels_on(stored, tmp_path):
     [
         {},
         {"answers": np.zeros(3, np.uint16)},
-        {"answers": np.array([0, 9], np.uint16), "shares": np.zeros((2, 3), np.uint8), "value": np.array("softmax")},
-        {"answers": np.zeros(3, np.uint16), "shares": np.zeros((2, 3), np.uint8), "value": np.array("softmax")},
-        {"answers": np.zeros(2, np.int64), "shares": np.zeros((2, 3), np.uint8), "value": np.array("softmax")},
-        {"answers": np.zeros(2, np.uint16), "shares": np.zeros((2, 3), np.float32), "value": np.array("softmax")},
-        {"answers": np.zeros(2, np.uint16), "shares": np.zeros((2, 3), np.uint8), "value": np.array("<b>sure</b>")},
-        {"answers": np.zeros(0, np.uint16), "shares": np.zeros((0, 3), np.uint8), "value": np.array("softmax")},
+        {
+            "answers": np.array([0, 9], np.uint16),
+            "shares": np.zeros((2, 3), np.uint8),
+            "value": np.array("softmax"),
+        },
+        {
+            "answers": np.zeros(3, np.uint16),
+            "shares": np.zeros((2, 3), np.uint8),
+            "value": np.array("softmax"),
+        },
+        {
+            "answers": np.zeros(2, np.int64),
+            "shares": np.zeros((2, 3), np.uint8),
+            "value": np.array("softmax"),
+        },
+        {
+            "answers": np.zeros(2, np.uint16),
+            "shares": np.zeros((2, 3), np.float32),
+            "value": np.array("softmax"),
+        },
+        {
+            "answers": np.zeros(2, np.uint16),
+            "shares": np.zeros((2, 3), np.uint8),
+            "value": np.array("<b>sure</b>"),
+        },
+        {
+            "answers": np.zeros(0, np.uint16),
+            "shares": np.zeros((0, 3), np.uint8),
+            "value": np.array("softmax"),
+        },
         {
             "answers": np.zeros(2, np.uint16),
             "shares": np.zeros((2, 3), np.uint8),
@@ -127,7 +156,10 @@ def test_a_bomb_is_not_unpacked(lab_home, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MOST_BYTES", 10_000)
     trial, card = fakes.trial("x", 0.9, 1.0, 1.0), lab.model(CARD)
     made = kept(
-        tmp_path, answers=np.zeros(9000, np.uint16), shares=np.zeros((9000, 3), np.uint8), value=np.array("softmax")
+        tmp_path,
+        answers=np.zeros(9000, np.uint16),
+        shares=np.zeros((9000, 3), np.uint8),
+        value=np.array("softmax"),
     )
     assert made["size_bytes"] < 10_000
     assert told(bare(trial, answers=made), card) is None
@@ -147,7 +179,9 @@ def test_scores_travel_as_they_are(lab_home, tmp_path, monkeypatch):
 def test_bits_that_are_not_as_they_should_be_are_not_believed(digits):
     trials = [
         bare(t, right={"metric": "top1_accuracy", "n": n, "bits": bits})
-        for t, (n, bits) in zip(ours(fakes.trials(3, failed=0)), ((99, "AA=="), (8, "AA=="), (8, 5)), strict=True)
+        for t, (n, bits) in zip(
+            ours(fakes.trials(3, failed=0)), ((99, "AA=="), (8, "AA=="), (8, 5)), strict=True
+        )
     ]
     records.add_study(fakes.study(), lab.model(CARD), trials)
     for one, other in (("0000", "0001"), ("0001", "0002")):

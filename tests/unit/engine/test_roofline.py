@@ -7,12 +7,20 @@ import pytest
 from lab.engine import roofline
 from lab.errors import JobCrashed
 
-FOUND = {"threads": 2, "flops": {"float32": 1e11}, "bytes_per_s": {"16000": 1e11}, "note": "", "source": "measured"}
+FOUND = {
+    "threads": 2,
+    "flops": {"float32": 1e11},
+    "bytes_per_s": {"16000": 1e11},
+    "note": "",
+    "source": "measured",
+}
 
 
 def test_it_is_measured_once_for_each_number_of_threads(lab_home, monkeypatch):
     asked = []
-    monkeypatch.setattr(roofline, "_measure", lambda threads: asked.append(threads) or {**FOUND, "threads": threads})
+    monkeypatch.setattr(
+        roofline, "_measure", lambda threads: asked.append(threads) or {**FOUND, "threads": threads}
+    )
     assert roofline.known_roofline(2) is None
     assert [roofline.ensure_roofline(n).threads for n in (1, 2, 2, 1)] == [1, 2, 2, 1]
     assert asked == [1, 2]

@@ -15,12 +15,17 @@ from lab.store import records
 from lab.types import ModelCard, Recipe, Step
 
 QUICK: dict[str, Any] = {"targets": ["ort"], "rounds": 2, "runs": 5, "precision": 1.0}
-SPACE: dict[str, Any] = {"onnx_dynamic_int8": {"per_channel": [False, True], "reduce_range": [False, True]},
-                         "onnx_fp16": {}, "onnx_static_int8": {"per_channel": [False, True]}}  # fmt: skip
+SPACE: dict[str, Any] = {
+    "onnx_dynamic_int8": {"per_channel": [False, True], "reduce_range": [False, True]},
+    "onnx_fp16": {},
+    "onnx_static_int8": {"per_channel": [False, True]},
+}
 
 
 def spec(**search: Any) -> Any:
-    return lab.make_spec("small", space=SPACE, **QUICK, search={"sampler": "random", "batch": 2, **search})
+    return lab.make_spec(
+        "small", space=SPACE, **QUICK, search={"sampler": "random", "batch": 2, **search}
+    )
 
 
 def identities(study: str) -> list[str]:
@@ -67,8 +72,12 @@ def test_a_search_without_the_store_counts_everything(small_card: ModelCard) -> 
 
 
 @pytest.mark.slow
-def test_a_stopped_search_goes_on_as_if_it_had_not(small_card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two searches one is dropped whenever it has chosen a batch; what takes it up knows its rows and nothing else."""
+def test_a_stopped_search_goes_on_as_if_it_had_not(
+    small_card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two searches one is dropped whenever it has chosen a batch; what takes it up knows its
+    rows and nothing else.
+    """
     monkeypatch.setattr("lab.api._studies.ensure_engine", lambda: None)  # the engine is ours here
     whole, broken = (lab.start(spec(trials=7, sampler="ehvi", known=False)) for _ in range(2))
     cluster, drops = Cluster(), 0
@@ -109,11 +118,22 @@ def test_minutes_end_a_search(small_card: ModelCard, monkeypatch: pytest.MonkeyP
     trials, asked = lab.trials(id_), lab.study(id_).spec
     assert searching.left_to_spend(id_, asked, trials) == 99
     for start in (0.0, 1000.0):  # two spans of 31 s, an hour apart: 62 s of work
-        records.add_job(study=id_, kind="build", key="k", label="", machine="m", started_at=start, finished_at=start + 31, outcome="complete")  # fmt: skip
+        records.add_job(
+            study=id_,
+            kind="build",
+            key="k",
+            label="",
+            machine="m",
+            started_at=start,
+            finished_at=start + 31,
+            outcome="complete",
+        )
     assert searching.left_to_spend(id_, asked, trials) == 0
 
 
-def test_before_it_runs_only_the_float_model_is_queued(small_card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_it_runs_only_the_float_model_is_queued(
+    small_card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("lab.api._studies.ensure_engine", lambda: None)
     id_ = lab.start(spec(trials=5))
     assert [t.is_baseline for t in lab.trials(id_)] == [True]

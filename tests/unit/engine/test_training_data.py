@@ -18,7 +18,9 @@ from lab.types import Step
 from tests import small
 
 
-def test_a_data_sets_own_training_set_is_made_once_and_held_out_items_are_calibration_items(lab_home: Path) -> None:
+def test_a_data_sets_own_training_set_is_made_once_and_held_out_items_are_calibration_items(
+    lab_home: Path,
+) -> None:
     card = lab.model("digits_lenet")
     where = data_folder(card)
     made = training_set(where, card)
@@ -36,7 +38,10 @@ def test_a_data_sets_own_training_set_is_made_once_and_held_out_items_are_calibr
 
 
 def added(tmp_path: Path, **arrays: Any) -> Any:
-    return lab.add_model(small.write_onnx(tmp_path / "small.onnx"), small.write_data(tmp_path / "small.npz", **arrays))
+    return lab.add_model(
+        small.write_onnx(tmp_path / "small.onnx"),
+        small.write_data(tmp_path / "small.npz", **arrays),
+    )
 
 
 def test_without_a_training_set_some_calibration_items_are_held_out_and_the_others_learnt(
@@ -52,7 +57,10 @@ def test_without_a_training_set_some_calibration_items_are_held_out_and_the_othe
 
 def test_a_training_set_comes_with_a_models_data(lab_home: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
-    x, y = rng.normal(size=(70, small.FEATURES)).astype("float32"), rng.integers(0, small.CLASSES, 70)
+    x, y = (
+        rng.normal(size=(70, small.FEATURES)).astype("float32"),
+        rng.integers(0, small.CLASSES, 70),
+    )
     card = added(tmp_path, x_train=x, y_train=y)
     made = training_set(data_folder(card), card)
     np.testing.assert_array_equal(made.x, x)
@@ -61,12 +69,15 @@ def test_a_training_set_comes_with_a_models_data(lab_home: Path, tmp_path: Path)
     assert data_digest(card) != data_digest(added(tmp_path))
 
 
-@pytest.mark.parametrize(("changed", "says"), [
-    ({"x_train": np.zeros((9, 64), "float32")}, "y_train"),
-    ({"x_train": np.zeros((9, 63), "float32"), "y_train": np.zeros(9, int)}, "differ in shape"),
-    ({"x_train": np.zeros((9, 64), "float32"), "y_train": np.zeros(8, int)}, "train split"),
-    ({"x_train": np.zeros((9, 64), "float32"), "y_train": np.full(9, 0.5)}, "y_train"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"x_train": np.zeros((9, 64), "float32")}, "y_train"),
+        ({"x_train": np.zeros((9, 63), "float32"), "y_train": np.zeros(9, int)}, "differ in shape"),
+        ({"x_train": np.zeros((9, 64), "float32"), "y_train": np.zeros(8, int)}, "train split"),
+        ({"x_train": np.zeros((9, 64), "float32"), "y_train": np.full(9, 0.5)}, "y_train"),
+    ],
+)
 def test_training_sets_that_do_not_fit_are_refused(changed: Any, says: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match=says):
         read_data(small.write_data(tmp_path / "small.npz", **changed))
@@ -82,5 +93,9 @@ def test_what_is_learnt_from_is_in_the_key_of_what_trains_and_of_nothing_else() 
 
 
 def test_autoencoders_learn_their_inputs() -> None:
-    assert {task.learns for task in registry.tasks().values() if task.id == "anomaly_detection"} == {"inputs"}
-    assert {task.learns for task in registry.tasks().values() if task.id == "classification"} == {"labels"}
+    assert {
+        task.learns for task in registry.tasks().values() if task.id == "anomaly_detection"
+    } == {"inputs"}
+    assert {task.learns for task in registry.tasks().values() if task.id == "classification"} == {
+        "labels"
+    }

@@ -17,7 +17,9 @@ from lab.store.data import data_digest
 from lab.types import Recipe, Step
 from tests import fakes
 
-TUNE = {n: complete_step(Step("keras_fine_tune", {"train_steps": 40, "train_seed": n})) for n in (0, 1)}
+TUNE = {
+    n: complete_step(Step("keras_fine_tune", {"train_steps": 40, "train_seed": n})) for n in (0, 1)
+}
 CONVERT, QUANTIZE = (complete_step(Step(id_)) for id_ in ("keras_to_onnx", "onnx_static_int8"))
 POINTS = [{"step": 0, "seconds": 0.0}, {"step": 10, "seconds": 1.0, "loss": 0.5}]
 
@@ -27,7 +29,10 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("LAB_HOME", str(tmp_path))
     monkeypatch.delenv("LAB_DATABASE_URL", raising=False)
     recipes = [(), (TUNE[0], CONVERT), (TUNE[0], CONVERT, QUANTIZE), (TUNE[1], CONVERT)]
-    trials = [replace(t, recipe=Recipe(r), state="queued") for t, r in zip(fakes.trials(5), recipes, strict=False)]
+    trials = [
+        replace(t, recipe=Recipe(r), state="queued")
+        for t, r in zip(fakes.trials(5), recipes, strict=False)
+    ]
     study = fakes.study(state="running")
     card = lab.model(study.model)
     records.add_study(study, replace(card, path=keep(Path(card.path), card.format).path), trials)
@@ -50,7 +55,9 @@ def test_a_shared_training_is_told_once_and_waits_at_first(study: str) -> None:
 
 
 def test_one_that_was_told_of_runs_until_its_step_is_kept(study: str) -> None:
-    records.keep_curve(key_of(TUNE[0]), "keras_fine_tune", [{"phase": "train", "steps": 40, "points": POINTS}])
+    records.keep_curve(
+        key_of(TUNE[0]), "keras_fine_tune", [{"phase": "train", "steps": 40, "points": POINTS}]
+    )
     first, second = lab.training_curves(study)
     assert (first.state, first.phases[0].step, second.state) == ("running", 10, "waiting")
     records.remember_step(key_of(TUNE[0]), "keras_fine_tune", {"notes": {}}, 1.0)
@@ -58,13 +65,17 @@ def test_one_that_was_told_of_runs_until_its_step_is_kept(study: str) -> None:
 
 
 def test_a_curve_of_before_a_break_waits_to_go_on(study: str) -> None:
-    records.keep_curve(key_of(TUNE[0]), "keras_fine_tune", [{"phase": "train", "steps": 40, "points": POINTS}])
+    records.keep_curve(
+        key_of(TUNE[0]), "keras_fine_tune", [{"phase": "train", "steps": 40, "points": POINTS}]
+    )
     records.update_study(study, started_at=4e9)
     assert trainings(study)[0].state == "waiting"
 
 
 def test_what_failed_or_was_cancelled_has_ended(study: str) -> None:
-    records.remember_step(key_of(TUNE[1]), "keras_fine_tune", {"error": {"type": "InvalidFile"}}, 1.0)
+    records.remember_step(
+        key_of(TUNE[1]), "keras_fine_tune", {"error": {"type": "InvalidFile"}}, 1.0
+    )
     assert trainings(study)[1].state == "ended"
     records.update_study(study, state="cancelled")
     assert [t.state for t in trainings(study)] == ["ended", "ended"]

@@ -16,7 +16,9 @@ __all__ = ["killed_after", "tiny_torch"]
 
 @pytest.fixture
 def killed_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
-    """steps -> within it, every step is a checkpoint, and after so many whatever trains is killed."""
+    """steps -> within it, every step is a checkpoint, and after so many whatever trains is
+    killed.
+    """
 
     @contextmanager
     def within(steps: int) -> Iterator[None]:

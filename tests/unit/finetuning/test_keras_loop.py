@@ -67,8 +67,13 @@ def test_it_learns(source: Path, tmp_path: Path) -> None:
     assert right(tuned(source, tmp_path / "a", train_steps=60)) > right(source) + 0.2
 
 
-def test_same_seed_same_file_and_a_kill_changes_nothing(source: Path, tmp_path: Path, killed_after: Any) -> None:
-    whole = [digest(tuned(source, tmp_path / str(n), train_seed=seed)) for n, seed in enumerate((0, 0, 1))]
+def test_same_seed_same_file_and_a_kill_changes_nothing(
+    source: Path, tmp_path: Path, killed_after: Any
+) -> None:
+    whole = [
+        digest(tuned(source, tmp_path / str(n), train_seed=seed))
+        for n, seed in enumerate((0, 0, 1))
+    ]
     assert whole[0] == whole[1] != whole[2]
     kept = tmp_path / "kept"
     kept.mkdir()
@@ -84,6 +89,8 @@ def test_zeros_stay_zero_and_layers_compute_as_before(source: Path, tmp_path: Pa
     kernel = model.get_layer("conv0").kernel
     kernel.assign(kernel * (np.abs(kernel.numpy()) > 0.2))
     model.save(tmp_path / "sparse.keras")
-    made = load_keras(tuned(tmp_path / "sparse.keras", tmp_path / "a", bf16=True, distillation=0.5, patience=2))
+    made = load_keras(
+        tuned(tmp_path / "sparse.keras", tmp_path / "a", bf16=True, distillation=0.5, patience=2)
+    )
     assert ((made.get_layer("conv0").kernel.numpy() == 0) == (kernel.numpy() == 0)).all()
     assert {layer.compute_dtype for layer in made.layers} == {"float32"}

@@ -16,7 +16,9 @@ from lab.plugs import Context, TrainingSet
 
 
 class Line:
-    """Learns a number: each step moves it towards the mean of the rows' numbers, plus what the seed draws."""
+    """Learns a number: each step moves it towards the mean of the rows' numbers, plus what the seed
+    draws.
+    """
 
     def __init__(self, items: Any, check: list[float] | None = None) -> None:
         self.items, self.value, self.kept = items, 0.0, 0.0
@@ -49,14 +51,25 @@ class Killed(Exception):
     """Stands for SIGKILL."""
 
 
-def context(folder: Path | None = None, told: list[Any] | None = None, notes: dict[str, Any] | None = None) -> Context:
+def context(
+    folder: Path | None = None, told: list[Any] | None = None, notes: dict[str, Any] | None = None
+) -> Context:
     kept: Any = {} if notes is None else notes
-    return Context(Path(), None, None, None, kept.__setitem__, checkpoint=folder,  # type: ignore[arg-type]
-                   tell=(told if told is not None else []).append)  # fmt: skip
+    return Context(
+        Path(),
+        None,
+        None,
+        None,
+        kept.__setitem__,
+        checkpoint=folder,  # type: ignore[arg-type]
+        tell=(told if told is not None else []).append,
+    )
 
 
 def params(**given: Any) -> dict[str, Any]:
-    return validate(TRAINING, {"train_steps": 40, "batch_size": 4, "learning_rate": 2e-3, **given}, "test")
+    return validate(
+        TRAINING, {"train_steps": 40, "batch_size": 4, "learning_rate": 2e-3, **given}, "test"
+    )
 
 
 ITEMS = np.arange(30.0)
@@ -66,7 +79,9 @@ DATA = TrainingSet(ITEMS, ITEMS, ITEMS, ITEMS)
 def test_each_item_is_seen_once_in_an_epoch_and_in_another_order_in_the_next() -> None:
     line = Line(ITEMS)
     course(line, context(), DATA, params(train_steps=14), "train", None, None)
-    first, second = (np.concatenate(line.seen[at : at + 7]) for at in (0, 7))  # 7 batches of 4 of 30 items
+    first, second = (
+        np.concatenate(line.seen[at : at + 7]) for at in (0, 7)
+    )  # 7 batches of 4 of 30 items
     assert max(Counter(first.tolist()).values()) == 1
     assert max(Counter(second.tolist()).values()) == 1
     assert first.tolist() != second.tolist()
@@ -117,12 +132,24 @@ def test_a_phase_that_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert again.value != 0
 
 
-@pytest.mark.parametrize(("schedule", "shape"), [
-    ("cosine", lambda left: (1 - cos(pi * left)) / 2), ("linear", lambda left: left), ("constant", lambda left: 1.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("schedule", "shape"),
+    [
+        ("cosine", lambda left: (1 - cos(pi * left)) / 2),
+        ("linear", lambda left: left),
+        ("constant", lambda left: 1.0),
+    ],
+)
 def test_the_rate_rises_and_falls_as_it_is_called(schedule: str, shape: Any) -> None:
-    told = Course(Line(ITEMS), context(), 30, params(schedule=schedule, learning_rate=0.1, train_steps=100), "train", 100,
-                  lambda *_: None)  # fmt: skip
+    told = Course(
+        Line(ITEMS),
+        context(),
+        30,
+        params(schedule=schedule, learning_rate=0.1, train_steps=100),
+        "train",
+        100,
+        lambda *_: None,
+    )
     rates = [told.rate(Progress(step=n)) for n in range(100)]
     assert rates[:5] == sorted(rates[:5])
     assert rates[0] < 0.05
@@ -131,11 +158,26 @@ def test_the_rate_rises_and_falls_as_it_is_called(schedule: str, shape: Any) -> 
 
 
 def test_time_ends_it_and_the_rate_falls_with_the_time() -> None:
-    told = Course(Line(ITEMS), context(), 30, params(train_seconds=10.0, schedule="linear", learning_rate=1.0), "train", 40,
-                  lambda *_: None)  # fmt: skip
+    told = Course(
+        Line(ITEMS),
+        context(),
+        30,
+        params(train_seconds=10.0, schedule="linear", learning_rate=1.0),
+        "train",
+        40,
+        lambda *_: None,
+    )
     assert told.rate(Progress(step=4, seconds=8.0)) == pytest.approx(0.2 / 0.95)
     line = Line(ITEMS)
-    progress = course(line, context(), DATA, params(train_steps=1_000_000, train_seconds=0.05), "train", None, None)
+    progress = course(
+        line,
+        context(),
+        DATA,
+        params(train_steps=1_000_000, train_seconds=0.05),
+        "train",
+        None,
+        None,
+    )
     assert progress.seconds < 1
     assert progress.step < 1_000_000
 
@@ -144,8 +186,15 @@ def test_patience_ends_it_and_the_best_weights_are_taken() -> None:
     line = Line(ITEMS, check=[9.0, 3.0, 5.0, 4.0, 6.0])
     values: list[float] = []
     notes: dict[str, Any] = {}
-    progress = course(line, context(notes=notes), DATA, params(patience=3, train_steps=120), "train", None,
-                      lambda step, total: values.append(line.value))  # fmt: skip
+    progress = course(
+        line,
+        context(notes=notes),
+        DATA,
+        params(patience=3, train_steps=120),
+        "train",
+        None,
+        lambda step, total: values.append(line.value),
+    )
     assert progress.step == 40  # a look each tenth step, and the best was at step 10
     assert line.value == values[9]
     assert "ended early" in notes["training"]
@@ -170,8 +219,12 @@ def test_between_points_it_tells_where_it_is(monkeypatch: pytest.MonkeyPatch) ->
     assert "now" not in told[-1]
 
 
-@pytest.mark.parametrize(("asked", "first", "rate"), [(0.0, 6e-3, 4.8e-3), (0.0, None, 1e-3), (0.01, 6e-3, 0.01)])
-def test_the_usual_rate_is_of_the_first_training(asked: float, first: float | None, rate: float) -> None:
+@pytest.mark.parametrize(
+    ("asked", "first", "rate"), [(0.0, 6e-3, 4.8e-3), (0.0, None, 1e-3), (0.01, 6e-3, 0.01)]
+)
+def test_the_usual_rate_is_of_the_first_training(
+    asked: float, first: float | None, rate: float
+) -> None:
     given = params(learning_rate=asked, schedule="constant")
     progress = course(Line(ITEMS), context(), replace(DATA, rate=first), given, "train", None, None)
     assert progress.points[-1]["rate"] == pytest.approx(rate)
@@ -179,7 +232,15 @@ def test_the_usual_rate_is_of_the_first_training(asked: float, first: float | No
 
 def test_it_says_what_it_learnt_from() -> None:
     notes: dict[str, Any] = {}
-    course(Line(ITEMS), context(notes=notes), replace(DATA, source="calibration items"), params(), "train", None, None)
+    course(
+        Line(ITEMS),
+        context(notes=notes),
+        replace(DATA, source="calibration items"),
+        params(),
+        "train",
+        None,
+        None,
+    )
     assert notes["learnt from"] == "30 items: calibration items"
 
 
@@ -192,5 +253,11 @@ def test_shares_are_told_from_logits() -> None:
 
 def test_the_name_tells_what_is_not_usual() -> None:
     assert training_suffix(params(train_steps=400, batch_size=128, learning_rate=0.0)) == ""
-    given = {"learning_rate": 1e-3, "distillation": 0.5, "train_seed": 2, "bf16": True, "schedule": "linear"}
+    given = {
+        "learning_rate": 1e-3,
+        "distillation": 0.5,
+        "train_seed": 2,
+        "bf16": True,
+        "schedule": "linear",
+    }
     assert training_suffix(given) == "_lr0.001_linear_kd0.5_bf16_seed2"

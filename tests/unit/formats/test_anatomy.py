@@ -29,30 +29,70 @@ def by_name(found: Anatomy) -> dict[str, OperatorFacts]:
     return {o.name: o for o in found.operators}
 
 
-# --- a whole file -------------------------------------------------------------------------------------------------------
+# --- a whole file ---------------------------------------------------------------------------------
 
 
 def test_an_onnx_file_whole(tiny_onnx: Path) -> None:
     found = anatomy(tiny_onnx, "onnx")
     conv_weights, dense_weights = CONV + tiny.FILTERS, DENSE + tiny.CLASSES
     assert found.operators == (
-        OperatorFacts("conv0", "Conv", "compute", "float32", "float32", conv_weights, 4 * conv_weights, macs=tiny.SIDE**2 * CONV,
-                      moved_bytes=4 * (ITEM + conv_weights + PLANE)),
+        OperatorFacts(
+            "conv0",
+            "Conv",
+            "compute",
+            "float32",
+            "float32",
+            conv_weights,
+            4 * conv_weights,
+            macs=tiny.SIDE**2 * CONV,
+            moved_bytes=4 * (ITEM + conv_weights + PLANE),
+        ),
         OperatorFacts("relu0", "Relu", "other", "float32", macs=0, moved_bytes=8 * PLANE),
-        OperatorFacts("pool0", "AveragePool", "other", "float32", macs=0, moved_bytes=4 * (PLANE + tiny.FILTERS)),
-        OperatorFacts("gemm0", "Gemm", "compute", "float32", "float32", dense_weights, 4 * dense_weights, macs=DENSE,
-                      moved_bytes=4 * (tiny.FILTERS + dense_weights + tiny.CLASSES)),
-    )  # fmt: skip
+        OperatorFacts(
+            "pool0",
+            "AveragePool",
+            "other",
+            "float32",
+            macs=0,
+            moved_bytes=4 * (PLANE + tiny.FILTERS),
+        ),
+        OperatorFacts(
+            "gemm0",
+            "Gemm",
+            "compute",
+            "float32",
+            "float32",
+            dense_weights,
+            4 * dense_weights,
+            macs=DENSE,
+            moved_bytes=4 * (tiny.FILTERS + dense_weights + tiny.CLASSES),
+        ),
+    )
     stored_bytes = 4 * (conv_weights + dense_weights)
-    assert found.parts == {"weights": stored_bytes, "embeddings": 0, "scales": 0, "constants": 0,
-                           "structure": tiny_onnx.stat().st_size - stored_bytes}  # fmt: skip
-    assert found.live_bytes == (4 * PLANE, 8 * PLANE, 4 * (PLANE + tiny.FILTERS), 4 * (tiny.FILTERS + tiny.CLASSES))
+    assert found.parts == {
+        "weights": stored_bytes,
+        "embeddings": 0,
+        "scales": 0,
+        "constants": 0,
+        "structure": tiny_onnx.stat().st_size - stored_bytes,
+    }
+    assert found.live_bytes == (
+        4 * PLANE,
+        8 * PLANE,
+        4 * (PLANE + tiny.FILTERS),
+        4 * (tiny.FILTERS + tiny.CLASSES),
+    )
     assert found.unfused_pairs == 0
 
 
 def test_a_tflite_file_whole(tiny_tflite: Path) -> None:
     conv, pool, dense = anatomy(tiny_tflite, "tflite").operators
-    assert (conv.name, conv.kind, conv.precision, conv.weights) == ("relu", "compute", "float32", CONV + tiny.FILTERS)
+    assert (conv.name, conv.kind, conv.precision, conv.weights) == (
+        "relu",
+        "compute",
+        "float32",
+        CONV + tiny.FILTERS,
+    )
     assert conv.moved_bytes == 4 * (ITEM + CONV + tiny.FILTERS + PLANE)
     assert (pool.kind, pool.weights, pool.moved_bytes) == ("other", 0, 4 * (PLANE + tiny.FILTERS))
     assert (dense.weights, dense.macs) == (DENSE + tiny.CLASSES, DENSE)
@@ -67,7 +107,10 @@ def test_ten_megabytes_take_a_moment(tmp_path: Path) -> None:
     """Of the process's own time: others may be busy."""
     width, layers = 512, 10
     weights = {f"w{i}": np.ones((width, width), np.float32) for i in range(layers)}
-    nodes = [graphs.node("MatMul", f"{f'a{i - 1}' if i else 'x'} w{i}", f"a{i}", f"m{i}") for i in range(layers)]
+    nodes = [
+        graphs.node("MatMul", f"{f'a{i - 1}' if i else 'x'} w{i}", f"a{i}", f"m{i}")
+        for i in range(layers)
+    ]
     nodes[-1].output[0] = "y"
     file = graphs.write(tmp_path / "wide.onnx", nodes, weights, ["n", width], ["n", width])
     anatomy(file, "onnx")
@@ -76,20 +119,31 @@ def test_ten_megabytes_take_a_moment(tmp_path: Path) -> None:
     assert time.process_time() - start < 0.3
 
 
-# --- how weights are stored -----------------------------------------------------------------------------------------------
+# --- how weights are stored -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("technique", "bits", "dtype"), [
-    ("tflite_weight_only_wi8", 8, "int8"), ("tflite_dynamic_wi8_afp32", 8, "int8"), ("tflite_static_wi8_ai8", 8, "int8"),
-    ("tflite_weight_only_wi4", 4, "int4"), ("tflite_weight_only_wi2", 2, "int2"), ("tflite_fp16", 16, "float16"),
-    ("onnx_fp16", 16, "float16"), ("onnx_static_int8", 8, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("technique", "bits", "dtype"),
+    [
+        ("tflite_weight_only_wi8", 8, "int8"),
+        ("tflite_dynamic_wi8_afp32", 8, "int8"),
+        ("tflite_static_wi8_ai8", 8, "int8"),
+        ("tflite_weight_only_wi4", 4, "int4"),
+        ("tflite_weight_only_wi2", 2, "int2"),
+        ("tflite_fp16", 16, "float16"),
+        ("onnx_fp16", 16, "float16"),
+        ("onnx_static_int8", 8, ""),
+    ],
+)
 def test_weights_take_as_many_bits_as_they_have(
     technique: str, bits: int, dtype: str, tiny_onnx: Path, tiny_tflite: Path, tmp_path: Path
 ) -> None:
     """Biases are floats or 32-bit integers, or 16-bit floats where everything is."""
     format_ = technique.split("_")[0]
-    found = anatomy(tiny.apply(technique, {"onnx": tiny_onnx, "tflite": tiny_tflite}[format_], tmp_path), format_)
+    found = anatomy(
+        tiny.apply(technique, {"onnx": tiny_onnx, "tflite": tiny_tflite}[format_], tmp_path),
+        format_,
+    )
     conv = next(o for o in found.operators if o.type in ("Conv", "CONV_2D"))
     bias = 2 if technique == "onnx_fp16" else 4
     assert conv.weights == CONV + tiny.FILTERS
@@ -98,8 +152,16 @@ def test_weights_take_as_many_bits_as_they_have(
     assert sum(o.weights for o in found.operators if o.kind == "dequantize") == 0
 
 
-@pytest.mark.parametrize("technique", ["tflite_weight_only_wi8", "tflite_weight_only_wi4", "tflite_weight_only_wi2",
-                                       "tflite_static_wi8_ai8", "tflite_fp16"])  # fmt: skip
+@pytest.mark.parametrize(
+    "technique",
+    [
+        "tflite_weight_only_wi8",
+        "tflite_weight_only_wi4",
+        "tflite_weight_only_wi2",
+        "tflite_static_wi8_ai8",
+        "tflite_fp16",
+    ],
+)
 def test_zeros_of_a_tflite_file_are_those_of_its_real_numbers(
     technique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,18 +170,26 @@ def test_zeros_of_a_tflite_file_are_those_of_its_real_numbers(
     monkeypatch.setattr(
         tiny,
         "weights",
-        lambda filters=tiny.FILTERS: {n: np.where(abs(w) > 0.3, w, 0).astype(w.dtype) for n, w in whole.items()},
+        lambda filters=tiny.FILTERS: {
+            n: np.where(abs(w) > 0.3, w, 0).astype(w.dtype) for n, w in whole.items()
+        },
     )
     file = tiny.apply(technique, tiny.write_tflite(tmp_path / "pruned.tflite"), tmp_path / "out")
     kernels = {name: value for name, value in stored.weights(file).items() if "bias" not in name}
-    biases = sum(int((value == 0).sum()) for name, value in tiny.weights().items() if "bias" in name)
+    biases = sum(
+        int((value == 0).sum()) for name, value in tiny.weights().items() if "bias" in name
+    )
     expected = sum(int((value.values == 0).sum()) for value in kernels.values()) + biases
     assert CONV / 3 < expected == anatomy(file, "tflite").zeros
 
 
 @pytest.mark.parametrize("technique", ["onnx_static_int8", "onnx_dynamic_int8", "onnx_fp16"])
-def test_zeros_of_a_pruned_onnx_file(technique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is pruned stays exactly zero, and rounding adds those within half a step of a scale for each tensor or channel."""
+def test_zeros_of_a_pruned_onnx_file(
+    technique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is pruned stays exactly zero, and rounding adds those within half a step of a scale for
+    each tensor or channel.
+    """
     pruned = {n: np.where(abs(w) > 0.3, w, 0).astype(w.dtype) for n, w in tiny.weights().items()}
     monkeypatch.setattr(tiny, "weights", lambda filters=tiny.FILTERS: pruned)
     source = tiny.write_onnx(tmp_path / "pruned.onnx")
@@ -130,7 +200,9 @@ def test_zeros_of_a_pruned_onnx_file(technique: str, tmp_path: Path, monkeypatch
 
 
 def test_zeros_of_blocks_are_those_that_onnxruntime_multiplies_with(tmp_path: Path) -> None:
-    """An identity through the layer shows its weights; 48 inputs fill one and a half blocks of 32."""
+    """An identity through the layer shows its weights; 48 inputs fill one and a half blocks of
+    32.
+    """
     import onnxruntime
 
     source = graphs.write_attention(tmp_path / "attention.onnx")
@@ -149,18 +221,29 @@ def _through(file: Path, name: str, onnxruntime: Any) -> Any:
     model = onnx.load(str(file))
     node = next(n for n in model.graph.node if n.name == name)
     shown = onnx.helper.make_graph(
-        [node], "shown", [onnx.helper.make_tensor_value_info(node.input[0], 1, [48, 48])],
-        [onnx.helper.make_tensor_value_info(node.output[0], 1, [48, 48])], [t for t in model.graph.initializer if t.name in node.input],
-    )  # fmt: skip
+        [node],
+        "shown",
+        [onnx.helper.make_tensor_value_info(node.input[0], 1, [48, 48])],
+        [onnx.helper.make_tensor_value_info(node.output[0], 1, [48, 48])],
+        [t for t in model.graph.initializer if t.name in node.input],
+    )
     alone = onnx.helper.make_model(shown, opset_imports=model.opset_import, ir_version=8)
-    session = onnxruntime.InferenceSession(alone.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        alone.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     return session.run(None, {node.input[0]: np.eye(48, dtype=np.float32)})[0]
 
 
 def test_an_integer_that_stands_for_zero_need_not_be_zero(tmp_path: Path) -> None:
-    stored_ = {"w": np.array([[7, 7, 9], [0, 7, 255]], np.uint8), "s": np.float32(0.1), "z": np.uint8(7)}
+    stored_ = {
+        "w": np.array([[7, 7, 9], [0, 7, 255]], np.uint8),
+        "s": np.float32(0.1),
+        "z": np.uint8(7),
+    }
     nodes = [graphs.node("DequantizeLinear", "w s z", "d"), graphs.node("MatMul", "x d", "y", "m")]
-    found = by_name(anatomy(graphs.write(tmp_path / "m.onnx", nodes, stored_, ["n", 2], ["n", 3]), "onnx"))
+    found = by_name(
+        anatomy(graphs.write(tmp_path / "m.onnx", nodes, stored_, ["n", 2], ["n", 3]), "onnx")
+    )
     assert (found["m"].zeros, found["m"].weights, found["m"].weight_dtype) == (3, 6, "uint8")
 
 
@@ -168,11 +251,15 @@ def test_weights_at_the_ends_of_their_range(tmp_path: Path) -> None:
     weights = np.arange(32, dtype=np.int8).reshape(4, 8)
     weights[0, :3] = -128, 127, -127
     nodes = [graphs.node("DequantizeLinear", "w s", "d"), graphs.node("MatMul", "x d", "y", "m")]
-    file = graphs.write(tmp_path / "m.onnx", nodes, {"w": weights, "s": np.float32(0.1)}, ["n", 4], ["n", 8])
+    file = graphs.write(
+        tmp_path / "m.onnx", nodes, {"w": weights, "s": np.float32(0.1)}, ["n", 4], ["n", 8]
+    )
     assert by_name(anatomy(file, "onnx"))["m"].saturated == 3 / 32
 
 
-@pytest.mark.parametrize(("bits", "signed"), [(4, True), (4, False), (2, True), (2, False), (8, True), (1, False)])
+@pytest.mark.parametrize(
+    ("bits", "signed"), [(4, True), (4, False), (2, True), (2, False), (8, True), (1, False)]
+)
 def test_packed_integers_come_back(bits: int, signed: bool) -> None:
     low = -(2 ** (bits - 1)) if signed else 0
     values = np.random.default_rng(0).integers(low, low + 2**bits, 37)
@@ -180,12 +267,20 @@ def test_packed_integers_come_back(bits: int, signed: bool) -> None:
     raw = np.packbits(np.array(as_bits, np.uint8).ravel(), bitorder="little")
     assert (unpack(raw, bits, signed, 37) == values).all()
     counted = integers(values, len(raw), "int", bits, signed)
-    assert (counted.numbers, counted.size_bytes, counted.zeros) == (37, ceil(37 * bits / 8), int((values == 0).sum()))
+    assert (counted.numbers, counted.size_bytes, counted.zeros) == (
+        37,
+        ceil(37 * bits / 8),
+        int((values == 0).sum()),
+    )
 
 
 def test_minus_zero_is_zero() -> None:
     halves = np.array([0.0, -0.0, 1e-7, -2.0], np.float16)
-    assert floats(halves, 8, "float16").zeros == floats(halves.view(np.uint16), 8, "float16").zeros == 2
+    assert (
+        floats(halves, 8, "float16").zeros
+        == floats(halves.view(np.uint16), 8, "float16").zeros
+        == 2
+    )
 
 
 def test_an_embedding_is_a_part_of_its_own_and_is_hardly_read(tmp_path: Path) -> None:
@@ -195,28 +290,39 @@ def test_an_embedding_is_a_part_of_its_own_and_is_hardly_read(tmp_path: Path) ->
         graphs.node("Gather", "table i", "e", "look"),
         graphs.node("ReduceMean", "e", "y", "mean", axes=[1], keepdims=0),
     ]
-    found = anatomy(graphs.write(tmp_path / "e.onnx", nodes, {"table": table}, ["n", 5], ["n", 8]), "onnx")
+    found = anatomy(
+        graphs.write(tmp_path / "e.onnx", nodes, {"table": table}, ["n", 5], ["n", 8]), "onnx"
+    )
     assert (found.parts["embeddings"], found.parts["weights"]) == (table.nbytes, 0)
     look = by_name(found)["look"]
     assert (look.weight_bytes, look.moved_bytes) == (table.nbytes, 5 * 8 + 2 * 5 * 8 * 4)
 
 
-# --- quantization around operators ------------------------------------------------------------------------------------------
+# --- quantization around operators ----------------------------------------------------------------
 
 
 def quantized(wide: bool = False) -> dict[str, Any]:
     kind = np.int16 if wide else np.uint8
-    return {"s": np.float32(0.1), "z": kind(0), "w": np.ones((4, 4), np.int8), "ws": np.float32(0.5)}
+    return {
+        "s": np.float32(0.1),
+        "z": kind(0),
+        "w": np.ones((4, 4), np.int8),
+        "ws": np.float32(0.5),
+    }
 
 
 def pair(source: str, number: int) -> list[Any]:
     """QuantizeLinear and DequantizeLinear of a tensor, whose name gets a number."""
-    return [graphs.node("QuantizeLinear", f"{source} s z", f"q{number}", f"Q{number}"),
-            graphs.node("DequantizeLinear", f"q{number} s z", f"d{number}", f"D{number}")]  # fmt: skip
+    return [
+        graphs.node("QuantizeLinear", f"{source} s z", f"q{number}", f"Q{number}"),
+        graphs.node("DequantizeLinear", f"q{number} s z", f"d{number}", f"D{number}"),
+    ]
 
 
 def written(tmp_path: Path, nodes: list[Any], wide: bool = False) -> Path:
-    return graphs.write(tmp_path / "q.onnx", nodes, quantized(wide), ["n", 4], ["n", 4], opset=21 if wide else 17)
+    return graphs.write(
+        tmp_path / "q.onnx", nodes, quantized(wide), ["n", 4], ["n", 4], opset=21 if wide else 17
+    )
 
 
 WEIGHT = graphs.node("DequantizeLinear", "w ws", "wd", "W")
@@ -252,11 +358,18 @@ def test_pairs_around_an_integer_operator_are_absorbed(tmp_path: Path) -> None:
 
 
 def test_a_pair_around_an_operator_that_stays_float_is_in_vain(tmp_path: Path) -> None:
-    nodes = [graphs.node("Exp", "x", "e", "exp"), *pair("e", 0), graphs.node("Exp", "d0", "y", "again")]
+    nodes = [
+        graphs.node("Exp", "x", "e", "exp"),
+        *pair("e", 0),
+        graphs.node("Exp", "d0", "y", "again"),
+    ]
     found = anatomy(written(tmp_path, nodes), "onnx")
     assert found.unfused_pairs == 1
     assert by_name(found)["again"].precision == "float32"
-    assert [(o.kind, o.precision) for o in found.operators[1:3]] == [("quantize", "int8"), ("dequantize", "int8")]
+    assert [(o.kind, o.precision) for o in found.operators[1:3]] == [
+        ("quantize", "int8"),
+        ("dequantize", "int8"),
+    ]
 
 
 def test_sixteen_bit_activations_are_not_multiplied_as_integers(tmp_path: Path) -> None:
@@ -268,14 +381,19 @@ def test_sixteen_bit_activations_are_not_multiplied_as_integers(tmp_path: Path) 
 
 @pytest.mark.parametrize("technique", ["onnx_static_int8", "onnx_static_wi8_ai16"])
 @pytest.mark.parametrize("write", [graphs.write_residual, graphs.write_attention])
-def test_onnxruntime_leaves_as_many_pairs_and_float_products(technique: str, write: Any, tmp_path: Path) -> None:
+def test_onnxruntime_leaves_as_many_pairs_and_float_products(
+    technique: str, write: Any, tmp_path: Path
+) -> None:
     """In the graph that it has optimized for this machine's CPU."""
     import onnx
     import onnxruntime
 
     file = graphs.apply(technique, write(tmp_path / "source.onnx"), tmp_path / "out")
     found, options = anatomy(file, "onnx"), onnxruntime.SessionOptions()
-    options.optimized_model_filepath, options.log_severity_level = str(tmp_path / "optimized.onnx"), 4
+    options.optimized_model_filepath, options.log_severity_level = (
+        str(tmp_path / "optimized.onnx"),
+        4,
+    )
     onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     nodes = onnx.load(options.optimized_model_filepath).graph.node
     maker = {name: node.op_type for node in nodes for name in node.output}
@@ -286,7 +404,9 @@ def test_onnxruntime_leaves_as_many_pairs_and_float_products(technique: str, wri
         if node.op_type == "DequantizeLinear" and maker.get(node.input[0]) == "QuantizeLinear"
     }
     products = [o for o in found.operators if o.kind == "compute" and o.precision == "float32"]
-    assert sum(kinds[k] for k in ("Conv", "FusedConv", "MatMul", "FusedMatMul", "Gemm")) == len(products)
+    assert sum(kinds[k] for k in ("Conv", "FusedConv", "MatMul", "FusedMatMul", "Gemm")) == len(
+        products
+    )
     assert found.unfused_pairs == pytest.approx(len(left), abs=1)
 
 
@@ -301,10 +421,17 @@ def test_a_pair_of_tflite_operators_is_in_vain(tmp_path: Path) -> None:
         tiny._tensor(s, "rounded", (1, 8, 8, 3), 0),
         tiny._tensor(s, "back", (1, 8, 8, 3), 0),
     )
-    rounded.type, rounded.quantization.scale, rounded.quantization.zeroPoint = s.TensorType.INT8, [0.1], [0]
+    rounded.type, rounded.quantization.scale, rounded.quantization.zeroPoint = (
+        s.TensorType.INT8,
+        [0.1],
+        [0],
+    )
     graph.tensors += [rounded, back]
     number = len(graph.tensors)
-    model.operatorCodes += [tiny._code(s, s.BuiltinOperator.QUANTIZE), tiny._code(s, s.BuiltinOperator.DEQUANTIZE)]
+    model.operatorCodes += [
+        tiny._code(s, s.BuiltinOperator.QUANTIZE),
+        tiny._code(s, s.BuiltinOperator.DEQUANTIZE),
+    ]
     graph.operators[0].inputs = [number - 1, *graph.operators[0].inputs[1:]]
     none = s.BuiltinOptions.NONE
     graph.operators = [
@@ -317,22 +444,41 @@ def test_a_pair_of_tflite_operators_is_in_vain(tmp_path: Path) -> None:
     (tmp_path / "pair.tflite").write_bytes(bytes(builder.Output()))
     found = anatomy(tmp_path / "pair.tflite", "tflite")
     assert found.unfused_pairs == 1
-    assert [(o.kind, o.precision) for o in found.operators[:2]] == [("quantize", "int8"), ("dequantize", "int8")]
+    assert [(o.kind, o.precision) for o in found.operators[:2]] == [
+        ("quantize", "int8"),
+        ("dequantize", "int8"),
+    ]
     assert found.parts["scales"] == 4 + 8
 
 
-def test_quantized_activations_take_a_quarter(tiny_onnx: Path, tiny_tflite: Path, tmp_path: Path) -> None:
-    """Whether the file says so itself, or a runtime fuses it. The rounded input of the ONNX file is an activation; TFLite's is the input."""
+def test_quantized_activations_take_a_quarter(
+    tiny_onnx: Path, tiny_tflite: Path, tmp_path: Path
+) -> None:
+    """Whether the file says so itself, or a runtime fuses it. The rounded input of the ONNX file is
+    an activation; TFLite's is the input.
+    """
     peaks = {
-        technique: max(anatomy(tiny.apply(technique, source, tmp_path / technique), technique.split("_")[0]).live_bytes)
-        for technique, source in (("onnx_static_int8", tiny_onnx), ("tflite_static_wi8_ai8", tiny_tflite))
+        technique: max(
+            anatomy(
+                tiny.apply(technique, source, tmp_path / technique), technique.split("_")[0]
+            ).live_bytes
+        )
+        for technique, source in (
+            ("onnx_static_int8", tiny_onnx),
+            ("tflite_static_wi8_ai8", tiny_tflite),
+        )
     }
-    assert peaks == {"onnx_static_int8": PLANE + ITEM, "tflite_static_wi8_ai8": PLANE + tiny.FILTERS}
+    assert peaks == {
+        "onnx_static_int8": PLANE + ITEM,
+        "tflite_static_wi8_ai8": PLANE + tiny.FILTERS,
+    }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("reads", "pairs"), [("MatMul", 0), ("Softmax", 1)])
-def test_a_fake_quantize_that_no_integer_operator_reads(reads: str, pairs: int, tmp_path: Path) -> None:
+def test_a_fake_quantize_that_no_integer_operator_reads(
+    reads: str, pairs: int, tmp_path: Path
+) -> None:
     from lab.formats.openvino_ir.files import openvino, write_openvino
 
     ops = openvino().opset13
@@ -351,19 +497,25 @@ def test_a_fake_quantize_that_no_integer_operator_reads(reads: str, pairs: int, 
     assert by_name(found)[reads].precision == ("int8" if pairs == 0 else "float32")
 
 
-# --- activations in memory ----------------------------------------------------------------------------------------------------
+# --- activations in memory ------------------------------------------------------------------------
 
 
 def test_what_is_absorbed_hands_on_what_it_reads() -> None:
     """a makes 10 bytes, which b hands on under another name: they live until c has read them."""
-    rows = [Layer("a", "A", (), 0, 0, 40), Layer("b", "B", (), 0, 0, 10, ("0",)), Layer("c", "C", (), 0, 0, 5, ("1",)),
-            Layer("d", "D", (), 0, 0, 1, ("2",))]  # fmt: skip
+    rows = [
+        Layer("a", "A", (), 0, 0, 40),
+        Layer("b", "B", (), 0, 0, 10, ("0",)),
+        Layer("c", "C", (), 0, 0, 5, ("1",)),
+        Layer("d", "D", (), 0, 0, 1, ("2",)),
+    ]
     assert planned(rows) == [40, 50, 15, 6]
     assert planned(rows, {1}, {0: 10}) == [10, 10, 15, 6]
 
 
 @pytest.mark.slow
-def test_integers_that_openvino_stores_in_32_bits_are_weights(tiny_onnx: Path, tmp_path: Path) -> None:
+def test_integers_that_openvino_stores_in_32_bits_are_weights(
+    tiny_onnx: Path, tmp_path: Path
+) -> None:
     """So it does with the weights of an ONNX file that rounds activations while it runs."""
     dynamic = tiny.apply("onnx_dynamic_int8", tiny_onnx, tmp_path / "dynamic")
     found = anatomy(tiny.apply("onnx_to_openvino", dynamic, tmp_path / "out"), "openvino_ir")
@@ -373,20 +525,42 @@ def test_integers_that_openvino_stores_in_32_bits_are_weights(tiny_onnx: Path, t
 
 
 @pytest.mark.parametrize(("machine", "expected"), [("x86_64", set()), ("aarch64", {"a", "b"})])
-def test_x86_fuses_no_signed_activations_that_several_read(machine: str, expected: set[str], tmp_path: Path) -> None:
+def test_x86_fuses_no_signed_activations_that_several_read(
+    machine: str, expected: set[str], tmp_path: Path
+) -> None:
     import onnx
 
-    nodes = [*pair("x", 0), WEIGHT, graphs.node("MatMul", "d0 wd", "a", "one"), graphs.node("MatMul", "d0 wd", "b", "two"), graphs.node("Add", "a b", "y", "sum")]  # fmt: skip
+    nodes = [
+        *pair("x", 0),
+        WEIGHT,
+        graphs.node("MatMul", "d0 wd", "a", "one"),
+        graphs.node("MatMul", "d0 wd", "b", "two"),
+        graphs.node("Add", "a b", "y", "sum"),
+    ]
     model = onnx.load(str(written(tmp_path, nodes)))
-    assert fused(model, constant_tensors(model), {"q0": "int8", "w": "int8"}, machine).integer == expected
-    assert fused(model, constant_tensors(model), {"q0": "uint8", "w": "int8"}, machine).integer == {"a", "b"}
+    assert (
+        fused(model, constant_tensors(model), {"q0": "int8", "w": "int8"}, machine).integer
+        == expected
+    )
+    assert fused(model, constant_tensors(model), {"q0": "uint8", "w": "int8"}, machine).integer == {
+        "a",
+        "b",
+    }
 
 
 def test_a_transpose_between_changes_places_with_the_quantization(tmp_path: Path) -> None:
-    nodes = [*pair("x", 0), WEIGHT, graphs.node("Transpose", "d0", "t", "turn", perm=[0, 1]), graphs.node("MatMul", "t wd", "m", "product"),
-             graphs.node("Reshape", "m shape", "r", "shape"), *pair("r", 1)]  # fmt: skip
+    nodes = [
+        *pair("x", 0),
+        WEIGHT,
+        graphs.node("Transpose", "d0", "t", "turn", perm=[0, 1]),
+        graphs.node("MatMul", "t wd", "m", "product"),
+        graphs.node("Reshape", "m shape", "r", "shape"),
+        *pair("r", 1),
+    ]
     nodes[-1].output[0] = "y"
     stored_ = {**quantized(), "shape": np.array([-1, 4])}
-    found = by_name(anatomy(graphs.write(tmp_path / "t.onnx", nodes, stored_, ["n", 4], ["n", 4]), "onnx"))
+    found = by_name(
+        anatomy(graphs.write(tmp_path / "t.onnx", nodes, stored_, ["n", 4], ["n", 4]), "onnx")
+    )
     assert (found["product"].precision, found["product"].moved_bytes) == ("int8", 4 + 16 + 4)
     assert (found["turn"].precision, found["turn"].moved_bytes) == ("int8", 8)

@@ -69,7 +69,9 @@ def test_right_answers_pass_and_one_item_loads_nothing_more() -> None:
     Doubling.loaded = 0
     batching.check_answers(load, "f", {"batch": 1}, ALONE, np.zeros((1, 3)))
     assert Doubling.loaded == 0
-    batching.check_answers(load, "f", {"batch": 4}, batching.batch_of(ALONE, 4), 2 * batching.batch_of(ALONE, 4))
+    batching.check_answers(
+        load, "f", {"batch": 4}, batching.batch_of(ALONE, 4), 2 * batching.batch_of(ALONE, 4)
+    )
     assert Doubling.loaded == 1
 
 

@@ -40,23 +40,32 @@ def test_a_tflite_file(tiny_tflite: Path) -> None:
 
 
 ONNX = [
-    ("onnx_fp16", {}), ("onnx_dynamic_int8", {}), ("onnx_static_int8", {}), ("onnx_static_wi8_ai16", {}), ("onnx_fuse", {}),
+    ("onnx_fp16", {}),
+    ("onnx_dynamic_int8", {}),
+    ("onnx_static_int8", {}),
+    ("onnx_static_wi8_ai16", {}),
+    ("onnx_fuse", {}),
     ("onnx_weight_only_wi4", {"Conv": 1, "MatMulNBits": 1}),
-]  # fmt: skip
+]
 TFLITE = [
-    ("tflite_fp16", {}), ("tflite_dynamic_wi8_afp32", {}),
-    ("tflite_static_wi8_ai8", {}), ("tflite_static_wi8_ai16", {}),
+    ("tflite_fp16", {}), ("tflite_dynamic_wi8_afp32", {}), ("tflite_static_wi8_ai8", {}),
+    ("tflite_static_wi8_ai16", {}),
     ("tflite_weight_only_wi8", {"CONV_2D": 1, "FULLY_CONNECTED": 1}),
     ("tflite_weight_only_wi4", {"CONV_2D": 1, "FULLY_CONNECTED": 1}),
     ("tflite_weight_only_wi2", {"CONV_2D": 1, "FULLY_CONNECTED": 1}),
-    ("tflite_dynamic_wi4_afp32", {}), ("tflite_dynamic_wi2_afp32", {"CONV_2D": 1}), ("tflite_gptq", {"CONV_2D": 1, "FULLY_CONNECTED": 1}),
-    ("tflite_static_wi4_ai8", {}), ("tflite_static_wi4_ai16", {}),
+    ("tflite_dynamic_wi4_afp32", {}), ("tflite_dynamic_wi2_afp32", {"CONV_2D": 1}),
+    ("tflite_gptq", {"CONV_2D": 1, "FULLY_CONNECTED": 1}), ("tflite_static_wi4_ai8", {}),
+    ("tflite_static_wi4_ai16", {}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("technique", "left_in_float"), ONNX + TFLITE)
 def test_variants_keep_their_weights_and_work_and_tell_what_stayed_float(
-    technique: str, left_in_float: dict[str, int], tiny_onnx: Path, tiny_tflite: Path, tmp_path: Path
+    technique: str,
+    left_in_float: dict[str, int],
+    tiny_onnx: Path,
+    tiny_tflite: Path,
+    tmp_path: Path,
 ) -> None:
     format_ = technique.split("_")[0]
     source = {"onnx": tiny_onnx, "tflite": tiny_tflite}[format_]
@@ -68,7 +77,9 @@ def test_variants_keep_their_weights_and_work_and_tell_what_stayed_float(
 
 def test_scales_of_blocks_are_no_weights(tmp_path: Path) -> None:
     source = tiny.write_tflite(tmp_path / "wide.tflite", filters=64)
-    found = inspect(tiny.apply("tflite_dynamic_wi4_afp32", source, tmp_path / "out", block_size="32"), "tflite")
+    found = inspect(
+        tiny.apply("tflite_dynamic_wi4_afp32", source, tmp_path / "out", block_size="32"), "tflite"
+    )
     assert found["parameters"] == sum(value.size for value in tiny.weights(64).values())
     assert found["float_operators"] == {"CONV_2D": 1}
 
@@ -96,13 +107,21 @@ def _zip(path: Path, *names: str) -> Path:
     return path
 
 
-def test_formats_are_told_from_content_alone(tmp_path: Path, tiny_onnx: Path, tiny_tflite: Path) -> None:
+def test_formats_are_told_from_content_alone(
+    tmp_path: Path, tiny_onnx: Path, tiny_tflite: Path
+) -> None:
     for source, format_ in ((tiny_onnx, "onnx"), (tiny_tflite, "tflite")):
         nameless = tmp_path / format_
         nameless.write_bytes(source.read_bytes())
         assert detect_format(nameless) == format_
-    assert detect_format(_zip(tmp_path / "k", "metadata.json", "config.json", "model.weights.h5")) == "keras"
-    assert detect_format(_zip(tmp_path / "t", "m/archive_format", "m/models/model.json")) == "torch_export"
+    assert (
+        detect_format(_zip(tmp_path / "k", "metadata.json", "config.json", "model.weights.h5"))
+        == "keras"
+    )
+    assert (
+        detect_format(_zip(tmp_path / "t", "m/archive_format", "m/models/model.json"))
+        == "torch_export"
+    )
 
 
 def test_an_hdf5_file_needs_its_architecture(tmp_path: Path) -> None:
@@ -123,7 +142,11 @@ def _write(path: Path, content: bytes) -> Path:
 
 def test_files_that_are_no_models(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", x=np.zeros(3))
-    written = {"empty.onnx": b"", "text.tflite": b"hello, world", "noise": np.random.default_rng(0).bytes(999)}
+    written = {
+        "empty.onnx": b"",
+        "text.tflite": b"hello, world",
+        "noise": np.random.default_rng(0).bytes(999),
+    }
     junk = [_write(tmp_path / name, content) for name, content in written.items()]
     junk += [tmp_path / "data.npz", tmp_path / "absent", tmp_path]
     for path in junk:
@@ -132,13 +155,19 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["onnx", "tflite", "zip", "hdf5"])
-def test_half_a_file_is_called_damaged(kind: str, tmp_path: Path, tiny_onnx: Path, tiny_tflite: Path) -> None:
+def test_half_a_file_is_called_damaged(
+    kind: str, tmp_path: Path, tiny_onnx: Path, tiny_tflite: Path
+) -> None:
     import h5py
 
     with h5py.File(tmp_path / "whole.h5", "w") as file:
         file.attrs["model_config"] = "{}" * 5000
-    whole = {"onnx": tiny_onnx, "tflite": tiny_tflite, "hdf5": tmp_path / "whole.h5",
-             "zip": _zip(tmp_path / "k", "config.json", "model.weights.h5")}[kind]  # fmt: skip
+    whole = {
+        "onnx": tiny_onnx,
+        "tflite": tiny_tflite,
+        "hdf5": tmp_path / "whole.h5",
+        "zip": _zip(tmp_path / "k", "config.json", "model.weights.h5"),
+    }[kind]
     content = whole.read_bytes()
     with pytest.raises(InvalidFile, match="damaged"):
         detect_format(_write(tmp_path / "half", content[: len(content) // 2]))

@@ -26,7 +26,7 @@ def parameters(layers: list[Layer]) -> int:
     return sum(layer.parameters for layer in layers)
 
 
-# --- ONNX and TFLite ----------------------------------------------------------------------------------------------------
+# --- ONNX and TFLite ------------------------------------------------------------------------------
 
 
 def test_an_onnx_table_whole(tiny_onnx: Path) -> None:
@@ -35,26 +35,58 @@ def test_an_onnx_table_whole(tiny_onnx: Path) -> None:
         Layer("conv0", "Conv", shape, CONV_PARAMETERS, CONV_MACS, PLANE),
         Layer("relu0", "Relu", shape, 0, 0, PLANE, ("conv0",)),
         Layer("pool0", "AveragePool", (tiny.FILTERS, 1, 1), 0, 0, 4 * tiny.FILTERS, ("relu0",)),
-        Layer("gemm0", "Gemm", (tiny.CLASSES,), DENSE_PARAMETERS, DENSE_MACS, 4 * tiny.CLASSES, ("pool0",)),
+        Layer(
+            "gemm0",
+            "Gemm",
+            (tiny.CLASSES,),
+            DENSE_PARAMETERS,
+            DENSE_MACS,
+            4 * tiny.CLASSES,
+            ("pool0",),
+        ),
     ]
 
 
 def test_a_tflite_table_whole(tiny_tflite: Path) -> None:
     assert layer_table(tiny_tflite, "tflite") == [
-        Layer("relu", "CONV_2D", (tiny.SIDE, tiny.SIDE, tiny.FILTERS), CONV_PARAMETERS, CONV_MACS, PLANE),
+        Layer(
+            "relu",
+            "CONV_2D",
+            (tiny.SIDE, tiny.SIDE, tiny.FILTERS),
+            CONV_PARAMETERS,
+            CONV_MACS,
+            PLANE,
+        ),
         Layer("pool", "AVERAGE_POOL_2D", (1, 1, tiny.FILTERS), 0, 0, 4 * tiny.FILTERS, ("relu",)),
-        Layer("y", "FULLY_CONNECTED", (tiny.CLASSES,), DENSE_PARAMETERS, DENSE_MACS, 4 * tiny.CLASSES, ("pool",)),
+        Layer(
+            "y",
+            "FULLY_CONNECTED",
+            (tiny.CLASSES,),
+            DENSE_PARAMETERS,
+            DENSE_MACS,
+            4 * tiny.CLASSES,
+            ("pool",),
+        ),
     ]
 
 
 def test_the_model_of_one_layer(tmp_path: Path) -> None:
     (layer,) = layer_table(small.write_onnx(tmp_path / "small.onnx"), "onnx")
-    assert (layer.macs, layer.parameters) == (small.FEATURES * small.CLASSES, (small.FEATURES + 1) * small.CLASSES)
+    assert (layer.macs, layer.parameters) == (
+        small.FEATURES * small.CLASSES,
+        (small.FEATURES + 1) * small.CLASSES,
+    )
 
 
 @pytest.mark.parametrize(
     "technique",
-    ["onnx_dynamic_int8", "onnx_static_int8", "onnx_fp16", "tflite_static_wi8_ai8", "tflite_weight_only_wi4"],
+    [
+        "onnx_dynamic_int8",
+        "onnx_static_int8",
+        "onnx_fp16",
+        "tflite_static_wi8_ai8",
+        "tflite_weight_only_wi4",
+    ],
 )
 def test_totals_of_variants_are_those_of_the_inspection(
     technique: str, tiny_onnx: Path, tiny_tflite: Path, tmp_path: Path
@@ -76,18 +108,22 @@ def test_other_formats_are_refused(tiny_onnx: Path) -> None:
         layer_table(tiny_onnx, "npz")
 
 
-# --- PyTorch --------------------------------------------------------------------------------------------------------------
+# --- PyTorch --------------------------------------------------------------------------------------
 
 
 def torch_network():
-    """Convolutions, one depthwise, a residual connection, a recurrence, attention, a weight used twice."""
+    """Convolutions, one depthwise, a residual connection, a recurrence, attention, a weight used
+    twice.
+    """
     import torch
     from torch import nn
 
     class Network(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+            self.stem = nn.Sequential(
+                nn.Conv2d(3, 8, 3, padding=1, stride=2, bias=False), nn.BatchNorm2d(8), nn.ReLU()
+            )
             self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)
             self.recurrent = nn.GRU(8, 12, batch_first=True)
             self.dense = nn.Linear(12, 12)
@@ -112,7 +148,9 @@ def torch_layers(tmp_path_factory) -> tuple[object, list[Layer]]:
 
     network, path = torch_network(), tmp_path_factory.mktemp("torch") / "network.pt2"
     free = ({0: torch.export.Dim("batch")},)
-    torch.export.save(torch.export.export(network, (torch.randn(2, 3, 16, 16),), dynamic_shapes=free), path)
+    torch.export.save(
+        torch.export.export(network, (torch.randn(2, 3, 16, 16),), dynamic_shapes=free), path
+    )
     return network, layer_table(path, "torch_export")
 
 
@@ -130,7 +168,11 @@ def test_torch_totals_are_those_of_the_whole_network(torch_layers) -> None:
 def test_torch_rows_are_the_modules_and_the_operations_between_them(torch_layers) -> None:
     rows = {layer.name: layer for layer in torch_layers[1]}
     assert rows["stem.0"] == Layer("stem.0", "Conv2d", (8, 8, 8), 8 * 27, 64 * 8 * 27, 2048)
-    assert (rows["depthwise"].type, rows["depthwise"].parameters, rows["depthwise"].macs) == ("Conv2d", 80, 64 * 72)
+    assert (rows["depthwise"].type, rows["depthwise"].parameters, rows["depthwise"].macs) == (
+        "Conv2d",
+        80,
+        64 * 72,
+    )
     assert rows["recurrent"].type == "GRU"
     assert rows["recurrent"].macs == 64 * 3 * (8 * 12 + 12 * 12)
     assert rows["recurrent"].output_shape == (64, 12)
@@ -150,7 +192,7 @@ def test_a_residual_connection_reads_both(torch_layers) -> None:
     assert add.inputs == ("stem.2", "depthwise")
 
 
-# --- Keras ----------------------------------------------------------------------------------------------------------------
+# --- Keras ----------------------------------------------------------------------------------------
 
 
 def keras_network():
@@ -165,7 +207,8 @@ def keras_network():
     x = layers.SeparableConv2D(6, 3, padding="same", name="separable")(x)
     x = layers.Conv2DTranspose(4, 2, strides=2, name="transpose")(x)
     inner = keras.Sequential(
-        [keras.Input((16, 16, 4)), layers.Conv2D(4, 1, name="pointwise"), layers.Dropout(0.5)], name="inner"
+        [keras.Input((16, 16, 4)), layers.Conv2D(4, 1, name="pointwise"), layers.Dropout(0.5)],
+        name="inner",
     )
     x = layers.Add(name="sum")([x, inner(x)])
     x = layers.Reshape((16, 64), name="steps")(x)
@@ -178,11 +221,19 @@ def keras_network():
 
 
 KERAS_MACS = {
-    "conv": 64 * 27 * 8, "norm": 0, "depthwise": 64 * 9 * 8, "separable": 64 * (9 * 8 + 8 * 6), "transpose": 64 * 4 * 6 * 4,
-    "inner.pointwise": 256 * 16, "sum": 0,
-    "attention": 4 * 16 * 64 * 16 + 2 * 16 * 16 * 16, "both": 2 * 16 * 4 * 5 * (64 + 5), "each": 16 * 10 * 7,
-    "gru": 16 * 3 * 6 * (7 + 6), "head": 18,
-}  # fmt: skip
+    "conv": 64 * 27 * 8,
+    "norm": 0,
+    "depthwise": 64 * 9 * 8,
+    "separable": 64 * (9 * 8 + 8 * 6),
+    "transpose": 64 * 4 * 6 * 4,
+    "inner.pointwise": 256 * 16,
+    "sum": 0,
+    "attention": 4 * 16 * 64 * 16 + 2 * 16 * 16 * 16,
+    "both": 2 * 16 * 4 * 5 * (64 + 5),
+    "each": 16 * 10 * 7,
+    "gru": 16 * 3 * 6 * (7 + 6),
+    "head": 18,
+}
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +261,7 @@ def test_keras_outputs_and_their_memory(keras_layers) -> None:
     assert rows["sum"].inputs == ("transpose", "inner.pointwise")
 
 
-# --- memory ---------------------------------------------------------------------------------------------------------------
+# --- memory ---------------------------------------------------------------------------------------
 
 
 def row(name: str, size: int, *inputs: str) -> Layer:
@@ -218,11 +269,19 @@ def row(name: str, size: int, *inputs: str) -> Layer:
 
 
 def test_a_chain_holds_two_outputs_at_once() -> None:
-    assert activation_peak_bytes([row("a", 5), row("b", 7, "a"), row("c", 2, "b"), row("d", 1, "c")]) == 12
+    assert (
+        activation_peak_bytes([row("a", 5), row("b", 7, "a"), row("c", 2, "b"), row("d", 1, "c")])
+        == 12
+    )
 
 
 def test_a_shortcut_is_held_until_it_is_added() -> None:
-    assert activation_peak_bytes([row("a", 5), row("b", 7, "a"), row("c", 7, "b"), row("d", 5, "a", "c")]) == 19
+    assert (
+        activation_peak_bytes(
+            [row("a", 5), row("b", 7, "a"), row("c", 7, "b"), row("d", 5, "a", "c")]
+        )
+        == 19
+    )
 
 
 def test_answers_stay() -> None:
@@ -230,14 +289,18 @@ def test_answers_stay() -> None:
     assert activation_peak_bytes([]) == 0
 
 
-# --- where the lab keeps it -------------------------------------------------------------------------------------------------
+# --- where the lab keeps it -----------------------------------------------------------------------
 
 
 def added(path: Path, format_: str = "onnx") -> ModelCard:
-    return ModelCard("mine", "Mine", "classification", format_, format_, str(path), InputSpec((64,)), "npz-1")
+    return ModelCard(
+        "mine", "Mine", "classification", format_, format_, str(path), InputSpec((64,)), "npz-1"
+    )
 
 
-def test_a_file_is_read_once_in_a_process_of_its_own(lab_home: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_file_is_read_once_in_a_process_of_its_own(
+    lab_home: Path, tmp_path: Path, monkeypatch
+) -> None:
     from lab.store import layers
 
     card = added(small.write_onnx(tmp_path / "small.onnx"))
@@ -281,9 +344,12 @@ def test_what_cannot_be_read_is_explained(lab_home: Path, tmp_path: Path) -> Non
 def test_asking_for_layers_loads_no_framework(lab_home: Path, tmp_path: Path) -> None:
     file = small.write_onnx(tmp_path / "small.onnx")
     code = (
-        "import sys; from lab.store.layers import layers_of; from lab.types import *;"
-        f"layers_of(ModelCard('m', 'M', 'classification', 'onnx', 'onnx', {str(file)!r}, InputSpec((64,)), 'npz-1'));"
-        "print(sorted({'torch', 'tensorflow', 'keras', 'onnx', 'onnxruntime'} & set(sys.modules)))"
+        "import sys; from lab.store.layers import layers_of; from lab.types import"
+        f" *;layers_of(ModelCard('m', 'M', 'classification', 'onnx', 'onnx', {str(file)!r},"
+        " InputSpec((64,)), 'npz-1'));print(sorted({'torch', 'tensorflow', 'keras', 'onnx',"
+        " 'onnxruntime'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ}
+    )
     assert done.stdout.strip() == "[]"

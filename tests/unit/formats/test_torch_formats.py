@@ -1,4 +1,6 @@
-"""TorchScript files and torch's functions: what they hold, and that they answer as the program does."""
+"""TorchScript files and torch's functions: what they hold, and that they answer as the program
+does.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "technique", ["torch_to_torchscript", "torch_fx_static_int8", "torch_half", "torch_to_executorch"]
+    "technique",
+    ["torch_to_torchscript", "torch_fx_static_int8", "torch_half", "torch_to_executorch"],
 )
-def test_the_same_model_is_the_same_bytes_and_names_no_folder(technique: str, source: Path, tmp_path: Path) -> None:
+def test_the_same_model_is_the_same_bytes_and_names_no_folder(
+    technique: str, source: Path, tmp_path: Path
+) -> None:
     once, twice = (tiny.apply(technique, source, tmp_path / n) for n in ("once", "twice"))
     assert once.read_bytes() == twice.read_bytes()
     parts = [once.read_bytes()]
@@ -40,7 +45,9 @@ def test_tensors_lie_where_torch_wants_them(source: Path, tmp_path: Path) -> Non
         stored = [entry for entry in archive.infolist() if "/constants/" in entry.filename]
         assert len(stored) >= 4
         for entry in stored:
-            archive.fp.seek(entry.header_offset + 26)  # lengths of the name and of the extra field, in the local header
+            archive.fp.seek(
+                entry.header_offset + 26
+            )  # lengths of the name and of the extra field, in the local header
             name, extra = np.frombuffer(archive.fp.read(4), "<u2")
             assert (entry.header_offset + 30 + int(name) + int(extra)) % 64 == 0
 
@@ -70,7 +77,9 @@ def test_a_convolution_with_two_readers_keeps_its_batch_normalisation(tmp_path: 
             y = self.conv(x)
             return y + self.norm(y)
 
-    file = tiny.apply("torch_fx_static_int8", _export(Split(), tmp_path / "model.pt2"), tmp_path / "out")
+    file = tiny.apply(
+        "torch_fx_static_int8", _export(Split(), tmp_path / "model.pt2"), tmp_path / "out"
+    )
     operators = inspect(file, "torchscript")["operators"]
     assert (operators["quantized::conv2d"], operators["aten::batch_norm"]) == (1, 1)
 
@@ -100,7 +109,9 @@ def test_what_programs_hold_beside_convolutions_becomes_functions(tmp_path: Path
         def forward(self, x: Any) -> Any:
             batch, order = x.shape[0], torch.tensor([3, 1, 0])
             y = self.drop(self.even(self.same(x)))[:, order][..., 1:7, :][:, :, ::2]
-            return y.permute(0, 2, 3, 1).reshape(batch, -1) + y.expand(batch, 3, 3, 8).contiguous().view(batch, -1)
+            return y.permute(0, 2, 3, 1).reshape(batch, -1) + y.expand(
+                batch, 3, 3, 8
+            ).contiguous().view(batch, -1)
 
     source, x = _export(Various(), tmp_path / "model.pt2"), tiny.items(5)
     expected = tiny.answers("pytorch", source, x)
@@ -129,7 +140,9 @@ def test_an_operator_without_a_function_is_named(tmp_path: Path) -> None:
             return unheard_of(x)
 
     with pytest.raises(InvalidFile, match=r"no Python function.*unheard_of"):
-        tiny.apply("torch_to_torchscript", _export(Custom(), tmp_path / "model.pt2"), tmp_path / "out")
+        tiny.apply(
+            "torch_to_torchscript", _export(Custom(), tmp_path / "model.pt2"), tmp_path / "out"
+        )
 
 
 def test_a_traced_batch_is_refused(tmp_path: Path) -> None:
@@ -146,7 +159,9 @@ def test_a_traced_batch_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("dtype", "bits"), [("bfloat16", 8), ("float16", 11)])
-def test_16_bit_weights_are_the_folded_ones_rounded(dtype: str, bits: int, source: Path, tmp_path: Path) -> None:
+def test_16_bit_weights_are_the_folded_ones_rounded(
+    dtype: str, bits: int, source: Path, tmp_path: Path
+) -> None:
     import torch
 
     file = tiny.apply("torch_half", source, tmp_path, dtype=dtype)
@@ -161,17 +176,25 @@ def test_16_bit_weights_are_the_folded_ones_rounded(dtype: str, bits: int, sourc
     for expected in (w["conv"].transpose(0, 3, 1, 2), w["dense"]):
         weight = weights[expected.shape]
         assert weight.dtype == getattr(torch, dtype)
-        assert (np.abs(weight.float().numpy() - expected) <= np.abs(expected) * 2.0**-bits * 1.001 + 1e-6).all()
+        assert (
+            np.abs(weight.float().numpy() - expected)
+            <= np.abs(expected) * 2.0**-bits * 1.001 + 1e-6
+        ).all()
     answers = tiny.answers("torchscript", file, tiny.items(20))
     assert answers.dtype == np.float32
-    np.testing.assert_allclose(answers, tiny.answers("pytorch", source, tiny.items(20)), atol=2.0 ** -(bits - 4))
+    np.testing.assert_allclose(
+        answers, tiny.answers("pytorch", source, tiny.items(20)), atol=2.0 ** -(bits - 4)
+    )
 
 
 def test_parts_of_float_files_are_counted(source: Path, tmp_path: Path) -> None:
     parameters = sum(value.size for value in tiny.weights().values())
     script = inspect(tiny.apply("torch_to_torchscript", source, tmp_path / "script"), "torchscript")
     assert (script["parameters"], script["float_operators"]) == (parameters, {})
-    assert (script["operators"]["aten::_convolution"], script["operators"]["aten::linear"]) == (1, 1)
+    assert (script["operators"]["aten::_convolution"], script["operators"]["aten::linear"]) == (
+        1,
+        1,
+    )
     edge = inspect(tiny.apply("torch_to_executorch", source, tmp_path / "edge"), "executorch")
     assert (edge["parameters"], edge["float_operators"]) == (parameters, {})
     assert (edge["operators"]["XNNConv2d"], edge["operators"]["XNNFullyConnected"]) == (1, 1)

@@ -103,13 +103,17 @@ print(os.read(reader, 100).decode())
 def test_memory_of_a_forked_child_is_seen(freed: bool) -> None:
     """Also what was given back before the end, and within a tenth."""
     code = ALLOCATE.format(megabytes=50, freed=freed)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert int(done.stdout) == pytest.approx(50 * 2**20, rel=0.1)
 
 
 def test_memory_of_a_child_that_does_nothing_is_nearly_none() -> None:
     code = ALLOCATE.format(megabytes=0, freed=False)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert int(done.stdout) < 2**20
 
 
@@ -127,11 +131,16 @@ class Holding(Answering):
 
 
 def test_what_a_runtime_keeps_is_its_peak() -> None:
-    """Within a twentieth, though this process has freed as much before and the allocator may have kept it."""
+    """Within a twentieth, though this process has freed as much before and the allocator may have
+    kept it.
+    """
     freed = [bytes(40_000) for _ in range(1_500)]
     del freed
     found = cold_start(
-        Runtime("fake", "Fake", "h", ("onnx",), lambda: None, lambda path, options: Holding()), {}, "x.onnx", ITEM
+        Runtime("fake", "Fake", "h", ("onnx",), lambda: None, lambda path, options: Holding()),
+        {},
+        "x.onnx",
+        ITEM,
     )
     assert found["peak_rss_bytes"] == pytest.approx(MEGABYTES * 2**20, rel=0.05)
     assert found["arena_bytes"] == 123
@@ -152,7 +161,9 @@ def test_a_mapped_file_is_told_from_a_copied_one(mapped: bool, tmp_path: Path) -
             session.kept = Path(path).read_bytes()  # type: ignore[attr-defined]
         return session
 
-    found = cold_start(Runtime("fake", "Fake", "h", ("onnx",), lambda: None, load), {}, str(file), ITEM)
+    found = cold_start(
+        Runtime("fake", "Fake", "h", ("onnx",), lambda: None, load), {}, str(file), ITEM
+    )
     assert found["arena_bytes"] is None
     if mapped:
         assert 10 * mmap.PAGESIZE <= found["mapped_bytes"] <= pages * mmap.PAGESIZE

@@ -14,16 +14,19 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 
 def test_what_can_be_read_is_in_si_units(tmp_path: Path) -> None:
-    write(tmp_path, {
-        "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1800000",
-        "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "2400000",
-        "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand",
-        "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count": "3",
-        "sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count": "4",
-        "sys/class/thermal/thermal_zone0/temp": "48312",
-        "sys/class/thermal/thermal_zone1/temp": "61500",
-        "proc/loadavg": "0.50 0.40 0.30 1/200 4242",
-    })  # fmt: skip
+    write(
+        tmp_path,
+        {
+            "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1800000",
+            "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "2400000",
+            "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand",
+            "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count": "3",
+            "sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count": "4",
+            "sys/class/thermal/thermal_zone0/temp": "48312",
+            "sys/class/thermal/thermal_zone1/temp": "61500",
+            "proc/loadavg": "0.50 0.40 0.30 1/200 4242",
+        },
+    )
     found = conditions(tmp_path / "sys", tmp_path / "proc")
     assert found.pop("cores")
     assert found == {

@@ -11,12 +11,24 @@ from scipy.stats import binom
 
 from lab.measure import doctor, doctor_timing
 from lab.measure.check import Check
-from lab.measure.doctor_timing import Compared, at_least, delayed, detection_limit, ratio, scaling, steadiness, timer
+from lab.measure.doctor_timing import (
+    Compared,
+    at_least,
+    delayed,
+    detection_limit,
+    ratio,
+    scaling,
+    steadiness,
+    timer,
+)
 from lab.statistics import Ratio, paired_ratio
 
 
 def turns(medians: dict[int, float], contended: tuple[int, ...] = ()) -> list[dict[str, object]]:
-    return [{"round": n, "samples": [m / 2, m, m * 9], "contended": n in contended} for n, m in medians.items()]
+    return [
+        {"round": n, "samples": [m / 2, m, m * 9], "contended": n in contended}
+        for n, m in medians.items()
+    ]
 
 
 def test_the_timer_is_as_fine_as_the_clock_says() -> None:
@@ -26,7 +38,9 @@ def test_the_timer_is_as_fine_as_the_clock_says() -> None:
 
 
 @pytest.mark.parametrize(("slow", "state", "spread"), [(1.0, "ok", 0.0), (1.6, "warning", 0.6)])
-def test_a_loop_that_was_slower_for_a_while_is_noticed(slow: float, state: str, spread: float) -> None:
+def test_a_loop_that_was_slower_for_a_while_is_noticed(
+    slow: float, state: str, spread: float
+) -> None:
     start = time.perf_counter()
 
     def loop() -> float:
@@ -74,7 +88,9 @@ def test_the_chance_of_so_many_false_differences(k: int, n: int) -> None:
 
 def simulated(seed: int, slower_by: float = 0.0) -> Ratio:
     rng = random.Random(seed)
-    return paired_ratio([1.0] * 20, [math.exp(rng.gauss(math.log1p(slower_by), 0.02)) for _ in range(20)])
+    return paired_ratio(
+        [1.0] * 20, [math.exp(rng.gauss(math.log1p(slower_by), 0.02)) for _ in range(20)]
+    )
 
 
 def test_the_detection_limit_is_seen_in_eight_of_ten() -> None:
@@ -85,14 +101,21 @@ def test_the_detection_limit_is_seen_in_eight_of_ten() -> None:
 
 
 @pytest.mark.parametrize(
-    ("false", "disturbed", "state"), [(0, 0, "ok"), (2, 0, "ok"), (6, 0, "warning"), (0, 900, "warning")]
+    ("false", "disturbed", "state"),
+    [(0, 0, "ok"), (2, 0, "ok"), (6, 0, "warning"), (0, 900, "warning")],
 )
-def test_a_a_warns_of_more_than_chance_explains(monkeypatch, false: int, disturbed: int, state: str) -> None:
-    same = [Ratio(1.05, 1.02, 1.08, 0.001, 20)] * false + [Ratio(1.0, 0.99, 1.01, 0.6, 20)] * (40 - false)
+def test_a_a_warns_of_more_than_chance_explains(
+    monkeypatch, false: int, disturbed: int, state: str
+) -> None:
+    same = [Ratio(1.05, 1.02, 1.08, 0.001, 20)] * false + [Ratio(1.0, 0.99, 1.01, 0.6, 20)] * (
+        40 - false
+    )
     monkeypatch.setattr(
         doctor_timing,
         "compared",
-        lambda n: Compared("It", tuple(same), (Ratio(1.05, 1.04, 1.06, 0.001, 20),), 1000, disturbed),
+        lambda n: Compared(
+            "It", tuple(same), (Ratio(1.05, 1.04, 1.06, 0.001, 20),), 1000, disturbed
+        ),
     )
     found = doctor_timing.false_differences(40)
     assert (found.state, found.figures["rate"]) == (state, false / 40)

@@ -23,7 +23,10 @@ def add_zone(root: Path, number: str, name: str, uj: int) -> Path:
 
 
 def test_all_packages_are_added_up_and_their_parts_are_not(tmp_path: Path) -> None:
-    first, second = add_zone(tmp_path, "0", "package-0", 1_000_000), add_zone(tmp_path, "1", "package-1", 5_000_000)
+    first, second = (
+        add_zone(tmp_path, "0", "package-0", 1_000_000),
+        add_zone(tmp_path, "1", "package-1", 5_000_000),
+    )
     parts = [
         add_zone(tmp_path, "0:0", "core", 0),
         add_zone(tmp_path, "0:1", "dram", 0),
@@ -57,7 +60,9 @@ def test_nothing_is_made_up_where_nothing_can_be_read(tmp_path: Path) -> None:
     assert "cannot be read" in why_not(tmp_path / "vanishing")
 
 
-def test_counters_of_root_alone_are_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counters_of_root_alone_are_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_zone(tmp_path, "0", "package-0", 5)
     assert why_not(tmp_path) == ""
     assert [z.name for z in zones(tmp_path)] == ["package-0"]

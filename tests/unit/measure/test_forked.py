@@ -1,4 +1,6 @@
-"""Work in a forked child: what it answers, and what becomes of one that fails, crashes, hangs or has much to say."""
+"""Work in a forked child: what it answers, and what becomes of one that fails, crashes, hangs or
+has much to say.
+"""
 
 from __future__ import annotations
 

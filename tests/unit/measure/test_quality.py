@@ -12,10 +12,15 @@ from lab.measure.quality import clean_rounds, flags_of, timing_of
 
 def turns(medians: list[float], disturbed: set[int] = frozenset()) -> list[dict[str, Any]]:  # type: ignore[assignment]
     return [
-        {"round": n, "samples": [0.9 * m, m, 1.1 * m], "warmup": [2 * m], "contended": n in disturbed,
-         "disturbed": "shared CPU" if n in disturbed else ""}
+        {
+            "round": n,
+            "samples": [0.9 * m, m, 1.1 * m],
+            "warmup": [2 * m],
+            "contended": n in disturbed,
+            "disturbed": "shared CPU" if n in disturbed else "",
+        }
         for n, m in enumerate(medians)
-    ]  # fmt: skip
+    ]
 
 
 def test_steady_rounds_have_no_flag() -> None:

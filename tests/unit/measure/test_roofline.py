@@ -28,7 +28,12 @@ def in_a_process(*arguments: str) -> str:
     """With one thread each, so that both are timed alike."""
     environment = {**os.environ, **blas_environment(1)}
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout
 
@@ -44,12 +49,17 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Roofline:
 
 
 @pytest.mark.slow
-def test_the_float_rate_is_that_of_another_librarys_product(found: Roofline, tmp_path: Path) -> None:
+def test_the_float_rate_is_that_of_another_librarys_product(
+    found: Roofline, tmp_path: Path
+) -> None:
     """The best of up to three tries each: other programs may disturb one of them."""
     mine, other = found.flops["float32"], float(in_a_process("-c", SGEMM))
     for _ in range(2):
         if not 0.5 < mine / other < 2.0:
-            mine, other = max(mine, measured(tmp_path).flops["float32"]), max(other, float(in_a_process("-c", SGEMM)))
+            mine, other = (
+                max(mine, measured(tmp_path).flops["float32"]),
+                max(other, float(in_a_process("-c", SGEMM))),
+            )
     assert 0.5 < mine / other < 2.0
 
 
@@ -62,7 +72,12 @@ def test_bandwidth_is_that_of_a_copy_and_never_grows_with_size(found: Roofline) 
     copied = (
         8
         * 8_000_000
-        / float(in_a_process("-c", code + "print(min(timeit.repeat(lambda: np.copyto(b, a), number=1, repeat=9)))"))
+        / float(
+            in_a_process(
+                "-c",
+                code + "print(min(timeit.repeat(lambda: np.copyto(b, a), number=1, repeat=9)))",
+            )
+        )
     )
     assert 0.4 < far / copied < 2.5
 
@@ -70,12 +85,16 @@ def test_bandwidth_is_that_of_a_copy_and_never_grows_with_size(found: Roofline) 
 @pytest.mark.slow
 def test_16_bit_floats_have_a_rate_where_the_processor_computes_in_them(found: Roofline) -> None:
     flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
-    assert ("bfloat16" in found.flops) == any(f in flags for f in ("avx512_bf16", "amx_bf16", "bf16"))
+    assert ("bfloat16" in found.flops) == any(
+        f in flags for f in ("avx512_bf16", "amx_bf16", "bf16")
+    )
     assert all(rate > 1e9 for rate in found.flops.values())
 
 
 def test_the_least_time_is_that_of_the_formula() -> None:
-    roofline = Roofline(1, {"float32": 1e11, "int8": 4e11}, {16_000: 1e11, 1_000_000: 5e10, 64_000_000: 1e10})
+    roofline = Roofline(
+        1, {"float32": 1e11, "int8": 4e11}, {16_000: 1e11, 1_000_000: 5e10, 64_000_000: 1e10}
+    )
     assert roofline.seconds(1e9, 1e9, "int8", 2_000) == (2e9 / 4e11, 1e9 / 1e11)
     assert roofline.seconds(1e9, 1e9, "float16", 16_001) == (2e9 / 1e11, 1e9 / 5e10)
     assert roofline.seconds(0, 1e9, "float32", 1e12) == (0, 0.1)

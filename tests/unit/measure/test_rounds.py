@@ -17,7 +17,9 @@ from lab.measure.rounds import TURNS, WARM_UP_RUNS, Protocol
 
 
 class Clock:
-    """Wall and CPU seconds of a made-up process; `share` is how much of the wall time it computes."""
+    """Wall and CPU seconds of a made-up process; `share` is how much of the wall time it
+    computes.
+    """
 
     def __init__(self) -> None:
         self.wall = self.cpu = self.waited = 0.0
@@ -51,7 +53,9 @@ def time_rounds(calls: dict[str, Callable[[], Any]], protocol: Protocol) -> dict
     return rounds.time_rounds(loads, protocol, lambda work, *_: work())
 
 
-def protocol(rounds: int, runs: int, turn_s: float = 1.0, threads: int = 1, seed: int = 0, **more: Any) -> Protocol:
+def protocol(
+    rounds: int, runs: int, turn_s: float = 1.0, threads: int = 1, seed: int = 0, **more: Any
+) -> Protocol:
     return Protocol(rounds, runs, turn_s, threads=threads, seed=seed, **more)
 
 
@@ -84,9 +88,17 @@ def test_the_order_is_the_seeds(clock: Clock) -> None:
 
 @pytest.mark.parametrize(
     ("call_s", "runs", "turn_s", "expected"),
-    [(0.001, 50, 0.0155, 15), (0.001, 10, 0.015, 10), (1.0, 50, 0.015, 3), (1.0, 2, 0.015, 2), (0.0, 50, 0.015, 50)],
+    [
+        (0.001, 50, 0.0155, 15),
+        (0.001, 10, 0.015, 10),
+        (1.0, 50, 0.015, 3),
+        (1.0, 2, 0.015, 2),
+        (0.0, 50, 0.015, 50),
+    ],
 )
-def test_runs_of_a_turn(clock: Clock, call_s: float, runs: int, turn_s: float, expected: int) -> None:
+def test_runs_of_a_turn(
+    clock: Clock, call_s: float, runs: int, turn_s: float, expected: int
+) -> None:
     """As many as fit the turn, at least three, never more than asked for."""
     call = clock.call(call_s, [], "a")
 
@@ -109,7 +121,10 @@ def test_a_contended_turn_is_marked_kept_and_repeated(clock: Clock) -> None:
     victim = turns_of(log, 4)[2]
     (other,) = {"a", "b"} - {victim}
     assert [sum(r["contended"] for r in found[n]) for n in (victim, other)] == [1, 0]
-    assert [len(found[n]) // TURNS for n in (victim, other)] == [5, 5]  # its other turn of that round is clean
+    assert [len(found[n]) // TURNS for n in (victim, other)] == [
+        5,
+        5,
+    ]  # its other turn of that round is clean
     assert next(r["cpu_ratio"] for r in found[victim] if r["contended"]) == pytest.approx(0.5)
 
 
@@ -121,7 +136,8 @@ def test_repeating_ends_where_the_machine_never_calms_down(clock: Clock) -> None
 
 
 @pytest.mark.parametrize(
-    ("threads", "usual", "low", "marked"), [(2, 1.9, 1.2, True), (2, 1.0, 0.99, False), (2, 0.6, 0.6, False)]
+    ("threads", "usual", "low", "marked"),
+    [(2, 1.9, 1.2, True), (2, 1.0, 0.99, False), (2, 0.6, 0.6, False)],
 )
 def test_with_threads_a_turn_is_set_against_the_best_one(
     clock: Clock, threads: int, usual: float, low: float, marked: bool
@@ -143,7 +159,9 @@ def test_a_slow_call_is_warmed_up_once(clock: Clock) -> None:
 
 
 def test_rounds_go_on_until_the_interval_is_narrow(clock: Clock) -> None:
-    """Two speeds that take turns: the interval narrows with the number of rounds, and one variant alone goes on."""
+    """Two speeds that take turns: the interval narrows with the number of rounds, and one variant
+    alone goes on.
+    """
     log: list[str] = []
 
     def uneven() -> None:
@@ -152,21 +170,31 @@ def test_rounds_go_on_until_the_interval_is_narrow(clock: Clock) -> None:
         clock.wall += seconds
         clock.cpu += seconds
 
-    found = time_rounds({"a": clock.call(0.001, [], "a"), "b": uneven}, protocol(5, 4, precision=0.02, budget_s=1e9))
+    found = time_rounds(
+        {"a": clock.call(0.001, [], "a"), "b": uneven}, protocol(5, 4, precision=0.02, budget_s=1e9)
+    )
     assert [len(found[n]) // TURNS for n in "ab"] == [5, 15]
     assert sorted({r["round"] for r in found["b"]}) == list(range(15))
 
 
-def test_a_budget_that_is_gone_ends_the_rounds(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_budget_that_is_gone_ends_the_rounds(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rounds.time, "monotonic", lambda: clock.wall)
     found = time_rounds({"a": clock.call(1.0, [], "a")}, protocol(100, 3, budget_s=1.0))
     assert len(found["a"]) == rounds.BLOCK * TURNS
 
 
-@pytest.mark.parametrize(("threads", "cores", "marked"), [(1, 2, True), (2, 2, True), (3, 2, False)])
-def test_waiting_for_a_cpu_marks_a_turn_unless_its_own_threads_wait(threads: int, cores: int, marked: bool) -> None:
+@pytest.mark.parametrize(
+    ("threads", "cores", "marked"), [(1, 2, True), (2, 2, True), (3, 2, False)]
+)
+def test_waiting_for_a_cpu_marks_a_turn_unless_its_own_threads_wait(
+    threads: int, cores: int, marked: bool
+) -> None:
     quiet = {"cpu_ratio": 1.0, "waiting": 0.0, "pace_s": 1.0}
-    found = gate.disturbances([quiet, {**quiet, "waiting": 0.3}, {**quiet, "waiting": None}], threads, cores)
+    found = gate.disturbances(
+        [quiet, {**quiet, "waiting": 0.3}, {**quiet, "waiting": None}], threads, cores
+    )
     assert found == ["", "shared CPU" if marked else "", ""]
 
 
@@ -184,7 +212,8 @@ def test_a_disturbed_pace_is_seen_and_repeated(clock: Clock) -> None:
 
 def test_pressure_is_read_in_seconds(tmp_path: Path) -> None:
     (tmp_path / "cpu").write_text(
-        "some avg10=0.00 avg60=0.25 avg300=6.64 total=5029981\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+        "some avg10=0.00 avg60=0.25 avg300=6.64 total=5029981\nfull avg10=0.00 avg60=0.00"
+        " avg300=0.00 total=0\n"
     )
     assert gate.waited_s(tmp_path / "cpu") == pytest.approx(5.029981)
     assert gate.waited_s(tmp_path / "none") is None
@@ -212,6 +241,8 @@ def test_a_variant_that_crashes_while_it_is_timed_costs_no_other() -> None:
     def crash() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    found = rounds.time_rounds({"a": lambda: lambda: None, "b": lambda: crash}, protocol(2, 3, precision=1.0))
+    found = rounds.time_rounds(
+        {"a": lambda: lambda: None, "b": lambda: crash}, protocol(2, 3, precision=1.0)
+    )
     assert found["b"]["error"]["type"] == "JobCrashed"
     assert len(found["a"]) >= 2 * TURNS

@@ -30,7 +30,10 @@ def test_equal_answers_have_no_ratio() -> None:
 
 
 def test_divergence_is_scipys() -> None:
-    p, q = (np.exp(x.astype(float)) / np.exp(x.astype(float)).sum(axis=1, keepdims=True) for x in (BASE, NOISY))
+    p, q = (
+        np.exp(x.astype(float)) / np.exp(x.astype(float)).sum(axis=1, keepdims=True)
+        for x in (BASE, NOISY)
+    )
     found = kl_divergence(NOISY, BASE)
     assert found.value == pytest.approx(entropy(p, q, axis=1).mean(), rel=1e-6)
     assert kl_divergence(BASE, BASE).value == 0

@@ -16,7 +16,13 @@ def test_the_activation_peak_is_an_estimate() -> None:
 def test_the_arena_is_the_middle_of_what_processes_saw() -> None:
     found = registry.metric("arena_bytes").compute(arena=np.array([64.0, 128.0, 64.0]))
     assert found is not None
-    assert (found.value, found.n, found.low, found.high, found.source) == (64.0, 3, 64.0, 128.0, "measured")
+    assert (found.value, found.n, found.low, found.high, found.source) == (
+        64.0,
+        3,
+        64.0,
+        128.0,
+        "measured",
+    )
 
 
 def test_sparsity_is_zeros_over_weights_and_nothing_without_weights() -> None:

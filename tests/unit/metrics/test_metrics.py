@@ -61,7 +61,10 @@ def test_an_update_is_what_the_device_lacks() -> None:
 def test_throughput_is_the_batch_over_the_latency(batch: int) -> None:
     rng = np.random.default_rng(0)
     rounds = [rng.uniform(0.9, 1.1, 20) * rng.uniform(0.9, 1.1) for _ in range(10)]
-    found, latency = compute("throughput_per_s", latency=rounds, batch=batch), compute("latency_s", latency=rounds)
+    found, latency = (
+        compute("throughput_per_s", latency=rounds, batch=batch),
+        compute("latency_s", latency=rounds),
+    )
     assert (found.unit, found.n) == ("1/s", 200)
     assert found.value == pytest.approx(batch / np.median(np.concatenate(rounds)))
     assert latency.low is not None
@@ -79,7 +82,9 @@ def test_latency_is_a_quantile_of_all_runs(id_: str, quantile: float) -> None:
     assert found.low <= found.value <= found.high
 
 
-@pytest.mark.parametrize(("id_", "evidence"), [("cold_load_s", "cold_load"), ("peak_rss_bytes", "peak_rss")])
+@pytest.mark.parametrize(
+    ("id_", "evidence"), [("cold_load_s", "cold_load"), ("peak_rss_bytes", "peak_rss")]
+)
 def test_cold_numbers_are_medians_with_their_range(id_: str, evidence: str) -> None:
     found = compute(id_, **{evidence: np.array([5.0, 1.0, 2.0])})
     assert (found.value, found.low, found.high, found.n) == (2.0, 1.0, 5.0, 3)
@@ -88,9 +93,22 @@ def test_cold_numbers_are_medians_with_their_range(id_: str, evidence: str) -> N
 @pytest.mark.parametrize("id_", sorted(registry.metrics()))
 def test_every_metric_keeps_its_promises(id_: str) -> None:
     metric = registry.metric(id_)
-    given = {"outputs": OUTPUTS, "labels": LABELS, "baseline_outputs": BASELINE, "file": FILE, "baseline_file": FILE,
-             "inputs": OUTPUTS + 1, "latency": LATENCY, "cold_load": np.array([1.0, 2.0]), "peak_rss": np.array([1.0, 2.0]),
-             "energy": np.array([0.1, 0.2]), "batch": 1, "live_bytes": np.array([8, 16]), "weight_zeros": np.array([1, 4]), "arena": np.array([64.0])}  # fmt: skip
+    given = {
+        "outputs": OUTPUTS,
+        "labels": LABELS,
+        "baseline_outputs": BASELINE,
+        "file": FILE,
+        "baseline_file": FILE,
+        "inputs": OUTPUTS + 1,
+        "latency": LATENCY,
+        "cold_load": np.array([1.0, 2.0]),
+        "peak_rss": np.array([1.0, 2.0]),
+        "energy": np.array([0.1, 0.2]),
+        "batch": 1,
+        "live_bytes": np.array([8, 16]),
+        "weight_zeros": np.array([1, 4]),
+        "arena": np.array([64.0]),
+    }
     assert set(metric.needs) <= set(EVIDENCE) == set(given)
     assert metric.title
     assert metric.help.endswith(".")

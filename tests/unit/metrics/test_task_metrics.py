@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import softmax
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, f1_score, recall_score, roc_auc_score, top_k_accuracy_score
+from sklearn.metrics import (
+    confusion_matrix,
+    f1_score,
+    recall_score,
+    roc_auc_score,
+    top_k_accuracy_score,
+)
 
 from lab import registry
 from lab.metrics.calibration_error import probabilities
@@ -41,13 +47,17 @@ def scored(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
 
 def test_top5() -> None:
     found = compute("top5_accuracy", outputs=OUTPUTS, labels=LABELS)
-    assert found.value == pytest.approx(top_k_accuracy_score(LABELS, OUTPUTS, k=5, labels=range(CLASSES)))
+    assert found.value == pytest.approx(
+        top_k_accuracy_score(LABELS, OUTPUTS, k=5, labels=range(CLASSES))
+    )
     expected = binomtest(round(found.value * N), N).proportion_ci(method="wilson")
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_top5_says_nothing_about_five_classes() -> None:
-    assert registry.metric("top5_accuracy").compute(outputs=OUTPUTS[:, :5], labels=LABELS % 5) is None
+    assert (
+        registry.metric("top5_accuracy").compute(outputs=OUTPUTS[:, :5], labels=LABELS % 5) is None
+    )
 
 
 def test_macro_f1() -> None:
@@ -75,7 +85,9 @@ def test_per_class_accuracy_is_recall_by_class() -> None:
     expected = recall_score(LABELS, OUTPUTS.argmax(1), average=None)
     assert [p.value for p in found.parts] == pytest.approx(list(expected))
     assert found.value == pytest.approx(expected.min())
-    assert [p.n for p in found.parts] == list(confusion_matrix(LABELS, OUTPUTS.argmax(1)).sum(axis=1))
+    assert [p.n for p in found.parts] == list(
+        confusion_matrix(LABELS, OUTPUTS.argmax(1)).sum(axis=1)
+    )
     assert Measurement.from_json(found.metric, found.to_json()) == found
 
 
@@ -89,7 +101,9 @@ def test_calibration_error_of_a_model_that_knows_itself_is_small() -> None:
 
 def test_calibration_error_by_hand() -> None:
     outputs = np.array([[0.95, 0.05], [0.95, 0.05], [0.7, 0.3], [0.3, 0.7]])  # bins 14, 14, 10, 10
-    found = registry.metric("calibration_error").compute(outputs=outputs, labels=np.array([0, 1, 0, 0]))
+    found = registry.metric("calibration_error").compute(
+        outputs=outputs, labels=np.array([0, 1, 0, 0])
+    )
     assert found is not None
     assert found.value == pytest.approx(0.5 * abs(0.5 - 0.95) + 0.5 * abs(0.5 - 0.7))
 
@@ -106,7 +120,9 @@ def test_logits_become_probabilities_and_probabilities_stay() -> None:
 def test_auc_and_pauc_with_ties(values: np.ndarray) -> None:
     labels = np.arange(60) % 2
     evidence = scored(values.astype(float), labels)
-    assert compute("auc", **evidence).value == pytest.approx(roc_auc_score(labels, values), abs=1e-9)
+    assert compute("auc", **evidence).value == pytest.approx(
+        roc_auc_score(labels, values), abs=1e-9
+    )
     expected = roc_auc_score(labels, values, max_fpr=0.1)
     assert compute("pauc", **evidence).value == pytest.approx(expected, abs=1e-9)
 
@@ -128,7 +144,9 @@ def test_alarm_agreement_holds_the_float_models_threshold() -> None:
     evidence = scored(scores, labels)
     threshold = np.quantile(scores[:50], 0.9)
     moved = scored(scores + 10, labels)["outputs"]
-    found = compute("alarm_agreement", **{**evidence, "outputs": moved, "baseline_outputs": evidence["outputs"]})
+    found = compute(
+        "alarm_agreement", **{**evidence, "outputs": moved, "baseline_outputs": evidence["outputs"]}
+    )
     assert found.value == np.mean((scores + 10 > threshold) == (scores > threshold)) == 0.9
 
 
@@ -146,7 +164,10 @@ def test_answers_and_what_does_not_fit() -> None:
     classify, detect = registry.task("classification"), registry.task("anomaly_detection")
     assert list(classify.answers(OUTPUTS, OUTPUTS)) == list(OUTPUTS.argmax(1))
     assert classify.misfit(OUTPUTS, LABELS, OUTPUTS) == ""
-    assert classify.misfit(OUTPUTS[:, :3], LABELS, OUTPUTS) == f"({N}, at least {LABELS.max() + 1} classes)"
+    assert (
+        classify.misfit(OUTPUTS[:, :3], LABELS, OUTPUTS)
+        == f"({N}, at least {LABELS.max() + 1} classes)"
+    )
     x = RNG.normal(size=(6, 2, 3))
     np.testing.assert_allclose(detect.answers(x + 2, x), 4.0)
     assert detect.misfit(x, np.zeros(6), x) == ""

@@ -32,8 +32,14 @@ def figure(found, **more):
 
 
 def points(spec):
-    return {id_[0]: (x, y, size) for t in spec["data"] if t.get("customdata")
-            for id_, x, y, size in zip(t["customdata"], t["x"], t["y"], t["marker"]["size"], strict=True)}  # fmt: skip
+    return {
+        id_[0]: (x, y, size)
+        for t in spec["data"]
+        if t.get("customdata")
+        for id_, x, y, size in zip(
+            t["customdata"], t["x"], t["y"], t["marker"]["size"], strict=True
+        )
+    }
 
 
 def test_every_comparable_trial_is_a_point_and_the_front_is_large():
@@ -58,7 +64,10 @@ def test_unlike_environments_have_a_line_each_and_the_text_says_why():
     assert len(lines) == 2
     assert lines[0]["line"]["dash"] != lines[1]["line"]["dash"]
     for group, line in zip(found.groups, info.lines, strict=True):
-        own = {(t.measurements["latency_s"].value, t.measurements["top1_accuracy"].value) for t in group.trials}
+        own = {
+            (t.measurements["latency_s"].value, t.measurements["top1_accuracy"].value)
+            for t in group.trials
+        }
         assert set(line) <= own
     assert group_texts(found, NAMED, fakes.METRICS) == ["Desk", EVIL]
     assert front_text(found).startswith(
@@ -69,11 +78,23 @@ def test_unlike_environments_have_a_line_each_and_the_text_says_why():
 
 def test_colour_is_by_what_was_chosen_and_shape_by_runtime():
     found = across([member("a", 1), member("b", 2, environment="env-2")])
-    for coloring, names in (("study", {"First", EVIL}), ("machine", {"Desk", EVIL}), ("model", {"LeNet", EVIL})):
+    for coloring, names in (
+        ("study", {"First", EVIL}),
+        ("machine", {"Desk", EVIL}),
+        ("model", {"LeNet", EVIL}),
+    ):
         info, spec = figure(found, coloring=coloring)
         assert {p.color for p in info.points} == names
-        shapes = {(p.runtime, symbol) for t in spec["data"] if t.get("customdata")
-                  for p, symbol in zip([next(q for q in info.points if q.trial == i[0]) for i in t["customdata"]], t["marker"]["symbol"], strict=True)}  # fmt: skip
+        shapes = {
+            (p.runtime, symbol)
+            for t in spec["data"]
+            if t.get("customdata")
+            for p, symbol in zip(
+                [next(q for q in info.points if q.trial == i[0]) for i in t["customdata"]],
+                t["marker"]["symbol"],
+                strict=True,
+            )
+        }
         assert len(shapes) == 2
 
 
@@ -82,16 +103,26 @@ def test_names_with_html_stay_text():
     assert "<script" not in repr(figure(found)[1])
     a, b = (fakes.trial(EVIL, 0.9, 1e5, 5e-4, study=s) for s in ("a", "b"))
     changes = twin_changes(twins([a], [b], lambda t: t.name).pairs, "latency_s", same_items=True)
-    assert "<script" not in repr(twins_spec(changes, fakes.METRICS["latency_s"], EVIL, "b", fakes.TITLES))
+    assert "<script" not in repr(
+        twins_spec(changes, fakes.METRICS["latency_s"], EVIL, "b", fakes.TITLES)
+    )
 
 
 def test_what_breaks_a_limit_is_faint_and_on_no_front():
     members = [member("a", 1), member("b", 2)]
-    allowed = {t.id for m in members for t in m.trials if t.measurements and t.measurements["size_bytes"].value < 150e3}
+    allowed = {
+        t.id
+        for m in members
+        for t in m.trials
+        if t.measurements and t.measurements["size_bytes"].value < 150e3
+    }
     info, _ = figure(across(members, lambda t: t.id in allowed), feasible=allowed)
     assert {p.trial for p in info.points if p.excluded} == {p.trial for p in info.points} - allowed
     assert not any(p.on_front and p.excluded for p in info.points)
-    assert all(any((p.x.value, p.y.value) == corner for p in info.points if not p.excluded) for corner in info.lines[0])
+    assert all(
+        any((p.x.value, p.y.value) == corner for p in info.points if not p.excluded)
+        for corner in info.lines[0]
+    )
 
 
 def test_the_table_has_the_front_with_its_studies():
@@ -100,7 +131,9 @@ def test_the_table_has_the_front_with_its_studies():
     assert set(info.ids) == found.front
     assert list(info.frame.columns)[:4] == ["Trial", "Runs on", "Study", "Front of"]
     assert set(info.frame["Study"]) == {"First", EVIL}
-    assert "Front of" not in across_table(across([member("a", 1)]), fakes.METRICS, NAMED).frame.columns
+    assert (
+        "Front of" not in across_table(across([member("a", 1)]), fakes.METRICS, NAMED).frame.columns
+    )
 
 
 def test_a_column_of_very_unlike_numbers_keeps_its_small_ones():
@@ -109,9 +142,17 @@ def test_a_column_of_very_unlike_numbers_keeps_its_small_ones():
     slow = replace(
         slow,
         trials=tuple(
-            replace(t, measurements={**t.measurements, "latency_s": fakes.measured("latency_s", 0.5, 1e-3)})
-            if t.measurements
-            else t
+            (
+                replace(
+                    t,
+                    measurements={
+                        **t.measurements,
+                        "latency_s": fakes.measured("latency_s", 0.5, 1e-3),
+                    },
+                )
+                if t.measurements
+                else t
+            )
             for t in slow.trials
         ),
     )
@@ -139,14 +180,28 @@ def test_machines_and_studies_of_one_name_are_told_apart():
         "aaaaaaaa": "EPYC, 2 cores (aaaaaa)",
         "bbbbbbbb": "EPYC, 2 cores (bbbbbb)",
     }
-    assert distinct_names({"s1": "x", "s2": "x", "s3": "y"}) == {"s1": "x (s1)", "s2": "x (s2)", "s3": "y"}
+    assert distinct_names({"s1": "x", "s2": "x", "s3": "y"}) == {
+        "s1": "x (s1)",
+        "s2": "x (s2)",
+        "s3": "y",
+    }
 
 
 def test_the_same_trials_in_words():
-    first = [fakes.trial(f"r{i}", 0.9, 1e5, 5e-4, position=i, spread=(0.01, 1e-5)) for i in range(3)]
+    first = [
+        fakes.trial(f"r{i}", 0.9, 1e5, 5e-4, position=i, spread=(0.01, 1e-5)) for i in range(3)
+    ]
     second = [
         replace(
-            fakes.trial(f"r{i}", 0.9, 1e5, 5e-4 * (1 + i), position=i, spread=(0.01, 1e-5), environment="env-2"),
+            fakes.trial(
+                f"r{i}",
+                0.9,
+                1e5,
+                5e-4 * (1 + i),
+                position=i,
+                spread=(0.01, 1e-5),
+                environment="env-2",
+            ),
             id=f"x{i}",
         )
         for i in range(2)
@@ -156,7 +211,8 @@ def test_the_same_trials_in_words():
     text = twins_text(found, changes, "latency_s", "old", "new")
     assert (
         text
-        == "2 trials of equal recipe and target; 1 only in old, 0 only in new. Latency differs by more than chance in 1 of 2. The biggest: r1, 2.00× slower."
+        == "2 trials of equal recipe and target; 1 only in old, 0 only in new. Latency differs by"
+        " more than chance in 1 of 2. The biggest: r1, 2.00× slower."
     )
     rows = twin_rows(changes, "old", "new", fakes.TITLES)
     assert rows[0] == {
@@ -176,7 +232,12 @@ def test_the_same_trials_in_words():
 
 def test_machines_that_differ_in_words():
     rows = discrepancy_rows(
-        discrepancies({"memory_bytes": 8e9, "versions": {"onnx": "1"}}, {"memory_bytes": 16e9, "versions": {}}),
+        discrepancies(
+            {"memory_bytes": 8e9, "versions": {"onnx": "1"}}, {"memory_bytes": 16e9, "versions": {}}
+        ),
         ["a", "b"],
     )
-    assert rows == [{"What": "Memory", "a": "8.00 GB", "b": "16.0 GB"}, {"What": "Version of onnx", "a": "1", "b": "–"}]
+    assert rows == [
+        {"What": "Memory", "a": "8.00 GB", "b": "16.0 GB"},
+        {"What": "Version of onnx", "a": "1", "b": "–"},
+    ]

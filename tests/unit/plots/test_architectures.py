@@ -24,12 +24,27 @@ def accuracy(value: float) -> Measurement:
 
 def card(id_: str, framework: str, value: float | None, macs: int | None) -> ModelCard:
     baseline = {} if value is None else {"top1_accuracy": accuracy(value)}
-    return ModelCard(id_, f"{id_.title()}, road signs", "classification", framework, "keras", "", InputSpec((32, 32, 3)), "signs",
-                     parameters=10_000, macs=macs, baseline=baseline)  # fmt: skip
+    return ModelCard(
+        id_,
+        f"{id_.title()}, road signs",
+        "classification",
+        framework,
+        "keras",
+        "",
+        InputSpec((32, 32, 3)),
+        "signs",
+        parameters=10_000,
+        macs=macs,
+        baseline=baseline,
+    )
 
 
-CARDS = [card("big", "PyTorch", 0.95, 5_000_000), card("small", "Keras 3", 0.90, 800_000), card("wide", "PyTorch", 0.89, 2_000_000),
-         card("unmeasured", "PyTorch", None, 1_000)]  # fmt: skip
+CARDS = [
+    card("big", "PyTorch", 0.95, 5_000_000),
+    card("small", "Keras 3", 0.90, 800_000),
+    card("wide", "PyTorch", 0.89, 2_000_000),
+    card("unmeasured", "PyTorch", None, 1_000),
+]
 SMALL = Architecture("small", "Small", "Keras", 800_000, accuracy(0.90), 40_000, 800_000, 10_000)
 WIDE = Architecture("wide", "Wide", "PyTorch", 2_000_000, accuracy(0.89), 90_000, 2_000_000, 10_000)
 BIG = Architecture("big", "Big", "PyTorch", 5_000_000, accuracy(0.95), 400_000, 5_000_000, 10_000)
@@ -37,13 +52,19 @@ BIG = Architecture("big", "Big", "PyTorch", 5_000_000, accuracy(0.95), 400_000, 
 
 def test_info_whole():
     assert architectures_info(CARDS, SIZES, METRIC) == ArchitecturesInfo(
-        "macs", METRIC.title, "1", "maximize", (SMALL, WIDE, BIG), ((800_000.0, 0.90), (5_000_000.0, 0.95)),
+        "macs",
+        METRIC.title,
+        "1",
+        "maximize",
+        (SMALL, WIDE, BIG),
+        ((800_000.0, 0.90), (5_000_000.0, 0.95)),
         ("Unmeasured, road signs",),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
-    ("across", "values"), [("macs", [8e5, 2e6, 5e6]), ("parameters", [1e4] * 3), ("size_bytes", [4e4, 9e4, 4e5])]
+    ("across", "values"),
+    [("macs", [8e5, 2e6, 5e6]), ("parameters", [1e4] * 3), ("size_bytes", [4e4, 9e4, 4e5])],
 )
 def test_what_goes_across(across, values):
     assert [p.x for p in architectures_info(CARDS, SIZES, METRIC, across=across).points] == values
@@ -54,15 +75,27 @@ def test_what_goes_across(across, values):
 def test_the_figure_has_a_named_marker_with_an_interval_for_each_model(mode, across):
     figure = architectures_figure(architectures_info(CARDS, SIZES, METRIC, across=across), mode)
     drawn = [trace for trace in figure.data if trace.customdata is not None]
-    assert {row[0]: text for trace in drawn for row, text in zip(trace.customdata, trace.text, strict=True)} == {
-        "small": "Small", "wide": "Wide", "big": "Big",
-    }  # fmt: skip
+    assert {
+        row[0]: text
+        for trace in drawn
+        for row, text in zip(trace.customdata, trace.text, strict=True)
+    } == {
+        "small": "Small",
+        "wide": "Wide",
+        "big": "Big",
+    }
     assert [trace.name for trace in drawn] == ["Keras", "PyTorch"]
     assert len({(t.marker.color, t.marker.symbol) for t in drawn}) == 2
     assert all(
-        bar == pytest.approx(1.0) for trace in drawn for bar in (*trace.error_y.array, *trace.error_y.arrayminus)
+        bar == pytest.approx(1.0)
+        for trace in drawn
+        for bar in (*trace.error_y.array, *trace.error_y.arrayminus)
     )
-    sizes = {row[0]: size for trace in drawn for row, size in zip(trace.customdata, trace.marker.size, strict=True)}
+    sizes = {
+        row[0]: size
+        for trace in drawn
+        for row, size in zip(trace.customdata, trace.marker.size, strict=True)
+    }
     assert sizes["big"] > sizes["wide"] > sizes["small"]
 
 
@@ -81,7 +114,12 @@ def test_no_model_at_all_is_an_empty_plot():
 def test_the_table_has_the_same_numbers():
     table = architectures_table(architectures_info(CARDS, SIZES, METRIC))
     assert table.to_dict("records")[0] == {
-        "Model": "Small", f"{METRIC.title}, %": pytest.approx(90.0), "95 % interval": "89.0–91.0 %", "File, kB": 40.0,
-        "Params, k": 10.0, "MACs, M": 0.8, "★": "★",
-    }  # fmt: skip
+        "Model": "Small",
+        f"{METRIC.title}, %": pytest.approx(90.0),
+        "95 % interval": "89.0–91.0 %",
+        "File, kB": 40.0,
+        "Params, k": 10.0,
+        "MACs, M": 0.8,
+        "★": "★",
+    }
     assert list(table["★"]) == ["★", "", "★"]

@@ -47,17 +47,35 @@ def three(tmp_path: Path) -> list:
 def test_recipes_in_words():
     usual = Step("onnx_static_int8")
     made = [
-        replace(fakes.trial("a", 0.9, 1.0, 1.0), recipe=Recipe((Step("torch_to_onnx"), usual)), target=Target("ort", {"threads": 1})),
-        replace(fakes.trial("b", 0.9, 1.0, 1.0), recipe=Recipe((Step("torch_to_onnx"), Step("onnx_static_int8", {"per_channel": True, "calibration_samples": 9}))),
-                target=Target("ort", {"threads": 2})),
-    ]  # fmt: skip
+        replace(
+            fakes.trial("a", 0.9, 1.0, 1.0),
+            recipe=Recipe((Step("torch_to_onnx"), usual)),
+            target=Target("ort", {"threads": 1}),
+        ),
+        replace(
+            fakes.trial("b", 0.9, 1.0, 1.0),
+            recipe=Recipe(
+                (
+                    Step("torch_to_onnx"),
+                    Step("onnx_static_int8", {"per_channel": True, "calibration_samples": 9}),
+                )
+            ),
+            target=Target("ort", {"threads": 2}),
+        ),
+    ]
     techniques, runtimes = registry.techniques(), registry.runtimes()
     diff = recipe_diff(made, techniques, runtimes)
-    rows = {row["What"]: (row["A"], row["B"]) for row in recipe_diff_rows(diff, ["A", "B"], techniques, runtimes)}
+    rows = {
+        row["What"]: (row["A"], row["B"])
+        for row in recipe_diff_rows(diff, ["A", "B"], techniques, runtimes)
+    }
     options = {o.id: o for o in techniques["onnx_static_int8"].options}
     title = techniques["onnx_static_int8"].title
     label = options["calibration_samples"].label
-    assert rows[f"{title}: {label[0].lower()}{label[1:]}"] == (str(options["calibration_samples"].default), "9")
+    assert rows[f"{title}: {label[0].lower()}{label[1:]}"] == (
+        str(options["calibration_samples"].default),
+        "9",
+    )
     assert rows["Runs with: threads"] == ("1", "2")
     assert len(rows) == 2 + (options["per_channel"].default is not True)
     assert same_text(diff, techniques) == f"The same in all: {techniques['torch_to_onnx'].title}."
@@ -66,8 +84,12 @@ def test_recipes_in_words():
 def test_whole_steps_in_words_and_json():
     made = [
         replace(fakes.trial("a", 0.9, 1.0, 1.0), recipe=Recipe(()), target=Target("ort")),
-        replace(fakes.trial("b", 0.9, 1.0, 1.0), recipe=Recipe((Step("gone", {"x": [1, 2], "y": True, "z": ""}),)), target=Target("litert")),
-    ]  # fmt: skip
+        replace(
+            fakes.trial("b", 0.9, 1.0, 1.0),
+            recipe=Recipe((Step("gone", {"x": [1, 2], "y": True, "z": ""}),)),
+            target=Target("litert"),
+        ),
+    ]
     diff = recipe_diff(made, registry.techniques(), registry.runtimes())
     rows = recipe_diff_rows(diff, ["A", "B"], registry.techniques(), registry.runtimes())
     assert rows[0] == {"What": "Step 1", "A": "–", "B": "gone (x: 1, 2; y: on; z: none)"}
@@ -90,13 +112,19 @@ def test_the_forest_has_a_point_for_each_number_with_its_interval(three):
         assert trace["x"] == [d.value for d in mine]
         hollow = [color == "#FFFFFF" for color in trace["marker"]["color"]]
         assert hollow == [not d.differs for d in mine]
-        for d, up, down in zip(mine, trace["error_x"]["array"], trace["error_x"]["arrayminus"], strict=True):
+        for d, up, down in zip(
+            mine, trace["error_x"]["array"], trace["error_x"]["arrayminus"], strict=True
+        ):
             assert (up, down) == (
-                (0, 0) if d.low is None else (pytest.approx(d.high - d.value), pytest.approx(d.value - d.low))
+                (0, 0)
+                if d.low is None
+                else (pytest.approx(d.high - d.value), pytest.approx(d.value - d.low))
             )
     assert "Latency (median) ↓" in info.labels
     points = forest_info(found, fakes.METRICS, named, "A", "change")
-    assert points.rows[0].value == pytest.approx(100 * next(d.value for d in found if d.kind == "change"))
+    assert points.rows[0].value == pytest.approx(
+        100 * next(d.value for d in found if d.kind == "change")
+    )
     assert "<script" not in repr(spec)
     assert "<script" not in repr(forest_spec(points))
 
@@ -119,10 +147,17 @@ def test_accuracy_that_may_be_chance_is_marked(three):
     same = replace(
         three[0],
         id="same",
-        measurements={**three[0].measurements, "latency_s": fakes.measured("latency_s", 5.2e-4, 1e-4)},
+        measurements={
+            **three[0].measurements,
+            "latency_s": fakes.measured("latency_s", 5.2e-4, 1e-4),
+        },
         details={},
     )
-    (row,) = [r for r in delta_rows([three[0], same], fakes.METRICS, {}) if r["Metric"] == "Latency (median)"]
+    (row,) = [
+        r
+        for r in delta_rows([three[0], same], fakes.METRICS, {})
+        if r["Metric"] == "Latency (median)"
+    ]
     assert row["B · float32"].endswith("slower ≈")
 
 
@@ -136,7 +171,12 @@ def test_layers_in_words():
         "B · int8": "int8 · 1.50 µs",
     }
     assert rows[2]["B · int8"] == "int8"
-    assert rows[-1] == {"Layer": "elsewhere", "Type": "all the rest", "A · float32": "1.00 µs", "B · int8": "–"}
+    assert rows[-1] == {
+        "Layer": "elsewhere",
+        "Type": "all the rest",
+        "A · float32": "1.00 µs",
+        "B · int8": "–",
+    }
     assert weight_rows(found, NAMES)[0]["B · int8"] == "int8 · 10 B"
     assert unmatched_text(found, NAMES) == ""
 
@@ -144,7 +184,13 @@ def test_layers_in_words():
 def test_bars_hold_every_number_that_is_known():
     found = layers_beside([FLOAT, INT8], SOURCE)
     info = time_info(found, NAMES)
-    assert info.rows == ("stem", "body", "head", "elsewhere: into integers", "elsewhere: all the rest")
+    assert info.rows == (
+        "stem",
+        "body",
+        "head",
+        "elsewhere: into integers",
+        "elsewhere: all the rest",
+    )
     spec = bars_spec(info)
     go.Figure(spec)
     total = [sum(trace["x"]) * info.divisor for trace in spec["data"]]
@@ -167,14 +213,18 @@ def test_of_many_layers_the_longest_are_drawn_in_their_order():
     found = layers_beside([FLOAT], SOURCE)
     cell = found.layers["body"][0]
     many = replace(
-        found, layers={f"l{i}": (replace(cell, time_s=1e-6 * ((7 * i) % 40 + 1)),) for i in range(40)}, rest=({},)
+        found,
+        layers={f"l{i}": (replace(cell, time_s=1e-6 * ((7 * i) % 40 + 1)),) for i in range(40)},
+        rest=({},),
     )
     info = time_info(many, ["A"])
     assert len(info.rows) == MOST
     assert info.left_out == 40 - MOST
     numbers = [int(name[1:]) for name in info.rows]
     assert numbers == sorted(numbers)
-    assert min(info.values[0]) > max(c.time_s for name, (c,) in many.layers.items() if name not in info.rows)
+    assert min(info.values[0]) > max(
+        c.time_s for name, (c,) in many.layers.items() if name not in info.rows
+    )
     assert height_of(info) > height_of(time_info(found, ["A"]))
 
 
@@ -185,7 +235,9 @@ def test_layer_names_with_html_stay_text():
 
 
 def test_what_could_not_be_told_is_said():
-    found = replace(layers_beside([FLOAT, INT8], SOURCE), looked_into=(True, False), unmatched=(2, 0))
+    found = replace(
+        layers_beside([FLOAT, INT8], SOURCE), looked_into=(True, False), unmatched=(2, 0)
+    )
     text = unmatched_text(found, NAMES)
     assert "The file of B · int8 was not looked into" in text
     assert "2 of A · float32" in text

@@ -3,13 +3,20 @@ from __future__ import annotations
 import pytest
 
 from lab.analysis.calibration import calibrations
-from lab.plots.calibration import calibration_figure, calibration_info, calibration_table, spread_words
+from lab.plots.calibration import (
+    calibration_figure,
+    calibration_info,
+    calibration_table,
+    spread_words,
+)
 from tests.unit.analysis.test_calibration import calibrated
 
 TRIALS = [
-    calibrated(0, 0.90), calibrated(1, 0.92, calibration_seed=1), calibrated(2, 0.85, calibration_samples=8),
+    calibrated(0, 0.90),
+    calibrated(1, 0.92, calibration_seed=1),
+    calibrated(2, 0.85, calibration_samples=8),
     calibrated(3, 0.70, calibration_source="noise"),
-]  # fmt: skip
+]
 (FOUND,) = calibrations(TRIALS, "top1_accuracy")
 
 
@@ -30,4 +37,7 @@ def test_every_dot_can_be_clicked_and_no_data_is_said_so(mode: str) -> None:
 
 def test_table_and_words() -> None:
     assert calibration_table(FOUND)["From"].tolist() == ["data", "data", "data", "noise, no data"]
-    assert spread_words(FOUND.over_seeds()) == "128 items from data, 2 seeds: 90.0 to 92.0 %, 2.0 points apart"
+    assert (
+        spread_words(FOUND.over_seeds())
+        == "128 items from data, 2 seeds: 90.0 to 92.0 %, 2.0 points apart"
+    )

@@ -33,7 +33,10 @@ def test_each_shared_metric_has_a_row_and_those_about_both_have_none(two) -> Non
     assert set(rows) == {m.title for m in fakes.METRICS.values() if not m.about_both}
     assert rows["Latency (median)"]["Difference"] == "2.00× faster"
     assert rows["Latency (median)"]["Verdict"] == "differs"
-    assert rows["File size"] | {"Verdict": "differs", "Compared": "exact numbers", "p": ""} == rows["File size"]
+    assert (
+        rows["File size"] | {"Verdict": "differs", "Compared": "exact numbers", "p": ""}
+        == rows["File size"]
+    )
     assert rows["Peak memory"]["Compared"] == "intervals only"
 
 

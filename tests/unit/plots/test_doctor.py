@@ -24,13 +24,16 @@ CHECKS = [
         "timing",
     ),
 ]
-ROOF = Roofline(2, {"float32": 1e11, "int8": 4e11}, {16_000: 2e11, 1_000_000: 1e11, 64_000_000: 4e10})
+ROOF = Roofline(
+    2, {"float32": 1e11, "int8": 4e11}, {16_000: 2e11, 1_000_000: 1e11, 64_000_000: 4e10}
+)
 
 
 def test_warnings_come_first_within_their_group():
     assert {title: [c.id for c in found] for title, found in grouped(CHECKS).items()} == {
-        "Can timings be trusted?": ["c", "a"], "The processor, and what else it does": ["b"],
-    }  # fmt: skip
+        "Can timings be trusted?": ["c", "a"],
+        "The processor, and what else it does": ["b"],
+    }
 
 
 def test_lines_say_everything():
@@ -48,8 +51,12 @@ def test_the_summary_names_what_warns():
 
 def test_every_figure_has_a_row():
     assert [(r["Figure"], r["Value"]) for r in figures_table(CHECKS)] == [
-        ("reading s", "1.235e-07"), ("spread", "0.5"), ("seen", "1, 2"), ("by", "1: 0.25"), ("no", "–"),
-    ]  # fmt: skip
+        ("reading s", "1.235e-07"),
+        ("spread", "0.5"),
+        ("seen", "1, 2"),
+        ("by", "1: 0.25"),
+        ("no", "–"),
+    ]
 
 
 def test_slopes_meet_the_highest_roof_and_roofs_begin_at_the_steepest_slope():

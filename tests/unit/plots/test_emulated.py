@@ -26,11 +26,16 @@ def number(value: float, spread: float, source: str = "emulated") -> dict[str, A
 
 def outcome(there: float = 0.585, same: float = 0.928, **changed: Any) -> dict[str, Any]:
     return {
-        "title": "x86 CPU without VNNI", "place": "On an x86 CPU without VNNI", "because": "312 pairs of weights in 7 operators can saturate",
-        "facts": [asdict(Fact("40 of 96 pairs of weights can saturate", "conv0", "QLinearConv", 40, 96))],
+        "title": "x86 CPU without VNNI",
+        "place": "On an x86 CPU without VNNI",
+        "because": "312 pairs of weights in 7 operators can saturate",
+        "facts": [
+            asdict(Fact("40 of 96 pairs of weights can saturate", "conv0", "QLinearConv", 40, 96))
+        ],
         "measurements": {"agreement": number(same, 0.01), "top1_accuracy": number(there, 0.015)},
-        "here": {"top1_accuracy": number(0.619, 0.015, "measured")}, **changed,
-    }  # fmt: skip
+        "here": {"top1_accuracy": number(0.619, 0.015, "measured")},
+        **changed,
+    }
 
 
 def told(**changed: Any) -> Any:
@@ -39,16 +44,17 @@ def told(**changed: Any) -> Any:
 
 def test_the_sentence_says_there_and_here_and_why():
     assert elsewhere_texts(told()) == [
-        "On an x86 CPU without VNNI this file reaches an accuracy of 58.5 % (57.0–60.0 %, emulated on 1,000 items) instead of 61.9 %, "
-        "and answers 7.2 % of them otherwise: 312 pairs of weights in 7 operators can saturate."
+        "On an x86 CPU without VNNI this file reaches an accuracy of 58.5 % (57.0–60.0 %, emulated"
+        " on 1,000 items) instead of 61.9 %, and answers 7.2 % of them otherwise: 312 pairs of"
+        " weights in 7 operators can saturate."
     ]
 
 
 def test_the_same_number_is_called_the_same():
     (text,) = elsewhere_texts(told(there=0.619, same=1.0))
     assert (
-        "an accuracy of 61.9 % (60.4–63.4 %, emulated on 1,000 items) as it does here, and answers all of them alike: 312"
-        in text
+        "an accuracy of 61.9 % (60.4–63.4 %, emulated on 1,000 items) as it does here, and answers"
+        " all of them alike: 312" in text
     )
 
 
@@ -56,8 +62,8 @@ def test_what_could_not_be_emulated_says_so():
     failed = asdict(Fact("It could not be emulated: no such operator."))
     trial = told(measurements={}, here={}, facts=[*outcome()["facts"], failed])
     assert elsewhere_texts(trial) == [
-        "On an x86 CPU without VNNI this file may answer otherwise: 312 pairs of weights in 7 operators can saturate. "
-        "It could not be emulated: no such operator."
+        "On an x86 CPU without VNNI this file may answer otherwise: 312 pairs of weights in 7"
+        " operators can saturate. It could not be emulated: no such operator."
     ]
     assert elsewhere_rows(trial)[0]["there"] == "–"
     assert elsewhere_rows(trial)[0]["items"] == "–"
@@ -69,15 +75,30 @@ def test_what_could_not_be_emulated_says_so():
 
 
 def test_rows_whole():
-    assert elsewhere_rows(told()) == [{
-        "machine": "x86 CPU without VNNI", "there": "58.5 % (57.0–60.0 %)", "here": "61.9 % (60.4–63.4 %)",
-        "same answers": "92.8 % (91.8–93.8 %)", "items": "1,000", "why": "312 pairs of weights in 7 operators can saturate",
-    }]  # fmt: skip
+    assert elsewhere_rows(told()) == [
+        {
+            "machine": "x86 CPU without VNNI",
+            "there": "58.5 % (57.0–60.0 %)",
+            "here": "61.9 % (60.4–63.4 %)",
+            "same answers": "92.8 % (91.8–93.8 %)",
+            "items": "1,000",
+            "why": "312 pairs of weights in 7 operators can saturate",
+        }
+    ]
     assert elsewhere_facts(told(), "x86_without_vnni") == [
-        {"operator": "conv0", "type": "QLinearConv", "what": "40 of 96 pairs of weights can saturate"}
+        {
+            "operator": "conv0",
+            "type": "QLinearConv",
+            "what": "40 of 96 pairs of weights can saturate",
+        }
     ]
 
 
 def test_trials_without_a_word_about_it_have_none():
     for trial in (TRIAL, replace(TRIAL, details={"elsewhere": {}})):
-        assert elsewhere_texts(trial) == elsewhere_rows(trial) == elsewhere_facts(trial, "x86_without_vnni") == []
+        assert (
+            elsewhere_texts(trial)
+            == elsewhere_rows(trial)
+            == elsewhere_facts(trial, "x86_without_vnni")
+            == []
+        )

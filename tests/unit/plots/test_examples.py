@@ -18,14 +18,19 @@ NAMES = ("zero", "one")
 
 
 def pictures(html: str, kind: str = "png") -> list[bytes]:
-    return [b64decode(found) for found in re.findall(rf'src="data:image/{re.escape(kind)};base64,([^"]+)"', html)]
+    return [
+        b64decode(found)
+        for found in re.findall(rf'src="data:image/{re.escape(kind)};base64,([^"]+)"', html)
+    ]
 
 
 def pixels(content: bytes):
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
-@pytest.mark.parametrize("shape", [(3, 8, 8), (3, 8, 8, 1), (3, 1, 8, 8), (3, 8, 8, 3), (3, 3, 8, 8)])
+@pytest.mark.parametrize(
+    "shape", [(3, 8, 8), (3, 8, 8, 1), (3, 1, 8, 8), (3, 8, 8, 3), (3, 3, 8, 8)]
+)
 def test_images_of_any_layout(shape):
     info = examples_info(np.linspace(0, 16, int(np.prod(shape))).reshape(shape), LABELS, NAMES)
     assert info.images.shape == (3, 8, 8, 3)
@@ -50,7 +55,9 @@ def test_images_of_one_grey_do_not_divide_by_zero():
     assert examples_info(np.zeros((1, 2, 2)), np.array([0])).images.max() == 0
 
 
-@pytest.mark.parametrize(("show", "shape"), [("image", (3, 5)), ("spectrogram", (3, 5)), ("waveform", (3, 2, 2, 2))])
+@pytest.mark.parametrize(
+    ("show", "shape"), [("image", (3, 5)), ("spectrogram", (3, 5)), ("waveform", (3, 2, 2, 2))]
+)
 def test_what_cannot_be_drawn_that_way_is_refused(show, shape):
     with pytest.raises(ValueError, match=re.escape(f"Given: {shape}")):
         examples_info(np.zeros(shape), LABELS, show=show)
@@ -61,7 +68,9 @@ def test_time_runs_to_the_right_and_high_frequencies_are_up(flat):
     item = np.zeros((1, 6, 4))
     item[0, 5, 0] = 1.0  # the end, lowest frequency
     given = item.reshape(1, 24) if flat else item
-    drawn = examples_info(given, [0], show="spectrogram", show_shape=(6, 4) if flat else ()).images[0]
+    drawn = examples_info(given, [0], show="spectrogram", show_shape=(6, 4) if flat else ()).images[
+        0
+    ]
     assert drawn.shape == (4, 6, 3)
     brightest = np.unravel_index(drawn.sum(axis=-1).argmax(), drawn.shape[:2])
     assert brightest == (3, 5)
@@ -96,7 +105,7 @@ def test_six_channels_are_two_panels_over_their_own_ranges(channels_first):
 
 def test_a_waveform_is_drawn_with_a_line_for_each_channel():
     items = np.random.default_rng(0).normal(size=(2, 30, 6))
-    (first, _) = pictures(examples_html(examples_info(items, [0, 1], show="waveform")), "svg+xml")
+    first, _ = pictures(examples_html(examples_info(items, [0, 1], show="waveform")), "svg+xml")
     lines = ElementTree.fromstring(first).findall("{http://www.w3.org/2000/svg}polyline")
     assert len(lines) == 6
     assert len({line.get("stroke") for line in lines}) == 3
@@ -116,10 +125,15 @@ def test_texts_and_class_names_are_shown_letter_by_letter():
 
 
 def test_every_picture_says_what_it_shows():
-    info = examples_info(np.random.default_rng(0).normal(size=(2, 9, 4)), [1, 0], NAMES, show="spectrogram")
+    info = examples_info(
+        np.random.default_rng(0).normal(size=(2, 9, 4)), [1, 0], NAMES, show="spectrogram"
+    )
     html = examples_html(info)
     assert re.findall(r'alt="([^"]+)"', html) == ["spectrogram: one", "spectrogram: zero"]
-    assert info.alt == "Spectrograms, time to the right and high frequencies up, of the classes one, zero"
+    assert (
+        info.alt
+        == "Spectrograms, time to the right and high frequencies up, of the classes one, zero"
+    )
     assert f'aria-label="{info.alt}"' in html
 
 
@@ -131,7 +145,8 @@ def test_rows_limit_how_many_are_drawn():
 
 
 @pytest.mark.parametrize(
-    ("label", "caption"), [(np.int64(1), "one"), (-1, "-1"), (2.5, "2.5"), (np.array([1, 2]), "[1 2]")]
+    ("label", "caption"),
+    [(np.int64(1), "one"), (-1, "-1"), (2.5, "2.5"), (np.array([1, 2]), "[1 2]")],
 )
 def test_labels_that_are_no_class_are_shown_as_they_are(label, caption):
     assert examples_info(np.zeros((1, 2, 2)), [label], NAMES).captions == (caption,)

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lab.analysis.flips import Flips, alarm_flips, class_changes, class_flips, confusion_change, known_flips
+from lab.analysis.flips import (
+    Flips,
+    alarm_flips,
+    class_changes,
+    class_flips,
+    confusion_change,
+    known_flips,
+)
 from lab.plots.examples import examples_info
 from lab.plots.flips import (
     MOST_CLASSES,
@@ -39,13 +46,16 @@ def found() -> Flips:
 
 
 def test_all_items_in_a_sentence(found):
-    assert flips_text(found, NAMES) == (
-        "Of 4 test items B breaks 1 that A has right and fixes 1, 1 wrong in another way; both have 1 right. Percentages are the probabilities that "
-        "each model gives its own answer."
+    assert (
+        flips_text(found, NAMES)
+        == "Of 4 test items B breaks 1 that A has right and fixes 1, 1 wrong in another way; both"
+        " have 1 right. Percentages are the probabilities that each model gives its own answer."
     )
     assert kind_texts(found, NAMES) == {
-        "broken": "Broken by B (1)", "fixed": "Fixed by B (1)", "changed": "Both wrong, differently (1)",
-    }  # fmt: skip
+        "broken": "Broken by B (1)",
+        "fixed": "Fixed by B (1)",
+        "changed": "Both wrong, differently (1)",
+    }
 
 
 def test_rows_name_truth_and_both_answers(found):
@@ -65,8 +75,13 @@ def test_alarms_have_scores_and_a_threshold():
     flips = alarm_flips(np.array([0, 1]), np.array([1.0, 1.0]), np.array([3.0, 2.5]), 2.0)
     names = naming("anomaly_detection", ())
     assert flip_rows(flips.flips, flips.value, names)[0] == {
-        "Item": "0", "Truth": "normal", "A": "no alarm (1)", "B": "alarm (3)", "Which": "broken by B", "Gap": "1.00",
-    }  # fmt: skip
+        "Item": "0",
+        "Truth": "normal",
+        "A": "no alarm (1)",
+        "B": "alarm (3)",
+        "Which": "broken by B",
+        "Gap": "1.00",
+    }
     assert "above 2 there is an alarm" in flips_text(flips, names)
     assert "in another way" not in flips_text(flips, names)
 
@@ -100,7 +115,9 @@ def test_items_are_drawn_with_their_own_picture(found):
     pictures = [b64decode(text) for text in re.findall(r"data:image/png;base64,([^\"]+)", html)]
     assert len(pictures) == 3
     for content, item in zip(pictures, shown, strict=True):
-        np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(content)).convert("RGB")), images[item])
+        np.testing.assert_array_equal(
+            np.asarray(Image.open(BytesIO(content)).convert("RGB")), images[item]
+        )
     parser = Tags()
     parser.feed(html)
     assert set(parser.tags) == {"div", "img", "span"}
@@ -111,12 +128,18 @@ def test_items_are_drawn_with_their_own_picture(found):
 @pytest.mark.parametrize("show", ["text", "none"])
 def test_names_and_texts_with_html_stay_text(found, show):
     names = naming("classification", (EVIL, f'"{EVIL}', "two"), EVIL, "B")
-    pictures = examples_info(np.zeros(3), [0, 0, 0], show="text", texts=[EVIL] * 3) if show == "text" else None
+    pictures = (
+        examples_info(np.zeros(3), [0, 0, 0], show="text", texts=[EVIL] * 3)
+        if show == "text"
+        else None
+    )
     parser = Tags()
     parser.feed(flips_html(found.flips, found.value, names, pictures))
     assert set(parser.tags) <= {"div", "span"}
     assert EVIL in parser.text
-    spec = confusion_spec(confusion_info(confusion_change(LABELS, BEFORE.argmax(1), AFTER.argmax(1), 3), names))
+    spec = confusion_spec(
+        confusion_info(confusion_change(LABELS, BEFORE.argmax(1), AFTER.argmax(1), 3), names)
+    )
     assert "<script" not in repr(spec)
 
 
@@ -137,7 +160,11 @@ def test_the_heatmap_colours_what_is_better_and_writes_what_moved():
     change = confusion_change(LABELS, BEFORE.argmax(1), AFTER.argmax(1), 3)
     (trace,) = confusion_spec(confusion_info(change, NAMES))["data"]
     assert trace["text"] == [["-1", "+1", ""], ["-1", "+1", ""], ["-1", "+1", ""]]
-    assert trace["z"] == [[-1, -1, 0], [1, 1, 0], [1, -1, 0]]  # on the diagonal more is better, elsewhere less
+    assert trace["z"] == [
+        [-1, -1, 0],
+        [1, 1, 0],
+        [1, -1, 0],
+    ]  # on the diagonal more is better, elsewhere less
     assert trace["zmax"] == -trace["zmin"] > 1  # pale enough for the numbers on it
     assert trace["hovertext"][0][1] == "<b>zero</b> answered as one: +1 items"
 

@@ -40,5 +40,8 @@ def test_no_tag_picture_formula_or_other_link_is_left(trick: str) -> None:
 
 
 def test_what_markdown_is_for_stays() -> None:
-    text = "# Why\n\n**Ship** `static_wi8_ai8`, see [the paper](https://arxiv.org/abs/1712.05877):\n\n- smaller\n- 3 × faster"
+    text = (
+        "# Why\n\n**Ship** `static_wi8_ai8`, see [the"
+        " paper](https://arxiv.org/abs/1712.05877):\n\n- smaller\n- 3 × faster"
+    )
     assert formatting.note(text) == text

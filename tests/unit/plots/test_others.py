@@ -25,11 +25,16 @@ def test_latency_info_whole():
     latency = fakes.measured("latency_s", 4.5e-4, 0.5e-4)
     info = latency_info(ROUNDS, latency)
     assert info == LatencyInfo(
-        calm=((1, pytest.approx(0.4)), (2, pytest.approx(0.5))), contended=((3, pytest.approx(0.8)),),
-        warmup=((0, pytest.approx(0.9)),), starts=(0, 3), suffix="ms", median=pytest.approx(0.45),
-        low=pytest.approx(0.4), high=pytest.approx(0.5),
+        calm=((1, pytest.approx(0.4)), (2, pytest.approx(0.5))),
+        contended=((3, pytest.approx(0.8)),),
+        warmup=((0, pytest.approx(0.9)),),
+        starts=(0, 3),
+        suffix="ms",
+        median=pytest.approx(0.45),
+        low=pytest.approx(0.4),
+        high=pytest.approx(0.5),
         note="3 timed runs in 2 rounds, 1 warm-up run not counted; disturbed and left out: 1 round",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
@@ -68,18 +73,23 @@ INT8 = fakes.trial("static_wi8_ai8", 0.955, 100e3, 6e-4, position=1, spread=(0.0
 
 def reason(trials, limits=(), goal=None):
     found = pick(trials, fakes.OBJECTIVES, limits, goal and fakes.objective(goal))
-    return words.pick_reason(found, {t.id: t for t in trials}, fakes.OBJECTIVES, limits, fakes.TITLES)
+    return words.pick_reason(
+        found, {t.id: t for t in trials}, fakes.OBJECTIVES, limits, fakes.TITLES
+    )
 
 
 def test_reason_says_the_rule_and_the_trade():
-    assert reason([BASE, INT8]) == (
-        "Smallest within 1 point of the float baseline; 0.5 points less accurate (within the noise), "
-        "3.90× smaller, 1.20× slower."
+    assert (
+        reason([BASE, INT8])
+        == "Smallest within 1 point of the float baseline; 0.5 points less accurate (within the"
+        " noise), 3.90× smaller, 1.20× slower."
     )
 
 
 def test_reason_mentions_limits_and_ties():
-    rival = fakes.trial("dynamic_wi8", 0.958, 120e3, 6.05e-4, position=2, runtime="litert", spread=(0.013, 1e-5))
+    rival = fakes.trial(
+        "dynamic_wi8", 0.958, 120e3, 6.05e-4, position=2, runtime="litert", spread=(0.013, 1e-5)
+    )
     text = reason([BASE, INT8, rival], [Limit("size_bytes", "at_most", 2e5)], "latency_s")
     assert text.startswith("Fastest within 1 point of the float baseline that meets all limits")
     assert text.endswith("a tie with dynamic_wi8 on LiteRT: the difference may be chance.")
@@ -88,7 +98,9 @@ def test_reason_mentions_limits_and_ties():
 def test_reason_when_accuracy_decides():
     bad = fakes.trial("int4", 0.80, 50e3, 6e-4, position=1)
     text = reason([BASE, bad], [Limit("size_bytes", "at_most", 2e5)])
-    assert text.startswith("Most accurate of those that meet all limits, since none stays within 1 point")
+    assert text.startswith(
+        "Most accurate of those that meet all limits, since none stays within 1 point"
+    )
 
 
 def test_reason_when_the_baseline_wins():
@@ -97,8 +109,10 @@ def test_reason_when_the_baseline_wins():
 
 def test_reason_when_nothing_is_left_says_what_to_loosen():
     limits = [Limit("size_bytes", "at_most", 5e4), Limit("top1_accuracy", "max_drop", 0.02)]
-    assert reason([BASE, INT8], limits) == (
-        "No trial meets all limits. Loosen one: size at most 100 kB (static_wi8_ai8 on ONNX Runtime)."
+    assert (
+        reason([BASE, INT8], limits)
+        == "No trial meets all limits. Loosen one: size at most 100 kB (static_wi8_ai8 on ONNX"
+        " Runtime)."
     )
     assert "Loosen more than one" in reason([BASE], [*limits, Limit("latency_s", "at_most", 1e-6)])
     assert reason([]).startswith("No trial has finished yet")
@@ -122,10 +136,18 @@ def test_unknown_metrics_have_words_too():
 
 def test_importing_plots_and_analysis_loads_no_plotly_and_no_streamlit():
     heavy = ["plotly", "streamlit", "torch", "tensorflow", "onnxruntime"]
-    ours = "lab.plots.pareto.figure, lab.plots.latency, lab.plots.examples, lab.plots.architectures, lab.plots.layers, lab.plots.words, lab.analysis.pick"
+    ours = (
+        "lab.plots.pareto.figure, lab.plots.latency, lab.plots.examples, lab.plots.architectures,"
+        " lab.plots.layers, lab.plots.words, lab.analysis.pick"
+    )
     code = f"import sys, {ours}; print([m for m in {heavy} if m in sys.modules])"
     root = Path(__file__).parents[3]
-    assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=root, capture_output=True, text=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 @pytest.mark.parametrize("count", [30, 500])

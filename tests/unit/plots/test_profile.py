@@ -22,16 +22,25 @@ from lab.plots.profile import (
 )
 
 US = 1e-6
-FLOAT = Profile((
-    OperatorTime("Conv", "conv0", 40 * US, 1, "compute", "float32", "CPU"),
-    OperatorTime("Relu", "relu0", 10 * US, 1, "other", "float32", "CPU"),
-    OperatorTime("ReorderOutput", "", 5 * US, 1, "layout", "float32", "CPU"),
-), runs=30, total_s=60 * US)  # fmt: skip
-INT8 = Profile((
-    OperatorTime("QuantizeLinear", "conv0_quant", 6 * US, 1, "quantize", "float32", "CPU"),
-    OperatorTime("QLinearConv", "conv0", 20 * US, 1, "compute", "int8", "CPU"),
-    OperatorTime("DequantizeLinear", "y", 4 * US, 2, "dequantize", "int8", "CPU"),
-), runs=30, total_s=32 * US, note="Nothing is known of relu0.")  # fmt: skip
+FLOAT = Profile(
+    (
+        OperatorTime("Conv", "conv0", 40 * US, 1, "compute", "float32", "CPU"),
+        OperatorTime("Relu", "relu0", 10 * US, 1, "other", "float32", "CPU"),
+        OperatorTime("ReorderOutput", "", 5 * US, 1, "layout", "float32", "CPU"),
+    ),
+    runs=30,
+    total_s=60 * US,
+)
+INT8 = Profile(
+    (
+        OperatorTime("QuantizeLinear", "conv0_quant", 6 * US, 1, "quantize", "float32", "CPU"),
+        OperatorTime("QLinearConv", "conv0", 20 * US, 1, "compute", "int8", "CPU"),
+        OperatorTime("DequantizeLinear", "y", 4 * US, 2, "dequantize", "int8", "CPU"),
+    ),
+    runs=30,
+    total_s=32 * US,
+    note="Nothing is known of relu0.",
+)
 
 
 def _drawn(info: ProfileInfo) -> float:
@@ -48,7 +57,9 @@ def test_a_bar_for_each_layer_the_longest_first() -> None:
 
 
 def test_layers_of_two_profiles_are_paired_by_name() -> None:
-    """What a tool adds to a layer's name when it quantizes it is left out: quantizing goes to its layer's bar."""
+    """What a tool adds to a layer's name when it quantizes it is left out: quantizing goes to its
+    layer's bar.
+    """
     info = profile_info(FLOAT, INT8, ("float32", "int8"), order="run")
     assert [row.label for row in info.rows] == ["conv0", "relu0", "ReorderOutput", "y"]
     assert info.rows[0].times == ({"compute": 40 * US}, {"compute": 20 * US, "quantize": 6 * US})
@@ -58,7 +69,11 @@ def test_layers_of_two_profiles_are_paired_by_name() -> None:
 
 def test_as_they_ran_is_another_order() -> None:
     late = replace(FLOAT, operators=FLOAT.operators[::-1])
-    assert [row.label for row in profile_info(late, order="run").rows] == ["ReorderOutput", "relu0", "conv0"]
+    assert [row.label for row in profile_info(late, order="run").rows] == [
+        "ReorderOutput",
+        "relu0",
+        "conv0",
+    ]
     assert [row.label for row in profile_info(late).rows] == ["conv0", "relu0", "ReorderOutput"]
 
 
@@ -75,7 +90,10 @@ def test_what_takes_least_is_one_bar(order: str) -> None:
 
 def test_bars_of_two_profiles_lie_side_by_side_in_their_layers_row() -> None:
     bars = profile_figure(profile_info(FLOAT, INT8, ("a", "b"))).data
-    first, second = ([y for bar in bars for y in bar.y if (bar.marker.opacity == 1.0) is one] for one in (True, False))
+    first, second = (
+        [y for bar in bars for y in bar.y if (bar.marker.opacity == 1.0) is one]
+        for one in (True, False)
+    )
     assert all(-0.5 < y - round(y) < 0 for y in first)
     assert all(0 < y - round(y) < 0.5 for y in second)
     assert {bar.width for bar in bars} == {0.4}
@@ -87,7 +105,10 @@ def test_each_kind_is_in_the_legend_once_with_a_look_of_its_own() -> None:
     assert sorted(named) == sorted(KINDS)
     for mode in ("light", "dark"):
         assert len({color_of(kind, mode) for kind in KINDS}) == len(KINDS)
-    assert len({bar.marker.pattern.shape for bar in bars if bar.legendgroup != "other"}) == len(KINDS) - 1
+    assert (
+        len({bar.marker.pattern.shape for bar in bars if bar.legendgroup != "other"})
+        == len(KINDS) - 1
+    )
 
 
 def test_the_dark_figure_is_the_light_one_in_other_colours() -> None:
@@ -102,14 +123,21 @@ def test_the_note_tells_what_is_around_the_operators() -> None:
     assert profile_info(FLOAT).note == "55.0 µs in operators, 5.00 µs around them, over 30 runs."
     both = profile_info(FLOAT, INT8, ("a", "b")).note
     assert both.startswith("a: 55.0 µs in operators")
-    assert both.endswith("b: 30.0 µs in operators, 2.00 µs around them, over 30 runs. Nothing is known of relu0.")
+    assert both.endswith(
+        "b: 30.0 µs in operators, 2.00 µs around them, over 30 runs. Nothing is known of relu0."
+    )
 
 
 def test_a_row_for_each_operator() -> None:
     assert profile_rows(INT8)[2] == {
-        "Operator": "DequantizeLinear ×2", "Layer": "y", "Time": "4.00 µs", "Share": "13.3 %", "Precision": "int8",
-        "Placed on": "CPU", "Kind": "dequantize",
-    }  # fmt: skip
+        "Operator": "DequantizeLinear ×2",
+        "Layer": "y",
+        "Time": "4.00 µs",
+        "Share": "13.3 %",
+        "Precision": "int8",
+        "Placed on": "CPU",
+        "Kind": "dequantize",
+    }
     assert profile_rows(FLOAT)[2]["Layer"] == "–"
 
 
@@ -128,7 +156,10 @@ def test_time_by_kind_on_its_own() -> None:
 def test_json_has_the_sums_too() -> None:
     found = json.loads(json.dumps(profile_json(INT8)))
     assert (
-        Profile.from_json({k: v for k, v in found.items() if k not in ("operators_s", "kinds_s", "around_s")}) == INT8
+        Profile.from_json(
+            {k: v for k, v in found.items() if k not in ("operators_s", "kinds_s", "around_s")}
+        )
+        == INT8
     )
     assert sum(found["kinds_s"].values()) == pytest.approx(found["operators_s"])
     assert found["around_s"] == pytest.approx(2 * US)

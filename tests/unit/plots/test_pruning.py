@@ -44,13 +44,19 @@ def test_every_point_can_be_clicked_and_every_cost_is_drawn(mode: str) -> None:
 
 def test_sentences_tell_how_far_one_can_go_and_that_zeros_are_stored() -> None:
     reach, won, zeros, channels = plots.pruning_texts(FOUND, BY_ID)
-    assert reach == ("At most 1 point below the float model one can take none of the weights as whole channels, 74 % with fine-tuning; "
-                     "54 % of the weights as single weights, 81 % with fine-tuning.")  # fmt: skip
-    assert won.startswith("Fine-tuning wins back most for t6: 34.5 points, from 60.0 to 94.5 %")
-    assert "With 81 % of the weights at zero the file is as large as before and takes as long as before" in zeros
     assert (
-        "With 74 % of the weights gone as whole channels the file is 3.33× smaller and takes 2.00× less time"
-        in channels
+        reach == "At most 1 point below the float model one can take none of the weights as whole"
+        " channels, 74 % with fine-tuning; 54 % of the weights as single weights, 81 % with"
+        " fine-tuning."
+    )
+    assert won.startswith("Fine-tuning wins back most for t6: 34.5 points, from 60.0 to 94.5 %")
+    assert (
+        "With 81 % of the weights at zero the file is as large as before and takes as long as"
+        " before" in zeros
+    )
+    assert (
+        "With 74 % of the weights gone as whole channels the file is 3.33× smaller and takes 2.00×"
+        " less time" in channels
     )
 
 
@@ -60,7 +66,9 @@ def test_nothing_is_said_before_there_is_something() -> None:
 
 
 def test_a_table_with_what_failed() -> None:
-    broken = replace(TRIALS[2], state="failed", measurements={}, error={"message": "No channel is left."})
+    broken = replace(
+        TRIALS[2], state="failed", measurements={}, error={"message": "No channel is left."}
+    )
     rows = plots.pruning_rows(lesson(ABOUT, [*TRIALS[:2], broken, *TRIALS[3:]], "top1_accuracy"))
     assert len({tuple(row) for row in rows}) == 1
     assert [row["Remarks"] for row in rows if row["Remarks"]] == ["No channel is left."]
@@ -71,7 +79,8 @@ def test_a_table_with_what_failed() -> None:
 
 def test_what_is_not_measured_yet_is_not_told() -> None:
     unmeasured = [
-        replace(t, measurements={k: m for k, m in t.measurements.items() if k != "latency_s"}) for t in TRIALS
+        replace(t, measurements={k: m for k, m in t.measurements.items() if k != "latency_s"})
+        for t in TRIALS
     ]
     zeros, channels = plots.pruning_texts(lesson(ABOUT, unmeasured, "top1_accuracy"), BY_ID)[-2:]
     assert "the file is as large as before: zeros are stored" in zeros

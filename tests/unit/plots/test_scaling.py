@@ -16,13 +16,23 @@ from lab.types import Measurement, Recipe, Target, Trial
 
 def made(seconds: float, half: float = 0.0, error: str = "", **options: int) -> Trial:
     latency = Measurement("latency_s", seconds, "s", 30, seconds - half, seconds + half)
-    return Trial(f"s-{options}", "s", 0, "int8", Recipe(), Target("ort", {"threads": 1, "batch": 1, **options}),
-                 error={"message": error} if error else None, measurements={} if error else {"latency_s": latency})  # fmt: skip
+    return Trial(
+        f"s-{options}",
+        "s",
+        0,
+        "int8",
+        Recipe(),
+        Target("ort", {"threads": 1, "batch": 1, **options}),
+        error={"message": error} if error else None,
+        measurements={} if error else {"latency_s": latency},
+    )
 
 
 THREADS = curve("threads", [made(1.0, 0.01), made(0.61, 0.01, threads=2)], 1)
 BATCH = curve("batch", [made(2e-4 + 5e-5 * n, 1e-6, batch=n) for n in (1, 2, 4, 8)], 1)
-FOUND = Scaling("int8", THREADS, BATCH, curve("threads", [made(2.0), made(1.0, threads=2)], 1), Curve("batch"))
+FOUND = Scaling(
+    "int8", THREADS, BATCH, curve("threads", [made(2.0), made(1.0, threads=2)], 1), Curve("batch")
+)
 
 
 def test_threads_are_drawn_as_speed_up_with_amdahls_line_and_the_ideal() -> None:
@@ -40,7 +50,9 @@ def test_threads_are_drawn_as_speed_up_with_amdahls_line_and_the_ideal() -> None
 def test_batches_are_drawn_as_items_a_second_between_no_gain_and_the_most() -> None:
     info = plots.scaling_info(FOUND, "batch")
     (mine,) = info.series
-    assert [y for _, y, _, _ in mine.points] == pytest.approx([n / (2e-4 + 5e-5 * n) for n in (1, 2, 4, 8)])
+    assert [y for _, y, _, _ in mine.points] == pytest.approx(
+        [n / (2e-4 + 5e-5 * n) for n in (1, 2, 4, 8)]
+    )
     assert mine.floor == pytest.approx(1 / 2.5e-4)
     assert mine.ceiling == pytest.approx(20_000)
     assert info.ideal == ()
@@ -48,7 +60,9 @@ def test_batches_are_drawn_as_items_a_second_between_no_gain_and_the_most() -> N
 
 @pytest.mark.parametrize("dimension", ["threads", "batch"])
 @pytest.mark.parametrize("mode", ["light", "dark"])
-def test_both_axes_are_in_powers_of_two_and_intervals_are_drawn(dimension: plots.Dimension, mode: str) -> None:
+def test_both_axes_are_in_powers_of_two_and_intervals_are_drawn(
+    dimension: plots.Dimension, mode: str
+) -> None:
     figure = plots.scaling_figure(plots.scaling_info(FOUND, dimension), mode).to_dict()  # type: ignore[arg-type]
     layout = figure["layout"]
     assert layout["xaxis"]["type"] == layout["yaxis"]["type"] == "log"
@@ -69,16 +83,19 @@ def test_an_empty_study_is_drawn() -> None:
     assert plots.scaling_texts(empty) == ()
     assert plots.scaling_rows(empty) == []
     for dimension in ("threads", "batch"):
-        info = plots.scaling_info(Scaling("", *[curve("threads", [made(1.0)], 1), Curve("batch")] * 2), dimension)  # type: ignore[arg-type]
+        info = plots.scaling_info(
+            Scaling("", *[curve("threads", [made(1.0)], 1), Curve("batch")] * 2), dimension
+        )  # type: ignore[arg-type]
         plots.scaling_figure(info)
 
 
 def test_the_words() -> None:
     threads, batch = plots.scaling_texts(FOUND)
     assert threads == "2 threads: 1.64× of 2× (1.61–1.67×); serial share 22 % ± 1 %."
-    assert batch == (
-        "Batch 8: 13,333 /s, 3.33× the items a second of single ones (3.32–3.35×); a call costs 0.20 ms and an item "
-        "50.0 µs, so that 20,000 /s is the most."
+    assert (
+        batch
+        == "Batch 8: 13,333 /s, 3.33× the items a second of single ones (3.32–3.35×); a call costs"
+        " 0.20 ms and an item 50.0 µs, so that 20,000 /s is the most."
     )
 
 
@@ -89,9 +106,12 @@ def test_no_gain_is_called_so() -> None:
     assert plots.threads_text(slower).endswith("; more threads only cost time here.")
     linear = curve("batch", [made(0.1 * n, 0.001, batch=n) for n in (1, 2, 4)], 1)
     assert plots.batch_text(linear).startswith("Batches bring no more items a second; ")
-    bursting = curve("batch", [made(0.1, 0.001), made(0.2, 0.001, batch=2), made(1.2, 0.01, batch=4)], 1)
+    bursting = curve(
+        "batch", [made(0.1, 0.001), made(0.2, 0.001, batch=2), made(1.2, 0.01, batch=4)], 1
+    )
     assert (
-        plots.batch_text(bursting) == "Batches bring no more items a second; items of batch 4 take 3.00× as long each."
+        plots.batch_text(bursting)
+        == "Batches bring no more items a second; items of batch 4 take 3.00× as long each."
     )
     assert bursting.most_per_s is None
     assert {p.efficiency for p in bursting.points} == {None}
@@ -100,17 +120,28 @@ def test_no_gain_is_called_so() -> None:
 
 
 def test_what_could_not_be_measured_says_why() -> None:
-    refused = curve("batch", [made(1.0), made(0, error="This file takes no batch of 2.", batch=2)], 1)
-    assert plots.batch_text(refused) == "Batch 2 could not be measured: This file takes no batch of 2."
-    rows = plots.scaling_rows(Scaling("int8", Curve("threads"), refused, Curve("threads"), Curve("batch")))
-    assert [(r["With"], r["Remarks"]) for r in rows] == [("batch 1", ""), ("batch 2", "This file takes no batch of 2.")]
+    refused = curve(
+        "batch", [made(1.0), made(0, error="This file takes no batch of 2.", batch=2)], 1
+    )
+    assert (
+        plots.batch_text(refused) == "Batch 2 could not be measured: This file takes no batch of 2."
+    )
+    rows = plots.scaling_rows(
+        Scaling("int8", Curve("threads"), refused, Curve("threads"), Curve("batch"))
+    )
+    assert [(r["With"], r["Remarks"]) for r in rows] == [
+        ("batch 1", ""),
+        ("batch 2", "This file takes no batch of 2."),
+    ]
 
 
 def test_a_point_that_was_disturbed_says_so() -> None:
     quiet = made(1.0)
     latency = replace(quiet.measurements["latency_s"], flags=("contended",))
     disturbed = curve("threads", [replace(quiet, measurements={"latency_s": latency})], 1)
-    (row,) = plots.scaling_rows(Scaling("int8", disturbed, Curve("batch"), Curve("threads"), Curve("batch")))
+    (row,) = plots.scaling_rows(
+        Scaling("int8", disturbed, Curve("batch"), Curve("threads"), Curve("batch"))
+    )
     assert row["Remarks"] == "measured while other work was running"
 
 
@@ -133,7 +164,12 @@ def test_the_json_has_everything() -> None:
 
 def test_a_line_below_what_was_measured_tells_its_costs_and_no_most() -> None:
     bent = curve(
-        "batch", [made(v, v / 100, batch=n) for n, v in {1: 1.8e-4, 2: 2.9e-4, 8: 1.03e-3, 16: 2.9e-3}.items()], 1
+        "batch",
+        [
+            made(v, v / 100, batch=n)
+            for n, v in {1: 1.8e-4, 2: 2.9e-4, 8: 1.03e-3, 16: 2.9e-3}.items()
+        ],
+        1,
     )
     text = plots.batch_text(bent)
     assert "a call costs" in text or "an item" in text

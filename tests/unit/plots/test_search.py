@@ -21,14 +21,24 @@ from lab.plots.search import (
 from tests import fakes
 
 COURSE = Course(
-    (Found("k", 0, 0.0, 0.2), Found("a", 1, 60.0, 0.2), Found("b", 2, 90.0, 0.6), Found("c", 3, 120.0, 1.0)), 1, 4.0, ()
+    (
+        Found("k", 0, 0.0, 0.2),
+        Found("a", 1, 60.0, 0.2),
+        Found("b", 2, 90.0, 0.6),
+        Found("c", 3, 120.0, 1.0),
+    ),
+    1,
+    4.0,
+    (),
 )
 UNITS = {"top1_accuracy": "1", "size_bytes": "B", "latency_s": "s"}
 
 
 def test_the_curve_starts_at_what_the_store_knew():
     assert search_info(COURSE) == SearchInfo(
-        ((0.0, 20.0), (1.0, 20.0), (2.0, 60.0), (3.0, 100.0)), ((0.0, 20.0), (1.0, 20.0), (1.5, 60.0), (2.0, 100.0)), 1
+        ((0.0, 20.0), (1.0, 20.0), (2.0, 60.0), (3.0, 100.0)),
+        ((0.0, 20.0), (1.0, 20.0), (1.5, 60.0), (2.0, 100.0)),
+        1,
     )
 
 
@@ -55,8 +65,9 @@ def test_both_curves_are_steps(mode):
 
 
 def test_a_search_in_words():
-    assert search_text(COURSE, Spent(3, 60, 2.0, 0.0, 1)) == (
-        "3 of at most 60 trials run in 2.0 minutes; 1 further trial came from the store. "
+    assert (
+        search_text(COURSE, Spent(3, 60, 2.0, 0.0, 1))
+        == "3 of at most 60 trials run in 2.0 minutes; 1 further trial came from the store. "
         "Of the hypervolume, 50 % after 2 trials and 95 % after 3 trials."
     )
     assert "2.0 of at most 5 minutes" in search_text(COURSE, Spent(3, 60, 2.0, 5.0, 0))
@@ -65,7 +76,10 @@ def test_a_search_in_words():
 
 
 def test_the_reference_is_told_in_the_metrics_units():
-    trials = [fakes.trial("float32", 0.9, 400e3, 1e-3, baseline=True), fakes.trial("x", 0.9, 200e3, 1e-3, position=1)]
+    trials = [
+        fakes.trial("float32", 0.9, 400e3, 1e-3, baseline=True),
+        fakes.trial("x", 0.9, 200e3, 1e-3, position=1),
+    ]
     found = course(trials, fakes.OBJECTIVES)
     assert found is not None
     text = reference_text(found, UNITS)
@@ -84,11 +98,17 @@ def test_a_band_is_median_and_range_over_seeds():
 
 
 def test_each_grid_has_a_panel_and_each_sampler_one_colour():
-    bands = [Band(name, (1.0, 2.0), (50.0, 60.0), (40.0, 50.0), (60.0, 70.0)) for name in ("ehvi", "random")]
+    bands = [
+        Band(name, (1.0, 2.0), (50.0, 60.0), (40.0, 50.0), (60.0, 70.0))
+        for name in ("ehvi", "random")
+    ]
     figure = bands_figure({"A": bands, "B": bands})
     lines = [trace for trace in figure.data if trace.fill is None]
     assert [(t.name, t.xaxis, t.showlegend) for t in lines] == [
-        ("ehvi", "x", True), ("random", "x", True), ("ehvi", "x2", False), ("random", "x2", False),
-    ]  # fmt: skip
+        ("ehvi", "x", True),
+        ("random", "x", True),
+        ("ehvi", "x2", False),
+        ("random", "x2", False),
+    ]
     assert len({t.line.color for t in lines}) == 2
     assert len(figure.layout.shapes) == 4

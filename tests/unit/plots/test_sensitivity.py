@@ -18,15 +18,27 @@ from lab.types import Measurement
 
 def layer(name: str, position: int, noise: float | None, change: float | None) -> LayerSensitivity:
     accuracy = (
-        None if change is None else Measurement("accuracy_change", change, "1", 100, change - 0.01, change + 0.01)
+        None
+        if change is None
+        else Measurement("accuracy_change", change, "1", 100, change - 0.01, change + 0.01)
     )
     alone = {"accuracy_change": accuracy} if accuracy else {}
     return LayerSensitivity(
-        Group(name, f"net.{name}", "Conv", (name,), position), alone, {}, noise, 0.5, 300.0, -2e-6, accuracy, 0.01
+        Group(name, f"net.{name}", "Conv", (name,), position),
+        alone,
+        {},
+        noise,
+        0.5,
+        300.0,
+        -2e-6,
+        accuracy,
+        0.01,
     )
 
 
-FOUND = Sensitivity((layer("b", 1, 0.1, -0.02), layer("a", 0, 0.001, 0.0), layer("c", 2, None, None)), None, None)
+FOUND = Sensitivity(
+    (layer("b", 1, 0.1, -0.02), layer("a", 0, 0.001, 0.0), layer("c", 2, None, None)), None, None
+)
 
 
 def test_rows_are_ordered_by_harm_or_as_the_network_computes() -> None:
@@ -42,7 +54,9 @@ def test_the_figure_has_a_bar_and_a_diamond_for_each_layer(mode: str) -> None:
     rows = sensitivity_info(FOUND)
     figure = sensitivity_figure(rows, mode).to_dict()  # type: ignore[arg-type]
     dots, bars = figure["data"]
-    assert [c[0] for c in bars["customdata"]] == [c[0] for c in dots["customdata"]] == ["b", "a", "c"]
+    assert (
+        [c[0] for c in bars["customdata"]] == [c[0] for c in dots["customdata"]] == ["b", "a", "c"]
+    )
     assert list(bars["x"])[:2] == [10.0, 0.1]
     assert list(dots["x"]) == [-2.0, 0.0, None]
     assert list(figure["layout"]["yaxis"]["ticktext"]) == ["net.b", "net.a", "net.c"]

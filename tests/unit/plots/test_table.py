@@ -15,12 +15,21 @@ def test_trials_whole():
     info = trials_info([BASE, INT8, fakes.broken(2)], fakes.METRICS, fakes.TITLES, {INT8.id}, ())
     first = info.frame.iloc[:, :7].to_dict("records")
     assert first[1] == {
-        "Trial": "int8", "Runs on": "ONNX Runtime", "State": "done", "Front": "★",
-        "Top-1 accuracy, %": 95.5, "File size, kB": 100.0, "Latency (median), ms": 0.6,
-    }  # fmt: skip
+        "Trial": "int8",
+        "Runs on": "ONNX Runtime",
+        "State": "done",
+        "Front": "★",
+        "Top-1 accuracy, %": 95.5,
+        "File size, kB": 100.0,
+        "Latency (median), ms": 0.6,
+    }
     assert info.ids == (BASE.id, INT8.id, fakes.broken(2).id)
     assert info.formats["Top-1 accuracy, %"] == "%.1f"
-    assert info.frame["Problem"].tolist() == ["", "", "The runtime refused the file. Try per-channel weights."]
+    assert info.frame["Problem"].tolist() == [
+        "",
+        "",
+        "The runtime refused the file. Try per-channel weights.",
+    ]
 
 
 def test_nothing_measured_yet_is_a_table_of_states():
@@ -36,9 +45,17 @@ def test_nothing_measured_yet_is_a_table_of_states():
 def test_numbers_of_a_trial_against_its_baseline():
     rows = numbers_info(INT8, BASE, fakes.METRICS).set_index("Metric").to_dict("index")
     assert rows["Top-1 accuracy"] == {
-        "Value": "95.5 %", "95 % interval": "94.2–96.8 %", "n": 597, "Against float": "0.5 points lower (a tie)",
-    }  # fmt: skip
-    assert rows["File size"] == {"Value": "100 kB", "95 % interval": "exact", "n": 1, "Against float": "3.90× smaller"}
+        "Value": "95.5 %",
+        "95 % interval": "94.2–96.8 %",
+        "n": 597,
+        "Against float": "0.5 points lower (a tie)",
+    }
+    assert rows["File size"] == {
+        "Value": "100 kB",
+        "95 % interval": "exact",
+        "n": 1,
+        "Against float": "3.90× smaller",
+    }
     assert rows["Agreement with float"]["Against float"] == ""
 
 
@@ -54,7 +71,9 @@ def test_flags_and_sources_are_said_in_words():
 
 
 def test_the_usual_objectives_come_first_and_unknown_metrics_last():
-    odd = replace(INT8, measurements={**INT8.measurements, "energy_j": fakes.measured("size_bytes", 1.0)})
+    odd = replace(
+        INT8, measurements={**INT8.measurements, "energy_j": fakes.measured("size_bytes", 1.0)}
+    )
     order = ordered_metrics([odd], fakes.METRICS)
     assert order[:3] == ["top1_accuracy", "size_bytes", "latency_s"]
     assert order[-1] == "energy_j"

@@ -19,7 +19,9 @@ __all__ = ["bright_files", "setting", "tiny_onnx", "tiny_tflite"]
 def setting(tmp_path: Path) -> Callable[..., Setting]:
     """Options of the target by keyword."""
 
-    def make(runtime: str = "ort", features: tuple[str, ...] = ("avx2", "avx512_vnni"), **options: Any) -> Setting:
+    def make(
+        runtime: str = "ort", features: tuple[str, ...] = ("avx2", "avx512_vnni"), **options: Any
+    ) -> Setting:
         return Setting(runtime, options, features, tmp_path)
 
     return make

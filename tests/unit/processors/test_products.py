@@ -1,4 +1,6 @@
-"""Which operators multiply uint8 by int8, and how they are emulated one by one, against loops over patches."""
+"""Which operators multiply uint8 by int8, and how they are emulated one by one, against loops over
+patches.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ from lab.processors._saturation import can_saturate
 CONVOLUTIONS = {
     "plain": ((1, 6, 7, 7), (8, 6, 3, 3), {}),
     "odd_channels": ((2, 3, 8, 8), (5, 3, 3, 3), {"pads": [1, 1, 1, 1]}),
-    "strides_and_uneven_pads": ((1, 4, 9, 8), (6, 4, 3, 2), {"strides": [2, 3], "pads": [0, 1, 2, 1]}),
+    "strides_and_uneven_pads": (
+        (1, 4, 9, 8),
+        (6, 4, 3, 2),
+        {"strides": [2, 3], "pads": [0, 1, 2, 1]},
+    ),
     "dilated": ((1, 4, 9, 9), (4, 4, 3, 3), {"dilations": [2, 3], "pads": [2, 3, 2, 3]}),
     "groups": ((1, 6, 6, 6), (8, 3, 3, 3), {"group": 2, "pads": [1, 1, 1, 1]}),
     "same_upper": ((1, 3, 8, 7), (4, 3, 3, 3), {"auto_pad": "SAME_UPPER", "strides": [2, 2]}),
@@ -28,31 +34,49 @@ X_ZERO, Y_ZERO, X_SCALE, Y_SCALE = 7, 100, np.float32(0.02), np.float32(0.9)
 
 
 def write(
-    path: Path, kind: str, x_shape: Any, weights: Any, bias: Any = None, domain: str = "", **attributes: Any
+    path: Path,
+    kind: str,
+    x_shape: Any,
+    weights: Any,
+    bias: Any = None,
+    domain: str = "",
+    **attributes: Any,
 ) -> Path:
     """One QLinearConv or QLinearMatMul or QGemm."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    scales = np.linspace(0.003, 0.01, weights.shape[0] if kind != "QLinearMatMul" else weights.shape[1]).astype(
-        np.float32
-    )
-    stored = {"xs": X_SCALE, "xz": np.uint8(X_ZERO), "w": weights, "ws": scales, "wz": np.zeros(len(scales), np.int8),
-              "ys": Y_SCALE, "yz": np.uint8(Y_ZERO)} | ({} if bias is None else {"b": bias})  # fmt: skip
+    scales = np.linspace(
+        0.003, 0.01, weights.shape[0] if kind != "QLinearMatMul" else weights.shape[1]
+    ).astype(np.float32)
+    stored = {
+        "xs": X_SCALE,
+        "xz": np.uint8(X_ZERO),
+        "w": weights,
+        "ws": scales,
+        "wz": np.zeros(len(scales), np.int8),
+        "ys": Y_SCALE,
+        "yz": np.uint8(Y_ZERO),
+    } | ({} if bias is None else {"b": bias})
     order = [
         "xs",
         "xz",
         "w",
         "ws",
         "wz",
-        *(["b", "ys", "yz"] if kind == "QGemm" else ["ys", "yz", *(["b"] if bias is not None else [])]),
+        *(
+            ["b", "ys", "yz"]
+            if kind == "QGemm"
+            else ["ys", "yz", *(["b"] if bias is not None else [])]
+        ),
     ]
     graph = helper.make_graph(
-        [helper.make_node(kind, ["x", *order], ["y"], name="one", domain=domain, **attributes)], "one",
+        [helper.make_node(kind, ["x", *order], ["y"], name="one", domain=domain, **attributes)],
+        "one",
         [helper.make_tensor_value_info("x", TensorProto.UINT8, ["n", *x_shape[1:]])],
         [helper.make_tensor_value_info("y", TensorProto.UINT8, None)],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in stored.items()],
-    )  # fmt: skip
+    )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), str(path))
     return path
@@ -62,7 +86,9 @@ def saturating_sum(x: Any, w: Any) -> int:
     """Terms in the kernel's order; pairs clipped, then the zero point of x taken away exactly."""
     products_ = [int(a) * int(b) for a, b in zip(x, w, strict=True)]
     products_ += [0] * (len(products_) % 2)
-    clipped = sum(max(-32768, min(32767, a + b)) for a, b in zip(products_[::2], products_[1::2], strict=True))
+    clipped = sum(
+        max(-32768, min(32767, a + b)) for a, b in zip(products_[::2], products_[1::2], strict=True)
+    )
     return clipped - X_ZERO * int(np.sum(w, dtype=np.int64))
 
 
@@ -73,16 +99,24 @@ def requantized(total: int, scale: Any) -> int:
 def slow_convolution(x: Any, w: Any, bias: Any, attributes: Any, y_shape: Any) -> Any:
     """Patch by patch; padding holds the zero point of x."""
     spatial = x.ndim - 2
-    strides, dilations = attributes.get("strides", [1] * spatial), attributes.get("dilations", [1] * spatial)
+    strides, dilations = (
+        attributes.get("strides", [1] * spatial),
+        attributes.get("dilations", [1] * spatial),
+    )
     group, kernel = attributes.get("group", 1), w.shape[2:]
     pads = attributes.get("pads", [0] * 2 * spatial)
     if "auto_pad" in attributes:
         need = [
-            max((o - 1) * s + k - n, 0) for o, s, k, n in zip(y_shape[2:], strides, kernel, x.shape[2:], strict=True)
+            max((o - 1) * s + k - n, 0)
+            for o, s, k, n in zip(y_shape[2:], strides, kernel, x.shape[2:], strict=True)
         ]
         before = [n // 2 if attributes["auto_pad"] == "SAME_UPPER" else n - n // 2 for n in need]
         pads = before + [n - b for n, b in zip(need, before, strict=True)]
-    padded = np.pad(x, [(0, 0), (0, 0), *zip(pads[:spatial], pads[spatial:], strict=True)], constant_values=X_ZERO)
+    padded = np.pad(
+        x,
+        [(0, 0), (0, 0), *zip(pads[:spatial], pads[spatial:], strict=True)],
+        constant_values=X_ZERO,
+    )
     scales = np.linspace(0.003, 0.01, len(w)).astype(np.float32)
     y = np.zeros(y_shape, np.uint8)
     for at in np.ndindex(*y_shape):
@@ -93,13 +127,17 @@ def slow_convolution(x: Any, w: Any, bias: Any, attributes: Any, y_shape: Any) -
             for p, s, k, d in zip(place, strides, kernel, dilations, strict=True)
         ]
         patch = np.moveaxis(padded[(item, slice(first, first + w.shape[1]), *span)], 0, -1).ravel()
-        y[at] = requantized(saturating_sum(patch, np.moveaxis(w[out], 0, -1).ravel()) + int(bias[out]), scales[out])
+        y[at] = requantized(
+            saturating_sum(patch, np.moveaxis(w[out], 0, -1).ravel()) + int(bias[out]), scales[out]
+        )
     return y
 
 
 def lopsided(rng: Any, shape: Any) -> Any:
     return rng.choice(
-        np.array([-127, -100, -70, 60, 100, 120, 127], np.int8), shape, p=[0.05, 0.05, 0.1, 0.2, 0.2, 0.2, 0.2]
+        np.array([-127, -100, -70, 60, 100, 120, 127], np.int8),
+        shape,
+        p=[0.05, 0.05, 0.1, 0.2, 0.2, 0.2, 0.2],
     )
 
 
@@ -124,8 +162,17 @@ def test_a_matrix_product_saturates_row_by_row(kind: str, tmp_path: Path) -> Non
     scales = np.linspace(0.003, 0.01, 7).astype(np.float32)
     bias = -(w.sum(axis=1, dtype=np.int32) * 140) if kind == "QGemm" else np.zeros(7, np.int32)
     more = {"transB": 1, "bias": bias, "domain": "com.microsoft"} if kind == "QGemm" else {}
-    file = write(tmp_path / "one.onnx", kind, x.shape, w if kind == "QGemm" else np.ascontiguousarray(w.T), **more)
-    wanted = [[requantized(saturating_sum(row, w[o]) + int(bias[o]), scales[o]) for o in range(7)] for row in x]
+    file = write(
+        tmp_path / "one.onnx",
+        kind,
+        x.shape,
+        w if kind == "QGemm" else np.ascontiguousarray(w.T),
+        **more,
+    )
+    wanted = [
+        [requantized(saturating_sum(row, w[o]) + int(bias[o]), scales[o]) for o in range(7)]
+        for row in x
+    ]
     np.testing.assert_array_equal(Emulated(file, saturate=True).run(x), wanted)
 
 
@@ -149,5 +196,7 @@ def test_channels_may_be_last(bright_files: dict[str, Path], tmp_path: Path) -> 
     open_session(str(bright_files["u8s8"]), level="all", write_to=str(fused))
     assert any(product.channels_last for product in products(as_x86_runs_it(fused)))
     x = bright.items(50)[0]
-    first, last = (run_all(Emulated(file, saturate=True), x, 50) for file in (bright_files["u8s8"], fused))
+    first, last = (
+        run_all(Emulated(file, saturate=True), x, 50) for file in (bright_files["u8s8"], fused)
+    )
     np.testing.assert_array_equal(first, last)

@@ -1,4 +1,6 @@
-"""Saturating sums of pairs against the instruction itself, and against a loop that spells it out."""
+"""Saturating sums of pairs against the instruction itself, and against a loop that spells it
+out.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +66,13 @@ def emulated(weights: Any, x: Any) -> Any:
 def drawn(outputs: int, items: int, terms: int, seed: int) -> tuple[Any, Any]:
     """Large weights and activations, with the extremes among them."""
     rng = np.random.default_rng(seed)
-    weights = rng.choice(np.array([-128, -127, -126, -65, -64, -1, 0, 1, 64, 65, 126, 127], np.int8), (outputs, terms))
-    x = np.where(rng.random((items, terms)) < 0.4, 255, rng.integers(0, 256, (items, terms))).astype(np.uint8)
+    weights = rng.choice(
+        np.array([-128, -127, -126, -65, -64, -1, 0, 1, 64, 65, 126, 127], np.int8),
+        (outputs, terms),
+    )
+    x = np.where(
+        rng.random((items, terms)) < 0.4, 255, rng.integers(0, 256, (items, terms))
+    ).astype(np.uint8)
     return weights, x
 
 
@@ -90,7 +97,11 @@ def instruction(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("seed", range(4))
 def test_sums_are_those_of_the_instruction(instruction: Path, seed: int) -> None:
     weights, x = drawn(40, 60, 96, seed)
-    sent = np.array([len(x), len(weights), x.shape[1]], np.int32).tobytes() + x.tobytes() + weights.tobytes()
+    sent = (
+        np.array([len(x), len(weights), x.shape[1]], np.int32).tobytes()
+        + x.tobytes()
+        + weights.tobytes()
+    )
     answer = subprocess.run([instruction], input=sent, capture_output=True, check=True).stdout
     sums = np.frombuffer(answer, np.int32).reshape(len(weights), len(x))
     assert (sums != weights.astype(np.int64) @ x.T.astype(np.int64)).any()
@@ -102,4 +113,6 @@ def test_exactly_those_pairs_can_saturate_for_which_some_activations_do() -> Non
     corners = np.array([[0, 0], [0, 255], [255, 0], [255, 255]])
     sums = np.stack([w0 * a + w1 * b for a, b in corners])
     does = (sums.max(axis=0) > 32767) | (sums.min(axis=0) < -32768)
-    np.testing.assert_array_equal(can_saturate(np.stack([w0, w1], axis=1).astype(np.int8))[:, 0], does)
+    np.testing.assert_array_equal(
+        can_saturate(np.stack([w0, w1], axis=1).astype(np.int8))[:, 0], does
+    )

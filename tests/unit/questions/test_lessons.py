@@ -23,7 +23,9 @@ def test_pruning_is_laid_out_two_ways_with_and_without_fine_tuning(model: str) -
     assert spec.about["parameters"] == card.parameters
     trials = plan(spec, card).trials
     pieces = lessons.PIECES[card.format]
-    kinds = [frozenset(s.technique for s in t.recipe.steps) & set(vars(pieces).values()) for t in trials]
+    kinds = [
+        frozenset(s.technique for s in t.recipe.steps) & set(vars(pieces).values()) for t in trials
+    ]
     assert sorted(map(sorted, kinds)) == sorted(
         [[], [pieces.tune]]
         + 2 * [[id_] for id_ in (pieces.structured, pieces.unstructured)]
@@ -43,7 +45,11 @@ def test_both_orders_end_in_the_same_quantizer() -> None:
         "onnx_static_int8",
     ]
     assert sorted(map(str, first)) == sorted(map(str, second))
-    assert [s.technique for s in second[:3]] == ["torch_qat_grid", "torch_channel_pruning", "torch_fine_tune"]
+    assert [s.technique for s in second[:3]] == [
+        "torch_qat_grid",
+        "torch_channel_pruning",
+        "torch_fine_tune",
+    ]
 
 
 def test_a_model_that_came_without_its_framework_is_refused_with_the_reason() -> None:
@@ -73,15 +79,23 @@ def test_steps_of_a_recipe_change_places_where_files_allow() -> None:
         complete_step(Step(id_))
         for id_ in ("torch_channel_pruning", "torch_fine_tune", "onnx_static_int8", "torch_to_onnx")
     )
-    assert lessons.swapped(Recipe((prune, tune, convert, quantize))) == (Recipe((tune, prune, quantize)),)
+    assert lessons.swapped(Recipe((prune, tune, convert, quantize))) == (
+        Recipe((tune, prune, quantize)),
+    )
     assert lessons.swapped(Recipe((prune, convert, quantize))) == ()
 
 
-def test_the_other_order_is_a_trial_beside_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_order_is_a_trial_beside_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAB_HOME", str(tmp_path))
     monkeypatch.delenv("LAB_DATABASE_URL", raising=False)
     monkeypatch.setattr("lab.api._studies.ensure_engine", lambda: None)
-    study = lab.start(replace(lab.order_spec("signs_resnet8"), recipes=lab.order_spec("signs_resnet8").recipes[:1]))
+    study = lab.start(
+        replace(
+            lab.order_spec("signs_resnet8"), recipes=lab.order_spec("signs_resnet8").recipes[:1]
+        )
+    )
     (trial,) = [t for t in lab.trials(study) if not t.is_baseline]
     assert lab.can_reorder(trial)
     added = lab.reorder(trial.id)

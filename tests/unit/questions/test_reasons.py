@@ -1,4 +1,6 @@
-"""Explanations of a study from what its store holds, against what the rules say of the same evidence."""
+"""Explanations of a study from what its store holds, against what the rules say of the same
+evidence.
+"""
 
 from __future__ import annotations
 
@@ -47,16 +49,34 @@ TIMES = Profile(
 
 
 def measured(ms: float) -> dict[str, Measurement]:
-    return {"latency_s": Measurement("latency_s", ms / 1e3, "s", 10, ms / 1e3 - 1e-5, ms / 1e3 + 1e-5)}
+    return {
+        "latency_s": Measurement("latency_s", ms / 1e3, "s", 10, ms / 1e3 - 1e-5, ms / 1e3 + 1e-5)
+    }
 
 
-def trial(number: int, ms: float, size: int, details: dict[str, Any], technique: str = "", threads: int = 1) -> Trial:
+def trial(
+    number: int,
+    ms: float,
+    size: int,
+    details: dict[str, Any],
+    technique: str = "",
+    threads: int = 1,
+) -> Trial:
     steps = (Step(technique),) if technique else ()
     return Trial(
-        f"s-{number:04d}", "s", number, technique or "float32", Recipe(steps), Target("ort", {"threads": threads}), "complete",
-        is_baseline=not technique, artifact=Artifact("f", "onnx", f"{number:064d}", size), measurements=measured(ms), environment=ENVIRONMENT,
+        f"s-{number:04d}",
+        "s",
+        number,
+        technique or "float32",
+        Recipe(steps),
+        Target("ort", {"threads": threads}),
+        "complete",
+        is_baseline=not technique,
+        artifact=Artifact("f", "onnx", f"{number:064d}", size),
+        measurements=measured(ms),
+        environment=ENVIRONMENT,
         details=details,
-    )  # fmt: skip
+    )
 
 
 MACHINE = {"cpu": "a CPU", "features": ["avx512_vnni"], "cores": 2}
@@ -79,14 +99,22 @@ def keep(lab_home: Path) -> Callable[[Any], dict[str, Any]]:
 
 @pytest.fixture
 def study(keep: Callable[[Any], dict[str, Any]]) -> str:
-    """A float baseline, a trial with most of it left in float, one with nothing known of it, and a failed one."""
+    """A float baseline, a trial with most of it left in float, one with nothing known of it, and a
+    failed one.
+    """
     baseline = {"anatomy": keep(Anatomy("onnx", 4100, {"weights": 4000, "structure": 100}, FLOAT))}
-    mixed = {"anatomy": keep(Anatomy("onnx", 3900, {"weights": 3700, "structure": 200}, MIXED)), "profile": keep(TIMES)}
+    mixed = {
+        "anatomy": keep(Anatomy("onnx", 3900, {"weights": 3700, "structure": 200}, MIXED)),
+        "profile": keep(TIMES),
+    }
     records.keep_environment(MACHINE)
     trials = [
-        trial(0, 1.0, 4100, baseline), trial(1, 1.0, 3900, mixed, "onnx_dynamic_int8"), trial(2, 0.5, 1000, {}, "onnx_static_int8"),
-        replace(trial(3, 1.0, 4000, {}, "onnx_fp16"), state="failed"), trial(4, 2.0, 4100, {}, "onnx_fuse"),
-    ]  # fmt: skip
+        trial(0, 1.0, 4100, baseline),
+        trial(1, 1.0, 3900, mixed, "onnx_dynamic_int8"),
+        trial(2, 0.5, 1000, {}, "onnx_static_int8"),
+        replace(trial(3, 1.0, 4000, {}, "onnx_fp16"), state="failed"),
+        trial(4, 2.0, 4100, {}, "onnx_fuse"),
+    ]
     records.add_study(Study("s", "m", "complete", StudySpec("m")), CARD, trials)
     return "s"
 
@@ -98,7 +126,9 @@ def test_findings_come_from_the_files_of_the_store(study: str) -> None:
     assert rules["float_operators"].share == pytest.approx(0.8)
     assert rules["float_weights"].share == pytest.approx(3600 / 3900)
     assert "within_noise" in rules
-    assert [f.share for f in found["s-0001"]] == sorted((f.share for f in found["s-0001"]), reverse=True)
+    assert [f.share for f in found["s-0001"]] == sorted(
+        (f.share for f in found["s-0001"]), reverse=True
+    )
     assert found["s-0000"] == found["s-0002"] == found["s-0003"] == ()
     assert lab.explain("s-0001") == found["s-0001"]
 
@@ -111,7 +141,11 @@ def test_the_roofline_is_the_one_of_the_machine_and_the_threads(study: str) -> N
         records.remember_result(
             key,
             "roofline",
-            {"roofline": asdict(replace(slow, flops={**slow.flops, "int8": 1e11 * (3 - 1.8 * (threads == 1))}))},
+            {
+                "roofline": asdict(
+                    replace(slow, flops={**slow.flops, "int8": 1e11 * (3 - 1.8 * (threads == 1))})
+                )
+            },
             1.0,
         )
     found = next(f for f in lab.explain("s-0001") if f.rule == "integer_peak")
@@ -122,7 +156,8 @@ def test_evidence_that_cannot_be_read_tells_nothing(study: str, tmp_path: Path) 
     broken = tmp_path / "broken.json"
     broken.write_text('{"format": "onnx"}')
     trials = [
-        replace(t, details={"anatomy": {"path": str(broken)}, "profile": {"path": "gone"}}) for t in lab.trials(study)
+        replace(t, details={"anatomy": {"path": str(broken)}, "profile": {"path": "gone"}})
+        for t in lab.trials(study)
     ]
     assert {f.rule for f in explain_all(trials)["s-0001"]} == {"within_noise"}
 
@@ -162,9 +197,9 @@ def test_unknown_ids(study: str) -> None:
 
 def test_results_as_json_hold_the_findings(study: str) -> None:
     written = {t["id"]: t["explanations"] for t in lab.result_json(study)["trials"]}
-    assert {id_: [Finding(**f) for f in found] for id_, found in json.loads(json.dumps(written)).items()} == {
-        id_: list(found) for id_, found in lab.explanations(study).items()
-    }
+    assert {
+        id_: [Finding(**f) for f in found] for id_, found in json.loads(json.dumps(written)).items()
+    } == {id_: list(found) for id_, found in lab.explanations(study).items()}
 
 
 def test_the_command_tells_of_a_study_and_of_a_trial(

@@ -10,7 +10,9 @@ from lab.rules._roofline import in_a_call
 from lab.types import Target
 from tests import fakes
 
-CONV = OperatorFacts("c", "Conv", "compute", "float32", "float32", 100, 400, macs=1000, moved_bytes=1000)
+CONV = OperatorFacts(
+    "c", "Conv", "compute", "float32", "float32", 100, 400, macs=1000, moved_bytes=1000
+)
 FILE = Anatomy("onnx", 500, {"weights": 400, "structure": 100}, (CONV,))
 
 

@@ -20,8 +20,17 @@ from tests.explained import OLD, ROOFLINE, VNNI, Bench, case, latency, trial
 Builder = Callable[[Bench], Case]
 
 
-def made(technique: str, of: str = "onnx", runtime: str = "ort", ms: float = 2.0, was_ms: float = 1.0, options: dict[str, Any] | None = None,
-         spread: float = 0.01, more: dict[str, Any] | None = None, **params: Any) -> Builder:  # fmt: skip
+def made(
+    technique: str,
+    of: str = "onnx",
+    runtime: str = "ort",
+    ms: float = 2.0,
+    was_ms: float = 1.0,
+    options: dict[str, Any] | None = None,
+    spread: float = 0.01,
+    more: dict[str, Any] | None = None,
+    **params: Any,
+) -> Builder:
     """A trial of what a technique makes of a float file, against that file.
 
     Args:
@@ -34,7 +43,10 @@ def made(technique: str, of: str = "onnx", runtime: str = "ort", ms: float = 2.0
         file = bench.made(source, technique, **params)
         mine = trial(file, runtime, latency(ms, spread), technique, params, **options or {})
         return case(
-            bench, mine, trial(source, runtime, latency(was_ms, spread), id="t-0", **options or {}), **more or {}
+            bench,
+            mine,
+            trial(source, runtime, latency(was_ms, spread), id="t-0", **options or {}),
+            **more or {},
         )
 
     return build
@@ -70,8 +82,12 @@ def other_recipe(build: Builder, ms: float, **params: Any) -> Builder:
     def with_other(bench: Bench) -> Case:
         found = build(bench)
         step = found.trial.recipe.steps[0]
-        recipe = replace(found.trial.recipe, steps=(replace(step, params={**step.params, **params}),))
-        beside = replace(found.trial, id="t-2", recipe=recipe, measurements={"latency_s": latency(ms)})
+        recipe = replace(
+            found.trial.recipe, steps=(replace(step, params={**step.params, **params}),)
+        )
+        beside = replace(
+            found.trial, id="t-2", recipe=recipe, measurements={"latency_s": latency(ms)}
+        )
         return replace(found, trials=[*found.trials, beside])
 
     return with_other
@@ -84,8 +100,12 @@ def emulated(build: Builder) -> Builder:
         found = build(bench)
         assert found.trial.artifact
         machine = registry.processor("x86_without_vnni")
-        facts = machine.differs(Path(found.trial.artifact.path), Setting("ort", {}, ("avx512_vnni",), bench.folder))
-        details = {"elsewhere": {machine.id: {"facts": [asdict(f) for f in facts]}}} if facts else {}
+        facts = machine.differs(
+            Path(found.trial.artifact.path), Setting("ort", {}, ("avx512_vnni",), bench.folder)
+        )
+        details = (
+            {"elsewhere": {machine.id: {"facts": [asdict(f) for f in facts]}}} if facts else {}
+        )
         return replace(found, trial=replace(found.trial, details=details))
 
     return with_facts
@@ -105,7 +125,9 @@ def file_of(of: str, baseline: str = "onnx", **more: Any) -> Builder:
 
     def build(bench: Bench) -> Case:
         mine = trial(getattr(bench, of), "ort", latency(2.0), "onnx_fuse")
-        return case(bench, mine, trial(getattr(bench, baseline), "ort", latency(2.0), id="t-0"), **more)
+        return case(
+            bench, mine, trial(getattr(bench, baseline), "ort", latency(2.0), id="t-0"), **more
+        )
 
     return build
 
@@ -115,17 +137,23 @@ def with_peaks(int8: float) -> dict[str, Any]:
 
 
 def bandwidth_met(bench: Bench) -> Case:
-    """On a machine whose memory is a quarter faster than what the dense layers were seen to move."""
+    """On a machine whose memory is a quarter faster than what the dense layers were seen to
+    move.
+    """
     found = file_of("dense", "dense", profiled=True)(bench)
     assert found.profile is not None
     assert found.anatomy is not None
     moved = sum(o.moved_bytes or 0 for o in found.anatomy.operators if o.kind == "compute")
     spent = sum(o.time_s for o in found.profile.operators if o.kind == "compute")
-    return replace(found, roofline=Roofline(1, {"float32": 1e15}, {64_000_000: 1.25 * moved / spent}))
+    return replace(
+        found, roofline=Roofline(1, {"float32": 1e15}, {64_000_000: 1.25 * moved / spent})
+    )
 
 
 def half(features: list[str]) -> Builder:
-    """16-bit floats on a CPU with these features; no profile, so the recipe and the file must tell."""
+    """16-bit floats on a CPU with these features; no profile, so the recipe and the file must
+    tell.
+    """
 
     def build(bench: Bench) -> Case:
         mine = trial(
@@ -150,20 +178,26 @@ CASES: dict[str, tuple[Builder, Builder]] = {
     "disturbed": (flagged("contended"), flagged()),
     "embedding_dominates": (file_of("words", "words"), file_of("dense", "dense")),
     "float_operators": (
-        made("onnx_dynamic_int8", operators=("Gemm", "MatMul"), more=PROFILED), made("onnx_static_int8", more=PROFILED),
+        made("onnx_dynamic_int8", operators=("Gemm", "MatMul"), more=PROFILED),
+        made("onnx_static_int8", more=PROFILED),
     ),
     "float_weights": (file_of("dense", "dense"), made("onnx_static_int8", "dense")),
     "graph_optimization_off": (
-        like(made("onnx_static_int8", options={"graph_optimization": "disabled"}), ({"graph_optimization": "all"}, 1.0)),
+        like(
+            made("onnx_static_int8", options={"graph_optimization": "disabled"}),
+            ({"graph_optimization": "all"}, 1.0),
+        ),
         like(STATIC, ({"graph_optimization": "disabled"}, 1.0)),
     ),
     "grown": (STATIC, made("onnx_static_int8", "dense")),
     "half_emulated": (half(["avx2"]), half(["avx2", "avx512_fp16"])),
     "half_storage": (
-        made("tflite_fp16", "tflite", "litert", more=PROFILED), made("tflite_static_wi8_ai8", "tflite", "litert", more=PROFILED),
+        made("tflite_fp16", "tflite", "litert", more=PROFILED),
+        made("tflite_static_wi8_ai8", "tflite", "litert", more=PROFILED),
     ),
     "integer_peak": (
-        made("onnx_static_int8", more=with_peaks(1.3e11)), made("onnx_static_int8", more=with_peaks(4e11)),
+        made("onnx_static_int8", more=with_peaks(1.3e11)),
+        made("onnx_static_int8", more=with_peaks(4e11)),
     ),
     "layers_no_faster": (
         made("tflite_static_wi8_ai16", "tflite", "litert", ms=20, more=PROFILED),
@@ -172,26 +206,43 @@ CASES: dict[str, tuple[Builder, Builder]] = {
     "layout": (file_of("moving", "moving", **PROFILED), file_of("dense", "dense", **PROFILED)),
     "low_intensity": (file_of("dense", "dense"), file_of("convolutions", "convolutions")),
     "memory_bound": (bandwidth_met, file_of("convolutions", "convolutions", **PLACED)),
-    "more_operators": (made("onnx_dynamic_int8", more=PROFILED), made("onnx_fuse", more=PROFILED, level="basic")),
+    "more_operators": (
+        made("onnx_dynamic_int8", more=PROFILED),
+        made("onnx_fuse", more=PROFILED, level="basic"),
+    ),
     "no_integer_instructions": (
-        made("onnx_static_int8", more={"environment": OLD}), made("onnx_static_int8", more={"environment": VNNI}),
+        made("onnx_static_int8", more={"environment": OLD}),
+        made("onnx_static_int8", more={"environment": VNNI}),
     ),
     "other_setting": (
         other_recipe(made("onnx_static_int8", ms=2.0, scheme="s8s8"), 1.0, scheme="u8s8"),
-        other_recipe(made("onnx_static_int8", ms=2.0, scheme="s8s8"), 1.0, scheme="u8s8", per_channel=True),
+        other_recipe(
+            made("onnx_static_int8", ms=2.0, scheme="s8s8"), 1.0, scheme="u8s8", per_channel=True
+        ),
     ),
-    "overhead": (made("onnx_static_int8", more=PLACED), made("onnx_fuse", "convolutions", more=PLACED, level="basic")),
+    "overhead": (
+        made("onnx_static_int8", more=PLACED),
+        made("onnx_fuse", "convolutions", more=PLACED, level="basic"),
+    ),
     "partial_delegate": (
         made("tflite_dynamic_wi4_afp32", "tflite", "litert", more=PROFILED),
         made("tflite_fp16", "tflite", "litert", more=PROFILED),
     ),
-    "quantizing": (made("onnx_dynamic_int8", more=PROFILED), made("onnx_fuse", more=PROFILED, level="basic")),
-    "reference_kernel": (
-        made("tflite_static_wi8_ai16", "tflite", "litert", ms=20), made("tflite_static_wi8_ai8", "tflite", "litert", ms=0.5),
+    "quantizing": (
+        made("onnx_dynamic_int8", more=PROFILED),
+        made("onnx_fuse", more=PROFILED, level="basic"),
     ),
-    "saturation": (emulated(made("onnx_static_int8", "two_valued")), emulated(made("onnx_static_int8", reduce_range=True))),
+    "reference_kernel": (
+        made("tflite_static_wi8_ai16", "tflite", "litert", ms=20),
+        made("tflite_static_wi8_ai8", "tflite", "litert", ms=0.5),
+    ),
+    "saturation": (
+        emulated(made("onnx_static_int8", "two_valued")),
+        emulated(made("onnx_static_int8", reduce_range=True)),
+    ),
     "scales_dominate": (
-        made("onnx_weight_only_wi4", "dense", block_size=16), made("onnx_weight_only_wi4", "dense", block_size=128),
+        made("onnx_weight_only_wi4", "dense", block_size=16),
+        made("onnx_weight_only_wi4", "dense", block_size=128),
     ),
     "structure_dominates": (STATIC, made("onnx_static_int8", "dense")),
     "threads_without_effect": (
@@ -203,8 +254,11 @@ CASES: dict[str, tuple[Builder, Builder]] = {
         made("tflite_weight_only_wi8", "tflite", "litert", more=PROFILED),
         made("tflite_dynamic_wi8_afp32", "tflite", "litert", more=PROFILED),
     ),
-    "within_noise": (made("onnx_static_int8", ms=1.01, spread=0.05), made("onnx_static_int8", ms=1.3, spread=0.05)),
-}  # fmt: skip
+    "within_noise": (
+        made("onnx_static_int8", ms=1.01, spread=0.05),
+        made("onnx_static_int8", ms=1.3, spread=0.05),
+    ),
+}
 """Rule -> a case that it applies to, and one that it does not."""
 
 SLOW = {"half_emulated"}
@@ -212,7 +266,9 @@ SLOW = {"half_emulated"}
 
 
 def rules() -> list[Any]:
-    return [pytest.param(id_, marks=pytest.mark.slow) if id_ in SLOW else id_ for id_ in sorted(CASES)]
+    return [
+        pytest.param(id_, marks=pytest.mark.slow) if id_ in SLOW else id_ for id_ in sorted(CASES)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -247,8 +303,10 @@ def test_a_rule_is_silent_where_it_does_not_apply(id_: str, bench: Bench) -> Non
     assert registry.rules()[id_].find(CASES[id_][1](bench)) is None
 
 
-MISSING: dict[str, Any] = {"baseline": None, "anatomy": None, "baseline_anatomy": None, "profile": None, "baseline_profile": None,
-                           "roofline": None, "environment": {}, "trials": ()}  # fmt: skip
+MISSING: dict[str, Any] = {
+    "baseline": None, "anatomy": None, "baseline_anatomy": None, "profile": None,
+    "baseline_profile": None, "roofline": None, "environment": {}, "trials": (),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("id_", rules())
@@ -278,7 +336,7 @@ def test_titles_and_helps_are_sentences() -> None:
         assert rule.help.endswith(".")
 
 
-# --- the figures, against what the files are known to hold ---------------------------------------------------------------
+# --- the figures, against what the files are known to hold ----------------------------------------
 
 
 def finding(id_: str, bench: Bench) -> Finding:
@@ -294,7 +352,9 @@ def test_zeros_are_those_that_were_pruned(bench: Bench) -> None:
 
 def test_float_weights_are_the_bytes_of_both_dense_layers(bench: Bench) -> None:
     assert finding("float_weights", bench).evidence["bytes"] == 2 * 1024 * 1024 * 4
-    assert finding("float_weights", bench).share == pytest.approx(2 * 1024 * 1024 * 4 / bench.dense.stat().st_size)
+    assert finding("float_weights", bench).share == pytest.approx(
+        2 * 1024 * 1024 * 4 / bench.dense.stat().st_size
+    )
 
 
 def test_embeddings_are_the_bytes_of_the_table(bench: Bench) -> None:
@@ -307,7 +367,9 @@ def test_scales_are_one_float_for_each_block(bench: Bench) -> None:
 
 def test_multiplications_for_each_byte_follow_from_the_shapes(bench: Bench) -> None:
     moved = 4 * (1024 * 1024 + 2 * 1024)
-    assert finding("low_intensity", bench).evidence["macs_per_byte"] == pytest.approx(1024 * 1024 / moved, rel=0.01)
+    assert finding("low_intensity", bench).evidence["macs_per_byte"] == pytest.approx(
+        1024 * 1024 / moved, rel=0.01
+    )
 
 
 def test_memory_is_met_as_far_as_the_machine_was_made_for_it(bench: Bench) -> None:

@@ -27,13 +27,17 @@ def test_litert_in_16_bit_floats_takes_one_item(tiny_tflite: Path) -> None:
 
 
 def test_litert_refuses_a_fixed_shape(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFile, match=r"batch of 4: a shape is fixed in the graph\..*Choose batch 1"):
+    with pytest.raises(
+        InvalidFile, match=r"batch of 4: a shape is fixed in the graph\..*Choose batch 1"
+    ):
         runtime("litert").load(str(fixed_reshape(tmp_path / "fixed.tflite")), {"batch": 4})
 
 
 def test_litert_refuses_an_operator_that_writes_beyond_its_memory(tmp_path: Path) -> None:
     source = fixed_reshape(tmp_path / "source.tflite")
-    file = str(tiny.apply("tflite_dynamic_wi8_afp32", source, tmp_path / "out", algorithm="hadamard"))
+    file = str(
+        tiny.apply("tflite_dynamic_wi8_afp32", source, tmp_path / "out", algorithm="hadamard")
+    )
     assert runtime("litert").load(file, {"batch": 1}).input.shape[0] == 1
     with pytest.raises(InvalidFile, match=r"hadamard_rotation takes one item.*hadamard_builtin"):
         runtime("litert").load(file, {"batch": 4})
@@ -49,7 +53,9 @@ def test_litert_takes_a_shape_that_the_graph_computes(tmp_path: Path) -> None:
 
 
 def fixed_reshape(path: Path) -> Path:
-    """The tiny classifier whose pooled features are reshaped to (1, FILTERS), as some converters write it."""
+    """The tiny classifier whose pooled features are reshaped to (1, FILTERS), as some converters
+    write it.
+    """
     from lab.formats.tflite.files import load_tflite
 
     tiny.write_tflite(path)
@@ -67,7 +73,9 @@ def fixed_reshape(path: Path) -> Path:
     wanted, flat = len(graph.tensors) - 2, len(graph.tensors) - 1
     model.operatorCodes.append(tiny._code(s, s.BuiltinOperator.RESHAPE))
     dense = graph.operators[-1]
-    reshape = tiny._operator(s, 3, [int(dense.inputs[0]), wanted], flat, s.BuiltinOptions.NONE, None)
+    reshape = tiny._operator(
+        s, 3, [int(dense.inputs[0]), wanted], flat, s.BuiltinOptions.NONE, None
+    )
     dense.inputs = [flat, *map(int, dense.inputs[1:])]
     graph.operators.insert(2, reshape)
     builder = flatbuffers.Builder(4096)
@@ -81,14 +89,18 @@ def test_openvino_compiles_for_the_batch_and_fills_up_what_is_left(tiny_openvino
     assert session.input.shape[0] == 4
     assert session._request.get_compiled_model().input(0).get_shape()[0] == 4
     x = tiny.items(6, channels_first=True)
-    np.testing.assert_allclose(session.run(session.prepare(x)), tiny.answers("openvino", tiny_openvino, x), atol=1e-5)
+    np.testing.assert_allclose(
+        session.run(session.prepare(x)), tiny.answers("openvino", tiny_openvino, x), atol=1e-5
+    )
 
 
 def test_openvino_lays_a_file_with_a_fixed_batch_out_anew(tmp_path: Path) -> None:
     file = tiny.apply("onnx_to_openvino", tiny.write_onnx(tmp_path / "one.onnx", batch=1), tmp_path)
     x = tiny.items(3, channels_first=True)
     session = runtime("openvino").load(str(file), {"batch": 3})
-    np.testing.assert_allclose(session.run(session.prepare(x)), tiny.answers("openvino", file, x), atol=1e-5)
+    np.testing.assert_allclose(
+        session.run(session.prepare(x)), tiny.answers("openvino", file, x), atol=1e-5
+    )
 
 
 def test_onnx_runtime_refuses_a_fixed_batch(tmp_path: Path) -> None:
@@ -104,4 +116,6 @@ def test_torchs_runtimes_refuse_a_fixed_batch(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match=r"no batch of 8.*batch 2"):
         runtime("pytorch").load(str(file), {"batch": 8})
     with pytest.raises(InvalidFile, match=r"no batch of 8.*batch 1"):
-        runtime("executorch").load(str(tiny.write_executorch(tmp_path / "one.executorch")), {"batch": 8})
+        runtime("executorch").load(
+            str(tiny.write_executorch(tmp_path / "one.executorch")), {"batch": 8}
+        )

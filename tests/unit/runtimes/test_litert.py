@@ -17,7 +17,9 @@ from tests import stored, tiny
 
 def test_both_runtimes_answer_alike(tiny_onnx: Path, tiny_tflite: Path) -> None:
     x = tiny.items(30)
-    np.testing.assert_allclose(tiny.answers("ort", tiny_onnx, x), tiny.answers("litert", tiny_tflite, x), atol=1e-5)
+    np.testing.assert_allclose(
+        tiny.answers("ort", tiny_onnx, x), tiny.answers("litert", tiny_tflite, x), atol=1e-5
+    )
 
 
 def test_the_batch_is_the_one_of_the_file(tiny_tflite: Path) -> None:
@@ -27,7 +29,9 @@ def test_the_batch_is_the_one_of_the_file(tiny_tflite: Path) -> None:
 @pytest.mark.parametrize(
     ("technique", "dtype"), [("tflite_static_wi8_ai8", "int8"), ("tflite_static_wi8_ai16", "int16")]
 )
-def test_integers_at_the_border_stay_inside(technique: str, dtype: str, tiny_tflite: Path, tmp_path: Path) -> None:
+def test_integers_at_the_border_stay_inside(
+    technique: str, dtype: str, tiny_tflite: Path, tmp_path: Path
+) -> None:
     file, x = tiny.apply(technique, tiny_tflite, tmp_path), tiny.items(100)
     session = RUNTIME.load(str(file), {})
     assert session.input.dtype == session.prepare(x[:1]).dtype.name == dtype
@@ -62,7 +66,7 @@ def test_a_file_that_it_cannot_read_is_named(tmp_path: Path) -> None:
         RUNTIME.load(str(tmp_path / "broken.tflite"), {})
 
 
-# --- delegates ----------------------------------------------------------------------------------------------------------
+# --- delegates ------------------------------------------------------------------------------------
 
 DELEGATE = r"""
 #include <stdint.h>
@@ -90,7 +94,9 @@ void tflite_plugin_destroy_delegate(Delegate* made) { free(made); }
 
 @pytest.fixture(scope="module")
 def delegates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Libraries of delegates that take no operator: one that works, one that fails, one without its device, one that is none."""
+    """Libraries of delegates that take no operator: one that works, one that fails, one without its
+    device, one that is none.
+    """
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("needs a C compiler")
@@ -105,21 +111,29 @@ def delegates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
     for name, (source, status, absent) in kinds.items():
         flags = ["-shared", "-fPIC", f"-DSTATUS={status}", f"-DABSENT={absent}"]
-        subprocess.run([compiler, *flags, str(folder / f"{source}.c"), "-o", str(folder / f"{name}.so")], check=True)
+        subprocess.run(
+            [compiler, *flags, str(folder / f"{source}.c"), "-o", str(folder / f"{name}.so")],
+            check=True,
+        )
     return {name: str(folder / f"{name}.so") for name in kinds}
 
 
 @pytest.mark.parametrize("xnnpack", [True, False])
-def test_a_delegate_is_loaded_and_asked(xnnpack: bool, delegates: dict[str, str], tiny_tflite: Path) -> None:
+def test_a_delegate_is_loaded_and_asked(
+    xnnpack: bool, delegates: dict[str, str], tiny_tflite: Path
+) -> None:
     asked, x = ctypes.PyDLL(delegates["works"]).times_prepared, tiny.items(1)
     before = asked()
     session = RUNTIME.load(str(tiny_tflite), {"delegate": delegates["works"], "xnnpack": xnnpack})
     assert asked() > before
-    np.testing.assert_allclose(session.run(x), RUNTIME.load(str(tiny_tflite), {"xnnpack": xnnpack}).run(x), atol=1e-5)
+    np.testing.assert_allclose(
+        session.run(x), RUNTIME.load(str(tiny_tflite), {"xnnpack": xnnpack}).run(x), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("none", "lacks the function tflite_plugin_create_delegate"), ("absent", "no such device")]
+    ("name", "words"),
+    [("none", "lacks the function tflite_plugin_create_delegate"), ("absent", "no such device")],
 )
 def test_a_library_that_is_no_delegate_is_refused(
     name: str, words: str, delegates: dict[str, str], tiny_tflite: Path
@@ -139,7 +153,9 @@ def test_a_library_that_is_not_there_is_refused(tiny_tflite: Path, tmp_path: Pat
             RUNTIME.load(str(tiny_tflite), {"delegate": str(path)})
 
 
-def test_delegates_are_listed_with_how_they_are_brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_delegates_are_listed_with_how_they_are_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert RUNTIME.providers is not None
     found = {provider.name: provider for provider in RUNTIME.providers()}
     assert {"xnnpack", "gpu", "nnapi", "coreml", "hexagon", "edgetpu"} <= set(found)
@@ -152,14 +168,16 @@ def test_delegates_are_listed_with_how_they_are_brought(tmp_path: Path, monkeypa
     assert str(tmp_path / "libedgetpu.so.1.0") in edgetpu.why
 
 
-# --- kernels ------------------------------------------------------------------------------------------------------------
+# --- kernels --------------------------------------------------------------------------------------
 
 
 def _interpreted(file: Path, x: Any) -> Any:
     """Answers of LiteRT's own kernels, without the lab's precautions."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(str(file), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
+    interpreter = Interpreter(
+        str(file), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    )
     interpreter.allocate_tensors()
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
     interpreter.invoke()
@@ -185,19 +203,24 @@ def test_blocks_without_an_activation_need_no_xnnpack(tmp_path: Path) -> None:
 
 
 def test_blocks_with_an_activation_do(tmp_path: Path) -> None:
-    """Where the last line fails, LiteRT's own kernels have learned of the activation, and need not be refused them."""
+    """Where the last line fails, LiteRT's own kernels have learned of the activation, and need not
+    be refused them.
+    """
     source, x = _wide(tmp_path, activation=1), tiny.items(1)
     file = tiny.apply("tflite_dynamic_wi4_afp32", source, tmp_path / "out", block_size="32")
     assert RUNTIME.load(str(file), {}).run(x).min() == 0
     with pytest.raises(
-        InvalidFile, match=r"block-wise weights wrongly.*Given: 'y'.*xnnpack on, or choose block_size 0"
+        InvalidFile,
+        match=r"block-wise weights wrongly.*Given: 'y'.*xnnpack on, or choose block_size 0",
     ):
         RUNTIME.load(str(file), {"xnnpack": False})
     assert _interpreted(file, x).min() < 0
 
 
 def test_two_bit_blocks_are_computed_by_nobody(tmp_path: Path) -> None:
-    file = tiny.apply("tflite_dynamic_wi2_afp32", _wide(tmp_path), tmp_path / "out", block_size="32")
+    file = tiny.apply(
+        "tflite_dynamic_wi2_afp32", _wide(tmp_path), tmp_path / "out", block_size="32"
+    )
     with pytest.raises(InvalidFile, match=r"LiteRT refuses.*INT2"):
         RUNTIME.load(str(file), {})
     with pytest.raises(InvalidFile, match="block-wise weights wrongly"):
@@ -210,7 +233,11 @@ def test_own_kernels_mistake_the_least_four_bit_integer(tmp_path: Path) -> None:
     """What the technique notes on the trial; where it fails, the note can go."""
     source, x = _wide(tmp_path), tiny.items(50)
     file = tiny.apply(
-        "tflite_dynamic_wi4_afp32", source, tmp_path / "out", algorithm="octav", operators=("FULLY_CONNECTED",)
+        "tflite_dynamic_wi4_afp32",
+        source,
+        tmp_path / "out",
+        algorithm="octav",
+        operators=("FULLY_CONNECTED",),
     )
     least = (stored.weights(file)["dense"].integers == -8).any(axis=1)
     assert 0 < least.sum() < tiny.CLASSES
@@ -225,7 +252,10 @@ def test_16_bit_floats_err_as_much_as_they_should(tiny_tflite: Path) -> None:
     from lab.formats.feeding import run_all
 
     x = tiny.items(50)
-    full, half = (run_all(RUNTIME.load(str(tiny_tflite), {"precision": p}), x, 1) for p in ("float32", "float16"))
+    full, half = (
+        run_all(RUNTIME.load(str(tiny_tflite), {"precision": p}), x, 1)
+        for p in ("float32", "float16")
+    )
     error = np.abs(half - full).max() / np.abs(full).max()
     assert 2.0**-16 < error < 2.0**-8
 
@@ -250,7 +280,10 @@ def test_16_bit_floats_take_no_16_bit_integers(tiny_tflite: Path, tmp_path: Path
     with pytest.raises(InvalidFile, match=r"no 16-bit integers.*io float32"):
         RUNTIME.load(str(file), {"precision": "float16"})
     file = tiny.apply("tflite_static_wi8_ai16", tiny_tflite, tmp_path, io="float32")
-    assert RUNTIME.load(str(file), {"precision": "float16"}).run(tiny.items(1)).shape == (1, tiny.CLASSES)
+    assert RUNTIME.load(str(file), {"precision": "float16"}).run(tiny.items(1)).shape == (
+        1,
+        tiny.CLASSES,
+    )
 
 
 def test_16_bit_floats_of_a_broken_file_are_refused(tmp_path: Path) -> None:

@@ -25,9 +25,17 @@ def arena(file: Path, **options: object) -> int:
     return int(found["arena_bytes"])
 
 
-@pytest.mark.parametrize(("spans", "bytes_"), [
-    ([], 0), ([(0, 10)], 10), ([(0, 10), (5, 20)], 20), ([(64, 70), (0, 10)], 70), ([(0, 10), (1000, 1010)], 20), ([(0, 100), (10, 20)], 100),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spans", "bytes_"),
+    [
+        ([], 0),
+        ([(0, 10)], 10),
+        ([(0, 10), (5, 20)], 20),
+        ([(64, 70), (0, 10)], 70),
+        ([(0, 10), (1000, 1010)], 20),
+        ([(0, 100), (10, 20)], 100),
+    ],
+)
 def test_bytes_in_spans(spans: list[tuple[int, int]], bytes_: int) -> None:
     """Gaps below the alignment are a part of the arena."""
     assert covered(spans) == bytes_
@@ -46,7 +54,9 @@ def test_with_xnnpack_only_the_ends_are_left(tiny_tflite: Path) -> None:
 
 def test_integers_take_a_quarter(tiny_tflite: Path, tmp_path: Path) -> None:
     small = tiny.apply("tflite_static_wi8_ai8", tiny_tflite, tmp_path)
-    assert arena(small, xnnpack=False) == pytest.approx(arena(tiny_tflite, xnnpack=False) / 4, abs=6 * ALIGNMENT)
+    assert arena(small, xnnpack=False) == pytest.approx(
+        arena(tiny_tflite, xnnpack=False) / 4, abs=6 * ALIGNMENT
+    )
 
 
 def test_half_precision_tells_none(tiny_tflite: Path) -> None:

@@ -17,7 +17,10 @@ from tests import tiny
 
 def test_a_free_batch_axis_takes_any_batch(tiny_openvino: Path) -> None:
     session = RUNTIME.load(str(tiny_openvino), {})
-    assert (session.input, session.output) == (TensorInfo((None, 3, 8, 8), "float32"), TensorInfo((None, 5), "float32"))
+    assert (session.input, session.output) == (
+        TensorInfo((None, 3, 8, 8), "float32"),
+        TensorInfo((None, 5), "float32"),
+    )
     x = tiny.items(7, channels_first=True)
     one_by_one = np.concatenate([session.run(session.prepare(x[i : i + 1])) for i in range(7)])
     assert (session.run(session.prepare(x)) == one_by_one).all()
@@ -33,27 +36,38 @@ def test_answers_outlive_the_next_run_and_items_stay_as_they_are(tiny_openvino: 
 
 
 def test_the_weights_live_as_long_as_the_session(tiny_openvino: Path) -> None:
-    x, sessions = tiny.items(1, channels_first=True), [RUNTIME.load(str(tiny_openvino), {}) for _ in range(3)]
+    x, sessions = (
+        tiny.items(1, channels_first=True),
+        [RUNTIME.load(str(tiny_openvino), {}) for _ in range(3)],
+    )
     answers = [session.run(x) for session in sessions]
     assert all((answer == answers[0]).all() for answer in answers)
 
 
-@pytest.mark.parametrize("options", [{"threads": 2}, {"threads": 2, "hint": "throughput"}, {"hint": "throughput"}])
+@pytest.mark.parametrize(
+    "options", [{"threads": 2}, {"threads": 2, "hint": "throughput"}, {"hint": "throughput"}]
+)
 def test_threads_and_hints_change_no_number(options: dict[str, Any], tiny_openvino: Path) -> None:
     x = tiny.items(4, channels_first=True)
     plain, other = (RUNTIME.load(str(tiny_openvino), chosen).run(x) for chosen in ({}, options))
     np.testing.assert_allclose(plain, other, atol=1e-6)
 
 
-@pytest.mark.parametrize(("options", "streams"), [({"threads": 2}, 1), ({"threads": 2, "hint": "throughput"}, 2)])
-def test_throughput_gives_each_thread_a_stream(options: dict[str, Any], streams: int, tiny_openvino: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "streams"), [({"threads": 2}, 1), ({"threads": 2, "hint": "throughput"}, 2)]
+)
+def test_throughput_gives_each_thread_a_stream(
+    options: dict[str, Any], streams: int, tiny_openvino: Path
+) -> None:
     compiled = RUNTIME.load(str(tiny_openvino), options)._request.get_compiled_model()
     assert compiled.get_property("NUM_STREAMS") == streams
     assert compiled.get_property("INFERENCE_NUM_THREADS") <= 2
     assert not compiled.get_property("ENABLE_CPU_PINNING")
 
 
-def test_a_precision_that_the_cpu_lacks_is_refused(tiny_openvino: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_precision_that_the_cpu_lacks_is_refused(
+    tiny_openvino: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Core:
         def get_property(self, device: str, name: str) -> list[str]:
             assert (device, name) == ("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -72,26 +86,43 @@ LIMIT, SCALE = 3.0, 0.002
 
 
 def test_quantized_dense_layers_in_a_row_answer_as_they_should(tmp_path: Path) -> None:
-    """OpenVINO 2026.4's fused kernel for them answers with noise, see `_workaround`; the oracle is numpy."""
+    """OpenVINO 2026.4's fused kernel for them answers with noise, see `_workaround`; the oracle is
+    numpy.
+    """
     rng = np.random.default_rng(0)
-    layers = [(rng.integers(-127, 128, (64, 64)).astype(np.int8), rng.uniform(0.5, 1.5, (1, 64)).astype(np.float32),
-               rng.normal(scale=0.3, size=(1, 64)).astype(np.float32)) for _ in range(4)]  # fmt: skip
-    file, x = dense_layers(layers, tmp_path / "dense.zip"), np.abs(rng.normal(size=(50, 64))).astype(np.float32)
+    layers = [
+        (
+            rng.integers(-127, 128, (64, 64)).astype(np.int8),
+            rng.uniform(0.5, 1.5, (1, 64)).astype(np.float32),
+            rng.normal(scale=0.3, size=(1, 64)).astype(np.float32),
+        )
+        for _ in range(4)
+    ]
+    file, x = (
+        dense_layers(layers, tmp_path / "dense.zip"),
+        np.abs(rng.normal(size=(50, 64))).astype(np.float32),
+    )
     wanted = x
     for kernel, factor, bias in layers:
         steps = np.clip(np.round(wanted / LIMIT * 255), 0, 255)
-        wanted = np.maximum(steps * np.float32(LIMIT / 255) @ (kernel * np.float32(SCALE)) * factor + bias, 0)
+        wanted = np.maximum(
+            steps * np.float32(LIMIT / 255) @ (kernel * np.float32(SCALE)) * factor + bias, 0
+        )
     found = RUNTIME.load(str(file), {}).run(x)
     assert np.abs(found - wanted).max() < 0.02 * np.abs(wanted).max()
 
 
 def dense_layers(layers: list[tuple[Any, Any, Any]], path: Path) -> Path:
-    """FakeQuantize, a product with int8 weights, a scale by channel, a bias and ReLU, again and again; input (n, 64)."""
+    """FakeQuantize, a product with int8 weights, a scale by channel, a bias and ReLU, again and
+    again; input (n, 64).
+    """
     package = openvino()
     op, low, high = package.opset13, np.float32(0), np.float32(LIMIT)
     value = source = op.parameter([-1, 64], np.float32, name="x")
     for kernel, factor, bias in layers:
-        real = op.multiply(op.convert(op.constant(kernel), "f32"), np.full((1, 64), SCALE, np.float32))
+        real = op.multiply(
+            op.convert(op.constant(kernel), "f32"), np.full((1, 64), SCALE, np.float32)
+        )
         product = op.matmul(op.fake_quantize(value, low, high, low, high, 256), real, False, False)
         value = op.relu(op.add(op.multiply(product, op.constant(factor)), op.constant(bias)))
     return write_openvino(package.Model([value], [source], "dense"), path)
@@ -106,7 +137,9 @@ def test_a_file_that_it_cannot_read_is_named(tmp_path: Path) -> None:
 def test_other_free_axes_are_refused_with_a_remedy(tmp_path: Path) -> None:
     package = openvino()
     x = package.opset13.parameter([-1, -1], np.float32)
-    file = write_openvino(package.Model([package.opset13.relu(x)], [x], "free"), tmp_path / "free.zip")
+    file = write_openvino(
+        package.Model([package.opset13.relu(x)], [x], "free"), tmp_path / "free.zip"
+    )
     with pytest.raises(InvalidFile, match="fixed sizes"):
         RUNTIME.load(str(file), {})
 
@@ -141,7 +174,11 @@ def test_nothing_is_sent_by_importing(tmp_path: Path) -> None:
         "print(sys.modules['openvino_telemetry'], 'nncf' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": f"{tmp_path}:."}, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": f"{tmp_path}:."},
+        check=False,
     )
     assert done.stdout.split() == ["None", "True"], done.stderr
 

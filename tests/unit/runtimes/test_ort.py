@@ -48,7 +48,10 @@ def test_a_file_that_it_cannot_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("level", list(LEVELS))
 def test_every_level_of_graph_optimization_answers_alike(level: str, tiny_onnx: Path) -> None:
     x = tiny.items(4, channels_first=True)
-    found, all_ = (RUNTIME.load(str(tiny_onnx), options).run(x) for options in ({"graph_optimization": level}, {}))
+    found, all_ = (
+        RUNTIME.load(str(tiny_onnx), options).run(x)
+        for options in ({"graph_optimization": level}, {})
+    )
     np.testing.assert_allclose(found, all_, atol=1e-5)
 
 
@@ -60,8 +63,10 @@ def test_levels_reach_onnxruntime(tiny_onnx: Path, tmp_path: Path) -> None:
     for level in ("disabled", "extended"):
         open_session(str(tiny_onnx), level=level, write_to=str(tmp_path / level))
         counts[level] = [node.op_type for node in onnx.load(str(tmp_path / level)).graph.node]
-    assert counts == {"disabled": ["Conv", "Relu", "AveragePool", "Flatten", "Gemm"],
-                      "extended": ["FusedConv", "AveragePool", "Flatten", "Gemm"]}  # fmt: skip
+    assert counts == {
+        "disabled": ["Conv", "Relu", "AveragePool", "Flatten", "Gemm"],
+        "extended": ["FusedConv", "AveragePool", "Flatten", "Gemm"],
+    }
 
 
 def test_providers_are_those_that_onnxruntime_knows() -> None:
@@ -75,27 +80,37 @@ def test_providers_are_those_that_onnxruntime_knows() -> None:
         assert provider.why
 
 
-@pytest.mark.parametrize(("provider", "package"), [("OpenVINO", "onnxruntime-openvino"), ("CUDA", "onnxruntime-gpu")])
+@pytest.mark.parametrize(
+    ("provider", "package"), [("OpenVINO", "onnxruntime-openvino"), ("CUDA", "onnxruntime-gpu")]
+)
 def test_a_provider_that_is_not_built_in_names_the_package_that_brings_it(
     provider: str, package: str, tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import onnxruntime
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(InvalidOption, match=rf"{provider} here\. Allowed: CPU\..*pip install {package}"):
+    with pytest.raises(
+        InvalidOption, match=rf"{provider} here\. Allowed: CPU\..*pip install {package}"
+    ):
         RUNTIME.load(str(tiny_onnx), {"provider": provider})
 
 
 def test_a_provider_that_computes_nothing_is_no_silent_fallback(
     tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Azure's provider is in every build and has no operators of its own: ONNX Runtime gives all of them to the CPU."""
+    """Azure's provider is in every build and has no operators of its own: ONNX Runtime gives all of
+    them to the CPU.
+    """
     monkeypatch.setitem(PROVIDERS, "OpenVINO", ("AzureExecutionProvider", ""))
-    with pytest.raises(InvalidFile, match=r"OpenVINO computes nothing of this file.*fell back on the CPU"):
+    with pytest.raises(
+        InvalidFile, match=r"OpenVINO computes nothing of this file.*fell back on the CPU"
+    ):
         RUNTIME.load(str(tiny_onnx), {"provider": "OpenVINO"})
 
 
-def test_a_provider_that_computes_something_is_used(tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_that_computes_something_is_used(
+    tiny_onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(PROVIDERS, "OpenVINO", PROVIDERS["CPU"])
     x = tiny.items(2, channels_first=True)
     assert RUNTIME.load(str(tiny_onnx), {"provider": "OpenVINO"}).run(x).shape == (2, tiny.CLASSES)
@@ -106,8 +121,13 @@ def test_the_command_line_lists_providers_with_why(capsys: pytest.CaptureFixture
 
     runtimes(as_json=True)
     listed = {r["id"]: r["providers"] for r in json.loads(capsys.readouterr().out)}
-    assert {key: listed["ort"][0][key] for key in ("name", "available")} == {"name": "CPU", "available": True}
-    assert all(set(provider) == {"name", "available", "why"} for one in listed.values() for provider in one)
+    assert {key: listed["ort"][0][key] for key in ("name", "available")} == {
+        "name": "CPU",
+        "available": True,
+    }
+    assert all(
+        set(provider) == {"name", "available", "why"} for one in listed.values() for provider in one
+    )
     runtimes(as_json=False)
     assert "onnxruntime-gpu" in capsys.readouterr().out
 
@@ -117,8 +137,11 @@ def test_targets_stored_before_there_were_providers_still_mean_the_same() -> Non
     from lab.types import Target
 
     assert complete_target(Target("ort", {"threads": 2})).options == {
-        "threads": 2, "graph_optimization": "all", "provider": "CPU", "batch": 1,
-    }  # fmt: skip
+        "threads": 2,
+        "graph_optimization": "all",
+        "provider": "CPU",
+        "batch": 1,
+    }
 
 
 def test_telemetry_is_off_before_the_import() -> None:

@@ -1,4 +1,6 @@
-"""What each runtime's profile tells of real files; what all of them have in common is a contract test."""
+"""What each runtime's profile tells of real files; what all of them have in common is a contract
+test.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,26 @@ def _of(found: Profile) -> Mapping[str, OperatorTime]:
     return {o.operator: o for o in found.operators}
 
 
-@pytest.mark.parametrize(("id_", "options"), [
-    ("ort", {}), ("ort", {"graph_optimization": "disabled"}), ("openvino", {}), ("litert", {}), ("litert", {"xnnpack": False}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("id_", "options"),
+    [
+        ("ort", {}),
+        ("ort", {"graph_optimization": "disabled"}),
+        ("openvino", {}),
+        ("litert", {}),
+        ("litert", {"xnnpack": False}),
+    ],
+)
 def test_operators_add_up_to_the_call(id_: str, options: dict[str, Any], tmp_path: Path) -> None:
-    """To within 5 % above and half below, in one of three tries: other work on the machine may disturb one."""
+    """To within 5 % above and half below, in one of three tries: other work on the machine may
+    disturb one.
+    """
     tiny.write_onnx(tmp_path / "wide.onnx", filters=WIDE)
     tiny.write_tflite(tmp_path / "wide.tflite", filters=WIDE)
     if id_ == "openvino":
-        tiny.apply("onnx_to_openvino", tmp_path / "wide.onnx", tmp_path / "made").rename(tmp_path / "wide.zip")
+        tiny.apply("onnx_to_openvino", tmp_path / "wide.onnx", tmp_path / "made").rename(
+            tmp_path / "wide.zip"
+        )
     file = tmp_path / {"ort": "wide.onnx", "openvino": "wide.zip", "litert": "wide.tflite"}[id_]
     tried = [_profile(id_, file, 30, **options) for _ in range(3)]
     shares = [p.operators_s / p.total_s for p in tried]
@@ -46,7 +59,9 @@ def test_operators_add_up_to_the_call(id_: str, options: dict[str, Any], tmp_pat
 
 
 @pytest.mark.parametrize("level", ["disabled", "basic", "extended", "all"])
-def test_ort_names_layers_as_the_file_does_however_it_is_rewritten(level: str, tiny_onnx: Path) -> None:
+def test_ort_names_layers_as_the_file_does_however_it_is_rewritten(
+    level: str, tiny_onnx: Path
+) -> None:
     found = _profile("ort", tiny_onnx, graph_optimization=level)
     assert {o.layer for o in found.operators if o.kind == "compute"} == {"conv0", "gemm0"}
     names = {layer.name for layer in layer_table(tiny_onnx, "onnx")} | {"flat0", ""}
@@ -57,7 +72,11 @@ def test_ort_names_layers_as_the_file_does_however_it_is_rewritten(level: str, t
 
 def test_ort_tells_integers_from_floats_in_a_static_file(tiny_onnx: Path, tmp_path: Path) -> None:
     found = _of(_profile("ort", tiny.apply("onnx_static_int8", tiny_onnx, tmp_path)))
-    assert (found["QLinearConv"].precision, found["QLinearConv"].kind, found["QLinearConv"].layer) == (
+    assert (
+        found["QLinearConv"].precision,
+        found["QLinearConv"].kind,
+        found["QLinearConv"].layer,
+    ) == (
         "int8",
         "compute",
         "conv0",
@@ -66,7 +85,9 @@ def test_ort_tells_integers_from_floats_in_a_static_file(tiny_onnx: Path, tmp_pa
     assert found["DequantizeLinear"].kind == "dequantize"
 
 
-def test_ort_shows_what_a_dynamic_file_quantizes_while_it_runs(tiny_onnx: Path, tmp_path: Path) -> None:
+def test_ort_shows_what_a_dynamic_file_quantizes_while_it_runs(
+    tiny_onnx: Path, tmp_path: Path
+) -> None:
     found = _profile("ort", tiny.apply("onnx_dynamic_int8", tiny_onnx, tmp_path))
     assert _of(found)["DynamicQuantizeLinear"].kind == "quantize"
     assert _of(found)["ConvInteger"].precision == "int8"
@@ -83,11 +104,16 @@ def _transposing(path: Path) -> Path:
         helper.make_node("MatMul", ["t", "w"], ["y"], name="mul"),
     ]
     graph = helper.make_graph(
-        nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", tiny.CHANNELS, SIDE, SIDE])],
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", tiny.CHANNELS, SIDE, SIDE])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", SIDE, SIDE, 5])],
         [numpy_helper.from_array(np.ones((tiny.CHANNELS, 5), np.float32), "w")],
-    )  # fmt: skip
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        str(path),
+    )
     return path
 
 
@@ -106,7 +132,8 @@ def test_ort_computes_4_bit_weights_in_integers_from_accuracy_level_4_on() -> No
 
     args = {"input_type_shape": [{"float": [1, 32, 96]}, {"uint8": [96, 3, 16]}]}
     levels = {
-        level: helper.make_node("MatMulNBits", ["x", "w", "s"], ["y"], accuracy_level=level) for level in (0, 1, 4)
+        level: helper.make_node("MatMulNBits", ["x", "w", "s"], ["y"], accuracy_level=level)
+        for level in (0, 1, 4)
     }
     assert {n: _precision("MatMulNBits", args, node) for n, node in levels.items()} == {
         0: "float32",
@@ -116,7 +143,9 @@ def test_ort_computes_4_bit_weights_in_integers_from_accuracy_level_4_on() -> No
     assert _precision("MatMulNBits", {"input_type_shape": [{"float16": [1]}]}, None) == "float16"
 
 
-def test_ort_leaves_no_record_behind(tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ort_leaves_no_record_behind(
+    tiny_onnx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     _profile("ort", tiny_onnx)
     assert not list(tmp_path.iterdir())
@@ -133,19 +162,29 @@ def test_openvino_tells_integers_and_layers(tiny_onnx: Path, tmp_path: Path) -> 
 
 
 def test_openvinos_averages_are_taken_without_the_first_calls() -> None:
-    """3 calls of 100 µs, then 5 blocks of 4 at 7 µs: 8, for the fractions that counting in whole µs drops."""
+    """3 calls of 100 µs, then 5 blocks of 4 at 7 µs: 8, for the fractions that counting in whole µs
+    drops.
+    """
     from lab.runtimes._openvino_profile import _steady
 
     sums = [300e-6 + n * 28e-6 for n in range(6)]
     assert _steady(sums, 4) == pytest.approx(8e-6)
     interrupted = [s + (5e-3 if n >= 3 else 0) for n, s in enumerate(sums)]
-    assert _steady(interrupted, 4) == pytest.approx(8e-6), "a block that was interrupted does not count"
+    assert _steady(interrupted, 4) == pytest.approx(8e-6), (
+        "a block that was interrupted does not count"
+    )
     assert _steady([0.0] * 6, 4) == 0.0
 
 
-@pytest.mark.parametrize(("before", "after", "kind"), [
-    ("f32", "u8", "quantize"), ("i8", "f32", "dequantize"), ("i64", "i32", "other"), ("f32", "bf16", "other"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        ("f32", "u8", "quantize"),
+        ("i8", "f32", "dequantize"),
+        ("i64", "i32", "other"),
+        ("f32", "bf16", "other"),
+    ],
+)
 def test_openvinos_conversions_are_told_by_their_types(before: str, after: str, kind: str) -> None:
     from lab.runtimes._openvino_profile import _kind
 
@@ -179,16 +218,22 @@ def test_litert_tells_its_own_kernels_too(tiny_tflite: Path) -> None:
 
 
 @pytest.mark.parametrize("xnnpack", [True, False])
-def test_litert_tells_integers_from_floats(xnnpack: bool, tiny_tflite: Path, tmp_path: Path) -> None:
+def test_litert_tells_integers_from_floats(
+    xnnpack: bool, tiny_tflite: Path, tmp_path: Path
+) -> None:
     for technique in ("tflite_static_wi8_ai8", "tflite_dynamic_wi8_afp32"):
-        found = _profile("litert", tiny.apply(technique, tiny_tflite, tmp_path / technique), xnnpack=xnnpack)
+        found = _profile(
+            "litert", tiny.apply(technique, tiny_tflite, tmp_path / technique), xnnpack=xnnpack
+        )
         assert {o.precision for o in found.operators if o.kind == "compute"} == {"int8"}, technique
 
 
 @pytest.mark.parametrize("xnnpack", [True, False])
 def test_litert_profiles_batches_other_than_the_files(xnnpack: bool, tiny_tflite: Path) -> None:
     """A hundred times the items takes several times as long, in the same operators."""
-    one, many = (_profile("litert", tiny_tflite, xnnpack=xnnpack, batch=batch) for batch in (1, 100))
+    one, many = (
+        _profile("litert", tiny_tflite, xnnpack=xnnpack, batch=batch) for batch in (1, 100)
+    )
     assert [o.operator for o in many.operators] == [o.operator for o in one.operators]
     assert many.operators_s > 10 * one.operators_s
 
@@ -205,7 +250,10 @@ def test_litert_profiles_files_whose_batch_is_free(tiny_tflite: Path, tmp_path: 
     builder, file = flatbuffers.Builder(4096), tmp_path / "free.tflite"
     builder.Finish(model.Pack(builder), b"TFL3")
     file.write_bytes(bytes(builder.Output()))
-    assert {o.layer for o in _profile("litert", file).operators if o.kind == "compute"} == {"relu", "y"}
+    assert {o.layer for o in _profile("litert", file).operators if o.kind == "compute"} == {
+        "relu",
+        "y",
+    }
 
 
 def test_litert_refuses_a_version_whose_library_it_does_not_know(
@@ -219,13 +267,23 @@ def test_litert_refuses_a_version_whose_library_it_does_not_know(
 
 
 def test_litert_counts_what_runs_in_a_loop_once() -> None:
-    """Two calls of a loop of 100 µs: its body, 30 µs, runs twice in each; the operator after it is not in the loop."""
+    """Two calls of a loop of 100 µs: its body, 30 µs, runs twice in each; the operator after it is
+    not in the loop.
+    """
     from lab.runtimes._litert_library import OPERATOR, WHOLE, Event
     from lab.runtimes._litert_profile import _lines
 
-    call = [Event("Invoke", WHOLE, 0, 130, 0, 0), Event("WHILE", OPERATOR, 1, 100, 0, 0), Event("ADD", OPERATOR, 2, 30, 0, 1),
-            Event("ADD", OPERATOR, 50, 30, 0, 1), Event("TANH", OPERATOR, 101, 20, 1, 0)]  # fmt: skip
-    lines = {line.event.tag: line.taken for line in _lines([*call, *(e._replace(start=e.start + 500) for e in call)])}
+    call = [
+        Event("Invoke", WHOLE, 0, 130, 0, 0),
+        Event("WHILE", OPERATOR, 1, 100, 0, 0),
+        Event("ADD", OPERATOR, 2, 30, 0, 1),
+        Event("ADD", OPERATOR, 50, 30, 0, 1),
+        Event("TANH", OPERATOR, 101, 20, 1, 0),
+    ]
+    lines = {
+        line.event.tag: line.taken
+        for line in _lines([*call, *(e._replace(start=e.start + 500) for e in call)])
+    }
     assert {tag: sum(t for n, t in taken if n == 0) for tag, taken in lines.items()} == {
         "WHILE": 40,
         "ADD": 60,
@@ -238,9 +296,16 @@ def test_litert_counts_what_runs_in_a_loop_once() -> None:
 def test_pytorch_names_modules(tiny_torch: Path) -> None:
     found = _profile("pytorch", tiny_torch)
     named = [(o.operator, o.layer) for o in found.operators if o.layer]
-    assert [n for n in named if n[0] in ("aten::conv2d", "aten::batch_norm", "aten::relu", "aten::linear")] == [
-        ("aten::conv2d", "0"), ("aten::batch_norm", "1"), ("aten::relu", "2"), ("aten::linear", "5"),
-    ]  # fmt: skip
+    assert [
+        n
+        for n in named
+        if n[0] in ("aten::conv2d", "aten::batch_norm", "aten::relu", "aten::linear")
+    ] == [
+        ("aten::conv2d", "0"),
+        ("aten::batch_norm", "1"),
+        ("aten::relu", "2"),
+        ("aten::linear", "5"),
+    ]
     layers = {layer.name for layer in layer_table(tiny_torch, "torch_export")}
     assert {layer for operator, layer in named if operator != "aten::flatten"} <= layers
 

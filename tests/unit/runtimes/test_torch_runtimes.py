@@ -1,4 +1,6 @@
-"""PyTorch, TorchScript and ExecuTorch as runtimes: threads, batches, and answers in a forked process."""
+"""PyTorch, TorchScript and ExecuTorch as runtimes: threads, batches, and answers in a forked
+process.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,10 @@ def test_answers_are_those_of_the_same_weights_in_onnx(id_: str, files: tiny.Sou
 
 @pytest.mark.parametrize("id_", ["pytorch", "torchscript"])
 def test_a_free_batch_axis_takes_any_batch(id_: str, files: tiny.Sources) -> None:
-    session, x = runtime(id_).load(str(files[runtime(id_).formats[0]]), {}), tiny.items(5, channels_first=True)
+    session, x = (
+        runtime(id_).load(str(files[runtime(id_).formats[0]]), {}),
+        tiny.items(5, channels_first=True),
+    )
     assert session.input == TensorInfo((None, 3, 8, 8), "float32")
     assert session.output == TensorInfo((None, tiny.CLASSES), "float32")
     one_by_one = np.concatenate([session.run(x[i : i + 1]) for i in range(5)])
@@ -46,7 +51,9 @@ def test_a_fixed_batch_is_known(files: tiny.Sources, tmp_path: Path) -> None:
     four = tiny.write_torch_export(tmp_path / "four.pt2", batch=4)
     assert runtime("pytorch").load(str(four), {}).input.shape == (4, 3, 8, 8)
     np.testing.assert_allclose(
-        tiny.answers("pytorch", four, tiny.items(6)), tiny.answers("ort", files["onnx"], tiny.items(6)), atol=1e-5
+        tiny.answers("pytorch", four, tiny.items(6)),
+        tiny.answers("ort", files["onnx"], tiny.items(6)),
+        atol=1e-5,
     )
 
 
@@ -64,7 +71,8 @@ def test_programs_of_different_thread_counts_live_side_by_side(files: tiny.Sourc
 
     x = tiny.items(1, channels_first=True)
     sessions = {
-        threads: runtime("executorch").load(str(files["executorch"]), {"threads": threads}) for threads in (1, 3)
+        threads: runtime("executorch").load(str(files["executorch"]), {"threads": threads})
+        for threads in (1, 3)
     }
     expected = sessions[3].run(x)
     for threads in (1, 3, 1, 3):
@@ -74,7 +82,10 @@ def test_programs_of_different_thread_counts_live_side_by_side(files: tiny.Sourc
 
 def test_answers_outlive_the_next_run(files: tiny.Sources) -> None:
     for id_ in ATOL:
-        session, x = runtime(id_).load(str(files[runtime(id_).formats[0]]), {}), tiny.items(2, channels_first=True)
+        session, x = (
+            runtime(id_).load(str(files[runtime(id_).formats[0]]), {}),
+            tiny.items(2, channels_first=True),
+        )
         first = session.run(x[:1])
         kept = first.copy()
         session.run(x[1:])
@@ -85,19 +96,23 @@ def test_optimising_for_inference_answers_the_same(files: tiny.Sources, tmp_path
     integers = tiny.apply("torch_fx_static_int8", files["torch_export"], tmp_path)
     x = tiny.items(4, channels_first=True)
     for file in (files["torchscript"], integers):
-        on, off = (runtime("torchscript").load(str(file), {"optimize": flag}).run(x) for flag in (True, False))
+        on, off = (
+            runtime("torchscript").load(str(file), {"optimize": flag}).run(x)
+            for flag in (True, False)
+        )
         np.testing.assert_allclose(on, off, atol=1e-5)
 
 
 @pytest.mark.parametrize("id_", ATOL)
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_forked_process_can_load_and_run(id_: str, threads: int, files: tiny.Sources, tmp_path: Path) -> None:
+def test_a_forked_process_can_load_and_run(
+    id_: str, threads: int, files: tiny.Sources, tmp_path: Path
+) -> None:
     np.save(tmp_path / "item.npy", tiny.items(1))
     code = (
-        "import sys, numpy as np; from lab.measure.cold import cold_start; from lab.registry import runtime;"
-        f"plug = runtime({id_!r}); plug.preload();"
-        f"found = cold_start(plug, {{'threads': {threads}}}, sys.argv[1], np.load(sys.argv[2]));"
-        "print(sorted(found))"
+        "import sys, numpy as np; from lab.measure.cold import cold_start; from lab.registry"
+        f" import runtime;plug = runtime({id_!r}); plug.preload();found = cold_start(plug,"
+        f" {{'threads': {threads}}}, sys.argv[1], np.load(sys.argv[2]));print(sorted(found))"
     )
     file = files[runtime(id_).formats[0]]
     done = subprocess.run(
@@ -107,15 +122,21 @@ def test_a_forked_process_can_load_and_run(id_: str, threads: int, files: tiny.S
         timeout=120,
         check=False,
     )
-    assert done.stdout.strip().splitlines()[-1] == "['arena_bytes', 'cold_load_s', 'mapped_bytes', 'peak_rss_bytes']", (
-        done.stderr[-2000:]
-    )
+    assert (
+        done.stdout.strip().splitlines()[-1]
+        == "['arena_bytes', 'cold_load_s', 'mapped_bytes', 'peak_rss_bytes']"
+    ), done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("id_", ["torchscript", "executorch"])
 def test_preloading_starts_no_thread(id_: str) -> None:
-    """A fork takes the calling thread along only: a library that waits for another one then hangs."""
-    code = f"import os; from lab.registry import runtime; runtime({id_!r}).preload(); print(len(os.listdir('/proc/self/task')))"
+    """A fork takes the calling thread along only: a library that waits for another one then
+    hangs.
+    """
+    code = (
+        f"import os; from lab.registry import runtime; runtime({id_!r}).preload();"
+        " print(len(os.listdir('/proc/self/task')))"
+    )
     plain = "import os, torch; print(len(os.listdir('/proc/self/task')))"
     counts = [
         subprocess.run(
@@ -130,7 +151,9 @@ def test_preloading_starts_no_thread(id_: str) -> None:
     assert counts[0].split()[-1] == counts[1].split()[-1]
 
 
-def test_a_file_for_an_engine_that_is_missing_is_refused(files: tiny.Sources, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_file_for_an_engine_that_is_missing_is_refused(
+    files: tiny.Sources, tmp_path: Path, monkeypatch: Any
+) -> None:
     import torch
 
     file = tiny.apply("torch_fx_static_int8", files["torch_export"], tmp_path, engine="qnnpack")

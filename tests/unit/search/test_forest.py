@@ -11,10 +11,16 @@ from lab.search.space import Candidate
 def grid() -> list[Candidate]:
     """Four widths by eight settings; with two bits, and then only, a setting matters."""
     return [
-        Candidate(f"{bits} {setting}", "q", {}, "t", {"bits": frozenset({f"wi{bits}"}), "setting": frozenset({f"s{setting}"})})
+        Candidate(
+            f"{bits} {setting}",
+            "q",
+            {},
+            "t",
+            {"bits": frozenset({f"wi{bits}"}), "setting": frozenset({f"s{setting}"})},
+        )
         for bits in (2, 4, 8, 16)
         for setting in range(8)
-    ]  # fmt: skip
+    ]
 
 
 def value(c: Candidate) -> float:
@@ -43,6 +49,8 @@ def test_it_is_surer_where_nothing_matters():
 def test_the_same_seed_grows_the_same_trees():
     candidates = grid()
     values = np.array([value(c) for c in candidates[:20]])
-    first, same, other = (Forest(matrix(candidates), range(20), values, seed) for seed in ((0, 1), (0, 1), (0, 2)))
+    first, same, other = (
+        Forest(matrix(candidates), range(20), values, seed) for seed in ((0, 1), (0, 1), (0, 2))
+    )
     assert (first.mean == same.mean).all()
     assert (first.mean != other.mean).any()

@@ -1,4 +1,6 @@
-"""The processes are checked against the textbook's formulas, the expectation against drawn samples."""
+"""The processes are checked against the textbook's formulas, the expectation against drawn
+samples.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,17 @@ import pytest
 
 from lab.analysis.hypervolume import hypervolume
 from lab.search.ehvi import expected_improvement
-from lab.search.gaussian import Apart, Kernel, Posterior, Traits, _uphill, centre, distances, indicators, likeliest
+from lab.search.gaussian import (
+    Apart,
+    Kernel,
+    Posterior,
+    Traits,
+    _uphill,
+    centre,
+    distances,
+    indicators,
+    likeliest,
+)
 
 
 def traits(n: int, kinds: int, seed: int) -> list[frozenset[str]]:
@@ -56,7 +68,11 @@ def test_uphill_is_uphill():
     _, gradient = _uphill(raw, where, y, prior)
     steps = 1e-5 * np.eye(7)
     assert gradient == pytest.approx(
-        [(_uphill(raw + e, where, y, prior)[0] - _uphill(raw - e, where, y, prior)[0]) / 2e-5 for e in steps], rel=1e-5
+        [
+            (_uphill(raw + e, where, y, prior)[0] - _uphill(raw - e, where, y, prior)[0]) / 2e-5
+            for e in steps
+        ],
+        rel=1e-5,
     )
 
 
@@ -64,7 +80,9 @@ def test_the_likeliest_setting_is_likelier_than_others():
     where, prior, random = whole(25, 5), centre(2, 1), np.random.default_rng(1)
     y = random.normal(size=25)
     best = _uphill(likeliest(where, y).raw, where, y, prior)[0]
-    others = [_uphill(prior[0] + prior[1] * random.normal(size=7), where, y, prior)[0] for _ in range(50)]
+    others = [
+        _uphill(prior[0] + prior[1] * random.normal(size=7), where, y, prior)[0] for _ in range(50)
+    ]
     assert best <= min(others) + 1e-6
 
 
@@ -108,7 +126,9 @@ def test_it_finds_out_what_matters():
     recipes, targets = traits(20, 10, 9), [frozenset({f"runtime{n}"}) for n in range(4)]
     pairs = [(r, t) for r in range(20) for t in range(4)]
     where = grouped([[recipes[r] for r, _ in pairs]], [[targets[t] for _, t in pairs]])
-    truth = np.array([[0.0, 1.0, 5.0, 2.0][t] for _, t in pairs]) + 0.01 * random.normal(size=len(pairs))
+    truth = np.array([[0.0, 1.0, 5.0, 2.0][t] for _, t in pairs]) + 0.01 * random.normal(
+        size=len(pairs)
+    )
     tried = [int(n) for n in random.permutation(len(pairs))[:20]]
     found = Posterior(where, tried, truth[tried])
     assert np.abs(found.mean - truth).max() < 0.3

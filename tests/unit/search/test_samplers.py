@@ -1,4 +1,6 @@
-"""What is promised of every sampler: never twice, the same after a restart, and the best of them are better than chance."""
+"""What is promised of every sampler: never twice, the same after a restart, and the best of them
+are better than chance.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,27 @@ def numbers(name: str, runtime: str) -> dict[str, float]:
     """A made-up world: fewer bits are smaller and lose accuracy, one runtime is quicker."""
     bits = 2 if "wi2" in name else 4 if "wi4" in name else 8 if "wi8" in name else 32
     loss = {2: 0.3, 4: 0.03, 8: 0.005, 32: 0.0}[bits] + 0.05 * ("per_tensor" in name)
-    seconds = (2e-4 if runtime == "litert" else 3e-4) * (0.6 if bits == 8 and "static" in name else 1.0)
+    seconds = (2e-4 if runtime == "litert" else 3e-4) * (
+        0.6 if bits == 8 and "static" in name else 1.0
+    )
     return {"top1_accuracy": 0.96 - loss, "size_bytes": 1e4 + 3e5 * bits / 32, "latency_s": seconds}
 
 
 def trial_of(n: int, p, *, failed: bool = False) -> Trial:
     units = {"top1_accuracy": "1", "size_bytes": "B", "latency_s": "s"}
     found = {m: Measurement(m, v, units[m]) for m, v in numbers(p.name, p.target.runtime).items()}
-    made = Trial(f"t-{n:04d}", "t", n, p.name, p.recipe, p.target, "complete", is_baseline=p.is_baseline, measurements=found, environment="e")  # fmt: skip
+    made = Trial(
+        f"t-{n:04d}",
+        "t",
+        n,
+        p.name,
+        p.recipe,
+        p.target,
+        "complete",
+        is_baseline=p.is_baseline,
+        measurements=found,
+        environment="e",
+    )
     return replace(made, state="failed", measurements={}) if failed else made
 
 
@@ -50,8 +65,13 @@ def run(name: str, planned, count: int, seed: int = 0, restart: int | None = Non
         chosen = sampler(name)(asked, min(4, len(asked.left)))
         keys += chosen
         trials += [trial_of(len(trials) + n, by_key[key]) for n, key in enumerate(chosen)]
-        if restart is not None and len(keys) >= restart:  # all that outlives a process is its trials, in any order
-            trials, restart = list(np.random.default_rng(1).permutation(np.array(trials, dtype=object))), None
+        if (
+            restart is not None and len(keys) >= restart
+        ):  # all that outlives a process is its trials, in any order
+            trials, restart = (
+                list(np.random.default_rng(1).permutation(np.array(trials, dtype=object))),
+                None,
+            )
             trials.sort(key=lambda t: t.position)
     return keys
 
@@ -96,7 +116,9 @@ def asked_with_failures(planned, word: str) -> tuple[Task, dict[str, str]]:
     }
     trials = [trial_of(n, planned[n], failed=word in planned[n].name) for n in sorted(tried)]
     assert any(t.state == "failed" for t in trials)
-    return task(grid, trials, OBJECTIVES, (), 0), {c.key: p.name for c, p in zip(grid, planned, strict=True)}
+    return task(grid, trials, OBJECTIVES, (), 0), {
+        c.key: p.name for c, p in zip(grid, planned, strict=True)
+    }
 
 
 def test_the_usual_sampler_learns_what_fails(planned):
@@ -110,7 +132,9 @@ def test_the_usual_sampler_learns_what_fails(planned):
 
 
 def test_the_usual_sampler_keeps_to_limits(planned):
-    """Small files are all that is gained here, but what loses more than half a point is not asked for."""
+    """Small files are all that is gained here, but what loses more than half a point is not asked
+    for.
+    """
     grid = tuple(candidate(p) for p in planned)
     random = np.random.default_rng(0)
     tried = {int(n) for n in random.permutation(len(planned))[:40]} | {
@@ -122,7 +146,9 @@ def test_the_usual_sampler_keeps_to_limits(planned):
     assert any(o.gains and not o.counts for o in asked.outcomes.values())
     chosen = dict(zip((c.key for c in grid), planned, strict=True))
     proposed = [chosen[key] for key in sampler("ehvi")(asked, 4)]
-    assert [p.name for p in proposed if numbers(p.name, p.target.runtime)["top1_accuracy"] < 0.953] == []
+    assert [
+        p.name for p in proposed if numbers(p.name, p.target.runtime)["top1_accuracy"] < 0.953
+    ] == []
 
 
 def test_what_another_machine_measured_is_neither_learnt_from_nor_tried_again(planned):
@@ -141,5 +167,7 @@ def test_the_first_choices_differ_in_what_they_do(planned):
     grid = tuple(candidate(p) for p in planned)
     asked = task(grid, [trial_of(n, p) for n, p in enumerate(floats)], OBJECTIVES, (), 0)
     techniques = {c.key: c.techniques for c in grid}
-    varied, chance = (len({techniques[key] for key in sampler(name)(asked, 8)}) for name in ("ehvi", "random"))
+    varied, chance = (
+        len({techniques[key] for key in sampler(name)(asked, 8)}) for name in ("ehvi", "random")
+    )
     assert varied > chance

@@ -31,7 +31,9 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return lab.export(study, folder / "study.lab")
 
 
-def changed(file: Path, to: Path, change: Change = lambda v: None, files: dict[str, bytes] | None = None) -> Path:
+def changed(
+    file: Path, to: Path, change: Change = lambda v: None, files: dict[str, bytes] | None = None
+) -> Path:
     """The same file with its JSON changed, and with further files."""
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(to, "w") as new:
         value = json.loads(old.read("study.json"))
@@ -64,13 +66,19 @@ def test_without_models_the_front_and_the_view_are_the_same(
     assert pareto_info(after.trials(), after.spec.objectives, lab.available_metrics()) == view
     assert after.pick().reason == before.pick().reason
     assert all(t.artifact and not t.artifact.path for t in after.trials() if t.state == "complete")
-    assert {t.id: lab.explain(t.id) for t in after.front()} == {t.id: lab.explain(t.id) for t in before.front()} != {}
+    assert (
+        {t.id: lab.explain(t.id) for t in after.front()}
+        == {t.id: lab.explain(t.id) for t in before.front()}
+        != {}
+    )
     again = lab.export(study, tmp_path / "again.lab")
     with zipfile.ZipFile(again) as archive, zipfile.ZipFile(light) as first:
         assert sorted(archive.namelist()) == sorted(first.namelist())
 
 
-def test_notes_travel(file: Path, lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notes_travel(
+    file: Path, lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = lab.import_study(file)
     trial = lab.trials(study)[2].id
     lab.set_note(study, "**Ship** it")
@@ -81,12 +89,19 @@ def test_notes_travel(file: Path, lab_home: Path, tmp_path: Path, monkeypatch: p
 
 
 def test_a_file_without_notes_is_read(file: Path, lab_home: Path, tmp_path: Path) -> None:
-    assert lab.notes(lab.import_study(changed(file, tmp_path / "x.lab", lambda v: v.pop("notes")))) == {}
+    assert (
+        lab.notes(lab.import_study(changed(file, tmp_path / "x.lab", lambda v: v.pop("notes"))))
+        == {}
+    )
 
 
-def test_only_files_that_trials_speak_of_are_kept(file: Path, lab_home: Path, tmp_path: Path) -> None:
+def test_only_files_that_trials_speak_of_are_kept(
+    file: Path, lab_home: Path, tmp_path: Path
+) -> None:
     extra = b"a stowaway"
-    lab.import_study(changed(file, tmp_path / "x.lab", files={f"files/{sha256(extra).hexdigest()}.onnx": extra}))
+    lab.import_study(
+        changed(file, tmp_path / "x.lab", files={f"files/{sha256(extra).hexdigest()}.onnx": extra})
+    )
     assert kept(lab_home)
     assert not [p for p in kept(lab_home) if p.read_bytes() == extra]
 
@@ -105,7 +120,9 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
         lab.import_study(bomb)
 
 
-def test_a_bomb_in_the_json_is_refused(lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bomb_in_the_json_is_refused(
+    lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importing, "LARGEST_JSON_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "bomb.lab", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("study.json", json.dumps({"format": 1, "x": " " * 1000}))
@@ -114,7 +131,9 @@ def test_a_bomb_in_the_json_is_refused(lab_home: Path, tmp_path: Path, monkeypat
 
 
 def test_sizes_that_lie_are_noticed(lab_home: Path, tmp_path: Path) -> None:
-    """An archive that says of a member that it is smaller than it is gives no more than it said, and fails its checksum."""
+    """An archive that says of a member that it is smaller than it is gives no more than it said,
+    and fails its checksum.
+    """
     path = tmp_path / "x.lab"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("study.json", b'{"format": 1, "x": "' + b" " * 10**6 + b'"}')
@@ -139,24 +158,47 @@ def first(value: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda v: v["study"].update(id="../../x"), lambda v: v["study"].update(id=5), lambda v: v["study"].update(id="x" * 500),
-        lambda v: v["study"].update(model={"a": 1}), lambda v: v["study"].update(title=[]), lambda v: v["study"].update(created_at="yesterday"),
-        lambda v: v["study"].update(finished_at=5), lambda v: v["study"].update(title="\ud800"), lambda v: v["card"].update(title=5),
-        lambda v: v["card"].update(input="x"), lambda v: v.update(environments={"e": 5}), lambda v: first(v).update(id="a/b"),
-        lambda v: first(v).update(name=None), lambda v: first(v).update(position="1"), lambda v: first(v).update(position=10**30),
-        lambda v: first(v).update(position=-1), lambda v: first(v).update(details=[]), lambda v: first(v).update(error="x"),
-        lambda v: first(v).update(recipe=[{"technique": {}}]), lambda v: first(v).update(recipe=[{"technique": "../x"}]),
-        lambda v: first(v).update(target={"runtime": "a.b"}), lambda v: first(v).update(float_operators={"x": "y"}),
-        lambda v: first(v)["artifact"].update(format="os.path"), lambda v: first(v)["artifact"].update(sha256="../x"),
-        lambda v: first(v)["artifact"].update(size_bytes="x"), lambda v: first(v)["artifact"].update(sha256="0" * 64),
-        lambda v: first(v)["measurements"]["latency_s"].update(value="1"), lambda v: first(v)["measurements"]["latency_s"].update(low="x"),
-        lambda v: first(v)["measurements"]["latency_s"].update(value=float("nan")), lambda v: first(v)["measurements"]["latency_s"].update(high=float("inf")),
-        lambda v: first(v)["measurements"]["latency_s"].update(unit=3), lambda v: first(v)["measurements"]["latency_s"].update(source="made up"),
-        lambda v: first(v)["measurements"]["latency_s"].update(flags=[1]), lambda v: first(v)["measurements"].update(x={"value": 1}),
-        lambda v: v["trials"].append({**first(v)}), lambda v: v["study"]["spec"].update(space=5), lambda v: v.update(notes=[]),
-        lambda v: v.update(notes={"": 5}), lambda v: v.update(notes={"gone": "x"}),
+        lambda v: v["study"].update(id="../../x"),
+        lambda v: v["study"].update(id=5),
+        lambda v: v["study"].update(id="x" * 500),
+        lambda v: v["study"].update(model={"a": 1}),
+        lambda v: v["study"].update(title=[]),
+        lambda v: v["study"].update(created_at="yesterday"),
+        lambda v: v["study"].update(finished_at=5),
+        lambda v: v["study"].update(title="\ud800"),
+        lambda v: v["card"].update(title=5),
+        lambda v: v["card"].update(input="x"),
+        lambda v: v.update(environments={"e": 5}),
+        lambda v: first(v).update(id="a/b"),
+        lambda v: first(v).update(name=None),
+        lambda v: first(v).update(position="1"),
+        lambda v: first(v).update(position=10**30),
+        lambda v: first(v).update(position=-1),
+        lambda v: first(v).update(details=[]),
+        lambda v: first(v).update(error="x"),
+        lambda v: first(v).update(recipe=[{"technique": {}}]),
+        lambda v: first(v).update(recipe=[{"technique": "../x"}]),
+        lambda v: first(v).update(target={"runtime": "a.b"}),
+        lambda v: first(v).update(float_operators={"x": "y"}),
+        lambda v: first(v)["artifact"].update(format="os.path"),
+        lambda v: first(v)["artifact"].update(sha256="../x"),
+        lambda v: first(v)["artifact"].update(size_bytes="x"),
+        lambda v: first(v)["artifact"].update(sha256="0" * 64),
+        lambda v: first(v)["measurements"]["latency_s"].update(value="1"),
+        lambda v: first(v)["measurements"]["latency_s"].update(low="x"),
+        lambda v: first(v)["measurements"]["latency_s"].update(value=float("nan")),
+        lambda v: first(v)["measurements"]["latency_s"].update(high=float("inf")),
+        lambda v: first(v)["measurements"]["latency_s"].update(unit=3),
+        lambda v: first(v)["measurements"]["latency_s"].update(source="made up"),
+        lambda v: first(v)["measurements"]["latency_s"].update(flags=[1]),
+        lambda v: first(v)["measurements"].update(x={"value": 1}),
+        lambda v: v["trials"].append({**first(v)}),
+        lambda v: v["study"]["spec"].update(space=5),
+        lambda v: v.update(notes=[]),
+        lambda v: v.update(notes={"": 5}),
+        lambda v: v.update(notes={"gone": "x"}),
     ],
-)  # fmt: skip
+)
 def test_made_up_values_are_refused_and_nothing_is_kept(
     file: Path, lab_home: Path, tmp_path: Path, change: Change
 ) -> None:
@@ -165,9 +207,13 @@ def test_made_up_values_are_refused_and_nothing_is_kept(
     assert lab.studies() == []
 
 
-def test_nothing_is_kept_of_a_file_that_is_refused(file: Path, lab_home: Path, tmp_path: Path) -> None:
+def test_nothing_is_kept_of_a_file_that_is_refused(
+    file: Path, lab_home: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidFile):
-        lab.import_study(changed(file, tmp_path / "x.lab", lambda v: v["trials"][-1].update(name=5)))
+        lab.import_study(
+            changed(file, tmp_path / "x.lab", lambda v: v["trials"][-1].update(name=5))
+        )
     assert kept(lab_home) == []
 
 
@@ -178,7 +224,9 @@ def test_nesting_without_end_is_refused(lab_home: Path, tmp_path: Path) -> None:
         lab.import_study(tmp_path / "x.lab")
 
 
-def test_a_name_that_trials_speak_of_is_still_no_path(file: Path, lab_home: Path, tmp_path: Path) -> None:
+def test_a_name_that_trials_speak_of_is_still_no_path(
+    file: Path, lab_home: Path, tmp_path: Path
+) -> None:
     def speak(value: dict[str, Any]) -> None:
         first(value)["details"]["samples"] = {
             "path": "../../evil.json",
@@ -192,5 +240,7 @@ def test_a_name_that_trials_speak_of_is_still_no_path(file: Path, lab_home: Path
 
 
 def test_a_card_brings_no_path(file: Path, lab_home: Path, tmp_path: Path) -> None:
-    study = lab.import_study(changed(file, tmp_path / "x.lab", lambda v: v["card"].update(path="/etc/passwd")))
+    study = lab.import_study(
+        changed(file, tmp_path / "x.lab", lambda v: v["card"].update(path="/etc/passwd"))
+    )
     assert lab.card_of(study).path == ""

@@ -34,7 +34,9 @@ def test_text_stays_text(payload: str) -> None:
 
 
 def test_markup_is_put_in_as_it_is() -> None:
-    assert el("ul", [el("li", n) for n in (1, "<2>")], None) == "<ul><li>1</li><li>&lt;2&gt;</li></ul>"
+    assert (
+        el("ul", [el("li", n) for n in (1, "<2>")], None) == "<ul><li>1</li><li>&lt;2&gt;</li></ul>"
+    )
     assert isinstance(joined(["a", Html("<b>")]), Html)
 
 

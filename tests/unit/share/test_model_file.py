@@ -28,18 +28,37 @@ from tests.payloads import PAYLOADS
 from tests.unit.share.test_markup import Reader
 
 SPEC = InputSpec((tiny.SIDE, tiny.SIDE, tiny.CHANNELS), "float32", "NHWC", 0.5, -0.25, "NHWC")
-WRITERS = {"ort": (tiny.write_onnx, "onnx", "model.onnx"), "litert": (tiny.write_tflite, "tflite", "model.tflite"),
-           "openvino": (tiny.write_openvino, "openvino_ir", "model.openvino"), "torchscript": (tiny.write_torchscript, "torchscript", "model.pt"),
-           "pytorch": (tiny.write_torch_export, "torch_export", "model.pt2"), "executorch": (tiny.write_executorch, "executorch", "model.pte")}  # fmt: skip
+WRITERS = {
+    "ort": (tiny.write_onnx, "onnx", "model.onnx"),
+    "litert": (tiny.write_tflite, "tflite", "model.tflite"),
+    "openvino": (tiny.write_openvino, "openvino_ir", "model.openvino"),
+    "torchscript": (tiny.write_torchscript, "torchscript", "model.pt"),
+    "pytorch": (tiny.write_torch_export, "torch_export", "model.pt2"),
+    "executorch": (tiny.write_executorch, "executorch", "model.pte"),
+}
 CODE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 QUICK = ("ort", "litert")
 
 
 def stored(runtime: str, file: Path, format_: str, card: ModelCard, **options: Any) -> Trial:
     """A study of one trial whose file is kept in the lab."""
-    trial = Trial("s-0000", "s", 0, "float32", Recipe(), Target(runtime, {"threads": 1, **options}), "complete", artifact=keep(file, format_),
-                  measurements={"top1_accuracy": fakes.measured("top1_accuracy", 0.9, 0.01), "size_bytes": fakes.measured("size_bytes", 100)})  # fmt: skip
-    records.add_study(Study("s", card.id, "complete", StudySpec(card.id), created_at="2026-01-01"), card, [trial])
+    trial = Trial(
+        "s-0000",
+        "s",
+        0,
+        "float32",
+        Recipe(),
+        Target(runtime, {"threads": 1, **options}),
+        "complete",
+        artifact=keep(file, format_),
+        measurements={
+            "top1_accuracy": fakes.measured("top1_accuracy", 0.9, 0.01),
+            "size_bytes": fakes.measured("size_bytes", 100),
+        },
+    )
+    records.add_study(
+        Study("s", card.id, "complete", StudySpec(card.id), created_at="2026-01-01"), card, [trial]
+    )
     return records.trial(trial.id)
 
 
@@ -67,7 +86,9 @@ def answers(folder: Path, items: Any) -> Any:
     np.save(folder / "items.npy", items)
     more = "\nnp.save('answers.npy', np.stack([predict(x) for x in np.load('items.npy')]))\n"
     (folder / "load.py").write_text(code[1] + more)
-    done = subprocess.run([sys.executable, "-I", "load.py"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", "load.py"], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return np.load(folder / "answers.npy")
 
@@ -84,13 +105,17 @@ def lab_answers(trial: Trial, items: Any, spec: InputSpec) -> Any:
     return run_all(session, as_input(items, spec), 1)
 
 
-@pytest.mark.parametrize("runtime", [pytest.param(r, marks=[] if r in QUICK else pytest.mark.slow) for r in WRITERS])
+@pytest.mark.parametrize(
+    "runtime", [pytest.param(r, marks=[] if r in QUICK else pytest.mark.slow) for r in WRITERS]
+)
 def test_the_lines_answer_as_the_lab_does(lab_home: Path, tmp_path: Path, runtime: str) -> None:
     write, format_, name = WRITERS[runtime]
     trial = stored(runtime, write(tmp_path / name), format_, card())
     folder = unpacked(lab.export_model(trial.id, tmp_path / "model.zip"), tmp_path / "unpacked")
     items = np.random.default_rng(3).integers(0, 16, (5, 8, 8, 3), dtype=np.uint8)
-    np.testing.assert_allclose(answers(folder, items), lab_answers(trial, items, SPEC), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        answers(folder, items), lab_answers(trial, items, SPEC), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_a_trial_of_the_example_study_runs_elsewhere(lab_home: Path, tmp_path: Path) -> None:
@@ -100,12 +125,19 @@ def test_a_trial_of_the_example_study_runs_elsewhere(lab_home: Path, tmp_path: P
     data = lab.examples(lab.study(study).model, 20)
     spec = lab.card_of(study).input
     wanted = {
-        t.artifact.format: t for t in sorted(lab.trials(study), key=_integers) if t.artifact and t.state == "complete"
+        t.artifact.format: t
+        for t in sorted(lab.trials(study), key=_integers)
+        if t.artifact and t.state == "complete"
     }
     assert set(wanted) >= {"onnx", "tflite"}
     for format_ in ("onnx", "tflite"):
-        folder = unpacked(export_model(wanted[format_].id, tmp_path / f"{format_}.zip"), tmp_path / format_)
-        found, expected = answers(folder, data.items), lab_answers(wanted[format_], data.items, spec)
+        folder = unpacked(
+            export_model(wanted[format_].id, tmp_path / f"{format_}.zip"), tmp_path / format_
+        )
+        found, expected = (
+            answers(folder, data.items),
+            lab_answers(wanted[format_], data.items, spec),
+        )
         assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
@@ -127,10 +159,11 @@ def test_every_format_that_runs_can_be_loaded_elsewhere() -> None:
     ("format_", "options", "said"),
     [
         ("onnx", {"graph_optimization": "disabled"}, "GraphOptimizationLevel.ORT_DISABLE_ALL"),
-        ("tflite", {"xnnpack": False}, "BUILTIN_WITHOUT_DEFAULT_DELEGATES"), ("openvino_ir", {"precision": "bf16"}, "'INFERENCE_PRECISION_HINT': 'bf16'"),
+        ("tflite", {"xnnpack": False}, "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
+        ("openvino_ir", {"precision": "bf16"}, "'INFERENCE_PRECISION_HINT': 'bf16'"),
         ("torchscript", {"optimize": True}, "optimize_for_inference"),
     ],
-)  # fmt: skip
+)
 def test_settings_that_change_answers_are_those_it_was_measured_with(
     format_: str, options: dict[str, Any], said: str
 ) -> None:
@@ -157,17 +190,25 @@ def test_the_readme_tells_what_the_file_is(lab_home: Path, tmp_path: Path) -> No
         "LiteRT",
     ):
         assert said in text, said
-    assert lab.export_model(trial.id, tmp_path / "again.zip").read_bytes() == (tmp_path / "model.zip").read_bytes()
+    assert (
+        lab.export_model(trial.id, tmp_path / "again.zip").read_bytes()
+        == (tmp_path / "model.zip").read_bytes()
+    )
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_texts_of_people_stay_texts(lab_home: Path, tmp_path: Path, payload: str) -> None:
-    made = replace(card(), title=payload, class_names=(payload,), provenance=payload, licence=payload)
+    made = replace(
+        card(), title=payload, class_names=(payload,), provenance=payload, licence=payload
+    )
     trial = replace(stored("ort", tiny.write_onnx(tmp_path / "m.onnx"), "onnx", made), name=payload)
     text = readme(
         trial,
         made,
-        {"input": {"shape": [None, 3, 8, 8], "dtype": "float32"}, "output": {"shape": [None, 5], "dtype": "float32"}},
+        {
+            "input": {"shape": [None, 3, 8, 8], "dtype": "float32"},
+            "output": {"shape": [None, 5], "dtype": "float32"},
+        },
         {"m.onnx": b""},
     )
     outside = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
@@ -177,7 +218,14 @@ def test_texts_of_people_stay_texts(lab_home: Path, tmp_path: Path, payload: str
 
 
 @pytest.mark.parametrize(
-    "text", [*PAYLOADS, "a_b __init__ _x_ static_wi8_ai8_", "| a | b |", "https://example.invalid", "x (y): z"]
+    "text",
+    [
+        *PAYLOADS,
+        "a_b __init__ _x_ static_wi8_ai8_",
+        "| a | b |",
+        "https://example.invalid",
+        "x (y): z",
+    ],
 )
 def test_markdown_shows_texts_letter_by_letter(text: str) -> None:
     markdown = pytest.importorskip("markdown_it").MarkdownIt("commonmark")
@@ -190,13 +238,23 @@ def test_markdown_shows_texts_letter_by_letter(text: str) -> None:
     ("spec", "shape", "wanted"),
     [
         (InputSpec((8, 8, 1), "float32", "NHWC", data_layout="NHWC"), (1, 8, 8, 1), ""),
-        (InputSpec((3, 4, 5), "float32", "NCHW", data_layout="NHWC"), (None, 3, 4, 5), "x = np.moveaxis(x, -1, 0)"),
+        (
+            InputSpec((3, 4, 5), "float32", "NCHW", data_layout="NHWC"),
+            (None, 3, 4, 5),
+            "x = np.moveaxis(x, -1, 0)",
+        ),
         (InputSpec((3, 4, 5), "float32", "NCHW", data_layout="NHWC"), (1, 4, 5, 3), ""),
-        (InputSpec((3, 4, 5), "float32", "NCHW", data_layout="NCHW"), (1, 4, 5, 3), "x = np.moveaxis(x, 0, -1)"),
+        (
+            InputSpec((3, 4, 5), "float32", "NCHW", data_layout="NCHW"),
+            (1, 4, 5, 3),
+            "x = np.moveaxis(x, 0, -1)",
+        ),
         (InputSpec((49, 10), "float32", "N"), (1, 49, 10, 1), "x = x.reshape((49, 10, 1))"),
     ],
 )
-def test_items_are_arranged_for_the_file(spec: InputSpec, shape: tuple[int | None, ...], wanted: str) -> None:
+def test_items_are_arranged_for_the_file(
+    spec: InputSpec, shape: tuple[int | None, ...], wanted: str
+) -> None:
     assert arranging(spec, shape) == wanted
     assert stored_shape(InputSpec((4, 5, 3), "float32", "NHWC", data_layout="NCHW")) == (3, 4, 5)
 

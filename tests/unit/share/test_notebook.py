@@ -30,7 +30,9 @@ def test_it_is_a_valid_notebook(lab_home: Path, tmp_path: Path) -> None:
 
 def test_it_holds_the_spec(lab_home: Path, tmp_path: Path) -> None:
     code = [
-        "".join(c["source"]) for c in exported(lab_home, tmp_path / "study.ipynb")["cells"] if c["cell_type"] == "code"
+        "".join(c["source"])
+        for c in exported(lab_home, tmp_path / "study.ipynb")["cells"]
+        if c["cell_type"] == "code"
     ]
     spec = next(c for c in code if c.startswith("SPEC = "))
     study = lab.example_study()

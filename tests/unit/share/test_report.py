@@ -1,4 +1,6 @@
-"""The report holds the study's numbers, nothing that its texts could do, and nothing that would have to be fetched."""
+"""The report holds the study's numbers, nothing that its texts could do, and nothing that would
+have to be fetched.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def written(study_id: str, folder: Path) -> str:
 
 
 def figures_in(text: str) -> list[dict[str, Any]]:
-    (data,) = re.findall(r'<script type="application/json" id="figure-data">(.*?)</script>', text, re.DOTALL)
+    (data,) = re.findall(
+        r'<script type="application/json" id="figure-data">(.*?)</script>', text, re.DOTALL
+    )
     return list(json.loads(data)["figures"])
 
 
@@ -58,7 +62,18 @@ def text(lab_home: Path, tmp_path: Path) -> str:
 
 def test_it_has_every_part(text: str) -> None:
     ids = {attributes.get("id") for _, attributes in Reader(text).tags}
-    assert {"pick", "figures", "front", "trials", "failed", "why", "recipes", "machine", "how", "model"} <= ids
+    assert {
+        "pick",
+        "figures",
+        "front",
+        "trials",
+        "failed",
+        "why",
+        "recipes",
+        "machine",
+        "how",
+        "model",
+    } <= ids
 
 
 def test_every_trial_has_its_row_with_its_numbers(text: str) -> None:
@@ -79,7 +94,9 @@ def test_the_figures_show_the_front_and_every_comparable_trial(text: str) -> Non
     for figure in shown:
         points = [row[0] for trace in figure["data"] for row in trace.get("customdata", ())]
         assert sorted(points) == sorted(complete)
-    assert set(re.findall(r'href="#row-(t\d+-study-1)"', text)) >= set(front(made, fakes.OBJECTIVES))
+    assert set(re.findall(r'href="#row-(t\d+-study-1)"', text)) >= set(
+        front(made, fakes.OBJECTIVES)
+    )
 
 
 def test_recipes_of_the_front_can_be_run_again(lab_home: Path, tmp_path: Path) -> None:
@@ -94,13 +111,24 @@ def test_recipes_of_the_front_can_be_run_again(lab_home: Path, tmp_path: Path) -
 def test_nothing_is_fetched(text: str) -> None:
     read = Reader(text)
     assert not [a for _, a in read.tags if "src" in a or "srcset" in a]
-    assert {tag for tag, _ in read.tags} & {"link", "iframe", "object", "embed", "base", "img"} == set()
+    assert {tag for tag, _ in read.tags} & {
+        "link",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+        "img",
+    } == set()
     assert all((a["href"] or "").startswith("#") for tag, a in read.tags if tag == "a")
     assert not re.search(r"url\(|@import", text.split("</style>")[0])
 
 
 def test_the_policy_names_its_scripts_alone(text: str) -> None:
-    policy = next(a["content"] for tag, a in Reader(text).tags if a.get("http-equiv") == "Content-Security-Policy")
+    policy = next(
+        a["content"]
+        for tag, a in Reader(text).tags
+        if a.get("http-equiv") == "Content-Security-Policy"
+    )
     assert policy
     assert policy.startswith("default-src 'none'")
     scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
@@ -116,7 +144,12 @@ def test_the_policy_names_its_scripts_alone(text: str) -> None:
 def test_texts_of_people_stay_texts(lab_home: Path, tmp_path: Path, payload: str) -> None:
     def evil(t: Trial) -> Trial:
         error = t.error and {**t.error, "message": payload, "remedy": payload}
-        return replace(t, name=payload, float_operators={payload: 1} if t.state == "complete" else {}, error=error)
+        return replace(
+            t,
+            name=payload,
+            float_operators={payload: 1} if t.state == "complete" else {},
+            error=error,
+        )
 
     made = [evil(t) for t in named(fakes.trials(8), "evil")]
     study = added(
@@ -154,7 +187,11 @@ def test_texts_in_figures_make_no_tags(lab_home: Path, tmp_path: Path, payload: 
 
 
 EVIL = "<a href='x'>evil</a>"
-CALIBRATED = [calibrated(0, 0.90), calibrated(1, 0.92, calibration_seed=1), calibrated(2, 0.85, calibration_samples=8)]
+CALIBRATED = [
+    calibrated(0, 0.90),
+    calibrated(1, 0.92, calibration_seed=1),
+    calibrated(2, 0.85, calibration_samples=8),
+]
 PRUNED = [replace(t, name=f"{t.name} {EVIL}") for t in test_pruning.TRIALS]
 TRAINED = [replace(t, name=EVIL, details={"training": [curve("k1")]}) for t in fakes.trials(4)]
 
@@ -162,10 +199,11 @@ TRAINED = [replace(t, name=EVIL, details={"training": [curve("k1")]}) for t in f
 @pytest.mark.parametrize(
     ("trials", "about", "title"),
     [
-        (CALIBRATED, {}, "What calibration changes: static on ONNX Runtime"), (PRUNED, test_pruning.ABOUT, "Accuracy over the share of weights that is gone"),
+        (CALIBRATED, {}, "What calibration changes: static on ONNX Runtime"),
+        (PRUNED, test_pruning.ABOUT, "Accuracy over the share of weights that is gone"),
         (TRAINED, {}, "How trainings went"),
     ],
-)  # fmt: skip
+)
 def test_what_else_a_study_has_is_drawn(
     lab_home: Path, tmp_path: Path, trials: list[Trial], about: dict[str, Any], title: str
 ) -> None:
@@ -173,7 +211,9 @@ def test_what_else_a_study_has_is_drawn(
     text = written(added(trials, replace(study, spec=replace(study.spec, about=about))), tmp_path)
     assert f"<h3>{title}</h3>" in text
     figure = figures_in(text)[-1]
-    assert any(len(trace.get("x") or ()) > 1 and isinstance(trace["x"], list) for trace in figure["data"])
+    assert any(
+        len(trace.get("x") or ()) > 1 and isinstance(trace["x"], list) for trace in figure["data"]
+    )
     assert "<a" not in json.dumps(figure)
 
 

@@ -31,9 +31,18 @@ def packed(value: object) -> str:
 
 @pytest.mark.parametrize(
     "value",
-    [[], 3, "x", {}, {"model": 3}, {"model": "m", "targets": ["ort"]}, {"model": "m", "space": {"gone": {}}},
-     {"model": "m", "rounds": -1}, "x" * (LARGEST_BYTES + 1)],
-)  # fmt: skip
+    [
+        [],
+        3,
+        "x",
+        {},
+        {"model": 3},
+        {"model": "m", "targets": ["ort"]},
+        {"model": "m", "space": {"gone": {}}},
+        {"model": "m", "rounds": -1},
+        "x" * (LARGEST_BYTES + 1),
+    ],
+)
 def test_what_is_no_spec_is_refused(value: object) -> None:
     with pytest.raises(LabError):
         lab.spec_from_text(packed(value))

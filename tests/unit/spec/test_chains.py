@@ -26,23 +26,42 @@ def test_every_way_through_the_stages_is_a_recipe() -> None:
     found = recipes_of(CHAIN)
     assert len(found) == 2 * (1 + 2 + 1)
     assert len({repr(recipe) for recipe in found}) == len(found)
-    assert [names(recipe) for recipe in found[:2]] == [["torch_fine_tune"], ["torch_fine_tune", "onnx_static_int8"]]
+    assert [names(recipe) for recipe in found[:2]] == [
+        ["torch_fine_tune"],
+        ["torch_fine_tune", "onnx_static_int8"],
+    ]
     assert {step.params["train_steps"] for recipe in found for step in recipe.steps[:1]} == {5, 10}
 
 
 def test_what_does_nothing_is_no_recipe() -> None:
-    assert [names(recipe) for recipe in recipes_of(({"": {}}, {"": {}, "onnx_fp16": {}}))] == [["onnx_fp16"]]
+    assert [names(recipe) for recipe in recipes_of(({"": {}}, {"": {}, "onnx_fp16": {}}))] == [
+        ["onnx_fp16"]
+    ]
 
 
 def spec(**more: Any) -> Any:
-    return lab.make_spec("signs_resnet8", space={}, targets=["ort", "litert"], chains=[CHAIN], **more)
+    return lab.make_spec(
+        "signs_resnet8", space={}, targets=["ort", "litert"], chains=[CHAIN], **more
+    )
 
 
 def test_conversions_are_filled_in_and_prefixes_are_shared() -> None:
     found = plan(spec(), lab.model("signs_resnet8"))
     chains = [t.recipe for t in found.trials if not t.is_baseline]
-    assert len(chains) == 2 * (1 + 2) + 2 * (1 + 1)  # onnx_static_int8 in two ways on ort, tflite_fp16 on litert
-    assert len({repr(p) for recipe in chains for p in prefixes(recipe) if p[-1].technique == "torch_fine_tune"}) == 2
+    assert len(chains) == 2 * (1 + 2) + 2 * (
+        1 + 1
+    )  # onnx_static_int8 in two ways on ort, tflite_fp16 on litert
+    assert (
+        len(
+            {
+                repr(p)
+                for recipe in chains
+                for p in prefixes(recipe)
+                if p[-1].technique == "torch_fine_tune"
+            }
+        )
+        == 2
+    )
     assert len(found.skipped) == 2 * (2 + 1)
 
 
@@ -50,21 +69,25 @@ def test_a_spec_with_chains_survives_json() -> None:
     assert spec_from_json(spec().to_json()) == spec()
 
 
-@pytest.mark.parametrize(("chain", "error"), [
-    ([{"no_such_technique": {}}], UnknownId),
-    ([{"torch_fine_tune": {"no_such_option": [1]}}], InvalidOption),
-    ([{"torch_fine_tune": {"train_steps": [-1]}}], InvalidOption),
-    ([{"torch_fine_tune": {"train_steps": []}}], InvalidOption),
-    ([{"": {}}], UsageError),
-    ([], UsageError),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("chain", "error"),
+    [
+        ([{"no_such_technique": {}}], UnknownId),
+        ([{"torch_fine_tune": {"no_such_option": [1]}}], InvalidOption),
+        ([{"torch_fine_tune": {"train_steps": [-1]}}], InvalidOption),
+        ([{"torch_fine_tune": {"train_steps": []}}], InvalidOption),
+        ([{"": {}}], UsageError),
+        ([], UsageError),
+    ],
+)
 def test_bad_chains_are_refused(chain: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         check_spec(spec_from_json({**spec().to_json(), "chains": [chain]}))
 
 
 @pytest.mark.parametrize(
-    "chains", [5, [5], [[5]], [[{"torch_fine_tune": 5}]], [[{"torch_fine_tune": {"train_steps": 5}}]]]
+    "chains",
+    [5, [5], [[5]], [[{"torch_fine_tune": 5}]], [[{"torch_fine_tune": {"train_steps": 5}}]]],
 )
 def test_chains_of_the_wrong_form_are_refused(chains: Any) -> None:
     with pytest.raises(UsageError):
@@ -74,7 +97,15 @@ def test_chains_of_the_wrong_form_are_refused(chains: Any) -> None:
 def technique(id_: str, role: Any, composed: Any) -> Technique:
     option = Option("n", "N", "int", 0, "A number.", low=0, high=9)
     return Technique(
-        id_, id_, "Help.", ("onnx",), "onnx", lambda s, p, c: s, options=(option,), role=role, composed=composed
+        id_,
+        id_,
+        "Help.",
+        ("onnx",),
+        "onnx",
+        lambda s, p, c: s,
+        options=(option,),
+        role=role,
+        composed=composed,
     )
 
 

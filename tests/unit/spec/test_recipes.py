@@ -12,11 +12,21 @@ from lab.errors import NoPath, UsageError
 from lab.options import Option
 from lab.plugs import Runtime, Technique
 from lab.spec import recipes as recipe
-from lab.spec.recipes import complete, conversion_path, name_of, plan, preset_space, preset_targets, star
+from lab.spec.recipes import (
+    complete,
+    conversion_path,
+    name_of,
+    plan,
+    preset_space,
+    preset_targets,
+    star,
+)
 from lab.types import InputSpec, ModelCard, Recipe, Step, StudySpec, Target
 
 BITS = Option("bits", "Bits", "int", 8, "h", low=4, high=16, sweep={"full": (4, 8)})
-THREADS = Option("threads", "T", "int", 1, "h", low=1, high=4, affects_output=False, sweep={"full": (1, 2)})
+THREADS = Option(
+    "threads", "T", "int", 1, "h", low=1, high=4, affects_output=False, sweep={"full": (1, 2)}
+)
 CARD = ModelCard("m", "M", "classification", "f", "a", "m.a", InputSpec((4,)), "d")
 
 
@@ -36,12 +46,22 @@ def runtime(id_: str, *formats: str, options: tuple[Option, ...] = (THREADS,)) -
 def world(monkeypatch: pytest.MonkeyPatch) -> None:
     """Formats a → b → c, and a → c only for files that nothing has touched; z has no way out."""
     techniques = [
-        conversion("a", "b"), conversion("b", "c"), conversion("a", "d"), conversion("d", "c", only_first=True),
+        conversion("a", "b"),
+        conversion("b", "c"),
+        conversion("a", "d"),
+        conversion("d", "c", only_first=True),
         conversion("b", "e", requires=("not-there",)),
         technique("prune", "a", "a", name=lambda p: "pruned"),
-        technique("shrink", "b", "b", name=lambda p: f"wi{p['bits']}", options=(BITS,), valid=lambda p: p["bits"] != 16),
+        technique(
+            "shrink",
+            "b",
+            "b",
+            name=lambda p: f"wi{p['bits']}",
+            options=(BITS,),
+            valid=lambda p: p["bits"] != 16,
+        ),
         technique("end", "d", "d", name=lambda p: "ended"),
-    ]  # fmt: skip
+    ]
     runtimes = [runtime("on_b", "b"), runtime("on_c", "c"), runtime("on_e", "e")]
     monkeypatch.setattr(registry, "techniques", lambda: {t.id: t for t in techniques})
     monkeypatch.setattr(registry, "runtimes", lambda: {r.id: r for r in runtimes})
@@ -96,7 +116,9 @@ def test_names() -> None:
 
 
 def test_a_plan_is_every_recipe_on_every_target_with_the_baseline_first() -> None:
-    spec = StudySpec("m", {"shrink": {"bits": (4, 8, 16)}}, (of("prune"),), (Target("on_b"), Target("on_c")))
+    spec = StudySpec(
+        "m", {"shrink": {"bits": (4, 8, 16)}}, (of("prune"),), (Target("on_b"), Target("on_c"))
+    )
     found = plan(spec, CARD).trials
     assert [(t.name, t.target.runtime) for t in found] == [
         (name, r) for r in ("on_b", "on_c") for name in ("float32", "pruned", "wi4", "wi8")
@@ -145,15 +167,25 @@ def test_targets_vary_one_option_at_a_time() -> None:
     )
     found = star(options, {"a": (1, 2, 4), "b": (True, False)})
     assert found == [
-        {"a": 1, "b": True, "c": False}, {"a": 2, "b": True, "c": False}, {"a": 4, "b": True, "c": False},
+        {"a": 1, "b": True, "c": False},
+        {"a": 2, "b": True, "c": False},
+        {"a": 4, "b": True, "c": False},
         {"a": 1, "b": False, "c": False},
-    ]  # fmt: skip
+    ]
 
 
 def test_on_further_targets_techniques_run_as_they_come() -> None:
     one, two = (Target("on_b", {"threads": n}) for n in (1, 2))
-    spec = StudySpec("m", {"shrink": {"bits": (4, 6, 8)}}, (of("prune"),), (one,), further_targets=(two,))
+    spec = StudySpec(
+        "m", {"shrink": {"bits": (4, 6, 8)}}, (of("prune"),), (one,), further_targets=(two,)
+    )
     found = [(t.target.options["threads"], t.name) for t in plan(spec, CARD).trials]
     assert found == [
-        (1, "float32"), (1, "pruned"), (1, "wi4"), (1, "wi6"), (1, "wi8"), (2, "float32"), (2, "wi8"),
-    ]  # fmt: skip
+        (1, "float32"),
+        (1, "pruned"),
+        (1, "wi4"),
+        (1, "wi6"),
+        (1, "wi8"),
+        (2, "float32"),
+        (2, "wi8"),
+    ]

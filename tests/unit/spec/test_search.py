@@ -40,7 +40,9 @@ def test_it_travels_with_the_spec():
     again = spec_from_json(json.loads(json.dumps(spec.to_json())))
     assert canonical_json(again.to_json()) == canonical_json(spec.to_json())
     assert again.search["minutes"] == 3.0
-    assert again.search["limits"] == [{"metric": "size_bytes", "kind": "at_most", "value": 50_000.0}]
+    assert again.search["limits"] == [
+        {"metric": "size_bytes", "kind": "at_most", "value": 50_000.0}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,10 @@ def test_it_travels_with_the_spec():
         ({"budget": 7}, "no such option"),
         ({"limits": [{"metric": "size_bytes", "kind": "below", "value": 1}]}, "at_most"),
         ({"limits": [{"metric": "size_bytes", "kind": "at_most", "value": "small"}]}, "number"),
-        ({"limits": [{"metric": "size_bytes", "kind": "at_most", "value": float("nan")}]}, "number"),
+        (
+            {"limits": [{"metric": "size_bytes", "kind": "at_most", "value": float("nan")}]},
+            "number",
+        ),
         ({"limits": "size_bytes"}, "at_most"),
         ({"limits": ["size_bytes"]}, "at_most"),
     ],

@@ -60,7 +60,9 @@ def test_a_full_disk_is_named_and_leaves_nothing(
     assert list((lab_home / "artifacts").iterdir()) == []
 
 
-def test_other_errors_keep_their_names(lab_home: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_keep_their_names(
+    lab_home: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def denied(*_: Any) -> NoReturn:
         raise PermissionError(errno.EACCES, "Permission denied")
 
@@ -77,8 +79,13 @@ os.replace = lambda *a: os.kill(os.getpid(), 9)
 from lab.store.blobs import keep
 keep(pathlib.Path({str(file)!r}), "onnx")
 """
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == -signal.SIGKILL
-    assert [p.name for p in (lab_home / "artifacts").iterdir() if not p.name.startswith(".part-")] == []
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode
+        == -signal.SIGKILL
+    )
+    assert [
+        p.name for p in (lab_home / "artifacts").iterdir() if not p.name.startswith(".part-")
+    ] == []
     assert Path(keep(file, "onnx").path).read_bytes() == file.read_bytes()
 
 
@@ -101,8 +108,12 @@ def test_a_full_disk_leaves_no_half_data(
 
 
 @pytest.mark.slow
-def test_a_study_on_a_full_disk_fails_with_the_remedy(small_card: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk fills up when the first file has been made: its trial says so, and once there is space it goes on."""
+def test_a_study_on_a_full_disk_fails_with_the_remedy(
+    small_card: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fills up when the first file has been made: its trial says so, and once there is
+    space it goes on.
+    """
     import lab
 
     real = blobs._place

@@ -1,4 +1,6 @@
-"""One database: its schema is the migrations', its writers wait for each other, and a full disk is named."""
+"""One database: its schema is the migrations', its writers wait for each other, and a full disk is
+named.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ class TestEveryDatabase:
         """The second is refused for its id."""
         with db.write() as connection:
             for _ in range(2):
-                connection.execute(text("INSERT INTO environments (id, payload) VALUES ('e', '{}')"))
+                connection.execute(
+                    text("INSERT INTO environments (id, payload) VALUES ('e', '{}')")
+                )
 
     def test_what_is_remembered_again_replaces(self) -> None:
         records.remember_step("k", "t", {"a": 1}, 1.0)
@@ -89,7 +93,10 @@ class TestEveryDatabase:
     def test_many_writers_lose_nothing(self) -> None:
         """They also all find an empty database, and make its tables together."""
         command = [sys.executable, "-c", WRITE.format(commits=COMMITS)]
-        processes = [subprocess.Popen([*command, f"w{w}"], cwd=ROOT, stderr=subprocess.PIPE) for w in range(WRITERS)]
+        processes = [
+            subprocess.Popen([*command, f"w{w}"], cwd=ROOT, stderr=subprocess.PIPE)
+            for w in range(WRITERS)
+        ]
         errors = [p.communicate(timeout=120)[1] for p in processes]
         assert [p.returncode for p in processes] == [0] * WRITERS, errors
         wanted = [f"w{w}-{n}" for w in range(WRITERS) for n in range(COMMITS)]

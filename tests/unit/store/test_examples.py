@@ -1,4 +1,6 @@
-"""Test items to be looked at: which are chosen, and that they are chosen once, elsewhere where a library is needed."""
+"""Test items to be looked at: which are chosen, and that they are chosen once, elsewhere where a
+library is needed.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def items(n: int):
     return np.arange(2 * n).reshape(n, 2), np.array([2, 2, 0, 1, 0, 1, 2, 0] * n)[:n]
 
 
-DATASET = Dataset("made_up", "Made up", "classification", lambda: pytest.fail("loaded"), "d" * 64, preview=items)
+DATASET = Dataset(
+    "made_up", "Made up", "classification", lambda: pytest.fail("loaded"), "d" * 64, preview=items
+)
 
 
 @pytest.fixture
@@ -74,7 +78,9 @@ def test_a_data_set_that_needs_a_library_is_asked_elsewhere_and_once(dataset, mo
 def test_without_a_preview_the_stored_test_items_are_used(dataset, monkeypatch) -> None:
     splits = Splits(*items(4), *items(6))
     dataset(preview=None, load=lambda: splits, digest=splits.digest())
-    monkeypatch.setattr(examples, "_make_elsewhere", lambda card, n, kept: examples.choose(card.dataset, n))
+    monkeypatch.setattr(
+        examples, "_make_elsewhere", lambda card, n, kept: examples.choose(card.dataset, n)
+    )
     assert examples.examples_of(CARD, 3).labels.tolist() == [0, 1, 2]
 
 
@@ -100,8 +106,11 @@ def test_previews_are_the_first_test_items_and_quick() -> None:
 
 def test_the_web_process_loads_no_data_library(lab_home: Path) -> None:
     code = (
-        "import sys, lab; found = [lab.examples(m, 2) for m in ('digits_lenet', 'langid_transformer')];"
-        "print(found[0].texts, len(found[1].texts), sorted({'sklearn', 'babel', 'scipy'} & set(sys.modules)))"
+        "import sys, lab; found = [lab.examples(m, 2) for m in ('digits_lenet',"
+        " 'langid_transformer')];print(found[0].texts, len(found[1].texts), sorted({'sklearn',"
+        " 'babel', 'scipy'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ}
+    )
     assert done.stdout.strip() == "() 2 []"

@@ -19,11 +19,15 @@ def added(id_: str) -> str:
     return id_
 
 
-def test_they_are_read_once_until_one_changes(lab_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_read_once_until_one_changes(
+    lab_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = added("a")
     first = records.trials(study)
     reads = []
-    monkeypatch.setattr(records, "_trials", lambda rows, real=records._trials: reads.append(len(rows)) or real(rows))
+    monkeypatch.setattr(
+        records, "_trials", lambda rows, real=records._trials: reads.append(len(rows)) or real(rows)
+    )
     assert records.trials(study) == first
     assert not reads
     records.update_trials(study, [replace(first[3], state="failed", error={"message": "x"})])
@@ -37,7 +41,9 @@ def test_what_is_kept_cannot_be_changed_by_a_caller(lab_home: Path) -> None:
     assert len(records.trials(study)) == len(fakes.trials())
 
 
-def test_another_store_has_other_trials(lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_store_has_other_trials(
+    lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     added("a")
     assert records.trials("a")
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "other"))

@@ -22,7 +22,10 @@ def test_a_moved_store_knows_its_files(small_card, lab_home, monkeypatch):
     moved = Path(shutil.move(lab_home, lab_home.with_name("elsewhere")))
     monkeypatch.setenv("LAB_HOME", str(moved))
     again = lab.trials(before[0].study)
-    assert all(Path(t.artifact.path).is_relative_to(moved) and Path(t.artifact.path).exists() for t in again)
+    assert all(
+        Path(t.artifact.path).is_relative_to(moved) and Path(t.artifact.path).exists()
+        for t in again
+    )
     assert lab.latency_samples(again[0])
     assert all(t.cached for t in sweep())
 
@@ -37,7 +40,9 @@ def test_a_lost_file_is_made_again(small_card):
 
 
 @pytest.mark.slow
-def test_an_imported_study_cannot_be_resumed_without_its_model(small_card, lab_home, tmp_path, monkeypatch):
+def test_an_imported_study_cannot_be_resumed_without_its_model(
+    small_card, lab_home, tmp_path, monkeypatch
+):
     study = sweep()[0].study
     lab.export(study, tmp_path / "s.lab")
     stop_engines()

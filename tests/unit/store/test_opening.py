@@ -10,7 +10,9 @@ from lab.store.db import _configure_sqlite
 
 
 def test_nobody_finds_a_new_file_locked(tmp_path: Path) -> None:
-    """Every thread waits for the others, and then is the first: SQLite alone refuses some of them at once."""
+    """Every thread waits for the others, and then is the first: SQLite alone refuses some of them
+    at once.
+    """
     failed: list[Exception] = []
 
     def opening(file: Path, together: threading.Barrier) -> None:
@@ -26,7 +28,10 @@ def test_nobody_finds_a_new_file_locked(tmp_path: Path) -> None:
 
     for number in range(20):
         together = threading.Barrier(8)
-        threads = [threading.Thread(target=opening, args=(tmp_path / f"{number}.db", together)) for _ in range(8)]
+        threads = [
+            threading.Thread(target=opening, args=(tmp_path / f"{number}.db", together))
+            for _ in range(8)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -29,7 +29,9 @@ def _save(path: Path, between: Any) -> Path:
     y = layers.ReLU(name="relu")(
         layers.BatchNormalization(name="norm")(layers.Conv2D(8, 3, padding="same", name="conv")(x))
     )
-    y = layers.Dropout(0.3, name="dropout")(layers.GlobalAveragePooling2D(name="pool")(between(layers, y)))
+    y = layers.Dropout(0.3, name="dropout")(
+        layers.GlobalAveragePooling2D(name="pool")(between(layers, y))
+    )
     keras.Model(x, layers.Dense(tiny.CLASSES, name="dense")(y)).save(path)
     return path
 
@@ -38,7 +40,9 @@ def _save(path: Path, between: Any) -> Path:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _save(
         tmp_path_factory.mktemp("keras") / "small.keras",
-        lambda layers, y: layers.Add(name="add")([layers.DepthwiseConv2D(3, padding="same", name="depthwise")(y), y]),
+        lambda layers, y: layers.Add(name="add")(
+            [layers.DepthwiseConv2D(3, padding="same", name="depthwise")(y), y]
+        ),
     )
 
 
@@ -48,10 +52,15 @@ def _made(source: Path, folder: Path, **params: Any) -> tuple[Path, dict[str, An
 
     plug, notes = technique("keras_qat_tfmot"), dict[str, Any]()
     context = replace(tiny.context(folder), note=notes.__setitem__)
-    return plug.apply(source, validate(plug.options, {"train_steps": 3} | params, plug.id), context), notes
+    return (
+        plug.apply(source, validate(plug.options, {"train_steps": 3} | params, plug.id), context),
+        notes,
+    )
 
 
-def test_the_file_is_in_integers_throughout_and_answers_as_what_was_trained(source: Path, tmp_path: Path) -> None:
+def test_the_file_is_in_integers_throughout_and_answers_as_what_was_trained(
+    source: Path, tmp_path: Path
+) -> None:
     before = os.environ.get("TF_USE_LEGACY_KERAS")
     file, notes = _made(source, tmp_path)
     assert inspect(file, "tflite")["float_operators"] == {}
@@ -62,7 +71,9 @@ def test_the_file_is_in_integers_throughout_and_answers_as_what_was_trained(sour
 
 
 def test_it_starts_from_the_model_as_it_answers(source: Path, tmp_path: Path) -> None:
-    """Almost nothing is learnt at this rate: ranges that fit and weights that came over give the float model's answers."""
+    """Almost nothing is learnt at this rate: ranges that fit and weights that came over give the
+    float model's answers.
+    """
     file, _ = _made(source, tmp_path / "int8", train_steps=1, learning_rate=1e-7)
     float_ = tiny.apply("keras_to_tflite", source, tmp_path)
     x = tiny.items(100)

@@ -1,4 +1,6 @@
-"""Clustered, factorized and sparsely stored Keras models, against their formulas and counted in the TFLite file."""
+"""Clustered, factorized and sparsely stored Keras models, against their formulas and counted in the
+TFLite file.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ SHAPE = (16, 16, 3)
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Convolutions (3×3 with stride, depthwise, 1×1), a normalisation, a residual sum, a layer called twice, dense layers."""
+    """Convolutions (3×3 with stride, depthwise, 1×1), a normalisation, a residual sum, a layer
+    called twice, dense layers.
+    """
     from lab.formats.keras.files import tensorflow
 
     tensorflow()
@@ -59,7 +63,9 @@ def _items() -> Any:
 
 
 def test_two_layers_answer_as_their_product_does(source: Path, tmp_path: Path) -> None:
-    """The factorized model against the whole one with its kernels exchanged for the best matrices of that rank."""
+    """The factorized model against the whole one with its kernels exchanged for the best matrices
+    of that rank.
+    """
     made = tiny.apply("keras_low_rank", source, tmp_path, share=0.5)
     low, whole = _model(made), _model(source)
     parts = {layer.name: layer for layer in low.layers}
@@ -74,13 +80,19 @@ def test_two_layers_answer_as_their_product_does(source: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("clusters", "scope"), [(8, "tensor"), (4, "channel")])
-def test_the_deployed_weights_take_so_few_values(clusters: int, scope: str, source: Path, tmp_path: Path) -> None:
-    made = tiny.apply("keras_weight_clustering", source, tmp_path / "a", clusters=clusters, scope=scope)
+def test_the_deployed_weights_take_so_few_values(
+    clusters: int, scope: str, source: Path, tmp_path: Path
+) -> None:
+    made = tiny.apply(
+        "keras_weight_clustering", source, tmp_path / "a", clusters=clusters, scope=scope
+    )
     (tmp_path / "b").mkdir()
     weights = _stored(tiny.apply("keras_to_tflite", made, tmp_path / "b"))
     assert len(weights) == 5
     for w in weights:
-        channels = list(np.moveaxis(w, -1 if w.shape[0] == 1 else 0, 0)) if scope == "channel" else [w]
+        channels = (
+            list(np.moveaxis(w, -1 if w.shape[0] == 1 else 0, 0)) if scope == "channel" else [w]
+        )
         assert max(len(np.unique(c)) for c in channels) <= clusters
 
 
@@ -90,10 +102,14 @@ def _stored(file: Path) -> list[Any]:
 
     model = load_tflite(file)
     buffers = [
-        (t, model.buffers[t.buffer].data) for t in model.subgraphs[0].tensors if len(t.shape) > 1 and t.type == 0
+        (t, model.buffers[t.buffer].data)
+        for t in model.subgraphs[0].tensors
+        if len(t.shape) > 1 and t.type == 0
     ]
     return [
-        np.frombuffer(bytes(data), np.float32).reshape(t.shape) for t, data in buffers if data is not None and len(data)
+        np.frombuffer(bytes(data), np.float32).reshape(t.shape)
+        for t, data in buffers
+        if data is not None and len(data)
     ]
 
 
@@ -103,7 +119,9 @@ def test_layers_that_are_not_there_are_refused(source: Path, tmp_path: Path) -> 
             tiny.apply(technique, source, tmp_path, keep=("none",))
 
 
-def test_a_file_without_its_zeros_is_smaller_and_answers_the_same(source: Path, tmp_path: Path) -> None:
+def test_a_file_without_its_zeros_is_smaller_and_answers_the_same(
+    source: Path, tmp_path: Path
+) -> None:
     model = _model(source)
     for name in ("stem", "point", "twice"):
         kernel = model.get_layer(name).kernel
@@ -117,7 +135,9 @@ def test_a_file_without_its_zeros_is_smaller_and_answers_the_same(source: Path, 
     sparse = tiny.apply("tf_sparse", pruned, tmp_path / "sparse")
     kept = [sum(w.size for w in _stored_sizes(file)) for file in (dense, sparse)]
     assert kept[1] < kept[0] / 2
-    assert np.allclose(tiny.answers("litert", sparse, _items()), tiny.answers("litert", dense, _items()), atol=1e-6)
+    assert np.allclose(
+        tiny.answers("litert", sparse, _items()), tiny.answers("litert", dense, _items()), atol=1e-6
+    )
 
 
 def _stored_sizes(file: Path) -> list[Any]:
@@ -126,4 +146,6 @@ def _stored_sizes(file: Path) -> list[Any]:
 
     model = load_tflite(file)
     datas = [model.buffers[t.buffer].data for t in model.subgraphs[0].tensors if t.type == 0]
-    return [np.frombuffer(bytes(data), np.float32) for data in datas if data is not None and len(data)]
+    return [
+        np.frombuffer(bytes(data), np.float32) for data in datas if data is not None and len(data)
+    ]

@@ -1,4 +1,6 @@
-"""NNCF's techniques against the float weights, the bit widths, and the integers counted in the files."""
+"""NNCF's techniques against the float weights, the bit widths, and the integers counted in the
+files.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +30,13 @@ def wanted() -> dict[str, Any]:
     return {"conv": w["conv"].transpose(0, 3, 1, 2), "dense": w["dense"]}
 
 
-# --- what is stored ---------------------------------------------------------------------------------------------------------
+# --- what is stored -------------------------------------------------------------------------------
 
 
 def openvino_weights(path: Path) -> dict[str, tuple[Any, Any]]:
-    """Integers, and real numbers by OpenVINO's own arithmetic, of the convolution and the dense layer."""
+    """Integers, and real numbers by OpenVINO's own arithmetic, of the convolution and the dense
+    layer.
+    """
     from lab.formats.openvino_ir.files import load_openvino, openvino
 
     model, found = load_openvino(path), {}
@@ -42,15 +46,25 @@ def openvino_weights(path: Path) -> dict[str, tuple[Any, Any]]:
             while root.get_type_name() != "Constant":
                 root = root.input_value(0).get_node()
             graph = openvino().Model([value], [])
-            real = openvino().Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])[0]
+            real = (
+                openvino()
+                .Core()
+                .compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])[0]
+            )
             found["conv" if op.get_type_name() == "Convolution" else "dense"] = (root, real)
     return found
 
 
-@pytest.mark.parametrize(("mode", "steps"), [("int8_sym", 127), ("int8_asym", 255), ("int4_sym", 7), ("int4_asym", 15)])
-def test_compressed_weights_are_within_half_a_step(mode: str, steps: int, tiny_openvino: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mode", "steps"), [("int8_sym", 127), ("int8_asym", 255), ("int4_sym", 7), ("int4_asym", 15)]
+)
+def test_compressed_weights_are_within_half_a_step(
+    mode: str, steps: int, tiny_openvino: Path, tmp_path: Path
+) -> None:
     below = {} if "8" in mode else {"all_layers": True, "group_size": "channel"}
-    stored = openvino_weights(tiny.apply("nncf_openvino_weights", tiny_openvino, tmp_path, mode=mode, **below))
+    stored = openvino_weights(
+        tiny.apply("nncf_openvino_weights", tiny_openvino, tmp_path, mode=mode, **below)
+    )
     for name, weights in wanted().items():
         root, real = stored[name]
         bits = 8 if "8" in mode or name == "conv" else 4
@@ -58,7 +72,9 @@ def test_compressed_weights_are_within_half_a_step(mode: str, steps: int, tiny_o
         levels = steps if bits == int(mode[3]) else 255
         axes = tuple(range(1, weights.ndim))
         if mode.endswith("asym") or levels == 255:
-            span = np.maximum(weights.max(axes, keepdims=True), 0) - np.minimum(weights.min(axes, keepdims=True), 0)
+            span = np.maximum(weights.max(axes, keepdims=True), 0) - np.minimum(
+                weights.min(axes, keepdims=True), 0
+            )
         else:
             span = np.abs(weights).max(axes, keepdims=True)
         rest = SCALES_16_BITS * np.abs(weights).max()
@@ -68,8 +84,12 @@ def test_compressed_weights_are_within_half_a_step(mode: str, steps: int, tiny_o
         assert (np.abs(real.reshape(weights.shape) - weights) <= zero * span / levels + rest).all()
 
 
-def test_static_weights_are_within_half_a_step_of_each_channel(tiny_openvino: Path, tmp_path: Path) -> None:
-    stored = openvino_weights(tiny.apply("nncf_openvino_static_int8", tiny_openvino, tmp_path, **PLAIN))
+def test_static_weights_are_within_half_a_step_of_each_channel(
+    tiny_openvino: Path, tmp_path: Path
+) -> None:
+    stored = openvino_weights(
+        tiny.apply("nncf_openvino_static_int8", tiny_openvino, tmp_path, **PLAIN)
+    )
     for name, weights in wanted().items():
         root, real = stored[name]
         assert root.data.dtype == np.int8
@@ -83,16 +103,23 @@ def onnx_weights(path: Path) -> dict[str, tuple[Any, Any]]:
 
     model = onnx.load(str(path))
     stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    unpack = {node.output[0]: node for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    unpack = {
+        node.output[0]: node for node in model.graph.node if node.op_type == "DequantizeLinear"
+    }
     found = {}
     for node in model.graph.node:
         if node.op_type in ("Conv", "Gemm"):
             source = unpack[node.input[1]]
-            found["conv" if node.op_type == "Conv" else "dense"] = (stored[source.input[0]], stored[source.input[1]])
+            found["conv" if node.op_type == "Conv" else "dense"] = (
+                stored[source.input[0]],
+                stored[source.input[1]],
+            )
     return found
 
 
-def test_static_onnx_weights_are_within_half_a_step_of_each_channel(tiny_onnx: Path, tmp_path: Path) -> None:
+def test_static_onnx_weights_are_within_half_a_step_of_each_channel(
+    tiny_onnx: Path, tmp_path: Path
+) -> None:
     stored = onnx_weights(tiny.apply("nncf_onnx_static_int8", tiny_onnx, tmp_path, **PLAIN))
     for name, weights in wanted().items():
         integers, scale = stored[name]
@@ -105,13 +132,19 @@ def test_static_onnx_weights_are_within_half_a_step_of_each_channel(tiny_onnx: P
 
 
 @pytest.mark.parametrize(("fix", "largest"), [("all", 64), ("off", 127)])
-def test_half_range_weights_use_seven_bits(fix: str, largest: int, tiny_openvino: Path, tmp_path: Path) -> None:
-    stored = openvino_weights(tiny.apply("nncf_openvino_static_int8", tiny_openvino, tmp_path, overflow_fix=fix))
+def test_half_range_weights_use_seven_bits(
+    fix: str, largest: int, tiny_openvino: Path, tmp_path: Path
+) -> None:
+    stored = openvino_weights(
+        tiny.apply("nncf_openvino_static_int8", tiny_openvino, tmp_path, overflow_fix=fix)
+    )
     for root, _ in stored.values():
         assert largest - 1 <= np.abs(root.data.astype(int)).max() <= largest + 1
 
 
-def test_half_range_of_the_first_layer_alone_is_the_default(tiny_openvino: Path, tmp_path: Path) -> None:
+def test_half_range_of_the_first_layer_alone_is_the_default(
+    tiny_openvino: Path, tmp_path: Path
+) -> None:
     stored = openvino_weights(tiny.apply("nncf_openvino_static_int8", tiny_openvino, tmp_path))
     assert np.abs(stored["conv"][0].data.astype(int)).max() <= 65
     assert np.abs(stored["dense"][0].data.astype(int)).max() >= 126
@@ -137,13 +170,17 @@ def test_sizes_follow_the_bits(tmp_path: Path) -> None:
     assert file.stat().st_size == pytest.approx(conv + dense, abs=9 * filters + 3000)
 
 
-# --- what is quantized ------------------------------------------------------------------------------------------------------
+# --- what is quantized ----------------------------------------------------------------------------
 
 
-def test_every_multiplying_operator_is_quantized_and_counted(tiny_openvino: Path, tmp_path: Path) -> None:
+def test_every_multiplying_operator_is_quantized_and_counted(
+    tiny_openvino: Path, tmp_path: Path
+) -> None:
     found = inspect(tiny.apply("nncf_openvino_static_int8", tiny_openvino, tmp_path), "openvino_ir")
     assert found["float_operators"] == {}
-    assert found["operators"]["FakeQuantize"] == 3  # before the convolution, the pooling and the dense layer
+    assert (
+        found["operators"]["FakeQuantize"] == 3
+    )  # before the convolution, the pooling and the dense layer
     assert (found["operators"]["Convolution"], found["operators"]["MatMul"]) == (1, 1)
 
 
@@ -156,7 +193,9 @@ def test_every_multiplying_operator_is_quantized_and_counted(tiny_openvino: Path
         ({"only": [DENSE]}, {"Convolution": 1}),
     ],
 )
-def test_ignored_layers_stay_float(options: dict[str, Any], left: Any, tiny_openvino: Path, tmp_path: Path) -> None:
+def test_ignored_layers_stay_float(
+    options: dict[str, Any], left: Any, tiny_openvino: Path, tmp_path: Path
+) -> None:
     file = tiny.apply("nncf_openvino_static_int8", tiny_openvino, tmp_path, **options)
     assert inspect(file, "openvino_ir")["float_operators"] == left
     kept = "conv" if "Convolution" in left else "dense"
@@ -174,7 +213,9 @@ def test_ignored_layers_stay_float(options: dict[str, Any], left: Any, tiny_open
         ({"only": ["gemm0"]}, "conv"),
     ],
 )
-def test_ignored_onnx_layers_stay_float(options: dict[str, Any], kept: str, tiny_onnx: Path, tmp_path: Path) -> None:
+def test_ignored_onnx_layers_stay_float(
+    options: dict[str, Any], kept: str, tiny_onnx: Path, tmp_path: Path
+) -> None:
     assert float_in(tiny.apply("nncf_onnx_static_int8", tiny_onnx, tmp_path, **options)) == {kept}
 
 
@@ -184,7 +225,11 @@ def float_in(path: Path) -> set[str]:
 
     nodes = onnx.load(str(path)).graph.node
     made = {node.output[0]: node.op_type for node in nodes}
-    weights = {"conv" if n.op_type == "Conv" else "dense": n.input[1] for n in nodes if n.op_type in ("Conv", "Gemm")}
+    weights = {
+        "conv" if n.op_type == "Conv" else "dense": n.input[1]
+        for n in nodes
+        if n.op_type in ("Conv", "Gemm")
+    }
     return {name for name, tensor in weights.items() if made.get(tensor) != "DequantizeLinear"}
 
 
@@ -196,7 +241,9 @@ def test_nodes_without_names_are_chosen_by_the_names_of_the_table(tmp_path: Path
         node.name = ""
     onnx.save(model, str(tmp_path / "nameless.onnx"))
     name = layer_table(tmp_path / "nameless.onnx", "onnx")[0].name
-    file = tiny.apply("nncf_onnx_static_int8", tmp_path / "nameless.onnx", tmp_path / "out", keep_float=[name])
+    file = tiny.apply(
+        "nncf_onnx_static_int8", tmp_path / "nameless.onnx", tmp_path / "out", keep_float=[name]
+    )
     assert float_in(file) == {"conv"}
 
 
@@ -205,8 +252,12 @@ def test_compressed_layers_can_be_kept_in_float(tiny_openvino: Path, tmp_path: P
     assert inspect(file, "openvino_ir")["float_operators"] == {"Convolution": 1}
 
 
-@pytest.mark.parametrize("name", ["nncf_openvino_static_int8", "nncf_openvino_weights", "nncf_openvino_accuracy"])
-def test_a_layer_that_there_is_not_is_refused(name: str, tiny_openvino: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["nncf_openvino_static_int8", "nncf_openvino_weights", "nncf_openvino_accuracy"]
+)
+def test_a_layer_that_there_is_not_is_refused(
+    name: str, tiny_openvino: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidOption, match="keep_float"):
         tiny.apply(name, tiny_openvino, tmp_path, keep_float=["no such layer"])
 
@@ -215,10 +266,12 @@ def test_nothing_to_quantize_is_said(tiny_openvino: Path, tmp_path: Path) -> Non
     with pytest.raises(InvalidFile, match="nothing to quantize"):
         tiny.apply("nncf_openvino_static_int8", tiny_openvino, tmp_path / "static", only=["relu0"])
     with pytest.raises(InvalidFile, match="no weights to compress"):
-        tiny.apply("nncf_openvino_weights", tiny_openvino, tmp_path / "weights", keep_float=[CONV, DENSE])
+        tiny.apply(
+            "nncf_openvino_weights", tiny_openvino, tmp_path / "weights", keep_float=[CONV, DENSE]
+        )
 
 
-# --- what is noted, named and refused ---------------------------------------------------------------------------------------
+# --- what is noted, named and refused -------------------------------------------------------------
 
 
 def run(id_: str, source: Path, workdir: Path, **params: Any) -> tuple[Path, dict[str, Any]]:
@@ -234,47 +287,74 @@ def run(id_: str, source: Path, workdir: Path, **params: Any) -> tuple[Path, dic
 
 
 @pytest.mark.parametrize(
-    "name", ["nncf_openvino_static_int8", "nncf_onnx_static_int8", "nncf_openvino_weights", "nncf_openvino_accuracy"]
+    "name",
+    [
+        "nncf_openvino_static_int8",
+        "nncf_onnx_static_int8",
+        "nncf_openvino_weights",
+        "nncf_openvino_accuracy",
+    ],
 )
-def test_equal_parameters_give_equal_bytes(name: str, tiny_onnx: Path, tiny_openvino: Path, tmp_path: Path) -> None:
+def test_equal_parameters_give_equal_bytes(
+    name: str, tiny_onnx: Path, tiny_openvino: Path, tmp_path: Path
+) -> None:
     source = tiny_onnx if "onnx" in name else tiny_openvino
     once, twice = (tiny.apply(name, source, tmp_path / n).read_bytes() for n in ("once", "twice"))
     assert once == twice
 
 
 def test_corrected_biases_are_counted(tiny_openvino: Path, tmp_path: Path) -> None:
-    _, notes = run("nncf_openvino_static_int8", tiny_openvino, tmp_path / "full", bias_correction="full")
+    _, notes = run(
+        "nncf_openvino_static_int8", tiny_openvino, tmp_path / "full", bias_correction="full"
+    )
     assert notes["bias_correction"].startswith("full: ")
-    _, notes = run("nncf_openvino_static_int8", tiny_openvino, tmp_path / "off", bias_correction="off")
+    _, notes = run(
+        "nncf_openvino_static_int8", tiny_openvino, tmp_path / "off", bias_correction="off"
+    )
     assert "bias_correction" not in notes
 
 
 def test_weight_formats_are_counted(tiny_openvino: Path, tmp_path: Path) -> None:
     whole = {"mode": "nf4", "all_layers": True, "group_size": "channel"}
-    assert run("nncf_openvino_weights", tiny_openvino, tmp_path / "nf4", **whole)[1]["weights"] == {"u8": 1, "nf4": 1}
-    assert run("nncf_openvino_weights", tiny_openvino, tmp_path / "i8", mode="int8_sym")[1]["weights"] == {"i8": 2}
+    assert run("nncf_openvino_weights", tiny_openvino, tmp_path / "nf4", **whole)[1]["weights"] == {
+        "u8": 1,
+        "nf4": 1,
+    }
+    assert run("nncf_openvino_weights", tiny_openvino, tmp_path / "i8", mode="int8_sym")[1][
+        "weights"
+    ] == {"i8": 2}
 
 
-def test_onnx_convolutions_stay_float_because_onnx_runtime_refuses_them(tiny_onnx: Path, tmp_path: Path) -> None:
+def test_onnx_convolutions_stay_float_because_onnx_runtime_refuses_them(
+    tiny_onnx: Path, tmp_path: Path
+) -> None:
     file, notes = run("nncf_onnx_weights", tiny_onnx, tmp_path, mode="int8_sym")
     assert notes == {"kept_in_float": ["conv0"], "weights": {"INT8": 1}}
     x = tiny.items(50)
-    np.testing.assert_allclose(tiny.answers("ort", file, x), tiny.answers("ort", tiny_onnx, x), atol=0.05)
+    np.testing.assert_allclose(
+        tiny.answers("ort", file, x), tiny.answers("ort", tiny_onnx, x), atol=0.05
+    )
 
 
-def test_what_has_convolutions_only_is_refused_with_a_remedy(tiny_onnx: Path, tmp_path: Path) -> None:
+def test_what_has_convolutions_only_is_refused_with_a_remedy(
+    tiny_onnx: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidFile, match=r"no weights to compress.*Name fewer layers"):
         tiny.apply("nncf_onnx_weights", tiny_onnx, tmp_path, keep_float=["gemm0"])
 
 
-def test_formats_below_8_bits_that_take_no_layer_are_refused(tiny_openvino: Path, tmp_path: Path) -> None:
+def test_formats_below_8_bits_that_take_no_layer_are_refused(
+    tiny_openvino: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidFile, match=r"no layer of this model below 8 bits.*all_layers=true"):
         tiny.apply("nncf_openvino_weights", tiny_openvino, tmp_path, mode="int4_sym")
 
 
 def test_options_below_8_bits_say_nothing_of_8(tiny_openvino: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidOption, match="no group size"):
-        tiny.apply("nncf_openvino_weights", tiny_openvino, tmp_path, mode="int8_sym", group_size="64")
+        tiny.apply(
+            "nncf_openvino_weights", tiny_openvino, tmp_path, mode="int8_sym", group_size="64"
+        )
 
 
 def test_a_failure_of_nncf_names_the_option_to_change() -> None:
@@ -283,24 +363,32 @@ def test_a_failure_of_nncf_names_the_option_to_change() -> None:
     def fails() -> None:
         raise KeyError("node_embedding")
 
-    with pytest.raises(InvalidFile, match=r"node_embedding.*bias_correction.*full.*Choose bias_correction=fast"):
+    with pytest.raises(
+        InvalidFile, match=r"node_embedding.*bias_correction.*full.*Choose bias_correction=fast"
+    ):
         attempt(fails, {"bias_correction": "full", "model_type": "none"})
     with pytest.raises(InvalidFile, match="Choose model_type=none"):
         attempt(fails, {"bias_correction": "fast", "model_type": "transformer"})
 
 
 def test_accuracy_control_tells_what_it_saw(tiny_openvino: Path, tmp_path: Path) -> None:
-    file, notes = run("nncf_openvino_accuracy", tiny_openvino, tmp_path, max_drop=1.0, validation_samples=100)
+    file, notes = run(
+        "nncf_openvino_accuracy", tiny_openvino, tmp_path, max_drop=1.0, validation_samples=100
+    )
     told, x = notes["validated"], tiny.items(512, seed=2)[:100]
     assert notes["kept_in_float"] == []
     assert (told["metric"], told["items"]) == ("top1_accuracy", 100)
     labels = np.arange(100) % tiny.CLASSES
     for name, path in (("float", tiny_openvino), ("kept", file)):
-        assert told[name] == pytest.approx((tiny.answers("openvino", path, x).argmax(1) == labels).mean(), abs=0.02)
+        assert told[name] == pytest.approx(
+            (tiny.answers("openvino", path, x).argmax(1) == labels).mean(), abs=0.02
+        )
 
 
 def controlled(tmp_path: Path, drop: float) -> dict[str, Any]:
-    """Notes where the truth is what the float model answers: every answer that changes is a drop."""
+    """Notes where the truth is what the float model answers: every answer that changes is a
+    drop.
+    """
     from dataclasses import replace
 
     from lab.options import validate
@@ -309,7 +397,11 @@ def controlled(tmp_path: Path, drop: float) -> dict[str, Any]:
     source, x = tiny.write_openvino(tmp_path / "tiny.zip"), tiny.items(400, seed=2)
     labels, notes = tiny.answers("openvino", source, x).argmax(1), dict[str, Any]()
     plug = technique("nncf_openvino_accuracy")
-    context = replace(tiny.context(tmp_path / "work"), labelled=lambda n: (x[:n], labels[:n]), note=notes.__setitem__)
+    context = replace(
+        tiny.context(tmp_path / "work"),
+        labelled=lambda n: (x[:n], labels[:n]),
+        note=notes.__setitem__,
+    )
     params = {"max_drop": drop, "validation_samples": 400, **PLAIN}
     notes["file"] = plug.apply(source, validate(plug.options, params, plug.id), context)
     return notes
@@ -332,7 +424,9 @@ def test_a_drop_that_only_float_keeps_is_said(tmp_path: Path) -> None:
         controlled(tmp_path, 0.0)
 
 
-def test_a_metric_that_is_undefined_on_the_validation_items_is_said(tiny_openvino: Path, tmp_path: Path) -> None:
+def test_a_metric_that_is_undefined_on_the_validation_items_is_said(
+    tiny_openvino: Path, tmp_path: Path
+) -> None:
     from dataclasses import replace
 
     from lab.options import validate
@@ -342,7 +436,9 @@ def test_a_metric_that_is_undefined_on_the_validation_items_is_said(tiny_openvin
     x = tiny.items(64)
     context = replace(base, card=card, labelled=lambda n: (x[:n], np.zeros(len(x[:n]), np.int64)))
     with pytest.raises(InvalidFile, match="AUC says nothing"):
-        plug.apply(tiny_openvino, validate(plug.options, {"validation_samples": 64}, plug.id), context)
+        plug.apply(
+            tiny_openvino, validate(plug.options, {"validation_samples": 64}, plug.id), context
+        )
 
 
 def test_names_say_what_differs_from_the_defaults() -> None:
@@ -353,12 +449,23 @@ def test_names_say_what_differs_from_the_defaults() -> None:
     assert name("nncf_openvino_static_int8") == "static_wi8_ai8_nncf"
     assert name("nncf_onnx_static_int8") == "static_wi8_ai8_nncf_onnx"
     assert (
-        name("nncf_openvino_static_int8", preset="mixed", bias_correction="off", model_type="transformer",
-             smooth_quant_alpha=0.5, overflow_fix="all", calibration_samples=32, keep_float=["a"])
+        name(
+            "nncf_openvino_static_int8",
+            preset="mixed",
+            bias_correction="off",
+            model_type="transformer",
+            smooth_quant_alpha=0.5,
+            overflow_fix="all",
+            calibration_samples=32,
+            keep_float=["a"],
+        )
         == "static_wi8_ai8_nncf_mixed_no_bias_transformer_alpha0.5_half_range_n32_float_a"
-    )  # fmt: skip
-    assert name("nncf_openvino_accuracy", max_drop=0.002) == "static_wi8_ai8_nncf_accuracy_drop0.002"
-    assert name("nncf_openvino_weights", mode="int4_sym", group_size="64", ratio=0.5, all_layers=True) == (
-        "weight_only_wi4_afp32_nncf_sym_g64_r0.5_all_layers"
+    )
+    assert (
+        name("nncf_openvino_accuracy", max_drop=0.002) == "static_wi8_ai8_nncf_accuracy_drop0.002"
+    )
+    assert (
+        name("nncf_openvino_weights", mode="int4_sym", group_size="64", ratio=0.5, all_layers=True)
+        == "weight_only_wi4_afp32_nncf_sym_g64_r0.5_all_layers"
     )
     assert name("nncf_onnx_weights") == "weight_only_wi8_afp32_nncf_onnx"

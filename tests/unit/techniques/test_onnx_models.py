@@ -1,4 +1,6 @@
-"""The ONNX techniques on sample models: convolutions with clips and sums, attention, a recurrence that shares its weights."""
+"""The ONNX techniques on sample models: convolutions with clips and sums, attention, a recurrence
+that shares its weights.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,13 @@ from tests.unit.techniques.test_onnx_more import unpacked
 
 pytestmark = pytest.mark.slow
 
-MODELS = ["signs_resnet8", "signs_mobilenetv2", "langid_transformer", "keywords_gru", "keywords_dscnn"]
+MODELS = [
+    "signs_resnet8",
+    "signs_mobilenetv2",
+    "langid_transformer",
+    "keywords_gru",
+    "keywords_dscnn",
+]
 HALF_A_STEP = 0.5001
 FEW = 16
 
@@ -29,14 +37,20 @@ FEW = 16
 def _items(model: str, n: int) -> Any:
     spec, rng = sample_cards()[model].input, np.random.default_rng(0)
     whole = np.issubdtype(np.dtype(spec.dtype), np.integer)
-    return rng.integers(1, 20, (n, *spec.shape)) if whole else rng.normal(size=(n, *spec.shape)).astype(spec.dtype)
+    return (
+        rng.integers(1, 20, (n, *spec.shape))
+        if whole
+        else rng.normal(size=(n, *spec.shape)).astype(spec.dtype)
+    )
 
 
 def _apply(model: str, name: str, source: Path, workdir: Path, **params: Any) -> Path:
     workdir.mkdir(parents=True, exist_ok=True)
     plug, x = technique(name), _items(model, FEW)
     given = {"calibration_samples": FEW, **params} if plug.needs_calibration else params
-    context = Context(workdir, sample_cards()[model], lambda n: x[:n], lambda n: (x[:n], np.zeros(n, np.int64)))
+    context = Context(
+        workdir, sample_cards()[model], lambda n: x[:n], lambda n: (x[:n], np.zeros(n, np.int64))
+    )
     return plug.apply(source, validate(plug.options, given, name), context)
 
 
@@ -55,28 +69,39 @@ def _multiplying(source: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_each_layer_can_be_quantized_alone_and_left_out(model: str, sources: dict[str, Path], tmp_path: Path) -> None:
+def test_each_layer_can_be_quantized_alone_and_left_out(
+    model: str, sources: dict[str, Path], tmp_path: Path
+) -> None:
     """Counted from the files: one product reads integers, or one product less."""
     source = sources[model]
     whole = graphs.integer_products(_apply(model, "onnx_static_int8", source, tmp_path / "whole"))
     layers = _multiplying(source)
     assert len(whole) == len(layers)
     alone = [
-        graphs.integer_products(_apply(model, "onnx_static_int8", source, tmp_path, only=[name])) for name in layers
+        graphs.integer_products(_apply(model, "onnx_static_int8", source, tmp_path, only=[name]))
+        for name in layers
     ]
     assert [len(found) for found in alone] == [1] * len(layers)
     assert set().union(*alone) == whole
-    for name, (quantized,) in zip(layers[:: max(1, len(layers) // 8)], alone[:: max(1, len(layers) // 8)], strict=True):
-        kept = graphs.integer_products(_apply(model, "onnx_static_int8", source, tmp_path, keep_float=[name]))
+    for name, (quantized,) in zip(
+        layers[:: max(1, len(layers) // 8)], alone[:: max(1, len(layers) // 8)], strict=True
+    ):
+        kept = graphs.integer_products(
+            _apply(model, "onnx_static_int8", source, tmp_path, keep_float=[name])
+        )
         assert whole - kept == {quantized}
 
 
 def _weights(file: Path) -> list[str]:
     """Names of the weights that a QDQ file stores in 8-bit integers."""
     graph, arrays = onnx.load(str(file)).graph, graphs.stored(file)
-    read = [n.input[0] for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in arrays]
+    read = [
+        n.input[0] for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in arrays
+    ]
     return [
-        name.removesuffix("_quantized") for name in read if arrays[name].dtype.itemsize == 1 and arrays[name].ndim > 1
+        name.removesuffix("_quantized")
+        for name in read
+        if arrays[name].dtype.itemsize == 1 and arrays[name].ndim > 1
     ]
 
 
@@ -105,14 +130,20 @@ def _copy(source: Path, folder: Path) -> Path:
 
 
 def _as_multiplied(source: Path) -> dict[str, Any]:
-    """A file's weights as MatMul reads them: those of a Gemm that reads them transposed are turned."""
+    """A file's weights as MatMul reads them: those of a Gemm that reads them transposed are
+    turned.
+    """
     gemms = [n for n in onnx.load(str(source)).graph.node if n.op_type == "Gemm"]
     turned = {n.input[1] for n in gemms if any(a.name == "transB" and a.i for a in n.attribute)}
-    return {name: value.T if name in turned else value for name, value in graphs.stored(source).items()}
+    return {
+        name: value.T if name in turned else value for name, value in graphs.stored(source).items()
+    }
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_dynamic_weights_are_within_half_a_step(model: str, sources: dict[str, Path], tmp_path: Path) -> None:
+def test_dynamic_weights_are_within_half_a_step(
+    model: str, sources: dict[str, Path], tmp_path: Path
+) -> None:
     file = _apply(model, "onnx_dynamic_int8", sources[model], tmp_path)
     arrays, wanted = graphs.stored(file), _as_multiplied(sources[model])
     weights = [name.removesuffix("_quantized") for name in arrays if name.endswith("_quantized")]
@@ -120,18 +151,23 @@ def test_dynamic_weights_are_within_half_a_step(model: str, sources: dict[str, P
     assert len(weights) >= min(6, kinds["ConvInteger"] + kinds["MatMulInteger"])
     for weight in weights:
         q, scale, zero = (
-            arrays[f"{weight}_{part}"].astype(np.float64) for part in ("quantized", "scale", "zero_point")
+            arrays[f"{weight}_{part}"].astype(np.float64)
+            for part in ("quantized", "scale", "zero_point")
         )
         assert (np.abs((q - zero) * scale - wanted[weight]) <= HALF_A_STEP * scale).all()
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_blocks_of_four_bits_are_within_a_step(model: str, sources: dict[str, Path], tmp_path: Path) -> None:
+def test_blocks_of_four_bits_are_within_a_step(
+    model: str, sources: dict[str, Path], tmp_path: Path
+) -> None:
     file = _apply(model, "onnx_weight_only_wi4", sources[model], tmp_path, symmetric=False)
     wanted, nodes = _as_multiplied(sources[model]), onnx.load(str(file)).graph.node
     found = [node for node in nodes if node.op_type == "MatMulNBits"]
     types = graphs.operators(sources[model])
-    assert len(found) == types["Gemm"] + types["MatMul"] - (5 if model == "langid_transformer" else 0)
+    assert len(found) == types["Gemm"] + types["MatMul"] - (
+        5 if model == "langid_transformer" else 0
+    )
     for node in found:
         weight, step = unpacked(file, node)
         float_ = wanted[node.input[1].removesuffix("_Q4")]
@@ -155,7 +191,9 @@ def test_what_stays_float_is_listed_and_sizes_follow_the_bits(
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_fused_files_have_as_many_multiplications(model: str, sources: dict[str, Path], tmp_path: Path) -> None:
+def test_fused_files_have_as_many_multiplications(
+    model: str, sources: dict[str, Path], tmp_path: Path
+) -> None:
     file, facts = fuse(sources[model], "extended", tmp_path)
     assert inspect(file, "onnx")["macs"] == inspect(sources[model], "onnx")["macs"]
     assert facts["operators_after"] == dict(sorted(graphs.operators(file).items()))

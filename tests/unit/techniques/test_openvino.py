@@ -1,4 +1,6 @@
-"""OpenVINO's conversion and 16-bit weights, against ONNX Runtime's answers and the numbers in the files."""
+"""OpenVINO's conversion and 16-bit weights, against ONNX Runtime's answers and the numbers in the
+files.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,16 @@ from lab.formats.inspect import inspect
 from tests import tiny
 
 ALIKE_ON_BOTH = {"onnx_static_int8": 0.03, "onnx_dynamic_int8": 0.05, "onnx_fp16": 0.01}
-"""How far answers of the same file may be apart on both runtimes, in shares of their span: integers may round another way."""
+"""How far answers of the same file may be apart on both runtimes, in shares of their span: integers
+may round another way.
+"""
 
 
 def test_float_answers_are_onnx_runtimes(tiny_onnx: Path, tiny_openvino: Path) -> None:
     x = tiny.items(200)
-    np.testing.assert_allclose(tiny.answers("openvino", tiny_openvino, x), tiny.answers("ort", tiny_onnx, x), atol=1e-4)
+    np.testing.assert_allclose(
+        tiny.answers("openvino", tiny_openvino, x), tiny.answers("ort", tiny_onnx, x), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,9 @@ def test_a_free_batch_stays_free_and_a_fixed_one_fixed(tmp_path: Path) -> None:
     for batch, shape in (("n", None), (1, 1), (4, 4)):
         folder = tmp_path / str(batch)
         folder.mkdir()
-        file = tiny.apply("onnx_to_openvino", tiny.write_onnx(folder / "tiny.onnx", batch=batch), folder)
+        file = tiny.apply(
+            "onnx_to_openvino", tiny.write_onnx(folder / "tiny.onnx", batch=batch), folder
+        )
         assert inspect(file, "openvino_ir")["inputs"][0]["shape"][0] == shape
         assert tiny.answers("openvino", file, tiny.items(6)).shape == (6, tiny.CLASSES)
 
@@ -73,7 +81,11 @@ def test_weights_of_16_bits_are_the_nearest(tiny_openvino: Path, tmp_path: Path)
     from lab.formats.openvino_ir.files import load_openvino
 
     half = load_openvino(tiny.apply("openvino_fp16", tiny_openvino, tmp_path))
-    kernels = [op for op in half.get_ops() if op.get_type_name() == "Constant" and len(op.get_output_shape(0)) == 4]
+    kernels = [
+        op
+        for op in half.get_ops()
+        if op.get_type_name() == "Constant" and len(op.get_output_shape(0)) == 4
+    ]
     kernel = max(kernels, key=lambda op: np.prod(op.get_output_shape(0)))
     wanted = tiny.weights()["conv"].transpose(0, 3, 1, 2)
     assert kernel.data.dtype == np.float16
@@ -81,7 +93,9 @@ def test_weights_of_16_bits_are_the_nearest(tiny_openvino: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("technique", ["openvino_fp16", "nncf_openvino_static_int8", "nncf_openvino_weights"])
+@pytest.mark.parametrize(
+    "technique", ["openvino_fp16", "nncf_openvino_static_int8", "nncf_openvino_weights"]
+)
 def test_quantizing_twice_is_refused(technique: str, tiny_openvino: Path, tmp_path: Path) -> None:
     once = tiny.apply("nncf_openvino_weights", tiny_openvino, tmp_path / "once")
     with pytest.raises(InvalidFile, match="quantized already"):
@@ -89,7 +103,8 @@ def test_quantizing_twice_is_refused(technique: str, tiny_openvino: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("technique", "params"), [("onnx_static_wi8_ai16", {}), ("onnx_static_int8", {"wide": ("conv0",)})]
+    ("technique", "params"),
+    [("onnx_static_wi8_ai16", {}), ("onnx_static_int8", {"wide": ("conv0",)})],
 )
 def test_16_bit_activations_are_refused_rather_than_computed_wrongly(
     technique: str, params: dict[str, Any], tiny_onnx: Path, tmp_path: Path

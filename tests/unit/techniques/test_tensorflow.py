@@ -40,7 +40,9 @@ def _save(path: Path, between: Any) -> Path:
     keras.utils.set_random_seed(0)
     x = keras.Input((tiny.SIDE, tiny.SIDE, tiny.CHANNELS))
     y = between(keras.layers.Conv2D(64, 3, name="conv0")(x))
-    keras.Model(x, keras.layers.Dense(tiny.CLASSES)(keras.layers.GlobalAveragePooling2D()(y))).save(path)
+    keras.Model(x, keras.layers.Dense(tiny.CLASSES)(keras.layers.GlobalAveragePooling2D()(y))).save(
+        path
+    )
     return path
 
 
@@ -54,10 +56,14 @@ def _kernels(source: Path) -> list[Any]:
 
 @pytest.mark.parametrize("per_channel", [True, False])
 @pytest.mark.parametrize("id_", ["tf_static_int8", "tf_dynamic_int8"])
-def test_weights_are_within_half_a_step(id_: str, per_channel: bool, large_keras: Path, tmp_path: Path) -> None:
+def test_weights_are_within_half_a_step(
+    id_: str, per_channel: bool, large_keras: Path, tmp_path: Path
+) -> None:
     found = [
         w
-        for w in stored.weights(tiny.apply(id_, large_keras, tmp_path, per_channel=per_channel)).values()
+        for w in stored.weights(
+            tiny.apply(id_, large_keras, tmp_path, per_channel=per_channel)
+        ).values()
         if w.type == "INT8"
     ]
     wanted = {kernel.shape: kernel for kernel in _kernels(large_keras)}
@@ -89,16 +95,22 @@ def test_16_bit_activations_and_16_bit_floats(large_keras: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("id_", "io", "type_"),
     [
-        ("tf_static_int8", "int8", "INT8"), ("tf_static_int8", "uint8", "UINT8"), ("tf_static_int8", "float32", "FLOAT32"),
-        ("tf_static_int16x8", "int16", "INT16"), ("tf_static_int16x8", "float32", "FLOAT32"),
+        ("tf_static_int8", "int8", "INT8"),
+        ("tf_static_int8", "uint8", "UINT8"),
+        ("tf_static_int8", "float32", "FLOAT32"),
+        ("tf_static_int16x8", "int16", "INT16"),
+        ("tf_static_int16x8", "float32", "FLOAT32"),
     ],
-)  # fmt: skip
+)
 def test_inputs_and_outputs_are_really_of_the_type(
     id_: str, io: str, type_: str, tiny_keras: Path, tiny_tflite: Path, tmp_path: Path
 ) -> None:
     file, x = tiny.apply(id_, tiny_keras, tmp_path, io=io), tiny.items(100)
     graph = stored.load(file).subgraphs[0]
-    assert [stored.NAMES[graph.tensors[n].type] for n in (*graph.inputs, *graph.outputs)] == [type_, type_]
+    assert [stored.NAMES[graph.tensors[n].type] for n in (*graph.inputs, *graph.outputs)] == [
+        type_,
+        type_,
+    ]
     assert inspect(file, "tflite")["float_operators"] == {}
     outputs, float_ = tiny.answers("litert", file, x), tiny.answers("litert", tiny_tflite, x)
     assert np.corrcoef(outputs.ravel(), float_.ravel())[0, 1] > 0.99
@@ -109,7 +121,12 @@ def test_sizes_follow_the_bits(tmp_path: Path) -> None:
 
     source = _save(tmp_path / "more.keras", lambda x: keras.layers.Conv2D(128, 3)(x))
     count = sum(kernel.size for kernel in _kernels(source))
-    for id_, bits in (("tf_fp16", 16), ("tf_static_int8", 8), ("tf_static_int16x8", 8), ("tf_dynamic_int8", 8)):
+    for id_, bits in (
+        ("tf_fp16", 16),
+        ("tf_static_int8", 8),
+        ("tf_static_int16x8", 8),
+        ("tf_dynamic_int8", 8),
+    ):
         size = tiny.apply(id_, source, tmp_path / id_).stat().st_size
         assert size == pytest.approx(count * bits / 8, abs=12_000)
 
@@ -123,8 +140,11 @@ def test_an_operator_without_an_integer_kernel(id_: str, tmp_path: Path) -> None
         tiny.apply(id_, source, tmp_path / "refused")
     file = tiny.apply(id_, source, tmp_path / "left", float_fallback=True)
     graph = stored.load(file).subgraphs[0]
-    left = {kind for kind, operator in stored.operators(stored.load(file))
-            if all(stored.NAMES[graph.tensors[n].type] == "FLOAT32" for n in operator.outputs)} - {"DEQUANTIZE"}  # fmt: skip
+    left = {
+        kind
+        for kind, operator in stored.operators(stored.load(file))
+        if all(stored.NAMES[graph.tensors[n].type] == "FLOAT32" for n in operator.outputs)
+    } - {"DEQUANTIZE"}
     assert left == {"SIN"}
 
 
@@ -144,7 +164,10 @@ def test_names_say_which_converter_wrote_the_file() -> None:
         defaults = validate(plug.options, {}, id_)
         names[id_] = [
             plug.name(defaults),
-            *(plug.name(validate(plug.options, given, id_)) for given in plug.extra.get("full", ())),
+            *(
+                plug.name(validate(plug.options, given, id_))
+                for given in plug.extra.get("full", ())
+            ),
         ]
         assert all(name.endswith("_tf") for name in names[id_])
     every = [name for found in names.values() for name in found]

@@ -1,4 +1,6 @@
-"""Channel pruning of PyTorch programs, against the networks as written with the pruned channels zeroed."""
+"""Channel pruning of PyTorch programs, against the networks as written with the pruned channels
+zeroed.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,14 @@ FLOAT32 = 2e-5
 CHOICES: dict[str, Any] = {"attention": ("heads", "head_size", "spare"), "round_to": (1, 4, 8)}
 
 
-def _prune(model_id: str, workdir: Path, notes: dict[str, Any] | None = None, **params: Any) -> Path:
+def _prune(
+    model_id: str, workdir: Path, notes: dict[str, Any] | None = None, **params: Any
+) -> Path:
     plug = technique(ID)
     context = context_for(model_id, workdir, {} if notes is None else notes)
-    return plug.apply(Path(sample_cards()[model_id].path), validate(plug.options, params, ID), context)
+    return plug.apply(
+        Path(sample_cards()[model_id].path), validate(plug.options, params, ID), context
+    )
 
 
 def _program(file: Path) -> Any:
@@ -35,7 +41,9 @@ def _program(file: Path) -> Any:
 
 
 def _compare(model_id: str, program: Any, module: Any, x: Any) -> int:
-    """Assert that a pruned model answers as the original with zeros; gives how many channels are gone."""
+    """Assert that a pruned model answers as the original with zeros; gives how many channels are
+    gone.
+    """
     import torch
 
     wanted, gone = answers_with_zeros(network(model_id), program.state_dict, torch.from_numpy(x))
@@ -46,7 +54,9 @@ def _compare(model_id: str, program: Any, module: Any, x: Any) -> int:
 
 
 @pytest.mark.parametrize("model_id", ARCHITECTURES)
-def test_a_pruned_file_answers_as_the_original_with_the_channels_zeroed(model_id: str, tmp_path: Path) -> None:
+def test_a_pruned_file_answers_as_the_original_with_the_channels_zeroed(
+    model_id: str, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(ARCHITECTURES.index(model_id))
     ratio, attention = float(rng.uniform(0.2, 0.8)), CHOICES["attention"][rng.integers(2)]
     file = _prune(model_id, tmp_path, importance="taylor", ratio=ratio, attention=attention)
@@ -57,7 +67,9 @@ def test_a_pruned_file_answers_as_the_original_with_the_channels_zeroed(model_id
 
 @pytest.mark.parametrize("scope", ["per_layer", "global"])
 @pytest.mark.parametrize("model_id", ARCHITECTURES)
-def test_whatever_is_chosen_pruning_equals_zeroing(model_id: str, scope: str, tmp_path: Path) -> None:
+def test_whatever_is_chosen_pruning_equals_zeroing(
+    model_id: str, scope: str, tmp_path: Path
+) -> None:
     """In memory, for random ratios, with every measure."""
     import torch
 
@@ -71,7 +83,9 @@ def test_whatever_is_chosen_pruning_equals_zeroing(model_id: str, scope: str, tm
     for measure in ("l1", "l2", "bn_scale", "random"):
         attention, round_to = (CHOICES[name][rng.integers(3)] for name in ("attention", "round_to"))
         pruner = Pruner(
-            [torch.from_numpy(x)], lambda model, groups, m=measure: importances(model, groups, m), attention
+            [torch.from_numpy(x)],
+            lambda model, groups, m=measure: importances(model, groups, m),
+            attention,
         )
         smaller = pruner.pruned(whole, Aim(float(rng.uniform(0.1, 0.95)), scope, round_to))
         assert not pruner.faults
@@ -80,7 +94,9 @@ def test_whatever_is_chosen_pruning_equals_zeroing(model_id: str, scope: str, tm
 
 @pytest.mark.parametrize("model_id", ARCHITECTURES)
 def test_the_share_of_channels_that_was_asked_for_is_gone(model_id: str, tmp_path: Path) -> None:
-    """Every layer of a group loses the share, to the half channel; heads are four, of which two go."""
+    """Every layer of a group loses the share, to the half channel; heads are four, of which two
+    go.
+    """
     half = _program(_prune(model_id, tmp_path, ratio=0.5, round_to=1)).state_dict
     whole = network(model_id).state_dict()
     changed = {n: (half[n].shape, whole[n].shape) for n in whole if half[n].shape != whole[n].shape}
@@ -89,29 +105,46 @@ def test_the_share_of_channels_that_was_asked_for_is_gone(model_id: str, tmp_pat
         assert all(a == b or a == b / 2 for a, b in zip(small, large, strict=True))
 
 
-def test_all_widths_of_a_residual_network_are_halved_and_its_outputs_are_not(tmp_path: Path) -> None:
-    half = {n: tuple(t.shape) for n, t in _program(_prune("signs_resnet8", tmp_path, ratio=0.5)).state_dict.items()}
+def test_all_widths_of_a_residual_network_are_halved_and_its_outputs_are_not(
+    tmp_path: Path,
+) -> None:
+    half = {
+        n: tuple(t.shape)
+        for n, t in _program(_prune("signs_resnet8", tmp_path, ratio=0.5)).state_dict.items()
+    }
     assert half["stem.0.weight"] == (8, 3, 3, 3)
     assert half["blocks.0.conv1.weight"] == (8, 8, 3, 3)
     assert half["blocks.2.around.weight"] == (32, 16, 1, 1)
     assert half["head.weight"] == (24, 32)
 
 
-def test_ranking_everything_together_removes_the_same_share_in_all_but_not_in_each(tmp_path: Path) -> None:
+def test_ranking_everything_together_removes_the_same_share_in_all_but_not_in_each(
+    tmp_path: Path,
+) -> None:
     notes: dict[str, Any] = {}
-    _prune("signs_mobilenetv2", tmp_path, notes, ratio=0.5, scope="global", round_to=1, importance="l2")
-    kept, whole = zip(*(map(int, words.split(" of ")) for words in notes["channels"].values()), strict=True)
+    _prune(
+        "signs_mobilenetv2", tmp_path, notes, ratio=0.5, scope="global", round_to=1, importance="l2"
+    )
+    kept, whole = zip(
+        *(map(int, words.split(" of ")) for words in notes["channels"].values()), strict=True
+    )
     shares = [now / before for now, before in zip(kept, whole, strict=True)]
-    assert len(shares) == sum(tensor.ndim == 4 for tensor in network("signs_mobilenetv2").state_dict().values())
+    assert len(shares) == sum(
+        tensor.ndim == 4 for tensor in network("signs_mobilenetv2").state_dict().values()
+    )
     assert sum(kept) / sum(whole) == pytest.approx(0.5, abs=0.01)
     assert max(shares) - min(shares) > 0.2
     assert min(shares) >= 0.09
 
 
-def test_spared_layers_keep_their_channels_and_all_that_are_coupled_with_them(tmp_path: Path) -> None:
+def test_spared_layers_keep_their_channels_and_all_that_are_coupled_with_them(
+    tmp_path: Path,
+) -> None:
     notes: dict[str, Any] = {}
     state = _program(
-        _prune("signs_resnet8", tmp_path, notes, ratio=0.5, keep=["blocks.0.conv2", "blocks.1.conv1"])
+        _prune(
+            "signs_resnet8", tmp_path, notes, ratio=0.5, keep=["blocks.0.conv2", "blocks.1.conv1"]
+        )
     ).state_dict
     assert state["stem.0.weight"].shape[0] == state["blocks.0.conv2.weight"].shape[0] == 16
     assert state["blocks.1.conv1.weight"].shape[:2] == (32, 16)
@@ -132,7 +165,10 @@ def test_widths_are_rounded_to_what_kernels_like(tmp_path: Path) -> None:
 
 
 def test_a_gated_recurrent_unit_loses_its_state_and_both_gates_alike(tmp_path: Path) -> None:
-    state = {n: tuple(t.shape) for n, t in _program(_prune("keywords_gru", tmp_path, ratio=0.75)).state_dict.items()}
+    state = {
+        n: tuple(t.shape)
+        for n, t in _program(_prune("keywords_gru", tmp_path, ratio=0.75)).state_dict.items()
+    }
     assert state["gru.gates.weight"] == (64, 32)
     assert state["gru.state.weight"] == (32, 32)
     assert state["gru.input_gates.weight"] == (64, 16)
@@ -140,7 +176,9 @@ def test_a_gated_recurrent_unit_loses_its_state_and_both_gates_alike(tmp_path: P
 
 
 @pytest.mark.parametrize(("attention", "query"), [("heads", 32), ("head_size", 32), ("spare", 64)])
-def test_attention_heads_and_hidden_widths_go_where_they_may(attention: str, query: int, tmp_path: Path) -> None:
+def test_attention_heads_and_hidden_widths_go_where_they_may(
+    attention: str, query: int, tmp_path: Path
+) -> None:
     file = _prune("motion_transformer", tmp_path, ratio=0.5, attention=attention)
     state = {n: tuple(t.shape) for n, t in _program(file).state_dict.items()}
     for part in ("query", "key", "value"):
@@ -148,21 +186,32 @@ def test_attention_heads_and_hidden_widths_go_where_they_may(attention: str, que
     assert state["blocks.1.attention.out.weight"] == (64, query)
     assert state["blocks.1.dense.0.weight"] == (64, 64)
     heads = {
-        tuple(n.args[1]) for n in _program(file).graph.nodes if "view" in str(n.target) or "reshape" in str(n.target)
+        tuple(n.args[1])
+        for n in _program(file).graph.nodes
+        if "view" in str(n.target) or "reshape" in str(n.target)
     }
-    assert {"heads": 2, "head_size": 4, "spare": 4}[attention] in {s[2] for s in heads if len(s) == 4}
+    assert {"heads": 2, "head_size": 4, "spare": 4}[attention] in {
+        s[2] for s in heads if len(s) == 4
+    }
 
 
 def test_the_same_parameters_give_the_same_tensors(tmp_path: Path) -> None:
     import torch
 
-    once, twice = (_program(_prune("signs_mobilevit", tmp_path / n, importance="random", scope="global")) for n in "ab")
+    once, twice = (
+        _program(_prune("signs_mobilevit", tmp_path / n, importance="random", scope="global"))
+        for n in "ab"
+    )
     assert once.state_dict.keys() == twice.state_dict.keys()
-    assert all(torch.equal(tensor, twice.state_dict[name]) for name, tensor in once.state_dict.items())
+    assert all(
+        torch.equal(tensor, twice.state_dict[name]) for name, tensor in once.state_dict.items()
+    )
 
 
 def test_what_is_removed_is_least_important(tmp_path: Path) -> None:
-    """Of a layer that is coupled with nothing else, by the formula: what it makes, its scale and what reads it."""
+    """Of a layer that is coupled with nothing else, by the formula: what it makes, its scale and
+    what reads it.
+    """
     model = network("signs_resnet8").state_dict()
     made, read = model["blocks.1.conv1.weight"].abs(), model["blocks.1.conv2.weight"].abs()
     sums = made.sum((1, 2, 3)) + read.sum((0, 2, 3)) + model["blocks.1.norm1.weight"].abs()
@@ -174,7 +223,9 @@ def test_what_is_removed_is_least_important(tmp_path: Path) -> None:
 def test_batch_normalisation_scales_tell_what_goes_when_asked(tmp_path: Path) -> None:
     model = network("signs_resnet8").state_dict()["blocks.2.norm1.weight"].abs()
     state = _program(_prune("signs_resnet8", tmp_path, ratio=0.5, importance="bn_scale")).state_dict
-    assert set(state["blocks.2.norm1.weight"].abs().tolist()) == set(model.sort(descending=True).values[:32].tolist())
+    assert set(state["blocks.2.norm1.weight"].abs().tolist()) == set(
+        model.sort(descending=True).values[:32].tolist()
+    )
 
 
 def test_pruning_in_steps_trains_between_them_and_ends_as_narrow(tmp_path: Path) -> None:
@@ -184,7 +235,10 @@ def test_pruning_in_steps_trains_between_them_and_ends_as_narrow(tmp_path: Path)
         _prune("motion_transformer", tmp_path / "steps", notes, ratio=0.6, steps=3, steps_between=2)
     ).state_dict
     assert {n: t.shape for n, t in once.items()} == {n: t.shape for n, t in steps.items()}
-    assert [name for name in notes if name.startswith("training")] == ["training, step 1", "training, step 2"]
+    assert [name for name in notes if name.startswith("training")] == [
+        "training, step 1",
+        "training, step 2",
+    ]
     assert not (once["head.bias"] == steps["head.bias"]).any()
 
 
@@ -206,7 +260,9 @@ def test_the_tiny_model_is_halved(batch: int | None, tmp_path: Path) -> None:
     ("model_id", "attention"),
     [("motion_transformer", "head_size"), ("signs_mobilevit", "heads"), ("keywords_gru", "heads")],
 )
-@pytest.mark.parametrize(("conversion", "runtime"), [("torch_to_onnx", "ort"), ("torch_to_tflite", "litert")])
+@pytest.mark.parametrize(
+    ("conversion", "runtime"), [("torch_to_onnx", "ort"), ("torch_to_tflite", "litert")]
+)
 def test_pruned_programs_convert_and_answer_alike(
     model_id: str, attention: str, conversion: str, runtime: str, tmp_path: Path
 ) -> None:
@@ -220,4 +276,6 @@ def test_pruned_programs_convert_and_answer_alike(
     x = context.calibration(6)
     with torch.no_grad():
         wanted = _program(file).module()(torch.from_numpy(x)).numpy()
-    assert np.allclose(tiny.answers(runtime, converted, x), wanted, atol=1e-3 * np.abs(wanted).max())
+    assert np.allclose(
+        tiny.answers(runtime, converted, x), wanted, atol=1e-3 * np.abs(wanted).max()
+    )

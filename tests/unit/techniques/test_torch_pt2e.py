@@ -1,4 +1,6 @@
-"""PyTorch's pt2e quantization: what the ExecuTorch program stores, against the float weights and formulas."""
+"""PyTorch's pt2e quantization: what the ExecuTorch program stores, against the float weights and
+formulas.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +38,19 @@ def _stored(file: Path) -> dict[tuple[int, ...], tuple[str, Any, Any]]:
     from lab.formats.executorch.inspect import read_program, values_of, xnnpack_graph
 
     program, found = read_program(file), {}
-    named = {key: program.named_data.buffers[entry.buffer_index] for key, entry in program.named_data.pte_data.items()}
+    named = {
+        key: program.named_data.buffers[entry.buffer_index]
+        for key, entry in program.named_data.pte_data.items()
+    }
     for delegate in program.program.execution_plan[0].delegates:
         graph = xnnpack_graph(program, delegate.processed.index)
         data = [named.get(entry["named_key"]) for entry in graph["constant_data"]]
         for value in values_of(graph).values():
             if value["constant_buffer_idx"]:
                 kind, shape = value["datatype"].removeprefix("xnn_datatype_"), tuple(value["dims"])
-                numbers = np.frombuffer(data[value["constant_buffer_idx"]], TYPES[kind])[: prod(shape)].reshape(shape)
+                numbers = np.frombuffer(data[value["constant_buffer_idx"]], TYPES[kind])[
+                    : prod(shape)
+                ].reshape(shape)
                 found[shape] = (kind, numbers, _scales(value["quant_params"], data))
     return found
 
@@ -54,9 +61,14 @@ def _scales(params: dict[str, Any] | None, data: list[Any]) -> Any:
     return np.frombuffer(data[params["scale_buffer_idx"]], np.float32)[: params["num_scales"]]
 
 
-@pytest.mark.parametrize(("kind", "params", "names"), [
-    ("static", {"per_channel": True}, ("conv", "dense")), ("static", {"per_channel": False}, ("conv", "dense")), ("dynamic", {}, ("dense",)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "params", "names"),
+    [
+        ("static", {"per_channel": True}, ("conv", "dense")),
+        ("static", {"per_channel": False}, ("conv", "dense")),
+        ("dynamic", {}, ("dense",)),
+    ],
+)
 def test_weights_are_the_float_ones_rounded(
     kind: str, params: dict[str, Any], names: tuple[str, ...], source: Path, tmp_path: Path
 ) -> None:
@@ -70,7 +82,9 @@ def test_weights_are_the_float_ones_rounded(
         )  # the quantizer's smallest scale
         step = np.broadcast_to(scales, len(weight)).reshape(-1, *[1] * (weight.ndim - 1))
         # flatc writes a scale that stands for a whole tensor with six digits
-        assert (np.abs(numbers * step - weight) <= HALF_A_STEP * step + 1e-6 * np.abs(numbers)).all()
+        assert (
+            np.abs(numbers * step - weight) <= HALF_A_STEP * step + 1e-6 * np.abs(numbers)
+        ).all()
 
 
 def test_dynamic_quantization_takes_plain_convolutions(tmp_path: Path) -> None:
@@ -80,9 +94,13 @@ def test_dynamic_quantization_takes_plain_convolutions(tmp_path: Path) -> None:
     model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.Flatten())
     axes = ({0: torch.export.Dim("batch", min=1)},)
     torch.export.save(
-        torch.export.export(model, (torch.zeros(2, 3, 8, 8),), dynamic_shapes=axes), tmp_path / "model.pt2"
+        torch.export.export(model, (torch.zeros(2, 3, 8, 8),), dynamic_shapes=axes),
+        tmp_path / "model.pt2",
     )
-    file, x = tiny.apply("torch_pt2e_dynamic_int8", tmp_path / "model.pt2", tmp_path / "out"), tiny.items(20)
+    file, x = (
+        tiny.apply("torch_pt2e_dynamic_int8", tmp_path / "model.pt2", tmp_path / "out"),
+        tiny.items(20),
+    )
     assert _stored(file)[8, 3, 3, 3][0] == "qcint8"
     assert inspect(file, "executorch")["float_operators"] == {}
     float_ = tiny.answers("pytorch", tmp_path / "model.pt2", x)
@@ -90,19 +108,31 @@ def test_dynamic_quantization_takes_plain_convolutions(tmp_path: Path) -> None:
 
 
 def test_operators_are_counted_and_what_stayed_float_is_named(source: Path, tmp_path: Path) -> None:
-    static = inspect(tiny.apply("torch_pt2e_static_int8", source, tmp_path / "static"), "executorch")
+    static = inspect(
+        tiny.apply("torch_pt2e_static_int8", source, tmp_path / "static"), "executorch"
+    )
     assert (static["operators"]["XNNConv2d"], static["operators"]["XNNFullyConnected"]) == (1, 1)
     assert static["float_operators"] == {}
     assert static["parameters"] == sum(value.size for value in tiny.weights().values())
-    dense = inspect(tiny.apply("torch_pt2e_dynamic_int8", source, tmp_path / "dense", scope="dense"), "executorch")
+    dense = inspect(
+        tiny.apply("torch_pt2e_dynamic_int8", source, tmp_path / "dense", scope="dense"),
+        "executorch",
+    )
     assert dense["float_operators"] == {"XNNConv2d": 1}
     assert dense["inputs"] == [{"name": "input", "shape": [1, 3, 8, 8], "dtype": "float32"}]
 
 
-@pytest.mark.parametrize(("choice", "float_"), [
-    ({"keep_float": (CONV,)}, "conv"), ({"keep_float": (RELU,)}, "conv"), ({"only": (CONV,)}, "dense"),
-])  # fmt: skip
-def test_layers_stay_float_as_chosen(choice: dict[str, Any], float_: str, source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("choice", "float_"),
+    [
+        ({"keep_float": (CONV,)}, "conv"),
+        ({"keep_float": (RELU,)}, "conv"),
+        ({"only": (CONV,)}, "dense"),
+    ],
+)
+def test_layers_stay_float_as_chosen(
+    choice: dict[str, Any], float_: str, source: Path, tmp_path: Path
+) -> None:
     stored = _stored(tiny.apply("torch_pt2e_static_int8", source, tmp_path, **choice))
     for name in ("conv", "dense"):
         type_, numbers, _ = stored[tiny.weights()[name].shape]
@@ -111,10 +141,16 @@ def test_layers_stay_float_as_chosen(choice: dict[str, Any], float_: str, source
             np.testing.assert_allclose(numbers, tiny.weights()[name], atol=1e-6)
 
 
-@pytest.mark.parametrize(("choice", "message"), [
-    ({"keep_float": ("7",)}, "does not have"), ({"keep_float": (CONV, LINEAR)}, "Nothing is left"),
-])  # fmt: skip
-def test_an_impossible_choice_is_refused(choice: dict[str, Any], message: str, source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"keep_float": ("7",)}, "does not have"),
+        ({"keep_float": (CONV, LINEAR)}, "Nothing is left"),
+    ],
+)
+def test_an_impossible_choice_is_refused(
+    choice: dict[str, Any], message: str, source: Path, tmp_path: Path
+) -> None:
     with pytest.raises(InvalidOption, match=message):
         tiny.apply("torch_pt2e_static_int8", source, tmp_path, **choice)
 
@@ -123,7 +159,9 @@ def test_a_model_without_an_operator_that_it_knows_is_refused(tmp_path: Path) ->
     import torch
 
     x = torch.zeros(2, 3, 8, 8)
-    program = torch.export.export(torch.nn.Softmax(1), (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
+    program = torch.export.export(
+        torch.nn.Softmax(1), (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},)
+    )
     torch.export.save(program, tmp_path / "model.pt2")
     with pytest.raises(InvalidFile, match="knows no operator"):
         tiny.apply("torch_pt2e_static_int8", tmp_path / "model.pt2", tmp_path / "out")
@@ -155,4 +193,6 @@ def test_a_model_of_a_fixed_batch_is_freed_of_it(tmp_path: Path) -> None:
     source = tiny.write_torch_export(tmp_path / "four.pt2", batch=4)
     x = tiny.items(5)
     file = tiny.apply("torch_to_executorch", source, tmp_path / "freed")
-    np.testing.assert_allclose(tiny.answers("executorch", file, x), tiny.answers("pytorch", source, x), atol=1e-4)
+    np.testing.assert_allclose(
+        tiny.answers("executorch", file, x), tiny.answers("pytorch", source, x), atol=1e-4
+    )

@@ -1,4 +1,6 @@
-"""Weights on a grid: what a later quantizer stores, against the integers that were trained, counted in numpy."""
+"""Weights on a grid: what a later quantizer stores, against the integers that were trained, counted
+in numpy.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,15 @@ def _trained(source: Path, folder: Path, **params: Any) -> tuple[Path, dict[str,
     return file, {name: value.detach().numpy() for name, value in state.items()}
 
 
-def _integers(weight: Any, bits: int, granularity: str, block: int = 32, lopsided: bool = False) -> Any:
-    """Integers of a weight on its grid, the largest of each group on the last one; fails where it is on none."""
-    groups = weight.reshape({"tensor": 1, "channel": len(weight), "block": weight.size // block}[granularity], -1)
+def _integers(
+    weight: Any, bits: int, granularity: str, block: int = 32, lopsided: bool = False
+) -> Any:
+    """Integers of a weight on its grid, the largest of each group on the last one; fails where it
+    is on none.
+    """
+    groups = weight.reshape(
+        {"tensor": 1, "channel": len(weight), "block": weight.size // block}[granularity], -1
+    )
     extreme = np.take_along_axis(groups, np.abs(groups).argmax(1)[:, None], 1).astype(np.float64)
     step = extreme / -(2 ** (bits - 1)) if lopsided else np.abs(extreme) / (2 ** (bits - 1) - 1)
     found = groups / step
@@ -50,37 +58,60 @@ def _tflite_weights(file: Path) -> list[Any]:
         data = model.buffers[tensor.buffer].data
         if type_name(tensor) in bits and data is not None and len(tensor.shape) > 1:
             raw = np.asarray(data, np.uint8)
-            found[len(tensor.shape)] = unpack(raw, bits[type_name(tensor)], True, int(np.prod(tensor.shape))).reshape(
-                tensor.shape
-            )
+            found[len(tensor.shape)] = unpack(
+                raw, bits[type_name(tensor)], True, int(np.prod(tensor.shape))
+            ).reshape(tensor.shape)
     return [found[4], found[2]]
 
 
-@pytest.mark.parametrize(("bits", "granularity", "technique", "params"), [
-    (4, "channel", "tflite_weight_only_wi4", {}),
-    (4, "tensor", "tflite_weight_only_wi4", {"per_channel": False}),
-    (2, "channel", "tflite_weight_only_wi2", {}),
-    (8, "channel", "tflite_static_wi8_ai8", {}),
-    (4, "channel", "tflite_static_wi4_ai8", {}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("bits", "granularity", "technique", "params"),
+    [
+        (4, "channel", "tflite_weight_only_wi4", {}),
+        (4, "tensor", "tflite_weight_only_wi4", {"per_channel": False}),
+        (2, "channel", "tflite_weight_only_wi2", {}),
+        (8, "channel", "tflite_static_wi8_ai8", {}),
+        (4, "channel", "tflite_static_wi4_ai8", {}),
+    ],
+)
 def test_tflite_stores_the_integers_that_were_trained(
-    bits: int, granularity: str, technique: str, params: dict[str, Any], source: Path, tmp_path: Path
+    bits: int,
+    granularity: str,
+    technique: str,
+    params: dict[str, Any],
+    source: Path,
+    tmp_path: Path,
 ) -> None:
     file, weights = _trained(source, tmp_path / "grid", bits=bits, granularity=granularity)
-    made = tiny.apply(technique, tiny.apply("torch_to_tflite", file, tmp_path / "float"), tmp_path / "made", **params)
+    made = tiny.apply(
+        technique,
+        tiny.apply("torch_to_tflite", file, tmp_path / "float"),
+        tmp_path / "made",
+        **params,
+    )
     conv, dense = _tflite_weights(made)
     assert (conv.transpose(0, 3, 1, 2) == _integers(weights[CONV], bits, granularity)).all()
     assert (dense == _integers(weights[DENSE], bits, granularity)).all()
 
 
 @pytest.mark.parametrize("granularity", ["tensor", "channel"])
-def test_onnx_stores_the_integers_that_were_trained(granularity: str, source: Path, tmp_path: Path) -> None:
+def test_onnx_stores_the_integers_that_were_trained(
+    granularity: str, source: Path, tmp_path: Path
+) -> None:
     import onnx
 
-    file, weights = _trained(source, tmp_path / "grid", bits=8, granularity=granularity, activation_bits="8")
+    file, weights = _trained(
+        source, tmp_path / "grid", bits=8, granularity=granularity, activation_bits="8"
+    )
     float_ = tiny.apply("torch_to_onnx", file, tmp_path / "float")
     made = onnx.load(
-        tiny.apply("onnx_static_int8", float_, tmp_path / "made", per_channel=granularity == "channel", scheme="s8s8")
+        tiny.apply(
+            "onnx_static_int8",
+            float_,
+            tmp_path / "made",
+            per_channel=granularity == "channel",
+            scheme="s8s8",
+        )
     )
     stored = [onnx.numpy_helper.to_array(t) for t in made.graph.initializer if len(t.dims) > 1]
     conv, dense = (next(w for w in stored if w.dtype == np.int8 and w.ndim == n) for n in (4, 2))
@@ -94,18 +125,29 @@ def test_onnx_blocks_are_the_lopsided_ones_that_were_trained(source: Path, tmp_p
     from lab.formats.stored_weights import unpack
 
     file, weights = _trained(
-        source, tmp_path / "grid", bits=4, granularity="block", block_size=tiny.FILTERS, lopsided=True
+        source,
+        tmp_path / "grid",
+        bits=4,
+        granularity="block",
+        block_size=tiny.FILTERS,
+        lopsided=True,
     )
     float_ = tiny.apply("torch_to_onnx", file, tmp_path / "float")
-    made = onnx.load(tiny.apply("onnx_weight_only_wi4", float_, tmp_path / "made", block_size=tiny.FILTERS))
+    made = onnx.load(
+        tiny.apply("onnx_weight_only_wi4", float_, tmp_path / "made", block_size=tiny.FILTERS)
+    )
     node = next(n for n in made.graph.node if n.op_type == "MatMulNBits")
-    raw = next(onnx.numpy_helper.to_array(t) for t in made.graph.initializer if t.name == node.input[1])
+    raw = next(
+        onnx.numpy_helper.to_array(t) for t in made.graph.initializer if t.name == node.input[1]
+    )
     stored = unpack(raw, 4, False).reshape(tiny.CLASSES, -1).astype(int) - 8
     assert (stored == _integers(weights[DENSE], 4, "block", tiny.FILTERS, lopsided=True)).all()
 
 
 @pytest.mark.parametrize("activation_bits", ["none", "8"])
-def test_the_gap_is_told_on_the_same_items(activation_bits: str, source: Path, tmp_path: Path) -> None:
+def test_the_gap_is_told_on_the_same_items(
+    activation_bits: str, source: Path, tmp_path: Path
+) -> None:
     from dataclasses import replace
 
     from lab.options import validate
@@ -132,7 +174,9 @@ def test_zeros_stay(source: Path, tmp_path: Path) -> None:
         dense[:, ::2] = 0
     torch.export.save(program, tmp_path / "pruned.pt2")
     for keep in (True, False):
-        _, weights = _trained(tmp_path / "pruned.pt2", tmp_path / str(keep), keep_zeros=keep, bits=8)
+        _, weights = _trained(
+            tmp_path / "pruned.pt2", tmp_path / str(keep), keep_zeros=keep, bits=8
+        )
         assert bool((weights[DENSE][:, ::2] == 0).all()) is keep
 
 

@@ -23,7 +23,9 @@ class Aim:
 
 
 class _Part(tuple[Any, list[int]]):
-    """A layer and the positions of channels in it, as torch-pruning's measures take it; `root_idxs` numbers their units."""
+    """A layer and the positions of channels in it, as torch-pruning's measures take it; `root_idxs`
+    numbers their units.
+    """
 
     root_idxs: list[int]
 
@@ -66,29 +68,38 @@ def _part(model: Any, group: Group, place: tuple[str, str]) -> _Part | None:
 
     layer, side = place
     functions = {
-        ("Linear", OUT): tp.prune_linear_out_channels, ("Linear", IN): tp.prune_linear_in_channels,
-        ("Conv", OUT): tp.prune_conv_out_channels, ("Conv", IN): tp.prune_conv_in_channels,
+        ("Linear", OUT): tp.prune_linear_out_channels,
+        ("Linear", IN): tp.prune_linear_in_channels,
+        ("Conv", OUT): tp.prune_conv_out_channels,
+        ("Conv", IN): tp.prune_conv_in_channels,
         ("BatchNorm", NORM): tp.prune_batchnorm_out_channels,
-    }  # fmt: skip
+    }
     module = model.get_submodule(layer) if side in (OUT, IN, NORM) else None
     function = functions.get((type(module).__name__.rstrip("123d"), side))
     if function is None or (side == IN and getattr(module, "groups", 1) > 1):
         return None  # a depthwise kernel is judged once, as what it makes
-    dep = SimpleNamespace(layer=module, target=SimpleNamespace(module=module), pruning_fn=function, handler=function)
+    dep = SimpleNamespace(
+        layer=module, target=SimpleNamespace(module=module), pruning_fn=function, handler=function
+    )
     positions, units = group.members[place]
     part = _Part((dep, positions.tolist()))
     part.root_idxs = units.tolist()
     return part
 
 
-def chosen(groups: Sequence[Group], sizes: Sequence[int], importance: Sequence[Any], aim: Aim) -> list[int]:
+def chosen(
+    groups: Sequence[Group], sizes: Sequence[int], importance: Sequence[Any], aim: Aim
+) -> list[int]:
     """The units that go: numbers that stand for them.
 
     Args:
         sizes: how many units each group had at first, before any step.
         importance: see `importances`.
     """
-    channels, steps = [group.weight() for group in groups], [_step(group, aim.round_to) for group in groups]
+    channels, steps = (
+        [group.weight() for group in groups],
+        [_step(group, aim.round_to) for group in groups],
+    )
     kept = kept_counts(importance, sizes, aim.ratio, aim.scope, aim.round_to, channels, steps)
     gone: list[int] = []
     for group, stay, values in zip(groups, kept, importance, strict=True):
@@ -98,6 +109,8 @@ def chosen(groups: Sequence[Group], sizes: Sequence[int], importance: Sequence[A
 
 
 def _step(group: Group, round_to: int) -> int:
-    """Units that make a layer wider by a multiple of `round_to` channels; a head may be that by itself."""
+    """Units that make a layer wider by a multiple of `round_to` channels; a head may be that by
+    itself.
+    """
     each = min(int(np.bincount(group.members[layer, OUT][1]).min()) for layer in group.layers)
     return round_to // gcd(each, round_to)

@@ -1,4 +1,6 @@
-"""Takes channels out of a network: its layers' tensors become smaller, and so do the sizes that stand in its graph."""
+"""Takes channels out of a network: its layers' tensors become smaller, and so do the sizes that
+stand in its graph.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ Kept = Callable[[Any], Any]
 
 
 def without(model: Any, channels: Channels, removed: Collection[int]) -> Any:
-    """A copy of the model in which the channels of these units are gone; it need not run if they were not chosen well.
+    """A copy of the model in which the channels of these units are gone; it need not run if they
+    were not chosen well.
 
     Args:
         model: GraphModule that `channels` was made of.
@@ -67,7 +70,11 @@ def _replace(module: Any, name: str, axis: int, kept: Any) -> None:
     tensor = getattr(module, name, None)
     if tensor is not None:
         part = tensor.detach().index_select(axis % tensor.dim(), kept.nonzero()[:, 0]).clone()
-        setattr(module, name, torch.nn.Parameter(part) if isinstance(tensor, torch.nn.Parameter) else part)
+        setattr(
+            module,
+            name,
+            torch.nn.Parameter(part) if isinstance(tensor, torch.nn.Parameter) else part,
+        )
 
 
 def _shrink_norm(module: Any, kept: Any) -> None:
@@ -91,7 +98,11 @@ def _shrink_weighing(module: Any, sides: Mapping[str, Any]) -> None:
         module.groups = int(read.sum())
     else:
         _replace(module, "weight", 1, read.reshape(groups, -1)[0])
-    names = ("out_channels", "in_channels") if hasattr(module, "out_channels") else ("out_features", "in_features")
+    names = (
+        ("out_channels", "in_channels")
+        if hasattr(module, "out_channels")
+        else ("out_features", "in_features")
+    )
     for name, kept in zip(names, (out, read), strict=True):
         setattr(module, name, int(kept.sum()))
 
@@ -115,15 +126,24 @@ def _resize(node: Any, channels: Channels, kept: Kept) -> None:
     labels = channels.labels(node)
     listed = isinstance(node.args[1], list | tuple)
     given = node.args[1] if listed else node.args[1:]
-    sizes = [_resized(g, o, n) for g, o, n in zip(given, labels.shape, new_sizes(labels, kept), strict=True)]
+    sizes = [
+        _resized(g, o, n)
+        for g, o, n in zip(given, labels.shape, new_sizes(labels, kept), strict=True)
+    ]
     node.args = (node.args[0], sizes) if listed else (node.args[0], *sizes)
 
 
 def _unflatten(node: Any, channels: Channels, kept: Kept) -> None:
     labels, (x, dim, given) = channels.labels(node), node.args
     first = dim % channels.labels(x).dim()
-    pairs = list(zip(labels.shape, new_sizes(labels, kept), strict=True))[first : first + len(given)]
-    node.args = (x, dim, [_resized(g, old, new) for g, (old, new) in zip(given, pairs, strict=True)])
+    pairs = list(zip(labels.shape, new_sizes(labels, kept), strict=True))[
+        first : first + len(given)
+    ]
+    node.args = (
+        x,
+        dim,
+        [_resized(g, old, new) for g, (old, new) in zip(given, pairs, strict=True)],
+    )
 
 
 def _split(node: Any, channels: Channels, kept: Kept) -> None:
@@ -134,7 +154,12 @@ def _split(node: Any, channels: Channels, kept: Kept) -> None:
     axis = dim % channels.labels(x).dim()
     if axis in varying(channels.labels(x)):
         sizes = [new_sizes(part, kept)[axis] for part in channels.labels(node)]
-        node.op, node.target, node.args, node.kwargs = "call_function", torch.split, (x, sizes, dim), {}
+        node.op, node.target, node.args, node.kwargs = (
+            "call_function",
+            torch.split,
+            (x, sizes, dim),
+            {},
+        )
 
 
 def _slice(node: Any, channels: Channels, kept: Kept) -> None:
@@ -150,21 +175,31 @@ def _slice(node: Any, channels: Channels, kept: Kept) -> None:
 
 
 def _scale(node: Any, channels: Channels, _: Kept) -> None:
-    """Scaled dot products are divided by the root of the size that heads had when they were trained."""
+    """Scaled dot products are divided by the root of the size that heads had when they were
+    trained.
+    """
     size = channels.labels(node.args[0]).shape[-1]
     if node.kwargs.get("scale") is None and len(node.args) < 7:
         node.kwargs = {**node.kwargs, "scale": 1 / sqrt(size)}
 
 
 _SIZES: dict[str, Callable[[Any, Channels, Kept], None]] = {
-    "reshape": _resize, "view": _resize, "expand": _resize, "unflatten": _unflatten, "chunk": _split, "split": _split,
-    "split_with_sizes": _split, "sliced": _slice, "scaled_dot_product_attention": _scale,
-}  # fmt: skip
+    "reshape": _resize,
+    "view": _resize,
+    "expand": _resize,
+    "unflatten": _unflatten,
+    "chunk": _split,
+    "split": _split,
+    "split_with_sizes": _split,
+    "sliced": _slice,
+    "scaled_dot_product_attention": _scale,
+}
 """Operators with sizes of axes among their arguments."""
 
 
 def zeroed(model: Any, channels: Channels, removed: Collection[int]) -> Any:
-    """A copy of the model as large as it is, in which the channels of these units are always zero: what pruning should equal.
+    """A copy of the model as large as it is, in which the channels of these units are always zero:
+    what pruning should equal.
 
     They are set to zero where a layer has made them and before a layer reads them.
     """

@@ -1,9 +1,10 @@
 """Which channels of a network belong together: those that can only be removed in one go.
 
-The network is run once on an example. Beside each tensor goes another of the same shape that says which unit each of its
-numbers belongs to; 0 is what must stay. A layer with weights gives its outputs units of their own, what only moves numbers
-moves their units along, and where two tensors meet number by number, their units become one. So reshapes, splits, gates and
-shared layers need no rules of their own, which is where tracing the backward pass (torch-pruning) has to guess.
+The network is run once on an example. Beside each tensor goes another of the same shape that says
+which unit each of its numbers belongs to; 0 is what must stay. A layer with weights gives its
+outputs units of their own, what only moves numbers moves their units along, and where two tensors
+meet number by number, their units become one. So reshapes, splits, gates and shared layers need no
+rules of their own, which is where tracing the backward pass (torch-pruning) has to guess.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from lab.lazy import np
 
 OUT, IN, NORM, STORED = "out", "in", "norm", "stored"
 Place = tuple[str, str]
-"""A layer and which of its axes: what it makes, what it reads, what it normalises; what a stored tensor has."""
+"""A layer and which of its axes: what it makes, what it reads, what it normalises; what a stored
+tensor has.
+"""
 
 
 class Units:
-    """Numbers that become one number where they must share a fate; the smallest stands for all of them.
+    """Numbers that become one number where they must share a fate; the smallest stands for all of
+    them.
 
     Attributes:
         why: unit -> why it, and all that became one with it, must stay.
@@ -84,8 +88,10 @@ class Channels:
 
     Attributes:
         places: place -> tensor with a unit for each channel there.
-        made: name of a node -> units of what it makes, as tensor, list of tensors, or None for what is no tensor.
-        attention: what becomes of channels that a reshape splits over several axes: "heads", "head_size" or "spare".
+        made: name of a node -> units of what it makes, as tensor, list of tensors, or None for what
+            is no tensor.
+        attention: what becomes of channels that a reshape splits over several axes: "heads",
+            "head_size" or "spare".
     """
 
     attention: str = "heads"
@@ -119,7 +125,8 @@ class Group:
 
     Attributes:
         units: number that stands for each.
-        members: place -> (position of a channel there, which of the units it is), both int arrays of the same length.
+        members: place -> (position of a channel there, which of the units it is), both int arrays
+            of the same length.
     """
 
     units: tuple[int, ...]
@@ -136,7 +143,8 @@ class Group:
 
 
 def follow(model: Any, x: Any, attention: str) -> Channels:
-    """Run a model of modules (see `lab.formats.torch_export.modules`) and tell which channels belong together.
+    """Run a model of modules (see `lab.formats.torch_export.modules`) and tell which channels
+    belong together.
 
     Args:
         model: GraphModule; it is not changed.
@@ -161,7 +169,9 @@ def follow(model: Any, x: Any, attention: str) -> Channels:
 
 
 def groups_of(channels: Channels) -> list[Group]:
-    """The groups of units that can be removed, in the order of the network; each has at least two units."""
+    """The groups of units that can be removed, in the order of the network; each has at least two
+    units.
+    """
     found: dict[int, dict[Place, list[int]]] = {}
     for place in channels.places:
         for position, unit in enumerate(channels.at(place).tolist()):
@@ -170,14 +180,20 @@ def groups_of(channels: Channels) -> list[Group]:
     alike: dict[Any, list[int]] = {}
     for unit, places in sorted(found.items()):
         if any(side == OUT for _, side in places):
-            alike.setdefault(tuple((place, len(at)) for place, at in places.items()), []).append(unit)
+            alike.setdefault(tuple((place, len(at)) for place, at in places.items()), []).append(
+                unit
+            )
     return [_group(units, found) for units in alike.values() if len(units) > 1]
 
 
 def _group(units: list[int], found: Mapping[int, Mapping[Place, list[int]]]) -> Group:
     members = {}
     for place in found[units[0]]:
-        pairs = sorted((position, number) for number, unit in enumerate(units) for position in found[unit][place])
+        pairs = sorted(
+            (position, number)
+            for number, unit in enumerate(units)
+            for position in found[unit][place]
+        )
         members[place] = (np.array([p for p, _ in pairs]), np.array([n for _, n in pairs]))
     return Group(tuple(units), members)
 

@@ -1,4 +1,6 @@
-"""One pruning of a network's channels: which, without them, and whether what is left computes what it should."""
+"""One pruning of a network's channels: which, without them, and whether what is left computes what
+it should.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ from lab.compress.torch.channels.dependencies import OUT, Channels, Group, follo
 from lab.errors import InvalidFile
 
 TOLERANCE = 1e-4
-"""Largest difference to the network with its channels zeroed, as a share of the largest answer; float32 sums in another order
-differ by a thousandth of that."""
+"""Largest difference to the network with its channels zeroed, as a share of the largest answer;
+float32 sums in another order differ by a thousandth of that.
+"""
 Rank = Callable[[Any, Sequence[Group]], list[Any]]
 """(model, groups) -> importance of each group's units."""
 
@@ -74,16 +77,23 @@ class Pruner:
                 answers = [smaller(x) for x in self.items]
             except Exception:  # sizes that do not fit: any of torch's errors
                 return None
-        same = [a.shape for a in answers] == [w.shape for w in wanted] and differs(wanted, answers) <= TOLERANCE
+        same = [a.shape for a in answers] == [w.shape for w in wanted] and differs(
+            wanted, answers
+        ) <= TOLERANCE
         return smaller if same else None
 
-    def _find_faults(self, model: Any, channels: Channels, groups: Iterable[Group], gone: Collection[int]) -> None:
+    def _find_faults(
+        self, model: Any, channels: Channels, groups: Iterable[Group], gone: Collection[int]
+    ) -> None:
         """Spare each group that comes out wrong by itself, or all where only some together do."""
         groups = list(groups)
-        wrong = [g for g in groups if self._checked(model, channels, set(gone) & set(g.units)) is None]
+        wrong = [
+            g for g in groups if self._checked(model, channels, set(gone) & set(g.units)) is None
+        ]
         for group in wrong or groups:
             self.faults |= dict.fromkeys(
-                group.layers, "without them, the network would not compute what it does when they are zero"
+                group.layers,
+                "without them, the network would not compute what it does when they are zero",
             )
 
 
@@ -94,8 +104,12 @@ def nothing_to_prune(reasons: Mapping[str, str]) -> InvalidFile:
         reasons: layer -> why.
     """
     given = "; ".join(f"{layer}: {why}" for layer, why in list(reasons.items())[:6])
-    return InvalidFile("No channels of this model can be removed", allowed="layers between others that read what they make",
-                       given=given or "no layers with weights", remedy="Spare fewer layers, or prune single weights instead")  # fmt: skip
+    return InvalidFile(
+        "No channels of this model can be removed",
+        allowed="layers between others that read what they make",
+        given=given or "no layers with weights",
+        remedy="Spare fewer layers, or prune single weights instead",
+    )
 
 
 def widths(channels: Channels) -> dict[str, int]:

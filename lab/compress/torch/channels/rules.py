@@ -1,6 +1,8 @@
-"""What each operator does with the units of its inputs' channels; see `lab.compress.torch.channels.dependencies`.
+"""What each operator does with the units of its inputs' channels; see
+`lab.compress.torch.channels.dependencies`.
 
-An operator that is in none of these lists keeps every channel that it reads: nothing is pruned that is not understood.
+An operator that is in none of these lists keeps every channel that it reads: nothing is pruned that
+is not understood.
 """
 
 from __future__ import annotations
@@ -10,33 +12,48 @@ from typing import Any
 
 from lab.compress.torch.channels.dependencies import STORED, Channels
 from lab.compress.torch.channels.layers import LAYERS
-from lab.compress.torch.channels.step import Rule, Step, inputs, met, nothing, stored_axis, unknown, varying
+from lab.compress.torch.channels.step import (
+    Rule,
+    Step,
+    inputs,
+    met,
+    nothing,
+    stored_axis,
+    unknown,
+    varying,
+)
 from lab.formats.torch_export.fx import kind, tensor_of
 
 POINTWISE = {
-    "relu", "relu6", "hardtanh", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "gelu", "elu", "celu", "selu", "mish",
-    "leaky_relu", "softplus", "softsign", "logsigmoid", "exp", "log", "log1p", "sqrt", "rsqrt", "abs", "neg", "pow", "square",
-    "reciprocal", "erf", "sin", "cos", "clamp", "clamp_min", "clamp_max", "clip", "to", "contiguous", "clone", "zeros_like",
-    "ones_like", "full_like", "add", "sub", "rsub", "mul", "div", "maximum", "minimum", "where", "ne", "eq", "gt", "lt", "ge",
-    "le", "logical_not", "logical_and", "logical_or", "masked_fill", "type_as", "dropout",
+    "relu", "relu6", "hardtanh", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid", "gelu",
+    "elu", "celu", "selu", "mish", "leaky_relu", "softplus", "softsign", "logsigmoid", "exp", "log",
+    "log1p", "sqrt", "rsqrt", "abs", "neg", "pow", "square", "reciprocal", "erf", "sin", "cos",
+    "clamp", "clamp_min", "clamp_max", "clip", "to", "contiguous", "clone", "zeros_like",
+    "ones_like", "full_like", "add", "sub", "rsub", "mul", "div", "maximum", "minimum", "where",
+    "ne", "eq", "gt", "lt", "ge", "le", "logical_not", "logical_and", "logical_or", "masked_fill",
+    "type_as", "dropout",
 }  # fmt: skip
 """Each number of the output comes from the numbers at the same place."""
 MOVES = {
-    "reshape", "view", "flatten", "unflatten", "permute", "transpose", "t", "movedim", "chunk", "split", "split_with_sizes",
-    "unbind", "getitem", "sliced", "select", "squeeze", "unsqueeze", "expand",
+    "reshape", "view", "flatten", "unflatten", "permute", "transpose", "t", "movedim", "chunk",
+    "split", "split_with_sizes", "unbind", "getitem", "sliced", "select", "squeeze", "unsqueeze",
+    "expand",
 }  # fmt: skip
 """No number changes, only where it lies."""
 SPLITTING = {"reshape", "view", "flatten", "unflatten"}
 PICKING = {"unbind": 0, "select": None, "sliced": 0}
 REDUCTIONS = {"mean", "sum", "amax", "amin", "logsumexp"}
 SPATIAL = {
-    "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "adaptive_avg_pool1d",
-    "adaptive_avg_pool2d", "adaptive_avg_pool3d", "upsample_nearest2d", "upsample_bilinear2d", "pad", "constant_pad_nd",
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "upsample_nearest2d",
+    "upsample_bilinear2d", "pad", "constant_pad_nd",
 }  # fmt: skip
 """Channel by channel, axis 1; the axes behind it may change their sizes."""
 
 
-def units_of(node: Any, made: Any, values: Mapping[Any, Any], channels: Channels, model: Any) -> Any:
+def units_of(
+    node: Any, made: Any, values: Mapping[Any, Any], channels: Channels, model: Any
+) -> Any:
     """Units of what a node made; see `Channels.made`."""
     import torch
 
@@ -46,7 +63,13 @@ def units_of(node: Any, made: Any, values: Mapping[Any, Any], channels: Channels
         return None
     try:
         return _rule(node, model)(step)
-    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):  # arguments that the rule does not know
+    except (
+        AttributeError,
+        IndexError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ):  # arguments that the rule does not know
         return unknown(step)
 
 
@@ -56,7 +79,12 @@ def _rule(node: Any, model: Any) -> Rule:
     if node.op == "call_module":
         return LAYERS.get(type(model.get_submodule(node.target)).__name__, unknown)
     name = kind(node)
-    for names, rule in ((POINTWISE, _pointwise), (MOVES, _moved), (REDUCTIONS, _reduced), (SPATIAL, _spatial)):
+    for names, rule in (
+        (POINTWISE, _pointwise),
+        (MOVES, _moved),
+        (REDUCTIONS, _reduced),
+        (SPATIAL, _spatial),
+    ):
         if name in names:
             return rule
     return _FUNCTIONS.get(name, unknown)
@@ -96,7 +124,9 @@ def _moved(step: Step) -> Any:
 
 
 def _picks(step: Step, x: Any, name: str) -> bool:
-    """Whether it takes channels out by a number that stands in the graph and cannot be another one."""
+    """Whether it takes channels out by a number that stands in the graph and cannot be another
+    one.
+    """
     dim = step.argument(1, "dim", PICKING[name])
     return dim % x.dim() in varying(x) and (name != "sliced" or step.argument(4, "step", 1) != 1)
 
@@ -116,7 +146,8 @@ def _again(step: Step, x: Any) -> Any:
 def _settled(step: Step, labels: Any, axes: Sequence[int], split: bool) -> Any:
     """Units that differ along several axes: only one of them can be shortened.
 
-    A layer's channels that become heads × size keep differing between heads, or within them; all others become one.
+    A layer's channels that become heads × size keep differing between heads, or within them; all
+    others become one.
     """
     if not split or step.channels.attention == "spare":
         return step.fix(labels, f"{step.node.name} spreads them over several axes")
@@ -137,12 +168,16 @@ def _joined(step: Step) -> Any:
     import torch
 
     labels = torch.cat([step.channels.units.find(part) for part in whole], dim)
-    return step.only_along(labels, varying(labels)[:1], f"{step.node.name} spreads them over several axes")
+    return step.only_along(
+        labels, varying(labels)[:1], f"{step.node.name} spreads them over several axes"
+    )
 
 
 def _reduced(step: Step) -> Any:
     x = step.units(step.node.args[0])
-    dims = step.argument(1, "dim") if isinstance(step.argument(1, "dim"), int | list | tuple) else None
+    dims = (
+        step.argument(1, "dim") if isinstance(step.argument(1, "dim"), int | list | tuple) else None
+    )
     over = [dims] if isinstance(dims, int) else list(dims or range(x.dim()))
     over = [axis % x.dim() for axis in over]
     rest = [axis for axis in range(x.dim()) if axis not in over]
@@ -161,7 +196,9 @@ def _spatial(step: Step) -> Any:
     x = step.units(step.node.args[0])
     if step.made.shape[:2] != x.shape[:2]:
         return unknown(step)
-    return step.along(step.vector(x, 1, f"{step.node.name} changes the axis along which they differ"), 1)
+    return step.along(
+        step.vector(x, 1, f"{step.node.name} changes the axis along which they differ"), 1
+    )
 
 
 def _product(step: Step) -> Any:
@@ -181,7 +218,9 @@ def _multiplied(step: Step, a: Any, b: Any, shape: Sequence[int]) -> Any:
         a, b = step.channels.units.find(a), step.channels.units.find(b)
     outer = [_without(a, -1), _without(b, -2)]
     labels = met(step, outer, (*batch, rows, columns))
-    return step.only_along(labels, varying(labels)[:1], f"{step.node.name} spreads them over several axes")
+    return step.only_along(
+        labels, varying(labels)[:1], f"{step.node.name} spreads them over several axes"
+    )
 
 
 def _without(labels: Any, axis: int) -> Any:
@@ -197,12 +236,19 @@ def _attention(step: Step) -> Any:
     mask = step.argument(3, "attn_mask")
     if mask is not None:
         scores = met(step, [scores, step.units(mask)], scores.shape)
-    scores = step.only_along(scores, range(scores.dim() - 1), f"{step.node.name} weighs all of them against each other")
+    scores = step.only_along(
+        scores, range(scores.dim() - 1), f"{step.node.name} weighs all of them against each other"
+    )
     return _multiplied(step, scores, step.channels.units.find(value), step.made.shape)
 
 
 _BY_KIND_OF_NODE: dict[str, Rule] = {"placeholder": nothing, "get_attr": _stored, "output": _answer}
 _FUNCTIONS: dict[str, Rule] = {
-    "cat": _joined, "stack": _joined, "softmax": _softmax, "log_softmax": _softmax, "matmul": _product, "bmm": _product,
+    "cat": _joined,
+    "stack": _joined,
+    "softmax": _softmax,
+    "log_softmax": _softmax,
+    "matmul": _product,
+    "bmm": _product,
     "scaled_dot_product_attention": _attention,
-}  # fmt: skip
+}

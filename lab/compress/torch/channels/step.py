@@ -1,4 +1,6 @@
-"""A node of a network as it ran, and what every rule about it needs; see `lab.compress.torch.channels.dependencies`."""
+"""A node of a network as it ran, and what every rule about it needs; see
+`lab.compress.torch.channels.dependencies`.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,16 @@ class Step:
         values: node -> what it made, of all before.
     """
 
-    def __init__(self, node: Any, made: Any, values: Mapping[Any, Any], channels: Channels, model: Any) -> None:
-        self.node, self.made, self.values, self.channels, self.model = node, made, values, channels, model
+    def __init__(
+        self, node: Any, made: Any, values: Mapping[Any, Any], channels: Channels, model: Any
+    ) -> None:
+        self.node, self.made, self.values, self.channels, self.model = (
+            node,
+            made,
+            values,
+            channels,
+            model,
+        )
 
     def units(self, node: Any) -> Any:
         """Units of what a node before made; None for what is no tensor."""
@@ -60,7 +70,9 @@ def stored_axis(tensor: Any) -> int | None:
 def varying(labels: Any) -> list[int]:
     """Axes along which units differ."""
     return (
-        [axis for axis in range(labels.dim()) if (labels != labels.narrow(axis, 0, 1)).any()] if labels.numel() else []
+        [axis for axis in range(labels.dim()) if (labels != labels.narrow(axis, 0, 1)).any()]
+        if labels.numel()
+        else []
     )
 
 
@@ -92,13 +104,23 @@ def met(step: Step, inputs: Sequence[Any], shape: Sequence[int]) -> Any:
     """Tensors meet number by number, those of size 1 spread over the others."""
     import torch
 
-    inputs = [labels.reshape((1,) * (len(shape) - labels.dim()) + tuple(labels.shape)) for labels in inputs]
+    inputs = [
+        labels.reshape((1,) * (len(shape) - labels.dim()) + tuple(labels.shape))
+        for labels in inputs
+    ]
     labelled = [labels for labels in inputs if labels.any()]
     for plain in (labels for labels in inputs if not labels.any()):
         for labels in labelled:
             if any(plain.shape[axis] > 1 for axis in varying(labels)):
-                step.fix(labels, f"{step.node.name} joins them with something that has no channels to prune")
+                step.fix(
+                    labels,
+                    f"{step.node.name} joins them with something that has no channels to prune",
+                )
     for labels in labelled[1:]:
         why = f"{step.node.name} joins them with channels that must stay"
         step.channels.units.join(labelled[0].expand(shape), labels.expand(shape), why)
-    return step.channels.units.find(labelled[0].expand(shape)) if labelled else torch.zeros(shape, dtype=torch.int64)
+    return (
+        step.channels.units.find(labelled[0].expand(shape))
+        if labelled
+        else torch.zeros(shape, dtype=torch.int64)
+    )

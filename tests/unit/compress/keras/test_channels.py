@@ -1,4 +1,6 @@
-"""A model without some channels answers as the whole one does when these channels are zero wherever they occur."""
+"""A model without some channels answers as the whole one does when these channels are zero wherever
+they occur.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +44,19 @@ def _listed(value: Any) -> list[Any]:
 
 def _slopes(model: Any) -> dict[str, list[Any]]:
     rng = np.random.default_rng(3)
-    return {layer.name: [rng.normal(size=w.shape) for w in layer.get_weights()] for layer in model.layers}
+    return {
+        layer.name: [rng.normal(size=w.shape) for w in layer.get_weights()]
+        for layer in model.layers
+    }
 
 
-def _gone(found: Channels, measure: str, ratio: float, scope: str = "per_layer", round_to: int = 1) -> list[int]:
+def _gone(
+    found: Channels, measure: str, ratio: float, scope: str = "per_layer", round_to: int = 1
+) -> list[int]:
     importance = importances(found, measure, 1, _slopes(found.model))
-    return pruned(found, importance, [len(units) for units in found.groups.values()], ratio, scope, round_to)
+    return pruned(
+        found, importance, [len(units) for units in found.groups.values()], ratio, scope, round_to
+    )
 
 
 @pytest.mark.parametrize("name", [*SAMPLES, *NETWORKS])
@@ -56,26 +65,38 @@ def test_it_answers_like_the_whole_model_with_zeros(name: str, keras: Any) -> No
     x, found, rng = items(model), channels(model), np.random.default_rng(0)
     for measure in MEASURES:
         gone = _gone(
-            found, measure, rng.uniform(0.1, 0.9), rng.choice(["per_layer", "global"]), int(rng.choice([1, 2, 4]))
+            found,
+            measure,
+            rng.uniform(0.1, 0.9),
+            rng.choice(["per_layer", "global"]),
+            int(rng.choice([1, 2, 4])),
         )
         smaller = found.without(gone)
         wanted = _answers(found.zeroed(gone), x)
         assert gone
         assert smaller.count_params() < model.count_params()
-        np.testing.assert_allclose(_answers(smaller, x), wanted, rtol=1e-4, atol=1e-5 * max(1, np.abs(wanted).max()))
+        np.testing.assert_allclose(
+            _answers(smaller, x), wanted, rtol=1e-4, atol=1e-5 * max(1, np.abs(wanted).max())
+        )
 
 
 @pytest.mark.parametrize("name", [*SAMPLES, *NETWORKS])
 def test_nothing_gone_changes_nothing(name: str, keras: Any) -> None:
     model = _model(name, keras)
-    assert (_answers(channels(model).without([]), items(model)) == _answers(model, items(model))).all()
+    assert (
+        _answers(channels(model).without([]), items(model)) == _answers(model, items(model))
+    ).all()
 
 
 def test_what_belongs_together_is_found(keras: Any) -> None:
-    groups = {name: {k: len(v) for k, v in channels(build(keras)).groups.items()} for name, build in NETWORKS.items()}
+    groups = {
+        name: {k: len(v) for k, v in channels(build(keras)).groups.items()}
+        for name, build in NETWORKS.items()
+    }
     assert groups["mixed"] == {("a", "b"): 12, ("c",): 8, ("e",): 8, ("f",): 12}
     assert groups["excited"] == {("a", "t"): 8, ("s",): 4, ("p",): 12, ("u",): 6}
-    # three groups of 4 tie every fourth channel together, two groups of 6 every sixth: two units are left
+    # three groups of 4 tie every fourth channel together, two groups of 6 every sixth: two units
+    # are left
     assert groups["grouped"] == {("a", "b"): 2, ("c", "e"): 8}
     assert groups["sequence"] == {("v",): 8, ("a", "b"): 12, ("twice",): 9, ("up",): 16}
 
@@ -106,7 +127,9 @@ def test_the_ratio_is_kept(ratio: float, keras: Any) -> None:
     for scope in ("per_layer", "global"):
         assert len(_gone(found, "l2", ratio, scope)) == pytest.approx(ratio * total, abs=5)
     widths = {
-        layer.units for layer in found.without(_gone(found, "l1", ratio, "global", 8)).layers if hasattr(layer, "units")
+        layer.units
+        for layer in found.without(_gone(found, "l1", ratio, "global", 8)).layers
+        if hasattr(layer, "units")
     }
     assert all(width % 8 == 0 for width in widths)
     assert len(widths) > 2

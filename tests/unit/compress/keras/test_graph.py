@@ -1,4 +1,6 @@
-"""Rebuilt Keras models answer as the original does; folded ones up to rounding, without their normalisations."""
+"""Rebuilt Keras models answer as the original does; folded ones up to rounding, without their
+normalisations.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +40,23 @@ def _unsettled(model: Any) -> Any:
 
 
 def _nested(keras: Any) -> Any:
-    """A model inside the model that is called twice, once for inference; operations that are no layers; two outputs."""
+    """A model inside the model that is called twice, once for inference; operations that are no
+    layers; two outputs.
+    """
     layers = keras.layers
-    inner = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="c"), layers.BatchNormalization(name="n")], name="inner")  # fmt: skip
+    inner = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(4, 3, name="c"),
+            layers.BatchNormalization(name="n"),
+        ],
+        name="inner",
+    )
     image = keras.Input((8, 8, 3), name="image")
     once, twice = inner(image, training=False), inner(keras.ops.multiply(image, 2.0))
-    flat = layers.Dropout(0.5, name="drop")(layers.Flatten(name="flat")(keras.ops.relu(once + twice - 1.0)))
+    flat = layers.Dropout(0.5, name="drop")(
+        layers.Flatten(name="flat")(keras.ops.relu(once + twice - 1.0))
+    )
     return _unsettled(keras.Model({"image": image}, [layers.Dense(3, name="last")(flat), once]))
 
 
@@ -53,11 +66,20 @@ def test_sample_models_answer_the_same(id_: str, keras: Any) -> None:
     x, folded = _items(model), fold_batch_norms(model)
     wanted = model(x).numpy()
     assert (rebuilt(model)(x).numpy() == wanted).all()
-    np.testing.assert_allclose(folded(x).numpy(), wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
+    np.testing.assert_allclose(
+        folded(x).numpy(), wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max()
+    )
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in folded.layers)
-    added = sum(layer.output.shape[-1] for layer in model.layers if getattr(layer, "use_bias", True) is False)
-    assert folded.count_params() == model.count_params() - sum(norm.count_params() for norm in norms) + added
+    added = sum(
+        layer.output.shape[-1]
+        for layer in model.layers
+        if getattr(layer, "use_bias", True) is False
+    )
+    assert (
+        folded.count_params()
+        == model.count_params() - sum(norm.count_params() for norm in norms) + added
+    )
 
 
 def test_models_inside_models_are_dissolved_and_answer_the_same(keras: Any, tmp_path: Path) -> None:
@@ -79,18 +101,25 @@ def test_training_draws_the_same_random_numbers(keras: Any) -> None:
     assert not (first == model(x, training=True)[0].numpy()).all()
 
 
-FOLDABLE = ["Conv1D", "Conv2D", "Conv1DTranspose", "Conv2DTranspose", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D",
-            "SeparableConv2D", "Dense"]  # fmt: skip
+FOLDABLE = [
+    "Conv1D", "Conv2D", "Conv1DTranspose", "Conv2DTranspose", "DepthwiseConv1D", "DepthwiseConv2D",
+    "SeparableConv1D", "SeparableConv2D", "Dense",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("kind", FOLDABLE)
 def test_every_kind_folds(kind: str, bias: bool, keras: Any) -> None:
-    cls, sizes = getattr(keras.layers, kind), (6,) if kind == "Dense" else (3,) if "Depthwise" in kind else (6, 3)
+    cls, sizes = (
+        getattr(keras.layers, kind),
+        (6,) if kind == "Dense" else (3,) if "Depthwise" in kind else (6, 3),
+    )
     more = {"depth_multiplier": 2} if "Depthwise" in kind or "Separable" in kind else {}
     x = keras.Input((9, 4) if "1D" in kind else (9, 9, 4))
     norm = keras.layers.BatchNormalization(scale=bias, center=not bias)
-    model = _unsettled(keras.Model(x, norm(cls(*sizes, use_bias=bias, bias_initializer="ones", **more)(x))))
+    model = _unsettled(
+        keras.Model(x, norm(cls(*sizes, use_bias=bias, bias_initializer="ones", **more)(x)))
+    )
     folded = fold_batch_norms(model)
     assert [type(layer).__name__ for layer in folded.layers] == ["InputLayer", kind]
     np.testing.assert_allclose(folded(_items(model)), model(_items(model)), rtol=1e-4, atol=1e-5)

@@ -16,19 +16,27 @@ def _model(scale: Any, axis: int, clipped: bool, turned: bool) -> Any:
     from onnx import TensorProto, helper, numpy_helper
 
     weight = np.random.default_rng(0).normal(size=(4, 6) if turned else (6, 4)).astype(np.float32)
-    stored = {"w": weight, "s": np.asarray(scale, np.float32), "z": np.zeros_like(scale, dtype=np.int8),
-              "low": np.int8(-100), "high": np.int8(100)}  # fmt: skip
+    stored = {
+        "w": weight,
+        "s": np.asarray(scale, np.float32),
+        "z": np.zeros_like(scale, dtype=np.int8),
+        "low": np.int8(-100),
+        "high": np.int8(100),
+    }
     nodes = [helper.make_node("QuantizeLinear", ["w", "s", "z"], ["q"], axis=axis)]
     nodes += [helper.make_node("Clip", ["q", "low", "high"], ["c"])] if clipped else []
-    nodes += [helper.make_node("DequantizeLinear", ["c" if clipped else "q", "s", "z"], ["d"], axis=axis)]
+    nodes += [
+        helper.make_node("DequantizeLinear", ["c" if clipped else "q", "s", "z"], ["d"], axis=axis)
+    ]
     nodes += [helper.make_node("Transpose", ["d"], ["t"], perm=[1, 0])] if turned else []
     nodes += [helper.make_node("MatMul", ["x", "t" if turned else "d"], ["y"])]
     graph = helper.make_graph(
-        nodes, "product",
+        nodes,
+        "product",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 6])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in stored.items()],
-    )  # fmt: skip
+    )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
@@ -63,4 +71,8 @@ def test_activations_are_left_alone(tmp_path: Path) -> None:
         node.input[:] = ["x" if name == "w" else name for name in node.input]
     model.graph.node[2].CopyFrom(helper.make_node("Identity", ["d"], ["y"]))
     assert store_integers(model) == 0
-    assert [node.op_type for node in model.graph.node] == ["QuantizeLinear", "DequantizeLinear", "Identity"]
+    assert [node.op_type for node in model.graph.node] == [
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "Identity",
+    ]

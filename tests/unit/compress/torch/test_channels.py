@@ -1,4 +1,6 @@
-"""Which channels belong together: small networks with every kind of coupling, and torch-pruning's own graph as the second opinion."""
+"""Which channels belong together: small networks with every kind of coupling, and torch-pruning's
+own graph as the second opinion.
+"""
 
 from __future__ import annotations
 
@@ -40,58 +42,220 @@ def _networks() -> dict[str, tuple[Any, tuple[int, ...], tuple[str, ...]]]:
 
     def packed(net: Any, x: Any) -> Any:
         q, k, v = net.qkv(x).reshape(-1, 5, 3, 4, 6).permute(2, 0, 3, 1, 4).unbind(0)
-        return net.out(f.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, 5, 24)).mean(1)
+        return net.out(
+            f.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, 5, 24)
+        ).mean(1)
 
     def halves(net: Any, x: Any) -> Any:
         a, b = net.a(x).split([4, 12], 1)
         return net.out((torch.relu(net.b(a)) + net.c(b)).mean((2, 3)))
 
     return {
-        "grouped": (Net(lambda n, x: n.out(torch.relu(n.b(torch.relu(n.a(x)))).mean((2, 3))),
-                        a=conv(3, 16), b=conv(16, 24, groups=4), out=dense(24, 4)), image, ("a", "b")),
-        "depthwise with two filters each": (Net(lambda n, x: n.out(torch.relu(n.c(f.relu6(n.b(n.a(x))))).flatten(1)),
-                        a=conv(3, 8), b=conv(8, 16, groups=8), c=conv(16, 12), out=dense(12 * 36, 4)), image, ("a", "b", "c")),
-        "parts joined and added to one": (Net(lambda n, x: n.out(n.d(torch.cat([n.a(x), n.b(x)], 1) + n.c(x)).mean((2, 3))),
-                        a=conv(3, 8), b=conv(3, 12), c=conv(3, 20), d=conv(20, 6), out=dense(6, 4)), image, ("a", "b", "c", "d")),
-        "dense connections": (Net(lambda n, x: n.out(torch.cat([y := n.a(x), z := n.b(y), n.c(torch.cat([y, z], 1))], 1).mean((2, 3))),
-                        a=conv(3, 8), b=conv(8, 6), c=conv(14, 10), out=dense(24, 4)), image, ("a", "b", "c")),
-        "channel shuffle": (Net(lambda n, x: n.out(n.b(shuffle(n.a(x))).mean((2, 3))),
-                        a=conv(3, 16), b=conv(16, 8), out=dense(8, 4)), image, ("b",)),
-        "gated": (Net(lambda n, x: n.out((lambda a, b: n.b(a * torch.sigmoid(b)))(*n.a(x).chunk(2, 1)).mean((2, 3))),
-                        a=conv(3, 16), b=conv(8, 10), out=dense(10, 4)), image, ("a", "b")),
-        "unequal parts": (Net(halves, a=conv(3, 16), b=conv(4, 8), c=conv(12, 8), out=dense(8, 4)), image, ("a", "b", "c")),
-        "a part by its bounds": (Net(lambda n, x: n.out(n.b(n.a(x)[:, 4:14]).mean((2, 3))),
-                        a=conv(3, 16), b=conv(10, 8), out=dense(8, 4)), image, ("a", "b")),
-        "squeeze and excitation": (Net(lambda n, x: n.out((lambda y: y * torch.sigmoid(n.c(torch.relu(n.b(y.mean((2, 3))))))[:, :, None, None])(
-                        n.norm(n.a(x))).amax((2, 3))), a=conv(3, 12), norm=norm(12), b=dense(12, 6), c=dense(6, 12), out=dense(12, 4)),
-                        image, ("a", "b", "c")),
-        "learnt scales": (Net(lambda n, x: n.out((n.a(x) * n.scale).mean((2, 3))),
-                        a=conv(3, 12), scale=nn.Parameter(torch.randn(12, 1, 1)), out=dense(12, 4)), image, ("a",)),
-        "a layer used twice": (Net(lambda n, x: n.out(torch.relu(n.b(torch.relu(n.b(n.a(x))))).mean((2, 3))),
-                        a=conv(3, 10), b=conv(10, 10), out=dense(10, 4)), image, ("a", "b")),
+        "grouped": (
+            Net(
+                lambda n, x: n.out(torch.relu(n.b(torch.relu(n.a(x)))).mean((2, 3))),
+                a=conv(3, 16),
+                b=conv(16, 24, groups=4),
+                out=dense(24, 4),
+            ),
+            image,
+            ("a", "b"),
+        ),
+        "depthwise with two filters each": (
+            Net(
+                lambda n, x: n.out(torch.relu(n.c(f.relu6(n.b(n.a(x))))).flatten(1)),
+                a=conv(3, 8),
+                b=conv(8, 16, groups=8),
+                c=conv(16, 12),
+                out=dense(12 * 36, 4),
+            ),
+            image,
+            ("a", "b", "c"),
+        ),
+        "parts joined and added to one": (
+            Net(
+                lambda n, x: n.out(n.d(torch.cat([n.a(x), n.b(x)], 1) + n.c(x)).mean((2, 3))),
+                a=conv(3, 8),
+                b=conv(3, 12),
+                c=conv(3, 20),
+                d=conv(20, 6),
+                out=dense(6, 4),
+            ),
+            image,
+            ("a", "b", "c", "d"),
+        ),
+        "dense connections": (
+            Net(
+                lambda n, x: n.out(
+                    torch.cat([y := n.a(x), z := n.b(y), n.c(torch.cat([y, z], 1))], 1).mean((2, 3))
+                ),
+                a=conv(3, 8),
+                b=conv(8, 6),
+                c=conv(14, 10),
+                out=dense(24, 4),
+            ),
+            image,
+            ("a", "b", "c"),
+        ),
+        "channel shuffle": (
+            Net(
+                lambda n, x: n.out(n.b(shuffle(n.a(x))).mean((2, 3))),
+                a=conv(3, 16),
+                b=conv(16, 8),
+                out=dense(8, 4),
+            ),
+            image,
+            ("b",),
+        ),
+        "gated": (
+            Net(
+                lambda n, x: n.out(
+                    (lambda a, b: n.b(a * torch.sigmoid(b)))(*n.a(x).chunk(2, 1)).mean((2, 3))
+                ),
+                a=conv(3, 16),
+                b=conv(8, 10),
+                out=dense(10, 4),
+            ),
+            image,
+            ("a", "b"),
+        ),
+        "unequal parts": (
+            Net(halves, a=conv(3, 16), b=conv(4, 8), c=conv(12, 8), out=dense(8, 4)),
+            image,
+            ("a", "b", "c"),
+        ),
+        "a part by its bounds": (
+            Net(
+                lambda n, x: n.out(n.b(n.a(x)[:, 4:14]).mean((2, 3))),
+                a=conv(3, 16),
+                b=conv(10, 8),
+                out=dense(8, 4),
+            ),
+            image,
+            ("a", "b"),
+        ),
+        "squeeze and excitation": (
+            Net(
+                lambda n, x: n.out(
+                    (
+                        lambda y: (
+                            y
+                            * torch.sigmoid(n.c(torch.relu(n.b(y.mean((2, 3))))))[:, :, None, None]
+                        )
+                    )(n.norm(n.a(x))).amax((2, 3))
+                ),
+                a=conv(3, 12),
+                norm=norm(12),
+                b=dense(12, 6),
+                c=dense(6, 12),
+                out=dense(12, 4),
+            ),
+            image,
+            ("a", "b", "c"),
+        ),
+        "learnt scales": (
+            Net(
+                lambda n, x: n.out((n.a(x) * n.scale).mean((2, 3))),
+                a=conv(3, 12),
+                scale=nn.Parameter(torch.randn(12, 1, 1)),
+                out=dense(12, 4),
+            ),
+            image,
+            ("a",),
+        ),
+        "a layer used twice": (
+            Net(
+                lambda n, x: n.out(torch.relu(n.b(torch.relu(n.b(n.a(x))))).mean((2, 3))),
+                a=conv(3, 10),
+                b=conv(10, 10),
+                out=dense(10, 4),
+            ),
+            image,
+            ("a", "b"),
+        ),
         "packed attention": (Net(packed, qkv=dense(7, 72), out=dense(24, 4)), tokens, ("qkv",)),
-        "dense layers of tokens": (Net(lambda n, x: n.out(torch.relu(n.norm(f.gelu(n.a(x)).transpose(1, 2))).mean(2)),
-                        a=dense(7, 12), norm=nn.BatchNorm1d(12), out=dense(12, 4)), tokens, ("a",)),
-        "transposed convolution": (Net(lambda n, x: n.out(n.c(n.b(n.a(x))).mean((2, 3))), a=conv(3, 8),
-                        b=nn.ConvTranspose2d(8, 8, 2), c=conv(8, 8), out=dense(8, 4)), image, ("c",)),
-        "normalised in groups": (Net(lambda n, x: n.out(n.b(n.g(n.a(x))).mean((2, 3))), a=conv(3, 8),
-                        g=nn.GroupNorm(2, 8), b=conv(8, 8), out=dense(8, 4)), image, ("b",)),
-        "a slope each": (Net(lambda n, x: n.out(n.b(n.p(n.a(x))).mean((2, 3))), a=conv(3, 6),
-                        p=nn.PReLU(6), b=conv(6, 8), out=dense(8, 4)), image, ("b",)),
-        "zeros as further channels": (Net(lambda n, x: n.out(n.b(f.pad(n.a(x), (0, 0, 0, 0, 0, 2))).mean((2, 3))), a=conv(3, 6),
-                        b=conv(8, 8), out=dense(8, 4)), image, ("b",)),
-        "attention of torch": (Net(lambda n, x: n.out(torch.relu(n.a(n.m(x, x, x, need_weights=False)[0])).mean(1)),
-                        m=nn.MultiheadAttention(8, 2, batch_first=True), a=dense(8, 12), out=dense(12, 4)), (5, 8), ("a",)),
-        "rolled channels": (Net(lambda n, x: n.out(n.b(torch.roll(n.a(x), 1, 1)).mean((2, 3))), a=conv(3, 8), b=conv(8, 8),
-                        out=dense(8, 4)), image, ("b",)),
-    }  # fmt: skip
+        "dense layers of tokens": (
+            Net(
+                lambda n, x: n.out(torch.relu(n.norm(f.gelu(n.a(x)).transpose(1, 2))).mean(2)),
+                a=dense(7, 12),
+                norm=nn.BatchNorm1d(12),
+                out=dense(12, 4),
+            ),
+            tokens,
+            ("a",),
+        ),
+        "transposed convolution": (
+            Net(
+                lambda n, x: n.out(n.c(n.b(n.a(x))).mean((2, 3))),
+                a=conv(3, 8),
+                b=nn.ConvTranspose2d(8, 8, 2),
+                c=conv(8, 8),
+                out=dense(8, 4),
+            ),
+            image,
+            ("c",),
+        ),
+        "normalised in groups": (
+            Net(
+                lambda n, x: n.out(n.b(n.g(n.a(x))).mean((2, 3))),
+                a=conv(3, 8),
+                g=nn.GroupNorm(2, 8),
+                b=conv(8, 8),
+                out=dense(8, 4),
+            ),
+            image,
+            ("b",),
+        ),
+        "a slope each": (
+            Net(
+                lambda n, x: n.out(n.b(n.p(n.a(x))).mean((2, 3))),
+                a=conv(3, 6),
+                p=nn.PReLU(6),
+                b=conv(6, 8),
+                out=dense(8, 4),
+            ),
+            image,
+            ("b",),
+        ),
+        "zeros as further channels": (
+            Net(
+                lambda n, x: n.out(n.b(f.pad(n.a(x), (0, 0, 0, 0, 0, 2))).mean((2, 3))),
+                a=conv(3, 6),
+                b=conv(8, 8),
+                out=dense(8, 4),
+            ),
+            image,
+            ("b",),
+        ),
+        "attention of torch": (
+            Net(
+                lambda n, x: n.out(torch.relu(n.a(n.m(x, x, x, need_weights=False)[0])).mean(1)),
+                m=nn.MultiheadAttention(8, 2, batch_first=True),
+                a=dense(8, 12),
+                out=dense(12, 4),
+            ),
+            (5, 8),
+            ("a",),
+        ),
+        "rolled channels": (
+            Net(
+                lambda n, x: n.out(n.b(torch.roll(n.a(x), 1, 1)).mean((2, 3))),
+                a=conv(3, 8),
+                b=conv(8, 8),
+                out=dense(8, 4),
+            ),
+            image,
+            ("b",),
+        ),
+    }
 
 
 NAMES = (
-    "grouped", "depthwise with two filters each", "parts joined and added to one", "dense connections", "channel shuffle", "gated",
-    "unequal parts", "a part by its bounds", "squeeze and excitation", "learnt scales", "a layer used twice", "packed attention",
-    "dense layers of tokens", "transposed convolution", "normalised in groups", "a slope each", "zeros as further channels",
-    "attention of torch", "rolled channels",
+    "grouped", "depthwise with two filters each", "parts joined and added to one",
+    "dense connections", "channel shuffle", "gated", "unequal parts", "a part by its bounds",
+    "squeeze and excitation", "learnt scales", "a layer used twice", "packed attention",
+    "dense layers of tokens", "transposed convolution", "normalised in groups", "a slope each",
+    "zeros as further channels", "attention of torch", "rolled channels",
 )  # fmt: skip
 
 
@@ -100,7 +264,9 @@ def _modules(net: Any, x: Any) -> Any:
 
     from lab.formats.torch_export.modules import as_modules
 
-    return as_modules(torch.export.export(net.eval(), (x,), dynamic_shapes=({0: torch.export.Dim("batch")},)))
+    return as_modules(
+        torch.export.export(net.eval(), (x,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    )
 
 
 def _made(name: str) -> tuple[Any, Any, tuple[str, ...]]:
@@ -124,10 +290,16 @@ def _pruner(x: Any, attention: str = "heads", measure: str = "random", **more: A
     return Pruner([x], lambda model, groups: importances(model, groups, measure), attention, **more)
 
 
-@pytest.mark.parametrize(("name", "attention"), [
-    *((name, "heads") for name in NAMES), ("packed attention", "head_size"), ("attention of torch", "head_size"),
-    ("channel shuffle", "head_size"), ("channel shuffle", "spare"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "attention"),
+    [
+        *((name, "heads") for name in NAMES),
+        ("packed attention", "head_size"),
+        ("attention of torch", "head_size"),
+        ("channel shuffle", "head_size"),
+        ("channel shuffle", "spare"),
+    ],
+)
 def test_every_coupling_comes_out_as_if_the_channels_were_zero(name: str, attention: str) -> None:
     import torch
 
@@ -144,7 +316,9 @@ def test_every_coupling_comes_out_as_if_the_channels_were_zero(name: str, attent
     assert not pruner.faults
     if attention == "heads":
         assert {
-            n for n in fewer if smaller.state_dict()[f"{n}.weight"].shape[0] < net.get_submodule(n).weight.shape[0]
+            n
+            for n in fewer
+            if smaller.state_dict()[f"{n}.weight"].shape[0] < net.get_submodule(n).weight.shape[0]
         } == set(fewer)
 
 
@@ -154,10 +328,18 @@ def test_the_networks_are_all_tried() -> None:
 
 @pytest.mark.parametrize(
     "model_id",
-    ["signs_resnet8", "signs_mobilenetv2", "signs_efficientnet_lite", "signs_mobilevit", "motion_transformer"],
+    [
+        "signs_resnet8",
+        "signs_mobilenetv2",
+        "signs_efficientnet_lite",
+        "signs_mobilevit",
+        "motion_transformer",
+    ],
 )
 def test_torch_pruning_couples_the_same_layers(model_id: str) -> None:
-    """Where it looks at the backward pass and this at the numbers; groups that a layer normalisation reads are spared here."""
+    """Where it looks at the backward pass and this at the numbers; groups that a layer
+    normalisation reads are spared here.
+    """
     import torch
     import torch_pruning as tp
 
@@ -166,20 +348,29 @@ def test_torch_pruning_couples_the_same_layers(model_id: str) -> None:
 
     program = torch.export.load(sample_cards()[model_id].path)
     model, x = as_modules(program), program.example_inputs[0][0]
-    mine = {frozenset(layer for layer, _ in group.members) for group in groups_of(follow(model, x, "heads"))}
+    mine = {
+        frozenset(layer for layer, _ in group.members)
+        for group in groups_of(follow(model, x, "heads"))
+    }
     graph = tp.DependencyGraph().build_dependency(model, x, verbose=False)
     theirs = set()
     for group in graph.get_all_groups():
         modules = [dep.target.module for dep, _ in group]
-        names = frozenset(n for n, module in model.named_modules() if any(m is module for m in modules))
+        names = frozenset(
+            n for n, module in model.named_modules() if any(m is module for m in modules)
+        )
         if len(names) > 1 and not any(isinstance(m, torch.nn.LayerNorm) for m in modules):
             theirs.add(names)
     assert mine == theirs
     assert len(mine) >= 6
 
 
-def test_what_does_not_answer_as_it_should_is_spared_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rule that is wrong: channels that move on by one taken for an operation on each by itself."""
+def test_what_does_not_answer_as_it_should_is_spared_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rule that is wrong: channels that move on by one taken for an operation on each by
+    itself.
+    """
     from lab.compress.torch.channels import rules
     from lab.compress.torch.channels.choosing import Aim
 
@@ -219,7 +410,12 @@ def test_units_become_one_and_remember_why_they_must_stay() -> None:
     units.fix(b[:1], "asked for")
     units.join(c, a, "meets what stays")
     assert units.find(c).tolist() == [0, 2, 3]
-    assert [units.reason(int(label)) for label in (*a, c[0])] == ["asked for", "", "", "meets what stays"]
+    assert [units.reason(int(label)) for label in (*a, c[0])] == [
+        "asked for",
+        "",
+        "",
+        "meets what stays",
+    ]
 
 
 def test_a_layer_as_narrow_as_one_head_keeps_it() -> None:

@@ -1,4 +1,6 @@
-"""Files full of ONNX Runtime's own operators: as many weights and multiplications as the float file that they came from."""
+"""Files full of ONNX Runtime's own operators: as many weights and multiplications as the float file
+that they came from.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,13 @@ from lab.formats.onnx.inspect import shapes_of
 from tests import onnx_graphs as graphs
 
 WRITERS = [graphs.write_residual, graphs.write_attention, graphs.write_recurrent]
-TECHNIQUES = ["", "onnx_static_int8", "onnx_dynamic_int8", "onnx_static_wi8_ai16", "onnx_weight_only_wi4"]
+TECHNIQUES = [
+    "",
+    "onnx_static_int8",
+    "onnx_dynamic_int8",
+    "onnx_static_wi8_ai16",
+    "onnx_weight_only_wi4",
+]
 
 
 @pytest.mark.parametrize("level", ["extended", "all"])
@@ -41,14 +49,19 @@ def test_a_fused_variant_multiplies_as_often_and_has_as_many_weights(
 
 
 def _is_padded(file: Path, found: int, wanted: int) -> bool:
-    """Blocks as wide as this CPU's registers may hold more channels than the model has: then more is multiplied."""
+    """Blocks as wide as this CPU's registers may hold more channels than the model has: then more
+    is multiplied.
+    """
     return (
-        "nchwc" in {n.domain.rsplit(".")[-1] for n in onnx.load(str(file)).graph.node} and wanted < found <= 2 * wanted
+        "nchwc" in {n.domain.rsplit(".")[-1] for n in onnx.load(str(file)).graph.node}
+        and wanted < found <= 2 * wanted
     )
 
 
 def _is_padded(file: Path, found: int, wanted: int) -> bool:
-    """Blocks as wide as this CPU's registers may hold more channels than the model has: then more is multiplied."""
+    """Blocks as wide as this CPU's registers may hold more channels than the model has: then more
+    is multiplied.
+    """
     blocked = any(node.domain.endswith("nchwc") for node in onnx.load(str(file)).graph.node)
     return blocked and wanted < found <= 2 * wanted
 
@@ -75,19 +88,28 @@ def _shapes(file: Path, x: Any) -> dict[str, tuple[int, ...]]:
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     outputs = session.run(None, {"x": x})
-    return {info.name: np.shape(value) for info, value in zip(session.get_outputs(), outputs, strict=True)}
+    return {
+        info.name: np.shape(value)
+        for info, value in zip(session.get_outputs(), outputs, strict=True)
+    }
 
 
 def test_products_by_blocks_count_as_float_unless_they_round_activations(tmp_path: Path) -> None:
     source = graphs.write_attention(tmp_path / "a.onnx")
     for level, float_ in ((0, {"MatMul": 2, "MatMulNBits": 4}), (4, {"MatMul": 2})):
-        file = graphs.apply("onnx_weight_only_wi4", source, tmp_path / str(level), accuracy_level=level)
+        file = graphs.apply(
+            "onnx_weight_only_wi4", source, tmp_path / str(level), accuracy_level=level
+        )
         assert inspect(file, "onnx")["float_operators"] == float_
 
 
 def test_layers_kept_in_float_are_listed(tmp_path: Path) -> None:
     source = graphs.write_residual(tmp_path / "a.onnx")
-    file = graphs.apply("onnx_static_int8", source, tmp_path / "out", keep_float=["conv", "depthwise"])
+    file = graphs.apply(
+        "onnx_static_int8", source, tmp_path / "out", keep_float=["conv", "depthwise"]
+    )
     assert inspect(file, "onnx")["float_operators"] == {"Conv": 2}

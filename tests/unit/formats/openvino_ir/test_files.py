@@ -1,4 +1,6 @@
-"""OpenVINO files: the bytes of the ZIP, what damaged ones say, and what the inspection counts by other means."""
+"""OpenVINO files: the bytes of the ZIP, what damaged ones say, and what the inspection counts by
+other means.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ import pytest
 from lab.errors import InvalidFile
 from lab.formats.inspect import inspect
 from lab.formats.layers import layer_table, total_macs
-from lab.formats.openvino_ir.files import GRAPH, WEIGHTS, load_openvino, mapped, node_names, openvino, write_openvino
+from lab.formats.openvino_ir.files import (
+    GRAPH,
+    WEIGHTS,
+    load_openvino,
+    mapped,
+    node_names,
+    openvino,
+    write_openvino,
+)
 from lab.types import Layer
 from tests import tiny
 
@@ -25,7 +35,9 @@ def converted(folder: Path) -> Path:
     return tiny.apply("onnx_to_openvino", tiny.write_onnx(folder / "tiny.onnx"), folder / "out")
 
 
-def test_equal_models_give_equal_bytes_however_many_nodes_the_process_has_made(tmp_path: Path) -> None:
+def test_equal_models_give_equal_bytes_however_many_nodes_the_process_has_made(
+    tmp_path: Path,
+) -> None:
     files = []
     for name in ("one", "two", "three"):
         (tmp_path / name).mkdir()
@@ -34,13 +46,17 @@ def test_equal_models_give_equal_bytes_however_many_nodes_the_process_has_made(t
     assert files[0] == files[1] == files[2]
 
 
-def test_a_model_that_is_read_and_written_again_is_the_same_file(tiny_openvino: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_read_and_written_again_is_the_same_file(
+    tiny_openvino: Path, tmp_path: Path
+) -> None:
     model = load_openvino(tiny_openvino)
     again = write_openvino(model, tmp_path / "again.zip", node_names(model))
     assert again.read_bytes() == tiny_openvino.read_bytes()
 
 
-def test_the_file_is_a_plain_zip_without_dates_versions_and_paths(tiny_openvino: Path, tmp_path: Path) -> None:
+def test_the_file_is_a_plain_zip_without_dates_versions_and_paths(
+    tiny_openvino: Path, tmp_path: Path
+) -> None:
     with zipfile.ZipFile(tiny_openvino) as archive:
         assert archive.testzip() is None
         members = {info.filename: info for info in archive.infolist()}
@@ -56,9 +72,15 @@ def test_the_file_is_a_plain_zip_without_dates_versions_and_paths(tiny_openvino:
 def test_the_parts_are_what_openvino_itself_reads(tiny_openvino: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tiny_openvino) as archive:
         archive.extractall(tmp_path)
-    model = openvino().Core().compile_model(str(tmp_path / GRAPH), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = (
+        openvino()
+        .Core()
+        .compile_model(str(tmp_path / GRAPH), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    )
     x = tiny.items(5, channels_first=True)
-    np.testing.assert_allclose(model(x.copy())[0], tiny.answers("openvino", tiny_openvino, x), atol=1e-5)
+    np.testing.assert_allclose(
+        model(x.copy())[0], tiny.answers("openvino", tiny_openvino, x), atol=1e-5
+    )
 
 
 def test_weights_are_mapped_where_they_lie(tiny_openvino: Path) -> None:
@@ -69,7 +91,9 @@ def test_weights_are_mapped_where_they_lie(tiny_openvino: Path) -> None:
     assert weights.offset % 64 == 0
     assert graph.encode() in content
     expected = tiny.weights()
-    assert weights.size == 4 * sum(value.size for value in expected.values()) + _more(weights, expected)
+    assert weights.size == 4 * sum(value.size for value in expected.values()) + _more(
+        weights, expected
+    )
 
 
 def _more(weights: Any, expected: dict[str, Any]) -> int:
@@ -102,15 +126,20 @@ def test_the_weights_of_16_bits_are_half(tiny_openvino: Path, tmp_path: Path) ->
     assert sizes[1] == pytest.approx(sizes[0] / 2, abs=100)
 
 
-@pytest.mark.parametrize("damage", ["cut", "no_weights", "no_graph", "compressed", "wrong_graph", "short_weights"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "no_weights", "no_graph", "compressed", "wrong_graph", "short_weights"]
+)
 def test_damaged_files_are_named(damage: str, tiny_openvino: Path, tmp_path: Path) -> None:
     target = tmp_path / "damaged.zip"
     graph, weights = mapped(tiny_openvino)
     parts = {GRAPH: graph.encode(), WEIGHTS: weights.tobytes()}
     changed = {
-        "no_weights": {GRAPH: parts[GRAPH]}, "no_graph": {WEIGHTS: parts[WEIGHTS]}, "compressed": parts,
-        "wrong_graph": {**parts, GRAPH: parts[GRAPH][:500]}, "short_weights": {**parts, WEIGHTS: parts[WEIGHTS][:100]},
-    }  # fmt: skip
+        "no_weights": {GRAPH: parts[GRAPH]},
+        "no_graph": {WEIGHTS: parts[WEIGHTS]},
+        "compressed": parts,
+        "wrong_graph": {**parts, GRAPH: parts[GRAPH][:500]},
+        "short_weights": {**parts, WEIGHTS: parts[WEIGHTS][:100]},
+    }
     if damage == "cut":
         target.write_bytes(tiny_openvino.read_bytes()[:-200])
     else:
@@ -122,7 +151,9 @@ def test_damaged_files_are_named(damage: str, tiny_openvino: Path, tmp_path: Pat
         load_openvino(target)
 
 
-def test_an_extra_field_of_another_tool_moves_the_weights(tiny_openvino: Path, tmp_path: Path) -> None:
+def test_an_extra_field_of_another_tool_moves_the_weights(
+    tiny_openvino: Path, tmp_path: Path
+) -> None:
     graph, weights = mapped(tiny_openvino)
     info = zipfile.ZipInfo(WEIGHTS)
     info.extra = struct.pack("<HH", 0xCAFE, 3) + b"abc"
@@ -132,26 +163,44 @@ def test_an_extra_field_of_another_tool_moves_the_weights(tiny_openvino: Path, t
     assert mapped(tmp_path / "moved.zip")[1].tobytes() == weights.tobytes()
 
 
-# --- what the inspection and the layer table say --------------------------------------------------------------------------
+# --- what the inspection and the layer table say --------------------------------------------------
 
 
 def test_a_table_whole(tiny_openvino: Path) -> None:
     shape = (tiny.FILTERS, tiny.SIDE, tiny.SIDE)
     assert layer_table(tiny_openvino, "openvino_ir") == [
-        Layer("conv0/WithoutBiases", "Convolution", shape, tiny.FILTERS * 9 * tiny.CHANNELS, CONV_MACS, PLANE),
+        Layer(
+            "conv0/WithoutBiases",
+            "Convolution",
+            shape,
+            tiny.FILTERS * 9 * tiny.CHANNELS,
+            CONV_MACS,
+            PLANE,
+        ),
         Layer("conv0", "Add", shape, tiny.FILTERS, 0, PLANE, ("conv0/WithoutBiases",)),
         Layer("relu0", "Relu", shape, 0, 0, PLANE, ("conv0",)),
         Layer("pool0", "AvgPool", (tiny.FILTERS, 1, 1), 0, 0, 4 * tiny.FILTERS, ("relu0",)),
-        Layer("gemm0/WithoutBiases", "MatMul", (tiny.CLASSES,), tiny.FILTERS * tiny.CLASSES, tiny.FILTERS * tiny.CLASSES,
-              4 * tiny.CLASSES, ("pool0",)),
-        Layer("y", "Add", (tiny.CLASSES,), tiny.CLASSES, 0, 4 * tiny.CLASSES, ("gemm0/WithoutBiases",)),
-    ]  # fmt: skip
+        Layer(
+            "gemm0/WithoutBiases",
+            "MatMul",
+            (tiny.CLASSES,),
+            tiny.FILTERS * tiny.CLASSES,
+            tiny.FILTERS * tiny.CLASSES,
+            4 * tiny.CLASSES,
+            ("pool0",),
+        ),
+        Layer(
+            "y", "Add", (tiny.CLASSES,), tiny.CLASSES, 0, 4 * tiny.CLASSES, ("gemm0/WithoutBiases",)
+        ),
+    ]
 
 
 def test_the_inspection_counts_what_the_onnx_file_has(tiny_onnx: Path, tiny_openvino: Path) -> None:
     ours, theirs = inspect(tiny_openvino, "openvino_ir"), inspect(tiny_onnx, "onnx")
     assert (ours["parameters"], ours["macs"]) == (theirs["parameters"], theirs["macs"])
-    assert ours["inputs"] == [{"name": "x", "shape": [None, 3, tiny.SIDE, tiny.SIDE], "dtype": "float32"}]
+    assert ours["inputs"] == [
+        {"name": "x", "shape": [None, 3, tiny.SIDE, tiny.SIDE], "dtype": "float32"}
+    ]
     assert ours["outputs"] == [{"name": "y", "shape": [None, tiny.CLASSES], "dtype": "float32"}]
     assert ours["float_operators"] == {}
 
@@ -163,7 +212,10 @@ def test_the_inspection_counts_what_the_onnx_file_has(tiny_onnx: Path, tiny_open
         ("openvino_fp16", {}),
         ("nncf_openvino_static_int8", {}),
         ("nncf_openvino_weights", {"mode": "int8_sym"}),
-        ("nncf_openvino_weights", {"mode": "int4_asym", "all_layers": True, "group_size": "channel"}),
+        (
+            "nncf_openvino_weights",
+            {"mode": "int4_asym", "all_layers": True, "group_size": "channel"},
+        ),
         ("nncf_openvino_weights", {"mode": "cb4", "all_layers": True, "group_size": "channel"}),
     ],
 )
@@ -174,7 +226,10 @@ def test_packing_weights_changes_neither_their_number_nor_the_work(
     found, layers = inspect(file, "openvino_ir"), layer_table(file, "openvino_ir")
     assert found["parameters"] == sum(value.size for value in tiny.weights().values())
     assert found["macs"] == CONV_MACS + tiny.FILTERS * tiny.CLASSES
-    assert (sum(layer.parameters for layer in layers), total_macs(layers)) == (found["parameters"], found["macs"])
+    assert (sum(layer.parameters for layer in layers), total_macs(layers)) == (
+        found["parameters"],
+        found["macs"],
+    )
 
 
 def test_work_of_recurrence_attention_and_transposed_convolution() -> None:
@@ -192,9 +247,15 @@ def test_work_of_recurrence_attention_and_transposed_convolution() -> None:
     attention = op.scaled_dot_product_attention(query, keys, values)
     assert macs(attention) == 2 * 7 * 5 * 8 + 2 * 7 * 5 * 3
     sequence, hidden = op.parameter([1, 9, 4], np.float32), op.parameter([1, 1, 5], np.float32)
-    weights = [op.constant(np.zeros(shape, np.float32)) for shape in ((1, 15, 4), (1, 15, 5), (1, 15))]
+    weights = [
+        op.constant(np.zeros(shape, np.float32)) for shape in ((1, 15, 4), (1, 15, 5), (1, 15))
+    ]
     gru = op.gru_sequence(sequence, hidden, op.constant(np.array([9])), *weights, 5, "forward")
     assert macs(gru) == 9 * 3 * 5 * (4 + 5)
-    weights = [op.constant(np.zeros(shape, np.float32)) for shape in ((1, 20, 4), (1, 20, 5), (1, 20))]
-    lstm = op.lstm_sequence(sequence, hidden, hidden, op.constant(np.array([9])), *weights, 5, "forward")
+    weights = [
+        op.constant(np.zeros(shape, np.float32)) for shape in ((1, 20, 4), (1, 20, 5), (1, 20))
+    ]
+    lstm = op.lstm_sequence(
+        sequence, hidden, hidden, op.constant(np.array([9])), *weights, 5, "forward"
+    )
     assert macs(lstm) == 9 * 4 * 5 * (4 + 5)

@@ -18,7 +18,9 @@ def inputs(card: Any) -> Any:
 
     rng = np.random.default_rng(0)
     shape = (3, *card.input.shape)
-    return torch.from_numpy(rng.integers(1, 9, shape) if card.input.dtype == "int64" else rng.random(shape, "float32"))
+    return torch.from_numpy(
+        rng.integers(1, 9, shape) if card.input.dtype == "int64" else rng.random(shape, "float32")
+    )
 
 
 @pytest.mark.parametrize("id_", MODELS)
@@ -41,9 +43,13 @@ def test_a_program_as_modules_answers_and_is_named_as_before_and_so_does_what_is
     torch.testing.assert_close(as_model, before, rtol=0, atol=0)
     torch.testing.assert_close(after, before, rtol=0, atol=0)
     assert fixed_batch(again) is None
-    assert [row.parameters for row in layers(saved)] == [row.parameters for row in layers(Path(card.path))]
+    assert [row.parameters for row in layers(saved)] == [
+        row.parameters for row in layers(Path(card.path))
+    ]
     named = {name for name, _ in model.named_parameters()}
-    assert named == {name for name in program.state_dict if name in dict(program.named_parameters())}
+    assert named == {
+        name for name in program.state_dict if name in dict(program.named_parameters())
+    }
     assert all(p.requires_grad for p in model.parameters())
 
 
@@ -60,7 +66,10 @@ def test_training_it_leaves_the_program_alone_and_moves_the_statistics() -> None
     torch.optim.SGD(model.parameters(), 0.1).step()
     norms = {n: m for n, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
     assert norms
-    assert not any(torch.equal(norm.running_mean, before[f"{name}.running_mean"]) for name, norm in norms.items())
+    assert not any(
+        torch.equal(norm.running_mean, before[f"{name}.running_mean"])
+        for name, norm in norms.items()
+    )
     assert all(torch.equal(tensor, before[key]) for key, tensor in program.state_dict.items())
 
 
@@ -101,7 +110,12 @@ def test_a_fixed_batch_stays(tmp_path: Path) -> None:
     from lab.formats.torch_export.modules import as_modules, save_modules
 
     program = load_program(tiny.write_torch_export(tmp_path / "one.pt2", batch=4))
-    assert fixed_batch(load_program(save_modules(as_modules(program), program, tmp_path / "again.pt2"))) == 4
+    assert (
+        fixed_batch(
+            load_program(save_modules(as_modules(program), program, tmp_path / "again.pt2"))
+        )
+        == 4
+    )
 
 
 def test_a_batch_that_is_set_free_renames_no_layer(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ WORSE = fakes.trial("int4", 0.90, 310e3, 7e-4, position=2)
 def point(trial, role, runtime):
     m = trial.measurements
     x, y, size = m["latency_s"], m["top1_accuracy"], m["size_bytes"]
-    return Point(trial.id, trial.name, runtime, runtime, role, trial.is_baseline, x, y, size, group=runtime)
+    return Point(
+        trial.id, trial.name, runtime, runtime, role, trial.is_baseline, x, y, size, group=runtime
+    )
 
 
 def info_of(trials, **more):
@@ -44,16 +46,27 @@ def test_info_whole():
 def test_the_band_lies_between_the_good_and_the_bad_ends_of_the_intervals():
     quick = fakes.trial("quick", 0.90, 100e3, 3e-4, position=1, spread=(0.02, 2e-5))
     worst = fakes.trial("worst", 0.80, 310e3, 9e-4, position=2, spread=(0.02, 2e-5))
-    corners = [(2.8e-4, 0.92), (4.9e-4, 0.92), (4.9e-4, 0.97), (5.1e-4, 0.95), (5.1e-4, 0.88), (3.2e-4, 0.88)]
+    corners = [
+        (2.8e-4, 0.92),
+        (4.9e-4, 0.92),
+        (4.9e-4, 0.97),
+        (5.1e-4, 0.95),
+        (5.1e-4, 0.88),
+        (3.2e-4, 0.88),
+    ]
     band = info_of([BASE, quick, worst]).band
-    assert [x for corner in band for x in corner] == pytest.approx([x for corner in corners for x in corner])
+    assert [x for corner in band for x in corner] == pytest.approx(
+        [x for corner in corners for x in corner]
+    )
 
 
 def test_the_band_of_accuracy_is_that_of_the_same_items():
     change = fakes.measured_in("accuracy_change", -0.01, "1", 0.004)
     right = {"metric": "top1_accuracy", "n": 8, "bits": ""}
     paired = [
-        replace(t, details={"right": right}, measurements={**t.measurements, "accuracy_change": change})
+        replace(
+            t, details={"right": right}, measurements={**t.measurements, "accuracy_change": change}
+        )
         for t in (BASE, SMALL)
     ]
     alone = {p.trial: p.paired for p in info_of(paired).points}
@@ -75,7 +88,12 @@ def test_axis_labels_name_unit_and_better_direction():
 
 
 def test_what_misses_a_limit_is_excluded_and_leaves_the_front():
-    info = info_of([BASE, SMALL, WORSE], feasible=[SMALL.id, WORSE.id], pick=SMALL.id, limits=[("latency_s", 7e-4)])
+    info = info_of(
+        [BASE, SMALL, WORSE],
+        feasible=[SMALL.id, WORSE.id],
+        pick=SMALL.id,
+        limits=[("latency_s", 7e-4)],
+    )
     assert [p.role for p in info.points] == ["excluded", "front", "dominated"]
     assert info.line == ((6e-4, 0.95),)
     assert (info.pick, info.limits) == (SMALL.id, (("latency_s", 7e-4),))
@@ -107,7 +125,9 @@ def test_an_axis_with_a_zero_cannot_be_logarithmic():
 def test_figure_holds_every_trial_once_with_its_id(mode):
     trials = fakes.trials(40)
     figure = pareto_figure(info_of(trials), mode)
-    ids = [row[0] for trace in figure.data if trace.customdata is not None for row in trace.customdata]
+    ids = [
+        row[0] for trace in figure.data if trace.customdata is not None for row in trace.customdata
+    ]
     assert sorted(ids) == sorted(t.id for t in trials if t.state == "complete")
 
 
@@ -118,14 +138,21 @@ def test_figure_of_nothing_is_a_figure():
 def test_hover_names_the_trial_and_escapes_what_a_person_typed():
     odd = fakes.trial("<b>x", 0.9, 1e5, 5e-4, position=1)
     texts = [
-        t for trace in pareto_figure(info_of([BASE, odd])).data for t in (trace.text or ()) if "int" in t or "&lt;" in t
+        t
+        for trace in pareto_figure(info_of([BASE, odd])).data
+        for t in trace.text or ()
+        if "int" in t or "&lt;" in t
     ]
     assert texts[0].startswith("<b>&lt;b&gt;x</b> on ONNX Runtime<br>Latency (median): 0.50 ms")
 
 
 def test_marker_area_grows_with_size_and_runtimes_differ_in_colour_and_shape():
     figure = pareto_figure(info_of([BASE, SMALL, WORSE]))
-    drawn = {trace.customdata[0][0]: trace.marker for trace in figure.data if trace.customdata is not None}
+    drawn = {
+        trace.customdata[0][0]: trace.marker
+        for trace in figure.data
+        if trace.customdata is not None
+    }
     assert drawn[SMALL.id].size[0] < drawn[BASE.id].size[0]
     assert drawn[SMALL.id].color != drawn[WORSE.id].color
     assert drawn[SMALL.id].symbol != drawn[WORSE.id].symbol

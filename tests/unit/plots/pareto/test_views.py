@@ -1,4 +1,6 @@
-"""The other ways to draw a trade-off show the same trials, the better end where it is said to be."""
+"""The other ways to draw a trade-off show the same trials, the better end where it is said to
+be.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def ids(spec: dict) -> list[str]:  # type: ignore[type-arg]
 
 
 @pytest.mark.parametrize("draw", [pareto_spec, solid_spec, multiples_spec])
-@pytest.mark.parametrize("more", [{}, {"tinted": True}, {"grouping": "method"}, {"feasible": [t.id for t in DONE[:5]]}])
+@pytest.mark.parametrize(
+    "more", [{}, {"tinted": True}, {"grouping": "method"}, {"feasible": [t.id for t in DONE[:5]]}]
+)
 def test_every_trial_is_drawn_once(draw, more) -> None:  # type: ignore[no-untyped-def]
     assert sorted(ids(draw(info(**more)))) == sorted(t.id for t in DONE)
 
@@ -38,7 +42,9 @@ def test_three_dimensions_need_three_numbers() -> None:
 
 def test_the_better_end_of_every_axis_is_up() -> None:
     for dimension, axis in zip(
-        parallel_spec(info())["data"][0]["dimensions"], ("top1_accuracy", "size_bytes", "latency_s"), strict=True
+        parallel_spec(info())["data"][0]["dimensions"],
+        ("top1_accuracy", "size_bytes", "latency_s"),
+        strict=True,
     ):
         worse, better = dimension["range"]
         assert (better > worse) is (fakes.METRICS[axis].direction == "maximize")
@@ -50,7 +56,9 @@ def test_sizes_and_times_are_laid_out_by_their_logarithm_and_named_in_their_unit
     assert min(size.places) == pytest.approx(math.log10(best / 1e3))
     assert size.said[0] == f"{best / 1e3:.1f}"
     assert (accuracy.label, latency.label) == ("Top-1 accuracy, %", "Latency (median), ms")
-    assert sorted(accuracy.places) == pytest.approx(sorted(100 * t.measurements["top1_accuracy"].value for t in DONE))
+    assert sorted(accuracy.places) == pytest.approx(
+        sorted(100 * t.measurements["top1_accuracy"].value for t in DONE)
+    )
 
 
 def test_marked_lines_have_a_colour_of_their_own() -> None:
@@ -61,9 +69,15 @@ def test_marked_lines_have_a_colour_of_their_own() -> None:
 
 def test_small_plots_share_their_axes() -> None:
     spec = multiples_spec(info())
-    axes = {name: axis for name, axis in spec["layout"].items() if name.startswith(("xaxis", "yaxis"))}
+    axes = {
+        name: axis for name, axis in spec["layout"].items() if name.startswith(("xaxis", "yaxis"))
+    }
     assert len(axes) == 2 * len({t.target.runtime for t in DONE})
-    assert all(axis.get("matches") == name[0] for name, axis in axes.items() if name not in ("xaxis", "yaxis"))
+    assert all(
+        axis.get("matches") == name[0]
+        for name, axis in axes.items()
+        if name not in ("xaxis", "yaxis")
+    )
 
 
 def test_more_techniques_than_colours_are_others() -> None:
@@ -79,7 +93,8 @@ def test_more_techniques_than_colours_are_others() -> None:
         "torch_half",
     ]
     trials = [
-        replace(DONE[n % len(DONE)], id=f"x{n}", recipe=Recipe((Step(steps[n % len(steps)]),))) for n in range(40)
+        replace(DONE[n % len(DONE)], id=f"x{n}", recipe=Recipe((Step(steps[n % len(steps)]),)))
+        for n in range(40)
     ]
     found = pareto_info(trials, fakes.OBJECTIVES, fakes.METRICS, grouping="method")
     assert len(found.groups) <= GROUPS
