@@ -349,7 +349,7 @@ class StudySpec:
     search: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON; the reverse is `lab.spec.recipes.spec_from_json`, which also validates."""
+        """As JSON; the reverse is `lab.spec.reading.spec_from_json`, which also validates."""
         return {
             "model": self.model,
             "preset": self.preset,

@@ -14,7 +14,7 @@ from lab.errors import LabError
 from lab.options import PRESETS, grid
 from lab.plots import formatting
 from lab.plugs import Runtime, Technique
-from lab.spec.recipes import star
+from lab.spec.plan import star
 from lab.types import Chain, Recipe, StudySpec, Target
 from pages.panels.compositions import compositions
 from pages.panels.search import search_form

@@ -21,7 +21,7 @@ from lab.analysis.front import comparable
 from lab.analysis.hypervolume import growth, scales
 from lab.search.samplers import sampler
 from lab.search.space import Candidate, Outcome, Task, candidate, outcome
-from lab.spec.recipes import PlannedTrial
+from lab.spec.plan import PlannedTrial
 from lab.types import Measurement, Objective, Recipe, Target, Trial
 
 DATA = Path(__file__).with_name("data")

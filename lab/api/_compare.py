@@ -22,7 +22,7 @@ from lab.analysis.recipe_diff import recipe_diff as diff_of
 from lab.api._models import models
 from lab.api._studies import card_of
 from lab.errors import LabError, UnknownId, UsageError
-from lab.spec import recipes as recipes_
+from lab.spec.recipes import identity
 from lab.store import records
 from lab.store.blobs import sha256_of
 from lab.store.data import data_digest
@@ -242,6 +242,6 @@ def twins(study_id: str, other_id: str) -> Twins:
 def _identity(trial: Trial) -> str:
     """Techniques and options that this lab does not know are taken as they are written."""
     try:
-        return recipes_.identity(trial.recipe, trial.target)
+        return identity(trial.recipe, trial.target)
     except UsageError:
         return digest_of([trial.recipe.to_json(), trial.target.to_json()])

@@ -11,7 +11,7 @@ from lab.cards.training import Trained
 from lab.errors import UnknownId
 from lab.home import folder as home_folder
 from lab.plugs import Dataset, Metric, Provider, Rule, Runtime, Task, Technique, Training
-from lab.spec import recipes as recipes_
+from lab.spec.recipes import applicable
 from lab.store import records
 from lab.store.data import FROM_DISK
 from lab.store.examples import Examples, examples_of
@@ -84,7 +84,7 @@ def applicable_techniques(model_id: str, runtime_ids: Sequence[str]) -> list[Tec
     """The techniques, other than conversions, that lead from this model to one of these
     runtimes.
     """
-    return recipes_.applicable(model(model_id), runtime_ids)
+    return applicable(model(model_id), runtime_ids)
 
 
 def examples(model_id: str, n: int = 8) -> Examples:

@@ -21,7 +21,10 @@ from lab.api._training import training_curves
 from lab.engine import estimating, searching
 from lab.engine.estimating import Estimate
 from lab.errors import UsageError
-from lab.spec import recipes as recipes_
+from lab.spec import presets
+from lab.spec.plan import plan as plan_of
+from lab.spec.reading import check_spec, spec_from_json
+from lab.spec.recipes import complete_target, conversion_path, identity, name_of
 from lab.store import records
 from lab.store.blobs import keep, locate_card
 from lab.types import FINISHED, Chain, ModelCard, Recipe, Study, StudySpec, Target, Trial
@@ -51,35 +54,33 @@ def parse_target(text: str) -> Target:
     """
     runtime, _, rest = text.partition(":")
     pairs = [part.partition("=") for part in rest.split(",") if part]
-    return recipes_.complete_target(
-        Target(runtime, {key.strip(): value.strip() for key, _, value in pairs})
-    )
+    return complete_target(Target(runtime, {key.strip(): value.strip() for key, _, value in pairs}))
 
 
 def preset_space(
     model_id: str, preset: str, runtime_ids: Sequence[str]
 ) -> dict[str, dict[str, tuple[Any, ...]]]:
     """The grid of a preset: technique -> option -> values."""
-    return recipes_.preset_space(model(model_id), preset, runtime_ids)
+    return presets.preset_space(model(model_id), preset, runtime_ids)
 
 
 def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tuple[Target, ...]:
     """The targets of a preset, of all installed runtimes or of the named ones."""
-    return recipes_.preset_targets(preset, runtime_ids)
+    return presets.preset_targets(preset, runtime_ids)
 
 
 def preset_recipes(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Recipe, ...]:
     """What a preset tries beside its grid: one setting at a time, such as other calibration
     items.
     """
-    return recipes_.preset_recipes(model(model_id), preset, runtime_ids)
+    return presets.preset_recipes(model(model_id), preset, runtime_ids)
 
 
 def preset_chains(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
     """What a preset composes of several techniques, such as prune, fine-tune, quantize; see
     `lab.spec.chains`.
     """
-    return recipes_.preset_chains(model(model_id), preset, runtime_ids)
+    return presets.preset_chains(model(model_id), preset, runtime_ids)
 
 
 def make_spec(
@@ -113,20 +114,20 @@ def make_spec(
         UsageError: something in it cannot be.
     """
     card = model(model_id)
-    recipes_.check_preset(preset)
+    presets.check_preset(preset)
     chosen, further = _targets(card, preset, targets)
     runtime_ids = list(dict.fromkeys(t.runtime for t in chosen))
-    grid = recipes_.preset_space(card, preset, runtime_ids) if space is None else space
-    extra = recipes_.preset_recipes(card, preset, runtime_ids) if space is None else ()
+    grid = presets.preset_space(card, preset, runtime_ids) if space is None else space
+    extra = presets.preset_recipes(card, preset, runtime_ids) if space is None else ()
     if chains is None:
-        chains = recipes_.preset_chains(card, preset, runtime_ids) if space is None else ()
+        chains = presets.preset_chains(card, preset, runtime_ids) if space is None else ()
     value = {
         "metrics": _metrics_of(card),
         "objectives": _objectives_of(card),
         "further_targets": [t.to_json() for t in further],
         **more,
     }
-    spec = recipes_.spec_from_json(
+    spec = spec_from_json(
         {
             **StudySpec(
                 card.id, grid, (*extra, *recipes), chosen, preset=preset, chains=tuple(chains)
@@ -134,7 +135,7 @@ def make_spec(
             **value,
         }
     )
-    return recipes_.check_spec(spec)
+    return check_spec(spec)
 
 
 def _targets(
@@ -143,13 +144,10 @@ def _targets(
     """Targets of every variant, and further ones."""
     if targets is not None:
         return (
-            tuple(
-                parse_target(t) if isinstance(t, str) else recipes_.complete_target(t)
-                for t in targets
-            ),
+            tuple(parse_target(t) if isinstance(t, str) else complete_target(t) for t in targets),
             (),
         )
-    found = [t for t in recipes_.preset_targets(preset) if _reachable(card, t)]
+    found = [t for t in presets.preset_targets(preset) if _reachable(card, t)]
     usual = {t.runtime: t for t in reversed(found)}
     return tuple(t for t in found if t is usual[t.runtime]), tuple(
         t for t in found if t is not usual[t.runtime]
@@ -157,9 +155,7 @@ def _targets(
 
 
 def _reachable(card: ModelCard, target: Target) -> bool:
-    return (
-        recipes_.conversion_path(card.format, registry.runtime(target.runtime).formats) is not None
-    )
+    return conversion_path(card.format, registry.runtime(target.runtime).formats) is not None
 
 
 def _objectives_of(card: ModelCard) -> list[dict[str, str]]:
@@ -196,7 +192,7 @@ def start(spec: StudySpec, title: str = "", *, remeasure: bool = False) -> str:
         UsageError: nothing in the spec can be run.
     """
     card = model(spec.model)
-    plan = recipes_.plan(spec, card)
+    plan = plan_of(spec, card)
     first = [
         t for t in plan.trials if t.is_baseline or not spec.search
     ]  # what is searched is added as it is chosen
@@ -241,19 +237,17 @@ def extend(
         further_targets=(),
     )
     planned = [
-        t
-        for t in recipes_.plan(recipes_.check_spec(spec), card).trials
-        if not t.is_baseline or not recipes
+        t for t in plan_of(check_spec(spec), card).trials if not t.is_baseline or not recipes
     ]
     if not planned:
         raise UsageError(
             "None of these recipes leads to the study's targets",
-            given=[recipes_.name_of(r) for r in recipes],
+            given=[name_of(r) for r in recipes],
             remedy="Name a target that runs what the recipes make",
         )
     there = records.trials(study_id)
-    known = {recipes_.identity(t.recipe, t.target): t.id for t in there}
-    wanted = {recipes_.identity(t.recipe, t.target): t for t in planned}
+    known = {identity(t.recipe, t.target): t.id for t in there}
+    wanted = {identity(t.recipe, t.target): t for t in planned}
     fresh = [t for key, t in wanted.items() if key not in known]
     rows = [
         Trial(f"{study_id}-{n:04d}", study_id, n, t.name, t.recipe, t.target)
@@ -314,9 +308,7 @@ def _whole(spec: StudySpec | Mapping[str, Any], more: Mapping[str, Any]) -> Stud
             given=sorted(more),
             remedy="Change it in the spec",
         )
-    return recipes_.check_spec(
-        spec if isinstance(spec, StudySpec) else recipes_.spec_from_json(dict(spec))
-    )
+    return check_spec(spec if isinstance(spec, StudySpec) else spec_from_json(dict(spec)))
 
 
 def wait(

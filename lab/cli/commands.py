@@ -325,7 +325,7 @@ def _read_spec(file: str | None, model: str) -> dict[str, Any]:
 
 
 def _with_recipes(value: dict[str, Any]) -> dict[str, Any]:
-    from lab.spec.recipes import spec_from_json
+    from lab.spec.reading import spec_from_json
 
     checked = spec_from_json({"model": "", **value})
     return {

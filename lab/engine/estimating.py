@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lab import registry
 from lab.engine.known_results import stored
 from lab.engine.limits import GUESS_S, START_S, slots
-from lab.spec.recipes import plan
+from lab.spec.plan import plan
 from lab.store import records
 from lab.types import ModelCard, StudySpec
 

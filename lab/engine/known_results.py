@@ -11,7 +11,8 @@ from typing import Any
 
 from lab.engine import keys
 from lab.measure.environment import fingerprint
-from lab.spec.recipes import PlannedTrial, prefixes
+from lab.spec.plan import PlannedTrial
+from lab.spec.recipes import prefixes
 from lab.store import records
 from lab.store.blobs import sha256_of
 from lab.store.data import data_digest

@@ -45,7 +45,7 @@ from lab.home import folder
 from lab.lazy import np
 from lab.measure.environment import fingerprint
 from lab.measure.quality import clean_rounds, clean_turns, flags_of, timing_of
-from lab.spec.recipes import spec_from_json
+from lab.spec.reading import spec_from_json
 from lab.store import records
 from lab.store.blobs import keep
 from lab.store.data import load_array

@@ -10,7 +10,8 @@ from lab.analysis.hypervolume import Clock
 from lab.engine.known_results import stored
 from lab.search.samplers import sampler
 from lab.search.space import candidate, limits_of, task
-from lab.spec.recipes import PlannedTrial, identity, plan
+from lab.spec.plan import PlannedTrial, plan
+from lab.spec.recipes import identity
 from lab.store import records
 from lab.store.blobs import locate_card
 from lab.types import ModelCard, StudySpec, Trial

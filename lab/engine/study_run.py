@@ -21,7 +21,8 @@ from lab.engine.pool_process import error_json
 from lab.engine.pools import POOLS
 from lab.errors import JobError
 from lab.measure.environment import fingerprint
-from lab.spec.recipes import PlannedTrial, prefixes
+from lab.spec.plan import PlannedTrial
+from lab.spec.recipes import prefixes
 from lab.store import records
 from lab.store.blobs import keep, locate_card
 from lab.store.data import data_digest, data_folder

@@ -86,7 +86,7 @@ class Technique:
         toolchain: which warm process it runs in: "light" has onnx, onnxruntime and
             ai-edge-quantizer, "nncf" has OpenVINO too.
         apply: (source file, params, context) -> the file it wrote inside context.workdir.
-        name: params -> the speaking name, as decoded in `lab.spec.recipes`; "" for a conversion,
+        name: params -> the speaking name, as decoded in `lab.compress.naming`; "" for a conversion,
             which changes no number.
         conversion: True where the planner may insert it by itself.
         only_first: True for a conversion that takes float files only, so that it is inserted before

@@ -14,7 +14,8 @@ from lab import registry
 from lab.analysis.front import baseline_of, comparable
 from lab.analysis.hypervolume import Scale, gains_of, scales
 from lab.analysis.pick import Limit, amount
-from lab.spec.recipes import PlannedTrial, identity
+from lab.spec.plan import PlannedTrial
+from lab.spec.recipes import identity
 from lab.types import FINISHED, Objective, Step, StudySpec, Target, Trial, canonical_json
 
 BITS = re.compile(r"^(wi|wnf|wcb|wnvfp|ai|afp|fp|bf)\d+$")

@@ -19,7 +19,7 @@ from typing import Any, get_args
 from sqlalchemy.exc import IntegrityError
 
 from lab.errors import InvalidFile, UnknownId
-from lab.spec.recipes import spec_from_json
+from lab.spec.reading import spec_from_json
 from lab.store import records, sharing
 from lab.store.blobs import keep, sha256_of
 from lab.types import (

@@ -10,7 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 from lab.errors import InvalidFile
-from lab.spec.recipes import check_spec, spec_from_json
+from lab.spec.reading import check_spec, spec_from_json
 from lab.types import StudySpec
 
 LARGEST_BYTES = 2**20

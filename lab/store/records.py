@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Table, bindparam, delete, func, insert, 
 
 from lab.errors import UnknownId
 from lab.home import home
-from lab.spec.recipes import spec_from_json
+from lab.spec.reading import spec_from_json
 from lab.store import schema
 from lab.store.blobs import is_whole, locate, locate_card
 from lab.store.db import database_url, read, write

@@ -12,7 +12,7 @@ from lab.analysis.hypervolume import Course
 from lab.errors import LabError
 from lab.plots import formatting
 from lab.plots.search import HEIGHT, NAMES, reference_text, search_figure, search_info, search_text
-from lab.spec.recipes import plan
+from lab.spec.plan import plan
 from lab.spec.search import OPTIONS, SAMPLERS, search_from_json
 from lab.types import FINISHED, Study, StudySpec
 from pages.widgets import address

@@ -25,7 +25,7 @@ from lab.formats.feeding import (  # noqa: E402
 )
 from lab.measure.rounds import Protocol, time_rounds  # noqa: E402
 from lab.plugs import Context  # noqa: E402
-from lab.spec.recipes import plan  # noqa: E402
+from lab.spec.plan import plan  # noqa: E402
 from lab.store.data import data_folder, load_array  # noqa: E402
 from lab.types import canonical_json  # noqa: E402
 

@@ -37,7 +37,7 @@ def training(home: Path, address: str, tmp_path_factory: pytest.TempPathFactory)
     file = tmp_path_factory.mktemp("spec") / "spec.json"
     file.write_text(json.dumps(SPEC))
     code = (
-        "import json, sys, lab; s = json.load(open(sys.argv[1])); from lab.spec.recipes import"
+        "import json, sys, lab; s = json.load(open(sys.argv[1])); from lab.spec.reading import"
         " spec_from_json as read; r = read({'model': 'digits_lenet', **s});"
         " print(lab.start(lab.make_spec('digits_lenet', space={}, recipes=r.recipes,"
         " targets=r.targets, rounds=2)))"

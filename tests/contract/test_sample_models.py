@@ -20,7 +20,7 @@ import lab
 from lab import registry
 from lab.formats.feeding import as_input
 from lab.plugs import Array, Dataset
-from lab.spec.recipes import plan
+from lab.spec.plan import plan
 from lab.types import ModelCard
 from tests import loaded
 

@@ -11,7 +11,8 @@ import pytest
 import lab
 from lab.errors import UsageError
 from lab.plugs import Provider
-from lab.spec.recipes import complete_target, identity, plan
+from lab.spec.plan import plan
+from lab.spec.recipes import complete_target, identity
 from lab.types import Target
 from tests.pages.conftest import in_address
 

@@ -21,7 +21,7 @@ from lab.errors import (
     UnknownId,
     UsageError,
 )
-from lab.spec.recipes import check_spec, spec_from_json
+from lab.spec.reading import check_spec, spec_from_json
 from lab.store import records
 from lab.store.npz import read_data
 from lab.types import FINISHED, InputSpec, ModelCard, Objective, Recipe, Step, StudySpec, Target

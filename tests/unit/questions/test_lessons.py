@@ -11,7 +11,8 @@ import lab
 from lab.analysis.pruning import KIND
 from lab.errors import InvalidOption, UsageError
 from lab.questions import lessons
-from lab.spec.recipes import complete_step, plan
+from lab.spec.plan import plan
+from lab.spec.recipes import complete_step
 from lab.types import Recipe, Step
 
 

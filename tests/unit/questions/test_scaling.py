@@ -6,7 +6,7 @@ import pytest
 
 from lab.errors import InvalidOption
 from lab.questions.scaling import powers, same_targets, scaling_spec
-from lab.spec.recipes import plan
+from lab.spec.plan import plan
 from lab.types import InputSpec, ModelCard, Recipe, Step, StudySpec, Target, Trial
 
 CARD = ModelCard("m", "M", "classification", "f", "onnx", "m.onnx", InputSpec((4,)), "d")

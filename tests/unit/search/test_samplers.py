@@ -14,7 +14,7 @@ from lab.analysis.pick import Limit
 from lab.search.ehvi import Model
 from lab.search.samplers import sampler
 from lab.search.space import Outcome, Task, candidate, task
-from lab.spec.recipes import plan
+from lab.spec.plan import plan
 from lab.spec.search import SAMPLERS
 from lab.types import Measurement, Trial
 

@@ -12,7 +12,7 @@ import pytest
 
 import lab
 from lab.share.notebook import notebook, study_cells
-from lab.spec.recipes import spec_from_json
+from lab.spec.reading import spec_from_json
 from tests import fakes
 from tests.payloads import PAYLOADS
 

@@ -9,7 +9,9 @@ from lab.errors import InvalidOption, UnknownId, UsageError
 from lab.options import Option
 from lab.plugs import Technique
 from lab.spec.chains import preset_chains, recipes_of
-from lab.spec.recipes import check_spec, plan, prefixes, spec_from_json
+from lab.spec.plan import plan
+from lab.spec.reading import check_spec, spec_from_json
+from lab.spec.recipes import prefixes
 from lab.types import Recipe
 
 CHAIN: Any = (

@@ -11,16 +11,9 @@ from lab import registry
 from lab.errors import NoPath, UsageError
 from lab.options import Option
 from lab.plugs import Runtime, Technique
-from lab.spec import recipes as recipe
-from lab.spec.recipes import (
-    complete,
-    conversion_path,
-    name_of,
-    plan,
-    preset_space,
-    preset_targets,
-    star,
-)
+from lab.spec.plan import plan, star
+from lab.spec.presets import preset_space, preset_targets
+from lab.spec.recipes import complete, conversion_path, name_of
 from lab.types import InputSpec, ModelCard, Recipe, Step, StudySpec, Target
 
 BITS = Option("bits", "Bits", "int", 8, "h", low=4, high=16, sweep={"full": (4, 8)})
@@ -65,14 +58,14 @@ def world(monkeypatch: pytest.MonkeyPatch) -> None:
     runtimes = [runtime("on_b", "b"), runtime("on_c", "c"), runtime("on_e", "e")]
     monkeypatch.setattr(registry, "techniques", lambda: {t.id: t for t in techniques})
     monkeypatch.setattr(registry, "runtimes", lambda: {r.id: r for r in runtimes})
-    recipe.conversion_path.cache_clear()
+    conversion_path.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def forget() -> Any:
     """Paths are cached for the life of a process."""
     yield
-    recipe.conversion_path.cache_clear()
+    conversion_path.cache_clear()
 
 
 def ids(found: Recipe) -> list[str]:

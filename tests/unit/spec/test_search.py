@@ -9,7 +9,7 @@ import pytest
 import lab
 from lab.errors import InvalidOption, UnknownId, UsageError
 from lab.search.samplers import sampler
-from lab.spec.recipes import spec_from_json
+from lab.spec.reading import spec_from_json
 from lab.spec.search import SAMPLERS, search_from_json
 from lab.types import StudySpec, canonical_json
 
