@@ -1,0 +1,48 @@
+"""Techniques, grouped by the format that they start from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab import registry
+from lab.plugs import Technique
+from lab.reference.markdown import code, linked, table
+
+ROLES = {"prune": "prunes", "tune": "trains", "quantize": "quantizes"}
+
+
+def techniques() -> str:
+    """Return an overview, and a section for each technique."""
+    found = list(registry.techniques().values())
+    sections = "\n".join(_section(t) for t in found)
+    return f"{_overview(found)}\n{sections}"
+
+
+def _overview(found: list[Technique]) -> str:
+    rows = [[linked("", t.id), _turns(t), ", ".join(_traits(t)) or "–"] for t in found]
+    return table(["technique", "from → to", "traits"], rows)
+
+
+def _section(t: Technique) -> str:
+    facts = [
+        [
+            _turns(t),
+            code(*t.requires),
+            ", ".join(t.presets) or "–",
+            linked("options.md", *(o.id for o in t.options)),
+        ]
+    ]
+    head = ["from → to", "needs", "presets", "options"]
+    return f"## {t.id}\n\n{t.title}. {t.help}\n\n{table(head, facts)}"
+
+
+def _turns(t: Technique) -> str:
+    return " or ".join(t.accepts) + " → " + t.produces
+
+
+def _traits(t: Technique) -> Iterator[str]:
+    yield "converts" if t.conversion else ROLES[t.role]
+    if t.needs_calibration:
+        yield "needs calibration data"
+    if t.trains and t.role != "tune":
+        yield "trains"
