@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
+from lab.trial_details import Artifact as Artifact
+from lab.trial_details import TrialDetails as TrialDetails
+
 State = Literal["queued", "running", "complete", "failed", "cancelled"]
 FINISHED: tuple[State, ...] = ("complete", "failed", "cancelled")
 Source = Literal["measured", "emulated", "estimated"]
@@ -186,20 +189,6 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Artifact:
-    """One file, named by its digest."""
-
-    path: str
-    format: str
-    sha256: str
-    size_bytes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
 class Step:
     """One technique with its complete parameters."""
 
@@ -253,8 +242,7 @@ class Trial:
         cached: True where all its numbers were taken from the store.
         float_operators: operators that compute in float though the recipe quantizes, with their
             counts.
-        details: what jobs recorded: seconds per job, log lines, digest of raw samples and of
-            outputs.
+        details: files and facts that its jobs kept.
     """
 
     id: str
@@ -271,7 +259,7 @@ class Trial:
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
     environment: str | None = None
     float_operators: Mapping[str, int] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: TrialDetails = field(default_factory=TrialDetails)
 
     def to_json(self) -> dict[str, Any]:
         """The form that `--json` writes."""
@@ -288,7 +276,7 @@ class Trial:
             "measurements": {k: m.to_json() for k, m in self.measurements.items()},
             "environment": self.environment,
             "float_operators": dict(self.float_operators),
-            "details": dict(self.details),
+            "details": self.details.to_json(),
         }
 
 

@@ -229,14 +229,14 @@ def sections(trials: Sequence[Trial]) -> None:
         st.warning(OTHER_DATA, icon=":material/dataset:")
     if len({t.environment for t in trials if t.environment}) > 1:
         st.warning(OTHER_MACHINE, icon=":material/devices:")
-    looked_into = any(t.details.get("anatomy") for t in trials)
+    looked_into = any(t.details.anatomy for t in trials)
     parts: dict[str, Callable[[Sequence[Trial], bool], None]] = {
         "Recipe": recipe,
         "Numbers": numbers,
         **({"Classes": by_class, "Flipped items": by_item} if alike else {}),
         **(
             {"Layers": layers}
-            if looked_into or any(t.details.get("profile") for t in trials)
+            if looked_into or any(t.details.profile for t in trials)
             else {}
         ),
         **({"Size": size} if looked_into else {}),

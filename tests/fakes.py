@@ -21,6 +21,7 @@ from lab.types import (
     StudySpec,
     Target,
     Trial,
+    TrialDetails,
 )
 
 OBJECTIVES = StudySpec("digits_lenet").objectives
@@ -107,7 +108,7 @@ def trial(
         measurements=numbers,
         environment=environment,
         float_operators={} if baseline else {"Softmax": 1},
-        details={"seconds": {"build": 1.2, "latency": 3.4}},
+        details=TrialDetails(other={"seconds": {"build": 1.2, "latency": 3.4}}),
     )
 
 
@@ -256,7 +257,9 @@ def _with_evidence(made: Trial, folder: Path) -> Trial:
     }
     return replace(
         made,
-        details={**made.details, **kept, "timing": timing, "right": pack(right, "top1_accuracy")},
+        details=made.details.with_json(
+            {**kept, "timing": timing, "right": pack(right, "top1_accuracy")}
+        ),
     )
 
 
@@ -296,5 +299,6 @@ def _with_outputs(made: Trial, common: np.ndarray, folder: Path, labels: np.ndar
     }
     right = outputs.astype(np.float32).argmax(axis=1) == labels
     return replace(
-        made, details={**made.details, "outputs": kept, "right": pack(right, "top1_accuracy")}
+        made,
+        details=made.details.with_json({"outputs": kept, "right": pack(right, "top1_accuracy")}),
     )

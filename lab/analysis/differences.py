@@ -81,7 +81,7 @@ def difference(metric: str, trial: Trial, other: Trial) -> Difference | None:
 
 
 def _by_items(metric: str, trial: Trial, other: Trial) -> Difference | None:
-    mine, theirs = (t.details.get("right") or {} for t in (trial, other))
+    mine, theirs = (t.details.correct or {} for t in (trial, other))
     if mine.get("metric") != metric or theirs.get("metric") != metric or mine["n"] != theirs["n"]:
         return None
     n = int(mine["n"])
@@ -104,7 +104,7 @@ def _won_and_lost(mine: NDArray[np.bool_], theirs: NDArray[np.bool_]) -> tuple[i
 
 
 def _by_rounds(trial: Trial, other: Trial) -> Difference | None:
-    mine, theirs = (t.details.get("timing") or {} for t in (trial, other))
+    mine, theirs = (t.details.timing or {} for t in (trial, other))
     if not mine or not theirs or trial.environment != other.environment:
         return None
     if (
@@ -190,7 +190,7 @@ def against_float(metric: str, trial: Trial) -> tuple[float, float] | None:
         None where items were not compared; (0, 0) for the float model itself.
     """
     change = trial.measurements.get("accuracy_change")
-    if (trial.details.get("right") or {}).get("metric") != metric or not change:
+    if (trial.details.correct or {}).get("metric") != metric or not change:
         return None
     if trial.is_baseline or change.low is None or change.high is None:
         return 0.0, 0.0
@@ -199,7 +199,7 @@ def against_float(metric: str, trial: Trial) -> tuple[float, float] | None:
 
 def discordant(trial: Trial, other: Trial) -> float | None:
     """Share of test items that exactly one of both answers rightly; None where it is not known."""
-    mine, theirs = (t.details.get("right") or {} for t in (trial, other))
+    mine, theirs = (t.details.correct or {} for t in (trial, other))
     if not mine or not theirs or (mine["metric"], mine["n"]) != (theirs["metric"], theirs["n"]):
         return None
     n = int(mine["n"])

@@ -215,7 +215,7 @@ def course(
 
 
 def _order(trial: Trial) -> tuple[bool, float, int]:
-    return (not trial.cached, trial.details.get("ended_at") or 0.0, trial.position)
+    return (not trial.cached, trial.details.ended_at or 0.0, trial.position)
 
 
 def _counted(
@@ -264,5 +264,5 @@ class Clock:
 
     def at(self, trial: Trial) -> float | None:
         """Seconds of work when a trial had ended."""
-        ended = trial.details.get("ended_at")
+        ended = trial.details.ended_at
         return None if ended is None or not self.spans else self.until(float(ended))

@@ -98,7 +98,7 @@ def _points(phase: Mapping[str, Any]) -> tuple[Mapping[str, float], ...]:
 def of_trial(trial: Trial) -> tuple[Training, ...]:
     """All trainings that a trial's file went through, the first one first."""
     by_key: dict[str, list[Mapping[str, Any]]] = {}
-    for curve in trial.details.get("training", ()):
+    for curve in trial.details.training or ():
         by_key.setdefault(curve["key"], []).append(curve)
     return tuple(
         Training(key, str(kept[0]["technique"]), phases_of(kept)) for key, kept in by_key.items()

@@ -34,10 +34,10 @@ def measuring_conditions(trial: Trial) -> dict[str, Any]:
 
 def _raw(trial: Trial) -> dict[str, Any]:
     """All that the measuring process told of a trial; {} where it was not kept."""
-    kept = trial.details.get("samples")
+    kept = trial.details.samples
     return (
-        dict(json.loads(Path(kept["path"]).read_text()))
-        if kept and Path(kept["path"]).exists()
+        dict(json.loads(Path(kept.path).read_text()))
+        if kept and Path(kept.path).exists()
         else {}
     )
 

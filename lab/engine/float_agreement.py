@@ -21,9 +21,9 @@ def float_agreement(card: ModelCard, trials: Sequence[Trial]) -> tuple[Pair, ...
     """
     found = {}
     for trial in (t for t in trials if t.is_baseline):
-        kept = trial.details.get("outputs")
-        if kept and Path(kept["path"]).is_file():
-            found[trial.id] = np.load(kept["path"])["outputs"]
+        kept = trial.details.outputs
+        if kept and Path(kept.path).is_file():
+            found[trial.id] = np.load(kept.path)["outputs"]
     metric, where = (
         registry.metric(registry.task(card.task).agreement),
         folder("data") / data_digest(card),

@@ -137,7 +137,7 @@ def _by_bits(card: ModelCard, trial: Trial, reference: Trial) -> Answered:
 
 def _right(trial: Trial) -> Array | None:
     """Which items a trial got right; None where that is not kept, or not as it should be."""
-    kept = trial.details.get("right") or {}
+    kept = trial.details.correct or {}
     try:
         bits = unpack(str(kept["bits"]), int(kept["n"]))
     except (ValueError, KeyError, TypeError):

@@ -23,10 +23,8 @@ from lab.lazy import np
 from lab.plugs import Array
 from lab.store.blobs import keep
 from lab.store.data import FROM_DISK, data_folder, is_here, load_array
-from lab.types import ModelCard, Trial
+from lab.types import Artifact, ModelCard, Trial
 
-PORTABLE = "answers"
-"""Name of the compact form among a trial's details."""
 STEPS, MOST_BYTES = 255, 2**30
 _DAMAGE = (OSError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile, EOFError)
 
@@ -52,11 +50,11 @@ class Told:
 
 def told(trial: Trial, card: ModelCard) -> Told | None:
     """What a trial answered; None where that is not in this lab, or cannot be read."""
-    outputs = _array(trial.details.get("outputs"), "outputs")
+    outputs = _array(trial.details.outputs, "outputs")
     return (
         _from_outputs(outputs, card)
         if outputs is not None
-        else _from_portable(trial.details.get(PORTABLE), card)
+        else _from_portable(trial.details.predictions, card)
     )
 
 
@@ -88,7 +86,7 @@ def _from_outputs(outputs: Array, card: ModelCard) -> Told | None:
     )
 
 
-def _from_portable(kept: Any, card: ModelCard) -> Told | None:
+def _from_portable(kept: Artifact | None, card: ModelCard) -> Told | None:
     """As strange as the file may be: it came from anybody."""
     if answers_are_alarms(card):
         scores = _array(kept, "scores")
@@ -120,9 +118,9 @@ def _fit(answers: Array, shares: Array, value: str) -> bool:
     )
 
 
-def _array(kept: Any, name: str) -> Array | None:
+def _array(kept: Artifact | None, name: str) -> Array | None:
     try:
-        return _read(str(kept["path"]), name) if kept else None
+        return _read(kept.path, name) if kept else None
     except _DAMAGE:
         return None
 
@@ -138,14 +136,13 @@ def _read(path: str, name: str) -> Array:
     return array
 
 
-def portable(trial: Trial, card: ModelCard) -> dict[str, Any] | None:
+def portable(trial: Trial, card: ModelCard) -> Artifact | None:
     """The compact form of a trial's answers, kept as a file of the store, as it goes into a trial's
     details; None where there is
     nothing to take along.
     """
-    if not trial.details.get("outputs"):
-        known: dict[str, Any] | None = trial.details.get(PORTABLE)
-        return known
+    if not trial.details.outputs:
+        return trial.details.predictions
     found = told(trial, card)
     arrays = _compact(found) if found else {}
     return _kept(arrays) if arrays else None
@@ -164,11 +161,11 @@ def _compact(found: Told) -> dict[str, Array]:
     }
 
 
-def _kept(arrays: dict[str, Array]) -> dict[str, Any]:
+def _kept(arrays: dict[str, Array]) -> Artifact:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "answers.npz"
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        return keep(file, "npz").to_json()
+        return keep(file, "npz")
 
 
 def array_of(card: ModelCard, name: str, n: int) -> Array | None:

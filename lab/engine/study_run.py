@@ -35,6 +35,7 @@ from lab.types import (
     Step,
     Target,
     Trial,
+    TrialDetails,
     canonical_json,
     digest_of,
 )
@@ -334,7 +335,7 @@ class StudyRun:
                     state="running",
                     artifact=Artifact(**outcome["artifact"]),
                     environment=self.environment,
-                    details=details,
+                    details=TrialDetails.from_json(details),
                     float_operators=inspection.get("float_operators", {}),
                     cached=bool(outcome.get("cached")),
                 )
@@ -403,7 +404,7 @@ class StudyRun:
         return self._change(
             id_,
             measurements={**trial.measurements, **found},
-            details={**trial.details, **details},
+            details=trial.details.with_json(details),
             environment=outcome.get("environment", self.environment),
             cached=trial.cached and bool(outcome.get("cached")),
         )
@@ -416,8 +417,8 @@ class StudyRun:
 
     def _change(self, id_: str, **values: Any) -> Trial:
         changed = replace(self.trials[id_], **values)
-        if changed.state in FINISHED and "ended_at" not in changed.details:
-            changed = replace(changed, details={**changed.details, "ended_at": time.time()})
+        if changed.state in FINISHED and changed.details.ended_at is None:
+            changed = replace(changed, details=replace(changed.details, ended_at=time.time()))
         self.trials[id_] = changed
         return changed
 

@@ -76,7 +76,7 @@ def items_text(trial: Trial, other: Trial) -> str:
     share = discordant(trial, other)
     if share is None:
         return ""
-    n = int(trial.details["right"]["n"])
+    n = int((trial.details.correct or {})["n"])
     share = max(share, 1 / n)
     least = statistics.smallest_drop(n, share)
     wanted = [f"{statistics.items_needed(d, share):,} for {_points(d)}" for d in DROPS if d < least]
@@ -111,7 +111,7 @@ def differences_json(found: Mapping[str, Difference]) -> dict[str, object]:
 
 def time_text(trials: Sequence[Trial], seconds: float | None) -> str:
     """What a study's latencies rest on, in a sentence: turns, disturbances, seconds."""
-    kept = [t.details["timing"] for t in trials if t.details.get("timing")]
+    kept = [t.details.timing for t in trials if t.details.timing]
     if not kept:
         return ""
     turns, disturbed = (

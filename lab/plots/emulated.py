@@ -49,7 +49,7 @@ def elsewhere_facts(trial: Trial, machine: str) -> list[dict[str, str]]:
 
 
 def _outcomes(trial: Trial) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = trial.details.get("elsewhere") or {}
+    found: Mapping[str, Any] = trial.details.emulated or {}
     return found
 
 

@@ -18,7 +18,7 @@ from lab.errors import UnknownId
 from lab.evidence import Anatomy, Finding, Profile, Roofline
 from lab.plugs import Case
 from lab.store import records
-from lab.types import Trial
+from lab.types import Artifact, Trial
 
 Value = TypeVar("Value", Anatomy, Profile)
 HARDLY_SMALLER = 0.95
@@ -83,21 +83,18 @@ def baseline_of(trial: Trial, trials: Sequence[Trial]) -> Trial | None:
 
 def anatomy_of(trial: Trial | None) -> Anatomy | None:
     """What the trial's file consists of; None where nobody looked."""
-    return _evidence(trial, "anatomy", Anatomy.from_json)
+    return _evidence(trial.details.anatomy if trial else None, Anatomy.from_json)
 
 
 def profile_of(trial: Trial | None) -> Profile | None:
     """Where the trial's time goes; None where nobody looked."""
-    return _evidence(trial, "profile", Profile.from_json)
+    return _evidence(trial.details.profile if trial else None, Profile.from_json)
 
 
-def _evidence(
-    trial: Trial | None, name: str, read: Callable[[Mapping[str, Any]], Value]
-) -> Value | None:
+def _evidence(kept: Artifact | None, read: Callable[[Mapping[str, Any]], Value]) -> Value | None:
     """None where there is none, where its file is gone, or where an older lab wrote it."""
-    kept = trial.details.get(name) if trial else None
     try:
-        return _read(kept["path"], read) if kept else None
+        return _read(kept.path, read) if kept else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -46,7 +46,7 @@ def _clipped(case: Case) -> Finding | None:
 
 def _overflowing(case: Case) -> Finding | None:
     """As the emulation of such a CPU found it, see `lab.processors.x86_without_vnni`."""
-    outcome: Mapping[str, Any] = case.trial.details.get("elsewhere", {}).get(SUMS, {})
+    outcome: Mapping[str, Any] = (case.trial.details.emulated or {}).get(SUMS, {})
     facts = [f for f in outcome.get("facts", ()) if f.get("count")]
     if not facts:
         return None

@@ -137,13 +137,16 @@ def _with_answers(trial: Trial, card: ModelCard) -> Trial:
     """What it answered goes along in a compact form, so that flipped test items can be told
     elsewhere, too.
     """
-    answers = portable(trial, card)
-    return replace(trial, details={**trial.details, "answers": answers}) if answers else trial
+    predictions = portable(trial, card)
+    if predictions is None:
+        return trial
+    return replace(trial, details=replace(trial.details, predictions=predictions))
 
 
 def _files(trial: Trial, artifacts: bool) -> list[dict[str, Any]]:
+    details = trial.details.to_json()
     kept = [
-        *(trial.details.get(name) for name in CARRIED),
+        *(details.get(name) for name in CARRIED),
         trial.artifact.to_json() if trial.artifact and artifacts else None,
     ]
     return [file for file in kept if file]

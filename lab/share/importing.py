@@ -33,6 +33,7 @@ from lab.types import (
     Study,
     Target,
     Trial,
+    TrialDetails,
 )
 
 CARRIED = ("answers", "samples", "anatomy", "profile")
@@ -276,7 +277,7 @@ def _trial(
             _text(k): _measurement(k, m) for k, m in _table(value["measurements"]).items()
         },
         float_operators={k: int(n) for k, n in _table(value["float_operators"]).items()},
-        details=details,
+        details=TrialDetails.from_json(details),
     )
 
 

@@ -28,6 +28,7 @@ from lab.types import (
     StudySpec,
     Target,
     Trial,
+    TrialDetails,
     digest_of,
 )
 
@@ -350,7 +351,7 @@ def _trial_row(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _trial(row: Row[Any], artifact: Artifact | None, details: dict[str, Any]) -> Trial:
+def _trial(row: Row[Any], artifact: Artifact | None, details: Mapping[str, Any]) -> Trial:
     return Trial(
         id=row.id,
         study=row.study,
@@ -366,7 +367,7 @@ def _trial(row: Row[Any], artifact: Artifact | None, details: dict[str, Any]) ->
         measurements={k: Measurement.from_json(k, m) for k, m in row.measurements.items()},
         environment=row.environment,
         float_operators=row.float_operators,
-        details=details,
+        details=TrialDetails.from_json(details),
     )
 
 

@@ -27,7 +27,7 @@ def operators(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
         )
         return
     others = {
-        t.id: t for t in lab.trials(trial.study) if t.id != trial.id and t.details.get("profile")
+        t.id: t for t in lab.trials(trial.study) if t.id != trial.id and t.details.profile
     }
     ids = sorted(others, key=lambda id_: id_ != (base.id if base else ""))
     shown = formatting.varying_options(t.target for t in [*others.values(), trial])

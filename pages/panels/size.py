@@ -33,7 +33,7 @@ def size(trial: Trial, base: Trial | None) -> None:
                 st.dataframe(rows, hide_index=True, alt="Every layer that stores weights")
     st.markdown("**Memory**")
     numbers(trial, MEMORY)
-    mapped = (trial.details.get("memory") or {}).get("mapped_bytes")
+    mapped = (trial.details.memory or {}).get("mapped_bytes")
     if mapped is not None:
         st.caption(
             f"The runtime maps the file: {formatting.value(mapped, 'B')} of it are read where they"

@@ -96,7 +96,7 @@ def training(trial: Trial) -> None:
             st.markdown(f"**{formatting.markdown(titled.name)}**")
         curves([titled], f"training_{trial.id}_{number}", stacked=True)
         st.dataframe(training_rows([titled]), hide_index=True, alt="What this training came to")
-    for name, note in (trial.details.get("notes") or {}).items():
+    for name, note in (trial.details.notes or {}).items():
         if str(name).startswith("training"):
             st.caption(
                 f"{formatting.capital(formatting.markdown(str(name)))}:"

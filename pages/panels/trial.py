@@ -82,7 +82,7 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
         "Layers": layers,
         **(
             {"Training": lambda trial, base: training(trial)}
-            if any(t.details.get("training") for t in trials)
+            if any(t.details.training for t in trials)
             else {}
         ),
         "Recipe": recipe,
@@ -226,7 +226,7 @@ def timing(trial: Trial, base: Trial | None) -> None:
         latency_figure(info).to_json(), key="timing", height=HEIGHT, alt=f"Raw timings: {info.note}"
     )
     st.caption(f"{info.note}. Dashed: median. Band: its 95 % interval.")
-    if kept := trial.details.get("timing"):
+    if kept := trial.details.timing:
         spec = lab.study(trial.study).spec
         st.caption(quality_text(kept, spec.precision, spec.budget_s))
     if text := conditions_text(lab.measuring_conditions(trial)):
@@ -290,7 +290,7 @@ def recipe(trial: Trial, base: Trial | None) -> None:
     if not trial.recipe.steps:
         st.write("The model runs as it came.")
     download(trial)
-    if notes := trial.details.get("notes"):
+    if notes := trial.details.notes:
         with st.expander("What the steps recorded"):
             st.json(notes, expanded=2)
     reorder(trial)

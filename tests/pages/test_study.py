@@ -164,7 +164,7 @@ def test_a_thousand_trials_cost_little_at_each_rerun(open_page, add_study):
 
 def test_the_reasons_behind_a_trial_are_told(open_page, add_study):
     id_ = add_study(fakes.with_evidence(fakes.trials(), folder("artifacts")))
-    trial = next(t for t in lab.trials(id_) if t.details.get("profile") and not t.is_baseline)
+    trial = next(t for t in lab.trials(id_) if t.details.profile and not t.is_baseline)
     app = open_page("study", study=id_, trial=trial.id, detail="Why")
     assert not app.exception
     findings = lab.explain(trial.id, lab.trials(id_))
@@ -174,7 +174,7 @@ def test_the_reasons_behind_a_trial_are_told(open_page, add_study):
 
 def test_a_trial_is_set_beside_another_one(open_page, add_study):
     id_ = add_study(fakes.with_evidence(fakes.trials(), folder("artifacts")))
-    trial = next(t for t in lab.trials(id_) if t.details.get("right") and not t.is_baseline)
+    trial = next(t for t in lab.trials(id_) if t.details.correct and not t.is_baseline)
     app = open_page("study", study=id_, trial=trial.id, detail="Compare")
     assert not app.exception
     rows = next(d.value for d in app.dataframe if "Verdict" in d.value.columns).set_index("Metric")
@@ -187,7 +187,7 @@ def test_a_trial_is_set_beside_another_one(open_page, add_study):
 
 def test_operators_and_size_of_a_trial_are_shown(open_page, add_study):
     id_ = add_study(fakes.with_evidence(fakes.trials(), folder("artifacts")))
-    trial = next(t for t in lab.trials(id_) if t.details.get("profile") and not t.is_baseline)
+    trial = next(t for t in lab.trials(id_) if t.details.profile and not t.is_baseline)
     app = open_page("study", study=id_, trial=trial.id, detail="Operators")
     assert not app.exception
     assert any("Operator" in d.value.columns for d in app.dataframe)

@@ -16,7 +16,12 @@ def trained(study: str, count: int = 2) -> list:
     more = {"notes": {"training": "50 steps of 128 items in 10 s"}}
     return [
         (
-            replace(t, details={**t.details, **more, "training": [curve(f"k{t.position % count}")]})
+            replace(
+                t,
+                details=t.details.with_json(
+                    {**more, "training": [curve(f"k{t.position % count}")]}
+                ),
+            )
             if t.position > 1
             else t
         )

@@ -179,12 +179,12 @@ def test_json_to_standard_output_is_json_alone(first: Run, home: Path) -> None:
 
 def test_every_trial_has_what_its_reasons_are_drawn_from(first: Run) -> None:
     for trial in lab.trials(first.result["study"]["id"]):
-        profile, anatomy, timing = lab.profile(trial), lab.anatomy(trial), trial.details["timing"]
+        profile, anatomy, timing = lab.profile(trial), lab.anatomy(trial), trial.details.timing
         assert profile is not None
         assert anatomy is not None
         assert sum(anatomy.parts.values()) == trial.measurements["size_bytes"].value
         assert len(timing["rounds"]) == len(timing["medians_s"]) >= 2
-        assert trial.details["right"]["n"] == trial.measurements["top1_accuracy"].n
+        assert trial.details.correct["n"] == trial.measurements["top1_accuracy"].n
         assert {"before", "after"} == set(lab.measuring_conditions(trial))
         assert {t["round"] for t in lab.latency_samples(trial)} >= set(timing["rounds"])
 

@@ -79,12 +79,12 @@ def test_a_killed_training_goes_on_from_its_checkpoint_and_is_made_once(
     assert resumed.returncode == 0, resumed.stderr
     trials = lab.trials(study)
     assert {t.state for t in trials} == {"complete"}, [t.error for t in trials]
-    (curve,) = next(t for t in trials if t.name == "finetune6000_batch32").details["training"]
+    (curve,) = next(t for t in trials if t.name == "finetune6000_batch32").details.training
     assert (
         curve["points"][: len(before["points"])] == before["points"]
     )  # nothing that had been learnt was learnt again
     assert curve["points"][-1]["step"] == 6000
-    assert all(t.details["training"] == [curve] for t in trials if not t.is_baseline)
+    assert all(t.details.training == (curve,) for t in trials if not t.is_baseline)
     counted = Counter(
         job["label"]
         for job in lab.jobs(study)

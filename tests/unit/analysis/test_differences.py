@@ -27,7 +27,7 @@ OTHER = fakes.trial("int8", 0.95, 100e3, 6e-4, position=1, spread=(0.01, 1e-5))
 
 
 def with_right(trial: Trial, right: np.ndarray) -> Trial:
-    return replace(trial, details={**trial.details, "right": pack(right, "top1_accuracy")})
+    return replace(trial, details=replace(trial.details, correct=pack(right, "top1_accuracy")))
 
 
 def timed(
@@ -38,7 +38,7 @@ def timed(
         "rounds": rounds or list(range(len(medians))),
         "medians_s": list(medians),
     }
-    return replace(trial, details={**trial.details, "timing": timing})
+    return replace(trial, details=replace(trial.details, timing=timing))
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=100))

@@ -9,7 +9,7 @@ import pytest
 
 from lab.analysis.differences import pack
 from lab.analysis.orders import orders, other_orders
-from lab.types import Recipe, Step, Target, Trial
+from lab.types import Recipe, Step, Target, Trial, TrialDetails
 from tests import fakes
 
 A, B, Q, CONVERT = (
@@ -24,7 +24,10 @@ RIGHT = np.arange(400) < 360
 def made(position: int, *steps: Step, right: np.ndarray = RIGHT, **more: object) -> Trial:
     trial = fakes.trial(f"t{position}", float(right.mean()), 1e5, 1e-3, position=position)
     return replace(
-        trial, recipe=Recipe(steps), details={"right": pack(right, "top1_accuracy")}, **more
+        trial,
+        recipe=Recipe(steps),
+        details=TrialDetails(correct=pack(right, "top1_accuracy")),
+        **more,
     )  # type: ignore[arg-type]
 
 

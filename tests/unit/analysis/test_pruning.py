@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.analysis.pruning import KIND, channels_for, furthest, lesson, removed
-from lab.types import Recipe, Step, Trial
+from lab.types import Recipe, Step, Trial, TrialDetails
 from tests import fakes
 
 ABOUT = {
@@ -44,7 +44,7 @@ def made(
         trial,
         recipe=Recipe((*steps, Step("convert"))),
         is_baseline=not steps,
-        details={"notes": notes or {}},
+        details=TrialDetails(notes=notes or {}),
     )
 
 
@@ -93,7 +93,7 @@ def test_shares_are_of_all_parameters_as_the_techniques_counted_them() -> None:
 
 
 def test_what_was_not_counted_is_said_to_be_as_asked_for() -> None:
-    bare = [replace(t, details={}) for t in TRIALS]
+    bare = [replace(t, details=TrialDetails()) for t in TRIALS]
     found = lesson(ABOUT, bare, "top1_accuracy")
     assert [p.removed for p in found.line("structured", False).points] == pytest.approx(
         [0.36, 0.75]

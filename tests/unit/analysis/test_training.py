@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.analysis.training import Phase, Training, of_trial, of_trials, phases_of
-from lab.types import Recipe, Target, Trial
+from lab.types import Recipe, Target, Trial, TrialDetails
 
 POINTS = (
     {"step": 0, "seconds": 0.0, "check_loss": 0.5, "accuracy": 0.8},
@@ -34,7 +34,7 @@ def trained(position: int, name: str, *curves: dict[str, object]) -> Trial:
         name,
         Recipe(),
         Target("ort"),
-        details={"training": list(curves)},
+        details=TrialDetails(training=tuple(curves)),
     )
 
 

@@ -123,8 +123,8 @@ def test_a_trial_keeps_it(lab_home: Path, tmp_path: Path) -> None:
     spec = lab.make_spec(card.id, targets=["ort"], recipes=steps, space={}, rounds=2, runs=3)
     trials = {t.name: t for t in lab.trials(lab.wait(lab.start(spec)).id)}
     assert {t.state for t in trials.values()} == {"complete"}
-    assert trials["float32"].details["elsewhere"] == {}
-    told = {name: set(t.details["elsewhere"]) for name, t in trials.items() if name != "float32"}
+    assert trials["float32"].details.emulated == {}
+    told = {name: set(t.details.emulated) for name, t in trials.items() if name != "float32"}
     cpu = {"x86_without_vnni", "integer_dot_product"}
     assert all("per_tensor_accelerator" in ids for ids in told.values())
     assert len(told["static_wi8_ai8_per_channel"] & cpu) == 1

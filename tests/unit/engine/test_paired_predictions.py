@@ -12,7 +12,7 @@ from lab.errors import LabError, UsageError
 from lab.home import folder
 from lab.metrics.alarm_agreement import alarm_agreement
 from lab.store import records
-from lab.types import StudySpec
+from lab.types import Artifact, StudySpec, TrialDetails
 from tests import fakes
 
 N = 120
@@ -45,9 +45,7 @@ def stored(digits):
 
 def test_flips_are_read_from_what_both_answered(stored, digits):
     base, variant = stored[0], stored[3]
-    a, b = (
-        np.load(t.details["outputs"]["path"])["outputs"].argmax(axis=1) for t in (base, variant)
-    )
+    a, b = (np.load(t.details.outputs.path)["outputs"].argmax(axis=1) for t in (base, variant))
     found = lab.flips(variant.id, base.id)
     assert {f.item for f in found.flips} == set(np.flatnonzero(a != b))
     assert all(
@@ -70,7 +68,12 @@ def test_without_answers_the_bits_still_tell_which_items_flipped(stored):
     base, variant = stored[0], stored[3]
     whole = lab.flips(variant.id, base.id)
     bare = [
-        replace(t, details={"right": t.details["right"]}, id=f"bare-{t.position:04d}", study="bare")
+        replace(
+            t,
+            details=TrialDetails(correct=t.details.correct),
+            id=f"bare-{t.position:04d}",
+            study="bare",
+        )
         for t in stored
     ]
     records.add_study(fakes.study("bare"), lab.model("digits_lenet"), bare)
@@ -97,7 +100,7 @@ def test_other_numbers_of_items_are_refused(stored, digits):
         file.write_bytes((folder("artifacts") / ".." / f"{t.position:064d}.npz").read_bytes())
         kept.append(
             replace(
-                t, details={**t.details, "outputs": {**t.details["outputs"], "path": str(file)}}
+                t, details=replace(t.details, outputs=replace(t.details.outputs, path=str(file)))
             )
         )
     records.add_study(
@@ -163,19 +166,12 @@ def test_alarms_flip_at_the_float_models_threshold(lab_home):
         made.append(
             replace(
                 t,
-                details={
-                    "outputs": {
-                        "path": str(file),
-                        "format": "npz",
-                        "sha256": file.stem,
-                        "size_bytes": 1,
-                    }
-                },
+                details=TrialDetails(outputs=Artifact(str(file), "npz", file.stem, 1)),
             )
         )
     records.add_study(fakes.study(model=card.id), card, made)
     found = lab.flips("study-1-0002", "study-1-0001")
-    base, variant = (np.load(made[i].details["outputs"]["path"])["outputs"] for i in (1, 2))
+    base, variant = (np.load(made[i].details.outputs.path)["outputs"] for i in (1, 2))
     scores = [
         np.mean(np.square(o.reshape(200, -1) - inputs.reshape(200, -1), dtype=np.float64), axis=1)
         for o in (base, variant)

@@ -17,6 +17,7 @@ from lab.errors import LabError
 from lab.home import folder
 from lab.store import records
 from lab.store.blobs import keep
+from lab.types import TrialDetails
 from tests import fakes
 from tests.unit.engine.test_paired_predictions import N, digits, ours, stored
 
@@ -26,11 +27,11 @@ CARD = "digits_lenet"
 
 def kept(tmp_path, **arrays):
     np.savez_compressed(tmp_path / "made.npz", **arrays)
-    return keep(tmp_path / "made.npz", "npz").to_json()
+    return keep(tmp_path / "made.npz", "npz")
 
 
 def bare(trial, **details):
-    return replace(trial, details=details)
+    return replace(trial, details=TrialDetails(**details))
 
 
 def test_no_answer_changes_and_shares_are_rounded_to_a_fifth_of_a_point(stored):
@@ -58,7 +59,7 @@ def test_an_imported_study_shows_the_same_flips(stored, tmp_path, monkeypatch):
     data = folder("data")
     monkeypatch.setenv("LAB_HOME", str(tmp_path / "other"))
     lab.import_study(file)
-    assert not lab.trials("study-1")[3].details.get("outputs")
+    assert not lab.trials("study-1")[3].details.outputs
     for kept_data in data.iterdir():
         kept_data.rename(folder("data") / kept_data.name)
     there = lab.flips("study-1-0003", "study-1-0000")
@@ -137,14 +138,14 @@ def test_what_was_imported_travels_on(stored, tmp_path):
 def test_strange_files_are_no_answers(lab_home, tmp_path, arrays):
     trial, card = fakes.trial("x", 0.9, 1.0, 1.0), lab.model(CARD)
     np.savez(tmp_path / "made.npz", **arrays)
-    assert told(bare(trial, answers=keep(tmp_path / "made.npz", "npz").to_json()), card) is None
+    assert told(bare(trial, answers=keep(tmp_path / "made.npz", "npz")), card) is None
 
 
 def test_no_npz_at_all_is_no_answer(lab_home, tmp_path):
     (tmp_path / "made.npz").write_bytes(b"PK\x03\x04 but no archive")
     trial, card = fakes.trial("x", 0.9, 1.0, 1.0), lab.model(CARD)
     for details in (
-        {"answers": keep(tmp_path / "made.npz", "npz").to_json()},
+        {"answers": keep(tmp_path / "made.npz", "npz")},
         {"answers": {"path": "/nowhere"}},
         {"answers": "text"},
         {"outputs": {"no": "path"}},

@@ -43,7 +43,7 @@ def test_a_search_runs_its_budget_and_starts_the_next_from_the_store(small_card:
     assert [t.position for t in trials] == [0, 1, 2, 3, 4]
     assert {t.state for t in trials} == {"complete"}
     assert len(set(identities(found.id))) == 5
-    assert all(t.details["ended_at"] for t in trials)
+    assert all(t.details.ended_at for t in trials)
 
     cost = lab.estimate(spec(trials=2))
     assert (cost.trials, cost.cached) == (min(7, cost.grid), 5)

@@ -26,7 +26,7 @@ from lab.plots.beside import (
 )
 from lab.plots.deltas import column, delta_rows, forest_info, forest_spec
 from lab.plots.recipe_diff import diff_json, recipe_diff_rows, same_text
-from lab.types import Recipe, Step, Target
+from lab.types import Recipe, Step, Target, TrialDetails
 from tests import fakes
 from tests.unit.analysis.test_beside import FLOAT, INT8, SOURCE
 
@@ -151,7 +151,7 @@ def test_accuracy_that_may_be_chance_is_marked(three):
             **three[0].measurements,
             "latency_s": fakes.measured("latency_s", 5.2e-4, 1e-4),
         },
-        details={},
+        details=TrialDetails(),
     )
     (row,) = [
         r

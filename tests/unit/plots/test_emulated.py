@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.plots.emulated import elsewhere_facts, elsewhere_rows, elsewhere_texts
 from lab.plugs import Fact
+from lab.types import TrialDetails
 from tests import fakes
 
 TRIAL = fakes.trial("static_wi8_ai8_per_channel", 0.619, 1e5, 4e-4)
@@ -39,7 +40,7 @@ def outcome(there: float = 0.585, same: float = 0.928, **changed: Any) -> dict[s
 
 
 def told(**changed: Any) -> Any:
-    return replace(TRIAL, details={"elsewhere": {"x86_without_vnni": outcome(**changed)}})
+    return replace(TRIAL, details=TrialDetails(emulated={"x86_without_vnni": outcome(**changed)}))
 
 
 def test_the_sentence_says_there_and_here_and_why():
@@ -95,7 +96,7 @@ def test_rows_whole():
 
 
 def test_trials_without_a_word_about_it_have_none():
-    for trial in (TRIAL, replace(TRIAL, details={"elsewhere": {}})):
+    for trial in (TRIAL, replace(TRIAL, details=TrialDetails(emulated={}))):
         assert (
             elsewhere_texts(trial)
             == elsewhere_rows(trial)

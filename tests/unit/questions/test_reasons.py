@@ -29,6 +29,7 @@ from lab.types import (
     StudySpec,
     Target,
     Trial,
+    TrialDetails,
     digest_of,
 )
 
@@ -75,7 +76,7 @@ def trial(
         artifact=Artifact("f", "onnx", f"{number:064d}", size),
         measurements=measured(ms),
         environment=ENVIRONMENT,
-        details=details,
+        details=TrialDetails.from_json(details),
     )
 
 
@@ -156,7 +157,13 @@ def test_evidence_that_cannot_be_read_tells_nothing(study: str, tmp_path: Path) 
     broken = tmp_path / "broken.json"
     broken.write_text('{"format": "onnx"}')
     trials = [
-        replace(t, details={"anatomy": {"path": str(broken)}, "profile": {"path": "gone"}})
+        replace(
+            t,
+            details=TrialDetails(
+                anatomy=Artifact(str(broken), "json", "0" * 64, 1),
+                profile=Artifact("gone", "json", "0" * 64, 1),
+            ),
+        )
         for t in lab.trials(study)
     ]
     assert {f.rule for f in explain_all(trials)["s-0001"]} == {"within_noise"}

@@ -15,6 +15,7 @@ import pytest
 from lab import registry
 from lab.evidence import Finding, Roofline
 from lab.plugs import Case, Setting
+from lab.types import TrialDetails
 from tests.explained import OLD, ROOFLINE, VNNI, Bench, case, latency, trial
 
 Builder = Callable[[Bench], Case]
@@ -103,10 +104,8 @@ def emulated(build: Builder) -> Builder:
         facts = machine.differs(
             Path(found.trial.artifact.path), Setting("ort", {}, ("avx512_vnni",), bench.folder)
         )
-        details = (
-            {"elsewhere": {machine.id: {"facts": [asdict(f) for f in facts]}}} if facts else {}
-        )
-        return replace(found, trial=replace(found.trial, details=details))
+        emulated = {machine.id: {"facts": [asdict(f) for f in facts]}} if facts else {}
+        return replace(found, trial=replace(found.trial, details=TrialDetails(emulated=emulated)))
 
     return with_facts
 

@@ -117,7 +117,7 @@ def test_a_provider_that_computes_something_is_used(
 
 
 def test_the_command_line_lists_providers_with_why(capsys: pytest.CaptureFixture[str]) -> None:
-    from lab.cli.commands import runtimes
+    from lab.cli.listing import runtimes
 
     runtimes(as_json=True)
     listed = {r["id"]: r["providers"] for r in json.loads(capsys.readouterr().out)}

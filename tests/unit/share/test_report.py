@@ -20,7 +20,7 @@ from lab.plots import formatting
 from lab.share import _report_page
 from lab.share.report import report_of
 from lab.store import records
-from lab.types import Study, Trial
+from lab.types import Study, Trial, TrialDetails
 from tests import fakes
 from tests.payloads import PAYLOADS
 from tests.unit.analysis import test_pruning
@@ -193,7 +193,9 @@ CALIBRATED = [
     calibrated(2, 0.85, calibration_samples=8),
 ]
 PRUNED = [replace(t, name=f"{t.name} {EVIL}") for t in test_pruning.TRIALS]
-TRAINED = [replace(t, name=EVIL, details={"training": [curve("k1")]}) for t in fakes.trials(4)]
+TRAINED = [
+    replace(t, name=EVIL, details=TrialDetails(training=(curve("k1"),))) for t in fakes.trials(4)
+]
 
 
 @pytest.mark.parametrize(

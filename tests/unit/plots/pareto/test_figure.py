@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lab.plots.pareto.figure import Axis, ParetoInfo, Point, pareto_figure, pareto_info
+from lab.types import TrialDetails
 from tests import fakes
 
 BASE = fakes.trial("float32", 0.96, 300e3, 5e-4, baseline=True, spread=(0.01, 1e-5))
@@ -65,7 +66,9 @@ def test_the_band_of_accuracy_is_that_of_the_same_items():
     right = {"metric": "top1_accuracy", "n": 8, "bits": ""}
     paired = [
         replace(
-            t, details={"right": right}, measurements={**t.measurements, "accuracy_change": change}
+            t,
+            details=TrialDetails(correct=right),
+            measurements={**t.measurements, "accuracy_change": change},
         )
         for t in (BASE, SMALL)
     ]

@@ -1,0 +1,140 @@
+"""Files and facts that a trial keeps beside its measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One file, named by its digest."""
+
+    path: str
+    format: str
+    sha256: str
+    size_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`."""
+        if not isinstance(value["path"], str):
+            raise TypeError("The path of a file is a string")
+        return cls(value["path"], value["format"], value["sha256"], value["size_bytes"])
+
+
+@dataclass(frozen=True)
+class TrialDetails:
+    """Facts of a trial's jobs; None where a job did not run, or an older lab did not keep them.
+
+    Attributes:
+        notes: technique -> remark about the build, such as operators left in float.
+        build_s, evaluate_s: seconds of the jobs.
+        build_cached: whether the file was taken from the store.
+        training: curves of the trainings that the file went through, one a phase.
+        outputs: raw outputs on the test set (.npz).
+        predictions: compact form of the outputs that travels with a .lab file (.npz).
+        correct: which test items were predicted correctly, see `lab.analysis.differences.pack`.
+        emulated: outputs on other processors, by processor id, see `lab.engine.emulating`.
+        anatomy: contents of the model file (.json).
+        samples: raw timings (.json).
+        profile: time of each operator (.json).
+        timing: medians of the timing rounds, see `lab.measure.quality.timing_of`.
+        memory: {"mapped_bytes": …}.
+        ended_at: when the trial finished, in seconds since 1970.
+        other: entries that this version does not read; they are written back unchanged.
+    """
+
+    notes: Mapping[str, Any] | None = None
+    build_s: float | None = None
+    build_cached: bool | None = None
+    training: tuple[Mapping[str, Any], ...] | None = None
+    outputs: Artifact | None = None
+    predictions: Artifact | None = None
+    evaluate_s: float | None = None
+    correct: Mapping[str, Any] | None = None
+    emulated: Mapping[str, Any] | None = None
+    anatomy: Artifact | None = None
+    samples: Artifact | None = None
+    profile: Artifact | None = None
+    timing: Mapping[str, Any] | None = None
+    memory: Mapping[str, Any] | None = None
+    ended_at: float | None = None
+    other: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in which it is stored and exported."""
+        known = {
+            key: _plain(value)
+            for key, (name, _) in _FIELDS.items()
+            if (value := getattr(self, name)) is not None
+        }
+        return {**self.other, **known}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Inverse of `to_json`; entries of an unexpected type are kept in `other`."""
+        known: dict[str, Any] = {}
+        other: dict[str, Any] = {}
+        for key, entry in value.items():
+            name, read = _FIELDS.get(key, ("", None))
+            try:
+                if read is None or entry is None:
+                    raise TypeError
+                known[name] = read(entry)
+            except (TypeError, KeyError, ValueError):
+                other[key] = entry
+        return cls(**known, other=other)
+
+    def with_json(self, entries: Mapping[str, Any]) -> Self:
+        """The same details with further or changed entries, by their stored names."""
+        return self.from_json({**self.to_json(), **entries})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Artifact):
+        return value.to_json()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float):
+        raise TypeError
+    return value
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return value
+
+
+def _mappings(value: Any) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(value, list | tuple):
+        raise TypeError
+    return tuple(_mapping(entry) for entry in value)
+
+
+# stored key -> attribute and reader; the keys are older than the attributes' names
+_FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "notes": ("notes", _mapping),
+    "build_s": ("build_s", _number),
+    "build_cached": ("build_cached", bool),
+    "training": ("training", _mappings),
+    "outputs": ("outputs", Artifact.from_json),
+    "answers": ("predictions", Artifact.from_json),
+    "evaluate_s": ("evaluate_s", _number),
+    "right": ("correct", _mapping),
+    "elsewhere": ("emulated", _mapping),
+    "anatomy": ("anatomy", Artifact.from_json),
+    "samples": ("samples", Artifact.from_json),
+    "profile": ("profile", Artifact.from_json),
+    "timing": ("timing", _mapping),
+    "memory": ("memory", _mapping),
+    "ended_at": ("ended_at", _number),
+}  # fmt: skip
