@@ -8,15 +8,18 @@ from functools import cache
 from typing import Any, TypeVar
 
 from lab.errors import LabError, UnknownId
-from lab.plugs import Dataset, Metric, Processor, Rule, Runtime, Task, Technique
+from lab.plugs import Dataset, Format, Metric, Processor, Rule, Runtime, Task, Technique
 from lab.types import ModelCard
 
 Plug = TypeVar("Plug")
 
 
-def discover(package_name: str, constant: str) -> dict[str, Any]:
-    """The `constant` of every module of a package, by its id; modules whose name starts with `_`
-    are skipped.
+def discover(package_name: str, constant: str, *, packages: bool = False) -> dict[str, Any]:
+    """Return the `constant` of every module of a package, by its id; modules whose name starts with
+    `_` are skipped.
+
+    Args:
+        packages: True where each plug is a package; the modules beside them are shared pieces.
 
     Raises:
         LabError: a module defines no such constant, or two define the same id.
@@ -24,7 +27,7 @@ def discover(package_name: str, constant: str) -> dict[str, Any]:
     package = importlib.import_module(package_name)
     found: dict[str, Any] = {}
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda i: i.name):
-        if not info.name.startswith("_"):
+        if not info.name.startswith("_") and (info.ispkg or not packages):
             plug = _constant(f"{package_name}.{info.name}", constant)
             if plug.id in found:
                 raise LabError(
@@ -43,6 +46,12 @@ def _constant(module_name: str, constant: str) -> Any:
             remedy="Define it, or start the file's name with '_'",
         )
     return getattr(module, constant)
+
+
+@cache
+def formats() -> dict[str, Format]:
+    """All file formats by id."""
+    return discover("lab.formats", "FORMAT", packages=True)
 
 
 @cache
@@ -104,6 +113,15 @@ def training_recipe(model_id: str) -> Any:
     return importlib.import_module(f"sample_models.{model_id}")
 
 
+def format_(id_: str) -> Format:
+    """One file format.
+
+    Raises:
+        UnknownId: there is none of that id.
+    """
+    return _one("format", id_, formats())
+
+
 def technique(id_: str) -> Technique:
     """One technique.
 
@@ -111,6 +129,19 @@ def technique(id_: str) -> Technique:
         UnknownId: there is none of that id.
     """
     return _one("technique", id_, techniques())
+
+
+def serving(purpose: str, format_: str) -> dict[str, str]:
+    """Return the techniques that serve a purpose for files of a format, each with the setting that
+    it needs: those that write the format, else those that read it.
+
+    Args:
+        purpose: one of `lab.plugs.PURPOSES`.
+    """
+    able = {t.id: t for t in techniques().values() if purpose in t.purposes}
+    writing = [t for t in able.values() if t.produces == format_]
+    chosen = writing or [t for t in able.values() if format_ in t.accepts]
+    return {t.id: t.purposes[purpose] for t in chosen}
 
 
 def runtime(id_: str) -> Runtime:

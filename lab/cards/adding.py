@@ -1,8 +1,8 @@
 """A model from disk: a trusted file becomes a card like any other, with arrays of its own or a data
 set that is here already.
 
-How stored data become model input (layout, scale, offset) is given, or found by trying the usual
-ways on labelled items.
+Layout, scale and offset that turn stored data into model input are given, or found by trying the
+usual ones on labelled items.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lab import registry
+from lab.cards.inputs import PROBED_ITEMS, Hints, candidates, describe
 from lab.engine import in_pool_process as jobs
 from lab.engine import keys
 from lab.engine.pools import POOLS, discard
 from lab.errors import InvalidFile, NoPath, UsageError
 from lab.formats.inspect import can_inspect, detect_format, inspect
+from lab.lazy import np
 from lab.plugs import ARRAYS, Array, Dataset, Runtime, Technique, arrays_digest
 from lab.spec.recipes import complete, conversion_path
 from lab.store import records
@@ -30,8 +29,7 @@ from lab.store.data import FROM_DISK, dataset_folder, load_array, save_arrays
 from lab.store.npz import read_data
 from lab.types import Artifact, InputSpec, Measurement, ModelCard, Recipe, Step, Target
 
-PROBED_ITEMS = 300
-SCALES = ((1.0, 0.0), (1 / 255, 0.0), (1 / 127.5, -1.0), (255.0, 0.0), (2.0, -1.0))
+PROBE_LIMIT_S = 3600.0
 
 
 def add_model(
@@ -79,17 +77,18 @@ def add_model(
         licence="its owner's",
         provenance=f"added from {file.name}",
     )
-    runtime, ready, found = _make_ready(card, artifact, str(given.where))
-    say(f"{file.name}: {format_}, takes {found['inputs'][0]}, answers {found['outputs'][0]}")
-    spec, baseline = _infer_input(
-        card, given.arrays, found, layout, scale, offset, runtime, ready, given.where, say
-    )
-    card = replace(card, input=spec, parameters=found.get("parameters"), macs=found.get("macs"))
+    ready = _make_ready(card, artifact, str(given.where))
+    takes, returns = ready.inspection["inputs"][0], ready.inspection["outputs"][0]
+    say(f"{file.name}: {format_}, takes {takes}, answers {returns}")
+    spec, baseline = _infer_input(card, given, ready, Hints(layout, scale, offset), say)
     card = replace(
         card,
+        input=spec,
+        parameters=ready.inspection.get("parameters"),
+        macs=ready.inspection.get("macs"),
         baseline={baseline.metric: baseline},
-        description=_describe(card, baseline, runtime),
     )
+    card = replace(card, description=_describe(card, baseline, ready.runtime))
     records.add_model(card)
     return card
 
@@ -150,25 +149,41 @@ def _registered(dataset: Dataset, task: str) -> _Given:
 # --- the file -------------------------------------------------------------------------------------
 
 
-def _make_ready(
-    card: ModelCard, artifact: Artifact, data: str
-) -> tuple[Runtime, str, dict[str, Any]]:
-    """Convert to what the nearest runtime takes: proves that the file is whole, and the first sweep
+@dataclass(frozen=True)
+class _Ready:
+    """The model as the runtime that judges it takes it.
+
+    Attributes:
+        path: of the file; inspection: its contents, see `lab.formats.inspect.inspect`.
+    """
+
+    runtime: Runtime
+    path: str
+    inspection: Mapping[str, Any]
+
+
+def _make_ready(card: ModelCard, artifact: Artifact, data: str) -> _Ready:
+    """Convert to the nearest runtime's format: that proves the file whole, and the first sweep
     finds the step done.
     """
-    runtime = _nearest_runtime(card.format)
-    path, found = artifact.path, {}
+    runtime = nearest_runtime(card.format)
+    path, inspection = artifact.path, {}
     steps = complete(card.format, Recipe(), Target(runtime.id)).steps
     for n, step in enumerate(steps, 1):
         outcome = _convert(
             card, artifact, steps[:n], path, data, registry.technique(step.technique)
         )
-        path, found = outcome["artifact"]["path"], outcome["inspection"]
-    return runtime, path, found or inspect(Path(path), card.format)
+        path, inspection = outcome["artifact"]["path"], outcome["inspection"]
+    return _Ready(runtime, path, inspection or _inspect(runtime, path, card.format))
 
 
-def _nearest_runtime(format_: str) -> Runtime:
-    """The one that the fewest conversions lead to, among those whose files can be looked into."""
+def nearest_runtime(format_: str) -> Runtime:
+    """Return the runtime that the fewest conversions lead to, among those whose files can be
+    inspected; of equally near ones, the first by id.
+
+    Raises:
+        NoPath: no installed runtime can be reached.
+    """
     paths = {
         r.id: p
         for r in registry.runtimes().values()
@@ -179,6 +194,23 @@ def _nearest_runtime(format_: str) -> Runtime:
     if not paths:
         raise NoPath("No installed runtime can be reached from this format", given=format_)
     return registry.runtime(min(paths, key=lambda id_: len(paths[id_])))
+
+
+def inspect_in_process(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Inspect a file in a worker process: reading some formats loads a framework.
+
+    Args:
+        request: {"path", "format"}.
+
+    Returns:
+        {"inspection": see `lab.formats.inspect.inspect`}.
+    """
+    return {"inspection": inspect(request["path"], request["format"])}
+
+
+def _inspect(runtime: Runtime, path: str, format_: str) -> dict[str, Any]:
+    answer = _ask(runtime, inspect_in_process, {"path": path, "format": format_})
+    return dict(answer["inspection"])
 
 
 def _convert(
@@ -223,111 +255,57 @@ def _convert(
 
 
 def _infer_input(
-    card: ModelCard,
-    arrays: Mapping[str, Array],
-    found: Mapping[str, Any],
-    layout: str | None,
-    scale: float | None,
-    offset: float | None,
-    runtime: Runtime,
-    path: str,
-    where: Path,
-    say: Callable[[str], None],
+    card: ModelCard, given: _Given, ready: _Ready, hints: Hints, say: Callable[[str], None]
 ) -> tuple[InputSpec, Measurement]:
-    takes = found["inputs"][0]
-    given = (scale, offset) if card.task == "classification" else (scale or 1.0, offset or 0.0)
-    specs = _candidates(arrays["x_test"], tuple(takes["shape"])[1:], takes["dtype"], layout, *given)
-    request = {"runtime": runtime.id, "path": path, "data": str(where), "task": card.task}
-    best = specs[0] if len(specs) == 1 else _best(specs, request, say)
-    say(f"taken: {_way(best)} (override with --layout, --scale, --offset)")
-    return best, _judged([best], request, None)[0]
+    """Return the way from data to input, and the task's own metric on the whole test set."""
+    takes = ready.inspection["inputs"][0]
+    hints = hints if card.task == "classification" else hints.as_given()
+    shape = tuple(takes["shape"])[1:]
+    specs = candidates(given.arrays["x_test"], shape, takes["dtype"], hints)
+    request = {"path": ready.path, "data": str(given.where), "task": card.task}
+    items = min(PROBED_ITEMS, len(given.arrays["x_calibration"]))
+    best = specs[0] if len(specs) == 1 else _best(specs, ready.runtime, request, items, say)
+    say(f"taken: {describe(best)} (override with --layout, --scale, --offset)")
+    return best, _judge(ready.runtime, [best], request, None)[0]
 
 
 def _best(
-    specs: Sequence[InputSpec], request: Mapping[str, Any], say: Callable[[str], None]
+    specs: Sequence[InputSpec],
+    runtime: Runtime,
+    request: Mapping[str, Any],
+    items: int,
+    say: Callable[[str], None],
 ) -> InputSpec:
-    """The way under which most calibration items are answered rightly."""
-    accuracies = [m.value for m in _judged(specs, request, PROBED_ITEMS)]
+    """Return the way under which most calibration items are predicted rightly."""
+    accuracies = [m.value for m in _judge(runtime, specs, request, items)]
     for spec, accuracy in zip(specs, accuracies, strict=True):
-        say(f"  {_way(spec)}: {accuracy:.1%} of {PROBED_ITEMS} calibration items right")
+        say(f"  {describe(spec)}: {accuracy:.1%} of {items} calibration items right")
     return specs[int(np.argmax(accuracies))]
 
 
-def _way(spec: InputSpec) -> str:
-    return f"layout {spec.data_layout} → {spec.layout}, × {spec.scale:.5g} {spec.offset:+.5g}"
-
-
-def _judged(
-    specs: Sequence[InputSpec], request: Mapping[str, Any], n: int | None
+def _judge(
+    runtime: Runtime, specs: Sequence[InputSpec], request: Mapping[str, Any], n: int | None
 ) -> list[Measurement]:
-    """The task's own metric under each way; n calibration items, or None for the whole test set."""
-    found = _ask(jobs.probe, {**request, "candidates": [asdict(s) for s in specs], "n": n})["found"]
+    """Measure the task's own metric under each way, on n calibration items or, where n is None, on
+    the whole test set.
+    """
+    whole = {**request, "runtime": runtime.id, "candidates": [asdict(s) for s in specs], "n": n}
+    answer = _ask(runtime, jobs.probe, whole)
     metric = registry.task(request["task"]).primary
-    return [Measurement.from_json(metric, value) for value in found]
+    return [Measurement.from_json(metric, value) for value in answer["found"]]
 
 
 def _ask(
-    body: Callable[[Mapping[str, Any]], dict[str, Any]], request: Mapping[str, Any]
+    runtime: Runtime,
+    body: Callable[[Mapping[str, Any]], dict[str, Any]],
+    request: Mapping[str, Any],
 ) -> dict[str, Any]:
-    answer = POOLS.run("light", body, request, 3600.0, lambda: False)
+    """Run a body in a process that has the runtime's toolchain."""
+    answer = POOLS.run(runtime.toolchain, body, request, PROBE_LIMIT_S, lambda: False)
     discard(answer)
     if "error" in answer:
         raise InvalidFile("The model does not answer the data", remedy=answer["error"]["message"])
     return answer
-
-
-def _candidates(
-    x: Array,
-    shape: tuple[int | None, ...],
-    dtype: str,
-    layout: str | None,
-    scale: float | None,
-    offset: float | None,
-) -> list[InputSpec]:
-    layouts = [pair for pair in _layouts(x.shape[1:], shape) if layout in (None, pair[0])]
-    if not layouts:
-        raise InvalidFile(
-            "The data do not fit the model's input",
-            allowed=f"items of shape {shape}",
-            given=f"items of shape {x.shape[1:]}, layout {layout or 'inferred'}",
-        )
-    integer = np.dtype(dtype).kind in "iu" and x.dtype.kind in "iu" and x.ndim == 2
-    scales = (
-        [(scale if scale is not None else 1.0, offset or 0.0)]
-        if scale is not None or offset is not None or integer
-        else _scales(x)
-    )
-    takes = dtype if integer else "float32"
-    return [
-        InputSpec(_item_shape(x.shape[1:], stored, takes_), takes, takes_, s, o, stored)
-        for (stored, takes_), (s, o) in product(layouts, scales)
-    ]
-
-
-def _layouts(item: tuple[int, ...], shape: tuple[int | None, ...]) -> list[tuple[str, str]]:
-    """(layout of the data, layout of the model) pairs under which the item fits the input."""
-    if len(item) != 3:
-        return [("N", "N")] if _fits(item, shape) else []
-    ways = [("NHWC", "NHWC"), ("NHWC", "NCHW"), ("NCHW", "NHWC")]
-    return [way for way in ways if _fits(_item_shape(item, *way), shape)]
-
-
-def _item_shape(item: tuple[int, ...], stored: str, taken: str) -> tuple[int, ...]:
-    if stored == taken:
-        return tuple(item)
-    return (item[2], item[0], item[1]) if taken == "NCHW" else (item[1], item[2], item[0])
-
-
-def _fits(item: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
-    return len(item) == len(shape) and all(
-        b is None or not isinstance(b, int) or b < 0 or a == b
-        for a, b in zip(item, shape, strict=True)
-    )
-
-
-def _scales(x: Array) -> list[tuple[float, float]]:
-    highest = float(np.max(x[:PROBED_ITEMS]))
-    return list(SCALES[:3]) if highest > 1.5 else [SCALES[0], *SCALES[3:]]
 
 
 def _describe(card: ModelCard, baseline: Measurement, runtime: Runtime) -> str:

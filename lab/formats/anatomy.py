@@ -1,15 +1,14 @@
-"""What a model file consists of, told without running it: bytes by part, and each operator with its
+"""Anatomy of a model file, read without running it: bytes by part, and each operator with its
 weights.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lab import registry
 from lab.errors import InvalidFile
 from lab.evidence import Anatomy, OperatorFacts
 from lab.formats.layers import live_bytes
@@ -18,31 +17,30 @@ from lab.types import Layer
 VERSION = 3
 """Raised when the same file would give another anatomy."""
 
-FORMATS = ("onnx", "tflite", "openvino_ir", "torch_export", "torchscript", "executorch")
 PARTS = ("weights", "embeddings", "scales", "constants", "structure")
 
 
 def anatomy(path: str | Path, format: str) -> Anatomy:
-    """What a file consists of; see `lab.evidence.Anatomy`.
+    """Return the bytes of a file by part, and its operators; see `lab.evidence.Anatomy`.
 
     Operators are the rows of the file's layer table, under the same names. Weights belong to the
-    operator that computes with
-    them, not to what unpacks them on the way. Numbers that only describe shapes or quantization are
-    no weights.
+    operator that computes with them, not to those that unpack them on the way. Elements that only
+    describe shapes or quantization are not weights.
 
     Args:
-        format: one of FORMATS.
+        format: id of a registered format whose anatomy can be read.
 
     Raises:
         InvalidFile: the file is damaged, or of another format.
     """
-    module = importlib.util.find_spec(f"lab.formats.{format}_anatomy")
-    if module is None:
+    reader = registry.formats().get(format)
+    if reader is None or reader.anatomy is None:
         raise InvalidFile(
-            "The anatomy of this format cannot be read", allowed=", ".join(FORMATS), given=format
+            "The anatomy of this format cannot be read",
+            allowed=", ".join(f.id for f in registry.formats().values() if f.has("anatomy")),
+            given=format,
         )
-    found: Anatomy = importlib.import_module(module.name).anatomy(Path(path))
-    return found
+    return reader.anatomy(Path(path))
 
 
 def made_of(

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
+from lab import registry
 from lab.errors import InvalidFile, LabError
 from lab.types import Layer
 
@@ -21,40 +21,26 @@ VERSION = 2
 
 
 def layer_table(path: str | Path, format: str) -> list[Layer]:
-    """The layers of a model in the order in which they run, for one item.
+    """Return the layers of a model in the order in which they run, for one item.
 
     A row is a layer as its framework knows it: a Keras layer, a PyTorch module without modules of
-    its own (or an operation
-    outside of any), an ONNX node, a TFLite operator. What only renames its input (a reshape,
-    dropout at inference) has none.
+    its own (or an operation outside of any), an ONNX node, a TFLite operator. Operations that only
+    rename their input (a reshape, dropout at inference) have no row.
 
     Args:
-        format: "keras", "torch_export", "onnx", "tflite" or "openvino_ir".
+        format: id of a registered format whose layers can be read.
 
     Raises:
         InvalidFile: the file is damaged, or of another format.
     """
-    return _unique(_reader(format)(Path(path)))
-
-
-def _reader(format: str) -> Any:
-    if format == "keras":
-        from lab.formats.keras.layers import layers
-    elif format == "torch_export":
-        from lab.formats.torch_export.layers import layers
-    elif format == "onnx":
-        from lab.formats.onnx.layers import layers
-    elif format == "tflite":
-        from lab.formats.tflite.layers import layers
-    elif format == "openvino_ir":
-        from lab.formats.openvino_ir.layers import layers
-    else:
+    reader = registry.formats().get(format)
+    if reader is None or reader.layers is None:
         raise InvalidFile(
             "The layers of this format cannot be read",
-            allowed="keras, torch_export, onnx, tflite, openvino_ir",
+            allowed=", ".join(f.id for f in registry.formats().values() if f.has("layers")),
             given=format,
         )
-    return layers
+    return _unique(reader.layers(Path(path)))
 
 
 def _unique(rows: Sequence[Layer]) -> list[Layer]:

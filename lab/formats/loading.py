@@ -1,35 +1,32 @@
-"""How a file is loaded without the lab: Python lines for whoever gets a model without it.
+"""Python lines that load a model file without the lab, for readers who have only the file.
 
-`FORMAT_loading.py` in this folder is found by its name: PACKAGES (what to install), `lines(file,
-facts)` (defines `run(x)`), and where something must be known of the file, `details(path)`, which
-may load a framework.
+Each format brings its own (`lab.plugs.Loading`).
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from lab import registry
 from lab.errors import LabError
 from lab.formats.feeding import as_input, fit_items
 from lab.lazy import np
-from lab.plugs import Array
+from lab.plugs import Array, Loading
 from lab.types import InputSpec
 
 
-def loader(format_: str) -> Any:
-    """The module that knows a format.
+def loading_of(format_: str) -> Loading:
+    """Return the lines that load files of a format without the lab.
 
     Raises:
-        LabError: there is none.
+        LabError: there are none.
     """
-    name = f"lab.formats.{format_}_loading"
-    if importlib.util.find_spec(name) is None:
-        raise LabError("Nobody has written down how this format is loaded", given=format_)
-    return importlib.import_module(name)
+    known = registry.formats().get(format_)
+    if known is None or known.loading is None:
+        raise LabError("There are no loading lines for this format", given=format_)
+    return known.loading()
 
 
 def stored_shape(spec: InputSpec) -> tuple[int, ...]:
@@ -97,8 +94,9 @@ def snippet(
         f"print(CLASSES[predict({example}).argmax()])" if classes else f"print(predict({example}))"
     )
     names = f"CLASSES = {list(classes)!r}\n" if classes else ""
+    lines = loading_of(format_).lines(file, facts)
+    takes = f"one item as the data have it, shape {stored_shape(spec)}"
     return (
-        f"import numpy as np\n{loader(format_).lines(file, facts)}\ndef predict(x):  # one item as"
-        f" the data have it, shape {stored_shape(spec)}\n{body}    return"
-        f" run(x)[0]\n\n{names}{answer}\n"
+        f"import numpy as np\n{lines}\n"
+        f"def predict(x):  # {takes}\n{body}    return run(x)[0]\n\n{names}{answer}\n"
     )

@@ -192,19 +192,18 @@ def moment(iso: str | None) -> str:
     return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
-_FRAMEWORKS = {
-    "keras": "Keras",
-    "keras 3": "Keras",
-    "torch": "PyTorch",
-    "torch_export": "PyTorch",
-    "onnx": "ONNX",
-    "tflite": "TFLite",
-}
-
-
 def framework(name: str) -> str:
-    """A card's framework as people call it: "keras" and "Keras 3" are Keras; other names stay."""
-    return _FRAMEWORKS.get(name.lower(), name)
+    """Return a card's framework as people call it: "keras" and "Keras 3" are Keras; names of
+    unknown frameworks stay.
+    """
+    known = (f.title for f in registry.formats().values() if name.lower() in (f.id, *f.frameworks))
+    return next(known, name)
+
+
+def format_title(id_: str) -> str:
+    """Return a file format's name as people call it; the id of an unknown format."""
+    known = registry.formats().get(id_)
+    return known.title if known else id_
 
 
 def markdown(text: str) -> str:

@@ -17,19 +17,24 @@ from lab.plugs._data import (
     arrays_digest,
     sources_digest,
 )
+from lab.plugs._formats import FACES, Format, Loading
 from lab.plugs._judging import EVIDENCE, Case, Metric, Rule, Task
 from lab.plugs._packages import Array, Toolchain, missing_package, module_of, require
 from lab.plugs._runtimes import Fact, Processor, Provider, Runtime, Session, Setting, TensorInfo
-from lab.plugs._techniques import Context, Technique, TrainingSet, no_training
+from lab.plugs._techniques import PURPOSES, Context, Technique, TrainingSet, no_training
 
 __all__ = [
     "ARRAYS",
     "EVIDENCE",
+    "FACES",
+    "PURPOSES",
     "Array",
     "Case",
     "Context",
     "Dataset",
     "Fact",
+    "Format",
+    "Loading",
     "Metric",
     "Processor",
     "Provider",

@@ -67,6 +67,9 @@ class Runtime:
         profile: (file, options, item with its batch axis, runs) -> where the time goes, operator by
             operator; None where
             nothing of the library tells.
+        zeros: how its kernels treat weights that are zero, as a sentence with its source.
+        computes_as_stored: True where each operator computes in the type that the file stores for
+            it.
     """
 
     id: str
@@ -82,6 +85,8 @@ class Runtime:
     presets: tuple[str, ...] = ("quick", "standard", "full")
     providers: Callable[[], tuple[Provider, ...]] | None = None
     profile: Callable[[str, Mapping[str, Any], Array, int], Profile] | None = None
+    zeros: str = "This runtime has no kernel that skips them."
+    computes_as_stored: bool = False
 
     @property
     def missing(self) -> str | None:

@@ -77,6 +77,20 @@ class Context:
     tell: Callable[[Mapping[str, Any]], None] = lambda curve: None
 
 
+PURPOSES = {
+    "static_integers": "makes weights and activations integers beforehand, from calibration items",
+    "integer_weights": "stores weights as integers, in whatever type operators compute",
+    "embeddings": "stores embeddings as integers",
+    "short_names": "shortens the names inside the file",
+    "sparse_file": "leaves zeros out of the file",
+    "channel_pruning": "removes whole channels",
+    "weight_pruning": "sets single weights to zero",
+    "fine_tuning": "continues training",
+    "grid_training": "trains on the grid of a later quantizer",
+}
+"""Jobs for which rules and lessons look a technique up by its format, without knowing its id."""
+
+
 @dataclass(frozen=True)
 class Technique:
     """Turns a file into a file.
@@ -101,6 +115,8 @@ class Technique:
             it, "quantize" is all else.
         composed: preset -> the settings of it that take part in that preset's compositions, see
             `lab.spec.chains`.
+        purposes: the PURPOSES that it serves best in its format, each with the setting that it
+            needs, as the end of a sentence; "" where it serves them as it comes.
         trains: True where it learns from the training set: it has processes of its own, may take
             hours, and shows a curve.
         typical_s: seconds it takes as a rule; a first guess until the store knows better.
@@ -120,6 +136,7 @@ class Technique:
     only_first: bool = False
     needs_calibration: bool = False
     trains: bool = False
+    purposes: Mapping[str, str] = field(default_factory=dict)
     role: Literal["prune", "tune", "quantize"] = "quantize"
     composed: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     presets: tuple[str, ...] = ("quick", "standard", "full")

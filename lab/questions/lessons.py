@@ -32,14 +32,14 @@ class Pieces:
     grid: str
 
 
-PIECES: Mapping[str, Pieces] = {
-    "torch_export": Pieces(
-        "torch_channel_pruning", "torch_weight_pruning", "torch_fine_tune", "torch_qat_grid"
-    ),
-    "keras": Pieces(
-        "keras_channel_pruning", "keras_weight_pruning", "keras_fine_tune", "keras_qat_grid"
-    ),
-}
+def _pieces(format_: str) -> Pieces | None:
+    """Return the techniques that change a model within its format; None where one is lacking."""
+    purposes = ("channel_pruning", "weight_pruning", "fine_tuning", "grid_training")
+    serving = [
+        [t for t in registry.serving(p, format_) if registry.technique(t).produces == format_]
+        for p in purposes
+    ]
+    return Pieces(*(ids[0] for ids in serving)) if all(serving) else None
 
 
 def pieces_of(card: ModelCard, *wanted: str) -> Pieces:
@@ -51,7 +51,7 @@ def pieces_of(card: ModelCard, *wanted: str) -> Pieces:
     Raises:
         UsageError: there are none for this format, or a package is missing.
     """
-    found = PIECES.get(card.format)
+    found = _pieces(card.format)
     if found is None:
         raise UsageError(
             "This model cannot be pruned and trained here: it has come without its framework",

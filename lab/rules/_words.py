@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
+from lab import registry
+from lab.plugs import PURPOSES
 from lab.types import Trial
-
-_STATIC = {
-    "onnx": "onnx_static_int8",
-    "tflite": "tflite_static_wi8_ai8",
-    "openvino_ir": "nncf_openvino_static_int8",
-    "executorch": "torch_pt2e_static_int8",
-    "torchscript": "torch_fx_static_int8",
-}
-_WEIGHTS = {
-    "onnx": "onnx_weight_only_wi4",
-    "tflite": "tflite_weight_only_wi8",
-    "openvino_ir": "nncf_openvino_weights",
-    "executorch": "torch_pt2e_dynamic_int8",
-    "torchscript": "torch_fx_dynamic_int8",
-}
 
 LONGEST = 32
 """Letters of a layer's name in a sentence."""
@@ -76,18 +63,26 @@ def short(name: str) -> str:
     return name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}"
 
 
-def static_technique(trial: Trial) -> str:
-    """The technique that makes weights and activations of this trial's format integers
-    beforehand.
+def technique_for(purpose: str, trial: Trial) -> str:
+    """Return the techniques that serve a purpose for this trial's format, as the object of "use";
+    the purpose in words where there is none.
+
+    Args:
+        purpose: one of `lab.plugs.PURPOSES`.
     """
-    return _STATIC.get(trial.artifact.format if trial.artifact else "", "onnx_static_int8")
+    serving = registry.serving(purpose, trial.artifact.format if trial.artifact else "")
+    names = [f"{id_} {setting}".rstrip() for id_, setting in serving.items()]
+    return " or ".join(names) or f"a technique that {PURPOSES[purpose]}"
+
+
+def static_technique(trial: Trial) -> str:
+    """Return the technique that makes weights and activations of this trial's format integers."""
+    return technique_for("static_integers", trial)
 
 
 def weights_technique(trial: Trial) -> str:
-    """The technique that stores this format's weights as integers, whatever operators compute
-    in.
-    """
-    return _WEIGHTS.get(trial.artifact.format if trial.artifact else "", "onnx_weight_only_wi4")
+    """Return the technique that stores this format's weights as integers."""
+    return technique_for("integer_weights", trial)
 
 
 def to_integers(trial: Trial) -> str:
@@ -100,6 +95,6 @@ def to_integers(trial: Trial) -> str:
             " the scheme u8s8 and graph_optimization all, or run it in another runtime."
         )
     return (
-        f"Use {static_technique(trial)}, which makes activations integers beforehand, so that"
-        " operators hand integers on to each other."
+        f"Use {static_technique(trial)}: then activations are integers beforehand, and operators"
+        " hand integers on to each other."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab import registry
 from lab.evidence import Finding, OperatorFacts
 from lab.plugs import Case, Rule
 from lab.rules._evidence import bits, found
@@ -10,21 +11,6 @@ from lab.rules._words import percent, size
 LEAST = 0.3
 NARROW = 4
 """Weights of so few bits have many zeros just because they are rounded to few values."""
-
-_NONE = "This runtime has no kernel that skips them."
-_KERNELS = {
-    "litert": (
-        "LiteRT's XNNPACK multiplies by them: even from a sparse file it unpacks them first, and"
-        " profiles show dense kernels."
-    ),
-    "openvino": (
-        "OpenVINO skips none in float; on CPUs with AMX alone it can pack 8-bit dense layers"
-        " (CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE)."
-    ),
-}
-"""Runtime -> what it makes of zeros: seen in profiles of a network of 1×1 convolutions with 90 %
-zeros, and OpenVINO's own documentation.
-"""
 
 
 def _find(case: Case) -> Finding | None:
@@ -41,11 +27,12 @@ def _find(case: Case) -> Finding | None:
     packed = (
         f" Compressed for the download the file has {size(download.value)}." if download else ""
     )
-    runtime = case.trial.target.runtime
+    runtime = registry.runtimes().get(case.trial.target.runtime)
+    kernels = f" {runtime.zeros}" if runtime else ""
     text = (
         f"{percent(zeros / weights)} of the weights are exactly zero, but each is stored:"
         f" {size(sum(map(_zero_bytes, wide)))} of the file are zeros."
-        f" {_KERNELS.get(runtime, _NONE)}{packed}"
+        f"{kernels}{packed}"
     )
     remedy = (
         "Judge it by download_bytes, which does shrink; to make the time smaller, whole channels"
@@ -55,11 +42,15 @@ def _find(case: Case) -> Finding | None:
 
 
 def _storage(case: Case) -> str:
-    """What leaves zeros out of the file, where something does."""
+    """Return the techniques that leave zeros out of files of this format, as a sentence."""
+    format_ = registry.formats().get(case.anatomy.format if case.anatomy else "")
+    able = registry.serving("sparse_file", format_.id) if format_ else {}
+    if not able or format_ is None:
+        return ""
+    sources = {registry.format_(id_).title for t in able for id_ in registry.technique(t).accepts}
     return (
-        " From a Keras model, tf_sparse writes a TFLite file that leaves the zeros out."
-        if case.trial.target.runtime == "litert"
-        else ""
+        f" From a {' or '.join(sorted(sources))} model, {' or '.join(able)} writes a"
+        f" {format_.title} file that leaves the zeros out."
     )
 
 

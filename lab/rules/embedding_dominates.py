@@ -5,14 +5,9 @@ from __future__ import annotations
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
 from lab.rules._evidence import found, part
-from lab.rules._words import percent, size
+from lab.rules._words import percent, size, technique_for
 
 LEAST = 0.4
-_SHRINKS = {
-    "onnx": "Use onnx_weight_only_wi4 with embeddings on",
-    "tflite": "Use tflite_weight_only_wi4 or tflite_dynamic_wi8_afp32, which take embeddings too",
-    "openvino_ir": "Use nncf_openvino_weights with all_layers on",
-}
 
 
 def _find(case: Case) -> Finding | None:
@@ -23,8 +18,8 @@ def _find(case: Case) -> Finding | None:
         f"{percent(share)} of the file, {size(table)}, are embeddings: a table that is looked up,"
         " not multiplied."
     )
-    shrinks = _SHRINKS.get(case.anatomy.format, "Choose a technique that quantizes embeddings")
-    remedy = f"{shrinks}; beyond that, fewer entries or shorter vectors make it smaller."
+    technique = technique_for("embeddings", case.trial)
+    remedy = f"Use {technique}; beyond that, fewer entries or shorter vectors make it smaller."
     return found("embedding_dominates", "size", text, remedy, share, embeddings_bytes=table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab import registry
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
 from lab.rules._evidence import compared, computing, features, found, products
@@ -46,11 +47,12 @@ def _share(case: Case, kind: str) -> float:
         return sum(o.time_s for o in lines if o.precision == kind) / max(
             sum(o.time_s for o in lines), 1e-12
         )
-    told = [o.precision for o in products(case.anatomy)]
-    if told and case.trial.target.runtime in ("executorch", "torchscript", "pytorch"):
-        return told.count(kind) / len(told)
+    stored = [o.precision for o in products(case.anatomy)]
+    runtime = registry.runtimes().get(case.trial.target.runtime)
+    if stored and runtime is not None and runtime.computes_as_stored:
+        return stored.count(kind) / len(stored)
     return float(
-        not told and any(_dtype(s.technique, s.params) == kind for s in case.trial.recipe.steps)
+        not stored and any(_dtype(s.technique, s.params) == kind for s in case.trial.recipe.steps)
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from lab import registry
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
 from lab.rules._evidence import found, part
 from lab.rules._words import percent, size
 
-LEAST, SHORTENS = 0.2, "onnx_short_names"
+LEAST = 0.2
 
 
 def _find(case: Case) -> Finding | None:
@@ -34,16 +35,15 @@ def _bytes(anatomy: object) -> int:
 
 
 def _remedy(case: Case) -> str:
-    if (
-        case.anatomy
-        and case.anatomy.format == "onnx"
-        and SHORTENS not in {s.technique for s in case.trial.recipe.steps}
-    ):
+    format_ = case.anatomy.format if case.anatomy else ""
+    shortens = registry.serving("short_names", format_)
+    if shortens and not set(shortens) & {s.technique for s in case.trial.recipe.steps}:
         return (
-            f"End the recipe with {SHORTENS}: half and more of it are names. Downloads gain less,"
-            " since names compress well."
+            f"End the recipe with {' or '.join(shortens)}: half and more of it are names. Downloads"
+            " gain less, since names compress well."
         )
-    if case.anatomy and case.anatomy.format in ("onnx", "openvino_ir"):
+    known = registry.formats().get(format_)
+    if known is not None and not known.compact:
         return (
             "Compare download_bytes, since names and descriptions compress well; a tflite file of"
             " the same model describes its graph in fewer bytes."

@@ -93,6 +93,7 @@ RUNTIME = Runtime(
     options=(THREADS, BATCH),
     requires=("executorch",),
     version_of="executorch",
+    computes_as_stored=True,
     toolchain="torch",
     presets=("standard", "full"),
 )

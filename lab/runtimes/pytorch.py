@@ -105,6 +105,7 @@ RUNTIME = Runtime(
     options=(THREADS, BATCH),
     requires=("torch",),
     version_of="torch",
+    computes_as_stored=True,
     toolchain="torch",
     presets=("full",),
 )

@@ -93,6 +93,7 @@ RUNTIME = Runtime(
     ),
     requires=("torch",),
     version_of="torch",
+    computes_as_stored=True,
     toolchain="torch",
     presets=("full",),
 )

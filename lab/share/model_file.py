@@ -20,8 +20,7 @@ from typing import Any
 
 from lab import registry
 from lab.errors import LabError, UnknownId, UsageError
-from lab.formats.loading import loader, snippet, stored_shape
-from lab.formats.openvino_ir.files import GRAPH, WEIGHTS
+from lab.formats.loading import loading_of, snippet, stored_shape
 from lab.home import CHECKOUT
 from lab.plots import formatting, words
 from lab.plots.table import ordered_metrics, remarks
@@ -66,12 +65,11 @@ def _plain_name(text: str) -> str:
 
 
 def _contents(artifact: Artifact, name: str) -> dict[str, bytes]:
-    """The files as their runtime wants them: OpenVINO's two lie apart, as it writes them itself."""
-    path = Path(artifact.path)
-    if artifact.format != "openvino_ir":
-        return {f"{name}{path.suffix}": path.read_bytes()}
-    with zipfile.ZipFile(path) as archive:
-        return {part: archive.read(part) for part in (GRAPH, WEIGHTS)}
+    """Return the files as their runtime expects them, by file name."""
+    path, format_ = Path(artifact.path), registry.formats().get(artifact.format)
+    if format_ is not None and format_.parts is not None:
+        return format_.parts(path)
+    return {f"{name}{path.suffix}": path.read_bytes()}
 
 
 def look(runtime: str, artifact: Artifact) -> dict[str, Any]:
@@ -102,10 +100,10 @@ def look(runtime: str, artifact: Artifact) -> dict[str, Any]:
 
 
 def _facts(runtime: str, format_: str, path: str) -> dict[str, Any]:
-    session, module = registry.runtime(runtime).load(path, {}), loader(format_)
+    session, loading = registry.runtime(runtime).load(path, {}), loading_of(format_)
     ends = {"input": session.input, "output": session.output}
     found = {name: {"shape": list(end.shape), "dtype": end.dtype} for name, end in ends.items()}
-    return {**found, **(module.details(Path(path)) if hasattr(module, "details") else {})}
+    return {**found, **(loading.details(Path(path)) if loading.details else {})}
 
 
 # --- the README -----------------------------------------------------------------------------------
@@ -169,7 +167,7 @@ def _install(trial: Trial) -> str:
     format_ = trial.artifact.format if trial.artifact else ""
     pinned = [
         f"{name}=={version}" if version else name
-        for name in loader(format_).PACKAGES
+        for name in loading_of(format_).packages
         for version in [_version(trial, name)]
     ]
     return f"```\npip install numpy {' '.join(pinned)}\n```"

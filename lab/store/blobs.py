@@ -13,17 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lab import registry
 from lab.errors import StoreFull
 from lab.home import folder, home
 from lab.types import Artifact
-
-SUFFIXES = {
-    "keras": ".keras",
-    "torch_export": ".pt2",
-    "onnx": ".onnx",
-    "tflite": ".tflite",
-    "npz": ".npz",
-}
 
 
 def sha256_of(path: Path) -> str:
@@ -39,11 +32,16 @@ def keep(path: Path, format_: str) -> Artifact:
         StoreFull: no space is left for it.
     """
     sha = sha256_of(path)
-    suffix = ".h5" if path.suffix == ".h5" else SUFFIXES.get(format_, path.suffix)
-    final = folder("artifacts") / f"{sha}{suffix}"
+    final = folder("artifacts") / f"{sha}{_suffix(path, format_)}"
     if not final.exists():
         _place(path, final)
     return Artifact(str(final), format_, sha, final.stat().st_size)
+
+
+def _suffix(path: Path, format_: str) -> str:
+    """Return the file's own suffix where its format uses that one, else the format's first."""
+    known = registry.formats().get(format_)
+    return path.suffix if known is None or path.suffix in known.suffixes else known.suffixes[0]
 
 
 FILES = ("artifact", "outputs", "answers", "samples", "anatomy", "profile")

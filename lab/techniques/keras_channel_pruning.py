@@ -122,4 +122,5 @@ TECHNIQUE = Technique(
     presets=("full",),
     valid=lambda params: params[STEPS.id] > 1 or params[STEPS_BETWEEN.id] == STEPS_BETWEEN.default,
     typical_s=10.0,
+    purposes={"channel_pruning": ""},
 )

@@ -189,4 +189,5 @@ TECHNIQUE = Technique(
     valid=lambda params: params["bits"] < 8 or params["depthwise_bits"] == "auto",
     timeout_s=7200.0,
     typical_s=60.0,
+    purposes={"grid_training": ""},
 )

@@ -64,4 +64,5 @@ TECHNIQUE = Technique(
     valid=lambda params: params["mode"] not in PATTERNS or params[RATIO.id] == RATIO.default,
     extra={"full": ({"ratio": 0.8}, {"ratio": 0.9})},
     typical_s=8.0,
+    purposes={"weight_pruning": ""},
 )

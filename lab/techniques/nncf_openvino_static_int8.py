@@ -58,4 +58,5 @@ TECHNIQUE = Technique(
     composed=dict.fromkeys(("full",), ({},)),
     extra={"full": (*ONE_BY_ONE, *CALIBRATION_STUDY)},
     typical_s=2.0,
+    purposes={"static_integers": ""},
 )

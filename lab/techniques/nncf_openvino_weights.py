@@ -74,4 +74,5 @@ TECHNIQUE = Technique(
         )
     },
     typical_s=0.5,
+    purposes={"integer_weights": "", "embeddings": "with all_layers on"},
 )

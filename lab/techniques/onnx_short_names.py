@@ -40,4 +40,5 @@ TECHNIQUE = Technique(
     requires=("onnx",),
     presets=("full",),
     typical_s=0.1,
+    purposes={"short_names": ""},
 )

@@ -180,4 +180,5 @@ TECHNIQUE = Technique(
     composed=dict.fromkeys(("standard", "full"), ({},)),
     extra={"standard": _METHODS[:1], "full": (*_METHODS, *CALIBRATION_STUDY, *_ONE_AT_A_TIME)},
     typical_s=0.7,
+    purposes={"static_integers": ""},
 )

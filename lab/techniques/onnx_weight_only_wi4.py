@@ -110,4 +110,5 @@ TECHNIQUE = Technique(
         )
     },
     typical_s=0.3,
+    purposes={"integer_weights": "", "embeddings": "with embeddings on"},
 )

@@ -45,4 +45,5 @@ TECHNIQUE = Technique(
     requires=("tensorflow", "keras"),
     presets=(),
     typical_s=7.0,
+    purposes={"sparse_file": ""},
 )

@@ -39,4 +39,5 @@ TECHNIQUE = Technique(
     extra={"full": ({"algorithm": "octav"},)},
     version=2,
     typical_s=0.1,
+    purposes={"embeddings": ""},
 )

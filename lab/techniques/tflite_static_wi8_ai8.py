@@ -64,4 +64,5 @@ TECHNIQUE = Technique(
         )
     },
     typical_s=1.0,
+    purposes={"static_integers": ""},
 )

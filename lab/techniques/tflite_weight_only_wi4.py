@@ -40,4 +40,5 @@ TECHNIQUE = Technique(
     valid=is_sensible,
     extra={"full": ({"symmetric": False}, {"algorithm": "octav"}, {"algorithm": "mse"})},
     typical_s=0.1,
+    purposes={"embeddings": ""},
 )

@@ -40,4 +40,5 @@ TECHNIQUE = Technique(
     valid=is_sensible,
     extra={"full": ({"symmetric": False}, {"algorithm": "octav"})},
     typical_s=0.1,
+    purposes={"integer_weights": ""},
 )

@@ -193,4 +193,5 @@ TECHNIQUE = Technique(
         )
     },
     typical_s=8.0,
+    purposes={"channel_pruning": ""},
 )

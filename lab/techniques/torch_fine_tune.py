@@ -54,4 +54,5 @@ TECHNIQUE = Technique(
     composed=dict.fromkeys(("standard", "full"), ({"train_steps": 800, "distillation": 0.5},)),
     presets=("full",),
     typical_s=60.0,
+    purposes={"fine_tuning": ""},
 )

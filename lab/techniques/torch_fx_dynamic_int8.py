@@ -78,4 +78,5 @@ TECHNIQUE = Technique(
     presets=("full",),
     extra={"full": ({"engine": "qnnpack"},)},
     typical_s=4.0,
+    purposes={"integer_weights": ""},
 )

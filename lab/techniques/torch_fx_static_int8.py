@@ -104,4 +104,5 @@ TECHNIQUE = Technique(
         )
     },
     typical_s=8.0,
+    purposes={"static_integers": ""},
 )

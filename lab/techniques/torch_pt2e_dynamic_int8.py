@@ -65,4 +65,5 @@ TECHNIQUE = Technique(
     presets=("standard", "full"),
     extra={"full": ({"scope": "dense"},)},
     typical_s=15.0,
+    purposes={"integer_weights": ""},
 )

@@ -69,4 +69,5 @@ TECHNIQUE = Technique(
     presets=("standard", "full"),
     extra={"full": CALIBRATION_STUDY},
     typical_s=15.0,
+    purposes={"static_integers": ""},
 )

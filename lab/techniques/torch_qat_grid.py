@@ -166,4 +166,5 @@ TECHNIQUE = Technique(
     ),
     timeout_s=7200.0,
     typical_s=90.0,
+    purposes={"grid_training": ""},
 )

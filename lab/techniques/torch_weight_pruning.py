@@ -71,4 +71,5 @@ TECHNIQUE = Technique(
     valid=lambda params: params["mode"] not in PATTERNS or params["ratio"] == RATIO.default,
     extra={"full": ({"ratio": 0.8}, {"ratio": 0.9})},
     typical_s=6.0,
+    purposes={"weight_pruning": ""},
 )

@@ -12,20 +12,11 @@ from lab.options import Option
 from lab.plots import formatting
 from lab.plugs import Technique
 
-FAMILIES = {
-    "onnx": "ONNX",
-    "tflite": "TFLite",
-    "keras": "Keras",
-    "torch_export": "PyTorch",
-    "openvino_ir": "OpenVINO",
-    "torchscript": "TorchScript",
-    "executorch": "ExecuTorch",
-}
 Values = Mapping[str, tuple[Any, ...]]  # option id -> the values to try
 
 
 def family(technique: Technique) -> str:
-    return FAMILIES.get(technique.produces, technique.produces)
+    return formatting.format_title(technique.produces)
 
 
 def option_values(

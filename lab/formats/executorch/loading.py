@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PACKAGES = ("executorch",)
+from lab.plugs import Loading
 
 
 def lines(file: str, facts: Mapping[str, Any]) -> str:
@@ -20,3 +20,6 @@ method = program.load_method("forward")
 def run(x):
     return method.execute([torch.from_numpy(x)])[0].numpy()
 """
+
+
+LOADING = Loading(("executorch",), lines)

@@ -20,6 +20,21 @@ QUANTIZED = {
 }
 
 
+_FIELDS = {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
+"""Numbers of ModelProto's fields (onnx.proto3)."""
+_WIRE_TYPES = {0, 2}
+
+
+def may_begin(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes can be a ModelProto: a protobuf message
+    begins with a field's number and wire type.
+    """
+    tag = head[0]
+    if tag & 0x80 and len(head) > 1:  # a number above 15 takes two bytes, seven bits each
+        tag = (tag & 0x7F) | head[1] << 7
+    return tag >> 3 in _FIELDS and tag & 7 in _WIRE_TYPES
+
+
 def load_onnx(path: Path) -> Any:
     """The ModelProto of a file.
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.formats.onnx.sessions import LEVELS
-
-PACKAGES = ("onnxruntime",)
+from lab.plugs import Loading
 
 
 def lines(file: str, facts: Mapping[str, Any]) -> str:
@@ -28,3 +27,6 @@ session = onnxruntime.InferenceSession({file!r}, options, providers=providers)
 def run(x):
     return session.run(None, {{session.get_inputs()[0].name: x}})[0]
 """
+
+
+LOADING = Loading(("onnxruntime",), lines)

@@ -99,6 +99,12 @@ def mapped(path: str | Path) -> tuple[str, Array]:
     return graph, np.memmap(path, np.uint8, "c", start, (weights.file_size,))
 
 
+def parts(path: Path) -> dict[str, bytes]:
+    """Return graph and weights apart, under the names that OpenVINO itself gives them."""
+    with zipfile.ZipFile(path) as archive:
+        return {part: archive.read(part) for part in (GRAPH, WEIGHTS)}
+
+
 def _start(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
     """Where a stored member's bytes begin."""
     assert archive.fp is not None

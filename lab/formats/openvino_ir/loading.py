@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.formats.openvino_ir.files import GRAPH
-
-PACKAGES = ("openvino",)
+from lab.plugs import Loading
 
 
 def details(path: Path) -> dict[str, Any]:
@@ -35,3 +34,6 @@ compiled = core.compile_model(model, "CPU", {config!r})
 def run(x):
     return compiled(x)[0]
 """
+
+
+LOADING = Loading(("openvino",), lines, details)

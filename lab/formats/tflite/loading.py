@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("ai-edge-litert",)
+from lab.plugs import Loading
 
 
 def details(path: Path) -> dict[str, Any]:
@@ -60,3 +60,6 @@ _OUT = """\
     scale, zero = fetch["quantization"]
     y = (y.astype(np.float32) - zero) * np.float32(scale)
 """
+
+
+LOADING = Loading(("ai-edge-litert",), lines, details)

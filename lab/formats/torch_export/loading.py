@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PACKAGES = ("torch",)
+from lab.plugs import Loading
 
 
 def lines(file: str, facts: Mapping[str, Any]) -> str:
@@ -19,3 +19,6 @@ def run(x):
     with torch.inference_mode():
         return module(torch.from_numpy(x)).numpy()
 """
+
+
+LOADING = Loading(("torch",), lines)

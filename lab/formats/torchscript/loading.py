@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch",)
+from lab.plugs import Loading
 
 
 def details(path: Path) -> dict[str, Any]:
@@ -34,3 +34,6 @@ def run(x):
     with torch.inference_mode():
         return module(torch.from_numpy(x)).numpy()
 """
+
+
+LOADING = Loading(("torch",), lines, details)

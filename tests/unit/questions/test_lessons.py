@@ -23,7 +23,7 @@ def test_pruning_is_laid_out_two_ways_with_and_without_fine_tuning(model: str) -
     assert spec.about["kind"] == KIND
     assert spec.about["parameters"] == card.parameters
     trials = plan(spec, card).trials
-    pieces = lessons.PIECES[card.format]
+    pieces = lessons.pieces_of(card)
     kinds = [
         frozenset(s.technique for s in t.recipe.steps) & set(vars(pieces).values()) for t in trials
     ]
