@@ -1,15 +1,19 @@
-"""Several studies at once, and test items that two trials answer differently."""
+"""The command that shows several studies at once, and lists of the test items whose predictions
+differ between two trials.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lab
-from lab.analysis.across import Across
 from lab.cli.output import check_writable, table, write, writes_json
 from lab.types import Trial
+
+if TYPE_CHECKING:
+    from lab.analysis.across import Across
 
 
 def across(studies: list[str], json_file: Path | None) -> None:
@@ -20,21 +24,21 @@ def across(studies: list[str], json_file: Path | None) -> None:
     from lab.plots.across_words import front_text
 
     check_writable(json_file)
-    found = lab.across(studies)
+    compared = lab.across(studies)
     if json_file is not None:
-        write(across_json(found), json_file)
+        write(across_json(compared), json_file)
     if str(json_file) == "-":
         return
-    print(front_text(found))
-    _print_fronts(found)
+    print(front_text(compared))
+    _print_fronts(compared)
 
 
-def _print_fronts(found: Across) -> None:
+def _print_fronts(compared: Across) -> None:
     from lab.plots import formatting
     from lab.plots.across_words import group_texts
 
-    metrics, named = lab.available_metrics(), lab.names_across(found)
-    for text, group in zip(group_texts(found, named, metrics), found.groups, strict=True):
+    metrics, named = lab.available_metrics(), lab.names_across(compared)
+    for text, group in zip(group_texts(compared, named, metrics), compared.groups, strict=True):
         head = [
             "trial",
             "study",
@@ -57,7 +61,7 @@ def _print_fronts(found: Across) -> None:
             for t in on_front
         ]
         print(
-            f"\n{text + ': ' if len(found.groups) > 1 else ''}{len(on_front)} of"
+            f"\n{text + ': ' if len(compared.groups) > 1 else ''}{len(on_front)} of"
             f" {len(group.trials)} trials are on the front"
         )
         table(head, rows)
@@ -71,29 +75,29 @@ def across_arguments(p: argparse.ArgumentParser) -> None:
     writes_json(p)
 
 
-def told_flips(trial: Trial, other: Trial, most: int) -> dict[str, Any]:
-    """The test items that two trials answer differently as JSON, the widest gap first; nothing
-    where none is asked for.
+def flips_json(trial: Trial, other: Trial, most: int) -> dict[str, Any]:
+    """Test items whose predictions differ between two trials, the widest gap first; {} where none
+    is asked for.
     """
-    from lab.plots.flips import flips_json
+    from lab.plots import flips
 
     if not most:
         return {}
-    value = flips_json(lab.flips(trial, other))
+    value = flips.flips_json(lab.flips(trial, other))
     return {"flips": {**value, "flips": value["flips"][:most]}}
 
 
 def print_flips(trial: Trial, other: Trial, most: int) -> None:
-    """List the test items that two trials answer differently, the widest gap first."""
+    """List the test items whose predictions differ between two trials, the widest gap first."""
     from lab.plots.flips import flip_rows, flips_text, naming
 
-    found, card = lab.flips(trial, other), lab.card_of(trial.study)
+    flips, card = lab.flips(trial, other), lab.card_of(trial.study)
     names = naming(
         card.task,
         card.class_names,
         other.name if other.name != trial.name else other.id,
         trial.name if other.name != trial.name else trial.id,
     )
-    print(f"\n{flips_text(found, names)}")
-    rows = flip_rows(found.flips[:most], found.value, names)
+    print(f"\n{flips_text(flips, names)}")
+    rows = flip_rows(flips.flips[:most], flips.value, names)
     table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])

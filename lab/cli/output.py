@@ -1,6 +1,4 @@
-"""What commands of the command line share: tables on the screen, JSON in files, progress, the
-report of a study.
-"""
+"""Output of the commands: tables on the screen, JSON in files, progress, the report of a study."""
 
 from __future__ import annotations
 
@@ -18,10 +16,10 @@ from lab.errors import LabError, UsageError
 
 
 def check_writable(file: Path | None) -> None:
-    """Before the work, not after it.
+    """Check that a file can be written, before the work rather than after it.
 
     Raises:
-        UsageError: nothing can be written there.
+        UsageError: it cannot.
     """
     if (
         file is not None
@@ -49,7 +47,7 @@ def table(head: list[str], rows: list[list[str]]) -> None:
 
 
 def show_progress() -> Callable[[Any], None]:
-    """Says how far a study is, a line at a time."""
+    """A callback that prints how far a study is, a line at a time."""
 
     def say(p: Any) -> None:
         left = f", about {p.seconds_left:.0f} s left" if p.seconds_left is not None else ""
@@ -59,7 +57,7 @@ def show_progress() -> Callable[[Any], None]:
 
 
 def show_training() -> Callable[[Sequence[Any]], None]:
-    """Says what trains now and how far it is, a line each."""
+    """A callback that prints how far each running training is, a line each."""
     from lab.plots.training import progress_text
 
     shown: dict[str, str] = {}
@@ -100,7 +98,7 @@ def _print_study(value: dict[str, Any]) -> None:
     print(f"study {value['study']['id']}  {value['study']['model']}  {value['study']['state']}")
     rows, primary = [], value["study"]["spec"]["objectives"][0]["metric"]
     for t in value["trials"]:
-        numbers = [
+        values = [
             _value(t["measurements"], m)
             for m in (primary, "size_bytes", "download_bytes", "latency_s", "peak_rss_bytes")
         ]
@@ -112,7 +110,7 @@ def _print_study(value: dict[str, Any]) -> None:
                 t["name"],
                 _target_text(t["target"]),
                 t["state"],
-                *numbers,
+                *values,
                 note,
             ]
         )
@@ -149,9 +147,8 @@ FEW, MUCH = 5, 0.005
 
 
 def _remarks(study_id: str) -> list[str]:
-    """What the table does not tell: what measuring took, float answers that differ, threads without
-    effect, other answers on
-    other processors.
+    """Remarks below the table: the time that measuring took, float predictions that differ, threads
+    without effect, predictions that differ on other processors.
     """
     from lab.analysis.threads import without_effect
     from lab.plots.differences import time_text
@@ -190,7 +187,7 @@ def _remarks(study_id: str) -> list[str]:
 
 
 def _of_training(study_id: str) -> list[str]:
-    """What orders of steps and seeds of trainings change."""
+    """Effects of the order of steps, and of the seed of trainings."""
     from lab.plots.orders import order_text, spread_text
 
     metric = lab.study(study_id).spec.objectives[0].metric

@@ -1,4 +1,4 @@
-"""Commands that teach: what pruning costs."""
+"""The command that shows what pruning costs."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def pruning(model: str, shares: str, steps: int, runtime: str, json_file: Path |
     check_writable(json_file)
     spec = lab.pruning_spec(model, _shares(shares), steps, runtime)
     study = follow(lab.start(spec, "What pruning costs"))
-    found = lab.pruning(study.id)
+    result = lab.pruning(study.id)
     if json_file is not None:
-        write({"study": study.id, **pruning_json(found)}, json_file)
+        write({"study": study.id, **pruning_json(result)}, json_file)
     if str(json_file) != "-":
-        rows = pruning_rows(found)
+        rows = pruning_rows(result)
         print(f"study {study.id}: what pruning costs")
         table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
-        print(*pruning_texts(found, {t.id: t for t in lab.trials(study.id)}), sep="\n")
-    if not any(line.points for line in found.lines):
-        why = next((text for line in found.lines for _, text in line.failed), "")
+        print(*pruning_texts(result, {t.id: t for t in lab.trials(study.id)}), sep="\n")
+    if not any(line.points for line in result.lines):
+        why = next((text for line in result.lines for _, text in line.failed), "")
         raise LabError(f"Nothing could be measured in study {study.id}", given=why)
 
 
 def _shares(text: str) -> tuple[float, ...]:
-    """ "0.2,0.5" as numbers.
+    """Numbers from text such as "0.2,0.5".
 
     Raises:
-        UsageError: it is no such list.
+        UsageError: the text is no such list.
     """
     try:
         return tuple(float(part) for part in text.split(","))

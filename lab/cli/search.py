@@ -1,4 +1,4 @@
-"""The command line's words for a guided search."""
+"""Arguments of `sweep` for a guided search, and the line that says how it went."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def search_arguments(p: argparse.ArgumentParser) -> None:
 
 
 def search_of(sampler: str | None, given: dict[str, Any]) -> dict[str, Any]:
-    """A spec's search, from the arguments that were given; empty where none was."""
-    said = {id_: value for id_ in NAMES if (value := given.get(f"search_{id_}")) is not None}
-    return said | ({"sampler": sampler} if sampler else {})
+    """The search of a spec, from the arguments that were given; {} where none was."""
+    limits = {id_: value for id_ in NAMES if (value := given.get(f"search_{id_}")) is not None}
+    return limits | ({"sampler": sampler} if sampler else {})
 
 
 def search_remarks(study_id: str) -> list[str]:
-    """What a search has used and found, in a line."""
+    """A line with what a search has used and found; [] for a study without a search."""
     from lab.plots.search import search_text
 
     used, course = lab.search_spent(study_id), lab.search_course(study_id)

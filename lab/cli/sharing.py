@@ -1,4 +1,4 @@
-"""Commands for what is shared: links to views, notes."""
+"""Commands for links to views, and for notes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from lab.cli.output import table
 
 
 def links(study: str, new: str | None, revoke: str | None, spec: bool) -> None:
-    """List the links to views of a study, make one, take one back, or print the study's sweep as a
+    """List the links to views of a study, make one, revoke one, or print the study's sweep as a
     link.
     """
     if revoke:
         lab.revoke_link(revoke)
     if new is not None:
-        made = lab.create_link(study, parse_qs(new.lstrip("?"), keep_blank_values=True))
-        return print(f"/?link={made.token}")
+        created = lab.create_link(study, parse_qs(new.lstrip("?"), keep_blank_values=True))
+        return print(f"/?link={created.token}")
     if spec:
         return print(f"/sweep?spec={lab.spec_to_text(lab.study(study).spec)}")
     rows = [
@@ -28,7 +28,7 @@ def links(study: str, new: str | None, revoke: str | None, spec: bool) -> None:
 
 
 def links_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of `links`."""
+    """Arguments of `links`."""
     parser.add_argument("study", metavar="STUDY")
     parser.add_argument(
         "--new",
@@ -38,7 +38,7 @@ def links_arguments(parser: argparse.ArgumentParser) -> None:
         help="make one; VIEW as in the address of the Results page: 'goal=latency_s&view=solid'",
     )
     parser.add_argument(
-        "--revoke", metavar="TOKEN", help="take one back: it leads nowhere from now on"
+        "--revoke", metavar="TOKEN", help="revoke one: it leads nowhere from now on"
     )
     parser.add_argument(
         "--spec",
@@ -48,16 +48,16 @@ def links_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def note(where: str, text: str | None) -> None:
-    """Show what was written about a study or a trial, or write it; an empty text removes it."""
+    """Show the note on a study or a trial, or write it; an empty text removes it."""
     trial = where if "-" in where else ""
     study = where.rpartition("-")[0] if trial else where
     if text is not None:
         lab.set_note(study, text, trial)
-    elif said := lab.notes(lab.study(study).id).get(trial):
-        print(said)
+    elif written := lab.notes(lab.study(study).id).get(trial):
+        print(written)
 
 
 def note_arguments(parser: argparse.ArgumentParser) -> None:
-    """Of `note`."""
+    """Arguments of `note`."""
     parser.add_argument("where", metavar="STUDY_OR_TRIAL")
     parser.add_argument("text", nargs="?", metavar="MARKDOWN")

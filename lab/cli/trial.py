@@ -1,5 +1,5 @@
-"""Commands about one trial: how it differs from another one, where its time and its bytes go, why,
-which layers cost what, how it scales.
+"""Commands about one trial: its differences from another one, its profile, the reasons for them,
+the sensitivity of its layers, its scaling.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import lab
-from lab.analysis.front import baseline_of
-from lab.cli.across import print_flips, told_flips
+from lab.cli.across import flips_json, print_flips
 from lab.cli.output import check_writable, report, show_progress, table, write, writes_json
 from lab.errors import LabError, UsageError
-from lab.store import records
 
 
 def compare(trial: str, other: str | None, flips: int, json_file: Path | None) -> None:
     """Say how a trial differs from another one, by default its float baseline, and whether that may
     be chance.
     """
+    from lab.analysis.front import baseline_of
     from lab.plots.differences import difference_rows, differences_json, items_text
     from lab.plots.recipe_diff import diff_json
+    from lab.store import records
 
     check_writable(json_file)
     this, that = records.trial(trial), records.trial(other) if other else None
@@ -33,11 +33,11 @@ def compare(trial: str, other: str | None, flips: int, json_file: Path | None) -
         )
     rows, items = difference_rows(this, that, lab.available_metrics()), items_text(this, that)
     if json_file is not None:
-        found = {d.metric: d for d in lab.compare(this.id, that.id)}
+        differences = {d.metric: d for d in lab.compare(this.id, that.id)}
         value = {
             "trial": this.id,
             "other": that.id,
-            "differences": differences_json(found),
+            "differences": differences_json(differences),
             "rows": rows,
             "items": items,
         }
@@ -45,7 +45,7 @@ def compare(trial: str, other: str | None, flips: int, json_file: Path | None) -
             {
                 **value,
                 "recipes": diff_json(lab.recipe_diff([that, this])),
-                **told_flips(this, that, flips),
+                **flips_json(this, that, flips),
             },
             json_file,
         )
@@ -76,6 +76,7 @@ def profile(trial: str, json_file: Path | None) -> None:
     """Show where a trial's time goes, operator by operator, and what its file consists of."""
     from lab.plots.anatomy import size_texts
     from lab.plots.profile import kinds_rows, profile_json, profile_rows
+    from lab.store import records
 
     check_writable(json_file)
     this = records.trial(trial)
@@ -114,7 +115,7 @@ def profile_arguments(p: argparse.ArgumentParser) -> None:
 def sensitivity(
     trial: str, mix: int, wide: bool, keep_float: list[str] | None, json_file: Path | None
 ) -> None:
-    """Find out what each layer of a trial's recipe costs, and keep the worst in float."""
+    """Measure what each layer of a trial's recipe costs, and keep the worst in float."""
     check_writable(json_file)
     study = lab.wait(lab.start_sensitivity(trial), show_progress())
     _show_layers(study.id, json_file)
@@ -132,15 +133,39 @@ def sensitivity(
         report(parent, None)
 
 
+def sensitivity_arguments(p: argparse.ArgumentParser) -> None:
+    """Arguments of `sensitivity`."""
+    p.add_argument(
+        "trial", help="id of a trial whose recipe lets layers be chosen, as `show` lists them"
+    )
+    p.add_argument(
+        "--mix",
+        type=int,
+        default=0,
+        metavar="N",
+        help="then add N recipes of mixed precision to its study",
+    )
+    p.add_argument(
+        "--keep-float",
+        nargs="+",
+        metavar="LAYER",
+        help="then add the recipe with these layers kept in float",
+    )
+    p.add_argument(
+        "--wide", action="store_true", help="raise layers to 16-bit activations instead of float"
+    )
+    writes_json(p)
+
+
 def _show_layers(study_id: str, json_file: Path | None) -> None:
     from lab.plots.sensitivity import sensitivity_json, sensitivity_rows
 
-    found = lab.sensitivity(study_id)
+    ranking = lab.sensitivity(study_id)
     if json_file is not None:
-        write({"study": study_id, **sensitivity_json(found)}, json_file)
+        write({"study": study_id, **sensitivity_json(ranking)}, json_file)
     if str(json_file) == "-":
         return
-    rows = sensitivity_rows(found)
+    rows = sensitivity_rows(ranking)
     print(f"study {study_id}: what each layer costs, the most harmful first")
     table(list(rows[0]) if rows else [], [[str(v) for v in row.values()] for row in rows])
 
@@ -149,21 +174,28 @@ def explain(of: str, json_file: Path | None) -> None:
     """Say why a trial, or each trial of a study, is not faster or not smaller."""
     check_writable(json_file)
     if "-" in of:
-        found = {of: lab.explain(of)}
-        value: dict[str, Any] = {"trial": of, "explanations": [asdict(f) for f in found[of]]}
+        value: dict[str, Any] = {"trial": of, "explanations": [asdict(f) for f in lab.explain(of)]}
     else:
         from lab.questions.reasons import summary
 
-        found = lab.explanations(of)
+        explanations = lab.explanations(of)
         value = {
             "study": of,
-            **summary(lab.trials(of), found),
-            "explanations": {id_: [asdict(f) for f in findings] for id_, findings in found.items()},
+            **summary(lab.trials(of), explanations),
+            "explanations": {
+                id_: [asdict(f) for f in findings] for id_, findings in explanations.items()
+            },
         }
     if json_file is not None:
         write(value, json_file)
     if str(json_file) != "-":
         _print_findings(value)
+
+
+def explain_arguments(p: argparse.ArgumentParser) -> None:
+    """Arguments of `explain`."""
+    p.add_argument("of", metavar="TRIAL_or_STUDY", help="id of a trial or of a study")
+    writes_json(p)
 
 
 def _print_findings(value: dict[str, Any]) -> None:
@@ -193,63 +225,19 @@ def scaling(trial: str, threads: str | None, batch: str | None, json_file: Path 
     study = lab.wait(lab.start_scaling(trial, *tried), show_progress())
     from lab.plots.scaling import scaling_json, scaling_rows, scaling_texts
 
-    found = lab.scaling(study.id)
+    result = lab.scaling(study.id)
     if json_file is not None:
-        write({"study": study.id, **scaling_json(found)}, json_file)
+        write({"study": study.id, **scaling_json(result)}, json_file)
     if str(json_file) != "-":
-        rows = scaling_rows(found)
+        rows = scaling_rows(result)
         print(f"study {study.id}: threads and batches")
         table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])
-        print("\n".join(scaling_texts(found)))
-    if not any(curve.points for curve in found.curves):
+        print("\n".join(scaling_texts(result)))
+    if not any(curve.points for curve in result.curves):
         raise LabError(
             f"Nothing could be measured in study {study.id}",
-            given=next((f[1] for c in found.curves for f in c.failed), ""),
+            given=next((f[1] for c in result.curves for f in c.failed), ""),
         )
-
-
-def _numbers(text: str | None, option: str) -> list[int] | None:
-    """ "1,2,8" as numbers.
-
-    Raises:
-        UsageError: it is no such list.
-    """
-    try:
-        return None if text is None else [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise UsageError(
-            f"{option} takes whole numbers", allowed="such as 1,2,4", given=text
-        ) from error
-
-
-def explain_arguments(p: argparse.ArgumentParser) -> None:
-    """Arguments of `explain`."""
-    p.add_argument("of", metavar="TRIAL_or_STUDY", help="id of a trial or of a study")
-    writes_json(p)
-
-
-def sensitivity_arguments(p: argparse.ArgumentParser) -> None:
-    """Arguments of `sensitivity`."""
-    p.add_argument(
-        "trial", help="id of a trial whose recipe lets layers be chosen, as `show` lists them"
-    )
-    p.add_argument(
-        "--mix",
-        type=int,
-        default=0,
-        metavar="N",
-        help="then add N recipes of mixed precision to its study",
-    )
-    p.add_argument(
-        "--keep-float",
-        nargs="+",
-        metavar="LAYER",
-        help="then add the recipe with these layers kept in float",
-    )
-    p.add_argument(
-        "--wide", action="store_true", help="raise layers to 16-bit activations instead of float"
-    )
-    writes_json(p)
 
 
 def scaling_arguments(p: argparse.ArgumentParser) -> None:
@@ -262,3 +250,17 @@ def scaling_arguments(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--batch", metavar="N,N", help="items a call (default: 1,2,4,8,16,32)")
     writes_json(p)
+
+
+def _numbers(text: str | None, option: str) -> list[int] | None:
+    """Whole numbers from text such as "1,2,8".
+
+    Raises:
+        UsageError: the text is no such list.
+    """
+    try:
+        return None if text is None else [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UsageError(
+            f"{option} takes whole numbers", allowed="such as 1,2,4", given=text
+        ) from error
