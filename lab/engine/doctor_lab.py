@@ -20,7 +20,7 @@ from lab.engine.providers import providers
 from lab.errors import LabError
 from lab.home import home
 from lab.measure.check import Check
-from lab.measure.environment import PACKAGES, fingerprint
+from lab.measure.environment import fingerprint, packages
 from lab.plugs import Provider, Runtime, Technique
 from lab.store import db
 
@@ -52,7 +52,7 @@ def versions() -> Check:
         + ", ".join(f"{name} {version}" for name, version in found.items())
         + "."
     )
-    absent = [name for name in PACKAGES if name not in found]
+    absent = [name for name in packages() if name not in found]
     text += f" Not installed: {', '.join(absent)}." if absent else ""
     return Check(
         "versions",

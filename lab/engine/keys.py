@@ -9,6 +9,7 @@ from typing import Any
 from lab import registry
 from lab.engine import emulating as elsewhere
 from lab.formats.anatomy import VERSION as ANATOMY_VERSION
+from lab.measure.environment import versions_of
 from lab.store.data import FROM_DISK
 from lab.types import ModelCard, Step, StudySpec, Target, digest_of
 
@@ -18,9 +19,16 @@ MEASURE_VERSION = EVALUATE_VERSION = 2
 
 
 def step_key(source_sha256: str, steps: Sequence[Step], card: ModelCard, data_digest: str) -> str:
-    """Key of the file that a chain of steps makes of a source file."""
+    """Key of the file that a chain of steps makes of a source file.
+
+    The versions of what each technique requires are in it: another version of a quantizer may
+    write another file.
+    """
     techniques = [registry.technique(step.technique) for step in steps]
-    chain = [[t.id, t.version, dict(s.params)] for t, s in zip(techniques, steps, strict=True)]
+    chain = [
+        [t.id, t.version, dict(s.params), versions_of(t.requires)]
+        for t, s in zip(techniques, steps, strict=True)
+    ]
     uses_data = any(t.needs_calibration or t.trains for t in techniques)
     data = [data_digest, asdict(card.input)] if uses_data else None
     return digest_of(

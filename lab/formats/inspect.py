@@ -72,13 +72,10 @@ def recognised(path: Path, head: bytes) -> Format | None:
 
 
 def sources() -> str:
-    """Return the formats as which a model may be added, as the end of a sentence."""
-    kinds = [
-        f"a {f.title} model ({' or '.join(f.suffixes)})"
-        for f in registry.formats().values()
-        if f.source
-    ]
-    return " or ".join([", ".join(kinds[:-1]), kinds[-1]])
+    """Return the formats as which a model may be added, in words."""
+    known = [f for f in registry.formats().values() if f.source]
+    *kinds, last = (f"{f.title} ({' or '.join(f.suffixes)})" for f in known)
+    return f"a model of {', '.join(kinds)} or {last}"
 
 
 def _refused(path: Path, head: bytes, owner: Format | None) -> InvalidFile:
@@ -87,7 +84,7 @@ def _refused(path: Path, head: bytes, owner: Format | None) -> InvalidFile:
         return _pickle(path)
     if owner is not None:
         return InvalidFile(
-            f"A model cannot be added as a {owner.title} file",
+            f"Files of {owner.title} are not taken in",
             allowed=sources(),
             given=path.name,
             remedy="Add the file that it was converted from",

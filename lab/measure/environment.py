@@ -1,13 +1,16 @@
-"""On what machine, with which versions: results of unlike environments never share a front."""
+"""The machine and the versions of its packages: unlike environments never share a front."""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from lab import registry
 
 FEATURES = (
     "avx2",
@@ -22,22 +25,6 @@ FEATURES = (
     "fphp",
     "bf16",
     "sve",
-)
-PACKAGES = (
-    "onnxruntime",
-    "ai-edge-litert",
-    "ai-edge-quantizer",
-    "onnx",
-    "tensorflow",
-    "keras",
-    "torch",
-    "litert-torch",
-    "tf2onnx",
-    "openvino",
-    "nncf",
-    "executorch",
-    "torchao",
-    "numpy",
 )
 
 
@@ -57,7 +44,7 @@ def fingerprint() -> dict[str, Any]:
         "architecture": platform.machine(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "governor": _governor(),
-        "versions": _versions(),
+        "versions": versions_of(packages()),
     }
 
 
@@ -79,15 +66,34 @@ def _governor() -> str | None:
     return path.read_text().strip() if path.exists() else None
 
 
-def _versions() -> dict[str, str]:
-    """Installed versions of PACKAGES, read from the names of their `.dist-info` folders
-    (packaging.python.org: Recording
-    installed projects): importlib.metadata parses a whole file for each.
+@cache
+def packages() -> tuple[str, ...]:
+    """Names of the packages that build, run or read models, as the plugs declare them, and of
+    numpy, with which all of them compute.
     """
-    found: dict[str, str] = {}
+    plugs = (*registry.techniques().values(), *registry.runtimes().values())
+    required = {name for plug in plugs for name in plug.requires}
+    versioned = {runtime.version_of for runtime in registry.runtimes().values()}
+    read_with = {name for format_ in registry.formats().values() for name in format_.packages}
+    return tuple(sorted({"numpy", *required, *versioned, *read_with} - {""}))
+
+
+def versions_of(names: Iterable[str]) -> dict[str, str]:
+    """Return the installed version of each package by name; those not installed are left out."""
+    installed = _installed()
+    return {name: installed[name] for name in names if name in installed}
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Return the version of every installed package, read from the names of the `.dist-info`
+    folders (packaging.python.org: Recording installed projects): importlib.metadata parses a whole
+    file for each.
+    """
+    versions: dict[str, str] = {}
     for folder in filter(os.path.isdir, sys.path):
         for entry in os.listdir(folder):
             name, _, version = entry.removesuffix(".dist-info").rpartition("-")
             if entry.endswith(".dist-info"):
-                found.setdefault(name.lower().replace("_", "-").replace(".", "-"), version)
-    return {name: found[name] for name in PACKAGES if name in found}
+                versions.setdefault(name.lower().replace("_", "-").replace(".", "-"), version)
+    return versions

@@ -8,6 +8,7 @@ import pytest
 
 from lab import registry
 from lab.engine import keys
+from lab.measure import environment
 from lab.spec.recipes import complete_step, complete_target
 from lab.types import InputSpec, ModelCard, Step, StudySpec, Target
 
@@ -52,7 +53,7 @@ def test_an_evaluation_depends_on_the_machines_that_it_is_emulated_for(
     about, real = replace(SPEC, about={"kind": "sensitivity"}), registry.processors()
     before = evaluation(), evaluation(spec=about)
     machine = replace(real["x86_without_vnni"], version=99)
-    monkeypatch.setattr(registry, "machines", lambda: {**real, machine.id: machine})
+    monkeypatch.setattr(registry, "processors", lambda: {**real, machine.id: machine})
     assert len({*before, evaluation()}) == 3
     assert evaluation(spec=about) == before[1]
 
@@ -103,3 +104,20 @@ def test_a_step_depends_on_its_source_and_on_all_before_it() -> None:
         ("s", [FP16, STATIC]),
     ]
     assert len({keys.step_key(source, chain, CARD, "d") for source, chain in chains}) == len(chains)
+
+
+def test_a_step_depends_on_the_versions_of_what_its_technique_requires(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of nothing else that is installed: another quantizer's upgrade rebuilds no file."""
+
+    def key(step: Step, **upgraded: str) -> str:
+        installed = {**environment._installed(), **upgraded}
+        with monkeypatch.context() as patch:
+            patch.setattr(environment, "_installed", lambda: installed)
+            return keys.step_key("s", (step,), CARD, "d")
+
+    assert key(STATIC) == key(STATIC)
+    assert key(STATIC, onnxruntime="99.0") != key(STATIC)
+    assert key(STATIC, nncf="99.0") == key(STATIC)
+    assert key(FP16, onnx="99.0") != key(FP16)

@@ -99,7 +99,7 @@ def test_a_tflite_file_whole(tiny_tflite: Path) -> None:
 
 
 def test_other_formats_are_refused(tiny_onnx: Path) -> None:
-    with pytest.raises(InvalidFile, match="onnx, tflite"):
+    with pytest.raises(InvalidFile, match="onnx, openvino_ir, tflite"):
         anatomy(tiny_onnx, "npz")
 
 

@@ -150,7 +150,7 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
     junk = [_write(tmp_path / name, content) for name, content in written.items()]
     junk += [tmp_path / "data.npz", tmp_path / "absent", tmp_path]
     for path in junk:
-        with pytest.raises(InvalidFile, match=r"a Keras model .* TFLite file"):
+        with pytest.raises(InvalidFile, match=r"a model of Keras .*ONNX .* TFLite"):
             detect_format(path)
 
 

@@ -18,7 +18,7 @@ import lab
 from lab import registry
 from lab.errors import UnknownId, UsageError
 from lab.formats.feeding import as_input, run_all
-from lab.formats.loading import arranging, loader, stored_shape
+from lab.formats.loading import arranging, loading_of, stored_shape
 from lab.share.model_file import _md, export_model, look, readme
 from lab.store import records
 from lab.store.blobs import keep
@@ -150,8 +150,8 @@ def _integers(trial: Trial) -> bool:
 def test_every_format_that_runs_can_be_loaded_elsewhere() -> None:
     for runtime in registry.runtimes().values():
         for format_ in runtime.formats:
-            module = loader(format_)
-            assert module.PACKAGES
+            module = loading_of(format_)
+            assert module.packages
             assert "def run(x):" in module.lines("file", {"input": {"shape": [1, 4]}})
 
 
@@ -168,8 +168,8 @@ def test_settings_that_change_answers_are_those_it_was_measured_with(
     format_: str, options: dict[str, Any], said: str
 ) -> None:
     facts = {"input": {"shape": [1, 4]}}
-    assert said in loader(format_).lines("file", {**facts, "options": options})
-    assert said not in loader(format_).lines("file", {**facts, "options": {}})
+    assert said in loading_of(format_).lines("file", {**facts, "options": options})
+    assert said not in loading_of(format_).lines("file", {**facts, "options": {}})
 
 
 def test_the_readme_tells_what_the_file_is(lab_home: Path, tmp_path: Path) -> None:
