@@ -1,5 +1,5 @@
-"""PyTorch channel pruning: whole channels, attention heads and hidden widths go, and tensors really
-become smaller.
+"""Structured pruning of PyTorch models: removes whole channels, attention heads and hidden widths,
+so that tensors become smaller.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lab.plugs import Context, Technique
 
 if TYPE_CHECKING:
     from lab.compress.torch.channels.choosing import Aim
-    from lab.compress.torch.channels.dependencies import Group
+    from lab.compress.torch.channels.groups import ChannelGroup
     from lab.compress.torch.channels.pruning import Pruner
 
 CHECK_ITEMS = 16
@@ -66,7 +66,7 @@ def _pruner(program: Any, params: Mapping[str, Any], context: Context) -> Pruner
         calibration_batches(context.calibration(batch or CHECK_ITEMS), program, CHECK_ITEMS)
     )
 
-    def rank(model: Any, groups: Sequence[Group]) -> list[Any]:
+    def rank(model: Any, groups: Sequence[ChannelGroup]) -> list[Any]:
         return _importances(model, groups, params, context, batch)
 
     return Pruner(items, rank, params[ATTENTION.id], params[KEEP.id])
@@ -74,13 +74,13 @@ def _pruner(program: Any, params: Mapping[str, Any], context: Context) -> Pruner
 
 def _importances(
     model: Any,
-    groups: Sequence[Group],
+    groups: Sequence[ChannelGroup],
     params: Mapping[str, Any],
     context: Context,
     batch: int | None,
 ) -> list[Any]:
-    """For Taylor's expansion the mean over batches: over all at once, gradients of a trained model
-    cancel out.
+    """Compute the importance of each group; for the Taylor criterion, average over batches, because
+    the gradients of a trained model cancel out over all items.
     """
     from lab.compress.torch.channels.choosing import importances
     from lab.finetuning.torch_gradients import gradients
@@ -99,25 +99,29 @@ def _aim(params: Mapping[str, Any], share: float) -> Aim:
 
 
 def _checked_names(pruner: Pruner, model: Any, params: Mapping[str, Any]) -> dict[str, int]:
-    """How many channels each layer makes; raises InvalidOption where `keep` names none of them."""
+    """Return the number of output channels of each layer.
+
+    Raises:
+        InvalidOption: a pattern of `keep` matches no layer.
+    """
     from lab.compress.torch.channels.pruning import widths
 
-    found = widths(pruner.looked_at(model)[0])
+    found = widths(pruner.dependencies_of(model)[0])
     check_names(KEEP.id, params[KEEP.id], found)
     return found
 
 
 def _tell(pruner: Pruner, before: Mapping[str, int], model: Any, context: Context) -> None:
-    from lab.compress.torch.channels.dependencies import spared
+    from lab.compress.torch.channels.groups import protected_layers
     from lab.compress.torch.channels.pruning import reasons_in_words, widths
 
-    channels, _ = pruner.looked_at(model)
-    after = widths(channels)
+    dependencies, _ = pruner.dependencies_of(model)
+    after = widths(dependencies)
     context.note(
         "channels",
         {layer: f"{after[layer]} of {n}" for layer, n in before.items() if after[layer] != n},
     )
-    context.note("spared", reasons_in_words(spared(channels)))
+    context.note("spared", reasons_in_words(protected_layers(dependencies)))
 
 
 def _count(program: Any, file: Path, context: Context) -> None:
@@ -140,8 +144,8 @@ ATTENTION = Option(
     default="heads",
     choices=("heads", "head_size", "spare"),
     help=(
-        "In Transformers, remove whole attention heads, make each head smaller, or leave attention"
-        " alone."
+        "For Transformers: removes whole attention heads, makes each head smaller, or leaves"
+        " attention unchanged."
     ),
 )
 
@@ -155,9 +159,9 @@ TECHNIQUE = Technique(
     id="torch_channel_pruning",
     title="Channel pruning",
     help=(
-        "Takes the least important channels, attention heads and hidden widths out of every layer:"
-        " tensors really shrink, so file, time and memory do, too. Much of the accuracy goes with"
-        " them until the model is fine-tuned."
+        "Removes the least important channels, attention heads and hidden widths from every layer."
+        " The tensors become smaller, and so do file, latency and memory. Accuracy drops"
+        " considerably until the model is fine-tuned."
     ),
     accepts=("torch_export",),
     produces="torch_export",

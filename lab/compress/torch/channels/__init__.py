@@ -1,1 +1,1 @@
-"""Removing whole channels from exported PyTorch programs."""
+"""Removal of whole channels from exported PyTorch programs."""

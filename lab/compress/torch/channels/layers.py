@@ -1,4 +1,4 @@
-"""What layers with weights and normalisations do with the units of channels; see
+"""Rules for layers with weights and for normalizations; see
 `lab.compress.torch.channels.dependencies`.
 """
 
@@ -6,75 +6,76 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.compress.torch.channels.dependencies import IN, NORM, OUT
-from lab.compress.torch.channels.step import Rule, Step, inputs, met
+from lab.compress.torch.channels.groups import IN, NORM, OUT
+from lab.compress.torch.channels.node_run import NodeRun, Rule, coupled_elementwise, input_ids
 
 
-def _layer(step: Step) -> tuple[Any, str, Any]:
-    """The module, its name, and the units that it reads."""
+def _layer(run: NodeRun) -> tuple[Any, str, Any]:
+    """Return the module, its name, and the channel ids of its input."""
     return (
-        step.model.get_submodule(step.node.target),
-        step.node.target,
-        step.units(step.node.args[0]),
+        run.model.get_submodule(run.node.target),
+        run.node.target,
+        run.ids_of(run.node.args[0]),
     )
 
 
-def _linear(step: Step) -> Any:
-    module, name, x = _layer(step)
-    return step.along(
-        _weighed(step, module.out_features, name, step.vector(x, -1, _MIXES.format(name))), -1
+def _linear(run: NodeRun) -> Any:
+    module, name, x = _layer(run)
+    return run.spread_along(
+        _output_ids(run, module.out_features, name, run.ids_along(x, -1, _MIXES.format(name))), -1
     )
 
 
-def _convolution(step: Step) -> Any:
-    module, name, x = _layer(step)
-    vector = step.vector(x, 1, _MIXES.format(name))
+def _convolution(run: NodeRun) -> Any:
+    module, name, x = _layer(run)
+    ids = run.ids_along(x, 1, _MIXES.format(name))
     if module.groups == 1:
-        return step.along(_weighed(step, module.out_channels, name, vector), 1)
-    return step.along(_grouped(step, module, name, vector), 1)
+        return run.spread_along(_output_ids(run, module.out_channels, name, ids), 1)
+    return run.spread_along(_grouped_output_ids(run, module, name, ids), 1)
 
 
-def _weighed(step: Step, n: int, name: str, vector: Any) -> Any:
-    """Units of n channels that a layer makes of those that it reads, the same ones in each of its
-    calls.
+def _output_ids(run: NodeRun, n: int, name: str, ids: Any) -> Any:
+    """Return the ids of a layer's n output channels, the same in each call of the layer."""
+    run.dependencies.couple_axis((name, IN), ids, f"{name} reads channels there that must stay")
+    if (name, OUT) not in run.dependencies.axes:
+        run.dependencies.axes[name, OUT] = run.dependencies.ids.new(n)
+    return run.dependencies.axis_ids((name, OUT))
+
+
+def _grouped_output_ids(run: NodeRun, module: Any, name: str, ids: Any) -> Any:
+    """Couple inputs and outputs of a depthwise convolution; groups of any other convolution lose
+    channels at the same positions.
     """
-    step.channels.meet((name, IN), vector, f"{name} reads channels there that must stay")
-    if (name, OUT) not in step.channels.places:
-        step.channels.places[name, OUT] = step.channels.units.fresh(n)
-    return step.channels.at((name, OUT))
-
-
-def _grouped(step: Step, module: Any, name: str, vector: Any) -> Any:
-    """A depthwise convolution makes an output of each input; other groups lose their channels at
-    the same places.
-    """
-    out, join = _weighed(step, module.out_channels, name, vector), step.channels.units.join
+    out, couple = _output_ids(run, module.out_channels, name, ids), run.dependencies.ids.couple
     if module.groups == module.in_channels:
         each = module.out_channels // module.groups
-        join(
+        couple(
             out,
-            step.channels.at((name, IN)).repeat_interleave(each),
+            run.dependencies.axis_ids((name, IN)).repeat_interleave(each),
             f"{name} makes them of channels that must stay",
         )
     else:
-        for labels in (out, step.channels.at((name, IN))):
-            rows = labels.reshape(module.groups, -1)
-            join(rows, rows[:1].expand(rows.shape), f"{name} reads other groups that must stay")
-    return step.channels.at((name, OUT))
+        for channel_ids in (out, run.dependencies.axis_ids((name, IN))):
+            rows = channel_ids.reshape(module.groups, -1)
+            couple(rows, rows[:1].expand(rows.shape), f"{name} reads other groups that must stay")
+    return run.dependencies.axis_ids((name, OUT))
 
 
-def _batch_norm(step: Step) -> Any:
-    _, name, x = _layer(step)
-    vector = step.vector(x, 1, f"{name} normalises another axis")
-    return step.along(
-        step.channels.meet((name, NORM), vector, f"{name} normalises channels that must stay"), 1
+def _batch_norm(run: NodeRun) -> Any:
+    _, name, x = _layer(run)
+    ids = run.ids_along(x, 1, f"{name} normalises another axis")
+    return run.spread_along(
+        run.dependencies.couple_axis(
+            (name, NORM), ids, f"{name} normalises channels that must stay"
+        ),
+        1,
     )
 
 
-def _layer_norm(step: Step) -> Any:
-    module, name, x = _layer(step)
+def _layer_norm(run: NodeRun) -> Any:
+    module, name, x = _layer(run)
     others = range(x.dim() - len(module.normalized_shape))
-    return step.only_along(
+    return run.protect_unless_along(
         x,
         others,
         f"{name} normalises over all of them: without some, it would make other numbers of the"
@@ -82,15 +83,15 @@ def _layer_norm(step: Step) -> Any:
     )
 
 
-def _embedding(step: Step) -> Any:
-    module, name, _ = _layer(step)
-    if (name, OUT) not in step.channels.places:
-        step.channels.places[name, OUT] = step.channels.units.fresh(module.embedding_dim)
-    return step.along(step.channels.at((name, OUT)), -1)
+def _embedding(run: NodeRun) -> Any:
+    module, name, _ = _layer(run)
+    if (name, OUT) not in run.dependencies.axes:
+        run.dependencies.axes[name, OUT] = run.dependencies.ids.new(module.embedding_dim)
+    return run.spread_along(run.dependencies.axis_ids((name, OUT)), -1)
 
 
-def _dropout(step: Step) -> Any:
-    return met(step, inputs(step), step.made.shape)
+def _dropout(run: NodeRun) -> Any:
+    return coupled_elementwise(run, input_ids(run), run.output.shape)
 
 
 _MIXES = "{} reads them along several axes"

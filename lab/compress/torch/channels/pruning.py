@@ -1,5 +1,5 @@
-"""One pruning of a network's channels: which, without them, and whether what is left computes what
-it should.
+"""One pruning of a network's channels: choice, removal, and a check of the smaller network's
+outputs.
 """
 
 from __future__ import annotations
@@ -8,30 +8,37 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.compress.torch.channels.choosing import Aim, chosen
-from lab.compress.torch.channels.cutting import differs, without, zeroed
-from lab.compress.torch.channels.dependencies import OUT, Channels, Group, follow, groups_of, spared
+from lab.compress.torch.channels.choosing import Aim, channels_to_remove
+from lab.compress.torch.channels.cutting import relative_difference, remove_channels, zero_channels
+from lab.compress.torch.channels.dependencies import trace
+from lab.compress.torch.channels.groups import (
+    OUT,
+    ChannelGroup,
+    Dependencies,
+    protected_layers,
+    removable_groups,
+)
 from lab.errors import InvalidFile
 
 TOLERANCE = 1e-4
-"""Largest difference to the network with its channels zeroed, as a share of the largest answer;
-float32 sums in another order differ by a thousandth of that.
+"""Largest accepted difference from the network with its channels zeroed, relative to the largest
+output; float32 sums in another order differ by a thousandth of this.
 """
-Rank = Callable[[Any, Sequence[Group]], list[Any]]
-"""(model, groups) -> importance of each group's units."""
+Rank = Callable[[Any, Sequence[ChannelGroup]], list[Any]]
+"""Function (model, groups) -> importance of each group's ids."""
 
 
 @dataclass
 class Pruner:
-    """Prunes a model, perhaps in several steps.
+    """Pruner of a model, in one or several steps.
 
     Attributes:
-        items: batches that the pruned network is checked on.
+        items: batches on which the pruned network is checked.
         rank: see `Rank`.
-        attention: see `Channels`.
+        attention: see `Dependencies`.
         keep: layers whose channels stay.
-        sizes: layers of a group -> its units before any step.
-        faults: layers -> why they turned out to be no good to prune.
+        sizes: layers of a group -> number of its ids before the first step.
+        faults: layers -> reason why the check failed without these channels.
     """
 
     items: Sequence[Any]
@@ -42,53 +49,63 @@ class Pruner:
     faults: dict[str, str] = field(default_factory=dict)
 
     def pruned(self, model: Any, aim: Aim) -> Any:
-        """A smaller copy of the model.
+        """Return a smaller copy of the model.
 
         Raises:
-            InvalidFile: there is nothing to prune.
+            InvalidFile: no channels can be removed.
         """
-        channels, groups = self.looked_at(model)
+        dependencies, groups = self.dependencies_of(model)
         if not groups:
-            raise nothing_to_prune(spared(channels))
-        sizes = [self.sizes.setdefault(group.layers, len(group.units)) for group in groups]
-        gone = chosen(groups, sizes, self.rank(model, groups), aim)
-        smaller = self._checked(model, channels, gone)
+            raise nothing_to_prune(protected_layers(dependencies))
+        sizes = [self.sizes.setdefault(group.layers, len(group.ids)) for group in groups]
+        removed = channels_to_remove(groups, sizes, self.rank(model, groups), aim)
+        smaller = self._checked(model, dependencies, removed)
         if smaller is not None:
             return smaller
-        self._find_faults(model, channels, groups, gone)
+        self._find_faults(model, dependencies, groups, removed)
         return self.pruned(model, aim)
 
-    def looked_at(self, model: Any) -> tuple[Channels, list[Group]]:
-        """Which channels there are, and those that may go."""
-        channels = follow(model, self.items[0], self.attention)
+    def dependencies_of(self, model: Any) -> tuple[Dependencies, list[ChannelGroup]]:
+        """Return the dependencies of a model's channels, and the groups that can be removed."""
+        dependencies = trace(model, self.items[0], self.attention)
         for layer, why in {**dict.fromkeys(self.keep, "asked for"), **self.faults}.items():
-            if (layer, OUT) in channels.places:
-                channels.units.fix(channels.places[layer, OUT], why)
-        return channels, groups_of(channels)
+            if (layer, OUT) in dependencies.axes:
+                dependencies.ids.protect(dependencies.axes[layer, OUT], why)
+        return dependencies, removable_groups(dependencies)
 
-    def _checked(self, model: Any, channels: Channels, gone: Collection[int]) -> Any:
-        """The model without these; None if it does not answer as one in which they are zero."""
+    def _checked(self, model: Any, dependencies: Dependencies, removed: Collection[int]) -> Any:
+        """Return the model without these channels; None if its outputs differ from those of the
+        model with these channels zeroed.
+        """
         import torch
 
         with torch.no_grad():
-            wanted = [zeroed(model, channels, gone)(x) for x in self.items]
+            expected = [zero_channels(model, dependencies, removed)(x) for x in self.items]
             try:
-                smaller = without(model, channels, gone)
-                answers = [smaller(x) for x in self.items]
+                smaller = remove_channels(model, dependencies, removed)
+                outputs = [smaller(x) for x in self.items]
             except Exception:  # sizes that do not fit: any of torch's errors
                 return None
-        same = [a.shape for a in answers] == [w.shape for w in wanted] and differs(
-            wanted, answers
+        same = [a.shape for a in outputs] == [e.shape for e in expected] and relative_difference(
+            expected, outputs
         ) <= TOLERANCE
         return smaller if same else None
 
     def _find_faults(
-        self, model: Any, channels: Channels, groups: Iterable[Group], gone: Collection[int]
+        self,
+        model: Any,
+        dependencies: Dependencies,
+        groups: Iterable[ChannelGroup],
+        removed: Collection[int],
     ) -> None:
-        """Spare each group that comes out wrong by itself, or all where only some together do."""
+        """Protect each group that fails the check by itself, or all groups where only several
+        together fail.
+        """
         groups = list(groups)
         wrong = [
-            g for g in groups if self._checked(model, channels, set(gone) & set(g.units)) is None
+            g
+            for g in groups
+            if self._checked(model, dependencies, set(removed) & set(g.ids)) is None
         ]
         for group in wrong or groups:
             self.faults |= dict.fromkeys(
@@ -98,27 +115,27 @@ class Pruner:
 
 
 def nothing_to_prune(reasons: Mapping[str, str]) -> InvalidFile:
-    """What to raise where all channels must stay.
+    """Return the error for a model whose channels must all stay.
 
     Args:
-        reasons: layer -> why.
+        reasons: layer -> reason.
     """
     given = "; ".join(f"{layer}: {why}" for layer, why in list(reasons.items())[:6])
     return InvalidFile(
         "No channels of this model can be removed",
-        allowed="layers between others that read what they make",
+        allowed="layers whose outputs other layers read",
         given=given or "no layers with weights",
         remedy="Spare fewer layers, or prune single weights instead",
     )
 
 
-def widths(channels: Channels) -> dict[str, int]:
-    """Layer -> how many channels it makes."""
-    return {layer: len(units) for (layer, side), units in channels.places.items() if side == OUT}
+def widths(dependencies: Dependencies) -> dict[str, int]:
+    """Return layer -> number of its output channels."""
+    return {layer: len(ids) for (layer, side), ids in dependencies.axes.items() if side == OUT}
 
 
 def reasons_in_words(reasons: Mapping[str, str]) -> str:
-    """Layers that were spared, together where it is for the same reason."""
+    """Describe the protected layers, grouped by reason."""
     together: dict[str, list[str]] = {}
     for layer, why in reasons.items():
         together.setdefault(why, []).append(layer)

@@ -343,14 +343,15 @@ def test_torch_pruning_couples_the_same_layers(model_id: str) -> None:
     import torch
     import torch_pruning as tp
 
-    from lab.compress.torch.channels.dependencies import follow, groups_of
+    from lab.compress.torch.channels.dependencies import trace
+    from lab.compress.torch.channels.groups import removable_groups
     from lab.formats.torch_export.modules import as_modules
 
     program = torch.export.load(sample_cards()[model_id].path)
     model, x = as_modules(program), program.example_inputs[0][0]
     mine = {
         frozenset(layer for layer, _ in group.members)
-        for group in groups_of(follow(model, x, "heads"))
+        for group in removable_groups(trace(model, x, "heads"))
     }
     graph = tp.DependencyGraph().build_dependency(model, x, verbose=False)
     theirs = set()
@@ -401,16 +402,16 @@ def test_attention_is_spared_when_asked() -> None:
         _pruner(x, "spare").pruned(_modules(net, x), Aim(0.5))
 
 
-def test_units_become_one_and_remember_why_they_must_stay() -> None:
-    from lab.compress.torch.channels.dependencies import Units
+def test_coupled_ids_have_one_representative_and_remember_why_they_must_stay() -> None:
+    from lab.compress.torch.channels.groups import ChannelIds
 
-    units = Units()
-    a, b, c = (units.fresh(3) for _ in range(3))
-    units.join(a, b, "joined")
-    units.fix(b[:1], "asked for")
-    units.join(c, a, "meets what stays")
-    assert units.find(c).tolist() == [0, 2, 3]
-    assert [units.reason(int(label)) for label in (*a, c[0])] == [
+    ids = ChannelIds()
+    a, b, c = (ids.new(3) for _ in range(3))
+    ids.couple(a, b, "joined")
+    ids.protect(b[:1], "asked for")
+    ids.couple(c, a, "meets what stays")
+    assert ids.representatives(c).tolist() == [0, 2, 3]
+    assert [ids.reason(int(channel)) for channel in (*a, c[0])] == [
         "asked for",
         "",
         "",
