@@ -17,12 +17,12 @@ from pathlib import Path
 
 import lab
 from lab import registry
-from lab.cli import _parser
 from lab.home import home
 from lab.types import Recipe, Step
 
 SMALL = {"test_samples": 60, "rounds": 2, "runs": 3, "turn_s": 0.001, "budget_s": 0.2}
 MODEL, BOTH = "digits_lenet", ["ort", "litert"]
+EVIDENCE = (".json", ".npz")
 VIEW = {"goal": ["latency_s"], "view": ["solid"], "limit_top1_accuracy": ["0.9"], "ticked": ["1,3"]}
 PRUNED = {"keras_weight_pruning": {"ratio": (0.5,)}}
 TUNED = {"keras_fine_tune": {"train_steps": (3,), "batch_size": (16,)}}
@@ -65,7 +65,7 @@ def main(to: Path) -> None:
         },
         "shown": {name: lab.result_json(id_) for name, id_ in studies.items()},
         "picks": {
-            name: getattr(lab.study(id_).pick(), "id", None) for name, id_ in studies.items()
+            name: getattr(lab.study(id_).pick().trial, "id", None) for name, id_ in studies.items()
         },
         "read": {name: as_json(read) for name, read in reads(studies, asked.id).items()},
     }
@@ -129,6 +129,8 @@ def reads(studies: dict[str, str], asked: str) -> dict[str, object]:
 
 def names() -> dict[str, object]:
     """Ids, options, public names with their parameters and fields, and the command line."""
+    from lab.cli import _parser  # where it was then
+
     kinds = {
         k: getattr(registry, k)()
         for k in ("techniques", "runtimes", "metrics", "datasets", "tasks", "rules")
@@ -184,7 +186,7 @@ def pack(to: Path) -> None:
     with zipfile.ZipFile(to, "w", zipfile.ZIP_LZMA) as archive:
         archive.write(copy, "lab.db")
         for file in sorted((home() / "artifacts").iterdir()):
-            if file.name == source or file.suffix in (".json", ".npz") and file.name not in there:
+            if file.name == source or (file.suffix in EVIDENCE and file.name not in there):
                 archive.write(file, f"artifacts/{file.name}")
     copy.unlink()
 
