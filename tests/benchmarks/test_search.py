@@ -3,7 +3,7 @@ its trials, over ten seeds.
 
     python -m tests.benchmarks.test_search PICTURE.html
 
-draws the curves of the README as a page of its own.
+draws the curves of docs/guide/guided_search.md as a page of its own.
 """
 
 from __future__ import annotations
