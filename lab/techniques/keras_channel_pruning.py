@@ -1,4 +1,4 @@
-"""Keras models with fewer channels: structured pruning."""
+"""Structured pruning of Keras models: removes whole channels."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from lab.finetuning.options import TRAINING, training_suffix
 from lab.plugs import Context, Technique
 
 CHECKED, TOLERANCE = 8, 1e-4
-"""Items that the pruned model is checked on, and the largest difference as a share of the largest
-answer.
+"""Number of items the pruned model is checked on, and the largest allowed difference relative to
+the largest output.
 """
 
 
@@ -45,7 +45,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 def _smaller(
     model: Any, params: Mapping[str, Any], context: Context, first: Any, share: float
 ) -> Any:
-    """The model with so much of the ratio gone."""
+    """Return the model after removing this share of the pruning ratio."""
     from lab.compress.keras.channels import channels
     from lab.compress.keras.importance import importances, pruned
     from lab.finetuning.keras_slopes import slopes
@@ -64,10 +64,11 @@ def _smaller(
 
 
 def _check(smaller: Any, zeroed: Any, context: Context) -> None:
-    """What is left must answer as the whole model does with zeros in place of what is gone.
+    """Check that the pruned model gives the same outputs as the whole model with the removed
+    channels set to zero.
 
     Raises:
-        InvalidFile: it does not.
+        InvalidFile: the outputs differ.
     """
     from lab.formats.feeding import fit_items
     from lab.lazy import np
@@ -76,10 +77,11 @@ def _check(smaller: Any, zeroed: Any, context: Context) -> None:
     mine, wanted = (np.asarray(model(x, training=False)) for model in (smaller, zeroed))
     if np.abs(mine - wanted).max() > TOLERANCE * max(1.0, np.abs(wanted).max()):
         raise InvalidFile(
-            "The pruned model does not answer as the whole one does without these channels",
-            allowed="layers that treat channels as Keras' own do",
+            "The pruned model gives other outputs than the whole model with these channels set to"
+            " zero",
+            allowed="layers that treat channels as Keras' built-in layers do",
             given=smaller.name,
-            remedy="Name layers to spare in the option 'keep', or choose keras_weight_pruning",
+            remedy="Name layers to keep in the option 'keep', or choose keras_weight_pruning",
         )
 
 
@@ -93,8 +95,8 @@ def _note(context: Context, first: Any, last: Any, before: int, after: int) -> N
     if spared := first.coupling.spared_by:
         context.note(
             "spared",
-            f"the channels that reach {', '.join(spared)}: what these do with channels is not"
-            " known",
+            f"the channels that reach {', '.join(spared)}: it is unknown how these layers use"
+            " channels",
         )
 
 
@@ -102,9 +104,8 @@ TECHNIQUE = Technique(
     id="keras_channel_pruning",
     title="Channel pruning",
     help=(
-        "Takes the least important channels out of every layer: tensors really shrink, so file,"
-        " time and memory do, too. Much of the accuracy goes with them until the model is"
-        " fine-tuned."
+        "Removes the least important channels from every layer. The tensors become smaller, and so"
+        " do file, latency and memory. Accuracy drops considerably until the model is fine-tuned."
     ),
     accepts=("keras",),
     produces="keras",

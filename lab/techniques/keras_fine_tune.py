@@ -1,4 +1,4 @@
-"""Fine-tuning of a Keras model: what pruning took is learnt again by what is left."""
+"""Fine-tuning of a Keras model, which recovers accuracy lost to pruning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.plugs import Context, Technique
 
 
 def apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    """Train a model's weights a little further; its layers stay as they are."""
+    """Train a model's weights a little further without changing its layers."""
     from lab.finetuning.keras_loop import fit
     from lab.formats.keras.files import load_keras, save_keras
 
@@ -21,7 +21,7 @@ def apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _zeros_kept(model: Any) -> Callable[[int, int], None] | None:
-    """Sets to zero again what was zero; None where nothing was."""
+    """Return a callback that keeps zero weights at zero, or None if there are none."""
     weights = [v for v in model.trainable_variables if len(v.shape) > 1]
     masks = [(v, (value != 0).astype("float32")) for v in weights if not (value := v.numpy()).all()]
 
@@ -35,10 +35,7 @@ def _zeros_kept(model: Any) -> Callable[[int, int], None] | None:
 TECHNIQUE = Technique(
     id="keras_fine_tune",
     title="Fine-tuning",
-    help=(
-        "Trains a model a little further, so that what pruning or another change took from it is"
-        " learnt again."
-    ),
+    help="Trains the model a little further to recover accuracy lost to pruning or another change.",
     accepts=("keras",),
     produces="keras",
     apply=apply,

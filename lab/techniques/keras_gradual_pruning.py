@@ -1,4 +1,4 @@
-"""Keras weights set to zero little by little while the model trains."""
+"""Gradual magnitude pruning of Keras weights during training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     model = rebuilt(load_keras(source))
     pruner = Pruner(model, params["mode"], params[RATIO.id], params[KEEP.id])
     fit(model, context, params, after_step=pruner.after_step())
-    pruner.prune()  # a training that ended early did not come to the last zeros
+    pruner.prune()  # a training that ended early has not reached the final sparsity
     pruner.note(context)
     return save_keras(rebuilt(model), context.workdir / "pruned.keras")
 
@@ -48,9 +48,9 @@ TECHNIQUE = Technique(
     id="keras_gradual_pruning",
     title="Gradual weight pruning",
     help=(
-        "Sets more and more of the least weights to zero while the model trains, so that what is"
-        " left takes over. Files store zeros like any number: the compressed download shrinks, the"
-        " file and the time stay."
+        "Sets a growing share of the smallest weights to zero during training, so that the"
+        " remaining weights can adapt. Zeros are stored like other values: the compressed download"
+        " shrinks, but file size and latency do not."
     ),
     accepts=("keras",),
     produces="keras",
@@ -60,16 +60,16 @@ TECHNIQUE = Technique(
         _RATIO,
         Option(
             id="mode",
-            label="Chosen",
+            label="Selection",
             kind="choice",
             default="global",
             choices=("global", "local", *PATTERNS),
             help=(
-                "Which weights go: those of least magnitude in all kernels together (each divided"
-                " by its norm), in each kernel alike, or among 4 or 8 neighbouring inputs (2:4"
-                " leaves two of four, whatever the sparsity says). The share counts over the"
-                " kernels of dense layers and convolutions; depthwise kernels, embeddings,"
-                " recurrent layers and biases stay as they are."
+                "Selects the weights of least magnitude across all kernels (each divided by its"
+                " norm), within each kernel, or within every 4 or 8 neighbouring inputs (2:4 keeps"
+                " two of four and ignores the sparsity setting). Only kernels of dense layers and"
+                " convolutions are pruned; depthwise kernels, embeddings, recurrent layers and"
+                " biases stay unchanged."
             ),
         ),
         KEEP,

@@ -1,4 +1,4 @@
-"""Keras layers exchanged for two smaller ones (singular value decomposition)."""
+"""Low-rank factorization of Keras layers (singular value decomposition)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Quantization-aware training that leaves a float Keras model whose weights lie on the grid of a
-later quantizer.
+"""Quantization-aware training of a float Keras model whose weights end up on the grid of a later
+quantizer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _DEPLOYED = {
     ("8", 8): "tflite_static_wi8_ai8",
     ("8", 4): "tflite_static_wi4_ai8",
 }
-"""(bits of activations, bits) -> the quantizer that a grid is for, on which the gap is told."""
+"""Quantizer that each grid is made for, by (activation bits, weight bits); the gap is measured with
+it.
+"""
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
@@ -63,7 +65,7 @@ def _grids(model: Any, params: Mapping[str, Any], context: Context) -> Mapping[s
     )
     if not found:
         raise InvalidFile(
-            "No layer of this model has weights that are put on a grid",
+            "No layer of this model has weights that can be put on a grid",
             allowed=", ".join(KINDS),
             given=", ".join(
                 dict.fromkeys(type(layer).__name__ for layer in model.layers if layer.weights)
@@ -78,7 +80,7 @@ def _grids(model: Any, params: Mapping[str, Any], context: Context) -> Mapping[s
 
 
 def _depthwise_bits(params: Mapping[str, Any]) -> int:
-    """0 for float."""
+    """Return the weight bits of depthwise convolutions, 0 for float."""
     bits, chosen = params["bits"], params["depthwise_bits"]
     if chosen == "auto":
         chosen = "same" if bits == 8 else params["activation_bits"]
@@ -86,8 +88,8 @@ def _depthwise_bits(params: Mapping[str, Any]) -> int:
 
 
 def _deployed(file: Path, params: Mapping[str, Any], context: Context) -> Answer | None:
-    """How the TFLite file answers that this grid is for; None where there is none, or it refuses
-    the model.
+    """Return the prediction function of the TFLite file this grid is made for, or None if there is
+    no such quantizer or it rejects the model.
     """
     id_ = _DEPLOYED.get((params["activation_bits"], params["bits"]))
     if id_ is None:
@@ -131,9 +133,9 @@ TECHNIQUE = Technique(
     id="keras_qat_grid",
     title="Quantization-aware training (weights on a grid)",
     help=(
-        "Trains a float model on with its weights rounded to few bits, and leaves them as they were"
-        " rounded: a quantizer that comes later with the same bits, the same granularity and the"
-        " algorithm minmax finds exactly the integers that were trained."
+        "Continues training the float model with its weights rounded to few bits, and saves the"
+        " rounded weights. A later quantizer with the same bits, the same granularity and the"
+        " algorithm minmax then stores exactly the trained integers."
     ),
     accepts=("keras",),
     produces="keras",
@@ -145,7 +147,7 @@ TECHNIQUE = Technique(
             "Bits",
             "int",
             4,
-            "How many bits the later quantizer stores a weight in.",
+            "Number of bits per weight of the later quantizer.",
             low=2,
             high=8,
         ),
@@ -154,27 +156,27 @@ TECHNIQUE = Technique(
             "Granularity",
             "choice",
             "channel",
-            "Which weights share a scale, as the later quantizer has it: those of an output"
-            " channel, or of a whole layer.",
+            "Sets which weights share a scale in the later quantizer: those of an output channel,"
+            " or of a whole layer.",
             choices=("channel", "tensor"),
         ),
         Option(
             "depthwise_bits",
-            "Bits of depthwise convolutions",
+            "Depthwise convolution bits",
             "choice",
             "auto",
-            "TFLite has no depthwise convolution of fewer than 8 bits: beside 8-bit activations it"
-            " stores 8, otherwise it leaves them in float, and so does auto. Same is for files that"
-            " store all layers alike.",
+            "TFLite has no depthwise convolutions below 8 bits: it stores them in 8 bits if"
+            " activations have 8 bits, otherwise in float. The value auto does the same; choose"
+            " same for formats that store all layers with the same bits.",
             choices=("auto", "same", "8", "none"),
         ),
         Option(
             "activation_bits",
-            "Bits of activations",
+            "Activation bits",
             "choice",
             "none",
-            "Rounds activations while training, too, for a later static technique; none is for"
-            " those that keep them in float or choose their ranges while running.",
+            "Also rounds activations during training, for a later static technique. Choose none"
+            " for techniques that keep activations in float or quantize them at run time.",
             choices=("none", "8"),
         ),
         KEEP_ZEROS,

@@ -1,4 +1,4 @@
-"""Keras -> TFLite in integers throughout, trained for it by TensorFlow Model Optimization."""
+"""Quantization-aware training with TensorFlow Model Optimization: Keras -> full-integer TFLite."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ TECHNIQUE = Technique(
     id="keras_qat_tfmot",
     title="Quantization-aware training (TFMOT)",
     help=(
-        "Trains the model on while weights and activations are rounded to 8 bits, with TensorFlow"
-        " Model Optimization, and writes the TFLite file that it was trained for. It knows fewer"
-        " layers than keras_qat_grid, and 8 bits with one scale a channel only."
+        "Continues training with weights and activations rounded to 8 bits by TensorFlow Model"
+        " Optimization, and writes the matching TFLite file. It supports fewer layers than"
+        " keras_qat_grid, and only 8 bits with one scale per channel."
     ),
     accepts=("keras",),
     produces="tflite",

@@ -23,20 +23,22 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     call = tf.function(lambda x: model(x, training=False), input_signature=items)
     with quiet():
         converted, _ = tf2onnx().convert.from_function(call, input_signature=items, opset=OPSET)
-    # names TensorFlow's function with a number that depends on what ran before
+    # tf2onnx names TensorFlow's function with a counter that depends on earlier conversions
     converted.graph.doc_string = ""
     onnx.save(converted, str(target))
     return target
 
 
 def _free_batch(tf: Any, model: Any) -> list[Any]:
-    """The model's input with the batch axis left free.
+    """Return the signature of the model's input with a free batch axis.
 
     Raises:
         InvalidFile: the model has several inputs.
     """
     if len(model.inputs) != 1:
-        raise InvalidFile("The model must have one input", allowed="1", given=len(model.inputs))
+        raise InvalidFile(
+            "The model must have exactly one input", allowed="1", given=len(model.inputs)
+        )
     tensor = model.inputs[0]
     return [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name="x")]
 
@@ -44,7 +46,10 @@ def _free_batch(tf: Any, model: Any) -> list[Any]:
 TECHNIQUE = Technique(
     id="keras_to_onnx",
     title="Keras to ONNX",
-    help="Writes the Keras model as a float ONNX file that takes any batch; no number changes.",
+    help=(
+        "Converts the Keras model to a float ONNX file that supports any batch size. Weights are"
+        " not changed."
+    ),
     accepts=("keras",),
     produces="onnx",
     apply=_apply,

@@ -1,4 +1,4 @@
-"""Keras -> float TFLite, once; every TFLite quantization then starts from this file."""
+"""Keras -> float TFLite; all TFLite quantization techniques start from this file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TECHNIQUE = Technique(
     id="keras_to_tflite",
     title="Keras to TFLite",
     help=(
-        "Writes the Keras model as a float TFLite file for batches of one item; no number changes."
+        "Converts the Keras model to a float TFLite file for batch size 1. Weights are not changed."
     ),
     accepts=("keras",),
     produces="tflite",

@@ -1,4 +1,4 @@
-"""Keras weights that take few values (k-means)."""
+"""Weight clustering of Keras models (k-means)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _clustered(layer: Any, weights: Array, params: Mapping[str, Any]) -> Array:
-    """Outputs are the last axis of a kernel; those of a depthwise one are its last two."""
+    """Return the clustered kernel; its output axis is the last one, or the last two of a depthwise
+    kernel.
+    """
     depthwise = "Depthwise" in type(layer).__name__
     flat = weights.reshape(*weights.shape[:-2], -1) if depthwise else weights
     return clustered(flat, params["clusters"], params["scope"], channel_axis=-1).reshape(

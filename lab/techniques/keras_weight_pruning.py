@@ -1,4 +1,4 @@
-"""Keras weights set to zero by their magnitude, one by one or N of M neighbours."""
+"""Magnitude pruning of Keras weights, unstructured or N:M."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ TECHNIQUE = Technique(
     id="keras_weight_pruning",
     title="Weight pruning",
     help=(
-        "Sets the weights of least magnitude to zero. Files store zeros like any number: the"
-        " compressed download shrinks, the file and the time stay."
+        "Sets the weights of least magnitude to zero. Zeros are stored like other values: the"
+        " compressed download shrinks, but file size and latency do not."
     ),
     accepts=("keras",),
     produces="keras",
@@ -42,16 +42,16 @@ TECHNIQUE = Technique(
         RATIO,
         Option(
             id="mode",
-            label="Chosen",
+            label="Selection",
             kind="choice",
             default="global",
             choices=("global", "local", *PATTERNS),
             help=(
-                "Where the weights of least magnitude are looked for: in all kernels together (each"
-                " divided by its norm), in each kernel alike, or among 4 or 8 neighbouring inputs"
-                " (2:4 leaves two of four, whatever the sparsity says). The share counts over the"
-                " kernels of dense layers and convolutions; depthwise kernels, embeddings,"
-                " recurrent layers and biases stay as they are."
+                "Selects the weights of least magnitude across all kernels (each divided by its"
+                " norm), within each kernel, or within every 4 or 8 neighbouring inputs (2:4 keeps"
+                " two of four and ignores the sparsity setting). Only kernels of dense layers and"
+                " convolutions are pruned; depthwise kernels, embeddings, recurrent layers and"
+                " biases stay unchanged."
             ),
             sweep={"full": ("global", "2:4")},
         ),

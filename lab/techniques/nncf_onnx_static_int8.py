@@ -1,4 +1,4 @@
-"""ONNX int8 weights and activations by NNCF, with its bias correction and SmoothQuant."""
+"""Static int8 quantization of ONNX files by NNCF, with its bias correction and SmoothQuant."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ TECHNIQUE = Technique(
     id="nncf_onnx_static_int8",
     title="Static int8 by NNCF",
     help=(
-        "Stores weights and activations as 8-bit integers with Intel's quantizer: each output"
-        " channel of a weight has its own scale, and biases are corrected for what rounding shifts."
-        " The file runs in ONNX Runtime and OpenVINO."
+        "Stores weights and activations as 8-bit integers with Intel's quantizer. Each output"
+        " channel of a weight has its own scale, and biases are corrected for shifts caused by"
+        " rounding. The file runs in ONNX Runtime and OpenVINO."
     ),
     accepts=("onnx",),
     produces="onnx",

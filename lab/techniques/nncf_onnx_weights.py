@@ -1,4 +1,4 @@
-"""ONNX weights as integers by NNCF; activations stay float."""
+"""Weight-only quantization of ONNX files by NNCF; activations stay float."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MODES = (
     "int8_asym",
     "int8_sym",
     "int4_sym",
-)  # of int4_asym, NNCF 3.4 writes zero points that ONNX Runtime cannot read
+)  # NNCF 3.4 writes zero points for int4_asym that ONNX Runtime cannot read
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
@@ -44,7 +44,7 @@ TECHNIQUE = Technique(
     title="Dense weights in 8 or 4 bits by NNCF",
     help=(
         "Stores the weights of dense layers in 8 or 4 bits and computes in float. Convolutions stay"
-        " float: ONNX Runtime refuses what NNCF writes for them."
+        " float, because ONNX Runtime rejects the files NNCF writes for them."
     ),
     accepts=("onnx",),
     produces="onnx",

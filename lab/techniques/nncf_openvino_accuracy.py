@@ -1,5 +1,5 @@
-"""OpenVINO static int8 by NNCF, with layers kept in float until the metric has dropped by no more
-than was allowed.
+"""Accuracy-aware static int8 quantization of OpenVINO models by NNCF, which keeps layers in float
+until the metric drop is within a limit.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 TECHNIQUE = Technique(
     id="nncf_openvino_accuracy",
-    title="Static int8 by NNCF, with a drop allowed",
+    title="Static int8 by NNCF, accuracy-aware",
     help=(
-        "Quantizes all layers to 8-bit integers, then takes back to float those that cost most,"
-        " until the task's metric has dropped by no more than was allowed on validation items."
+        "Quantizes all layers to 8-bit integers, then returns the most harmful ones to float until"
+        " the drop of the task's metric on validation items is within the limit."
     ),
     accepts=("openvino_ir",),
     produces="openvino_ir",

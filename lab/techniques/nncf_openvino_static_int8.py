@@ -1,4 +1,4 @@
-"""OpenVINO int8 weights and activations by NNCF, with its bias correction and SmoothQuant."""
+"""Static int8 quantization of OpenVINO models by NNCF, with its bias correction and SmoothQuant."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ TECHNIQUE = Technique(
     id="nncf_openvino_static_int8",
     title="Static int8 by NNCF",
     help=(
-        "Stores weights and activations as 8-bit integers with Intel's quantizer, which knows what"
-        " OpenVINO's kernels compute in integers, and corrects biases for what rounding shifts."
+        "Stores weights and activations as 8-bit integers with Intel's quantizer, which knows the"
+        " integer kernels of OpenVINO and corrects biases for shifts caused by rounding."
     ),
     accepts=("openvino_ir",),
     produces="openvino_ir",

@@ -1,4 +1,6 @@
-"""OpenVINO weights as integers or 4-bit floats by NNCF; activations stay float."""
+"""Weight-only quantization of OpenVINO models by NNCF to integers or 4-bit floats; activations stay
+float.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +48,9 @@ TECHNIQUE = Technique(
     id="nncf_openvino_weights",
     title="Weights in 8 bits or fewer by NNCF",
     help=(
-        "Stores weights in 8 bits or fewer and computes in float: smaller files, no calibration."
-        " Pays where loading weights takes longer than computing, as in language models."
+        "Stores weights in 8 bits or fewer and computes in float. Files become smaller and no"
+        " calibration is needed. It is faster only if reading weights takes longer than computing,"
+        " as in language models."
     ),
     accepts=("openvino_ir",),
     produces="openvino_ir",

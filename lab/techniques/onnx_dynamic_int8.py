@@ -1,4 +1,4 @@
-"""ONNX int8 weights; activations are quantized while the model runs."""
+"""Dynamic int8 quantization of ONNX files: weights beforehand, activations at run time."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ TECHNIQUE = Technique(
     id="onnx_dynamic_int8",
     title="Dynamic int8",
     help=(
-        "Stores weights as 8-bit integers and measures each activation's range while the model"
-        " runs: no calibration data needed, but every call pays for the measuring. Meant for fully"
-        " connected layers and Transformers."
+        "Stores weights as 8-bit integers and measures each activation's range at run time. It"
+        " needs no calibration data, but every call takes time for the measurement. It is meant for"
+        " fully connected layers and Transformers."
     ),
     accepts=("onnx",),
     produces="onnx",
@@ -51,7 +51,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=False,
             help=(
-                "One scale for each output channel of a weight instead of one for the whole weight."
+                "Uses one scale for each output channel of a weight instead of one for the whole"
+                " weight."
             ),
             sweep={"standard": _BOTH, "full": _BOTH},
         ),
@@ -61,8 +62,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=False,
             help=(
-                "Leaves one bit of each weight unused, so that CPUs without VNNI do not saturate"
-                " when adding up."
+                "Leaves one bit of each weight unused, so that sums do not saturate on CPUs without"
+                " VNNI."
             ),
             sweep={"full": _BOTH},
         ),
@@ -73,8 +74,8 @@ TECHNIQUE = Technique(
             default="uint8",
             choices=("uint8", "int8"),
             help=(
-                "Unsigned weights use the whole range of lopsided weights and have the faster"
-                " convolutions on x86; signed ones are centred on zero."
+                "Unsigned integers cover the range of asymmetric weights fully and have faster"
+                " convolutions on x86; signed integers are centred on zero."
             ),
             sweep={"full": ("uint8", "int8")},
         ),

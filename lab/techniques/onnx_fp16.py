@@ -1,4 +1,4 @@
-"""ONNX weights and activations as 16-bit floats."""
+"""Conversion of ONNX weights and activations to 16-bit floats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.plugs import Context, Technique
 
 _CRASHING = (
     "Gelu",
-)  # onnxruntime 1.31 dies (SIGSEGV) while it optimizes a 16-bit Gelu for the CPU: it stays 32-bit
+)  # onnxruntime 1.31 crashes (SIGSEGV) while optimizing a 16-bit Gelu for the CPU
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
@@ -29,9 +29,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
             keep_io_types=True,
             op_block_list=[*DEFAULT_OP_BLOCK_LIST, *_CRASHING],
         )
-    OnnxModel(
-        model
-    ).topological_sort()  # the converter appends its casts at the end, against ONNX's rule
+    OnnxModel(model).topological_sort()  # the converter appends its casts at the end, out of order
     target = context.workdir / "model.onnx"
     onnx.save(model, str(target))
     return target
@@ -41,9 +39,9 @@ TECHNIQUE = Technique(
     id="onnx_fp16",
     title="16-bit float",
     help=(
-        "Stores weights as 16-bit floats, half the size. A CPU without 16-bit arithmetic casts back"
-        " to 32 bits for most operators, so it gets smaller rather than faster; input and output"
-        " stay 32-bit."
+        "Stores weights as 16-bit floats, which halves the size. CPUs without 16-bit arithmetic"
+        " cast back to 32 bits for most operators, so the file becomes smaller but not faster."
+        " Inputs and outputs stay 32-bit."
     ),
     accepts=("onnx",),
     produces="onnx",

@@ -1,4 +1,4 @@
-"""ONNX operators fused ahead of time, as ONNX Runtime fuses them when it loads a file."""
+"""Fusion of ONNX operators ahead of time, as ONNX Runtime does when it loads a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lab.options import Option
 from lab.plugs import Context, Technique
 
 _OF_THIS_CPU = (
-    "this kind of CPU: the tensors are laid out in blocks as wide as its vector registers"
+    "this kind of CPU, because tensors are laid out in blocks as wide as its vector registers"
 )
 
 
@@ -26,9 +26,9 @@ TECHNIQUE = Technique(
     id="onnx_fuse",
     title="Fused operators",
     help=(
-        "Writes the graph as ONNX Runtime's optimizer leaves it: neighbouring operators become one,"
-        " constants are computed once. ONNX Runtime does the same each time it loads a file, so"
-        " loading gets faster and running does not."
+        "Saves the graph after ONNX Runtime's optimizations: neighbouring operators are fused,"
+        " constants are computed once. ONNX Runtime does the same whenever it loads a file, so"
+        " loading becomes faster and inference does not."
     ),
     accepts=("onnx",),
     produces="onnx",
@@ -42,9 +42,9 @@ TECHNIQUE = Technique(
             default="extended",
             choices=("basic", "extended", "all"),
             help=(
-                "Which fusions: basic writes standard operators that every runtime reads, extended"
-                " also ONNX Runtime's own, all also lays tensors out for this kind of CPU, so that"
-                " the file fits no other."
+                "Selects the fusions. The level basic uses only standard operators that every"
+                " runtime supports, extended adds operators of ONNX Runtime, and all also changes"
+                " the tensor layout for this kind of CPU, so that the file suits no other."
             ),
             sweep={"full": ("basic", "extended", "all")},
         ),

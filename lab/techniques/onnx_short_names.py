@@ -1,4 +1,4 @@
-"""ONNX files without long names."""
+"""Shortening of the names in ONNX files."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ TECHNIQUE = Technique(
     id="onnx_short_names",
     title="Short names",
     help=(
-        "Gives operators and inner tensors names of a letter or two and drops comments; names of"
-        " inputs and outputs stay. No number changes. In a small quantized model, names take as"
-        " much of the file as weights do. Best as the last step: what it names can no longer be"
-        " told by name."
+        "Renames operators and inner tensors to one or two letters and removes comments; inputs and"
+        " outputs keep their names. Weights are not changed. In a small quantized model, names take"
+        " as much space as weights. Use it as the last step, because later steps can no longer"
+        " select layers by their names."
     ),
     accepts=("onnx",),
     produces="onnx",

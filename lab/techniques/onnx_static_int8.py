@@ -1,4 +1,4 @@
-"""ONNX int8 weights and activations, with ranges from calibration data (QDQ format)."""
+"""Static int8 quantization of ONNX files with ranges from calibration data (QDQ format)."""
 
 from __future__ import annotations
 
@@ -57,16 +57,16 @@ _ONE_AT_A_TIME: tuple[Mapping[str, Any], ...] = (
     {"quantize_bias": False},
     {"operators": ("Conv", "Gemm", "MatMul")},
 )
-"""What the full preset tries beside its grid; the last one quantizes only where it pays, in
-operators that multiply.
+"""Settings that the full preset adds to its grid; the last one quantizes only operators that
+multiply, where integers pay off.
 """
 
 TECHNIQUE = Technique(
     id="onnx_static_int8",
     title="Static int8",
     help=(
-        "Stores weights and activations as 8-bit integers; calibration data tell each activation's"
-        " range beforehand."
+        "Stores weights and activations as 8-bit integers, with activation ranges determined from"
+        " calibration data."
     ),
     accepts=("onnx",),
     produces="onnx",
@@ -80,10 +80,10 @@ TECHNIQUE = Technique(
             default="u8s8",
             choices=("u8s8", "s8s8", "u8u8"),
             help=(
-                "Whether activations and weights (in this order) are unsigned or signed: u8s8 is"
-                " x86's fast path but saturates without VNNI, s8s8 is what ARM prefers (on x86 ONNX"
-                " Runtime turns some of its activations into unsigned ones, which saturate too),"
-                " u8u8 never saturates."
+                "Sets whether activations and weights (in this order) are unsigned or signed. The"
+                " scheme u8s8 is the fast path of x86 but saturates without VNNI; s8s8 is the one"
+                " for ARM (on x86, ONNX Runtime converts some of its activations to unsigned ones,"
+                " which saturate too); u8u8 never saturates."
             ),
             sweep={
                 "quick": ("u8s8", "s8s8"),
@@ -97,8 +97,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=False,
             help=(
-                "One scale for each output channel of a weight instead of one for the whole weight;"
-                " seldom slower."
+                "Uses one scale for each output channel of a weight instead of one for the whole"
+                " weight; this is rarely slower."
             ),
             sweep={"quick": _BOTH, "standard": _BOTH, "full": _BOTH},
         ),
@@ -108,8 +108,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=False,
             help=(
-                "Leaves one bit of each weight unused, so that CPUs without VNNI do not saturate"
-                " when adding up."
+                "Leaves one bit of each weight unused, so that sums do not saturate on CPUs without"
+                " VNNI."
             ),
             sweep={"standard": _BOTH, "full": _BOTH},
         ),
@@ -120,10 +120,10 @@ TECHNIQUE = Technique(
             default="minmax",
             choices=("minmax", "average", "entropy", "percentile"),
             help=(
-                "How an activation's range is chosen: its extremes, the mean of each item's"
-                " extremes, the range that loses least information, or the range of nearly all of"
-                " its values. ONNX Runtime's entropy starts with no more bins than it needs: on up"
-                " to 256 items it keeps the extremes."
+                "Sets how an activation's range is determined: from its extremes, from the mean of"
+                " each item's extremes, as the range that loses the least information, or as the"
+                " range of nearly all of its values. ONNX Runtime's entropy method keeps the"
+                " extremes on up to 256 items."
             ),
         ),
         Option(
@@ -135,8 +135,8 @@ TECHNIQUE = Technique(
             high=100.0,
             unit="%",
             help=(
-                "How much of an activation's values the method percentile keeps within the range;"
-                " the rest is cut off."
+                "Share of an activation's values that the method percentile keeps within the range;"
+                " the others are clipped."
             ),
         ),
         Option(
@@ -145,8 +145,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=False,
             help=(
-                "Centres each activation's range on zero, as some accelerators demand: what never"
-                " is negative loses a bit."
+                "Centres each activation's range on zero, as some accelerators require. Activations"
+                " that are never negative lose one bit."
             ),
         ),
         Option(
@@ -155,8 +155,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=True,
             help=(
-                "Off keeps the biases in float: they are few, but a 32-bit integer bias may"
-                " overflow where scales are small."
+                "Stores biases as 32-bit integers. Turn it off to keep them in float: biases are"
+                " few, but integer biases may overflow if scales are small."
             ),
         ),
         *CALIBRATION,
@@ -166,9 +166,9 @@ TECHNIQUE = Technique(
             kind="bool",
             default=True,
             help=(
-                "Folds batch normalisations and constants into their neighbours before quantizing:"
-                " fewer operators, and fewer places that round. Off is for models that the folding"
-                " breaks."
+                "Folds batch normalisations and constants into their neighbours before"
+                " quantization, which leaves fewer operators and fewer roundings. Turn it off for"
+                " models that the folding breaks."
             ),
         ),
         OPERATORS,

@@ -1,4 +1,6 @@
-"""ONNX int8 weights with 16-bit activations, with ranges from calibration data (QDQ format)."""
+"""Static quantization of ONNX files to int8 weights and 16-bit activations, with ranges from
+calibration data (QDQ format).
+"""
 
 from __future__ import annotations
 
@@ -33,9 +35,9 @@ TECHNIQUE = Technique(
     id="onnx_static_wi8_ai16",
     title="Static int8 weights, 16-bit activations",
     help=(
-        "Stores weights as 8-bit and activations as 16-bit integers: hardly any loss of accuracy."
-        " Made for NPUs that have such kernels; ONNX Runtime's CPU kernels compute it in float,"
-        " with the rounding."
+        "Stores weights as 8-bit and activations as 16-bit integers, with hardly any loss of"
+        " accuracy. It is meant for NPUs with such kernels; ONNX Runtime's CPU kernels emulate it"
+        " in float, including the rounding."
     ),
     accepts=("onnx",),
     produces="onnx",
@@ -48,8 +50,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=False,
             help=(
-                "One scale for each output channel of a weight instead of one for the whole weight;"
-                " seldom slower."
+                "Uses one scale for each output channel of a weight instead of one for the whole"
+                " weight; this is rarely slower."
             ),
             sweep={"full": (False, True)},
         ),
@@ -60,9 +62,9 @@ TECHNIQUE = Technique(
             default="minmax",
             choices=("minmax", "average", "entropy", "percentile"),
             help=(
-                "How an activation's range is chosen: its extremes, the mean of each item's"
-                " extremes, the range that loses least information, or the range of 99.999 % of its"
-                " values."
+                "Sets how an activation's range is determined: from its extremes, from the mean of"
+                " each item's extremes, as the range that loses the least information, or as the"
+                " range of 99.999 % of its values."
             ),
             sweep={"full": ("minmax", "percentile")},
         ),

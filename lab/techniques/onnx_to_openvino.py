@@ -1,4 +1,4 @@
-"""ONNX -> OpenVINO, float or quantized, with a free batch axis where the ONNX file has one."""
+"""ONNX -> OpenVINO, float or quantized, with a free batch axis if the ONNX file has one."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _check_widths(model: Any, source: Path) -> None:
-    """OpenVINO 2026.4's CPU kernels answer noise where activations are 16-bit integers: 6 % of
-    ResNet-8's 94 %.
+    """Reject 16-bit integer activations, for which OpenVINO 2026.4's CPU kernels output noise:
+    ResNet-8 drops from 94 % to 6 %.
     """
     from lab.formats.onnx.inspect import wide_quantizers
 
     if found := wide_quantizers(model):
         raise InvalidFile(
-            "OpenVINO computes 16-bit integer activations wrongly on CPUs",
+            "OpenVINO computes wrong results for 16-bit integer activations on CPUs",
             given=f"{found[0]} and {len(found) - 1} more",
             allowed="activations in 8 bits or float",
             remedy="Run this file in ONNX Runtime",
@@ -46,7 +46,7 @@ def _check_widths(model: Any, source: Path) -> None:
 
 
 def _names(model: Any) -> Iterator[str]:
-    """The names that OpenVINO may take over from an ONNX model."""
+    """Yield the names that OpenVINO may take over from an ONNX model."""
     for node in model.graph.node:
         yield from (node.name, *node.output)
     yield from (value.name for value in (*model.graph.input, *model.graph.initializer))
@@ -56,8 +56,8 @@ TECHNIQUE = Technique(
     id="onnx_to_openvino",
     title="ONNX to OpenVINO",
     help=(
-        "Writes the ONNX model, float or quantized, as OpenVINO's graph and weights; no number"
-        " changes."
+        "Converts the ONNX model, float or quantized, to OpenVINO's graph and weights. Weights are"
+        " not changed."
     ),
     accepts=("onnx",),
     produces="openvino_ir",

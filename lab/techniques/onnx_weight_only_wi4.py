@@ -1,4 +1,4 @@
-"""ONNX weights of matrix products in blocks of few bits; activations stay float."""
+"""Block-wise weight-only quantization of matrix products in ONNX files; activations stay float."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ TECHNIQUE = Technique(
     id="onnx_weight_only_wi4",
     title="Block-wise int4 weights",
     help=(
-        "Stores the weights of matrix products in 4 bits (or 2 or 8), with a scale for each block"
-        " of them; convolutions stay in float. The way language models are shrunk; only a model"
-        " that is mostly matrix products gains."
+        "Stores the weights of matrix products in 4 bits (or 2 or 8), with one scale per block of"
+        " weights; convolutions stay in float. This is common for language models; only models that"
+        " consist mostly of matrix products benefit."
     ),
     accepts=("onnx",),
     produces="onnx",
@@ -61,8 +61,8 @@ TECHNIQUE = Technique(
             low=16,
             high=256,
             help=(
-                "How many weights of a column share a scale: 16, 32, 64, 128 or 256. Small blocks"
-                " lose less and take more room."
+                "Number of weights of a column that share a scale: 16, 32, 64, 128 or 256. Smaller"
+                " blocks lose less accuracy and take more space."
             ),
             sweep={"full": (32, 128)},
         ),
@@ -72,8 +72,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=True,
             help=(
-                "Centres each block's range on zero; off stores a zero point for each block, which"
-                " suits lopsided weights."
+                "Centres each block's range on zero. Turn it off to store a zero point for each"
+                " block, which suits asymmetric weights."
             ),
             sweep={"full": (True, False)},
         ),
@@ -85,8 +85,9 @@ TECHNIQUE = Technique(
             low=0,
             high=4,
             help=(
-                "How products are computed: 0 leaves it to the kernel, 1 is 32-bit float, 2 and 3"
-                " are 16-bit floats, 4 rounds activations to 8-bit integers, which is the fastest."
+                "Sets the precision of the products: 0 leaves it to the kernel, 1 is 32-bit float,"
+                " 2 and 3 are 16-bit floats, 4 rounds activations to 8-bit integers, which is the"
+                " fastest."
             ),
         ),
         Option(
@@ -94,7 +95,7 @@ TECHNIQUE = Technique(
             label="Embeddings too",
             kind="bool",
             default=False,
-            help="Stores the tables of embeddings in blocks of 4 bits as well.",
+            help="Also stores embedding tables in blocks of 4 bits.",
         ),
         *LAYERS,
     ),

@@ -1,4 +1,4 @@
-"""OpenVINO weights as 16-bit floats."""
+"""Conversion of OpenVINO weights to 16-bit floats."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ TECHNIQUE = Technique(
     id="openvino_fp16",
     title="16-bit float weights",
     help=(
-        "Stores weights as 16-bit floats, half the size. They become 32-bit again when the model is"
-        " loaded, or what the runtime's precision says: the file gets smaller, not the time."
+        "Stores weights as 16-bit floats, which halves the size. They are converted to 32 bits or"
+        " to the runtime's precision when the model is loaded, so the file becomes smaller but"
+        " inference does not become faster."
     ),
     accepts=("openvino_ir",),
     produces="openvino_ir",

@@ -1,6 +1,4 @@
-"""Keras -> TFLite with int8 weights, activations quantized while the model runs, by TensorFlow's
-own converter.
-"""
+"""Dynamic int8 quantization with TensorFlow's own converter: Keras -> TFLite."""
 
 from __future__ import annotations
 
@@ -25,8 +23,8 @@ TECHNIQUE = Technique(
     id="tf_dynamic_int8",
     title="Dynamic int8 (TensorFlow)",
     help=(
-        "Stores weights as 8-bit integers and quantizes each activation while the model runs, with"
-        " TensorFlow's converter; weights of fewer than 1024 numbers stay float."
+        "Stores weights as 8-bit integers and quantizes each activation at run time, with"
+        " TensorFlow's converter. Weights with fewer than 1024 elements stay float."
     ),
     accepts=("keras",),
     produces="tflite",

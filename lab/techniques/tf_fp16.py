@@ -1,4 +1,4 @@
-"""Keras -> TFLite with weights as 16-bit floats, by TensorFlow's own converter."""
+"""Conversion of weights to 16-bit floats with TensorFlow's own converter: Keras -> TFLite."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ TECHNIQUE = Technique(
     id="tf_fp16",
     title="16-bit float (TensorFlow)",
     help=(
-        "Stores weights as 16-bit floats with TensorFlow's converter, half the size; the arithmetic"
-        " stays in 32 bits."
+        "Stores weights as 16-bit floats with TensorFlow's converter, which halves the size; the"
+        " arithmetic stays in 32 bits."
     ),
     accepts=("keras",),
     produces="tflite",

@@ -1,4 +1,4 @@
-"""Keras -> float TFLite whose zeros are not stored, by TensorFlow's own converter."""
+"""Sparse weight storage with TensorFlow's own converter: Keras -> float TFLite."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
         (
             f"{sparse} weights are stored without their zeros"
             if sparse
-            else "nothing: no weight has zeros enough; prune first"
+            else "no weight has enough zeros; prune the model first"
         ),
     )
     return made
@@ -33,9 +33,9 @@ TECHNIQUE = Technique(
     id="tf_sparse",
     title="Sparse storage (TensorFlow)",
     help=(
-        "Stores weights with many zeros as the places and values of the others, which makes the"
-        " TFLite file of a pruned model smaller. LiteRT unpacks them when it loads the file; no"
-        " number changes."
+        "Stores only the positions and values of nonzero elements in weights with many zeros, which"
+        " makes the TFLite file of a pruned model smaller. LiteRT unpacks them when it loads the"
+        " file. The weights are not changed."
     ),
     accepts=("keras",),
     produces="tflite",

@@ -1,4 +1,6 @@
-"""Keras -> TFLite with 16-bit activations and 8-bit weights, by TensorFlow's own converter."""
+"""Static quantization to 8-bit weights and 16-bit activations with TensorFlow's own converter:
+Keras -> TFLite.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,8 @@ TECHNIQUE = Technique(
     id="tf_static_int16x8",
     title="Static 16x8 (TensorFlow)",
     help=(
-        "Stores weights as 8-bit and activations as 16-bit integers with TensorFlow's converter:"
-        " nearly float accuracy, few fast kernels."
+        "Stores weights as 8-bit and activations as 16-bit integers with TensorFlow's converter."
+        " The accuracy is close to float, but few runtimes have fast kernels for it."
     ),
     accepts=("keras",),
     produces="tflite",

@@ -1,4 +1,4 @@
-"""Keras -> TFLite in integers throughout, by TensorFlow's own converter: the older path."""
+"""Full-integer quantization with TensorFlow's own converter: Keras -> TFLite."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ TECHNIQUE = Technique(
     id="tf_static_int8",
     title="Static int8 (TensorFlow)",
     help=(
-        "Stores weights and activations as 8-bit integers, inputs and outputs too, with"
-        " TensorFlow's converter: the way most models for microcontrollers were made before"
-        " ai-edge-quantizer."
+        "Stores weights, activations, inputs and outputs as 8-bit integers with TensorFlow's"
+        " converter, the usual way to make models for microcontrollers before ai-edge-quantizer."
     ),
     accepts=("keras",),
     produces="tflite",

@@ -1,4 +1,6 @@
-"""TFLite int2 weights; activations are quantized to 8 bits while the model runs."""
+"""Dynamic quantization of TFLite files to int2 weights; activations are quantized to 8 bits at run
+time.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,8 @@ TECHNIQUE = Technique(
     title="Dynamic int2",
     help=(
         "Stores weights of fully connected layers and embeddings as 2-bit integers and quantizes"
-        " each activation to 8 bits while the model runs; LiteRT cannot compute convolutions so,"
-        " they stay float."
+        " each activation to 8 bits at run time. LiteRT has no such convolutions; those stay in"
+        " float."
     ),
     accepts=("tflite",),
     produces="tflite",

@@ -1,4 +1,6 @@
-"""TFLite int4 weights; activations are quantized to 8 bits while the model runs."""
+"""Dynamic quantization of TFLite files to int4 weights; activations are quantized to 8 bits at run
+time.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ TECHNIQUE = Technique(
     id="tflite_dynamic_wi4_afp32",
     title="Dynamic int4",
     help=(
-        "Stores weights as 4-bit integers and quantizes each activation to 8 bits while the model"
-        " runs: an eighth of the size, arithmetic in integers."
+        "Stores weights as 4-bit integers, an eighth of the size, and quantizes each activation to"
+        " 8 bits at run time. The arithmetic is done in integers."
     ),
     accepts=("tflite",),
     produces="tflite",

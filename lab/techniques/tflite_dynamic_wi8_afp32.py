@@ -1,4 +1,4 @@
-"""TFLite int8 weights; activations are quantized while the model runs."""
+"""Dynamic quantization of TFLite files to int8 weights; activations are quantized at run time."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ TECHNIQUE = Technique(
     id="tflite_dynamic_wi8_afp32",
     title="Dynamic int8",
     help=(
-        "Stores weights as 8-bit integers and quantizes each activation while the model runs: no"
-        " calibration data needed, arithmetic in integers."
+        "Stores weights as 8-bit integers and quantizes each activation at run time. It needs no"
+        " calibration data, and the arithmetic is done in integers."
     ),
     accepts=("tflite",),
     produces="tflite",

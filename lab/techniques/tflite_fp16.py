@@ -1,4 +1,4 @@
-"""TFLite weights as 16-bit floats."""
+"""Conversion of TFLite weights to 16-bit floats."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ TECHNIQUE = Technique(
     id="tflite_fp16",
     title="16-bit float",
     help=(
-        "Stores weights as 16-bit floats, half the size; they are cast back to 32 bits when the"
-        " file is loaded, so the arithmetic stays float."
+        "Stores weights as 16-bit floats, which halves the size. They are cast back to 32 bits when"
+        " the file is loaded, so the arithmetic stays in 32-bit float."
     ),
     accepts=("tflite",),
     produces="tflite",

@@ -1,4 +1,6 @@
-"""TFLite weights rounded so that errors make up for each other on calibration data (GPTQ)."""
+"""Weight quantization of TFLite files with GPTQ, whose rounding errors compensate each other on
+calibration data.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,9 @@ TECHNIQUE = Technique(
     id="tflite_gptq",
     title="GPTQ weights",
     help=(
-        "Stores weights as integers, those of fully connected layers rounded one after the other so"
-        " that the error of one is made up for by the next, as calibration data weigh them (Frantar"
-        " et al. 2022). Other operators are rounded as usual."
+        "Stores weights as integers. The weights of fully connected layers are rounded one after"
+        " another, and each rounding error is compensated by the next weights, based on calibration"
+        " data (Frantar et al. 2022). Other operators are rounded as usual."
     ),
     accepts=("tflite",),
     produces="tflite",

@@ -1,5 +1,5 @@
-"""TFLite weights and activations scaled against each other before the weights are rounded
-(OSCAR).
+"""Dynamic quantization of TFLite files with OSCAR, which scales weights and activations against
+each other first.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def _name(params: Mapping[str, Any]) -> str:
 
 TECHNIQUE = Technique(
     id="tflite_oscar",
-    title="Dynamic, inputs scaled",
+    title="Dynamic with scaled inputs (OSCAR)",
     help=(
-        "Like dynamic quantization, but the inputs of fully connected layers are scaled against"
-        " their weights first, as calibration data weigh them, and large weights are cut off where"
-        " that costs least (OSCAR). Adds a multiplication a layer."
+        "Works like dynamic quantization, but first scales the inputs of fully connected layers"
+        " against their weights, based on calibration data, and clips large weights where that"
+        " costs the least (OSCAR). It adds one multiplication per layer."
     ),
     accepts=("tflite",),
     produces="tflite",

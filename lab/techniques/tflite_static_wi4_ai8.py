@@ -1,4 +1,6 @@
-"""TFLite int4 weights and int8 activations, with ranges from calibration data."""
+"""Static quantization of TFLite files to int4 weights and int8 activations, with ranges from
+calibration data.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ TECHNIQUE = Technique(
     title="Static int4, 8-bit activations",
     help=(
         "Stores weights of convolutions and fully connected layers as 4-bit integers and"
-        " activations as 8-bit ones; what has no 4-bit kernel, such as a depthwise convolution,"
-        " keeps 8 bits."
+        " activations as 8-bit integers. Operators without a 4-bit kernel, such as depthwise"
+        " convolutions, get 8-bit weights."
     ),
     accepts=("tflite",),
     produces="tflite",

@@ -1,4 +1,6 @@
-"""TFLite int8 weights and int16 activations, with ranges from calibration data."""
+"""Static quantization of TFLite files to int8 weights and int16 activations, with ranges from
+calibration data.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,8 @@ TECHNIQUE = Technique(
     id="tflite_static_wi8_ai16",
     title="Static int8, 16-bit activations",
     help=(
-        "Stores weights as 8-bit and activations as 16-bit integers: nearly float accuracy where"
-        " 8-bit activations fail. Few CPUs have fast kernels for it."
+        "Stores weights as 8-bit and activations as 16-bit integers. The accuracy is close to float"
+        " even if 8-bit activations fail, but few CPUs have fast kernels for it."
     ),
     accepts=("tflite",),
     produces="tflite",
@@ -54,6 +56,6 @@ TECHNIQUE = Technique(
     valid=is_sensible,
     extra={
         "full": ({"per_channel": False},)
-    },  # reference kernels: evaluating one takes as long as twenty others
+    },  # reference kernels: an evaluation takes as long as twenty others
     typical_s=1.0,
 )

@@ -1,4 +1,6 @@
-"""TFLite int8 weights and activations, with ranges from calibration data."""
+"""Static quantization of TFLite files to int8 weights and activations, with ranges from calibration
+data.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,8 @@ TECHNIQUE = Technique(
     id="tflite_static_wi8_ai8",
     title="Static int8",
     help=(
-        "Stores weights and activations as 8-bit integers; calibration data tell each activation's"
-        " range beforehand. What microcontrollers and NPUs ask for."
+        "Stores weights and activations as 8-bit integers, with activation ranges determined from"
+        " calibration data. Microcontrollers and NPUs require it."
     ),
     accepts=("tflite",),
     produces="tflite",

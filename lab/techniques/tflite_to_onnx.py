@@ -12,7 +12,9 @@ from lab.plugs import Array, Context, Technique
 
 OPSET, ITEMS = 17, 8
 TOLERANCE, QUANTIZED_TOLERANCE = 1e-3, 0.05
-"""Shares of the outputs' span; integers may round another way."""
+"""Largest allowed difference relative to the span of the outputs; integer models may round
+differently.
+"""
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
@@ -31,8 +33,8 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _check_operators(model: Any) -> None:
-    """Tf2onnx leaves operators that it does not know as they are, and no runtime loads the
-    result.
+    """Reject files with operators unknown to tf2onnx, which copies them unchanged so that no
+    runtime loads the result.
     """
     unknown = sorted({node.op_type for node in model.graph.node if node.op_type.startswith("TFL_")})
     if unknown:
@@ -42,22 +44,22 @@ def _check_operators(model: Any) -> None:
 
 
 def _check_answers(source: Path, target: Path, tolerance: float) -> None:
-    """Tf2onnx 1.17 loses the bias of a fully connected layer whose input has more than two axes:
-    trust, but verify.
+    """Check that the ONNX file gives the same outputs: tf2onnx 1.17 loses the bias of a fully
+    connected layer whose input has more than two axes.
     """
     wanted, found = _answers(source), _answers(target)
     span = float(np.ptp(wanted)) or 1.0
     if wanted.shape != found.shape or float(np.abs(wanted - found).max()) > tolerance * span:
         raise InvalidFile(
-            "tf2onnx translated this TFLite file into a model that answers differently",
-            allowed="files that it translates exactly",
+            "tf2onnx converted this TFLite file to a model with different outputs",
+            allowed="files that it converts exactly",
             given=source.name,
             remedy="Add the model in its original format",
         )
 
 
 def _answers(file: Path) -> Array:
-    """Outputs for random items, in the runtime that the file's format belongs to."""
+    """Return the outputs for random items in the file format's own runtime."""
     from lab.formats.feeding import run_all
     from lab.registry import runtimes
 
@@ -71,7 +73,7 @@ def _answers(file: Path) -> Array:
 TECHNIQUE = Technique(
     id="tflite_to_onnx",
     title="TFLite to ONNX",
-    help="Writes the TFLite model as an ONNX file, for batches of one item; no number changes.",
+    help="Converts the TFLite model to an ONNX file for batch size 1. Weights are not changed.",
     accepts=("tflite",),
     produces="onnx",
     apply=_apply,

@@ -1,4 +1,4 @@
-"""TFLite int2 weights, float arithmetic."""
+"""Weight-only quantization of TFLite files to int2, with float arithmetic."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ TECHNIQUE = Technique(
     id="tflite_weight_only_wi2",
     title="Weights in 2 bits",
     help=(
-        "Stores weights as 2-bit integers, a sixteenth of the size, and turns them back into floats"
-        " before computing: three or four values a weight, which few models bear without training."
+        "Stores weights as 2-bit integers, a sixteenth of the size, and converts them back to"
+        " floats before computing. Each weight has only three or four possible values; most models"
+        " need retraining to survive it."
     ),
     accepts=("tflite",),
     produces="tflite",

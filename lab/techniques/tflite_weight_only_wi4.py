@@ -1,4 +1,4 @@
-"""TFLite int4 weights, float arithmetic."""
+"""Weight-only quantization of TFLite files to int4, with float arithmetic."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ TECHNIQUE = Technique(
     id="tflite_weight_only_wi4",
     title="Weights in 4 bits",
     help=(
-        "Stores weights as 4-bit integers, an eighth of the size, and turns them back into floats"
-        " before computing: coarse weights cost accuracy, unpacking costs time."
+        "Stores weights as 4-bit integers, an eighth of the size, and converts them back to floats"
+        " before computing. Coarse weights cost accuracy, and unpacking takes time."
     ),
     accepts=("tflite",),
     produces="tflite",

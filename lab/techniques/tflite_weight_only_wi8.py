@@ -1,4 +1,4 @@
-"""TFLite int8 weights, float arithmetic."""
+"""Weight-only quantization of TFLite files to int8, with float arithmetic."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ TECHNIQUE = Technique(
     id="tflite_weight_only_wi8",
     title="Weights in 8 bits",
     help=(
-        "Stores weights as 8-bit integers and turns them back into floats before computing:"
-        " smaller, activations lose nothing, seldom faster."
+        "Stores weights as 8-bit integers and converts them back to floats before computing. The"
+        " file becomes smaller and activations stay exact, but it is rarely faster."
     ),
     accepts=("tflite",),
     produces="tflite",

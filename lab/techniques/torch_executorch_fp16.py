@@ -1,5 +1,5 @@
-"""ExecuTorch program whose weights and activations are 16-bit floats; it takes and gives 32-bit
-floats.
+"""Conversion to an ExecuTorch program with 16-bit weights and activations; inputs and outputs stay
+32-bit floats.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ TECHNIQUE = Technique(
     id="torch_executorch_fp16",
     title="float16 (ExecuTorch)",
     help=(
-        "Computes in 16-bit floats with XNNPACK. Dense layers and embeddings take half the space;"
-        " ExecuTorch stores the weights of convolutions in 32 bits all the same. Only CPUs with"
-        " instructions for them are fast at it."
+        "Computes in 16-bit floats with XNNPACK. Dense layers and embeddings take half the space,"
+        " but ExecuTorch still stores the weights of convolutions in 32 bits. Only CPUs with 16-bit"
+        " arithmetic are faster with it."
     ),
     accepts=("torch_export",),
     produces="executorch",

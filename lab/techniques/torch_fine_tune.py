@@ -1,4 +1,4 @@
-"""Fine-tuning of a PyTorch model: what pruning took is learnt again by what is left."""
+"""Fine-tuning of a PyTorch model, which recovers accuracy lost to pruning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.plugs import Context, Technique
 
 
 def apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    """Train a program's weights a little further; its graph stays as it is."""
+    """Train a program's weights a little further without changing its graph."""
     from lab.finetuning.torch_loop import fit
     from lab.formats.torch_export.files import load_program, with_free_batch
     from lab.formats.torch_export.modules import as_modules, save_modules
@@ -23,7 +23,7 @@ def apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _zeros_kept(model: Any) -> Callable[[int, int], None] | None:
-    """Sets to zero again what was zero; None where nothing was."""
+    """Return a callback that keeps zero weights at zero, or None if there are none."""
     masks = [
         (p, p.detach() != 0) for p in model.parameters() if p.ndim > 1 and bool((p == 0).any())
     ]
@@ -38,10 +38,7 @@ def _zeros_kept(model: Any) -> Callable[[int, int], None] | None:
 TECHNIQUE = Technique(
     id="torch_fine_tune",
     title="Fine-tuning",
-    help=(
-        "Trains a model a little further, so that what pruning or another change took from it is"
-        " learnt again."
-    ),
+    help="Trains the model a little further to recover accuracy lost to pruning or another change.",
     accepts=("torch_export",),
     produces="torch_export",
     apply=apply,

@@ -1,6 +1,4 @@
-"""TorchScript int8 weights, activations that become integers while the model runs, by FX
-quantization.
-"""
+"""Dynamic int8 quantization with PyTorch's FX mode, saved as TorchScript."""
 
 from __future__ import annotations
 
@@ -51,9 +49,9 @@ TECHNIQUE = Technique(
     id="torch_fx_dynamic_int8",
     title="Dynamic int8 (FX)",
     help=(
-        "Stores the weights of dense and recurrent layers and of embeddings as 8-bit integers with"
-        " PyTorch's FX quantization, and writes TorchScript; activations become integers while the"
-        " model runs. Convolutions stay float."
+        "Stores the weights of dense layers, recurrent layers and embeddings as 8-bit integers with"
+        " PyTorch's FX quantization, and saves TorchScript. Activations are quantized at run time;"
+        " convolutions stay float."
     ),
     accepts=("torch_export",),
     produces="torchscript",
@@ -67,7 +65,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=True,
             help=(
-                "One scale for each output channel of a weight instead of one for the whole weight."
+                "Uses one scale for each output channel of a weight instead of one for the whole"
+                " weight."
             ),
             sweep={"full": (True, False)},
         ),

@@ -1,5 +1,5 @@
-"""TorchScript int8 weights and activations, with ranges from calibration data, by FX
-quantization.
+"""Static int8 quantization with PyTorch's FX mode and ranges from calibration data, saved as
+TorchScript.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _quantize(source: Path, params: Mapping[str, Any], context: Context) -> Path
     use_engine(params["engine"])
     model, batch = fx.quantizable(program, STATIC, params), fixed_batch(program)
     model = contiguous_clipping(model) if params["engine"] == "qnnpack" else model
-    size = 1 if params["method"] == "average" else BATCH  # each item moves the average
+    size = 1 if params["method"] == "average" else BATCH  # each item updates the moving average
     batches = calibration_batches(context.calibration(params["calibration_samples"]), program, size)
     mapping = fx.static_mapping(params["engine"], params["per_channel"], params["method"])
     integers = fx.quantize(model, mapping, batches, example(program, batch or 1), params["engine"])
@@ -58,8 +58,8 @@ TECHNIQUE = Technique(
     id="torch_fx_static_int8",
     title="Static int8 (FX)",
     help=(
-        "Stores weights and activations as 8-bit integers with PyTorch's FX quantization, and"
-        " writes TorchScript; calibration data tell each activation's range beforehand."
+        "Stores weights and activations as 8-bit integers with PyTorch's FX quantization, and saves"
+        " TorchScript. Activation ranges are determined from calibration data."
     ),
     accepts=("torch_export",),
     produces="torchscript",
@@ -73,7 +73,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=True,
             help=(
-                "One scale for each output channel of a weight instead of one for the whole weight."
+                "Uses one scale for each output channel of a weight instead of one for the whole"
+                " weight."
             ),
             sweep={"full": (True, False)},
         ),
@@ -84,8 +85,9 @@ TECHNIQUE = Technique(
             default="histogram",
             choices=("histogram", "minmax", "average"),
             help=(
-                "How an activation's range is chosen: the range that loses least of its histogram,"
-                " its extremes, or a moving average of each item's extremes."
+                "Sets how an activation's range is determined: as the range that loses the least of"
+                " its histogram, from its extremes, or from a moving average of each item's"
+                " extremes."
             ),
         ),
         *CALIBRATION,

@@ -1,4 +1,4 @@
-"""PyTorch weights set to zero little by little while the model trains."""
+"""Gradual pruning of PyTorch weights during training."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _by_magnitude(model: Any, program: Any, params: Mapping[str, Any], context: Context) -> Any:
-    """Trains the model; returns it with NNCF's masks, chosen anew so many times while their share
-    of zeros grows.
+    """Train the model and return it with NNCF's masks, which are updated several times while their
+    share of zeros grows.
     """
     from lab.compress.torch.pruning import masked, set_ratio
     from lab.finetuning.torch_loop import fit
@@ -50,8 +50,8 @@ def _by_magnitude(model: Any, program: Any, params: Mapping[str, Any], context: 
 
 
 def _learnt(model: Any, program: Any, params: Mapping[str, Any], context: Context) -> Any:
-    """Trains the model and its masks, whose share of zeros follows a target that grows; then the
-    model with the masks as they are.
+    """Train the model together with its masks, whose share of zeros follows a growing target, then
+    train the model with fixed masks.
     """
     from lab.compress.torch.learned_masks import decide, learning
     from lab.finetuning.torch_loop import fit
@@ -71,7 +71,7 @@ def _learnt(model: Any, program: Any, params: Mapping[str, Any], context: Contex
 
 
 def _part(params: Mapping[str, Any], share: float) -> dict[str, Any]:
-    """The training's settings for a part of its time."""
+    """Return the training settings for a part of its steps."""
     return {**params, "train_seconds": params["train_seconds"] * share}
 
 
@@ -87,9 +87,9 @@ TECHNIQUE = Technique(
     id="torch_gradual_pruning",
     title="Gradual weight pruning",
     help=(
-        "Sets more and more of the least weights to zero while the model trains, so that what is"
-        " left takes over. Files store zeros like any number: the compressed download shrinks, the"
-        " file and the time stay."
+        "Sets a growing share of the smallest weights to zero during training, so that the"
+        " remaining weights can adapt. Zeros are stored like other values: the compressed download"
+        " shrinks, but file size and latency do not."
     ),
     accepts=("torch_export",),
     produces="torch_export",
@@ -99,14 +99,14 @@ TECHNIQUE = Technique(
         replace(RATIO, default=0.8),
         Option(
             id="mode",
-            label="Chosen",
+            label="Selection",
             kind="choice",
             default="global",
             choices=("global", "local", "regularization"),
             help=(
-                "Which weights go: those of least magnitude in all layers together or in each layer"
-                " alike, or those whose masks are learnt to be off, under a loss that pulls their"
-                " number to the sparsity (regularization-based)."
+                "Selects the weights of least magnitude across all layers or within each layer, or"
+                " trains the masks with a loss term that drives the share of zeros towards the"
+                " sparsity (regularization-based)."
             ),
         ),
         KEEP,

@@ -1,4 +1,6 @@
-"""TorchScript whose weights and activations are 16-bit floats; it takes and gives 32-bit floats."""
+"""Conversion to TorchScript with 16-bit weights and activations; inputs and outputs stay 32-bit
+floats.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,9 @@ TECHNIQUE = Technique(
     id="torch_half",
     title="16-bit float (TorchScript)",
     help=(
-        "Stores weights and computes activations as 16-bit floats in TorchScript: half the size."
-        " Only CPUs with instructions for them are fast at it; others are slower than in float."
+        "Stores weights and computes activations as 16-bit floats in TorchScript, which halves the"
+        " size. Only CPUs with 16-bit arithmetic are faster with it; others are slower than with"
+        " 32-bit floats."
     ),
     accepts=("torch_export",),
     produces="torchscript",

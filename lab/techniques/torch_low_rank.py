@@ -1,4 +1,4 @@
-"""PyTorch layers exchanged for two smaller ones (singular value decomposition)."""
+"""Low-rank factorization of PyTorch layers (singular value decomposition)."""
 
 from __future__ import annotations
 

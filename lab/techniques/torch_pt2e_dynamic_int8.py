@@ -1,6 +1,4 @@
-"""ExecuTorch int8 weights for XNNPACK, activations that become integers while the model runs, by
-pt2e quantization.
-"""
+"""Dynamic int8 quantization with PyTorch's pt2e, saved as an ExecuTorch program for XNNPACK."""
 
 from __future__ import annotations
 
@@ -38,8 +36,8 @@ TECHNIQUE = Technique(
     title="Dynamic int8 (pt2e)",
     help=(
         "Stores the weights of dense layers and of plain 2-D convolutions as 8-bit integers with"
-        " PyTorch's pt2e quantization, for ExecuTorch with XNNPACK; activations become integers"
-        " while the model runs."
+        " PyTorch's pt2e quantization, for ExecuTorch with XNNPACK. Activations are quantized at"
+        " run time."
     ),
     accepts=("torch_export",),
     produces="executorch",
@@ -53,9 +51,8 @@ TECHNIQUE = Technique(
             default="all",
             choices=("all", "dense"),
             help=(
-                "Which operators get integers: dense layers and 2-D convolutions (XNNPACK's"
-                " quantizer leaves out depthwise ones and those before a ReLU), or dense layers"
-                " alone."
+                "Sets which operators are quantized: dense layers and 2-D convolutions (XNNPACK's"
+                " quantizer skips depthwise ones and those before a ReLU), or only dense layers."
             ),
         ),
         *LAYERS,

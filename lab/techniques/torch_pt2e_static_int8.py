@@ -1,5 +1,5 @@
-"""ExecuTorch int8 weights and activations for XNNPACK, with ranges from calibration data, by pt2e
-quantization.
+"""Static int8 quantization with PyTorch's pt2e and ranges from calibration data, saved as an
+ExecuTorch program for XNNPACK.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ TECHNIQUE = Technique(
     title="Static int8 (pt2e)",
     help=(
         "Stores weights and activations as 8-bit integers with PyTorch's pt2e quantization, for"
-        " ExecuTorch with XNNPACK; calibration data tell each activation's range beforehand."
+        " ExecuTorch with XNNPACK. Activation ranges are determined from calibration data."
     ),
     accepts=("torch_export",),
     produces="executorch",
@@ -56,7 +56,8 @@ TECHNIQUE = Technique(
             kind="bool",
             default=True,
             help=(
-                "One scale for each output channel of a weight instead of one for the whole weight."
+                "Uses one scale for each output channel of a weight instead of one for the whole"
+                " weight."
             ),
             sweep={"standard": _BOTH, "full": _BOTH},
         ),

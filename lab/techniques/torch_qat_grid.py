@@ -1,5 +1,5 @@
-"""Quantization-aware training that leaves a float PyTorch model whose weights lie on the grid of a
-later quantizer.
+"""Quantization-aware training of a float PyTorch model whose weights end up on the grid of a later
+quantizer.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def _layers(model: Any, params: Mapping[str, Any], context: Context) -> list[Any
     found, everything = weighted(model, _spec(params)), weighted(model)
     if not found:
         raise InvalidFile(
-            "No layer of this model has weights that fit the grid",
+            "No layer of this model has weights that can be put on the grid",
             given=", ".join(everything) or "no layer with weights",
             allowed=(
-                "convolutions, dense layers and embeddings; in blocks, dense layers whose inputs"
-                " are a multiple of the block"
+                "convolutions, dense layers and embeddings; with granularity=block, dense layers"
+                " whose input size is a multiple of the block size"
             ),
             remedy="Choose granularity=channel, or a smaller block_size",
         )
@@ -63,7 +63,7 @@ def _layers(model: Any, params: Mapping[str, Any], context: Context) -> list[Any
 
 
 def _see(model: Any, program: Any, context: Context, fakes: list[str]) -> None:
-    """Give the ranges of activations a first value."""
+    """Initialize the activation ranges."""
     if fakes:
         for name in fakes:
             model.get_submodule(name).train()
@@ -71,7 +71,7 @@ def _see(model: Any, program: Any, context: Context, fakes: list[str]) -> None:
 
 
 def _plain(model: Any, params: Mapping[str, Any], fakes: list[str]) -> Any:
-    """The model with ordinary layers, whose weights are what they were rounded to."""
+    """Return the model with ordinary layers and rounded weights."""
     from lab.compress.torch.fake_quantization import drop_fakes
     from lab.compress.torch.grid import leave_on_grid, weighted
 
@@ -97,9 +97,9 @@ TECHNIQUE = Technique(
     id="torch_qat_grid",
     title="Quantization-aware training (weights on a grid)",
     help=(
-        "Trains a float model on with its weights rounded to few bits, and leaves them as they were"
-        " rounded: a quantizer that comes later with the same bits and granularity finds exactly"
-        " the integers that were trained, for any runtime."
+        "Continues training the float model with its weights rounded to few bits, and saves the"
+        " rounded weights. A later quantizer with the same bits and granularity then stores exactly"
+        " the trained integers, for any runtime."
     ),
     accepts=("torch_export",),
     produces="torch_export",
@@ -111,7 +111,7 @@ TECHNIQUE = Technique(
             "Bits",
             "int",
             4,
-            "How many bits the later quantizer stores a weight in.",
+            "Number of bits per weight of the later quantizer.",
             low=2,
             high=8,
         ),
@@ -120,9 +120,9 @@ TECHNIQUE = Technique(
             "Granularity",
             "choice",
             "channel",
-            "Which weights share a scale, as the later quantizer has it: those of an output"
-            " channel, of a whole layer, or of a block of a dense layer's row (other layers are"
-            " then left in float).",
+            "Sets which weights share a scale in the later quantizer: those of an output channel,"
+            " of a whole layer, or of a block of a dense layer's row (other layers then stay in"
+            " float).",
             choices=("channel", "tensor", "block"),
         ),
         Option(
@@ -130,26 +130,26 @@ TECHNIQUE = Technique(
             "Block size",
             "int",
             _BLOCK,
-            "How many neighbouring weights share a scale, with granularity=block.",
+            "Number of neighbouring weights that share a scale with granularity=block.",
             low=2,
             high=1024,
         ),
         Option(
             "lopsided",
-            "Lopsided",
+            "Asymmetric integers",
             "bool",
             False,
-            "The largest weight of a group gets the lowest integer (-8 of 4 bits), as the blocks of"
-            " onnx_weight_only_wi4 have it; otherwise integers reach as far below zero as above it,"
-            " as TFLite's and static ones do.",
+            "Maps the largest weight of a group to the lowest integer (-8 with 4 bits), as the"
+            " blocks of onnx_weight_only_wi4 do. Turn it off for integers that are symmetric about"
+            " zero, as in TFLite and in static quantization.",
         ),
         Option(
             "activation_bits",
-            "Bits of activations",
+            "Activation bits",
             "choice",
             "none",
-            "Rounds activations while training, too, for a later static technique; none is for"
-            " those that keep them in float or choose their ranges while running.",
+            "Also rounds activations during training, for a later static technique. Choose none"
+            " for techniques that keep activations in float or quantize them at run time.",
             choices=("none", "8"),
         ),
         KEEP_ZEROS,

@@ -1,6 +1,4 @@
-"""Quantization-aware training with NNCF's quantizers, written as ONNX with integer weights
-(QDQ).
-"""
+"""Quantization-aware training with NNCF's quantizers, saved as ONNX with integer weights (QDQ)."""
 
 from __future__ import annotations
 
@@ -49,8 +47,8 @@ TECHNIQUE = Technique(
     id="torch_qat_nncf",
     title="Quantization-aware training by NNCF",
     help=(
-        "Trains a model on while weights and activations are rounded to 8 bits in ranges that are"
-        " learnt along, with Intel's quantizers; the file runs in ONNX Runtime and OpenVINO."
+        "Continues training with weights and activations rounded to 8 bits by Intel's quantizers,"
+        " whose ranges are trained too. The file runs in ONNX Runtime and OpenVINO."
     ),
     accepts=("torch_export",),
     produces="onnx",
@@ -62,7 +60,8 @@ TECHNIQUE = Technique(
             "Per channel",
             "bool",
             True,
-            "One scale for each output channel of a weight instead of one for the whole weight.",
+            "Uses one scale for each output channel of a weight instead of one for the whole"
+            " weight.",
         ),
         PRESET,
         OVERFLOW,

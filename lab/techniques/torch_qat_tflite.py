@@ -1,6 +1,4 @@
-"""Quantization-aware training with torchao's pt2e and LiteRT's quantizer, written as int8
-TFLite.
-"""
+"""Quantization-aware training with torchao's pt2e and LiteRT's quantizer, saved as int8 TFLite."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     model = with_fakes(fold_modules(as_modules(program)), program, quantizer)
     torch_answer(model.train(), program)(
         context.calibration(params[SAMPLES.id])
-    )  # ranges follow what they see
+    )  # observers update their ranges from these items
     fit(model, context, params)
     gap = Gap(context, torch_answer(model, program))
     with quiet():
@@ -48,8 +46,8 @@ TECHNIQUE = Technique(
     id="torch_qat_tflite",
     title="Quantization-aware training (pt2e)",
     help=(
-        "Trains a model on while weights and activations are rounded to 8 bits, with PyTorch's pt2e"
-        " quantization as LiteRT computes it, and writes the integers as a TFLite file."
+        "Continues training with weights and activations rounded to 8 bits by PyTorch's pt2e"
+        " quantization, with LiteRT's integer arithmetic, and saves the integers as a TFLite file."
     ),
     accepts=("torch_export",),
     produces="tflite",
@@ -61,7 +59,8 @@ TECHNIQUE = Technique(
             "Per channel",
             "bool",
             True,
-            "One scale for each output channel of a weight instead of one for the whole weight.",
+            "Uses one scale for each output channel of a weight instead of one for the whole"
+            " weight.",
         ),
         *CALIBRATION,
         *QAT_TRAINING,

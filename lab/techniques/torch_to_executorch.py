@@ -25,8 +25,8 @@ TECHNIQUE = Technique(
     id="torch_to_executorch",
     title="PyTorch to ExecuTorch",
     help=(
-        "Writes the exported PyTorch program as a float ExecuTorch program for batches of one item,"
-        " with the operators that the XNNPACK library has handed to it. No number changes."
+        "Converts the exported PyTorch program to a float ExecuTorch program for batch size 1, with"
+        " all supported operators delegated to the XNNPACK library. Weights are not changed."
     ),
     accepts=("torch_export",),
     produces="executorch",

@@ -22,8 +22,8 @@ TECHNIQUE = Technique(
     id="torch_to_onnx",
     title="PyTorch to ONNX",
     help=(
-        "Writes the exported PyTorch program as a float ONNX file that takes any batch; no number"
-        " changes."
+        "Converts the exported PyTorch program to a float ONNX file that supports any batch size."
+        " Weights are not changed."
     ),
     accepts=("torch_export",),
     produces="onnx",

@@ -1,6 +1,4 @@
-"""PyTorch (torch.export) -> float TFLite, once; every TFLite quantization then starts from this
-file.
-"""
+"""PyTorch (torch.export) -> float TFLite; TFLite quantization techniques start from this file."""
 
 from __future__ import annotations
 
@@ -37,8 +35,8 @@ TECHNIQUE = Technique(
     id="torch_to_tflite",
     title="PyTorch to TFLite",
     help=(
-        "Writes the exported PyTorch program as a float TFLite file for batches of one item; images"
-        " then come with their channels last. No number changes."
+        "Converts the exported PyTorch program to a float TFLite file for batch size 1; images then"
+        " have their channels last. Weights are not changed."
     ),
     accepts=("torch_export",),
     produces="tflite",

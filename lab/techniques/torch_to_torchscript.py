@@ -30,8 +30,8 @@ TECHNIQUE = Technique(
     title="PyTorch to TorchScript",
     help=(
         "Traces the exported PyTorch program and freezes its weights into a TorchScript file, which"
-        " runs without Python code; batch normalisations are folded into convolutions. No number"
-        " changes."
+        " runs without Python code. Batch normalisations are folded into convolutions; the outputs"
+        " stay the same."
     ),
     accepts=("torch_export",),
     produces="torchscript",

@@ -1,4 +1,4 @@
-"""PyTorch weights that take few values (k-means)."""
+"""Weight clustering of PyTorch models (k-means)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyTorch weights set to zero by their magnitude, one by one or N of M neighbours."""
+"""Magnitude pruning of PyTorch weights, unstructured or N:M."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ TECHNIQUE = Technique(
     id="torch_weight_pruning",
     title="Weight pruning",
     help=(
-        "Sets the weights of least magnitude to zero. Files store zeros like any number: the"
-        " compressed download shrinks, the file and the time stay."
+        "Sets the weights of least magnitude to zero. Zeros are stored like other values: the"
+        " compressed download shrinks, but file size and latency do not."
     ),
     accepts=("torch_export",),
     produces="torch_export",
@@ -50,15 +50,15 @@ TECHNIQUE = Technique(
         RATIO,
         Option(
             id="mode",
-            label="Chosen",
+            label="Selection",
             kind="choice",
             default="global",
             choices=("global", "local", *PATTERNS),
             help=(
-                "Where the weights of least magnitude are looked for: in all layers together (each"
-                " divided by its layer's norm), in each layer alike, or among 4 or 8 neighbouring"
-                " inputs (2:4 leaves two of four, whatever the sparsity says), a pattern that some"
-                " GPUs have instructions for."
+                "Selects the weights of least magnitude across all layers (each divided by its"
+                " layer's norm), within each layer, or within every 4 or 8 neighbouring inputs (2:4"
+                " keeps two of four and ignores the sparsity setting). Some GPUs have instructions"
+                " for these patterns."
             ),
             sweep={"full": ("global", "2:4")},
         ),
