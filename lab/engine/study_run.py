@@ -151,6 +151,7 @@ class StudyRun:
         missing = {
             s[-1].technique
             for t in self.trials.values()
+            if t.state not in FINISHED
             for s in prefixes(t.recipe)
             if self._step_key(s) not in self.steps
         }

@@ -17,7 +17,7 @@ from lab.store import records
 from lab.store.blobs import locate_card, sha256_of
 from lab.store.data import data_digest
 from lab.store.db import database_url
-from lab.types import FINISHED, ModelCard, Recipe, Study
+from lab.types import FINISHED, ModelCard, Recipe, Step, Study, Trial
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,41 @@ def _planned(where: str, study_id: str, count: int) -> tuple[Planned, ...]:
     Args:
         where: the store; count: trials of the study, which may be extended.
     """
-    chains = [
-        steps
-        for t in records.trials(study_id)
-        for steps in prefixes(t.recipe)
-        if _trains(steps[-1].technique)
-    ]
+    trials = records.trials(study_id)
     card = ModelCard.from_json(locate_card(records.study_row(study_id).card))
-    if not chains or not Path(card.path).is_file():
+    if not any(map(_training_steps, trials)) or not Path(card.path).is_file():
         return ()
     source, data = sha256_of(Path(card.path)), data_digest(card)
     found = (
-        Planned(keys.step_key(source, s, card, data), name_of(Recipe(s)), s[-1].params)
-        for s in chains
+        Planned(
+            _recorded_key(t, s) or keys.step_key(source, s, card, data),
+            name_of(Recipe(s)),
+            s[-1].params,
+        )
+        for t in trials
+        for s in _training_steps(t)
     )
     return tuple({p.key: p for p in found}.values())
+
+
+def _training_steps(trial: Trial) -> list[tuple[Step, ...]]:
+    """Chains of a recipe's first steps that end with one that trains."""
+    return [steps for steps in prefixes(trial.recipe) if _trains(steps[-1].technique)]
+
+
+def _recorded_key(trial: Trial, steps: tuple[Step, ...]) -> str | None:
+    """The key under which the last of the steps was trained, as the trial recorded it; None before
+    it was, and where the record does not say which of several equal techniques it is about.
+
+    The keys of today may be others: they hold versions of packages.
+    """
+    technique = steps[-1].technique
+    training = trial.details.training or ()
+    recorded = list(dict.fromkeys(x["key"] for x in training if x["technique"] == technique))
+    places = [n for n, step in enumerate(trial.recipe.steps) if step.technique == technique]
+    if len(recorded) != len(places):
+        return None
+    return str(recorded[places.index(len(steps) - 1)])
 
 
 def _trains(technique: str) -> bool:
