@@ -25,7 +25,7 @@ from lab.reference.techniques import techniques
 FOLDER = CHECKOUT / "docs" / "reference"
 PAGES: dict[str, tuple[str, str, Callable[[], str]]] = {
     "models": ("Models", "sample models with their float baseline", models),
-    "datasets": ("Data sets", "calibration, test and training data", datasets),
+    "datasets": ("Datasets", "calibration, test and training data", datasets),
     "tasks": ("Tasks", "what a model is for, and the metric that judges it", tasks),
     "formats": ("Formats", "file formats and what the lab can read of each", formats),
     "techniques": ("Techniques", "conversion, quantization, pruning, training", techniques),

@@ -1,4 +1,4 @@
-"""Tables of the registered plugs: models, data sets, tasks, formats, runtimes, processors, metrics
+"""Tables of the registered plugs: models, datasets, tasks, formats, runtimes, processors, metrics
 and rules.
 """
 
@@ -53,7 +53,7 @@ def tasks() -> str:
 
 
 def datasets() -> str:
-    """Return the table of the data sets."""
+    """Return the table of the datasets."""
     rows = [
         [
             code(d.id),

@@ -8,8 +8,6 @@ from lab import registry
 from lab.plugs import Technique
 from lab.reference.markdown import code, linked, table
 
-ROLES = {"prune": "prunes", "tune": "trains", "quantize": "quantizes"}
-
 
 def techniques() -> str:
     """Return an overview, and a section for each technique."""
@@ -41,8 +39,11 @@ def _turns(t: Technique) -> str:
 
 
 def _traits(t: Technique) -> Iterator[str]:
-    yield "converts" if t.conversion else ROLES[t.role]
-    if t.needs_calibration:
-        yield "needs calibration data"
-    if t.trains and t.role != "tune":
+    if t.conversion:
+        yield "converts"
+    if t.role == "prune":
+        yield "prunes"
+    if t.trains:
         yield "trains"
+    if t.needs_calibration:
+        yield "calibrates"
