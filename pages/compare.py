@@ -26,7 +26,6 @@ from lab.plugs import Metric
 from lab.types import Study, Trial
 from pages.panels.beside import columns_of, layers, size
 from pages.panels.flips import Pair, classes, flipped
-from pages.panels.trial import runtime_titles
 from pages.widgets import address, entry
 from pages.widgets.asked import trials_of
 from pages.widgets.chart import chart
@@ -154,7 +153,7 @@ def chooser(study: Study, chosen: Sequence[Trial]) -> list[Trial]:
 
 def said_of(trial: Trial, study: Study, shown: Sequence[str]) -> str:
     other = "" if trial.study == study.id else f" ({study_text(lab.study(trial.study))})"
-    return words.trial_text(trial, runtime_titles(), shown) + other
+    return words.trial_text(trial, shown) + other
 
 
 def study_text(study: Study) -> str:
@@ -187,7 +186,7 @@ def headers(trials: Sequence[Trial]) -> None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.badge(LETTERS[n], color=COLORS[n])
                 st.markdown(f"**{formatting.markdown(trial.name)}**", width="content")
-            target = formatting.target_text(trial.target, runtime_titles(), shown)
+            target = formatting.target_text(trial.target, shown)
             study = f" · {study_text(lab.study(trial.study))}" if several else ""
             st.caption(
                 formatting.markdown(f"on {target}{study}")
@@ -234,11 +233,7 @@ def sections(trials: Sequence[Trial]) -> None:
         "Recipe": recipe,
         "Numbers": numbers,
         **({"Classes": by_class, "Flipped items": by_item} if alike else {}),
-        **(
-            {"Layers": layers}
-            if looked_into or any(t.details.profile for t in trials)
-            else {}
-        ),
+        **({"Layers": layers} if looked_into or any(t.details.profile for t in trials) else {}),
         **({"Size": size} if looked_into else {}),
     }
     tabs = st.tabs(list(parts), key="beside", bind="query-params")

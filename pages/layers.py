@@ -24,7 +24,6 @@ from lab.plots.sensitivity import (
 from lab.plots.table import problem_of
 from lab.types import FINISHED, Study
 from pages.panels.progress import POLL_S, progress
-from pages.panels.trial import runtime_titles
 from pages.widgets import address, entry
 from pages.widgets.chart import chart
 
@@ -95,7 +94,7 @@ def header(study: Study) -> None:
     left, right = st.columns([5, 3], vertical_alignment="bottom")
     target = study.spec.targets[0]
     title = lab.card_of(study.id).title
-    shown = formatting.target_text(target, runtime_titles(), ("threads",))
+    shown = formatting.target_text(target, ("threads",))
     name = study.title.removeprefix("Layer by layer: ")
     left.markdown(
         f"**{formatting.markdown(name)}** of {formatting.markdown(title)} on"

@@ -25,7 +25,6 @@ from lab.questions.lessons import SHARES, STEPS
 from lab.types import FINISHED, Study
 from pages.panels.progress import POLL_S, progress
 from pages.panels.training import live
-from pages.panels.trial import runtime_titles
 from pages.widgets import entry
 from pages.widgets.chart import chart
 
@@ -118,7 +117,7 @@ def chosen() -> Study | None:
 
 def header(study: Study) -> None:
     left, right = st.columns([5, 3], vertical_alignment="bottom")
-    target = formatting.target_text(study.spec.targets[0], runtime_titles(), ("threads",))
+    target = formatting.target_text(study.spec.targets[0], ("threads",))
     steps = study.spec.about.get("steps")
     tuned = f", fine-tuned for {formatting.plural(int(steps), 'step')}" if steps else ""
     left.markdown(
@@ -177,7 +176,7 @@ def begin() -> None:
             runtime = st.selectbox(
                 "Runs on",
                 list(dict.fromkeys(sorted(runtimes, key=lambda r: r != "ort"))),
-                format_func=lambda id_: runtime_titles()[id_],
+                format_func=formatting.runtime_title,
                 key="pruning_runtime",
             )
         go = st.button("Start", type="primary", icon=":material/play_arrow:", key="pruning_start")

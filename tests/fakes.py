@@ -25,7 +25,6 @@ from lab.types import (
 )
 
 OBJECTIVES = StudySpec("digits_lenet").objectives
-TITLES = {"ort": "ONNX Runtime", "litert": "LiteRT"}
 
 
 def _metric(id_: str, title: str, unit: str, direction: str, *, about_both: bool = False) -> Metric:

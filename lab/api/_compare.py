@@ -209,9 +209,7 @@ def member(study: Study) -> Member:
 
 
 def names_across(found: Across) -> Named:
-    """What studies, models, machines, data and runtimes are called where several stand beside each
-    other.
-    """
+    """Names of studies, models, machines and data, where several stand beside each other."""
     from lab.plots.across_words import Named, distinct_names, machine_names, member_title
 
     cards = {m.study.id: card_of(m.study.id) for m in found.members}
@@ -224,7 +222,6 @@ def names_across(found: Across) -> Named:
         {id_: card.title for id_, card in cards.items()},
         machines,
         {d: known[name].title if name in known else name for d, name in data.items()},
-        {id_: r.title for id_, r in registry.runtimes().items()},
     )
 
 

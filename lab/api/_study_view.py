@@ -49,7 +49,7 @@ class Trial(types.Trial):
     def _repr_html_(self) -> str:
         from lab.share.notebook_display import trial_html
 
-        return trial_html(self, records.trials(self.study), _titles())
+        return trial_html(self, records.trials(self.study))
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,7 +72,7 @@ class Choice:
     def _repr_html_(self) -> str:
         from lab.share.notebook_display import choice_html
 
-        return choice_html(self.trial, self.reason, _titles())
+        return choice_html(self.trial, self.reason)
 
 
 class Study(types.Study):
@@ -137,7 +137,7 @@ class Study(types.Study):
             pick_of(trials, objectives, limits, _goal(goal, objectives)),
             {t.id: t for t in trials},
         )
-        reason = pick_reason(found, by_id, objectives, limits, _titles())
+        reason = pick_reason(found, by_id, objectives, limits)
         return Choice(by_id.get(found.trial or ""), reason, tuple(by_id[id_] for id_ in found.ties))
 
     def plot(
@@ -174,7 +174,6 @@ class Study(types.Study):
             x=registry.metric(x or "latency_s").id,
             y=registry.metric(y or objectives[0].metric).id,
             size=registry.metric(size or "size_bytes").id,
-            titles=_titles(),
             pick=pick_of(trials, objectives).trial,
             tied=ties(trials, objectives),
         )
@@ -203,7 +202,7 @@ class Study(types.Study):
             ties(everything, self.spec.objectives),
         )
         shown = formatting.varying_options(t.target for t in everything)
-        info = trials_info(wanted, registry.metrics(), _titles(), on_front, shown, tied)
+        info = trials_info(wanted, registry.metrics(), on_front, shown, tied)
         return info.frame.set_axis(list(info.ids), axis="index")
 
     def compare(self, a: types.Trial | str, b: types.Trial | str | None = None) -> pd.DataFrame:
@@ -241,13 +240,7 @@ class Study(types.Study):
             for c in front.columns
             if c in ("Trial", "Runs on", "Front") or c.rpartition(", ")[0] in titles
         ]
-        return study_html(
-            self, records.counts(self.id), front[shown], choice.reason, choice.trial, _titles()
-        )
-
-
-def _titles() -> dict[str, str]:
-    return {id_: runtime.title for id_, runtime in registry.runtimes().items()}
+        return study_html(self, records.counts(self.id), front[shown], choice.reason, choice.trial)
 
 
 def _limits(**given: Mapping[str, float] | None) -> tuple[Limit, ...]:

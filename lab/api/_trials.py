@@ -36,9 +36,7 @@ def _raw(trial: Trial) -> dict[str, Any]:
     """All that the measuring process told of a trial; {} where it was not kept."""
     kept = trial.details.samples
     return (
-        dict(json.loads(Path(kept.path).read_text()))
-        if kept and Path(kept.path).exists()
-        else {}
+        dict(json.loads(Path(kept.path).read_text())) if kept and Path(kept.path).exists() else {}
     )
 
 

@@ -118,13 +118,13 @@ def _point(
     shown: Sequence[str],
     feasible: Collection[str] | None,
 ) -> AcrossPoint:
-    runtime = named.runtimes.get(t.target.runtime, t.target.runtime)
+    runtime = formatting.runtime_title(t.target.runtime)
     excluded = feasible is not None and t.id not in feasible
     return AcrossPoint(
         t.id,
         t.name,
         named.studies.get(t.study, t.study),
-        formatting.target_text(t.target, named.runtimes, shown),
+        formatting.target_text(t.target, shown),
         runtime,
         named.of(t, coloring),
         group,
@@ -305,7 +305,7 @@ def across_table(
         if t.id in g.front and (feasible is None or t.id in feasible)
     ]
     shown = formatting.varying_options(t.target for t in found.trials)
-    info = trials_info([t for _, t in rows], metrics, named.runtimes, found.front, shown)
+    info = trials_info([t for _, t in rows], metrics, found.front, shown)
     frame: pd.DataFrame = info.frame.drop(columns=["State", "Front"])
     frame.insert(2, "Study", [named.studies.get(t.study, t.study) for _, t in rows])
     if len(found.groups) > 1:

@@ -33,15 +33,13 @@ class Named:
     """What studies, models and machines are called.
 
     Attributes:
-        studies, models: study id -> name; machines: environment id -> name; data: digest -> name;
-            runtimes: id -> title.
+        studies, models: study id -> name; machines: environment id -> name; data: digest -> name.
     """
 
     studies: Mapping[str, str]
     models: Mapping[str, str]
     machines: Mapping[str | None, str]
     data: Mapping[str, str]
-    runtimes: Mapping[str, str]
 
     def of(self, trial: Trial, coloring: Coloring) -> str:
         """What a trial is coloured by."""

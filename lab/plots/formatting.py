@@ -225,14 +225,23 @@ def note(text: str) -> str:
     return _ELSEWHERE.sub(lambda m: m[0].replace("]", "\\]").replace("[", "\\["), plain)
 
 
-def target_text(
-    target: Target, titles: Mapping[str, str], shown: Sequence[str] | None = None
-) -> str:
+def runtime_title(id_: str) -> str:
+    """Return a runtime's name as people call it; the id of an unknown runtime."""
+    known = registry.runtimes().get(id_)
+    return known.title if known else id_
+
+
+def runtime_titles() -> tuple[str, ...]:
+    """Return the names of all runtimes that this lab knows."""
+    return tuple(runtime.title for runtime in registry.runtimes().values())
+
+
+def target_text(target: Target, shown: Sequence[str] | None = None) -> str:
     """A target in words, "LiteRT, 2 threads"; `shown` names the options worth saying, None means
     all.
     """
     options = [_option_text(k, v) for k, v in target.options.items() if shown is None or k in shown]
-    return ", ".join([titles.get(target.runtime, target.runtime), *filter(None, options)])
+    return ", ".join([runtime_title(target.runtime), *filter(None, options)])
 
 
 def _option_text(name: str, given: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from lab.analysis.orders import OrderPair
@@ -12,16 +12,14 @@ from lab.plots.differences import differences_json, interval_text, p_text
 from lab.types import Trial
 
 
-def order_rows(
-    pairs: Sequence[OrderPair], titles: Mapping[str, str], shown: Sequence[str] = ()
-) -> list[dict[str, str]]:
+def order_rows(pairs: Sequence[OrderPair], shown: Sequence[str] = ()) -> list[dict[str, str]]:
     """One row for each pair and compared number: what the second order makes of it, against the
     first.
 
     Args:
-        titles: runtime -> how people call it; shown: target options worth saying.
+        shown: target options worth saying.
     """
-    return [_row(p, metric, titles, shown) for p in pairs for metric in _metrics(p)]
+    return [_row(p, metric, shown) for p in pairs for metric in _metrics(p)]
 
 
 def _metrics(pair: OrderPair) -> list[str]:
@@ -30,9 +28,7 @@ def _metrics(pair: OrderPair) -> list[str]:
     return [*pair.differences, *(m for m in exact if m not in pair.differences)]
 
 
-def _row(
-    pair: OrderPair, metric: str, titles: Mapping[str, str], shown: Sequence[str]
-) -> dict[str, str]:
+def _row(pair: OrderPair, metric: str, shown: Sequence[str]) -> dict[str, str]:
     mine, theirs, found = (
         pair.second.measurements[metric],
         pair.first.measurements[metric],
@@ -41,7 +37,7 @@ def _row(
     return {
         "First this": pair.first.name,
         "Or this": pair.second.name,
-        "Runs on": formatting.target_text(pair.first.target, titles, shown),
+        "Runs on": formatting.target_text(pair.first.target, shown),
         "Number": formatting.capital(words.plain(metric)),
         "First": formatting.value(theirs.value, theirs.unit),
         "Second": formatting.value(mine.value, mine.unit),

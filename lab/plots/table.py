@@ -59,7 +59,6 @@ def ordered_metrics(trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> l
 def trials_info(
     trials: Sequence[Trial],
     metrics: Mapping[str, Metric],
-    titles: Mapping[str, str],
     front: Collection[str],
     shown: Sequence[str] | None = None,
     tied: Collection[str] = (),
@@ -72,7 +71,7 @@ def trials_info(
 
     columns: dict[str, list[object]] = {
         "Trial": [t.name for t in trials],
-        "Runs on": [formatting.target_text(t.target, titles, shown) for t in trials],
+        "Runs on": [formatting.target_text(t.target, shown) for t in trials],
         "State": [state_words(t) for t in trials],
         "Front": ["★" if t.id in front else "≈" if t.id in tied else "" for t in trials],
     }

@@ -4,7 +4,7 @@ and as a figure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -50,15 +50,13 @@ def change_text(c: TwinChange) -> str:
     return formatting.change(b, a, plainly=True)
 
 
-def twin_rows(
-    changes: Sequence[TwinChange], first: str, second: str, titles: Mapping[str, str]
-) -> list[dict[str, str]]:
+def twin_rows(changes: Sequence[TwinChange], first: str, second: str) -> list[dict[str, str]]:
     """One row a pair, in the given order."""
     shown = formatting.varying_options(c.twin.first.target for c in changes)
     return [
         {
             "Trial": c.twin.first.name,
-            "Runs on": formatting.target_text(c.twin.first.target, titles, shown),
+            "Runs on": formatting.target_text(c.twin.first.target, shown),
             first: formatting.measurement(c.twin.first.measurements[c.metric]),
             second: formatting.measurement(c.twin.second.measurements[c.metric]),
             "Change": change_text(c),
@@ -73,7 +71,6 @@ def twins_spec(
     metric: Metric,
     first: str,
     second: str,
-    titles: Mapping[str, str],
     mode: theme.Mode = "light",
 ) -> dict[str, Any]:
     """The second study over the first, a point a pair; on the dashed line nothing changed; hollow
@@ -95,11 +92,8 @@ def twins_spec(
         "showlegend": False,
         "line": {"color": ink.muted, "width": 1, "dash": "dash"},
     }
-    runtimes = theme.styles(
-        {titles.get(c.twin.first.target.runtime, c.twin.first.target.runtime) for c in changes},
-        mode,
-    )
-    traces = [_twins(changes, name, style, axis, titles, ink) for name, style in runtimes.items()]
+    runtimes = theme.styles({_runtime(c) for c in changes}, mode)
+    traces = [_twins(changes, name, style, axis, ink) for name, style in runtimes.items()]
     layout = {
         "template": theme.template(mode).to_plotly_json(),
         "height": TWINS_HEIGHT,
@@ -114,19 +108,18 @@ def twins_spec(
     return {"data": [diagonal, *traces], "layout": layout}
 
 
+def _runtime(change: TwinChange) -> str:
+    return formatting.runtime_title(change.twin.first.target.runtime)
+
+
 def _twins(
     changes: Sequence[TwinChange],
     runtime: str,
     style: theme.Style,
     axis: Axis,
-    titles: Mapping[str, str],
     ink: theme.Ink,
 ) -> dict[str, Any]:
-    mine = [
-        c
-        for c in changes
-        if titles.get(c.twin.first.target.runtime, c.twin.first.target.runtime) == runtime
-    ]
+    mine = [c for c in changes if _runtime(c) == runtime]
     return {
         "type": "scatter",
         "mode": "markers",

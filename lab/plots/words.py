@@ -27,9 +27,9 @@ def superlative(objective: Objective) -> str:
     return (plug.best if plug else "") or f"{extreme} {plain(objective.metric)}"
 
 
-def trial_text(trial: Trial, titles: Mapping[str, str], shown: Sequence[str] | None = None) -> str:
+def trial_text(trial: Trial, shown: Sequence[str] | None = None) -> str:
     """A trial by recipe and target: "static_wi8_ai8 on LiteRT"."""
-    return f"{trial.name} on {formatting.target_text(trial.target, titles, shown)}"
+    return f"{trial.name} on {formatting.target_text(trial.target, shown)}"
 
 
 def method(trial: Trial) -> str:
@@ -54,16 +54,15 @@ def pick_reason(
     trials: Mapping[str, Trial],
     objectives: Sequence[Objective],
     limits: Sequence[Limit],
-    titles: Mapping[str, str],
 ) -> str:
     """Why this trial: the rule; what it gains and costs against the float baseline; its ties."""
     if pick.trial is None:
-        return _nothing_feasible(pick, trials, titles)
+        return _nothing_feasible(pick, trials)
     best, base = trials[pick.trial], trials.get(pick.baseline or "")
     parts = [
         _rule(pick, objectives, limits),
         against(best, base, objectives),
-        _ties(pick, trials, titles),
+        _ties(pick, trials),
     ]
     text = "; ".join(part for part in parts if part)
     return text[0].upper() + text[1:] + "."
@@ -126,10 +125,10 @@ def certain(
     return exact or differs(metric, trial, base)
 
 
-def _ties(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) -> str:
+def _ties(pick: Pick, trials: Mapping[str, Trial]) -> str:
     if not pick.ties:
         return ""
-    names = [trial_text(trials[id_], titles, ()) for id_ in pick.ties]
+    names = [trial_text(trials[id_], ()) for id_ in pick.ties]
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
     said = f"{', '.join(names[:2])}{more}" if more else " and ".join(names)
     by_goal = pick.rule in ("best", "best_within_tolerance")
@@ -138,18 +137,18 @@ def _ties(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) ->
     return f"a tie with {said}: {why}"
 
 
-def _nothing_feasible(pick: Pick, trials: Mapping[str, Trial], titles: Mapping[str, str]) -> str:
+def _nothing_feasible(pick: Pick, trials: Mapping[str, Trial]) -> str:
     if not pick.considered:
         return "No trial has finished yet. The pick appears with the first results."
     if not pick.relaxations:
         return "No trial meets all limits. Loosen more than one of them."
-    ways = " or ".join(_way(relaxation, trials, titles) for relaxation in pick.relaxations)
+    ways = " or ".join(_way(relaxation, trials) for relaxation in pick.relaxations)
     return f"No trial meets all limits. Loosen one: {ways}."
 
 
-def _way(relaxation: Relaxation, trials: Mapping[str, Trial], titles: Mapping[str, str]) -> str:
+def _way(relaxation: Relaxation, trials: Mapping[str, Trial]) -> str:
     limit, trial = relaxation.limit, trials[relaxation.trial]
-    name = trial_text(trial, titles, ())
+    name = trial_text(trial, ())
     if limit.kind == "max_drop":
         return (
             f"allow a drop of {100 * relaxation.value:.1f} points in {plain(limit.metric)} ({name})"

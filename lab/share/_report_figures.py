@@ -50,7 +50,6 @@ def _trade_offs(report: Report) -> Iterator[Figure]:
             x=x,
             y=y,
             size=size,
-            titles=report.titles,
             pick=report.pick.trial,
             tied=report.tied,
         )
@@ -104,7 +103,7 @@ def _calibrations(report: Report) -> Iterator[Figure]:
         base = report.base(first)
         info = calibration_info(found, base.measurements.get(metric) if base else None, noun)
         yield Figure(
-            f"What calibration changes: {words.trial_text(first, report.titles, ())}",
+            f"What calibration changes: {words.trial_text(first, ())}",
             f"{noun} by number and source of the calibration items.",
             "One dot a seed, with its 95 % interval.",
             _json(calibration_figure(info)),

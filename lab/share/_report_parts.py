@@ -56,7 +56,7 @@ def section(id_: str, title: str, *children: object) -> Html:
 def best(report: Report) -> Html:
     """The pick under no limits, why, and what ties with it."""
     objectives, found = report.study.spec.objectives, report.by_id
-    reason = words.pick_reason(report.pick, found, objectives, (), report.titles)
+    reason = words.pick_reason(report.pick, found, objectives, ())
     trial = found.get(report.pick.trial or "")
     if trial is None:
         return section("pick", "The pick", el("p", reason))

@@ -230,9 +230,8 @@ def _numbers(trial: Trial) -> str:
         f" {formatting.interval(m) or 'exact'} | {_md(remarks(m))} |"
         for title, m in rows
     ]
-    titles = {id_: r.title for id_, r in registry.runtimes().items()}
     return "\n".join(
-        [f"Measured as {_md(words.trial_text(trial, titles))}; {_md(_machine(trial))}", "", *table]
+        [f"Measured as {_md(words.trial_text(trial))}; {_md(_machine(trial))}", "", *table]
     )
 
 

@@ -24,7 +24,6 @@ def study_html(
     front: pd.DataFrame,
     reason: str,
     pick: Trial | None,
-    titles: Mapping[str, str],
 ) -> Html:
     """What it is, how far it is, its pick, and its front.
 
@@ -33,7 +32,7 @@ def study_html(
     """
     states = ", ".join(f"{count} {state}" for state, count in counts.items())
     best = (
-        el("p", el("strong", f"Best pick: {words.trial_text(pick, titles, ())}. "), reason)
+        el("p", el("strong", f"Best pick: {words.trial_text(pick, ())}. "), reason)
         if pick
         else el("p", reason)
     )
@@ -45,11 +44,9 @@ def study_html(
     return el("div", head, best, _frame(front) if len(front) else None)
 
 
-def trial_html(trial: Trial, trials: Sequence[Trial], titles: Mapping[str, str]) -> Html:
+def trial_html(trial: Trial, trials: Sequence[Trial]) -> Html:
     """Its recipe and target, and its numbers against the float model's; or what went wrong."""
-    head = el(
-        "p", el("strong", words.trial_text(trial, titles)), f" · {trial.id} · {state_words(trial)}"
-    )
+    head = el("p", el("strong", words.trial_text(trial)), f" · {trial.id} · {state_words(trial)}")
     problem = el("p", problem_of(trial)) if trial.error else None
     base = baseline_of(trial, trials)
     numbers = (
@@ -60,9 +57,9 @@ def trial_html(trial: Trial, trials: Sequence[Trial], titles: Mapping[str, str])
     return el("div", head, problem, _frame(numbers) if numbers is not None else None)
 
 
-def choice_html(trial: Trial | None, reason: str, titles: Mapping[str, str]) -> Html:
+def choice_html(trial: Trial | None, reason: str) -> Html:
     """The pick and its reason."""
-    name = el("strong", f"{words.trial_text(trial, titles)}. ") if trial else None
+    name = el("strong", f"{words.trial_text(trial)}. ") if trial else None
     return el("p", name, reason)
 
 

@@ -38,8 +38,7 @@ class Report:
             are.
         findings: trial -> why it is not faster or smaller.
         environments: id -> the machine and versions behind it.
-        titles: runtime -> what people call it; shown: the target options that differ within a
-            runtime.
+        shown: the target options that differ within a runtime.
         notes: "" (the study) or a trial's id -> what somebody wrote about it.
     """
 
@@ -52,7 +51,6 @@ class Report:
     findings: Mapping[str, Sequence[Finding]]
     environments: Mapping[str, Mapping[str, Any]]
     measuring_s: float
-    titles: Mapping[str, str]
     shown: tuple[str, ...]
     notes: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,11 +81,11 @@ class Report:
 
     def name(self, trial: Trial) -> str:
         """A trial by recipe and target."""
-        return words.trial_text(trial, self.titles, self.shown)
+        return words.trial_text(trial, self.shown)
 
     def target(self, trial: Trial) -> str:
         """A trial's target in words."""
-        return formatting.target_text(trial.target, self.titles, self.shown)
+        return formatting.target_text(trial.target, self.shown)
 
 
 def report_of(study_id: str, notes: Mapping[str, str] | None = None) -> Report:
@@ -111,7 +109,6 @@ def report_of(study_id: str, notes: Mapping[str, str] | None = None) -> Report:
         explain_all(trials),
         _environments(trials),
         records.measuring_seconds(study_id),
-        {id_: r.title for id_, r in registry.runtimes().items()},
         formatting.varying_options(t.target for t in trials),
         notes or {},
     )

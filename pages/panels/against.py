@@ -13,7 +13,7 @@ from lab.types import Trial
 from pages.widgets.reader import only_reading
 
 
-def compare(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
+def compare(trial: Trial, base: Trial | None) -> None:
     """A table of differences against a trial that can be chosen, at first the float baseline."""
     others = [t for t in lab.trials(trial.study) if t.state == "complete" and t.id != trial.id]
     if not trial.measurements or not others:
@@ -21,7 +21,7 @@ def compare(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
         return
     by_id = {t.id: t for t in sorted(others, key=lambda t: t.id != (base.id if base else ""))}
     shown = formatting.varying_options(t.target for t in [*others, trial])
-    name: Callable[[str], str] = lambda id_: words.trial_text(by_id[id_], titles, shown)  # noqa: E731
+    name: Callable[[str], str] = lambda id_: words.trial_text(by_id[id_], shown)  # noqa: E731
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox(
             "Compare with", list(by_id), format_func=name, key=f"compare_{trial.id}"

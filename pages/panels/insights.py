@@ -28,7 +28,7 @@ from lab.plots.orders import order_rows, order_text, spread_rows, spread_text
 from lab.types import FINISHED, Study, Trial
 from pages.panels.search import search
 from pages.panels.training import trainings
-from pages.panels.trial import runtime_titles, threads_of
+from pages.panels.trial import threads_of
 from pages.widgets import address
 from pages.widgets.chart import chart
 
@@ -110,7 +110,7 @@ def place(trial: Trial, trials: Sequence[Trial]) -> str:
     shown = [
         name for name in formatting.varying_options(t.target for t in trials) if name != "threads"
     ]
-    return formatting.markdown(formatting.target_text(trial.target, runtime_titles(), shown))
+    return formatting.markdown(formatting.target_text(trial.target, shown))
 
 
 def threads(study: Study, trials: Sequence[Trial]) -> None:
@@ -135,10 +135,7 @@ def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], N
         " ways)",
         icon=":material/tune:",
     ):
-        titles = {
-            str(i): words.trial_text(_first(c, trials), runtime_titles(), ())
-            for i, c in enumerate(found)
-        }
+        titles = {str(i): words.trial_text(_first(c, trials), ()) for i, c in enumerate(found)}
         chosen = found[int(address.dropdown("calibration", "Recipe", list(titles), titles))]
         base = baseline_of(_first(chosen, trials), trials)
         info = calibration_info(
@@ -180,7 +177,7 @@ def order(study: Study, trials: Sequence[Trial]) -> None:
         st.markdown(formatting.markdown(order_text(found, study.spec.objectives[0].metric)))
         shown = formatting.varying_options(t.target for t in trials)
         st.dataframe(
-            order_rows(found, runtime_titles(), shown),
+            order_rows(found, shown),
             hide_index=True,
             alt="The same steps in two orders, number by number",
         )

@@ -17,7 +17,7 @@ from pages.widgets.chart import chart
 ALONE = ""
 
 
-def operators(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
+def operators(trial: Trial, base: Trial | None) -> None:
     """Bars, time by kind, and the table."""
     profile = lab.profile(trial)
     if profile is None:
@@ -26,21 +26,19 @@ def operators(trial: Trial, base: Trial | None, titles: dict[str, str]) -> None:
             " lab asked."
         )
         return
-    others = {
-        t.id: t for t in lab.trials(trial.study) if t.id != trial.id and t.details.profile
-    }
+    others = {t.id: t for t in lab.trials(trial.study) if t.id != trial.id and t.details.profile}
     ids = sorted(others, key=lambda id_: id_ != (base.id if base else ""))
     shown = formatting.varying_options(t.target for t in [*others.values(), trial])
 
     def name(id_: str) -> str:
-        return words.trial_text(others[id_], titles, shown) if id_ else "nothing"
+        return words.trial_text(others[id_], shown) if id_ else "nothing"
 
     first = [*ids, ALONE] if base and base.id in others else [ALONE, *ids]
     chosen = st.selectbox("Beside it", first, format_func=name, key=f"beside_{trial.id}")
     other = lab.profile(others[chosen]) if chosen else None
     same = bool(other) and others[chosen].name == trial.name
     names = [
-        words.trial_text(t, titles, shown) if same else t.name
+        words.trial_text(t, shown) if same else t.name
         for t in ([trial, others[chosen]] if other else [trial])
     ]
     info = profile_info(profile, other, names)

@@ -15,7 +15,7 @@ from lab.plots.table import ordered_metrics
 from lab.types import FINISHED, Study, Trial
 from pages.panels.insights import insights
 from pages.panels.limits import goal_and_limits
-from pages.panels.trial import detail, runtime_titles
+from pages.panels.trial import detail
 from pages.widgets import address
 from pages.widgets.asked import (
     VIEWS,
@@ -94,12 +94,12 @@ def without_results(study: Study, trials: Sequence[Trial]) -> None:
 
 
 def banner(study: Study, found: Pick, by_id: Mapping[str, Trial], limits: Sequence[Limit]) -> None:
-    reason = words.pick_reason(found, by_id, study.spec.objectives, limits, runtime_titles())
+    reason = words.pick_reason(found, by_id, study.spec.objectives, limits)
     if found.trial is None:
         st.warning(formatting.markdown(reason), icon=":material/filter_alt_off:")
         return
     shown = options_shown(study.id, study.revision)
-    name = words.trial_text(by_id[found.trial], runtime_titles(), shown)
+    name = words.trial_text(by_id[found.trial], shown)
     st.success(
         f"**Best pick: {formatting.markdown(name)}.** {formatting.markdown(reason)}",
         icon=":material/star:",
@@ -175,13 +175,12 @@ def only_now(study: Study, trials: Sequence[Trial]) -> Only:
 
 
 def filter_control(asked: Asked, trials: Sequence[Trial]) -> None:
-    titles = runtime_titles()
-    runtimes = list(dict.fromkeys(t.target.runtime for t in trials))
+    runtimes = {t.target.runtime: formatting.runtime_title(t.target.runtime) for t in trials}
     methods = list(dict.fromkeys(methods_of(asked.study, asked.revision).values()))
     hidden = len(trials) - len(seen(asked))
     label = f"Filter ({hidden} hidden)" if hidden else "Filter"
     with st.popover(label, icon=":material/filter_list:", help="The float baselines always stay."):
-        address.several("on", "Runs on", runtimes, titles)
+        address.several("on", "Runs on", list(runtimes), runtimes)
         address.several("how", "Technique", methods)
         address.words("find", "Name contains", placeholder="such as wi4")
 

@@ -36,10 +36,6 @@ STARTING = ("Scaling", "Layers")
 FEW_LAYERS, ABOUT_AS_QUICK = 5, 0.95
 
 
-def runtime_titles() -> dict[str, str]:
-    return {id_: runtime.title for id_, runtime in lab.available_runtimes().items()}
-
-
 @st.cache_resource(max_entries=32, show_spinner=False)
 def threads_of(study_id: str, revision: int) -> tuple[NoGain, ...]:
     return without_effect(lab.trials(study_id))
@@ -51,7 +47,7 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
         return
     base = baseline_of(trial, trials)
     target = formatting.target_text(
-        trial.target, runtime_titles(), formatting.varying_options(t.target for t in trials)
+        trial.target, formatting.varying_options(t.target for t in trials)
     )
     st.markdown(f"##### {formatting.markdown(trial.name)}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -74,9 +70,9 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
     sections: dict[str, Callable[[Trial, Trial | None], None]] = {
         "Why": lambda trial, base: why(trial, trials),
         "Numbers": numbers,
-        "Compare": lambda trial, base: compare(trial, base, runtime_titles()),
+        "Compare": compare,
         "Timing": timing,
-        "Operators": lambda trial, base: operators(trial, base, runtime_titles()),
+        "Operators": operators,
         "Size": size,
         "Scaling": lambda trial, base: scaling_section(trial),
         "Layers": layers,

@@ -15,7 +15,6 @@ from lab.plots import formatting, words
 from lab.plots.table import ordered_metrics
 from lab.plots.twins import TWINS_HEIGHT, discrepancy_rows, twin_rows, twins_spec, twins_text
 from lab.types import Study
-from pages.panels.trial import runtime_titles
 from pages.widgets import address
 from pages.widgets.chart import chart
 
@@ -40,11 +39,11 @@ def changes_of(
     """A sentence, the figure as JSON, and the table's rows."""
     matched = twins_of(first, second)
     changes = twin_changes(matched.pairs, metric, same_items=same_items)
-    spec = twins_spec(changes, lab.available_metrics()[metric], *names, runtime_titles())
+    spec = twins_spec(changes, lab.available_metrics()[metric], *names)
     return (
         twins_text(matched, changes, metric, *names),
         json.dumps(spec),
-        twin_rows(changes, *names, runtime_titles()),
+        twin_rows(changes, *names),
     )
 
 

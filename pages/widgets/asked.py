@@ -20,7 +20,6 @@ from lab.plots.pareto.info import ParetoInfo
 from lab.plots.pareto.views import multiples_spec, parallel_spec, solid_spec
 from lab.plots.table import TableInfo, trials_info
 from lab.types import Objective, Trial
-from pages.panels.trial import runtime_titles
 
 KNEE, WEIGHTED = "knee", "weights"
 
@@ -148,7 +147,6 @@ def figure_of(asked: Asked, look: Look, marked: frozenset[str]) -> tuple[str, in
         x=look.x,
         y=look.y,
         size=look.size,
-        titles=runtime_titles(),
         feasible=found.feasible,
         pick=found.trial,
         limits=lines,
@@ -193,6 +191,4 @@ def table_of(asked: Asked, rows: str, marked: frozenset[str]) -> TableInfo:
     }
     chosen = [t for t in seen(asked) if keep.get(rows, lambda _: True)(t)]
     shown = options_shown(asked.study, asked.revision)
-    return trials_info(
-        chosen, lab.available_metrics(), runtime_titles(), set(found.front), shown, tied
-    )
+    return trials_info(chosen, lab.available_metrics(), set(found.front), shown, tied)

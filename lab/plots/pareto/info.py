@@ -107,7 +107,6 @@ class ParetoInfo:
     size: Axis | None
     points: tuple[Point, ...]
     line: tuple[tuple[float, float], ...]
-    titles: Mapping[str, str]
     left_out: int = 0
     pick: str | None = None
     limits: tuple[tuple[str, float], ...] = ()
@@ -124,7 +123,6 @@ def pareto_info(
     x: str = "latency_s",
     y: str = "top1_accuracy",
     size: str | None = "size_bytes",
-    titles: Mapping[str, str] | None = None,
     feasible: Collection[str] | None = None,
     pick: str | None = None,
     limits: Sequence[tuple[str, float]] = (),
@@ -137,7 +135,6 @@ def pareto_info(
     Args:
         x, y, size: ids of the metrics shown; objectives say what the front is, whichever two are
             drawn.
-        titles: runtime id -> name.
         feasible: ids that meet the limits; the others are drawn as excluded and take no part in the
             front.
         tied: ids in the front's tie band (`lab.analysis.ties`).
@@ -150,15 +147,14 @@ def pareto_info(
     possible = None if feasible is None else set(feasible)
     allowed = [t for t in group if possible is None or t.id in possible]
     on_front = set(front(allowed, objectives))
-    names = titles or {}
     shown = formatting.varying_options(t.target for t in trials)
     roles: dict[str, Role] = {
         t.id: "front" if t.id in on_front else "tied" if t.id in tied else "dominated"
         for t in allowed
     }
-    group_of = _groups(group, names, grouping)
+    group_of = _groups(group, grouping)
     points = tuple(
-        _point(t, roles.get(t.id, "excluded"), x, y, size, objectives, names, shown, group_of[t.id])
+        _point(t, roles.get(t.id, "excluded"), x, y, size, objectives, shown, group_of[t.id])
         for t in group
     )
     x_axis, y_axis = _axis(x, points, "x", metrics), _axis(y, points, "y", metrics)
@@ -172,26 +168,28 @@ def pareto_info(
         size_axis,
         points,
         _line(points, x_axis, y_axis),
-        names,
         complete - len(group),
         pick if pick in roles else None,
         tuple(pair for pair in limits if pair[0] in (x, y)),
         _band(points, x_axis, y_axis),
-        tuple(sorted({*(names.values() if grouping == "runtime" else ()), *group_of.values()})),
+        _group_names(group_of, grouping),
         tinted and size_axis is not None,
     )
 
 
-def _groups(
-    trials: Sequence[Trial], titles: Mapping[str, str], grouping: Grouping
-) -> dict[str, str]:
+def _groups(trials: Sequence[Trial], grouping: Grouping) -> dict[str, str]:
     """Trial id -> name of its group, as HTML: Plotly reads names so."""
     if grouping == "runtime":
-        return {t.id: titles.get(t.target.runtime, t.target.runtime) for t in trials}
+        return {t.id: formatting.runtime_title(t.target.runtime) for t in trials}
     methods = {t.id: escape(words.method(t)) for t in trials}
     usual = [name for name, _ in Counter(methods.values()).most_common()]
     kept = set(usual if len(usual) <= GROUPS else usual[: GROUPS - 1])
     return {id_: name if name in kept else OTHERS for id_, name in methods.items()}
+
+
+def _group_names(group_of: Mapping[str, str], grouping: Grouping) -> tuple[str, ...]:
+    known = formatting.runtime_titles() if grouping == "runtime" else ()
+    return tuple(sorted({*known, *group_of.values()}))
 
 
 def _point(
@@ -201,14 +199,13 @@ def _point(
     y: str,
     size: str | None,
     objectives: Sequence[Objective],
-    titles: Mapping[str, str],
     shown: Sequence[str],
     group: str,
 ) -> Point:
     m = trial.measurements
     others = tuple(m[o.metric] for o in objectives if o.metric not in (x, y, size))
-    runtime = titles.get(trial.target.runtime, trial.target.runtime)
-    target = formatting.target_text(trial.target, titles, shown)
+    runtime = formatting.runtime_title(trial.target.runtime)
+    target = formatting.target_text(trial.target, shown)
     paired = {id_: spread for id_ in (x, y) if (spread := against_float(id_, trial))}
     return Point(
         trial.id,

@@ -29,8 +29,6 @@ from tests import fakes
 from tests.payloads import PAYLOADS
 from tests.unit.share.test_markup import Reader
 
-TITLES = {id_: r.title for id_, r in lab.available_runtimes().items()}
-
 
 @pytest.fixture
 def study(lab_home: Path) -> Any:
@@ -62,7 +60,6 @@ def test_the_figure_is_the_apps(study: Any) -> None:
         trials,
         study.spec.objectives,
         lab.available_metrics(),
-        titles=TITLES,
         pick=pick(trials, study.spec.objectives).trial,
         tied=ties(trials, study.spec.objectives),
     )

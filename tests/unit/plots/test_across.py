@@ -20,7 +20,6 @@ NAMED = Named(
     {"a": "LeNet", "b": EVIL},
     {"env-1": "Desk", "env-2": EVIL},
     {"digits": "Digits", "signs": "Signs"},
-    fakes.TITLES,
 )
 
 
@@ -103,9 +102,7 @@ def test_names_with_html_stay_text():
     assert "<script" not in repr(figure(found)[1])
     a, b = (fakes.trial(EVIL, 0.9, 1e5, 5e-4, study=s) for s in ("a", "b"))
     changes = twin_changes(twins([a], [b], lambda t: t.name).pairs, "latency_s", same_items=True)
-    assert "<script" not in repr(
-        twins_spec(changes, fakes.METRICS["latency_s"], EVIL, "b", fakes.TITLES)
-    )
+    assert "<script" not in repr(twins_spec(changes, fakes.METRICS["latency_s"], EVIL, "b"))
 
 
 def test_what_breaks_a_limit_is_faint_and_on_no_front():
@@ -214,7 +211,7 @@ def test_the_same_trials_in_words():
         == "2 trials of equal recipe and target; 1 only in old, 0 only in new. Latency differs by"
         " more than chance in 1 of 2. The biggest: r1, 2.00× slower."
     )
-    rows = twin_rows(changes, "old", "new", fakes.TITLES)
+    rows = twin_rows(changes, "old", "new")
     assert rows[0] == {
         "Trial": "r1",
         "Runs on": "ONNX Runtime",
@@ -224,7 +221,7 @@ def test_the_same_trials_in_words():
         "Verdict": "differs",
     }
     assert rows[1]["Verdict"] == "equal"
-    spec = twins_spec(changes, fakes.METRICS["latency_s"], "old", "new", fakes.TITLES)
+    spec = twins_spec(changes, fakes.METRICS["latency_s"], "old", "new")
     go.Figure(spec)
     (trace,) = spec["data"][1:]
     assert [y / x for x, y in zip(trace["x"], trace["y"], strict=True)] == pytest.approx([2.0, 1.0])

@@ -93,15 +93,14 @@ def test_no_number_is_longer_than_a_table_cell(number, unit):
 
 
 def test_targets():
-    titles = {"ort": "ONNX Runtime"}
     one, two = (
         Target("ort", {"threads": 1, "xnnpack": True}),
         Target("ort", {"threads": 2, "xnnpack": True}),
     )
-    assert formatting.target_text(one, titles) == "ONNX Runtime, 1 thread, xnnpack on"
+    assert formatting.target_text(one) == "ONNX Runtime, 1 thread, xnnpack on"
     assert formatting.varying_options([one, two]) == ("threads",)
     assert (
-        formatting.target_text(two, titles, formatting.varying_options([one, two]))
+        formatting.target_text(two, formatting.varying_options([one, two]))
         == "ONNX Runtime, 2 threads"
     )
 
@@ -114,7 +113,7 @@ def test_a_stored_target_without_an_option_means_its_default() -> None:
     )
     assert formatting.varying_options([old, new]) == ()
     assert formatting.varying_options([old, batch]) == ("batch",)
-    assert formatting.target_text(batch, {}, ("batch",)) == "ort, batch 8"
+    assert formatting.target_text(batch, ("batch",)) == "ONNX Runtime, batch 8"
 
 
 def test_items_a_second_have_their_thousands_set_apart() -> None:

@@ -14,7 +14,6 @@ from lab.plots.orders import (
     spread_rows,
     spread_text,
 )
-from tests import fakes
 from tests.unit.analysis import test_orders, test_spread
 from tests.unit.analysis.test_orders import RIGHT, A, B, Q
 
@@ -38,7 +37,7 @@ def test_the_better_order_is_named_with_its_gain() -> None:
         order_text(found, "top1_accuracy")
         == "The order matters in 1 of 1 pair: t0 beats t1 by 15.2 points of accuracy."
     )
-    rows = order_rows(found, fakes.TITLES)
+    rows = order_rows(found)
     assert [row["Number"] for row in rows] == ["Accuracy", "Size"]
     assert rows[0]["Second is"] == "15.2 points less accurate"
     assert rows[1]["Second is"] == "no change"

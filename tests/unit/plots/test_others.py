@@ -73,9 +73,7 @@ INT8 = fakes.trial("static_wi8_ai8", 0.955, 100e3, 6e-4, position=1, spread=(0.0
 
 def reason(trials, limits=(), goal=None):
     found = pick(trials, fakes.OBJECTIVES, limits, goal and fakes.objective(goal))
-    return words.pick_reason(
-        found, {t.id: t for t in trials}, fakes.OBJECTIVES, limits, fakes.TITLES
-    )
+    return words.pick_reason(found, {t.id: t for t in trials}, fakes.OBJECTIVES, limits)
 
 
 def test_reason_says_the_rule_and_the_trade():
@@ -92,7 +90,7 @@ def test_reason_mentions_limits_and_ties():
     )
     text = reason([BASE, INT8, rival], [Limit("size_bytes", "at_most", 2e5)], "latency_s")
     assert text.startswith("Fastest within 1 point of the float baseline that meets all limits")
-    assert text.endswith("a tie with dynamic_wi8 on LiteRT: the difference may be chance.")
+    assert text.endswith("a tie with dynamic_wi8 on LiteRT (CPU): the difference may be chance.")
 
 
 def test_reason_when_accuracy_decides():
@@ -125,7 +123,7 @@ def test_a_tie_of_exact_numbers_is_not_called_chance():
     )
     found = pick([a, b], fakes.OBJECTIVES, goal=fakes.objective("size_bytes"))
     assert found.ties == (b.id,)
-    text = words.pick_reason(found, {t.id: t for t in (a, b)}, fakes.OBJECTIVES, (), fakes.TITLES)
+    text = words.pick_reason(found, {t.id: t for t in (a, b)}, fakes.OBJECTIVES, ())
     assert text.endswith("a tie with b on ONNX Runtime: less than 1 % apart.")
 
 
@@ -152,7 +150,7 @@ def test_importing_plots_and_analysis_loads_no_plotly_and_no_streamlit():
 
 @pytest.mark.parametrize("count", [30, 500])
 def test_recoloured_light_figures_are_the_dark_ones(count):
-    info = pareto_info(fakes.trials(count), fakes.OBJECTIVES, fakes.METRICS, titles=fakes.TITLES)
+    info = pareto_info(fakes.trials(count), fakes.OBJECTIVES, fakes.METRICS)
     light, dark = (json.dumps(pareto_spec(info, mode)) for mode in ("light", "dark"))
     for old, new in theme.dark_for_light().items():
         light = light.replace(old, new)

@@ -12,7 +12,7 @@ INT8 = fakes.trial("int8", 0.955, 100e3, 6e-4, position=1, spread=(0.013, 1e-5))
 
 
 def test_trials_whole():
-    info = trials_info([BASE, INT8, fakes.broken(2)], fakes.METRICS, fakes.TITLES, {INT8.id}, ())
+    info = trials_info([BASE, INT8, fakes.broken(2)], fakes.METRICS, {INT8.id}, ())
     first = info.frame.iloc[:, :7].to_dict("records")
     assert first[1] == {
         "Trial": "int8",
@@ -34,7 +34,7 @@ def test_trials_whole():
 
 def test_nothing_measured_yet_is_a_table_of_states():
     waiting = replace(INT8, state="queued", measurements={})
-    assert list(trials_info([waiting], fakes.METRICS, fakes.TITLES, set(), ()).frame) == [
+    assert list(trials_info([waiting], fakes.METRICS, set(), ()).frame) == [
         "Trial",
         "Runs on",
         "State",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lab import registry
 from lab.plots.pareto.figure import Axis, ParetoInfo, Point, pareto_figure, pareto_info
 from lab.types import TrialDetails
 from tests import fakes
@@ -24,7 +25,7 @@ def point(trial, role, runtime):
 
 
 def info_of(trials, **more):
-    return pareto_info(trials, fakes.OBJECTIVES, fakes.METRICS, titles=fakes.TITLES, **more)
+    return pareto_info(trials, fakes.OBJECTIVES, fakes.METRICS, **more)
 
 
 def test_info_whole():
@@ -34,13 +35,12 @@ def test_info_whole():
         size=Axis("size_bytes", "File size", "B", "minimize", 1e3, "kB", ratio=True),
         points=(
             point(BASE, "front", "ONNX Runtime"),
-            point(SMALL, "front", "LiteRT"),
+            point(SMALL, "front", "LiteRT (CPU)"),
             point(WORSE, "dominated", "ONNX Runtime"),
         ),
         line=((5e-4, 0.96),),
-        titles=fakes.TITLES,
         band=((4.9e-4, 0.97), (5.1e-4, 0.95)),
-        groups=("LiteRT", "ONNX Runtime"),
+        groups=tuple(sorted(runtime.title for runtime in registry.runtimes().values())),
     )
 
 

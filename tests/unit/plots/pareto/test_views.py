@@ -20,7 +20,7 @@ DONE = [t for t in TRIALS if t.state == "complete"]
 
 
 def info(**more: object) -> ParetoInfo:
-    return pareto_info(TRIALS, fakes.OBJECTIVES, fakes.METRICS, titles=fakes.TITLES, **more)  # type: ignore[arg-type]
+    return pareto_info(TRIALS, fakes.OBJECTIVES, fakes.METRICS, **more)  # type: ignore[arg-type]
 
 
 def ids(spec: dict) -> list[str]:  # type: ignore[type-arg]
