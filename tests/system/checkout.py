@@ -57,6 +57,10 @@ class Checkout:
             "lab",
             "sample_models",
             "tests",
+            "pages",
+            "docs/reference",
+            "streamlit_app.py",
+            ".streamlit",
             "pyproject.toml",
         ]
         for name in subprocess.run(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests import small
+from tests.system import toy_format
 from tests.system.checkout import ROOT, TAGGED, Checkout
 
 pytestmark = pytest.mark.slow
@@ -213,6 +216,64 @@ def test_task(checkout: Checkout) -> None:
     assert set(
         next(m for m in checkout.json("models", "--json") if m["id"] == "small")["baseline"]
     ) == {"r2"}
+
+
+def test_format(checkout: Checkout) -> None:
+    """A format, a runtime for it and a conversion to it: three files, and no other is touched."""
+    toy_format.drop(checkout)
+    checkout.add_small()
+    _, result = checkout.sweep({"space": {}, "targets": [{"runtime": "toy"}, {"runtime": "ort"}]})
+    toy = next(t for t in result["trials"] if t["target"]["runtime"] == "toy")
+    onnx = next(t for t in result["trials"] if t["target"]["runtime"] == "ort")
+    assert toy["state"] == onnx["state"] == "complete", (toy["error"], onnx["error"])
+    assert toy["artifact"]["format"] == "toy"
+    assert toy["artifact"]["path"].endswith(".toy")
+    accuracy = [t["measurements"]["top1_accuracy"]["value"] for t in (toy, onnx)]
+    assert accuracy[0] == accuracy[1] > 0.5
+    its_layers_and_bytes_are_shown(checkout, toy)
+    its_export_says_how_it_is_loaded(checkout, toy)
+    the_sweep_page_and_the_reference_know_it(checkout)
+    a_model_is_added_as_such_a_file(checkout, toy["artifact"]["path"])
+
+
+def its_layers_and_bytes_are_shown(checkout: Checkout, trial: dict[str, Any]) -> None:
+    path = trial["artifact"]["path"]
+    done = checkout.python("-m", "lab.formats.layers", path, "toy")
+    (row,) = json.loads(done.communicate(timeout=60)[0])
+    assert (row["type"], row["macs"]) == ("Linear", 256)
+    code = f"import lab; a = lab.anatomy({trial['id']!r}); print(a.parts['weights'], a.size_bytes)"
+    done = checkout.python("-c", code)
+    assert done.communicate(timeout=60)[0].split() == ["1040", "1052"]
+
+
+def its_export_says_how_it_is_loaded(checkout: Checkout, trial: dict[str, Any]) -> None:
+    target = checkout.home.parent / "toy.zip"
+    checkout.lab("export", trial["id"], "--to", str(target), check=True)
+    folder = checkout.home.parent / "exported"
+    with zipfile.ZipFile(target) as archive:
+        archive.extractall(folder)
+    readme = (folder / "README.md").read_text()
+    lines = readme.partition("```python\n")[2].partition("```")[0]
+    assert 'open("' in lines or "open('" in lines
+    command = [sys.executable, "-c", lines]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def the_sweep_page_and_the_reference_know_it(checkout: Checkout) -> None:
+    out, err = checkout.python("-c", toy_format.PAGE).communicate(timeout=240)
+    assert out.splitlines()[-1:] == ["True"], err
+    assert checkout.python("-m", "lab.reference").wait(timeout=120) == 0
+    pages = checkout.root / "docs" / "reference"
+    assert "Toyfile" in (pages / "formats.md").read_text()
+    assert "Toy runtime" in (pages / "runtimes.md").read_text()
+    assert "onnx_to_toy" in (pages / "techniques.md").read_text()
+
+
+def a_model_is_added_as_such_a_file(checkout: Checkout, path: str) -> None:
+    data = small.write_data(checkout.home.parent / "again.npz")
+    done = checkout.lab("add", path, "--data", str(data), "--name", "toy_model", check=True)
+    assert "added toy_model" in done.stdout
 
 
 def test_two_files_of_one_id(checkout: Checkout) -> None:

@@ -29,6 +29,8 @@ def may_begin(head: bytes) -> bool:
     """Return whether a file that begins with these bytes can be a ModelProto: a protobuf message
     begins with a field's number and wire type.
     """
+    if not head:
+        return False
     tag = head[0]
     if tag & 0x80 and len(head) > 1:  # a number above 15 takes two bytes, seven bits each
         tag = (tag & 0x7F) | head[1] << 7
