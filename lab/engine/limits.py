@@ -13,8 +13,9 @@ START_S = {
     "torch_training": 5.0,
     "tensorflow_training": 9.0,
 }
-TRAINING_LIMIT_S = 24 * 3600.0
 """Seconds that a toolchain takes to import."""
+TRAINING_LIMIT_S = 24 * 3600.0
+"""Seconds after which a training is stopped."""
 
 
 def slots() -> int:

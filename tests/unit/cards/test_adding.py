@@ -14,7 +14,9 @@ import pytest
 
 import lab
 from lab import registry
+from lab.cards.adding import nearest_runtime
 from lab.cli import main
+from lab.engine.pools import POOLS
 from lab.errors import InvalidFile, UsageError
 from lab.store.data import data_folder, is_here
 from tests import small
@@ -64,10 +66,10 @@ def test_a_model_is_added_with_a_data_set_that_is_here(lab_home: Path, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_program_of_pytorch_is_added(lab_home: Path, tmp_path: Path) -> None:
-    """PyTorch itself takes it as it is, but nobody looks into it: it is looked at as what it
-    becomes.
-    """
+def test_a_program_of_pytorch_is_added(
+    lab_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch itself evaluates it, in a process of PyTorch's toolchain: nothing is converted."""
     import torch
 
     from lab.datasets import digits
@@ -83,9 +85,34 @@ def test_a_program_of_pytorch_is_added(lab_home: Path, tmp_path: Path) -> None:
     batch = torch.export.Dim("batch")
     program = torch.export.export(model, (torch.zeros(2, 8, 8, 1),), dynamic_shapes=({0: batch},))
     torch.export.save(program, tmp_path / "means.pt2")
+    asked = []
+    run = POOLS.run
+    monkeypatch.setattr(
+        POOLS, "run", lambda pool, *a, **k: asked.append(pool) or run(pool, *a, **k)
+    )
     card = lab.add_model(tmp_path / "means.pt2", "digits", scale=1.0)
+    assert set(asked) == {"torch"}
+    assert "in PyTorch" in card.description
     assert (card.format, card.input.shape, card.parameters) == ("torch_export", (8, 8, 1), 650)
+    assert card.macs == 640
     assert 0.8 < card.baseline["top1_accuracy"].value < 0.95
+
+
+@pytest.mark.parametrize(
+    ("format_", "runtime"),
+    [("onnx", "ort"), ("tflite", "litert"), ("torch_export", "pytorch"), ("keras", "litert")],
+)
+def test_the_nearest_runtime_evaluates_it(format_: str, runtime: str) -> None:
+    assert nearest_runtime(format_).id == runtime
+
+
+def test_percentages_are_of_the_items_that_were_used(lab_home: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    data = small.write_data(tmp_path / "small.npz")  # 200 calibration items
+    lab.add_model(small.write_onnx(tmp_path / "small.onnx"), data, say=said.append)
+    tried = [line for line in said if "calibration items right" in line]
+    assert tried
+    assert all("of 200 calibration items" in line for line in tried)
 
 
 def test_a_data_set_for_another_task_is_refused(lab_home: Path, tmp_path: Path) -> None:
