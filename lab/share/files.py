@@ -16,7 +16,7 @@ from lab.engine.predictions import portable
 from lab.errors import UsageError
 from lab.share.importing import CARRIED, FORMAT_VERSION
 from lab.share.notebook import write_notebook
-from lab.share.report import write_report
+from lab.share.report.page import write_report
 from lab.share.result import result_json
 from lab.store import records, sharing
 from lab.types import ModelCard, Trial

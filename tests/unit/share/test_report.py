@@ -17,8 +17,8 @@ import pytest
 import lab
 from lab.analysis.front import front
 from lab.plots import formatting
-from lab.share import _report_page
-from lab.share.report import report_of
+from lab.share.report import page as report_page
+from lab.share.report.values import report_of
 from lab.store import records
 from lab.types import Study, Trial, TrialDetails
 from tests import fakes
@@ -135,7 +135,7 @@ def test_the_policy_names_its_scripts_alone(text: str) -> None:
     packed = re.findall(r'id="plotly">(.*?)</script>', text)
     whole = [*scripts, *(gzip.decompress(base64.b64decode(p)).decode() for p in packed)]
     assert len(whole) == 2
-    assert all(_report_page._digest(script) in policy for script in whole)
+    assert all(report_page._digest(script) in policy for script in whole)
     assert "unsafe-eval" not in policy
     assert "script-src 'unsafe-inline'" not in policy
 
@@ -175,7 +175,7 @@ def _page() -> str:
     """The page of a study whose texts are harmless."""
     study = added(named(fakes.trials(8), "usual"), fakes.study("usual"))
     lab.set_note(study, "a note")
-    return _report_page.page(report_of(study, lab.notes(study)))
+    return report_page.page(report_of(study, lab.notes(study)))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

@@ -1,5 +1,5 @@
-"""The page of a report: everything in one file, and a policy in it that forbids the browser to ask
-for anything else.
+"""The page of a report: everything in one file, and a policy in it that forbids the browser to
+fetch anything else.
 
 Plotly takes 4.8 MB as it comes; packed, a third of that. The page unpacks it
 (`DecompressionStream`, in browsers since 2023). Only the
@@ -12,36 +12,49 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from lab.plots.theme import CONFIG, INKS, dark_for_light
-from lab.share import _report_parts as parts
-from lab.share._report_figures import Figure, figures
 from lab.share.markup import Html, el, joined, json_in_script
-from lab.share.report import Report
+from lab.share.report import background, results
+from lab.share.report.elements import section
+from lab.share.report.figures import Figure, figures
+from lab.share.report.values import Report, report_of
 
 _HERE = Path(__file__).parent
+
+
+def write_report(study_id: str, to: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write a study's report, one HTML file that needs no other file and no server.
+
+    Args:
+        notes: as in `lab.share.report.values.report_of`.
+
+    Raises:
+        UnknownId: there is no such study.
+    """
+    to.write_text(page(report_of(study_id, notes)), encoding="utf-8")
 
 
 def page(report: Report) -> str:
     """The whole file."""
     drawn = figures(report)
     body = [
-        parts.header(report),
+        results.header(report),
         el(
             "main",
-            parts.best(report),
+            results.best(report),
             _figures(drawn),
-            parts.front_table(report),
-            parts.all_trials(report),
-            parts.failed(report),
-            parts.reasons(report),
-            parts.recipes(report),
-            parts.machines(report),
-            parts.protocol(report),
-            parts.model_and_data(report),
+            results.front_table(report),
+            results.all_trials(report),
+            results.failed(report),
+            background.reasons(report),
+            background.recipes(report),
+            background.machines(report),
+            background.protocol(report),
+            background.model_and_data(report),
         ),
         _scripts(drawn),
     ]
@@ -61,8 +74,8 @@ def _head(report: Report, drawn: Sequence[Figure]) -> Html:
 
 
 def _policy(drawn: Sequence[Figure]) -> str:
-    """Nothing from elsewhere; scripts by digest, and code made of text only where WebGL draws,
-    whose library makes some.
+    """Content policy: nothing is fetched, scripts are named by digest, code made of text is allowed
+    only where WebGL draws, whose library makes some.
     """
     scripts = [_digest(_script()), *([_digest(_plotly()[0])] if drawn else [])]
     webgl = any(
@@ -80,18 +93,18 @@ def _digest(text: str) -> str:
 
 
 def _style() -> str:
-    """The colours of the figures are those of the page."""
+    """Style sheet of the page, with the colours of the figures."""
     light, dark = (
         "".join(f"--{name}:{color};" for name, color in vars(INKS[mode]).items())
         for mode in ("light", "dark")
     )
     colors = f":root{{{light}}}@media (prefers-color-scheme: dark){{:root{{{dark}}}}}"
-    return colors + (_HERE / "report.css").read_text(encoding="utf-8")
+    return colors + (_HERE / "page.css").read_text(encoding="utf-8")
 
 
 @cache
 def _script() -> str:
-    return (_HERE / "report.js").read_text(encoding="utf-8")
+    return (_HERE / "page.js").read_text(encoding="utf-8")
 
 
 @cache
@@ -123,7 +136,7 @@ def _figures(drawn: Sequence[Figure]) -> Html | None:
         )
         for n, f in enumerate(drawn)
     ]
-    return parts.section(
+    return section(
         "figures",
         "Figures",
         el("p", "Point at a marker to read it; click it to find its row.", class_="muted"),
@@ -132,7 +145,7 @@ def _figures(drawn: Sequence[Figure]) -> Html | None:
 
 
 def _scripts(drawn: Sequence[Figure]) -> Html:
-    """The figures as data, and what draws them."""
+    """The figures as data, and the scripts that draw them."""
     if not drawn:
         return Html(f"<script>{_script()}</script>")
     data = {"figures": [f.spec for f in drawn], "dark": dark_for_light(), "config": CONFIG}

@@ -1,15 +1,9 @@
-"""A study as one HTML file that works offline: figures, tables, the pick with its reasons, recipes,
-and how all of it was measured.
-
-`report_of` gathers the values, `lab.share._report_parts` and `lab.share._report_figures` lay them
-out, `lab.share._report_page` makes the page of them.
-"""
+"""Values that a report shows, gathered from the store."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lab import registry
@@ -29,17 +23,17 @@ from lab.types import ModelCard, Study, Trial
 
 @dataclass(frozen=True)
 class Report:
-    """All that a report shows.
+    """The study, its trials, and everything that is said about them.
 
     Attributes:
         pick: the best trial under no limits, with the front and its ties.
         tied: trials beside the front that no trial on it clearly beats.
         differences: trial -> metric -> difference from its baseline, corrected for how many there
             are.
-        findings: trial -> why it is not faster or smaller.
+        findings: trial -> reasons why it is not faster or smaller.
         environments: id -> the machine and versions behind it.
         shown: the target options that differ within a runtime.
-        notes: "" (the study) or a trial's id -> what somebody wrote about it.
+        notes: "" (the study) or a trial's id -> the note on it.
     """
 
     study: Study
@@ -64,9 +58,9 @@ class Report:
         """The trials that nothing beats, in the order of the first objective, the best first."""
         first = self.study.spec.objectives[0]
         sign = -1 if first.direction == "maximize" else 1
-        found = self.by_id
+        by_id = self.by_id
         return sorted(
-            (found[id_] for id_ in self.pick.front),
+            (by_id[id_] for id_ in self.pick.front),
             key=lambda t: sign * t.measurements[first.metric].value,
         )
 
@@ -89,10 +83,10 @@ class Report:
 
 
 def report_of(study_id: str, notes: Mapping[str, str] | None = None) -> Report:
-    """Gather what a report shows.
+    """Gather the values of a report.
 
     Args:
-        notes: what people wrote about the study ("") and its trials (by id).
+        notes: notes on the study ("") and on its trials (by id).
 
     Raises:
         UnknownId: there is no such study.
@@ -115,24 +109,10 @@ def report_of(study_id: str, notes: Mapping[str, str] | None = None) -> Report:
 
 
 def _environments(trials: Sequence[Trial]) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = {}
+    known: dict[str, Mapping[str, Any]] = {}
     for id_ in sorted({t.environment for t in trials if t.environment}):
         try:
-            found[id_] = records.environment(id_)
+            known[id_] = records.environment(id_)
         except UnknownId:  # of a study from elsewhere
-            found[id_] = {}
-    return found
-
-
-def write_report(study_id: str, to: Path, notes: Mapping[str, str] | None = None) -> None:
-    """Write a study's report, one HTML file that asks for nothing else.
-
-    Args:
-        notes: as in `report_of`.
-
-    Raises:
-        UnknownId: there is no such study.
-    """
-    from lab.share._report_page import page
-
-    to.write_text(page(report_of(study_id, notes)), encoding="utf-8")
+            known[id_] = {}
+    return known

@@ -1,4 +1,4 @@
-"""The figures of a report: Plotly's JSON with a title, a text for who cannot see it, and a note."""
+"""Figures of a report: Plotly's JSON with a title, an alternative text and a note."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.plots.calibration import calibration_figure, calibration_info
 from lab.plots.pareto.figure import pareto_info, pareto_spec
 from lab.plots.pruning import pruning_figure, pruning_info
 from lab.plots.training import training_figure, training_info
-from lab.share.report import Report
+from lab.share.report.values import Report
 
 MOST_CALIBRATIONS = 3
 
@@ -35,9 +35,7 @@ class Figure:
 
 
 def figures(report: Report) -> list[Figure]:
-    """What the study has to show: its trade-offs, and what calibration, pruning and training came
-    to.
-    """
+    """Figures of the trade-offs, and of pruning, calibration and training where there are any."""
     return [*_trade_offs(report), *_pruning(report), *_calibrations(report), *_trainings(report)]
 
 
