@@ -1,3 +1,3 @@
-"""Changing model files: quantizing, pruning, factorizing, converting. Only techniques (and the
-questions about layers) import it.
+"""Changes of model files: quantization, pruning, factorization, conversion. Only techniques and the
+questions about layers import this package.
 """

@@ -1,5 +1,5 @@
-"""The options that every technique with calibration data shares: how many items, which ones, and
-what if there are none.
+"""Options that all techniques with calibration data share: the number of items, the seed, and the
+source.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ SAMPLES = Option(
     low=8,
     high=4096,
     help=(
-        "How many calibration items are run through the model to see how large its activations get."
+        "Number of calibration items that run through the model to measure the ranges of its"
+        " activations."
     ),
 )
 
@@ -30,8 +31,8 @@ SEED = Option(
     low=0,
     high=2**31 - 1,
     help=(
-        "Which calibration items are taken: 0 takes the first ones, any other number draws them at"
-        " random."
+        "Choice of the calibration items: 0 takes the first ones, any other number draws them"
+        " at random."
     ),
 )
 
@@ -42,9 +43,9 @@ SOURCE = Option(
     default="data",
     choices=("data", "noise", "batch_norm"),
     help=(
-        "Where calibration items come from. Without data at hand: noise over the input's range of"
-        " values, or items made so that the model's batch normalisations see the means and"
-        " variances that they remember (ZeroQ, Cai et al. 2020)."
+        "Source of the calibration items. Without data: noise over the input's range of values,"
+        " or items synthesized to match the means and variances stored in the model's batch"
+        " normalisations (ZeroQ, Cai et al. 2020)."
     ),
 )
 
@@ -55,12 +56,12 @@ CALIBRATION_STUDY: tuple[Mapping[str, Any], ...] = (
     {"calibration_seed": 1}, {"calibration_seed": 2}, {"calibration_seed": 3},
     {"calibration_source": "noise"}, {"calibration_source": "batch_norm"},
 )  # fmt: skip
-"""What the full preset tries about calibration, one setting at a time."""
+"""Calibration settings that the full preset varies one at a time."""
 
 
 def calibration_suffix(params: Mapping[str, Any]) -> str:
-    """`n<N>`, `seed<N>`, `noise` or `batch_norm` where they differ from the defaults; see
-    `lab.compress.naming`.
+    """Return `n<N>`, `seed<N>`, `noise` or `batch_norm` for settings that differ from the defaults;
+    see `lab.compress.naming`.
     """
     samples, seed, source = (params[option.id] for option in CALIBRATION)
     return speaking_name(

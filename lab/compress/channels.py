@@ -1,5 +1,5 @@
-"""The options of techniques that take whole channels out of a network, and how many each group of
-channels gives up.
+"""Options of techniques that remove whole channels from a network, and how many channels each group
+keeps.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from lab.options import Option
 from lab.plugs import Array
 
 LEAST_SHARE = 0.1
-"""What ranking over the whole network leaves of each group at least, where less was asked to go."""
+"""Share of each group that global ranking keeps at least, unless the ratio asks for less to
+stay.
+"""
 
 RATIO = Option(
     id="ratio",
-    label="Share of channels that go",
+    label="Share of channels to remove",
     kind="float",
     default=0.5,
     low=0.0,
     high=0.95,
     help=(
-        "Which share of the channels is taken out. Weights fall by about the square of what is"
-        " left: half of the channels leave a quarter."
+        "Share of the channels that are removed. The number of weights falls with about the"
+        " square of the remaining share: half of the channels leave a quarter of the weights."
     ),
     sweep={"full": (0.25, 0.5)},
 )
@@ -37,10 +39,10 @@ IMPORTANCE = Option(
     default="l2",
     choices=("l2", "l1", "bn_scale", "taylor", "random"),
     help=(
-        "What says how much a channel matters: the size of its weights (sum of squares, l2, or of"
-        " magnitudes, l1), the factor of its batch normalisation (bn_scale; weights where it has"
-        " none), how much the loss would change without it (taylor, which looks at training items),"
-        " or nothing (random, as a control)."
+        "Measure of how much a channel matters: the size of its weights (sum of squares, l2, or"
+        " of magnitudes, l1), the factor of its batch normalisation (bn_scale; the weights where"
+        " there is none), the estimated change of the loss without it (taylor, which uses"
+        " training items), or none (random, as a control)."
     ),
 )
 
@@ -51,8 +53,8 @@ SCOPE = Option(
     default="per_layer",
     choices=("per_layer", "global"),
     help=(
-        "Whether each layer gives up the same share of its channels, or the least important"
-        " channels of the whole network go."
+        "Ranking of the channels: each layer loses the same share of its channels (per_layer),"
+        " or the network loses its least important channels wherever they are (global)."
     ),
 )
 
@@ -63,9 +65,7 @@ STEPS = Option(
     default=1,
     low=1,
     high=50,
-    help=(
-        "In how many steps channels go; between steps the network is trained, so that it can adapt."
-    ),
+    help=("Number of pruning steps; between steps the network is trained so that it can adapt."),
 )
 
 STEPS_BETWEEN = Option(
@@ -76,8 +76,8 @@ STEPS_BETWEEN = Option(
     low=1,
     high=100_000,
     help=(
-        "How many batches are learnt from after each pruning step but the last, which fine-tuning"
-        " may follow."
+        "Number of training batches after each pruning step except the last one, which"
+        " fine-tuning may follow."
     ),
 )
 
@@ -89,15 +89,15 @@ ROUND_TO = Option(
     low=1,
     high=64,
     help=(
-        "What is left of each layer's channels is rounded to a multiple of this: kernels work on 8"
-        " or 16 channels at once, and some have a slower way for other numbers (a MobileNetV2 with"
-        " 10 of 16 channels took twice the time of the whole one in ONNX Runtime)."
+        "The remaining channels of each layer are rounded to a multiple of this: kernels"
+        " compute 8 or 16 channels at once, and some are slower for other counts (a MobileNetV2"
+        " with 10 of 16 channels took twice the time of the unpruned one in ONNX Runtime)."
     ),
 )
 
 
 def channels_name(params: Mapping[str, Any], *suffixes: str) -> str:
-    """Such as "channels50_l2", "channels25_bn_scale_global_round16_4x50"."""
+    """Return a name like "channels50_l2" or "channels25_bn_scale_global_round16_4x50"."""
     several = f"{params[STEPS.id]}x{params[STEPS_BETWEEN.id]}" if params[STEPS.id] > 1 else ""
     rounded = f"round{params[ROUND_TO.id]}" if params[ROUND_TO.id] != ROUND_TO.default else ""
     whole = "global" if params[SCOPE.id] == "global" else ""
@@ -116,14 +116,14 @@ def kept_counts(
     channels: Sequence[float] = (),
     steps: Sequence[int] = (),
 ) -> list[int]:
-    """How many units each group keeps.
+    """Return how many channel ids each group keeps.
 
     Args:
-        importance: of each group's units that are still there, normalised to a mean of 1.
-        sizes: how many units each group had before any step.
-        ratio: share of channels that is to be gone.
-        channels: how many each unit of a group stands for; one where nothing is said.
-        steps: what each group is rounded to instead of `round_to`.
+        importance: of the remaining ids of each group, normalized to a mean of 1.
+        sizes: number of ids of each group before the first pruning step.
+        ratio: share of the channels to remove.
+        channels: number of channels that each id of a group stands for; 1 if empty.
+        steps: multiples to which each group is rounded instead of `round_to`.
     """
     channels, steps = channels or [1.0] * len(sizes), steps or [round_to] * len(sizes)
     each = [size * (1 - ratio) for size in sizes]
@@ -142,8 +142,8 @@ def _rounded(kept: float, size: int, round_to: int) -> int:
 def _of_all(
     importance: Sequence[Array], sizes: Sequence[int], ratio: float, channels: Sequence[float]
 ) -> list[float]:
-    """How many are left of each group when the least important ones of all have gone; the best of
-    each group are safe.
+    """Return how many ids of each group remain when the least important ones of all groups are
+    removed; the best of each group always stay.
     """
     least = [max(1, round(size * min(LEAST_SHARE, 1 - ratio))) for size in sizes]
     ranked = sorted(

@@ -1,8 +1,8 @@
-"""The options that choose layers: which alone are quantized, which stay in float, which get 16-bit
+"""Options that choose layers: layers to quantize, layers to keep in float, and layers with 16-bit
 activations.
 
-A layer is named as the table of `lab.formats.layers.layer_table` names it for the file that the
-technique reads: an ONNX node, a TFLite operator, an OpenVINO node.
+Layers have the names of `lab.formats.layers.layer_table` for the file that the technique reads:
+ONNX nodes, TFLite operators, OpenVINO nodes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ KEEP_FLOAT = Option(
     label="Layers kept in float",
     kind="names",
     default=(),
-    help="Layers that are not quantized, because they cost more accuracy than their size is worth.",
+    help=(
+        "Layers that are not quantized, for example because they cost more accuracy than their"
+        " size is worth."
+    ),
 )
 
 ONLY = Option(
@@ -31,8 +34,8 @@ ONLY = Option(
     kind="names",
     default=(),
     help=(
-        "Quantize these layers and no others; nothing named means all. Shows what each layer costs"
-        " by itself."
+        "Quantize only these layers; an empty list means all layers. This measures what each"
+        " layer costs by itself."
     ),
 )
 
@@ -42,19 +45,19 @@ WIDE = Option(
     kind="names",
     default=(),
     help=(
-        "Layers whose activations are stored in 16 bits instead of 8: less loss than 8 bits,"
-        " smaller than float."
+        "Layers whose activations are stored in 16 bits instead of 8, which loses less accuracy"
+        " and is still smaller than float."
     ),
 )
 
 KEEP = Option(
     id="keep",
-    label="Layers to spare",
+    label="Layers to keep unchanged",
     kind="names",
     default=(),
     help=(
-        "Layers whose weights are left as they are, because changing them costs more accuracy than"
-        " it is worth."
+        "Layers whose weights stay unchanged, for example because changing them costs more"
+        " accuracy than it is worth."
     ),
 )
 
@@ -63,8 +66,8 @@ LONGEST_NAME = 40
 
 
 def chosen_suffix(params: Mapping[str, Any]) -> str:
-    """`only_…`, `float_…`, `wide_…` and `keep_…` with the layer's name, or with how many there are
-    and a digest of their names.
+    """Return `only_…`, `float_…`, `wide_…` and `keep_…` with the layer's name, or with the number
+    of layers and a digest of their names.
     """
     words = {ONLY.id: "only", KEEP_FLOAT.id: "float", WIDE.id: "wide", KEEP.id: "keep"}
     return speaking_name(
@@ -80,10 +83,10 @@ def _few(names: Collection[str]) -> str:
 
 
 def left_float(params: Mapping[str, Any], quantizable: Collection[str]) -> tuple[str, ...]:
-    """The layers of a file that these options leave in float, in the file's order.
+    """Return the layers of a file that these options keep in float, in the file's order.
 
     Raises:
-        InvalidOption: a layer that the options name is not among them.
+        InvalidOption: the options name a layer that the file does not have.
     """
     for id_ in (KEEP_FLOAT.id, ONLY.id, WIDE.id):
         check_names(id_, params.get(id_, ()), quantizable)

@@ -1,8 +1,8 @@
-"""Palettes of weights: few values that stand for many (k-means in one dimension).
+"""Weight clustering: each weight becomes one of a few values (k-means in one dimension).
 
 Batch normalisations are folded first: every deployed file has them folded, and folding afterwards
-would scale each channel's values, so that a layer had as many values as before for each of its
-channels.
+would scale each channel's values, so that a layer would again have as many different values as
+before, per channel.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from lab.options import Option
 from lab.plugs import Array
 
 HELP = (
-    "Exchanges each layer's weights for the nearest of few values. Files store them like any"
-    " numbers: the compressed download shrinks, the file and the time stay."
+    "Replaces each weight by the nearest of a few values. Files store them like any other"
+    " weights: the compressed download shrinks, the file and the latency stay the same."
 )
 ROUNDS = 200
-"""Of Lloyd's algorithm at most; it ends when no centre moves any more."""
+"""Maximum number of iterations of Lloyd's algorithm; it ends earlier when no centre moves."""
 BINS = (8, 16, 32, 64, 128, 512)
-"""Of the histograms that centres begin with: Lloyd's algorithm ends where it began well."""
+"""Numbers of bins of the histograms from which centres are initialized: the result of Lloyd's
+algorithm depends on its start.
+"""
 
 CLUSTERS = Option(
     id="clusters",
@@ -33,8 +35,8 @@ CLUSTERS = Option(
     low=2,
     high=256,
     help=(
-        "How many different values weights may take: fewer compress better and round more. 16 need"
-        " 4 bits, 256 need 8."
+        "Number of different values that weights may have: fewer compress better and round"
+        " more. 16 need 4 bits, 256 need 8."
     ),
     sweep={"full": (32, 16)},
 )
@@ -45,33 +47,35 @@ SCOPE = Option(
     default="tensor",
     choices=("tensor", "channel"),
     help=(
-        "Whether a layer's weights share their values, or each output channel has its own: nearer"
-        " to the weights, but less to compress."
+        "Scope of the values: one set for a whole layer (tensor), or one set for each output"
+        " channel (channel), which is nearer to the weights but compresses less."
     ),
 )
 STUDY = ({"clusters": 8, "scope": "channel"},)
-"""What the full preset tries beside its grid."""
+"""Settings that the full preset tries beside its grid."""
 CLUSTERING = (CLUSTERS, SCOPE, KEEP)
 
 
 def clusters_name(params: Mapping[str, Any]) -> str:
-    """`clusters16`, `clusters16_per_channel`, and the layers that are spared."""
+    """Return a name like `clusters16` or `clusters16_per_channel`, with the layers that stay
+    unchanged.
+    """
     per_channel = "per_channel" if params[SCOPE.id] == "channel" else ""
     return speaking_name(f"clusters{params[CLUSTERS.id]}", per_channel, chosen_suffix(params))
 
 
 def clustered(weights: Array, clusters: int, scope: str = "tensor", channel_axis: int = 0) -> Array:
-    """The weights, each exchanged for the nearest of few values.
+    """Return the weights, each replaced by the nearest of a few values.
 
-    Zeros stay zeros, so that what was pruned stays pruned; where there are any, 0 is one of the
+    Zeros stay zeros, so that pruned weights stay pruned; where there are any, 0 is one of the
     values.
 
     Args:
         weights: float32, any shape.
-        clusters: how many values, of the tensor or of each channel; what has no more than these is
-            left as it is.
+        clusters: number of values per tensor or per channel; a tensor or channel that has no more
+            stays unchanged.
         scope: "tensor" or "channel".
-        channel_axis: of the outputs.
+        channel_axis: axis of the output channels.
 
     Returns:
         float32, the same shape.
@@ -84,7 +88,7 @@ def clustered(weights: Array, clusters: int, scope: str = "tensor", channel_axis
 
 
 def _palette_of(values: Array, clusters: int) -> Array:
-    """One row of weights with its own palette."""
+    """Cluster one row of weights with its own palette."""
     used = values != 0
     most = clusters - (not used.all())
     if len(np.unique(values[used])) <= most:
@@ -95,15 +99,15 @@ def _palette_of(values: Array, clusters: int) -> Array:
 
 
 def nearest(values: Array, centres: Array) -> Array:
-    """For each value the nearest of the sorted centres."""
+    """Return the nearest of the sorted centres for each value."""
     return np.asarray(centres[np.searchsorted((centres[1:] + centres[:-1]) / 2, values)])
 
 
 def means(values: Array, clusters: int) -> Array:
-    """Centres of k-means in one dimension, sorted, float32, the same each time: the best of several
-    beginnings.
+    """Return the centres of k-means in one dimension: sorted, float32, deterministic, the best of
+    several starts.
 
-    A centre that is left without values is dropped.
+    A centre without values is dropped.
     """
     ordered = np.sort(values.astype(np.float64))
     sums = np.concatenate([[0.0], np.cumsum(ordered)])
@@ -113,7 +117,7 @@ def means(values: Array, clusters: int) -> Array:
 
 
 def _settled(centres: Array, ordered: Array, sums: Array) -> Array:
-    """Lloyd's algorithm: each centre moves to the mean of the values that are nearest to it."""
+    """Run Lloyd's algorithm: move each centre to the mean of the values nearest to it."""
     for _ in range(ROUNDS):
         ends = np.concatenate(
             [[0], np.searchsorted(ordered, (centres[1:] + centres[:-1]) / 2), [len(ordered)]]
@@ -127,8 +131,8 @@ def _settled(centres: Array, ordered: Array, sums: Array) -> Array:
 
 
 def _first_centres(ordered: Array, clusters: int, bins: int) -> Array:
-    """As dense as the cube root of the values' own density, which is best for many centres (Panter
-    & Dite 1951, Proc. IRE 39:44).
+    """Return initial centres as dense as the cube root of the values' density, which is best for
+    many centres (Panter & Dite 1951, Proc. IRE 39:44).
     """
     counts, edges = np.histogram(ordered, bins)
     reached = np.concatenate([[0.0], np.cumsum(np.cbrt(counts))])
@@ -138,8 +142,8 @@ def _first_centres(ordered: Array, clusters: int, bins: int) -> Array:
 
 
 def noted(before: Mapping[str, Array], after: Mapping[str, Array]) -> dict[str, Any]:
-    """What a trial keeps of a clustering: different values in each layer, and how far weights were
-    moved.
+    """Return the note about a clustering: number of different values in each layer, and how far
+    weights moved.
 
     Args:
         before, after: layer -> weights.

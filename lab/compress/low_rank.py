@@ -1,4 +1,4 @@
-"""Factorizing a layer in two: which rank is worth it, and the factors (singular value
+"""Factorization of a layer into two: choice of the rank, and the factors (singular value
 decomposition).
 """
 
@@ -17,8 +17,8 @@ from lab.options import Option
 from lab.plugs import Array
 
 HELP = (
-    "Exchanges dense layers and convolutions for two smaller ones in a row whose product is nearest"
-    " to them: fewer weights and fewer multiplications, but more operators."
+    "Replaces a dense layer or convolution by two smaller ones in a row that approximate it:"
+    " fewer weights and multiplications, but more operators."
 )
 BY = Option(
     id="by",
@@ -27,9 +27,9 @@ BY = Option(
     default="weights",
     choices=("weights", "energy"),
     help=(
-        "What the share is of: the weights of all these layers together, or the energy of each (its"
-        " squared singular values). Either way all layers keep the same share of their energy, and"
-        " those stay whole that two layers would not make smaller."
+        "Reference of the share: the weights of all these layers together, or the energy of"
+        " each (its squared singular values). Either way all layers keep the same share of their"
+        " energy, and a layer that factorization would not make smaller stays unchanged."
     ),
 )
 SHARE = Option(
@@ -39,7 +39,7 @@ SHARE = Option(
     default=0.5,
     low=0.01,
     high=0.999,
-    help="How much of the layers' weights, or of each layer's energy, is kept.",
+    help="Share of the layers' weights, or of each layer's energy, that is kept.",
 )
 KERNELS = Option(
     id="kernels",
@@ -48,20 +48,20 @@ KERNELS = Option(
     default="all",
     choices=("all", "dense"),
     help=(
-        "Whether convolutions with larger kernels are factorized too (into one with few channels"
-        " and a 1×1 one), or dense layers and 1×1 convolutions alone. Embeddings, depthwise and"
-        " grouped convolutions stay."
+        "Layers to factorize: also convolutions with larger kernels (into one with few channels"
+        " and a 1×1 convolution), or only dense layers and 1×1 convolutions. Embeddings,"
+        " depthwise and grouped convolutions stay unchanged."
     ),
 )
 HALVINGS = 40
 LOW_RANK = (BY, SHARE, KERNELS, KEEP)
 STUDY = ({"by": "energy", "share": 0.9}, {"kernels": "dense"})
-"""What the full preset tries one at a time."""
+"""Settings that the full preset varies one at a time."""
 
 
 def low_rank_name(params: Mapping[str, Any]) -> str:
-    """`rank50` (half of the weights stay), `rank_energy90`, `dense`, and the layers that are
-    spared.
+    """Return a name like `rank50` (half of the weights stay), `rank_energy90` or `dense`, with the
+    layers that stay unchanged.
     """
     share = percent_word(params[SHARE.id])
     word = f"rank{share}" if params[BY.id] == "weights" else f"rank_energy{share}"
@@ -72,12 +72,12 @@ def low_rank_name(params: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Factors:
-    """Two matrices whose product is nearest to a matrix of (outputs, inputs) among all of this
-    rank.
+    """Two matrices whose product is, among all of this rank, nearest to a matrix (outputs, inputs).
 
     Attributes:
-        second: (outputs, rank); first: (rank, inputs), which computes first.
-        energy: the share of the squared singular values that the rank keeps.
+        second: (outputs, rank).
+        first: (rank, inputs), applied first.
+        energy: share of the squared singular values that the rank keeps.
     """
 
     second: Array
@@ -86,7 +86,7 @@ class Factors:
 
     @property
     def rank(self) -> int:
-        """How many numbers lie between the two layers."""
+        """Number of elements between the two layers."""
         return len(self.first)
 
 
@@ -119,7 +119,7 @@ def factorized(matrices: Mapping[str, Array], by: str, share: float) -> dict[str
 
 
 def _ranks(energies: Mapping[str, Array], energy: float) -> dict[str, int]:
-    """The least rank of each layer that keeps so much of its energy."""
+    """Return the smallest rank of each layer that keeps this share of its energy."""
     return {
         name: min(int(np.searchsorted(kept, energy)) + 1, len(kept))
         for name, kept in energies.items()
@@ -129,8 +129,8 @@ def _ranks(energies: Mapping[str, Array], energy: float) -> dict[str, int]:
 def _affordable(
     energies: Mapping[str, Array], shapes: Mapping[str, tuple[int, int]], share: float
 ) -> dict[str, int]:
-    """The ranks of the highest energy, the same for all layers, that need no more than a share of
-    all weights.
+    """Return the ranks with the highest energy share, equal for all layers, that need no more than
+    this share of all weights.
     """
     most = share * sum(outputs * inputs for outputs, inputs in shapes.values())
     low, high = 0.0, 1.0
@@ -143,12 +143,11 @@ def _affordable(
 
 
 def _cut(parts: tuple[Array, Array, Array], rank: int, energy: float) -> Factors:
-    """The first singular values, half to each factor, so that both are of one scale: rounding and
-    training treat them alike.
+    """Return the factors of the first singular values; each factor gets their square roots, so that
+    both have one scale and rounding and training treat them alike.
 
     No matrix of this rank is nearer (Eckart & Young 1936, Psychometrika 1:211). Signs, which are
-    free, are set so that the
-    largest entry of each column is positive.
+    free, are set so that the largest entry of each column is positive.
     """
     left, values, right = parts[0][:, :rank], parts[1][:rank], parts[2][:rank]
     scale = np.sqrt(values) * np.sign(left[np.abs(left).argmax(0), np.arange(rank)])
@@ -158,10 +157,10 @@ def _cut(parts: tuple[Array, Array, Array], rank: int, energy: float) -> Factors
 
 
 def noted(made: Mapping[str, Factors], whole: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
-    """What a trial keeps of a factorization.
+    """Return the note about a factorization.
 
     Args:
-        whole: layer -> (outputs, inputs) of those that could be factorized.
+        whole: layer -> (outputs, inputs) for all layers that could be factorized.
     """
     left = [name for name in whole if name not in made]
     layers = {
@@ -172,10 +171,10 @@ def noted(made: Mapping[str, Factors], whole: Mapping[str, tuple[int, int]]) -> 
 
 
 def nothing_to_factorize(whole: Mapping[str, tuple[int, int]]) -> InvalidFile:
-    """What to raise where no layer gets smaller."""
+    """Return the error for a model in which no layer gets smaller."""
     given = (
         ", ".join(f"{name} ({o} × {i})" for name, (o, i) in whole.items())
-        or "none that could be factorized"
+        or "no layer that could be factorized"
     )
     return InvalidFile(
         "No layer of this model gets smaller by a low rank",

@@ -1,4 +1,6 @@
-"""Which weights pruning takes: shares that grow over a training, and patterns of N in M."""
+"""Schedules and patterns of weight pruning: shares of zeros that grow during training, and N:M
+sparsity.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from lab.options import Option
 from lab.plugs import Array
 
 PATTERNS = {"2:4": (2, 4), "1:4": (1, 4), "4:8": (4, 8)}
-"""How many weights stay of how many neighbours along a layer's inputs."""
+"""Pattern -> (number of weights that stay, number of neighbours along a layer's inputs)."""
 
 RATIO = Option(
     id="ratio",
@@ -19,26 +21,25 @@ RATIO = Option(
     default=0.5,
     low=0.0,
     high=0.99,
-    help="The share of the weights that become zero, over all layers together or in each one.",
+    help="Share of the weights that become zero, over all layers together or in each layer.",
 )
 
 
 RAMP, UPDATES = 0.6, 20
-"""The share of a training over which zeros become more, and in how many steps; over the rest what
-is left learns to do without.
+"""Share of a training during which the share of zeros grows, and number of updates in it; during
+the rest the remaining weights adapt.
 """
 
 
 def share_at(done: float) -> float:
-    """The share of the zeros that have come after so much of the ramp: fast at first, when weights
-    are plenty (Zhu & Gupta 2017,
-    arXiv:1710.01878).
+    """Return the share of the final zeros after this part of the ramp: fast at first, when weights
+    are plenty (Zhu & Gupta 2017, arXiv:1710.01878).
     """
     return 1 - (1 - min(done, 1.0)) ** 3
 
 
 def share_after(step: int, total: int) -> float | None:
-    """`share_at` after so many steps of a training; None where it does not change."""
+    """Return `share_at` after this training step; None where it does not change."""
     ramp = max(1, round(RAMP * total))
     changes = step <= ramp and step * UPDATES // ramp != (step - 1) * UPDATES // ramp
     return share_at(step / ramp) if changes else None
@@ -59,13 +60,13 @@ def sparse_word(mode: str, ratio: float) -> str:
 
 
 def pattern_mask(weights: Array, stay: int, of: int, axis: int) -> Array:
-    """True for the `stay` largest magnitudes in each group of `of` neighbours along an axis (Mishra
-    et al. 2021, arXiv:2104.08378).
+    """Return True for the `stay` largest magnitudes in each group of `of` neighbours along an axis
+    (Mishra et al. 2021, arXiv:2104.08378).
 
-    Of equal ones the first stay.
+    Among equal magnitudes the first ones stay.
 
     Args:
-        axis: the layer's inputs; `of` divides its length.
+        axis: axis of the layer's inputs; `of` divides its length.
     """
     rows = np.moveaxis(np.abs(weights), axis, -1)
     groups = rows.reshape(*rows.shape[:-1], -1, of)
@@ -76,7 +77,7 @@ def pattern_mask(weights: Array, stay: int, of: int, axis: int) -> Array:
 
 
 def counted(zeros: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, Any]:
-    """What a trial keeps of a pruning: the share of zeros over all pruned tensors, and in each."""
+    """Return the note about a pruning: the share of zeros over all pruned tensors, and in each."""
     total = sum(sizes.values())
     shares = {name: round(zeros[name] / size, 4) for name, size in sizes.items()}
     return {

@@ -92,7 +92,7 @@ def _note(context: Context, first: Any, last: Any, before: int, after: int) -> N
     }
     context.note("channels", left)
     context.note("parameters", f"{before:,} → {after:,}")
-    if spared := first.coupling.spared_by:
+    if spared := first.coupling.protected_by:
         context.note(
             "spared",
             f"the channels that reach {', '.join(spared)}: it is unknown how these layers use"

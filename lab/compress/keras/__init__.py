@@ -1,1 +1,1 @@
-"""Changing Keras models."""
+"""Changes of Keras models."""

@@ -1,8 +1,8 @@
-"""What each kind of Keras layer does with channels: the last axis of what it is given and of what
-it makes.
+"""Rules for Keras layers: how each kind of layer couples the channels of its inputs and outputs
+(their last axes).
 
-A rule takes (coupling, layer, node, numbers of the channels of each input) and returns those of its
-output, or None where it does not know the case; whatever has no rule keeps all channels that reach
+A rule takes (coupling, layer, node, channel ids of each input) and returns the ids of the output,
+or None where it does not support the case. A layer without a rule protects all channels that reach
 it.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from math import prod
 from typing import Any
 
-from lab.compress.keras.coupling import SPARED, Coupling, Width, length, stays
+from lab.compress.keras.coupling import PROTECTED, Coupling, Width, most_channels, protected_ids
 from lab.lazy import np
 from lab.plugs import Array
 
@@ -24,7 +24,7 @@ _ELEMENTWISE = {
     "hard_swish", "hard_shrink", "soft_shrink", "tanh_shrink", "softplus", "softsign",
     "sparse_plus", "squareplus", "exponential", "threshold",
 }  # fmt: skip
-_PLACES = (
+_SPATIAL = (
     "MaxPooling",
     "AveragePooling",
     "GlobalMaxPooling",
@@ -44,7 +44,7 @@ _SAME_LAYERS = [
     "ActivityRegularization",
     "Identity",
     "RepeatVector",
-    *(f"{kind}{n}D" for n in (1, 2, 3) for kind in ("SpatialDropout", *_PLACES)),
+    *(f"{kind}{n}D" for n in (1, 2, 3) for kind in ("SpatialDropout", *_SPATIAL)),
 ]
 _SAME_OPERATIONS = [
     "Relu", "Relu6", "Sigmoid", "SparseSigmoid", "Softplus", "Softsign", "SoftShrink", "SparsePlus",
@@ -58,8 +58,8 @@ _REDUCTIONS = ["Mean", "Sum", "Max", "Amax"]
 
 
 def rule_of(operation: Any) -> Rule | None:
-    """The rule of a layer or an operation of Keras itself; None for one that has none, or lays
-    channels out first.
+    """Return the rule of a layer or an operation of Keras; None where there is none, or where
+    channels come first.
     """
     module, last = (
         type(operation).__module__,
@@ -70,7 +70,7 @@ def rule_of(operation: Any) -> Rule | None:
 
 
 def elementwise(activation: Any) -> bool:
-    """Whether an activation function treats each number by itself, as a softmax does not."""
+    """Return whether an activation function works on each element by itself; a softmax does not."""
     name = getattr(activation, "__name__", "")
     return activation is None or (
         getattr(activation, "__module__", "").startswith("keras.src.") and name in _ELEMENTWISE
@@ -80,123 +80,126 @@ def elementwise(activation: Any) -> bool:
 # --- layers that make channels --------------------------------------------------------------------
 
 
-def _dense(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
-    made = _makes(c, layer, "units", layer.units)
-    c.weigh(layer, layer._kernel, 0, given[0], "reads")
-    c.weigh(layer, layer._kernel, 1, made, "makes")
-    return made
+def _dense(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array:
+    outputs = _output_ids(coupling, layer, "units", layer.units)
+    coupling.add_axis(layer, layer._kernel, 0, inputs[0], "reads")
+    coupling.add_axis(layer, layer._kernel, 1, outputs, "makes")
+    return outputs
 
 
-def _conv(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
-    made, groups = _makes(c, layer, "filters", layer.filters), layer.groups
-    if groups > 1:  # groups stay equally large: what one loses each loses
-        c.join(*np.split(given[0], groups))
-        c.join(*np.split(made, groups))
+def _conv(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array:
+    outputs, groups = _output_ids(coupling, layer, "filters", layer.filters), layer.groups
+    if groups > 1:  # groups stay equally large: each loses the same channels
+        coupling.couple(*np.split(inputs[0], groups))
+        coupling.couple(*np.split(outputs, groups))
     axes = layer._kernel.shape
-    c.weigh(layer, layer._kernel, len(axes) - 2, given[0][: axes[-2]], "reads", groups)
-    c.weigh(layer, layer._kernel, len(axes) - 1, made, "makes")
-    return made
+    coupling.add_axis(layer, layer._kernel, len(axes) - 2, inputs[0][: axes[-2]], "reads", groups)
+    coupling.add_axis(layer, layer._kernel, len(axes) - 1, outputs, "makes")
+    return outputs
 
 
-def _transposed(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
-    made, axes = _makes(c, layer, "filters", layer.filters), len(layer.kernel.shape)
-    c.weigh(layer, layer.kernel, axes - 1, given[0], "reads")
-    c.weigh(layer, layer.kernel, axes - 2, made, "makes")
-    return made
+def _transposed(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array:
+    outputs, axes = _output_ids(coupling, layer, "filters", layer.filters), len(layer.kernel.shape)
+    coupling.add_axis(layer, layer.kernel, axes - 1, inputs[0], "reads")
+    coupling.add_axis(layer, layer.kernel, axes - 2, outputs, "makes")
+    return outputs
 
 
-def _separable(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
-    made, axes = _makes(c, layer, "filters", layer.filters), len(layer.depthwise_kernel.shape)
-    c.weigh(layer, layer.depthwise_kernel, axes - 2, given[0])
-    c.weigh(
+def _separable(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array:
+    outputs, axes = (
+        _output_ids(coupling, layer, "filters", layer.filters),
+        len(layer.depthwise_kernel.shape),
+    )
+    coupling.add_axis(layer, layer.depthwise_kernel, axes - 2, inputs[0])
+    coupling.add_axis(
         layer,
         layer.pointwise_kernel,
         axes - 2,
-        np.repeat(given[0], layer.depth_multiplier),
+        np.repeat(inputs[0], layer.depth_multiplier),
         "reads",
     )
-    c.weigh(layer, layer.pointwise_kernel, axes - 1, made, "makes")
-    return made
+    coupling.add_axis(layer, layer.pointwise_kernel, axes - 1, outputs, "makes")
+    return outputs
 
 
-def _embedding(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
-    made = c.fresh(layer.name, layer.output_dim)
-    c.widths.append(Width(layer.name, "output_dim", made))
-    c.weigh(layer, layer._embeddings, 1, made, "makes")
-    return made
+def _embedding(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array:
+    outputs = coupling.new_ids(layer.name, layer.output_dim)
+    coupling.widths.append(Width(layer.name, "output_dim", outputs))
+    coupling.add_axis(layer, layer._embeddings, 1, outputs, "makes")
+    return outputs
 
 
-def _makes(c: Coupling, layer: Any, entry: str, count: int) -> Array:
-    made = c.fresh(layer.name, count)
-    c.widths.append(Width(layer.name, entry, made))
-    c.weigh(layer, layer.bias if layer.use_bias else None, 0, made)
+def _output_ids(coupling: Coupling, layer: Any, entry: str, count: int) -> Array:
+    outputs = coupling.new_ids(layer.name, count)
+    coupling.widths.append(Width(layer.name, entry, outputs))
+    coupling.add_axis(layer, layer.bias if layer.use_bias else None, 0, outputs)
     if not elementwise(layer.activation):
-        c.spare(made)
-    return made
+        coupling.protect(outputs)
+    return outputs
 
 
 # --- layers that have weights for each channel ----------------------------------------------------
 
 
-def _depthwise(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
-    made, axes = np.repeat(given[0], layer.depth_multiplier), len(layer.kernel.shape)
-    c.weigh(layer, layer.kernel, axes - 2, given[0])
-    c.weigh(layer, layer.bias if layer.use_bias else None, 0, made)
+def _depthwise(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array:
+    outputs, axes = np.repeat(inputs[0], layer.depth_multiplier), len(layer.kernel.shape)
+    coupling.add_axis(layer, layer.kernel, axes - 2, inputs[0])
+    coupling.add_axis(layer, layer.bias if layer.use_bias else None, 0, outputs)
     if not elementwise(layer.activation):
-        c.spare(made)
-    return made
+        coupling.protect(outputs)
+    return outputs
 
 
-def _batch_norm(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
+def _batch_norm(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array | None:
     axis = layer.axis[0] if isinstance(layer.axis, list | tuple) else layer.axis
     if axis not in (-1, len(node.input_tensors[0].shape) - 1):
         return None
-    c.weigh(layer, layer.gamma if layer.scale else None, 0, given[0], "scales")
+    coupling.add_axis(layer, layer.gamma if layer.scale else None, 0, inputs[0], "scales")
     for variable in (
         layer.beta if layer.center else None,
         layer.moving_mean,
         layer.moving_variance,
     ):
-        c.weigh(layer, variable, 0, given[0])
-    return given[0]
+        coupling.add_axis(layer, variable, 0, inputs[0])
+    return inputs[0]
 
 
-def _prelu(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
-    if layer.alpha.shape[-1] != 1 or len(given[0]) == 1:
-        c.weigh(layer, layer.alpha, len(layer.alpha.shape) - 1, given[0])
-    return given[0]
+def _prelu(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array:
+    if layer.alpha.shape[-1] != 1 or len(inputs[0]) == 1:
+        coupling.add_axis(layer, layer.alpha, len(layer.alpha.shape) - 1, inputs[0])
+    return inputs[0]
 
 
 # --- layers without weights -----------------------------------------------------------------------
 
 
-def _same(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array:
-    return given[0]
+def _same(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array:
+    return inputs[0]
 
 
-def _activation(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
-    return given[0] if elementwise(layer.activation) else None
+def _activation(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array | None:
+    return inputs[0] if elementwise(layer.activation) else None
 
 
-def _rescaling(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
-    return given[0] if np.size(layer.scale) == np.size(layer.offset) == 1 else None
+def _rescaling(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array | None:
+    return inputs[0] if np.size(layer.scale) == np.size(layer.offset) == 1 else None
 
 
-def _merge(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
-    """Sums and the like: channels at the same place belong together; one channel for all of them
-    must stay.
+def _merge(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array | None:
+    """Couple the channels at the same position of each input, as a sum does; an input with one
+    channel for all others is protected.
     """
     if not _constants_are_scalars(node):
         return None
-    most = length(given)
-    wide = [row for row in given if len(row) == most]
-    if any(len(row) not in (1, most) for row in given):
+    most = most_channels(inputs)
+    widest = [ids for ids in inputs if len(ids) == most]
+    if any(len(ids) not in (1, most) for ids in inputs):
         return None
-    for row in given:
-        if len(row) < most:
-            c.spare(row)
-    c.join(*wide)
-    return wide[0]
+    for ids in inputs:
+        if len(ids) < most:
+            coupling.protect(ids)
+    coupling.couple(*widest)
+    return widest[0]
 
 
 def _constants_are_scalars(node: Any) -> bool:
@@ -211,42 +214,44 @@ def _constants_are_scalars(node: Any) -> bool:
     return all(np.size(value) == 1 for value in others)
 
 
-def _concatenate(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
+def _concatenate(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array | None:
     if layer.axis in (-1, len(node.outputs[0].shape) - 1):
-        return np.concatenate(given)
-    c.join(*given)
-    return given[0]
+        return np.concatenate(inputs)
+    coupling.couple(*inputs)
+    return inputs[0]
 
 
-def _flatten(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
-    places = node.input_tensors[0].shape[1:-1]
-    return None if None in places or not len(given[0]) else np.tile(given[0], prod(places))
+def _flatten(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array | None:
+    positions = node.input_tensors[0].shape[1:-1]
+    return None if None in positions or not len(inputs[0]) else np.tile(inputs[0], prod(positions))
 
 
-def _reshape(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
-    """Known where the last axis stays as it is, or all become one: numbers lie in memory with the
-    last axis running fastest.
+def _reshape(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array | None:
+    """Support reshapes that keep the last axis, or that flatten all axes: the last axis runs
+    fastest in memory.
     """
     before, after = node.input_tensors[0].shape[1:], node.outputs[0].shape[1:]
     if not (before and after):
         return None
-    if len(after) == 1 and (made := _flatten(c, layer, node, given)) is not None:
-        c.widths.append(Width(layer.name, "target_shape", made, ()))
-        return made
+    if len(after) == 1 and (outputs := _flatten(coupling, layer, node, inputs)) is not None:
+        coupling.widths.append(Width(layer.name, "target_shape", outputs, ()))
+        return outputs
     if after[-1] != before[-1] or after[-1] is None:
         return None
-    c.widths.append(Width(layer.name, "target_shape", given[0], tuple(layer.target_shape[:-1])))
-    return given[0]
+    coupling.widths.append(
+        Width(layer.name, "target_shape", inputs[0], tuple(layer.target_shape[:-1]))
+    )
+    return inputs[0]
 
 
-def _permute(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
-    return given[0] if layer.dims[-1] == len(layer.dims) else None
+def _permute(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array | None:
+    return inputs[0] if layer.dims[-1] == len(layer.dims) else None
 
 
-def _reduce(c: Coupling, layer: Any, node: Any, given: list[Array]) -> Array | None:
+def _reduce(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> Array | None:
     axes, rank = layer.axis, len(node.input_tensors[0].shape)
-    found = [axes] if isinstance(axes, int) else list(axes or [-1])
-    return None if any(axis % rank == rank - 1 for axis in found) else given[0]
+    reduced = [axes] if isinstance(axes, int) else list(axes or [-1])
+    return None if any(axis % rank == rank - 1 for axis in reduced) else inputs[0]
 
 
 _LAYERS: Mapping[str, Rule] = {
@@ -276,10 +281,14 @@ _OPERATIONS: Mapping[str, Rule] = {
 _RULES = {"keras.src.layers.": _LAYERS, "keras.src.ops.": _OPERATIONS}
 
 
-def unknown(c: Coupling, layer: Any, node: Any, given: list[Array]) -> list[Array]:
-    """All channels that reach it stay, and those that it makes."""
-    if any(c.root(number) != SPARED for row in given for number in row.tolist()):
-        c.spared_by.append(f"{type(layer).__name__} {layer.name!r}")
-    for row in given:
-        c.spare(row)
-    return [stays(tensor.shape[-1] if tensor.shape else 0) for tensor in node.outputs]
+def unsupported(coupling: Coupling, layer: Any, node: Any, inputs: list[Array]) -> list[Array]:
+    """Protect all channels that reach the layer and all that it makes."""
+    if any(
+        coupling.representative(channel_id) != PROTECTED
+        for ids in inputs
+        for channel_id in ids.tolist()
+    ):
+        coupling.protected_by.append(f"{type(layer).__name__} {layer.name!r}")
+    for ids in inputs:
+        coupling.protect(ids)
+    return [protected_ids(tensor.shape[-1] if tensor.shape else 0) for tensor in node.outputs]

@@ -1,7 +1,8 @@
-"""Which channels of a Keras graph can only go together, and which axes of which weights they are.
+"""Coupling of channels in a Keras graph: which can only be removed together, and along which axes
+of which weights they lie.
 
-Each channel that a layer makes has a number. Channels that meet, as in the sum of a residual
-connection, are joined (union-find); a channel that is joined with number 0 stays, whatever happens.
+Each channel that a layer makes has an id. Channels that are combined, as in the sum of a residual
+connection, are coupled (union-find); a channel coupled with id 0 is protected: it always stays.
 
 The idea is the dependency graph of G. Fang et al.: DepGraph, Towards Any Structural Pruning, CVPR
 2023 (arXiv:2301.12900).
@@ -16,7 +17,7 @@ from typing import Any, Literal
 from lab.lazy import np
 from lab.plugs import Array
 
-SPARED = 0
+PROTECTED = 0
 Role = Literal["makes", "reads", "scales", "other"]
 
 
@@ -25,12 +26,13 @@ class Axis:
     """An axis of a weight that holds channels.
 
     Attributes:
-        layer: the layer's name; weight: its place in `get_weights()`.
-        channels: numbers of the channels along the axis.
-        role: what the weight does with them: "makes" and "reads" for kernels, "scales" for a
-            normalisation's factors.
-        repeats: how many blocks of channels share the axis, as the inputs of a grouped convolution
-            do.
+        layer: name of the layer.
+        weight: position in `get_weights()`.
+        channels: ids of the channels along the axis.
+        role: use of the channels by the weight: "makes" and "reads" for kernels, "scales" for the
+            factors of a normalisation.
+        repeats: number of blocks of channels that share the axis, as the inputs of a grouped
+            convolution do.
     """
 
     layer: str
@@ -43,8 +45,8 @@ class Axis:
 
 @dataclass(frozen=True)
 class Width:
-    """An entry of a layer's configuration that says how many channels it makes, or a shape that
-    ends in that number.
+    """An entry of a layer's configuration that holds its number of channels, or a shape that ends
+    in this number.
     """
 
     layer: str
@@ -55,52 +57,53 @@ class Width:
 
 @dataclass
 class Coupling:
-    """What is found while a graph is walked.
+    """Channel ids and the axes that hold them, collected while a graph is walked.
 
     Attributes:
-        parent: of each number in the union-find forest.
-        maker: number -> the layer that makes the channel.
-        spared_by: layers, as "type 'name'", that channels were spared for because nothing is known
-            of what becomes of them.
+        parent: parent of each channel id in the union-find forest.
+        maker: channel id -> layer that makes the channel.
+        protected_by: layers without a rule, as "type 'name'", for which channels were protected.
     """
 
-    parent: list[int] = field(default_factory=lambda: [SPARED])
+    parent: list[int] = field(default_factory=lambda: [PROTECTED])
     maker: list[str] = field(default_factory=lambda: [""])
     axes: list[Axis] = field(default_factory=list)
     widths: list[Width] = field(default_factory=list)
-    spared_by: list[str] = field(default_factory=list)
+    protected_by: list[str] = field(default_factory=list)
 
-    def fresh(self, layer: str, count: int) -> Array:
-        """Numbers of the channels that a layer makes."""
+    def new_ids(self, layer: str, count: int) -> Array:
+        """Return new ids for the channels that a layer makes."""
         first = len(self.parent)
         self.parent += range(first, first + count)
         self.maker += [layer] * count
         return np.arange(first, first + count)
 
-    def root(self, number: int) -> int:
-        """What stands for all channels joined with this one; SPARED wins."""
-        while self.parent[number] != number:
-            self.parent[number] = self.parent[self.parent[number]]
-            number = self.parent[number]
-        return number
+    def representative(self, channel_id: int) -> int:
+        """Return the representative of all channels coupled with this one; PROTECTED wins."""
+        while self.parent[channel_id] != channel_id:
+            self.parent[channel_id] = self.parent[self.parent[channel_id]]
+            channel_id = self.parent[channel_id]
+        return channel_id
 
-    def join(self, *rows: Array) -> None:
-        """Channels at the same place of each row go together or not at all."""
-        for numbers in zip(*(row.tolist() for row in rows), strict=True):
-            roots = [self.root(n) for n in numbers]
+    def couple(self, *rows: Array) -> None:
+        """Couple the channels at the same position of each row: they are removed together or not at
+        all.
+        """
+        for ids in zip(*(row.tolist() for row in rows), strict=True):
+            roots = [self.representative(n) for n in ids]
             least = min(roots)
             for root in roots:
                 self.parent[root] = least
 
-    def spare(self, channels: Array) -> None:
-        """These channels stay."""
-        self.join(channels, np.full(len(channels), SPARED))
+    def protect(self, channels: Array) -> None:
+        """Mark these channels as channels that must stay."""
+        self.couple(channels, np.full(len(channels), PROTECTED))
 
-    def roots(self) -> Array:
-        """Number -> root, for all numbers."""
-        return np.asarray([self.root(n) for n in range(len(self.parent))])
+    def representatives(self) -> Array:
+        """Return the representative of each channel id."""
+        return np.asarray([self.representative(n) for n in range(len(self.parent))])
 
-    def weigh(
+    def add_axis(
         self,
         layer: Any,
         variable: Any,
@@ -109,21 +112,21 @@ class Coupling:
         role: Role = "other",
         repeats: int = 1,
     ) -> None:
-        """Note that an axis of a layer's variable holds these channels; a variable that the layer
-        lacks is passed over.
+        """Add an axis of a layer's variable that holds these channels; skip a variable that the
+        layer does not have.
         """
-        place = (
+        position = (
             [id(one) for one in layer.weights].index(id(variable)) if variable is not None else None
         )
-        if place is not None:
-            self.axes.append(Axis(layer.name, place, axis, channels, role, repeats))
+        if position is not None:
+            self.axes.append(Axis(layer.name, position, axis, channels, role, repeats))
 
 
-def stays(count: int | None) -> Array:
-    """Numbers of so many channels that must stay; none where their count is not known."""
-    return np.full(count or 0, SPARED)
+def protected_ids(count: int | None) -> Array:
+    """Return the ids of channels that must stay; empty where their number is not known."""
+    return np.full(count or 0, PROTECTED)
 
 
-def length(rows: Sequence[Array]) -> int:
-    """Channels of the widest of several inputs."""
+def most_channels(rows: Sequence[Array]) -> int:
+    """Return the number of channels of the widest of several inputs."""
     return max(map(len, rows), default=0)

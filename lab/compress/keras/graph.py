@@ -1,8 +1,7 @@
-"""Rebuilds a Keras 3 model with some of its layers changed: the machinery of pruning, clustering
-and folding.
+"""Rebuilding of a Keras 3 model with some layers changed, for pruning, clustering and folding.
 
-A layer is named as `lab.formats.keras.layers` names it: one of a model inside the model is
-`model.layer`. Models inside the model are dissolved, so that the rebuilt graph is flat.
+Layers have the names of `lab.formats.keras.layers`: a layer of a nested model is `model.layer`.
+Nested models are dissolved, so that the rebuilt graph is flat.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from lab.lazy import np
 
 @dataclass(frozen=True)
 class Changed:
-    """What becomes of a layer.
+    """A change of a layer.
 
     Attributes:
-        config: entries of its configuration that are no longer the same.
-        weights: all of its weights, in the order of `get_weights()` of the new layer; None carries
-            the old ones over.
-        gone: True takes it out: what it is given passes through.
+        config: changed entries of its configuration.
+        weights: all weights in the order of `get_weights()` of the new layer; None keeps the old
+            ones.
+        gone: True removes the layer: its input passes through.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -33,14 +32,14 @@ class Changed:
 
 
 def rebuilt(model: Any, changed: Mapping[str, Changed] | None = None) -> Any:
-    """A new functional model of new layers with the same names; what is not changed keeps
+    """Return a new functional model of new layers with the same names; unchanged layers keep their
     configuration, weights and seeds.
 
     Args:
-        model: functional or Sequential, built; it is left as it is.
+        model: functional or Sequential, built; it is not changed.
 
     Raises:
-        InvalidFile: its graph is not known, because it is neither.
+        InvalidFile: the model is neither, so that its graph is not known.
     """
     import keras
 
@@ -58,10 +57,10 @@ def rebuilt(model: Any, changed: Mapping[str, Changed] | None = None) -> Any:
 
 
 def functional(model: Any) -> Any:
-    """The graph of a functional or Sequential model.
+    """Return the graph of a functional or Sequential model.
 
     Raises:
-        InvalidFile: it is neither, or its input's shape is not known yet.
+        InvalidFile: the model is neither, or its input shape is not known yet.
     """
     from keras.src.models.functional import Functional
 
@@ -79,8 +78,8 @@ def functional(model: Any) -> Any:
 
 
 def calls(model: Any) -> list[Any]:
-    """The nodes of a functional or Sequential model in the order in which they are computed,
-    without its inputs'.
+    """Return the nodes of a functional or Sequential model in the order of computation, without its
+    inputs.
 
     Each has `operation` (a layer, or an operation without weights), `arguments`, `input_tensors`
     and `outputs`.
@@ -103,23 +102,23 @@ def _input_like(tensor: Any) -> Any:
 
 
 class _Making:
-    """New layers while a graph is walked: one for each layer, however often it is called."""
+    """New layers made while a graph is walked: one for each layer, however often it is called."""
 
     def __init__(self, changed: dict[str, Changed]) -> None:
         self.changed = changed
         self.made: dict[int, tuple[Any, Any, Changed]] = {}
 
     def run(self, graph: Any, inputs: list[Any], prefix: str, mode: dict[str, Any]) -> list[Any]:
-        """The graph's outputs for new inputs; `mode` is the `training` that a model around it was
-        called with.
+        """Return the graph's outputs for new inputs; `mode` is the `training` argument with which
+        the outer model was called.
         """
         import keras
 
         new_of = dict(zip(map(id, graph.inputs), inputs, strict=True))
         for node in calls(graph):
             args, kwargs = node.arguments.fill_in(new_of)
-            made = self._call(node.operation, args, mode | kwargs, prefix)
-            new_of |= zip(map(id, node.outputs), keras.tree.flatten(made), strict=True)
+            outputs_of_node = self._call(node.operation, args, mode | kwargs, prefix)
+            new_of |= zip(map(id, node.outputs), keras.tree.flatten(outputs_of_node), strict=True)
         return [new_of[id(tensor)] for tensor in graph.outputs]
 
     def _call(self, operation: Any, args: Any, kwargs: dict[str, Any], prefix: str) -> Any:
@@ -141,7 +140,9 @@ class _Making:
         return self.made[id(operation)][1]
 
     def carry_weights(self) -> None:
-        """Weights, and the states of random generators, into layers that are built by now."""
+        """Copy weights and the states of random generators into the layers, which are built by
+        now.
+        """
         for old, new, change in self.made.values():
             if hasattr(old, "weights"):
                 new.set_weights(old.get_weights() if change.weights is None else change.weights)
@@ -153,7 +154,9 @@ _AS_IT_IS = Changed()
 
 
 def _understood(operation: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Not every layer of a model that was called with `training` takes that argument."""
+    """Return the arguments that the layer accepts: not every layer of a model called with
+    `training` has that argument.
+    """
     takes = getattr(operation, "_call_has_training_arg", "training" in kwargs)
     return {name: value for name, value in kwargs.items() if name != "training" or takes}
 
@@ -167,12 +170,11 @@ def _generators(layer: Any) -> list[Any]:
 
 
 def fold_batch_norms(model: Any) -> Any:
-    """A new model whose batch normalisations are multiplied into the convolution or dense layer
-    before them.
+    """Return a new model whose batch normalisations are multiplied into the convolution or dense
+    layer before them.
 
-    It answers as the given one does in inference, up to rounding. A normalisation stays where the
-    layer before it has an
-    activation, another reader, or several calls.
+    Its outputs in inference equal those of the given model up to rounding. A normalisation stays
+    where the layer before it has an activation, another reader, or several calls.
 
     Raises:
         InvalidFile: the model is neither functional nor Sequential.
@@ -185,18 +187,18 @@ def fold_batch_norms(model: Any) -> Any:
 
 
 def _foldable(model: Any) -> Iterator[tuple[Any, Any]]:
-    """(layer, batch normalisation that alone reads it)."""
+    """Yield (layer, batch normalisation that is its only reader)."""
     nodes, results = calls(model), set(map(id, functional(model).outputs))
     readers = Counter(id(tensor) for node in nodes for tensor in node.input_tensors)
     uses = Counter(id(node.operation) for node in nodes)
     for norm in [node.operation for node in nodes if _is(node.operation, "BatchNormalization")]:
-        given = norm._inbound_nodes[0].input_tensors[0]
-        layer = given._keras_history.operation
+        norm_input = norm._inbound_nodes[0].input_tensors[0]
+        layer = norm_input._keras_history.operation
         alone = (
-            readers[id(given)] == uses[id(layer)] == uses[id(norm)] == 1
-            and id(given) not in results
+            readers[id(norm_input)] == uses[id(layer)] == uses[id(norm)] == 1
+            and id(norm_input) not in results
         )
-        if alone and _takes_scale(layer) and norm.axis in (-1, len(given.shape) - 1):
+        if alone and _takes_scale(layer) and norm.axis in (-1, len(norm_input.shape) - 1):
             yield layer, norm
 
 
@@ -231,7 +233,9 @@ def _takes_scale(layer: Any) -> bool:
 
 
 def _folded(layer: Any, norm: Any) -> Changed:
-    """The last kernel times gamma/σ for each output channel, and the bias that goes with it."""
+    """Return the change of a layer: its last kernel times gamma/σ for each output channel, and the
+    matching bias.
+    """
     gamma, beta, mean, variance = (np.asarray(v, np.float64) for v in _statistics(norm))
     scale = gamma / np.sqrt(variance + norm.epsilon)
     values = [np.asarray(w, np.float64) for w in layer.get_weights()]
@@ -249,7 +253,7 @@ def _statistics(norm: Any) -> Iterator[Any]:
 
 
 def _along_outputs(layer: Any, scale: Any, shape: tuple[int, ...]) -> Any:
-    """The scale in the shape of a kernel: its last axis is the outputs, or its last two."""
+    """Reshape the scale to that of a kernel whose last axis, or last two axes, hold the outputs."""
     if _is(layer, *_TRANSPOSED):
         return scale[:, None]
     return scale.reshape(shape[-2:]) if _is(layer, "DepthwiseConv1D", "DepthwiseConv2D") else scale

@@ -1,12 +1,11 @@
-"""Weights on a grid: kernels of a Keras model rounded to few bits while it trains, as a later
-quantizer will round them.
+"""Kernels of a Keras model rounded to a grid of few bits during training, as a later quantizer will
+round them.
 
-A weight is w = s * q with integers q of b bits and one scale s for a group of weights. While the
-model trains, gradients pass through the rounding as if it were not there (Bengio et al. 2013,
-arXiv:1308.3432), and s is learnt, too (Esser et al. 2020, Learned Step Size Quantization,
-arXiv:1902.08153). Post-training quantizers take s from the largest weight of the group, so s is
-held where that weight lies on the last integer: whoever reads the weights finds the same s, and so
-the same integers.
+A weight is w = s * q with integers q of b bits and one scale s for a group of weights. In training,
+gradients pass through the rounding as if it were not there (Bengio et al. 2013, arXiv:1308.3432),
+and s is trained, too (Esser et al. 2020, Learned Step Size Quantization, arXiv:1902.08153).
+Post-training quantizers derive s from the largest weight of the group; s is therefore held where
+that weight lies on the last integer, so that they find the same s and the same integers.
 """
 
 from __future__ import annotations
@@ -23,18 +22,21 @@ KINDS = ("Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "Dense")
 DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")
 STEPS = 60
 SMALLEST = 1e-9
-"""Of a group's largest weight, as ai-edge-quantizer has it: a group of zeros has a scale, too."""
+"""Smallest value of a group's largest weight, as in ai-edge-quantizer: a group of zeros has a
+scale, too.
+"""
 
 
 @dataclass(frozen=True)
 class KernelGrid:
-    """How the kernel of one layer is rounded.
+    """Grid of one layer's kernel.
 
     Attributes:
-        bits: of an integer, 2 to 8; integers go from -(2^(b-1) - 1) to its opposite.
-        per_channel: one scale for each output channel, or one for the whole kernel.
-        depthwise: output channels are the kernel's last two axes instead of its last one.
-        keep_zeros: weights that are zero now are not trained.
+        bits: bits of an integer, 2 to 8; integers range from -(2^(b-1) - 1) to 2^(b-1) - 1.
+        per_channel: True for one scale per output channel, False for one per kernel.
+        depthwise: True if the output channels are the kernel's last two axes instead of its last
+            one.
+        keep_zeros: True to exclude weights that are zero now from training.
     """
 
     bits: int
@@ -48,17 +50,17 @@ class KernelGrid:
         return int(2 ** (self.bits - 1) - 1)
 
     def axes(self, shape: tuple[int, ...], per_channel: bool = True) -> list[int]:
-        """The axes of a kernel over which weights share a scale."""
+        """Return the axes of a kernel over which weights share a scale."""
         return list(range(len(shape) - (1 + self.depthwise if per_channel else 0)))
 
     def largest(self, kernel: Array, per_channel: bool) -> Array:
-        """The largest magnitude of each group, the axes kept with size 1."""
-        found = np.abs(kernel).max(tuple(self.axes(kernel.shape, per_channel)), keepdims=True)
-        return np.asarray(np.maximum(found, SMALLEST))
+        """Return the largest magnitude of each group; shared axes have size 1."""
+        magnitudes = np.abs(kernel).max(tuple(self.axes(kernel.shape, per_channel)), keepdims=True)
+        return np.asarray(np.maximum(magnitudes, SMALLEST))
 
     def best_scale(self, kernel: Array) -> Array:
-        """The scales that cost the least squared error, of STEPS that are tried; the axes kept with
-        size 1.
+        """Return the scales with the least squared error of STEPS candidates; shared axes have size
+        1.
         """
         full, axes = (
             self.largest(kernel, self.per_channel) / self.highest,
@@ -72,47 +74,50 @@ class KernelGrid:
         return np.asarray(np.take_along_axis(np.stack(scales), np.argmin(errors, 0)[None], 0)[0])
 
     def rounded(self, kernel: Array, scale: Array) -> Array:
-        """The kernel on its grid, half to even."""
+        """Round the kernel to its grid, half to even."""
         return np.asarray(np.clip(np.rint(kernel / scale), -self.highest, self.highest) * scale)
 
 
 def weighted(model: Any) -> dict[str, Any]:
-    """The layers of a flat model whose kernels post-training quantizers round, by name."""
+    """Return name -> layer of a flat model, for layers whose kernels post-training quantizers
+    round.
+    """
     return {layer.name: layer for layer in model.layers if kind_of(layer)}
 
 
 def kind_of(layer: Any) -> str:
-    """Which of KINDS a layer is; "" for none."""
+    """Return the one of KINDS that a layer is; "" for none."""
     import keras
 
     return next((kind for kind in KINDS if isinstance(layer, getattr(keras.layers, kind))), "")
 
 
 def gridded(layer: Any, grid: KernelGrid) -> Any:
-    """A new layer, not built, with the configuration of the given one, whose kernel is on a
-    grid.
+    """Return a new layer, not built, with the configuration of the given one, whose kernel lies on
+    a grid.
     """
     kind = kind_of(layer)
-    made = gridded_class(kind).from_config(layer.get_config())
-    made.grid = grid
-    return made
+    layer_on_grid = gridded_class(kind).from_config(layer.get_config())
+    layer_on_grid.grid = grid
+    return layer_on_grid
 
 
-def start(made: Any, layer: Any) -> None:
-    """Give a built gridded layer the weights of the layer that it stands for."""
-    grid, kernel = made.grid, np.asarray(layer.kernel, np.float32)
+def start(layer_on_grid: Any, layer: Any) -> None:
+    """Give a built gridded layer the weights of its original."""
+    grid, kernel = layer_on_grid.grid, np.asarray(layer.kernel, np.float32)
     size = grid.largest(kernel, True)
     size = size / size.mean()
-    made.size.assign(size)
-    made.trained.assign(kernel / size)
-    made.log_scale.assign(np.log(grid.best_scale(kernel)).ravel())
-    made.mask.assign((kernel != 0) if grid.keep_zeros else np.ones_like(kernel))
+    layer_on_grid.size.assign(size)
+    layer_on_grid.trained.assign(kernel / size)
+    layer_on_grid.log_scale.assign(np.log(grid.best_scale(kernel)).ravel())
+    layer_on_grid.mask.assign((kernel != 0) if grid.keep_zeros else np.ones_like(kernel))
     if layer.use_bias:
-        made.bias.assign(layer.bias)
+        layer_on_grid.bias.assign(layer.bias)
 
 
 def bake(model: Any, twin: Any) -> None:
-    """Give a model what its gridded twin has learnt: ordinary weights that lie on the grid.
+    """Write the trained weights of the gridded copy into a model: plain weights that lie on the
+    grid.
 
     Args:
         twin: a model with a layer of the same name for each layer that has weights.
@@ -130,15 +135,15 @@ def bake(model: Any, twin: Any) -> None:
 
 @cache
 def gridded_class(kind: str) -> Any:
-    """The class of layers of one kind whose kernel is rounded whenever it is read."""
+    """Return the class of layers of one kind whose kernel is rounded whenever it is read."""
     import keras
     import tensorflow as tf
 
     base, depthwise = getattr(keras.layers, kind), kind in DEPTHWISE
 
     class Gridded(base):  # type: ignore[misc,valid-type]
-        """What is trained is the kernel with each output channel as large as the others, so that
-        one learning rate suits all.
+        """The trained variable is the kernel with all output channels scaled to the same size, so
+        that one learning rate suits all.
         """
 
         grid: KernelGrid
@@ -165,7 +170,7 @@ def gridded_class(kind: str) -> Any:
 
         @property
         def kernel(self) -> Any:
-            """The kernel on its grid, in the type that the layer computes in."""
+            """The kernel on its grid, in the layer's compute type."""
             return tf.cast(self._rounded(), self.compute_dtype)
 
         @kernel.setter
@@ -188,7 +193,7 @@ def gridded_class(kind: str) -> Any:
             return (tf.stop_gradient(tf.round(exact) - exact) + exact) * scale
 
         def on_grid(self) -> Array:
-            """The kernel as it is after training: exact products of integers and scales."""
+            """Return the kernel after training: exact products of integers and scales."""
             return np.asarray(self._rounded())
 
     Gridded.__name__ = f"Gridded{kind}"
@@ -198,15 +203,15 @@ def gridded_class(kind: str) -> Any:
 def grids(
     model: Any, bits: int, per_channel: bool, depthwise_bits: int, keep_zeros: bool
 ) -> Mapping[str, KernelGrid]:
-    """The grid of each layer of a model that has one.
+    """Return layer -> grid, for each layer of a model that has one.
 
     Args:
-        depthwise_bits: of depthwise convolutions, which some number formats do not have in fewer
-            than 8; 0 leaves them in float.
+        depthwise_bits: bits for depthwise convolutions, which some number formats only support with
+            8; 0 keeps them in float.
     """
-    found = {}
+    grid_of_layer = {}
     for name, layer in weighted(model).items():
         depthwise = kind_of(layer) in DEPTHWISE
         if width := depthwise_bits if depthwise else bits:
-            found[name] = KernelGrid(width, per_channel, depthwise, keep_zeros)
-    return found
+            grid_of_layer[name] = KernelGrid(width, per_channel, depthwise, keep_zeros)
+    return grid_of_layer

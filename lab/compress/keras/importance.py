@@ -1,8 +1,8 @@
-"""How much each channel of a Keras model matters, and which ones go.
+"""Importance of each channel of a Keras model, and the choice of the channels to remove.
 
-Measures are those of torch-pruning's `GroupMagnitudeImportance` and `GroupTaylorImportance`: the
-mean over all kernels that make or read a channel, and the factors of the normalisations that scale
-it; each group's mean is 1. Depthwise kernels and biases do not count.
+The measures are those of torch-pruning's `GroupMagnitudeImportance` and `GroupTaylorImportance`:
+the mean over all kernels that make or read a channel and over the factors of the normalisations
+that scale it; the mean of each group is 1. Depthwise kernels and biases do not count.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lab.lazy import np
 from lab.plugs import Array
 
 Slopes = Mapping[str, Sequence[Array]]
-"""Layer -> the loss's derivative by each of its weights, in the order of `get_weights()`."""
+"""Layer -> derivative of the loss by each of its weights, in the order of `get_weights()`."""
 _COUNTED = {
     "l1": ("makes", "reads", "scales"),
     "l2": ("makes", "reads", "scales"),
@@ -28,35 +28,35 @@ _COUNTED = {
 
 
 def importances(
-    found: Channels, measure: str, seed: int = 0, slopes: Slopes | None = None
+    channels: Channels, measure: str, seed: int = 0, slopes: Slopes | None = None
 ) -> list[Array]:
-    """For each group of `found.groups` an array with the importance of each of its units, their
-    mean 1.
+    """Return an array for each group of `channels.groups` with the importance of each of its
+    channels; its mean is 1.
 
     Args:
         measure: "l1", "l2", "bn_scale" (l2 where no batch normalisation scales a group), "taylor"
             or "random".
-        seed: of "random".
-        slopes: for "taylor".
+        seed: seed of "random".
+        slopes: derivatives of the loss, for "taylor".
     """
     if measure == "random":
         rng = np.random.default_rng(seed)
-        return [rng.random(len(units)) for units in found.groups.values()]
-    sizes = _sizes(found, measure, slopes)
-    weights = sizes if measure != "bn_scale" else _sizes(found, "l2", None)
-    measured = [_reduced(found, units, sizes) for units in found.groups.values()]
+        return [rng.random(len(ids)) for ids in channels.groups.values()]
+    sizes = _sizes(channels, measure, slopes)
+    weights = sizes if measure != "bn_scale" else _sizes(channels, "l2", None)
+    measured = [_reduced(channels, ids, sizes) for ids in channels.groups.values()]
     return [
-        _reduced(found, units, weights) if values is None else values
-        for units, values in zip(found.groups.values(), measured, strict=True)
+        _reduced(channels, ids, weights) if values is None else values
+        for ids, values in zip(channels.groups.values(), measured, strict=True)
     ]
 
 
-def _sizes(found: Channels, measure: str, slopes: Slopes | None) -> list[tuple[Axis, Array]]:
-    """(axis, importance of each place along it) of every weight that counts."""
-    weights = {layer.name: layer.get_weights() for layer in found.model.layers}
+def _sizes(channels: Channels, measure: str, slopes: Slopes | None) -> list[tuple[Axis, Array]]:
+    """Return (axis, importance of each position along it) of every weight that counts."""
+    weights = {layer.name: layer.get_weights() for layer in channels.model.layers}
     return [
         (axis, _size(axis, weights[axis.layer][axis.weight], measure, slopes))
-        for axis in found.coupling.axes
+        for axis in channels.coupling.axes
         if axis.role in _COUNTED[measure]
     ]
 
@@ -72,12 +72,12 @@ def _size(axis: Axis, weight: Array, measure: str, slopes: Slopes | None) -> Arr
     )
 
 
-def _reduced(found: Channels, units: Array, sizes: list[tuple[Axis, Array]]) -> Any:
-    """Mean over the weights that hold channels of a group; None where there are none."""
-    place, total, counted = np.full(len(found.roots), -1), np.zeros(len(units)), 0
-    place[units] = np.arange(len(units))
+def _reduced(channels: Channels, ids: Array, sizes: list[tuple[Axis, Array]]) -> Any:
+    """Return the mean over the weights that hold channels of a group; None where there are none."""
+    position, total, counted = np.full(len(channels.representatives), -1), np.zeros(len(ids)), 0
+    position[ids] = np.arange(len(ids))
     for axis, values in sizes:
-        at = place[found.roots[axis.channels]]
+        at = position[channels.representatives[axis.channels]]
         if (here := at >= 0).any():
             np.add.at(total, at[here], values[here])
             counted += 1
@@ -85,42 +85,45 @@ def _reduced(found: Channels, units: Array, sizes: list[tuple[Axis, Array]]) -> 
 
 
 def pruned(
-    found: Channels,
+    channels: Channels,
     importance: Sequence[Array],
     sizes: Sequence[int],
     ratio: float,
     scope: str,
     round_to: int,
 ) -> list[int]:
-    """The units that go: the least important ones of each group, but never all that a layer makes.
+    """Return the channels to remove: the least important ones of each group, but never all that a
+    layer makes.
 
     Args:
         importance: see `importances`.
-        sizes: how many units each group had before any step.
+        sizes: number of channels of each group before the first pruning step.
 
     Raises:
-        InvalidFile: nothing can go.
+        InvalidFile: no channel can be removed.
     """
-    if not found.groups:
+    if not channels.groups:
         raise InvalidFile(
             "No channel of this model can be taken out",
             allowed="channels between two layers with weights",
-            given=", ".join(found.coupling.spared_by) or "none such",
+            given=", ".join(channels.coupling.protected_by) or "no such channels",
             remedy="Choose keras_weight_pruning, or spare fewer layers",
         )
-    gone: list[int] = []
+    removed: list[int] = []
     counts = kept_counts(importance, sizes, ratio, scope, round_to)
-    for (layers, units), values, kept in zip(found.groups.items(), importance, counts, strict=True):
+    for (layers, ids), values, kept in zip(
+        channels.groups.items(), importance, counts, strict=True
+    ):
         order = np.argsort(values, kind="stable")
-        going = set(units[order[: len(units) - kept]].tolist())
+        removed_of_group = set(ids[order[: len(ids) - kept]].tolist())
         for layer in layers:
-            made = set(found.made_by(layer).tolist())
-            if made and made <= going:
-                going.discard(
+            layer_ids = set(channels.made_by(layer).tolist())
+            if layer_ids and layer_ids <= removed_of_group:
+                removed_of_group.discard(
                     max(
-                        made,
-                        key=dict(zip(units.tolist(), values.tolist(), strict=True)).__getitem__,
+                        layer_ids,
+                        key=dict(zip(ids.tolist(), values.tolist(), strict=True)).__getitem__,
                     )
                 )
-        gone += sorted(going)
-    return gone
+        removed += sorted(removed_of_group)
+    return removed

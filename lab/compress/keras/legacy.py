@@ -1,5 +1,5 @@
-"""Carries a Keras 3 model over into tf_keras (Keras 2), layer by layer: what TensorFlow Model
-Optimization still works with.
+"""Conversion of a Keras 3 model to tf_keras (Keras 2), layer by layer: TensorFlow Model
+Optimization only supports that.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ _LEFT_OUT = (
     "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout",
     "AlphaDropout", "Identity", "ActivityRegularization",
 )  # fmt: skip
-"""Layers that do nothing in inference: without them a training is the same each time, also one that
-was broken off.
+"""Layers without effect in inference: without them a training is reproducible, also after an
+interruption.
 """
 
 
 def legacy_keras() -> tuple[Any, Any]:
-    """The modules tf_keras and tensorflow_model_optimization, beside whatever Keras is loaded.
+    """Return the modules tf_keras and tensorflow_model_optimization, whichever Keras is loaded.
 
-    TFMOT sets an environment variable when it is imported, which would turn TensorFlow's own Keras
-    into tf_keras in processes that are
-    started later; it takes tf_keras whatever the variable says.
+    TFMOT sets an environment variable on import that would turn TensorFlow's own Keras into
+    tf_keras in processes started later; TFMOT itself uses tf_keras in any case.
     """
     name = "TF_USE_LEGACY_KERAS"
     before = os.environ.get(name)
@@ -45,13 +44,13 @@ def legacy_keras() -> tuple[Any, Any]:
 
 
 def carried_over(model: Any, tf_keras: Any) -> Any:
-    """A tf_keras model of the same layers, names and weights.
+    """Return a tf_keras model of the same layers, names and weights.
 
     Args:
         model: Keras 3, functional and flat, see `lab.compress.keras.graph.rebuilt`.
 
     Raises:
-        InvalidFile: tf_keras has no such layer, or it would answer otherwise.
+        InvalidFile: tf_keras has no such layer, or its output would differ.
     """
     graph, made = functional(model), dict[str, Any]()
     new_of = {
@@ -76,23 +75,23 @@ def carried_over(model: Any, tf_keras: Any) -> Any:
     return twin
 
 
-def _listed(made: Any) -> list[Any]:
-    return list(made) if isinstance(made, list | tuple) else [made]
+def _listed(outputs: Any) -> list[Any]:
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
 
-def _twin(layer: Any, tf_keras: Any, made: dict[str, Any]) -> Any:
-    if layer.name not in made:
-        made[layer.name] = _made(layer, tf_keras)
-    return made[layer.name]
+def _twin(layer: Any, tf_keras: Any, layers: dict[str, Any]) -> Any:
+    if layer.name not in layers:
+        layers[layer.name] = _made(layer, tf_keras)
+    return layers[layer.name]
 
 
 def _made(layer: Any, tf_keras: Any) -> Any:
     import keras
 
     kind = type(layer).__name__
-    known = getattr(tf_keras.layers, kind, None)
+    layer_class = getattr(tf_keras.layers, kind, None)
     if (
-        known is None
+        layer_class is None
         or not isinstance(layer, keras.layers.Layer)
         or type(layer) is not getattr(keras.layers, kind, None)
     ):
@@ -101,14 +100,14 @@ def _made(layer: Any, tf_keras: Any) -> Any:
             given=f"{layer.name} ({kind})",
             remedy=REMEDY,
         )
-    return known(**_settings(layer, known))
+    return layer_class(**_settings(layer, layer_class))
 
 
-def _settings(layer: Any, known: Any) -> dict[str, Any]:
-    """What of a layer's configuration its older twin takes: not what only matters before there are
-    weights.
+def _settings(layer: Any, layer_class: Any) -> dict[str, Any]:
+    """Return the settings that the tf_keras layer accepts, without those that only matter before
+    there are weights.
     """
-    takes = set(inspect.signature(known.__init__).parameters) | {"name"}
+    takes = set(inspect.signature(layer_class.__init__).parameters) | {"name"}
     config = {
         key: value
         for key, value in layer.get_config().items()

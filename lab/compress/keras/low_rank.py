@@ -1,4 +1,4 @@
-"""Exchanges layers of a Keras model for two smaller ones in a row."""
+"""Factorization of a Keras model's layers into two smaller ones in a row."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ _POINT = {"strides": 1, "dilation_rate": 1, "padding": "valid", "kernel_size": 1
 
 
 def factorize(model: Any, params: Mapping[str, Any], context: Context) -> Any:
-    """A new flat model in which `conv1` is `conv1.0` and `conv1.1`; the given one is left as it is.
+    """Return a new flat model in which `conv1` is `conv1.0` and `conv1.1`; the given model is not
+    changed.
 
     Raises:
         InvalidFile: no layer gets smaller, or the model is neither functional nor Sequential.
@@ -46,12 +47,12 @@ def factorize(model: Any, params: Mapping[str, Any], context: Context) -> Any:
         if _is_whole(layer, params[KERNELS.id])
     }
     matrices = {name: _matrix(layer) for name, layer in layers.items()}
-    made = factorized(matrices, params[BY.id], params[SHARE.id])
+    factors = factorized(matrices, params[BY.id], params[SHARE.id])
     whole = {name: (matrix.shape[0], matrix.shape[1]) for name, matrix in matrices.items()}
-    if not made:
+    if not factors:
         raise nothing_to_factorize(whole)
-    context.note("low rank", noted(made, whole))
-    pairs = {name: _pair(layers[name], found.rank) for name, found in made.items()}
+    context.note("low rank", noted(factors, whole))
+    pairs = {name: _pair(layers[name], pair.rank) for name, pair in factors.items()}
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if layer.name not in pairs:
@@ -60,13 +61,13 @@ def factorize(model: Any, params: Mapping[str, Any], context: Context) -> Any:
         return second(first(*args))
 
     result = keras.models.clone_model(flat, clone_function=lambda layer: layer, call_function=call)
-    for name, found in made.items():
-        _fill(pairs[name], layers[name], found)
+    for name, pair in factors.items():
+        _fill(pairs[name], layers[name], pair)
     return result
 
 
 def _is_whole(layer: Any, kernels: str) -> bool:
-    """Whether a layer is one matrix that may be factorized."""
+    """Return whether a layer is one matrix that may be factorized."""
     kind = type(layer).__name__
     if kind == "Dense":
         return True
@@ -76,14 +77,14 @@ def _is_whole(layer: Any, kernels: str) -> bool:
 
 
 def _matrix(layer: Any) -> Array:
-    """The kernel as (outputs, inputs); Keras has outputs last."""
+    """Return the kernel as (outputs, inputs); Keras stores outputs last."""
     kernel: Array = layer.kernel.numpy()
     return kernel.reshape(-1, kernel.shape[-1]).T
 
 
 def _pair(layer: Any, rank: int) -> tuple[Any, Any]:
-    """The first layer has the kernel, stride and padding, the second one the bias and the
-    activation.
+    """Return two layers: the first has the kernel size, stride and padding, the second the bias and
+    the activation.
     """
     config, kind = layer.get_config(), type(layer)
     width = "units" if "units" in config else "filters"
@@ -101,8 +102,8 @@ def _pair(layer: Any, rank: int) -> tuple[Any, Any]:
     return kind.from_config(first), kind.from_config(second)
 
 
-def _fill(pair: tuple[Any, Any], layer: Any, found: Factors) -> None:
-    for new, matrix in zip(pair, (found.first, found.second), strict=True):
+def _fill(pair: tuple[Any, Any], layer: Any, factors: Factors) -> None:
+    for new, matrix in zip(pair, (factors.first, factors.second), strict=True):
         new.kernel.assign(matrix.T.reshape(new.kernel.shape))
     if layer.use_bias:
         pair[1].bias.assign(layer.bias)

@@ -1,5 +1,5 @@
-"""Sets single weights of a Keras 3 model to zero: those of least magnitude, at once or more and
-more while it is trained.
+"""Weight pruning of a Keras 3 model: weights of least magnitude become zero, at once or gradually
+during training.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from lab.plugs import Array, Context
 
 
 def kernels(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
-    """Layer -> the variable that is pruned: kernels of dense layers and of convolutions, of
-    separable ones the pointwise kernel.
+    """Return layer -> variable to prune: the kernels of dense layers and convolutions, the
+    pointwise kernel of separable ones.
 
-    Depthwise kernels are left as they are, as by Zhu & Gupta: they are a hundredth of a network's
-    weights, and it needs them.
+    Depthwise kernels stay unchanged, as in Zhu & Gupta: they hold about a hundredth of a network's
+    weights and are sensitive.
 
     Args:
         model: flat, see `lab.compress.keras.graph.rebuilt`.
-        keep: layers that are spared.
+        keep: layers that stay unchanged.
 
     Raises:
-        InvalidFile: none is left.
+        InvalidFile: no layer is left to prune.
         InvalidOption: `keep` names a layer that the model does not have.
     """
-    found = {
+    prunable = {
         layer.name: variable for layer in model.layers if (variable := _kernel(layer)) is not None
     }
     check_names("keep", keep, [layer.name for layer in model.layers])
-    if left := {name: variable for name, variable in found.items() if name not in keep}:
+    if left := {name: variable for name, variable in prunable.items() if name not in keep}:
         return left
     raise InvalidFile(
         "No layer is left to prune",
         allowed="convolutions and dense layers",
-        given=", ".join(found) or "none such",
+        given=", ".join(prunable) or "no such layers",
         remedy="Spare fewer layers",
     )
 
@@ -62,22 +62,22 @@ def _kernel(layer: Any) -> Any:
 
 
 def inputs_axis(layer: Any) -> int:
-    """The axis of a layer's kernel that its inputs lie along; a transposed convolution has its
-    outputs before them.
+    """Return the axis of a layer's kernel that holds its inputs; a transposed convolution stores
+    its outputs before them.
     """
     rank = len(_kernel(layer).shape)
     return rank - 1 if "Transpose" in type(layer).__name__ else rank - 2
 
 
 class Pruner:
-    """Prunes a flat model in place.
+    """Pruner of a flat model, in place.
 
     Attributes:
-        mode: "global" (least magnitudes of all, each kernel divided by its norm), "local" (the same
-            share of each kernel) or a key of
-            PATTERNS.
+        mode: "global" (least magnitudes over all kernels, each divided by its norm), "local" (the
+            same share of each kernel) or a key of PATTERNS.
         ratio: share of zeros; a pattern has its own.
-        kernels: layer -> variable; dense: layers that the pattern does not fit.
+        kernels: layer -> variable.
+        dense: layers that the pattern does not fit.
     """
 
     def __init__(self, model: Any, mode: str, ratio: float, keep: Collection[str] = ()) -> None:
@@ -98,8 +98,8 @@ class Pruner:
         self.ratio = ratio
 
     def masks(self, share: float = 1.0) -> dict[str, Array]:
-        """Layer -> True where its kernel stays, when so much of the zeros that are asked for have
-        come; zeros stay zeros.
+        """Return layer -> mask, True where a weight stays, for this share of the final number of
+        zeros; zeros stay zeros.
         """
         sizes = {name: np.abs(variable.numpy()) for name, variable in self.kernels.items()}
         if self.mode in PATTERNS:
@@ -111,16 +111,16 @@ class Pruner:
         )
 
     def prune(self) -> None:
-        """All at once."""
+        """Prune to the final share in one step."""
         for name, mask in self.masks().items():
             self.kernels[name].assign(self.kernels[name].numpy() * mask)
 
     def after_step(self) -> Any:
-        """What is called after each step of a training: the cubic schedule of Zhu & Gupta 2017
-        (arXiv:1710.01878).
+        """Return the function to call after each training step: the cubic schedule of Zhu & Gupta
+        2017 (arXiv:1710.01878).
 
-        The masks become variables of the model, so that a checkpoint has them; `rebuilt` leaves
-        them behind.
+        The masks become variables of the model, so that a checkpoint contains them; `rebuilt` drops
+        them.
         """
         held = _hold(self.model, self.kernels)
 
@@ -135,7 +135,7 @@ class Pruner:
         return step
 
     def note(self, context: Context) -> None:
-        """Keep how many weights are zero in the pruned kernels."""
+        """Note the number of zeros in the pruned kernels."""
         values = {name: variable.numpy() for name, variable in sorted(self.kernels.items())}
         zeros = {name: int((value == 0).sum()) for name, value in values.items()}
         context.note(
@@ -150,7 +150,9 @@ class Pruner:
 
 
 def _hold(model: Any, kernels_: Mapping[str, Any]) -> dict[str, Any]:
-    """A variable of ones for each kernel, in a layer that hangs on the model beside its graph."""
+    """Return a variable of ones for each kernel, in a layer attached to the model outside its
+    graph.
+    """
     import keras
 
     holder = keras.layers.Layer(name="pruning_masks")
@@ -166,15 +168,17 @@ def _hold(model: Any, kernels_: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _least(sizes: Array, count: int) -> Array:
-    """True but for the `count` least ones; of equal ones the first go."""
+    """Return a mask that is False for the `count` least elements; of equal ones the first are
+    chosen.
+    """
     mask = np.ones(sizes.size, bool)
     mask[np.argsort(sizes, axis=None, kind="stable")[:count]] = False
     return mask.reshape(sizes.shape)
 
 
 def _local(sizes: Mapping[str, Array], ratio: float) -> dict[str, Array]:
-    """What rounding leaves over in one layer is taken in the next, so that the share over all is as
-    asked.
+    """Return the mask of each layer; rounding errors carry over to the next layer, so that the
+    total share is as requested.
     """
     masks, seen, gone = {}, 0, 0
     for name, size in sizes.items():
@@ -196,7 +200,9 @@ def _global(sizes: Mapping[str, Array], ratio: float) -> dict[str, Array]:
 def _pattern(
     sizes: Mapping[str, Array], pattern: tuple[int, int], axes: Mapping[str, int], share: float
 ) -> dict[str, Array]:
-    """Of those that the pattern lets go, the least first."""
+    """Return the mask of each layer; of the elements that the pattern removes, the least come
+    first.
+    """
     masks = {}
     for name, size in sizes.items():
         stay = pattern_mask(size, *pattern, axes[name])

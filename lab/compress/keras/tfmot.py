@@ -1,9 +1,9 @@
-"""Quantization-aware models of TensorFlow Model Optimization (TFMOT): what it is told, and what it
-leaves to be done.
+"""Quantization-aware models of TensorFlow Model Optimization (TFMOT), with ranges from calibration
+items.
 
-TFMOT starts the range of every activation at -6 to 6 and moves it by a thousandth a step, so that a
-short training ends with ranges that fit nothing. Here the ranges are taken from calibration items
-before the training, and follow faster.
+TFMOT starts the range of every activation at -6 to 6 and moves it by a thousandth per step, so that
+a short training ends with ranges that do not fit. Here calibration items set the ranges before the
+training, and ranges follow faster.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from lab.formats.quiet import quiet
 from lab.plugs import Array
 
 KEEP, FOLLOW, TAKE = 1.0, 1 - MOMENTUM, 0.0
-"""How much of an activation's range stays when a batch is seen."""
+"""Share of an activation's range that stays when a batch is seen."""
 
 
 def quantization_aware(model: Any, x: Array) -> Any:
-    """A tf_keras model that rounds weights and activations to 8 bits, its ranges taken from items.
+    """Return a tf_keras model that rounds weights and activations to 8 bits, with ranges from
+    calibration items.
 
     Args:
         model: Keras 3, functional and flat, batch normalisations folded.
         x: calibration items, shape (n, *item).
 
     Raises:
-        InvalidFile: tf_keras or TFMOT has no such layer.
+        InvalidFile: tf_keras or TFMOT does not support a layer.
     """
     tf_keras, tfmot = legacy_keras()
     plain, quantization = carried_over(model, tf_keras), tfmot.quantization.keras
@@ -68,8 +69,8 @@ def _check(plain: Any) -> None:
 
 
 def see(aware: Any, x: Array, kept: float) -> None:
-    """Run items through as in training: ranges of activations follow, those of kernels are taken
-    anew.
+    """Run items through the model in training mode: ranges of activations follow, ranges of kernels
+    are recomputed.
     """
     with ranges_keep(kept):
         aware(x, training=True)
@@ -77,8 +78,8 @@ def see(aware: Any, x: Array, kept: float) -> None:
 
 @contextmanager
 def ranges_keep(share: float) -> Iterator[None]:
-    """Until the block ends, ranges of activations keep this share of themselves when a batch is
-    seen: TFMOT's own is fixed.
+    """Set, until the block ends, the share of activation ranges that stays when a batch is seen;
+    TFMOT's own value is fixed.
     """
     from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
 
@@ -91,10 +92,10 @@ def ranges_keep(share: float) -> Iterator[None]:
 
 
 def write_int8(aware: Any, io: str, target: Path) -> Path:
-    """The TFLite file in integers throughout, of which `aware` is the imitation.
+    """Write the full-integer TFLite file that `aware` simulates.
 
     Raises:
-        InvalidFile: TensorFlow's converter refuses an operator.
+        InvalidFile: TensorFlow's converter rejects an operator.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""The weights of a Keras model that are matrices or kernels, by the name of their layer."""
+"""Layers and variables of a Keras model whose weights are matrices or kernels."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from lab.compress.choosing import KEEP, check_names
 
 
 def weighted_layers(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
-    """Name -> layer of all that have weights of two axes or more, in the model's order, without
-    those in `keep`.
+    """Return name -> layer for layers that have weights of two or more axes, in the model's order,
+    without those in `keep`.
 
     Args:
-        model: flat, as `lab.compress.keras.graph.rebuilt` makes it.
+        model: flat, see `lab.compress.keras.graph.rebuilt`.
 
     Raises:
-        InvalidOption: `keep` names a layer that is none of them.
+        InvalidOption: `keep` names a layer that is not one of them.
     """
-    found = {layer.name: layer for layer in model.layers if kernels(layer)}
-    check_names(KEEP.id, keep, found)
-    return {name: layer for name, layer in found.items() if name not in keep}
+    layers = {layer.name: layer for layer in model.layers if kernels(layer)}
+    check_names(KEEP.id, keep, layers)
+    return {name: layer for name, layer in layers.items() if name not in keep}
 
 
 def kernels(layer: Any) -> dict[str, Any]:
-    """Path in the layer -> variable, of those that are trained and have two axes or more."""
+    """Return path in the layer -> variable, for trainable variables of two or more axes."""
     return {
         v.path.removeprefix(f"{layer.name}/"): v
         for v in layer.trainable_variables

@@ -102,7 +102,7 @@ def test_what_belongs_together_is_found(keras: Any) -> None:
 
 
 def test_what_spares_channels_is_named(keras: Any) -> None:
-    spared = channels(NETWORKS["sequence"](keras)).coupling.spared_by
+    spared = channels(NETWORKS["sequence"](keras)).coupling.protected_by
     assert spared == ["LayerNormalization 'n'", "GRU 'q'"]
 
 
