@@ -8,7 +8,8 @@ from typing import Any
 
 from lab.analysis.pruning import KIND, Lesson, lesson
 from lab.api._models import model
-from lab.api._studies import extend, make_spec
+from lab.api._specs import make_spec
+from lab.api._studies import extend
 from lab.errors import UsageError
 from lab.questions import lessons
 from lab.store import records

@@ -1,14 +1,11 @@
-"""How far a study is, while a notebook or an IPython prompt waits for it: one line that changes in
-place.
-"""
+"""Progress bars for IPython and notebooks: one line that changes in place."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from lab.api._studies import Progress
+from lab.api._progress import Progress
 
 WIDTH, LINE = 24, 110
 
@@ -51,7 +48,7 @@ class Bar:
         print(f"\r{line.ljust(LINE)}", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """What comes next begins on a line of its own."""
+        """End the line."""
         print(file=sys.stderr, flush=True)
 
 
@@ -74,4 +71,4 @@ class JupyterBar(Bar):
             self._handle.update(shown)
 
     def close(self) -> None:
-        """Nothing: the last state stays."""
+        """Do nothing: the last state stays."""

@@ -1,180 +1,38 @@
-"""Studies: laid out, run, followed, read."""
+"""Studies: start, follow, extend and read them."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lab import registry
 from lab.analysis.float_agreement import Pair
 from lab.analysis.front import front as front_of
 from lab.analysis.training import Training
 from lab.api._models import model
+from lab.api._progress import Progress, progress
 from lab.api._progress_bar import progress_bar
+from lab.api._specs import make_spec
 from lab.api._study_view import Study as StudyView
 from lab.api._study_view import Trial as TrialView
 from lab.api._training import training_curves
-from lab.engine import estimating, searching
-from lab.engine.estimating import Estimate
 from lab.errors import UsageError
-from lab.spec import presets
+from lab.spec.plan import PlannedTrial
 from lab.spec.plan import plan as plan_of
 from lab.spec.reading import check_spec, spec_from_json
-from lab.spec.recipes import complete_target, conversion_path, identity, name_of
+from lab.spec.recipes import identity, name_of
 from lab.store import records
 from lab.store.blobs import keep, locate_card
-from lab.types import FINISHED, Chain, ModelCard, Recipe, Study, StudySpec, Target, Trial
+from lab.types import FINISHED, ModelCard, Recipe, Study, StudySpec, Target, Trial
 
 LONGEST_PAUSE_S, TRAINING_PAUSE_S = 0.2, 5.0
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a study is; `seconds_left` is None before anything is known, `queue_position` 0 when
-    it runs.
-    """
-
-    done: int
-    total: int
-    failed: int
-    stage: str
-    seconds_left: float | None
-    queue_position: int
-
-
-def parse_target(text: str) -> Target:
-    """`ort`, or with options `litert:threads=2,xnnpack=false`, as a complete target.
-
-    Raises:
-        UsageError: an unknown runtime or option, or a value that it does not accept.
-    """
-    runtime, _, rest = text.partition(":")
-    pairs = [part.partition("=") for part in rest.split(",") if part]
-    return complete_target(Target(runtime, {key.strip(): value.strip() for key, _, value in pairs}))
-
-
-def preset_space(
-    model_id: str, preset: str, runtime_ids: Sequence[str]
-) -> dict[str, dict[str, tuple[Any, ...]]]:
-    """The grid of a preset: technique -> option -> values."""
-    return presets.preset_space(model(model_id), preset, runtime_ids)
-
-
-def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tuple[Target, ...]:
-    """The targets of a preset, of all installed runtimes or of the named ones."""
-    return presets.preset_targets(preset, runtime_ids)
-
-
-def preset_recipes(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Recipe, ...]:
-    """What a preset tries beside its grid: one setting at a time, such as other calibration
-    items.
-    """
-    return presets.preset_recipes(model(model_id), preset, runtime_ids)
-
-
-def preset_chains(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
-    """What a preset composes of several techniques, such as prune, fine-tune, quantize; see
-    `lab.spec.chains`.
-    """
-    return presets.preset_chains(model(model_id), preset, runtime_ids)
-
-
-def make_spec(
-    model_id: str,
-    preset: str = "quick",
-    space: Mapping[str, Any] | None = None,
-    targets: Sequence[Target | str] | None = None,
-    recipes: Sequence[Recipe] = (),
-    chains: Sequence[Chain] | None = None,
-    **more: Any,
-) -> StudySpec:
-    """A complete spec.
-
-    Args:
-        model_id: id of a card.
-        preset: "quick", "standard" or "full".
-        space: technique -> option -> values; None takes the preset's grid of every technique that
-            has a path, and what the
-            preset tries beside it.
-        targets: targets, or strings as `parse_target` reads them; None takes the preset's that the
-            model can reach: of each
-            runtime the usual one for every variant, the others for each technique as it comes.
-        recipes: further recipes.
-        chains: compositions, see `lab.spec.chains`; None takes the preset's where `space` is None,
-            too.
-        more: any further field of `StudySpec`, such as `rounds`, or `search={"trials": 60}` for a
-            guided search instead of
-            the whole grid, see `lab.spec.search`.
-
-    Raises:
-        UsageError: something in it cannot be.
-    """
-    card = model(model_id)
-    presets.check_preset(preset)
-    chosen, further = _targets(card, preset, targets)
-    runtime_ids = list(dict.fromkeys(t.runtime for t in chosen))
-    grid = presets.preset_space(card, preset, runtime_ids) if space is None else space
-    extra = presets.preset_recipes(card, preset, runtime_ids) if space is None else ()
-    if chains is None:
-        chains = presets.preset_chains(card, preset, runtime_ids) if space is None else ()
-    value = {
-        "metrics": _metrics_of(card),
-        "objectives": _objectives_of(card),
-        "further_targets": [t.to_json() for t in further],
-        **more,
-    }
-    spec = spec_from_json(
-        {
-            **StudySpec(
-                card.id, grid, (*extra, *recipes), chosen, preset=preset, chains=tuple(chains)
-            ).to_json(),
-            **value,
-        }
-    )
-    return check_spec(spec)
-
-
-def _targets(
-    card: ModelCard, preset: str, targets: Sequence[Target | str] | None
-) -> tuple[tuple[Target, ...], tuple[Target, ...]]:
-    """Targets of every variant, and further ones."""
-    if targets is not None:
-        return (
-            tuple(parse_target(t) if isinstance(t, str) else complete_target(t) for t in targets),
-            (),
-        )
-    found = [t for t in presets.preset_targets(preset) if _reachable(card, t)]
-    usual = {t.runtime: t for t in reversed(found)}
-    return tuple(t for t in found if t is usual[t.runtime]), tuple(
-        t for t in found if t is not usual[t.runtime]
-    )
-
-
-def _reachable(card: ModelCard, target: Target) -> bool:
-    return conversion_path(card.format, registry.runtime(target.runtime).formats) is not None
-
-
-def _objectives_of(card: ModelCard) -> list[dict[str, str]]:
-    """The task's own metric against size and latency."""
-    wanted = (registry.task(card.task).primary, "size_bytes", "latency_s")
-    return [{"metric": id_, "direction": registry.metric(id_).direction} for id_ in wanted]
-
-
-def _metrics_of(card: ModelCard) -> list[str]:
-    return sorted(m.id for m in registry.metrics().values() if not m.tasks or card.task in m.tasks)
-
-
-def estimate(spec: StudySpec) -> Estimate:
-    """How many trials a spec comes to, how many are cached, and about how long the rest takes."""
-    return estimating.estimate(spec, model(spec.model))
-
-
 def ensure_engine() -> None:
-    """Run queued and interrupted studies in the background of this process, unless another one
+    """Run queued and interrupted studies in the background of this process, unless another process
     does.
     """
     from lab.engine.host import ensure_engine as ensure
@@ -193,19 +51,14 @@ def start(spec: StudySpec, title: str = "", *, remeasure: bool = False) -> str:
     """
     card = model(spec.model)
     plan = plan_of(spec, card)
-    first = [
-        t for t in plan.trials if t.is_baseline or not spec.search
-    ]  # what is searched is added as it is chosen
+    # trials of a search are added as they are chosen
+    first = [t for t in plan.trials if t.is_baseline or not spec.search]
     source = keep(Path(card.path), card.format)
     id_ = uuid.uuid4().hex[:12]
-    rows = [
-        Trial(f"{id_}-{n:04d}", id_, n, t.name, t.recipe, t.target, is_baseline=t.is_baseline)
-        for n, t in enumerate(first)
-    ]
     records.add_study(
         Study(id_, card.id, "queued", spec, title[:200]),
         replace(card, path=source.path),
-        rows,
+        _rows(id_, first, 0),
         remeasure=remeasure,
     )
     ensure_engine()
@@ -236,31 +89,47 @@ def extend(
         targets=tuple(targets or study.spec.targets),
         further_targets=(),
     )
-    planned = [
-        t for t in plan_of(check_spec(spec), card).trials if not t.is_baseline or not recipes
-    ]
-    if not planned:
-        raise UsageError(
-            "None of these recipes leads to the study's targets",
-            given=[name_of(r) for r in recipes],
-            remedy="Name a target that runs what the recipes make",
-        )
+    wanted = {identity(t.recipe, t.target): t for t in _planned(spec, card)}
     there = records.trials(study_id)
     known = {identity(t.recipe, t.target): t.id for t in there}
-    wanted = {identity(t.recipe, t.target): t for t in planned}
-    fresh = [t for key, t in wanted.items() if key not in known]
-    rows = [
-        Trial(f"{study_id}-{n:04d}", study_id, n, t.name, t.recipe, t.target)
-        for n, t in enumerate(fresh, 1 + max((t.position for t in there), default=-1))
-    ]
+    fresh = {key: t for key, t in wanted.items() if key not in known}
+    rows = _rows(study_id, list(fresh.values()), 1 + max((t.position for t in there), default=-1))
     if rows:
         added = tuple(r for r in recipes if r not in study.spec.recipes)
         records.extend_study(
             study_id, replace(study.spec, recipes=(*study.spec.recipes, *added)), rows
         )
         ensure_engine()
-    made = dict(zip((k for k in wanted if k not in known), (row.id for row in rows), strict=True))
-    return tuple({**known, **made}[key] for key in wanted)
+    ids = known | dict(zip(fresh, (row.id for row in rows), strict=True))
+    return tuple(ids[key] for key in wanted)
+
+
+def _planned(spec: StudySpec, card: ModelCard) -> list[PlannedTrial]:
+    """Trials of the spec's recipes, without the baselines that the study has already."""
+    planned = plan_of(check_spec(spec), card).trials
+    kept = [t for t in planned if not t.is_baseline or not spec.recipes]
+    if not kept:
+        raise UsageError(
+            "None of these recipes leads to the study's targets",
+            given=[name_of(r) for r in spec.recipes],
+            remedy="Name a target that runs what the recipes make",
+        )
+    return kept
+
+
+def _rows(study_id: str, planned: Sequence[PlannedTrial], start: int) -> list[Trial]:
+    return [
+        Trial(
+            f"{study_id}-{n:04d}",
+            study_id,
+            n,
+            t.name,
+            t.recipe,
+            t.target,
+            is_baseline=t.is_baseline,
+        )
+        for n, t in enumerate(planned, start)
+    ]
 
 
 def _not_here(model_id: str) -> UsageError:
@@ -398,18 +267,6 @@ _seen: dict[str, tuple[Sequence[Trial], Sequence[TrialView]]] = {}
 def front(study_id: str) -> tuple[str, ...]:
     """Ids of the study's non-dominated trials."""
     return front_of(trials(study_id), study(study_id).spec.objectives)
-
-
-def progress(study_id: str) -> Progress:
-    """How far a study is."""
-    row, counts = records.study_row(study_id), records.counts(study_id)
-    done = sum(counts.get(state, 0) for state in FINISHED)
-    ahead = [s.id for s in reversed(records.studies(("queued", "running")))]
-    position = ahead.index(study_id) if row.state == "queued" and study_id in ahead else 0
-    total, seconds_left = sum(counts.values()), row.seconds_left
-    if row.spec.get("search") and row.state not in FINISHED:
-        total, seconds_left = searching.outlook(study_id, total, seconds_left)
-    return Progress(done, total, counts.get("failed", 0), row.stage, seconds_left, position)
 
 
 def float_agreement(study_id: str) -> tuple[Pair, ...]:

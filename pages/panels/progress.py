@@ -9,7 +9,6 @@ import time
 import streamlit as st
 
 import lab
-from lab.api import Progress
 from lab.plots import formatting
 from lab.types import FINISHED, Study
 
@@ -46,7 +45,7 @@ def _live(study: Study, shown: int | None, least_rest_s: float) -> None:
     st.progress(now.done / now.total if now.total else 0.0, text=progress_text(now, state))
 
 
-def progress_text(now: Progress, state: str) -> str:
+def progress_text(now: lab.Progress, state: str) -> str:
     """How far it is, what failed, and about how long it takes still."""
     if state == "queued" and now.queue_position:
         return (

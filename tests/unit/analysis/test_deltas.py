@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from scipy.stats import false_discovery_control
 
+import lab
 from lab.analysis.deltas import corrected, deltas
 from lab.analysis.differences import difference
-from lab.api import available_metrics
 from tests import fakes
 
 
@@ -91,7 +91,7 @@ def test_items_a_second_are_judged_as_the_latency_that_they_mirror(four):
             target=replace(t.target, options={"threads": 1, "batch": batch}),
         )
 
-    metrics = {id_: available_metrics()[id_] for id_ in ("latency_s", "throughput_per_s")}
+    metrics = {id_: lab.available_metrics()[id_] for id_ in ("latency_s", "throughput_per_s")}
     found = {
         d.metric: d for d in deltas(with_throughput(four[0]), [with_throughput(four[1])], metrics)
     }

@@ -19,7 +19,7 @@ from lab import types
 from lab.analysis.pick import pick
 from lab.analysis.ties import ties
 from lab.api import _progress_bar
-from lab.api._studies import Progress
+from lab.api._progress import Progress
 from lab.api._study_view import Study, Trial
 from lab.errors import UnknownId, UsageError
 from lab.plots.pareto.figure import pareto_info, pareto_spec
