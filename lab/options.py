@@ -1,5 +1,5 @@
-"""An option is declared once: validation, the command line, the form and the search space are all
-made from it.
+"""Options of techniques and runtimes. Each is declared once: validation, command line, form and
+search space are derived from it.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ class Option:
 
     Attributes:
         id: the name in JSON and on the command line, with its unit where it has one.
-        label: the name that a person reads.
+        label: the name shown to people.
         kind: the type of its value. "names" is a tuple of texts, in JSON a list, on the command
-            line joined by "+"; "path" is a
-            file on this machine, "" for none, which no page asks for: whoever names a library to
-            load can run code.
-        default: the value when nothing is said.
-        help: one sentence that says what it does.
+            line joined by "+". "path" is a file on this machine, "" for none; no page asks for it,
+            because naming a library to load means running its code.
+        default: the value if none is given.
+        help: one or two sentences that describe its effect.
         unit: SI unit or "" for a bare number.
         low, high: inclusive bounds of an int or float.
         choices: the values of a choice.
-        sweep: preset -> the values that a sweep of that preset tries; a preset that is absent tries
-            the default.
-        affects_output: False for settings that change speed only, so that predictions are evaluated
-            once.
+        only: the values that an int accepts if it does not accept every one within its bounds.
+            Stored values within the bounds stay readable, see `restored`.
+        sweep: preset -> the values that a sweep of that preset tries; other presets try the
+            default.
+        affects_output: False for settings that only change speed, so that their predictions are
+            evaluated once.
     """
 
     id: str
@@ -47,18 +48,21 @@ class Option:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    only: tuple[int, ...] = ()
     sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     affects_output: bool = True
 
     @property
     def allowed(self) -> str:
-        """What the option accepts, in words."""
+        """Accepted values in words."""
         if self.kind == "bool":
             return "true or false"
         if self.kind == "choice":
             return ", ".join(self.choices)
         if self.kind in _IN_WORDS:
             return _IN_WORDS[self.kind]
+        if self.only:
+            return ", ".join(map(str, self.only))
         low = "" if self.low is None else f" from {self.low}"
         high = "" if self.high is None else f" to {self.high}"
         return f"{self.kind}{low}{high}{' ' + self.unit if self.unit else ''}"
@@ -67,21 +71,36 @@ class Option:
         """Return the value in the option's type.
 
         Raises:
-            InvalidOption: the value is of another type or out of bounds.
+            InvalidOption: the option does not accept the value.
+        """
+        checked = self.restored(value)
+        if self.only and checked not in self.only:
+            raise self._refusal(value)
+        return checked
+
+    def restored(self, value: Any) -> Any:
+        """Return a stored value in the option's type, including those within the bounds that are no
+        longer accepted.
+
+        Raises:
+            InvalidOption: the value has another type or is out of bounds.
         """
         checked = _CHECKS[self.kind](self, value)
         if checked is None:
-            raise InvalidOption(
-                f"Option {self.id!r} does not accept this value", allowed=self.allowed, given=value
-            )
+            raise self._refusal(value)
         return checked
 
+    def _refusal(self, value: Any) -> InvalidOption:
+        return InvalidOption(
+            f"Option {self.id!r} does not accept this value", allowed=self.allowed, given=value
+        )
+
     def values(self, preset: str) -> tuple[Any, ...]:
-        """The values that a sweep of this preset tries."""
+        """Return the values that a sweep of this preset tries."""
         return tuple(self.sweep.get(preset, (self.default,)))
 
     def to_json(self) -> dict[str, Any]:
-        """The declaration as JSON, for `lab techniques --json`."""
+        """Return the declaration as JSON, for `lab techniques --json`."""
         return {
             "id": self.id,
             "label": self.label,
@@ -93,6 +112,7 @@ class Option:
             "low": self.low,
             "high": self.high,
             "choices": list(self.choices),
+            "only": list(self.only),
             "sweep": {k: list(v) for k, v in self.sweep.items()},
         }
 
@@ -141,10 +161,20 @@ def validate(options: Sequence[Option], given: Mapping[str, Any], owner: str) ->
     """Complete the given values with defaults and check each.
 
     Returns:
-        every declared option's value, in the order of declaration.
+        Value of every declared option, in the order of declaration.
 
     Raises:
-        InvalidOption: an unknown option, or a value outside its declaration.
+        InvalidOption: an option is unknown or does not accept its value.
+    """
+    restored(options, given, owner)
+    return {o.id: o.validate(given.get(o.id, o.default)) for o in options}
+
+
+def restored(options: Sequence[Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
+    """Complete stored values with defaults and check each, see `Option.restored`.
+
+    Raises:
+        InvalidOption: an option is unknown, or a value has another type or is out of bounds.
     """
     known = {option.id: option for option in options}
     for name in given:
@@ -155,13 +185,15 @@ def validate(options: Sequence[Option], given: Mapping[str, Any], owner: str) ->
                 given=name,
             )
     return {
-        name: option.validate(given.get(name, option.default)) for name, option in known.items()
+        name: option.restored(given.get(name, option.default)) for name, option in known.items()
     }
 
 
 def grid(options: Sequence[Option], space: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Every combination of the values in `space`, options not named there at their default."""
+    """Return every combination of the values in `space`, with the other options at their
+    defaults.
+    """
     axes = [
-        [option.validate(v) for v in space.get(option.id, (option.default,))] for option in options
+        [option.restored(v) for v in space.get(option.id, (option.default,))] for option in options
     ]
     return [dict(zip([o.id for o in options], values, strict=True)) for values in product(*axes)]

@@ -99,7 +99,7 @@ def _unusual(step: Step) -> list[tuple[str, Any]]:
     return [
         (o.id, step.params[o.id])
         for o in options
-        if o.validate(step.params[o.id]) != o.validate(o.default)
+        if o.restored(step.params[o.id]) != o.restored(o.default)
     ]
 
 

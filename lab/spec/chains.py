@@ -76,6 +76,13 @@ def check_space(technique: Technique, space: Mapping[str, Sequence[Any]]) -> Non
             )
 
 
+def check_values(technique: Technique, space: Mapping[str, Sequence[Any]]) -> None:
+    """Raise InvalidOption unless the options accept these values."""
+    for option in technique.options:
+        for value in space.get(option.id, ()):
+            option.validate(value)
+
+
 def chain_from_json(value: Any) -> Chain:
     """A chain from a spec's JSON."""
     return tuple(

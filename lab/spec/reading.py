@@ -9,7 +9,7 @@ from typing import Any
 from lab import registry
 from lab.errors import InvalidOption, UsageError
 from lab.options import PRESETS
-from lab.spec.chains import chain_from_json, check_chain, check_space
+from lab.spec.chains import NOTHING, chain_from_json, check_chain, check_space, check_values
 from lab.spec.recipes import complete_step
 from lab.spec.search import completed, search_from_json
 from lab.types import Objective, Recipe, StudySpec, Target
@@ -101,6 +101,22 @@ def check_spec(spec: StudySpec) -> StudySpec:
     for recipe in spec.recipes:
         tuple(map(complete_step, recipe.steps))
     return replace(spec, search=search_from_json(spec.search))
+
+
+def check_new_values(spec: StudySpec) -> StudySpec:
+    """Return the spec if the options accept all values of its space and chains.
+
+    Its recipes may be stored ones with values that are no longer accepted, see
+    `lab.options.Option.only`; their trials fail with an error.
+
+    Raises:
+        InvalidOption: an option does not accept a value.
+    """
+    for stage in (spec.space, *(stage for chain in spec.chains for stage in chain)):
+        for id_, space in stage.items():
+            if id_ != NOTHING:
+                check_values(registry.technique(id_), space)
+    return spec
 
 
 def _is_int(value: Any, low: int, high: int) -> bool:

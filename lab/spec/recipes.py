@@ -12,7 +12,7 @@ from functools import cache
 
 from lab import registry
 from lab.errors import NoPath
-from lab.options import validate
+from lab.options import restored
 from lab.plugs import Technique
 from lab.types import ModelCard, Recipe, Step, Target, digest_of
 
@@ -25,13 +25,13 @@ def complete_step(step: Step) -> Step:
             the value.
     """
     technique = registry.technique(step.technique)
-    return Step(technique.id, validate(technique.options, step.params, technique.id))
+    return Step(technique.id, restored(technique.options, step.params, technique.id))
 
 
 def complete_target(target: Target) -> Target:
     """The target with every option of its runtime filled in and checked."""
     runtime = registry.runtime(target.runtime)
-    return Target(runtime.id, validate(runtime.options, target.options, runtime.id))
+    return Target(runtime.id, restored(runtime.options, target.options, runtime.id))
 
 
 def identity(recipe: Recipe, target: Target) -> str:

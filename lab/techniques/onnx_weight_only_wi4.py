@@ -51,7 +51,8 @@ TECHNIQUE = Technique(
             default=4,
             low=2,
             high=8,
-            help="How many bits store a weight: 2, 4 or 8.",
+            only=(2, 4, 8),
+            help="Number of bits per weight.",
         ),
         Option(
             id="block_size",
@@ -60,9 +61,10 @@ TECHNIQUE = Technique(
             default=_BLOCK_SIZE,
             low=16,
             high=256,
+            only=(16, 32, 64, 128, 256),
             help=(
-                "Number of weights of a column that share a scale: 16, 32, 64, 128 or 256. Smaller"
-                " blocks lose less accuracy and take more space."
+                "Number of weights of a column that share a scale. Smaller blocks lose less accuracy"
+                " and take more space."
             ),
             sweep={"full": (32, 128)},
         ),

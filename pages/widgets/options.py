@@ -48,7 +48,7 @@ def option_field(option: Option, key: str, start: tuple[Any, ...]) -> tuple[Any,
         )
         return checked(option, [given])
     offered = list(dict.fromkeys([*known_values(option), *start]))
-    free = option.kind in ("int", "float")
+    free = option.kind in ("int", "float") and not option.only
     label = f"{option.label} ({option.unit})" if option.unit else option.label
     help_ = f"{option.help} Accepts {option.allowed}." if free else option.help
     given = st.multiselect(
@@ -69,6 +69,8 @@ def known_values(option: Option) -> list[Any]:
         return [False, True]
     if option.kind == "choice":
         return list(option.choices)
+    if option.only:
+        return list(option.only)
     return sorted({option.default, *(v for values in option.sweep.values() for v in values)})
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.errors import InvalidOption
-from lab.options import Option, grid, validate
+from lab.options import Option, grid, restored, validate
 
 SWITCH = Option("switch", "Switch", "bool", False, "h")
 COUNT = Option("count", "Count", "int", 4, "h", low=1, high=8, sweep={"full": (1, 4, 8)})
@@ -64,6 +64,18 @@ def test_other_values_are_refused_with_what_is_allowed(option: Option, value: An
         option.validate(value)
     assert option.allowed in str(caught.value)
     assert option.id in str(caught.value)
+
+
+def test_only_some_numbers_are_accepted_but_stored_ones_stay_readable() -> None:
+    some = Option("bits", "Bits", "int", 4, "h", low=2, high=8, only=(2, 4, 8))
+    assert [some.validate(str(value)) for value in (2, 4, 8)] == [2, 4, 8]
+    with pytest.raises(InvalidOption, match=r"'bits'.*2, 4, 8.*3"):
+        some.validate(3)
+    with pytest.raises(InvalidOption, match=r"'bits'.*2, 4, 8.*3"):
+        validate((some,), {"bits": 3}, "t")
+    assert restored((some,), {"bits": "3"}, "t") == {"bits": 3}
+    with pytest.raises(InvalidOption):
+        some.restored(9)
 
 
 def test_a_number_without_bounds_must_still_be_one() -> None:

@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import lab
 from lab.errors import InvalidFile, InvalidOption
+from lab.registry import technique
+from lab.spec.recipes import complete_step, name_of
+from lab.types import Recipe, Step
 from tests import onnx_graphs as graphs
 from tests import tiny
 
@@ -135,6 +139,19 @@ def test_blocks_that_no_kernel_reads_are_refused(params: dict[str, Any], tmp_pat
             tmp_path / "out",
             **params,
         )
+
+
+def test_a_stored_recipe_with_other_bits_is_read_and_refused_when_it_runs(
+    tiny_onnx: Path, tmp_path: Path
+) -> None:
+    step = Step("onnx_weight_only_wi4", {"bits": 3})
+    whole = complete_step(step)
+    assert whole.params["bits"] == 3
+    assert name_of(Recipe((whole,))) == "weight_only_wi3_afp32"
+    with pytest.raises(InvalidOption, match=r"'bits' does not accept.*2, 4, 8.*3"):
+        lab.make_spec("digits_lenet", space={step.technique: {"bits": (3,)}}, targets=["ort"])
+    with pytest.raises(InvalidOption, match=r"no kernel for this bits.*2, 4, 8.*3"):
+        technique(step.technique).apply(tiny_onnx, whole.params, tiny.context(tmp_path))
 
 
 # --- fusion ---------------------------------------------------------------------------------------
