@@ -10,16 +10,10 @@ import lab
 from lab.analysis.pruning import KIND, Lesson
 from lab.errors import LabError
 from lab.plots import formatting
-from lab.plots.pruning import (
-    COSTS,
-    HEIGHT,
-    SMALL,
-    cost_figure,
-    pruning_figure,
-    pruning_info,
-    pruning_rows,
-    pruning_texts,
-)
+from lab.plots.pruning.figure import HEIGHT, SMALL, cost_figure, pruning_figure
+from lab.plots.pruning.info import COSTS, pruning_info
+from lab.plots.pruning.sentences import pruning_texts
+from lab.plots.pruning.table import pruning_rows
 from lab.plots.table import problem_of
 from lab.questions.lessons import SHARES, STEPS
 from lab.types import FINISHED, Study

@@ -15,7 +15,8 @@ def pruning(model: str, shares: str, steps: int, runtime: str, json_file: Path |
     """Show what pruning costs a model: whole channels against single weights, with and without
     fine-tuning.
     """
-    from lab.plots.pruning import pruning_json, pruning_rows, pruning_texts
+    from lab.plots.pruning.sentences import pruning_texts
+    from lab.plots.pruning.table import pruning_json, pruning_rows
 
     check_writable(json_file)
     spec = lab.pruning_spec(model, _shares(shares), steps, runtime)

@@ -17,7 +17,9 @@ from lab.analysis.ties import ties
 from lab.plots import formatting, words
 from lab.plots.pareto.figure import HEIGHT, pareto_info, pareto_spec
 from lab.plots.pareto.info import ParetoInfo
-from lab.plots.pareto.views import multiples_spec, parallel_spec, solid_spec
+from lab.plots.pareto.multiples import multiples_spec
+from lab.plots.pareto.parallel import parallel_spec
+from lab.plots.pareto.solid import solid_spec
 from lab.plots.table import TableInfo, trials_info
 from lab.types import Objective, Trial
 

@@ -1,5 +1,5 @@
-"""The trade-off of a study as a scatter plot; `pareto_info` computes it, other ways to draw it are
-in `lab.plots.pareto.views`.
+"""The trade-off of a study as a scatter plot; `pareto_info` computes it, the modules
+beside this one draw it in other ways.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """What the trade-off of a study shows: `pareto_info` computes, `lab.plots.pareto.figure` and
-`lab.plots.pareto.views` draw.
+the modules beside it draw.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from lab.analysis.training import of_trials
 from lab.plots import formatting, words
 from lab.plots.calibration import calibration_figure, calibration_info
 from lab.plots.pareto.figure import pareto_info, pareto_spec
-from lab.plots.pruning import pruning_figure, pruning_info
+from lab.plots.pruning.figure import pruning_figure
+from lab.plots.pruning.info import pruning_info
 from lab.plots.training import training_figure, training_info
 from lab.share.report.values import Report
 

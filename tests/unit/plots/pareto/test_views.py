@@ -11,7 +11,9 @@ import pytest
 
 from lab.plots.pareto.figure import pareto_info, pareto_spec
 from lab.plots.pareto.info import GROUPS, OTHERS, ParetoInfo
-from lab.plots.pareto.views import MARKED, dimensions, multiples_spec, parallel_spec, solid_spec
+from lab.plots.pareto.multiples import multiples_spec
+from lab.plots.pareto.parallel import MARKED, dimensions, parallel_spec
+from lab.plots.pareto.solid import solid_spec
 from lab.types import Recipe, Step
 from tests import fakes
 

@@ -1,0 +1,1 @@
+"""Effects of pruning as plots, as a table, and in sentences."""

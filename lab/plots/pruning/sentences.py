@@ -1,0 +1,169 @@
+"""Effects of pruning in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from lab.analysis.differences import LATENCY, difference, differs
+from lab.analysis.pruning import Lesson, Point, Way, furthest
+from lab.plots import formatting
+from lab.plots.pruning.info import COSTS
+from lab.types import Trial
+
+DROP, NEARLY = 0.01, 0.03
+WORK = {"size_bytes": "less to store", "latency_s": "less to compute"}
+SAME_SIZE, SAME_TIME = "as large as before", "as long as before"
+
+
+def pruning_texts(found: Lesson, trials: Mapping[str, Trial]) -> tuple[str, ...]:
+    """Findings of the study, a sentence each: how far each way goes, the accuracy that fine-tuning
+    wins back, the size of zeros.
+
+    Args:
+        trials: id -> trial, for comparisons item by item.
+    """
+    base = found.baseline
+    if base is None or not any(line.points for line in found.lines):
+        return ()
+    return tuple(
+        text
+        for text in (
+            _reach(found, base),
+            _won_back(found, trials),
+            _alone(found, trials),
+            _zeros(found, base, trials),
+            _channels(found, base, trials),
+        )
+        if text
+    )
+
+
+def _reach(found: Lesson, base: Point) -> str:
+    parts = []
+    ways: tuple[tuple[Literal["structured", "unstructured"], str], ...] = (
+        ("structured", "whole channels"),
+        ("unstructured", "single weights"),
+    )
+    for way, name in ways:
+        lines = {tuned: found.line(way, tuned) for tuned in (False, True)}
+        ends = {tuned: furthest(line, base.quality, DROP) for tuned, line in lines.items()}
+        shares = {tuned: f"{100 * p.removed:.0f} %" if p else "none" for tuned, p in ends.items()}
+        parts.append(f"{shares[False]} of the weights as {name}, {shares[True]} with fine-tuning")
+    return f"At most {100 * DROP:.0f} point below the float model one can take {'; '.join(parts)}."
+
+
+def _won_back(found: Lesson, trials: Mapping[str, Trial]) -> str:
+    pairs = [
+        (bare, tuned)
+        for way in ("structured", "unstructured")
+        for bare in found.line(way, False).points
+        for tuned in found.line(way, True).points
+        if tuned.asked == bare.asked
+    ]
+    if not pairs:
+        return ""
+    bare, tuned = max(pairs, key=lambda p: p[1].quality.value - p[0].quality.value)
+    gain = tuned.quality.value - bare.quality.value
+    if gain <= 0:
+        return "Fine-tuning won nothing back here."
+    between = _between(found.metric, trials.get(tuned.trial), trials.get(bare.trial))
+    return (
+        f"Fine-tuning wins back most for {bare.name}: {100 * gain:.1f} points{between}, from"
+        f" {100 * bare.quality.value:.1f} to {100 * tuned.quality.value:.1f} %."
+    )
+
+
+def _alone(found: Lesson, trials: Mapping[str, Trial]) -> str:
+    """The effect of the training itself, where it is more than chance."""
+    tuned, base = (trials.get(p.trial) if p else None for p in (found.tuned, found.baseline))
+    d = difference(found.metric, tuned, base) if tuned and base else None
+    if d is None or not d.differs:
+        return ""
+    what = "harms" if d.value < 0 else "improves"
+    why = (
+        ": more steps or a smaller learning rate would do better"
+        if d.value < 0
+        else ", so not all that it wins back was lost by pruning"
+    )
+    return (
+        f"Fine-tuning alone {what} the model that was not pruned, by {100 * abs(d.value):.1f}"
+        f" points{why}."
+    )
+
+
+def _between(metric: str, trial: Trial | None, other: Trial | None) -> str:
+    d = difference(metric, trial, other) if trial and other else None
+    return f" (95 % interval {100 * d.low:.1f} to {100 * d.high:.1f})" if d else ""
+
+
+def _zeros(found: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
+    """Zeros are stored like any number, where the numbers show it."""
+    most = _most(found, "unstructured")
+    if most is None:
+        return ""
+    changes = _changes(most, base, trials)
+    stored = changes["size_bytes"] == SAME_SIZE
+    why = ": zeros are stored and multiplied like any number" if stored else ""
+    download = (
+        f"; compressed for a download it is {changes['download_bytes']}"
+        if changes["download_bytes"]
+        else ""
+    )
+    return (
+        f"With {100 * most.removed:.0f} % of the weights at zero the file"
+        f" {_file_and_time(changes)}{why}{download}."
+    )
+
+
+def _channels(found: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
+    most = _most(found, "structured")
+    if most is None:
+        return ""
+    changes = _changes(most, base, trials)
+    less = [
+        work for metric, work in WORK.items() if changes[metric].endswith(("smaller", "less time"))
+    ]
+    why = f": smaller tensors are {' and '.join(less)}" if less else ""
+    return (
+        f"With {100 * most.removed:.0f} % of the weights gone as whole channels the file"
+        f" {_file_and_time(changes)}{why}."
+    )
+
+
+def _most(found: Lesson, way: Way) -> Point | None:
+    """The most pruned model, fine-tuned where there is such a one."""
+    points = found.line(way, True).points or found.line(way, False).points
+    return max(points, key=lambda p: p.removed, default=None)
+
+
+def _file_and_time(changes: Mapping[str, str]) -> str:
+    parts = [
+        f"is {changes['size_bytes']}" if changes["size_bytes"] else "",
+        f"takes {changes['latency_s']}" if changes["latency_s"] else "",
+    ]
+    return " and ".join(part for part in parts if part) or "has not been measured yet"
+
+
+def _changes(p: Point, base: Point, trials: Mapping[str, Trial]) -> dict[str, str]:
+    return {metric: _change(metric, p, base, trials) for metric in COSTS}
+
+
+def _change(metric: str, p: Point, base: Point, trials: Mapping[str, Trial]) -> str:
+    """ "as large as before", "3.1× smaller", "1.6× less time"; "" where it is not known yet."""
+    mine, theirs = p.measurements.get(metric), base.measurements.get(metric)
+    if mine is None or theirs is None or not mine.value:
+        return ""
+    ratio, seconds = theirs.value / mine.value, metric == LATENCY
+    if abs(ratio - 1) < NEARLY or (
+        seconds and not differs(metric, trials[p.trial], trials[base.trial])
+    ):
+        return SAME_TIME if seconds else SAME_SIZE
+    word = (
+        ("less time" if ratio > 1 else "more time")
+        if seconds
+        else "smaller"
+        if ratio > 1
+        else "larger"
+    )
+    return f"{formatting.digits(max(ratio, 1 / ratio))}× {word}"

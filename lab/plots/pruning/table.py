@@ -1,0 +1,75 @@
+"""Results of pruning as a table and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.analysis.pruning import Lesson, Point
+from lab.plots import formatting, words
+from lab.plots.pruning.info import COSTS, NAMES
+
+
+def pruning_rows(found: Lesson) -> list[dict[str, str]]:
+    """The numbers behind the plots, one row a model; what failed, with its reason."""
+    unpruned = [("float model", found.baseline), ("float model, fine-tuned", found.tuned)]
+    rows = [_row(name, p, found) for name, p in unpruned if p]
+    for (way, tuned), name in NAMES.items():
+        rows += [_row(name, p, found) for p in found.line(way, tuned).points]
+        rows += [_broken(name, *failure, found) for failure in found.line(way, tuned).failed]
+    return rows
+
+
+def _row(name: str, p: Point, found: Lesson) -> dict[str, str]:
+    removed = f"{100 * p.removed:.1f} %" + ("" if p.counted else " asked")
+    measured = [
+        formatting.measurement(m) for m in (p.quality, *(p.measurements.get(m) for m in COSTS))
+    ]
+    return dict(zip(_columns(found), (name, p.name, removed, *measured, ""), strict=True))
+
+
+def _broken(name: str, recipe: str, why: str, found: Lesson) -> dict[str, str]:
+    return dict.fromkeys(_columns(found), "") | {"Pruned": name, "Recipe": recipe, "Remarks": why}
+
+
+def _columns(found: Lesson) -> tuple[str, ...]:
+    costs = (formatting.capital(name) for name in COSTS.values())
+    return (
+        "Pruned",
+        "Recipe",
+        "Weights gone",
+        formatting.capital(words.plain(found.metric)),
+        *costs,
+        "Remarks",
+    )
+
+
+def pruning_json(found: Lesson) -> dict[str, Any]:
+    """Everything as JSON: {"metric", "baseline", "fine_tuned", "lines": [{"way", "fine_tuned",
+    "points", "failed"}]}.
+    """
+    lines = [
+        {
+            "way": x.way,
+            "fine_tuned": x.tuned,
+            "points": [_point_json(p) for p in x.points],
+            "failed": [{"name": n, "message": why} for n, why in x.failed],
+        }
+        for x in found.lines
+    ]
+    return {
+        "metric": found.metric,
+        "baseline": found.baseline and _point_json(found.baseline),
+        "fine_tuned": found.tuned and _point_json(found.tuned),
+        "lines": lines,
+    }
+
+
+def _point_json(p: Point) -> dict[str, Any]:
+    return {
+        "trial": p.trial,
+        "name": p.name,
+        "removed": p.removed,
+        "counted": p.counted,
+        "ratio": p.asked,
+        "measurements": {m: v.to_json() for m, v in p.measurements.items()},
+    }
