@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lab import registry
 from lab.cards.inputs import PROBED_ITEMS, Hints, candidates, describe
-from lab.engine import in_pool_process as jobs
 from lab.engine import keys
+from lab.engine.in_pool_process import build_in_pool, probe_in_pool
+from lab.engine.messages import Built, Failure, PoolBuildRequest, ProbeRequest
+from lab.engine.on_dask_worker.build import known_step
 from lab.engine.pools import POOLS, discard
 from lab.errors import InvalidFile, NoPath, UsageError
 from lab.formats.inspect import can_inspect, detect_format, inspect
@@ -30,6 +32,8 @@ from lab.store.npz import read_data
 from lab.types import Artifact, InputSpec, Measurement, ModelCard, Recipe, Step, Target
 
 PROBE_LIMIT_S = 3600.0
+Request = TypeVar("Request")
+T = TypeVar("T")
 
 
 def add_model(
@@ -170,10 +174,8 @@ def _make_ready(card: ModelCard, artifact: Artifact, data: str) -> _Ready:
     path, inspection = artifact.path, {}
     steps = complete(card.format, Recipe(), Target(runtime.id)).steps
     for n, step in enumerate(steps, 1):
-        outcome = _convert(
-            card, artifact, steps[:n], path, data, registry.technique(step.technique)
-        )
-        path, inspection = outcome["artifact"]["path"], outcome["inspection"]
+        built = _convert(card, artifact, steps[:n], path, data, registry.technique(step.technique))
+        path, inspection = built.artifact.path, dict(built.inspection)
     return _Ready(runtime, path, inspection or _inspect(runtime, path, card.format))
 
 
@@ -196,21 +198,18 @@ def nearest_runtime(format_: str) -> Runtime:
     return registry.runtime(min(paths, key=lambda id_: len(paths[id_])))
 
 
-def inspect_in_process(request: Mapping[str, Any]) -> dict[str, Any]:
+def inspect_in_process(request: tuple[str, str], workdir: Path) -> dict[str, Any]:
     """Inspect a file in a worker process: reading some formats loads a framework.
 
     Args:
-        request: {"path", "format"}.
-
-    Returns:
-        {"inspection": see `lab.formats.inspect.inspect`}.
+        request: path and format.
     """
-    return {"inspection": inspect(request["path"], request["format"])}
+    return dict(inspect(*request))
 
 
 def _inspect(runtime: Runtime, path: str, format_: str) -> dict[str, Any]:
-    answer = _ask(runtime, inspect_in_process, {"path": path, "format": format_})
-    return dict(answer["inspection"])
+    inspection: dict[str, Any] = _run(runtime, inspect_in_process, (path, format_))
+    return inspection
 
 
 def _convert(
@@ -220,35 +219,23 @@ def _convert(
     path: str,
     data: str,
     technique: Technique,
-) -> dict[str, Any]:
+) -> Built:
     key = keys.step_key(source.sha256, steps, card, Path(data).name)
-    if (known := records.known_step(key)) is not None and "error" not in known:
+    if isinstance(known := known_step(key), Built):
         return known
-    request = {
-        "technique": technique.id,
-        "params": dict(steps[-1].params),
-        "source": path,
-        "card": card.to_json(),
-        "data": data,
-    }
-    answer = POOLS.run(technique.pool, jobs.build, request, technique.timeout_s, lambda: False)
+    request = PoolBuildRequest(steps[-1], path, card, data)
+    finished = POOLS.run(technique.pool, build_in_pool, request, technique.timeout_s, lambda: False)
     try:
-        if "error" in answer:
+        made = finished.result
+        if isinstance(made, Failure):
             raise InvalidFile(
-                "The model could not be converted",
-                given=Path(path).name,
-                remedy=answer["error"]["message"],
+                "The model could not be converted", given=Path(path).name, remedy=made.message
             )
-        kept = keep(Path(answer["file"]), answer["format"])
+        built = Built(keep(Path(made.file), made.format), made.notes, made.inspection)
     finally:
-        discard(answer)
-    outcome = {
-        "artifact": kept.to_json(),
-        "notes": answer["notes"],
-        "inspection": answer["inspection"],
-    }
-    records.remember_step(key, technique.id, outcome, technique.typical_s)
-    return outcome
+        discard(finished)
+    records.remember_step(key, technique.id, built.to_json(), technique.typical_s)
+    return built
 
 
 # --- how the data become its input ----------------------------------------------------------------
@@ -262,7 +249,7 @@ def _infer_input(
     hints = hints if card.task == "classification" else hints.as_given()
     shape = tuple(takes["shape"])[1:]
     specs = candidates(given.arrays["x_test"], shape, takes["dtype"], hints)
-    request = {"path": ready.path, "data": str(given.where), "task": card.task}
+    request = ProbeRequest(ready.runtime.id, ready.path, str(given.where), card.task, candidates=())
     items = min(PROBED_ITEMS, len(given.arrays["x_calibration"]))
     best = specs[0] if len(specs) == 1 else _best(specs, ready.runtime, request, items, say)
     say(f"taken: {describe(best)} (override with --layout, --scale, --offset)")
@@ -272,7 +259,7 @@ def _infer_input(
 def _best(
     specs: Sequence[InputSpec],
     runtime: Runtime,
-    request: Mapping[str, Any],
+    request: ProbeRequest,
     items: int,
     say: Callable[[str], None],
 ) -> InputSpec:
@@ -284,28 +271,22 @@ def _best(
 
 
 def _judge(
-    runtime: Runtime, specs: Sequence[InputSpec], request: Mapping[str, Any], n: int | None
+    runtime: Runtime, specs: Sequence[InputSpec], request: ProbeRequest, n: int | None
 ) -> list[Measurement]:
     """Measure the task's own metric under each way, on n calibration items or, where n is None, on
     the whole test set.
     """
-    whole = {**request, "runtime": runtime.id, "candidates": [asdict(s) for s in specs], "n": n}
-    answer = _ask(runtime, jobs.probe, whole)
-    metric = registry.task(request["task"]).primary
-    return [Measurement.from_json(metric, value) for value in answer["found"]]
+    whole = replace(request, candidates=tuple(specs), items=n)
+    return list(_run(runtime, probe_in_pool, whole).measurements)
 
 
-def _ask(
-    runtime: Runtime,
-    body: Callable[[Mapping[str, Any]], dict[str, Any]],
-    request: Mapping[str, Any],
-) -> dict[str, Any]:
+def _run(runtime: Runtime, body: Callable[[Request, Path], T], request: Request) -> T:
     """Run a body in a process that has the runtime's toolchain."""
-    answer = POOLS.run(runtime.toolchain, body, request, PROBE_LIMIT_S, lambda: False)
-    discard(answer)
-    if "error" in answer:
-        raise InvalidFile("The model does not answer the data", remedy=answer["error"]["message"])
-    return answer
+    finished = POOLS.run(runtime.toolchain, body, request, PROBE_LIMIT_S, lambda: False)
+    discard(finished)
+    if isinstance(finished.result, Failure):
+        raise InvalidFile("The model does not answer the data", remedy=finished.result.message)
+    return finished.result
 
 
 def _describe(card: ModelCard, baseline: Measurement, runtime: Runtime) -> str:

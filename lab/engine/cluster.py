@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from lab.engine.limits import HEAVY, slots, workers_of
-from lab.engine.pool_process import error_json
+from lab.engine.messages import Failure
 
 QUIET = {
     "distributed.worker.profile.enabled": False, "distributed.scheduler.work-stealing": False,
@@ -71,9 +71,7 @@ class Cluster:
         )
 
     def finished(self, futures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Each future with its outcome as it ends; an error of the lab's own becomes an outcome,
-        too.
-        """
+        """Each future with its outcome as it ends; an error of the lab's own becomes a Failure."""
         from distributed import as_completed
 
         for future in as_completed(futures):
@@ -85,7 +83,7 @@ class Cluster:
                     if future.status == "error"
                     else RuntimeError(f"Dask lost the job ({future.status})")
                 )
-                yield future, {"error": error_json(error)}
+                yield future, Failure.of(error)
 
     def close(self) -> None:
         """Disconnect, and end the cluster if it is ours."""

@@ -1,4 +1,4 @@
-"""Brings a training's curve out of the process that trains, while it runs."""
+"""Curves of a training, handed out of the process that trains while it runs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ FILE = "curve.json"
 EVERY_S = 1.0
 
 
-def teller(workdir: Path) -> Callable[[Mapping[str, Any]], None]:
-    """What a job writes its curve with; the last one of each phase counts."""
+def curve_writer(workdir: Path) -> Callable[[Mapping[str, Any]], None]:
+    """Function with which a job writes its curve; the last one of each phase counts."""
     phases: dict[str, Any] = {}
 
-    def tell(curve: Mapping[str, Any]) -> None:
+    def write(curve: Mapping[str, Any]) -> None:
         phases[curve["phase"]] = curve
         part = workdir / f"{FILE}.part"
         part.write_text(json.dumps(list(phases.values())))
         os.replace(part, workdir / FILE)
 
-    return tell
+    return write
 
 
-def told(workdir: Path) -> list[dict[str, Any]]:
-    """The curves that a job has written so far, one a phase."""
+def read_curves(workdir: Path) -> list[dict[str, Any]]:
+    """Curves that a job has written so far, one a phase."""
     try:
         return list(json.loads((workdir / FILE).read_text()))
     except OSError:
@@ -35,7 +35,7 @@ def told(workdir: Path) -> list[dict[str, Any]]:
 
 
 class Follower:
-    """Hands on a job's curves about once a second.
+    """Hand on a job's curves about once a second.
 
     Args:
         keep: takes the curves, one a phase.
@@ -46,7 +46,7 @@ class Follower:
         self.looked, self.written = 0.0, 0.0
 
     def __call__(self, workdir: Path) -> None:
-        """Called often; looks once a second, writes what is new."""
+        """Look for new curves, at most once a second however often it is called."""
         if time.monotonic() - self.looked < EVERY_S:
             return
         self.looked = time.monotonic()
@@ -56,4 +56,4 @@ class Follower:
             return
         if changed != self.written:
             self.written = changed
-            self.keep(told(workdir))
+            self.keep(read_curves(workdir))

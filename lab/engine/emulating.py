@@ -1,5 +1,5 @@
-"""What a variant would answer on other processors: a look at its file, and where that tells a
-difference, the number.
+"""Outputs of a variant on other processors: its file is inspected, and where the processor computes
+differently, it is emulated on test items.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ _GOLDEN = 0.6180339887498949
 
 
 def versions() -> list[Any]:
-    """What outcomes depend on, for cache keys."""
+    """Everything that emulated outcomes depend on, for cache keys."""
     return [
         LIMIT,
         sorted([processor.id, processor.version] for processor in registry.processors().values()),
     ]
 
 
-def elsewhere(
+def emulate(
     path: Path, format: str, task: Task, evidence: Mapping[str, Array], setting: Setting, batch: int
 ) -> dict[str, Any]:
-    """Emulate each processor that answers a file otherwise.
+    """Emulate each processor that computes a file differently.
 
     Args:
         format: of the file.
         evidence: "inputs", "labels" and "outputs" of the whole test set, as evaluated here.
-        setting: how it was evaluated here.
+        setting: runtime, options and machine of the evaluation here.
         batch: items a call when it was evaluated; batches stay whole, since ranges that are found
             while the model runs
             depend on them.
@@ -44,26 +44,27 @@ def elsewhere(
     Returns:
         processor id -> {"title", "place", "because", "facts": [JSON of Fact], "measurements":
         {metric: JSON}, "here": the same
-        metric over the same items as answered here}; processors on which the file answers as here
-        are left out. What cannot
-        be emulated has a fact that says why, and no measurements.
+        metric over the same items as computed here}; processors that compute the file as this one
+        does are left out. A
+        processor that cannot be emulated has a fact that says why, and no measurements.
     """
     able = [
         m
         for m in registry.processors().values()
         if format in m.formats and setting.runtime in (*m.runtimes, *_any(m, setting))
     ]
-    found = {
-        processor.id: _on(processor, path, task, evidence, setting, batch) for processor in able
+    outcomes = {
+        processor.id: _emulate_on(processor, path, task, evidence, setting, batch)
+        for processor in able
     }
-    return {id_: outcome for id_, outcome in found.items() if outcome["facts"]}
+    return {id_: outcome for id_, outcome in outcomes.items() if outcome["facts"]}
 
 
 def _any(processor: Processor, setting: Setting) -> tuple[str, ...]:
     return () if processor.runtimes else (setting.runtime,)
 
 
-def _on(
+def _emulate_on(
     processor: Processor,
     path: Path,
     task: Task,
@@ -83,7 +84,7 @@ def _on(
         facts = processor.differs(path, setting)
         if facts:
             outcome["because"] = processor.because(facts)
-            outcome |= _numbers(processor.load(path, setting), task, evidence, batch)
+            outcome |= _compared(processor.load(path, setting), task, evidence, batch)
     except Exception as error:  # it must not cost the trial, which did run here
         facts = [
             *facts,
@@ -92,10 +93,10 @@ def _on(
     return {**outcome, "facts": [asdict(fact) for fact in facts]}
 
 
-def _numbers(
+def _compared(
     session: Session, task: Task, evidence: Mapping[str, Array], batch: int
 ) -> dict[str, Any]:
-    outputs, items = _answers(session, evidence["inputs"], batch)
+    outputs, items = _predict(session, evidence["inputs"], batch)
     part = {name: array[items] for name, array in evidence.items()}
     there = {**part, "outputs": outputs, "baseline_outputs": part["outputs"]}
     primary, agreement = (registry.metric(id_) for id_ in (task.primary, task.agreement))
@@ -105,12 +106,12 @@ def _numbers(
     }
 
 
-def _answers(session: Session, inputs: Array, batch: int) -> tuple[Array, Array]:
-    """Outputs, and the numbers of the items that they belong to."""
+def _predict(session: Session, inputs: Array, batch: int) -> tuple[Array, Array]:
+    """Outputs, and the indices of their items."""
     outputs, items, start = [], [], time.monotonic()
-    for numbers in _batches(len(inputs), batch):
-        outputs.append(run_all(session, inputs[numbers], batch))
-        items.append(numbers)
+    for indices in _batches(len(inputs), batch):
+        outputs.append(run_all(session, inputs[indices], batch))
+        items.append(indices)
         if time.monotonic() - start > BUDGET_S:
             break
     return np.concatenate(outputs), np.concatenate(items)
@@ -128,9 +129,9 @@ def _batches(n: int, batch: int) -> list[Array]:
 def _measured(
     metrics: Sequence[Metric], evidence: Mapping[str, Array], source: Any
 ) -> dict[str, Any]:
-    found = {
+    results = {
         m.id: m.compute(**{name: evidence[name] for name in m.needs})
         for m in metrics
         if set(m.needs) <= set(evidence)
     }
-    return {id_: replace(m, source=source).to_json() for id_, m in found.items() if m is not None}
+    return {id_: replace(m, source=source).to_json() for id_, m in results.items() if m is not None}

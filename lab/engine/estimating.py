@@ -1,29 +1,29 @@
-"""What a sweep will cost, from what the store knows: trials, cached trials, files to build,
-seconds.
-"""
+"""Cost of a sweep, from the store: trials, cached trials, files to build, seconds."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from lab import registry
-from lab.engine.known_results import stored
+from lab.engine.known_results import look_up
 from lab.engine.limits import GUESS_S, START_S, slots
 from lab.spec.plan import plan
 from lab.store import records
-from lab.types import ModelCard, StudySpec
+from lab.types import FINISHED, ModelCard, Recipe, StudySpec, Trial
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a sweep will cost.
+    """Cost of a sweep.
 
     Attributes:
-        trials: how many there are, of a guided search at most; cached: how many of them need no
-            work at all.
+        trials: number of trials, of a guided search at most; cached: those that need no work at
+            all.
         builds: files still to be made.
-        seconds: a guess from what such jobs took so far.
-        grid: how many trials there are to choose from.
+        seconds: an estimate from the seconds of earlier jobs.
+        grid: number of trials to choose from.
     """
 
     trials: int
@@ -34,10 +34,10 @@ class Estimate:
 
 
 def estimate(spec: StudySpec, card: ModelCard) -> Estimate:
-    """Ask the store which trials of a spec need no work, and about how long the rest takes."""
+    """Count the trials of a spec that need no work, and estimate the seconds of the rest."""
     planned = plan(spec, card).trials
-    found = stored(spec, card, planned)
-    cached, techniques = sum(found.known), list(found.missing.values())
+    known = look_up(spec, card, planned)
+    cached, techniques = sum(known.known), list(known.missing.values())
     whole = Estimate(
         len(planned),
         cached,
@@ -66,10 +66,40 @@ def _searched(whole: Estimate, spec: StudySpec) -> Estimate:
     )
 
 
+@dataclass(frozen=True)
+class Pace:
+    """Mean seconds of jobs so far.
+
+    Attributes:
+        results: by kind of result; steps: by technique.
+    """
+
+    results: Mapping[str, float]
+    steps: Mapping[str, float]
+
+    @classmethod
+    def of_store(cls) -> Self:
+        """The pace of all jobs that the store knows."""
+        return cls({**GUESS_S, **records.result_seconds()}, records.step_seconds())
+
+    def build_seconds(self, recipe: Recipe) -> float:
+        """Seconds of a recipe's last step; the steps before are shared with other recipes."""
+        last = registry.technique(recipe.steps[-1].technique) if recipe.steps else None
+        return self.steps.get(last.id, last.typical_s) if last else 0.0
+
+    def seconds_left(self, trials: Sequence[Trial]) -> float:
+        """Seconds until the trials of a pass, finished or not, are all finished."""
+        left = [t for t in trials if t.state not in FINISHED]
+        build = sum(self.build_seconds(t.recipe) for t in left if t.artifact is None)
+        evaluate = self.results["evaluate"] * sum(not t.measurements for t in trials)
+        return (build + evaluate) / slots() + self.results["measure"] * len(left)
+
+
 def _seconds(builds: list[str], trials: int) -> float:
     if not builds and not trials:
         return 0.3
-    steps, results = records.step_seconds(), {**GUESS_S, **records.result_seconds()}
+    pace = Pace.of_store()
+    steps, results = pace.steps, pace.results
     start = sum(START_S[toolchain] for toolchain in {registry.technique(b).pool for b in builds})
     build = sum(steps.get(b, registry.technique(b).typical_s) for b in builds)
     return (

@@ -1,11 +1,11 @@
-"""What runs inside a worker process: plain values and paths in, plain values and paths out. Nothing
-here touches the database.
+"""Bodies of jobs that run inside a pool process: plain values and paths in, plain values and paths
+out. None of them touches the database.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,16 @@ from typing import Any
 from lab import registry
 from lab.analysis.differences import pack
 from lab.engine.calibration import Calibration
-from lab.engine.curves import teller, told
-from lab.engine.emulating import elsewhere
+from lab.engine.curves import curve_writer, read_curves
+from lab.engine.emulating import emulate
+from lab.engine.messages import (
+    PoolBuildRequest,
+    PoolBuilt,
+    PoolEvaluated,
+    PoolEvaluateRequest,
+    Probed,
+    ProbeRequest,
+)
 from lab.engine.training_data import training_set
 from lab.errors import InvalidFile
 from lab.formats.feeding import as_input, run_all
@@ -22,143 +30,115 @@ from lab.lazy import np
 from lab.measure.environment import fingerprint
 from lab.plugs import Array, Context, Setting, Task, Technique, require
 from lab.store.data import load_array
-from lab.types import InputSpec, ModelCard
+from lab.types import Measurement
 
 BATCH = 100
 PER_ITEM = "top1_accuracy"
-"""The metric that is the share of items answered rightly, so that two trials can be compared item
-by item.
-"""
+"""Metric that is the share of correct items, so that two trials can be compared item by item."""
 
 
-def build(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Apply one technique.
-
-    Args:
-        request: {"technique", "params", "source", "card", "data", "checkpoint", "workdir"};
-            "checkpoint" is a folder, None for none.
-
-    Returns:
-        {"file", "format", "notes", "inspection", "curves"}.
-    """
+def build_in_pool(request: PoolBuildRequest, workdir: Path) -> PoolBuilt:
+    """Apply one technique to a file."""
     from lab.formats.inspect import inspect
 
-    technique = registry.technique(request["technique"])
+    technique = registry.technique(request.step.technique)
     require(f"The technique {technique.id!r}", technique.requires)
     notes: dict[str, Any] = {}
-    context = _context(request, technique, notes)
-    file = technique.apply(Path(request["source"]), request["params"], context)
-    return {
-        "file": str(file),
-        "format": technique.produces,
-        "notes": notes,
-        "inspection": inspect(file, technique.produces),
-        "curves": told(Path(request["workdir"])),
-    }
-
-
-def _context(request: Mapping[str, Any], technique: Technique, notes: dict[str, Any]) -> Context:
-    card, workdir = ModelCard.from_json(request["card"]), Path(request["workdir"])
-    items = Calibration(Path(request["data"]), card, request["params"], notes.__setitem__)
-    usual = Context(workdir, card, items.inputs, items.labelled, notes.__setitem__)
-    if not technique.trains:
-        return usual
-    checkpoint = Path(request["checkpoint"]) if request.get("checkpoint") else None
-    if checkpoint:
-        checkpoint.mkdir(parents=True, exist_ok=True)
-    return replace(
-        usual,
-        training=lambda: training_set(Path(request["data"]), card),
-        checkpoint=checkpoint,
-        tell=teller(workdir),
+    context = _context(request, workdir, technique, notes)
+    file = technique.apply(Path(request.source), request.step.params, context)
+    return PoolBuilt(
+        str(file),
+        technique.produces,
+        notes,
+        inspect(file, technique.produces),
+        tuple(read_curves(workdir)),
     )
 
 
-def evaluate(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer the test set in the deployment runtime and compute every metric that outputs or files
+def _context(
+    request: PoolBuildRequest, workdir: Path, technique: Technique, notes: dict[str, Any]
+) -> Context:
+    card, data = request.card, Path(request.data)
+    items = Calibration(data, card, request.step.params, notes.__setitem__)
+    context = Context(workdir, card, items.inputs, items.labelled, notes.__setitem__)
+    if not technique.trains:
+        return context
+    checkpoint = Path(request.checkpoint) if request.checkpoint else None
+    if checkpoint:
+        checkpoint.mkdir(parents=True, exist_ok=True)
+    return replace(
+        context,
+        training=lambda: training_set(data, card),
+        checkpoint=checkpoint,
+        tell=curve_writer(workdir),
+    )
+
+
+def evaluate_in_pool(request: PoolEvaluateRequest, workdir: Path) -> PoolEvaluated:
+    """Predict the test set in the deployment runtime and compute every metric that outputs or files
     give.
-
-    Args:
-        request: {"runtime", "options", "path", "card", "data", "test_samples", "baseline_path",
-            "baseline_outputs",
-            "metrics", "is_baseline", "elsewhere", "anatomy", "workdir"}; the baseline's entries are
-            None for the baseline itself, and
-            where it could not be evaluated: what compares with it is left out then. "elsewhere" and
-            "anatomy" are the file's format where other machines, and what the file consists of, are
-            asked for, too.
-
-    Returns:
-        {"outputs": path of an .npz, "measurements": {metric: JSON}, "right": see
-        `lab.analysis.differences`, "elsewhere": see `lab.engine.emulating`,
-        "anatomy": path of its JSON, "" where it is not known}.
     """
-    card = ModelCard.from_json(request["card"])
-    where, n = Path(request["data"]), request["test_samples"]
-    labels = np.asarray(load_array(where, "y_test")[:n])
-    session = registry.runtime(request["runtime"]).load(request["path"], request["options"])
-    inputs = as_input(load_array(where, "x_test")[:n], card.input)
+    task, data = registry.task(request.card.task), Path(request.data)
+    labels = np.asarray(load_array(data, "y_test")[: request.test_samples])
+    session = registry.runtime(request.runtime).load(request.file, request.options)
+    inputs = as_input(load_array(data, "x_test")[: request.test_samples], request.card.input)
     outputs = run_all(session, inputs, BATCH)
-    _check_outputs(registry.task(card.task), outputs, labels, inputs)
-    saved = Path(request["workdir"]) / "outputs.npz"
+    _check_outputs(task, outputs, labels, inputs)
+    saved = workdir / "outputs.npz"
     np.savez_compressed(saved, outputs=outputs)
-    anatomy, live = _anatomy(request)
+    anatomy, anatomy_evidence = _read_anatomy(request, workdir)
     evidence = {
         "outputs": outputs,
         "labels": labels,
         "inputs": inputs,
-        **_files(request, outputs),
-        **live,
+        **_file_evidence(request, outputs),
+        **anatomy_evidence,
     }
-    return {
-        "outputs": str(saved),
-        "measurements": compute(request["metrics"], evidence),
-        "anatomy": anatomy,
-        "right": _right(registry.task(card.task), outputs, inputs, labels),
-        "elsewhere": (
-            _elsewhere(request, registry.task(card.task), evidence)
-            if request.get("elsewhere")
-            else {}
-        ),
-    }
-
-
-def _right(task: Task, outputs: Array, inputs: Array, labels: Array) -> dict[str, Any] | None:
-    """Which items were answered rightly, where a task's own metric is their share."""
-    answers = task.answers(outputs, inputs)
-    if task.primary != PER_ITEM or answers.shape != labels.shape:
-        return None
-    return pack(answers == labels, task.primary)
-
-
-def _elsewhere(
-    request: Mapping[str, Any], task: Task, evidence: Mapping[str, Array]
-) -> dict[str, Any]:
-    setting = Setting(
-        request["runtime"],
-        request["options"],
-        tuple(fingerprint()["features"]),
-        Path(request["workdir"]),
+    return PoolEvaluated(
+        str(saved),
+        compute(request.metrics, evidence),
+        _correct(task, outputs, inputs, labels),
+        _emulated(request, workdir, task, evidence) if request.emulate else {},
+        anatomy,
     )
-    answered = {name: evidence[name] for name in ("inputs", "labels", "outputs")}
-    return elsewhere(Path(request["path"]), request["elsewhere"], task, answered, setting, BATCH)
 
 
-def _anatomy(request: Mapping[str, Any]) -> tuple[str, dict[str, Array]]:
-    """The file of the anatomy, and the evidence that it gives; nothing where it cannot be told,
-    which costs no trial.
+def _correct(task: Task, outputs: Array, inputs: Array, labels: Array) -> dict[str, Any] | None:
+    """Items that were predicted correctly, where a task's own metric is their share."""
+    predictions = task.answers(outputs, inputs)
+    if task.primary != PER_ITEM or predictions.shape != labels.shape:
+        return None
+    return pack(predictions == labels, task.primary)
+
+
+def _emulated(
+    request: PoolEvaluateRequest, workdir: Path, task: Task, evidence: Mapping[str, Array]
+) -> dict[str, Any]:
+    features = tuple(fingerprint()["features"])
+    setting = Setting(request.runtime, request.options, features, workdir)
+    here = {name: evidence[name] for name in ("inputs", "labels", "outputs")}
+    return emulate(Path(request.file), request.format, task, here, setting, BATCH)
+
+
+def _read_anatomy(
+    request: PoolEvaluateRequest, workdir: Path
+) -> tuple[str | None, dict[str, Array]]:
+    """File of the anatomy, and the evidence that it gives; a file that cannot be read costs no
+    trial.
     """
     from lab.formats.anatomy import anatomy
 
-    if not request.get("anatomy"):
-        return "", {}
+    if not request.read_anatomy:
+        return None, {}
     try:
-        found = anatomy(request["path"], request["anatomy"])
-        saved = Path(request["workdir"]) / "anatomy.json"
-        saved.write_text(json.dumps(asdict(found)))
-    except Exception:  # the trial did run: whatever is odd about its file is no reason to lose it
-        return "", {}
-    planned = {"live_bytes": np.asarray(found.live_bytes)} if found.live_bytes else {}
-    return str(saved), {**planned, "weight_zeros": np.asarray([found.zeros, found.weights])}
+        contents = anatomy(request.file, request.format)
+        saved = workdir / "anatomy.json"
+        saved.write_text(json.dumps(asdict(contents)))
+    except Exception:  # the trial did run: an odd file is no reason to lose it
+        return None, {}
+    planned = {"live_bytes": np.asarray(contents.live_bytes)} if contents.live_bytes else {}
+    zeros = np.asarray([contents.zeros, contents.weights])
+    return str(saved), {**planned, "weight_zeros": zeros}
 
 
 def _check_outputs(task: Task, outputs: Array, labels: Array, inputs: Array) -> None:
@@ -176,57 +156,41 @@ def _check_outputs(task: Task, outputs: Array, labels: Array, inputs: Array) -> 
         )
 
 
-def _files(request: Mapping[str, Any], outputs: Array) -> dict[str, Array]:
-    file = np.fromfile(request["path"], dtype=np.uint8)
-    if request["is_baseline"]:
+def _file_evidence(request: PoolEvaluateRequest, outputs: Array) -> dict[str, Array]:
+    file = np.fromfile(request.file, dtype=np.uint8)
+    if request.is_baseline:
         return {"file": file, "baseline_file": file, "baseline_outputs": outputs}
-    if request["baseline_path"] is None:
+    if request.baseline_file is None or request.baseline_outputs is None:
         return {"file": file}
     return {
         "file": file,
-        "baseline_file": np.fromfile(request["baseline_path"], dtype=np.uint8),
-        "baseline_outputs": np.load(request["baseline_outputs"])["outputs"],
+        "baseline_file": np.fromfile(request.baseline_file, dtype=np.uint8),
+        "baseline_outputs": np.load(request.baseline_outputs)["outputs"],
     }
 
 
-def compute(metric_ids: list[str], evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """Every metric of the list whose evidence is at hand, as JSON by metric id."""
-    wanted = [
+def compute(metric_ids: Sequence[str], evidence: Mapping[str, Any]) -> dict[str, Measurement]:
+    """Every metric of the list whose evidence is at hand, by metric id."""
+    metrics = [
         m for m in map(registry.metric, metric_ids) if all(name in evidence for name in m.needs)
     ]
-    found = {m.id: m.compute(**{name: evidence[name] for name in m.needs}) for m in wanted}
-    return {
-        id_: measurement.to_json() for id_, measurement in found.items() if measurement is not None
-    }
+    computed = {m.id: m.compute(**{name: evidence[name] for name in m.needs}) for m in metrics}
+    return {id_: value for id_, value in computed.items() if value is not None}
 
 
-def probe(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The task's own metric under each of several ways to turn stored items into input.
-
-    Args:
-        request: {"runtime", "path", "data", "task", "candidates": [InputSpec as JSON], "n"}; n
-            calibration items, or None
-            for all test items.
-
-    Returns:
-        {"found": measurements as JSON, one a candidate}.
-    """
-    split, where = ("test" if request["n"] is None else "calibration"), Path(request["data"])
-    x, labels = (
-        load_array(where, f"x_{split}")[: request["n"]],
-        np.asarray(load_array(where, f"y_{split}")[: request["n"]]),
-    )
-    runtime, task = registry.runtime(request["runtime"]), registry.task(request["task"])
-    session = runtime.load(request["path"], {o.id: o.default for o in runtime.options})
-    found = []
-    for spec in map(InputSpec.from_json, request["candidates"]):
+def probe_in_pool(request: ProbeRequest, workdir: Path) -> Probed:
+    """Measure the task's own metric under each of several ways to turn stored items into input."""
+    split, data = ("test" if request.items is None else "calibration"), Path(request.data)
+    x = load_array(data, f"x_{split}")[: request.items]
+    labels = np.asarray(load_array(data, f"y_{split}")[: request.items])
+    runtime, task = registry.runtime(request.runtime), registry.task(request.task)
+    session = runtime.load(request.file, {o.id: o.default for o in runtime.options})
+    measurements = []
+    for spec in request.candidates:
         inputs = as_input(x, spec)
         outputs = run_all(session, inputs, BATCH)
-        if request["n"] is None:  # the way is chosen: now the model must answer for all of them
+        if request.items is None:  # the way is chosen: now the outputs of all items must fit
             _check_outputs(task, outputs, labels, inputs)
-        found.append(
-            compute([task.primary], {"outputs": outputs, "labels": labels, "inputs": inputs})[
-                task.primary
-            ]
-        )
-    return {"found": found}
+        evidence = {"outputs": outputs, "labels": labels, "inputs": inputs}
+        measurements.append(compute([task.primary], evidence)[task.primary])
+    return Probed(tuple(measurements))

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lab import registry
-from lab.engine import emulating as elsewhere
+from lab.engine import emulating
 from lab.formats.anatomy import VERSION as ANATOMY_VERSION
 from lab.measure.environment import versions_of
 from lab.store.data import FROM_DISK
@@ -81,7 +81,7 @@ def evaluate_key(
             spec.test_samples,
             sorted(spec.metrics),
             environment,
-            None if spec.about else [elsewhere.versions(), ANATOMY_VERSION],
+            None if spec.about else [emulating.versions(), ANATOMY_VERSION],
         ]
     )
 

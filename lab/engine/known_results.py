@@ -1,4 +1,4 @@
-"""Which planned trials the store knows, file, answers and time, so that running them costs
+"""Planned trials whose file, outputs and timings the store knows, so that running them costs
 nothing.
 """
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.engine import keys
+from lab.engine.messages import Built, Failure
 from lab.measure.environment import fingerprint
 from lab.spec.plan import PlannedTrial
 from lab.spec.recipes import prefixes
@@ -19,14 +20,15 @@ from lab.store.data import data_digest
 from lab.types import ModelCard, StudySpec, digest_of
 
 Outcome = Mapping[str, Any]
+"""As the store keeps it."""
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What the store has of a plan.
+class KnownTrials:
+    """Trials of a plan that the store knows.
 
     Attributes:
-        known: for each planned trial, whether all of it is known, be it that it fails.
+        known: for each planned trial, whether its results or its failure are known.
         missing: key of a step that was never made -> its technique.
     """
 
@@ -34,8 +36,8 @@ class Stored:
     missing: Mapping[str, str]
 
 
-def stored(spec: StudySpec, card: ModelCard, planned: Sequence[PlannedTrial]) -> Stored:
-    """Ask the store about every trial of a plan."""
+def look_up(spec: StudySpec, card: ModelCard, planned: Sequence[PlannedTrial]) -> KnownTrials:
+    """Look up every trial of a plan in the store."""
     source, data, environment = (
         sha256_of(Path(card.path)),
         data_digest(card),
@@ -55,7 +57,7 @@ def stored(spec: StudySpec, card: ModelCard, planned: Sequence[PlannedTrial]) ->
     floats = {
         _place(t): sha for t, sha in zip(planned, built, strict=True) if t.is_baseline and sha
     }
-    asked = [
+    wanted = [
         (
             None
             if not sha
@@ -69,33 +71,35 @@ def stored(spec: StudySpec, card: ModelCard, planned: Sequence[PlannedTrial]) ->
         for t, sha in zip(planned, built, strict=True)
     ]
     results = records.known_results(
-        list(dict.fromkeys(key for pair in asked if pair for key in pair))
+        list(dict.fromkeys(key for pair in wanted if pair for key in pair))
     )
     known = [
         sha == "" or (pair is not None and _is_known(*pair, results))
-        for sha, pair in zip(built, asked, strict=True)
+        for sha, pair in zip(built, wanted, strict=True)
     ]
-    return Stored(tuple(known), missing)
+    return KnownTrials(tuple(known), missing)
 
 
 def _built(chain: Sequence[str], steps: Mapping[str, Outcome], source: str) -> str | None:
     """SHA-256 of the file that a chain of steps makes; "" where it is known to fail, None where it
-    is not known.
+    is unknown.
     """
-    outcomes = [steps.get(key) for key in chain]
-    if any(o is not None and "error" in o for o in outcomes):
+    stored = [steps.get(key) for key in chain]
+    if any(outcome is not None and Failure.is_stored_in(outcome) for outcome in stored):
         return ""
-    if not all(o is not None for o in outcomes):
+    if not all(outcome is not None for outcome in stored):
         return None
-    last = outcomes[-1] if outcomes else None
-    return str(last["artifact"]["sha256"]) if last else source
+    last = stored[-1] if stored else None
+    return Built.from_json(last).artifact.sha256 if last else source
 
 
 def _place(trial: PlannedTrial) -> str:
-    """Where answers are the same: what a variant's are compared with is the float model there."""
+    """Runtime and options under which outputs are the same; a variant is compared with the float
+    model there.
+    """
     return digest_of([trial.target.runtime, keys.output_options(trial.target)])
 
 
 def _is_known(evaluation: str, measurement: str, results: Mapping[str, Outcome]) -> bool:
-    answers = results.get(evaluation)
-    return answers is not None and ("error" in answers or measurement in results)
+    evaluated = results.get(evaluation)
+    return evaluated is not None and (Failure.is_stored_in(evaluated) or measurement in results)

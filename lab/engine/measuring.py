@@ -10,31 +10,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from lab.engine.pool_process import QUIET, error_json
+from lab.engine.messages import Failure, ProcessResult
+from lab.engine.pool_process import QUIET
 from lab.errors import JobCancelled, JobCrashed, JobTimedOut
 from lab.home import CHECKOUT, new_workdir
+from lab.measure.messages import MeasuredVariants, MeasureVariantsRequest
 
 POLL_S = 0.05
 SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def measure(
-    request: Mapping[str, Any], timeout_s: float, cancelled: Callable[[], bool]
-) -> dict[str, Any]:
+    request: MeasureVariantsRequest, timeout_s: float, cancelled: Callable[[], bool]
+) -> ProcessResult[MeasuredVariants]:
     """Run `lab.measure.child` on a request.
 
     Returns:
-        its answer with "workdir", or {"error": {...}, "workdir"} where the process as a whole
-        failed.
+        its result with the work folder; a Failure where the process as a whole failed.
     """
     workdir = new_workdir()
-    source, answer = workdir / "request.json", workdir / "answer.json"
-    source.write_text(json.dumps(request))
-    command = [sys.executable, "-m", "lab.measure.child", str(source), str(answer)]
+    source, target = workdir / "request.json", workdir / "result.json"
+    source.write_text(json.dumps(request.to_json()))
+    command = [sys.executable, "-m", "lab.measure.child", str(source), str(target)]
     with (workdir / "log").open("w") as log:
         process = subprocess.Popen(
             command,
@@ -46,10 +46,9 @@ def measure(
         )
     try:
         _wait(process, timeout_s, cancelled)
-        found = _read(process, answer, workdir / "log")
+        return ProcessResult(_read(process, target, workdir / "log"), workdir)
     except (JobCancelled, JobTimedOut, JobCrashed) as error:
-        found = {"error": error_json(error)}
-    return {**found, "workdir": str(workdir)}
+        return ProcessResult(Failure.of(error), workdir)
 
 
 def _wait(
@@ -68,9 +67,9 @@ def _wait(
         time.sleep(POLL_S)
 
 
-def _read(process: subprocess.Popen[bytes], answer: Path, log: Path) -> dict[str, Any]:
-    if process.returncode != 0 or not answer.exists():
+def _read(process: subprocess.Popen[bytes], result: Path, log: Path) -> MeasuredVariants:
+    if process.returncode != 0 or not result.exists():
         code = process.returncode
         cause = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         raise JobCrashed(f"The measuring process crashed ({cause})", given=log.read_text()[-1500:])
-    return dict(json.loads(answer.read_text()))
+    return MeasuredVariants.from_json(json.loads(result.read_text()))

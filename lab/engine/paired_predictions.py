@@ -16,7 +16,6 @@ from lab.lazy import np
 from lab.metrics.alarm_agreement import alarm_threshold
 from lab.plugs import Array
 from lab.store import records
-from lab.store.blobs import locate_card
 from lab.store.data import FROM_DISK, data_digest
 from lab.store.examples import Examples
 from lab.types import ModelCard, Trial
@@ -49,7 +48,7 @@ class Answered:
 
 def card_of(trial: Trial) -> ModelCard:
     """The card that the trial's study was made with."""
-    return ModelCard.from_json(locate_card(records.study_row(trial.study).card))
+    return records.card_of(trial.study)
 
 
 def same_data(card: ModelCard, other: ModelCard) -> bool:

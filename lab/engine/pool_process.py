@@ -10,12 +10,12 @@ import os
 import signal
 import threading
 import time
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from lab.errors import JobOutOfMemory, LabError
+from lab.engine.messages import Failure
+from lab.errors import JobOutOfMemory
 from lab.formats.quiet import no_telemetry
 from lab.plugs import module_of
 
@@ -29,6 +29,8 @@ PRELOAD: dict[str, tuple[str, ...]] = {
 }
 OUT_OF_MEMORY = "out_of_memory"
 POLL_S, ORPHAN_POLL_S = 0.1, 0.5
+Request = TypeVar("Request")
+T = TypeVar("T")
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "ORT_DISABLE_TELEMETRY": "1",
@@ -70,30 +72,18 @@ def _die_with_parent(parent: int) -> None:
 
 
 def run(
-    body: Callable[[Mapping[str, Any]], dict[str, Any]],
-    request: Mapping[str, Any],
-    memory_bytes: int,
-) -> dict[str, Any]:
-    """Run a job's body; whatever it raises becomes data.
-
-    Returns:
-        the body's answer, or {"error": {...}}.
-    """
+    body: Callable[[Request, Path], T], request: Request, workdir: Path, memory_bytes: int
+) -> T | Failure:
+    """Run a job's body; an exception becomes a Failure."""
     done = threading.Event()
-    watcher = threading.Thread(
-        target=_watch, args=(memory_bytes, Path(request["workdir"]), done), daemon=True
-    )
+    watcher = threading.Thread(target=_watch, args=(memory_bytes, workdir, done), daemon=True)
     watcher.start()
     try:
-        return body(request)
+        return body(request, workdir)
     except MemoryError:
-        return {
-            "error": error_json(
-                JobOutOfMemory("The job could not get the memory that it asked for")
-            )
-        }
+        return Failure.of(JobOutOfMemory("The job could not get the memory that it asked for"))
     except Exception as error:  # a failed trial is data
-        return {"error": error_json(error)}
+        return Failure.of(error)
     finally:
         done.set()
 
@@ -113,16 +103,3 @@ def _resident(page: int) -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * page
     except OSError:
         return 0
-
-
-def error_json(error: BaseException) -> dict[str, Any]:
-    """An exception as the data that a failed trial keeps."""
-    trace = "".join(traceback.format_exception(error))
-    message = str(error) or type(error).__name__
-    remedy = error.remedy if isinstance(error, LabError) else ""
-    return {
-        "type": type(error).__name__,
-        "message": message[:4000],
-        "remedy": remedy,
-        "traceback": trace[-6000:],
-    }

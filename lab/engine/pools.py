@@ -11,17 +11,18 @@ import signal
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.popen_spawn_posix import Popen
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.engine import pool_process as worker
 from lab.engine.limits import memory_limit_bytes, threads_of_a_job, workers_of
+from lab.engine.messages import Failure, ProcessResult
 from lab.errors import JobCancelled, JobCrashed, JobOutOfMemory, JobTimedOut
 from lab.home import folder, new_workdir
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from pebble import ProcessExpired, ProcessPool
 
 POLL_S = 0.1
-Body = Callable[[Mapping[str, Any]], dict[str, Any]]
+Request = TypeVar("Request")
+T = TypeVar("T")
 
 
 class _HiddenMain(SpawnProcess):
@@ -79,56 +81,49 @@ class Pools:
     def run(
         self,
         toolchain: str,
-        body: Body,
-        request: Mapping[str, Any],
+        body: Callable[[Request, Path], T],
+        request: Request,
         timeout_s: float,
         cancelled: Callable[[], bool],
         follow: Callable[[Path], None] = lambda workdir: None,
-    ) -> dict[str, Any]:
+    ) -> ProcessResult[T]:
         """Run a job to its end in a worker of the toolchain.
 
         Args:
-            body: module-level function of `lab.engine.in_pool_process`; its request gets a fresh
-                "workdir".
+            body: module-level function, such as those of `lab.engine.in_pool_process`; it is called
+                with the request and a fresh work folder.
             cancelled: asked every 0.1 s; True stops the worker.
             follow: called every 0.1 s with the work folder, to see what the job writes there.
 
         Returns:
-            the body's answer, or {"error": {...}}: a crash, a hang and a lack of memory are named;
-            with "workdir", for `discard`.
+            the body's result, or a Failure that names a crash, a hang or a lack of memory; with the
+            work folder, for `discard`.
         """
         from pebble import ProcessExpired
 
         workdir = new_workdir()
-        arguments = (body, {**request, "workdir": str(workdir)}, memory_limit_bytes())
+        arguments = (body, request, workdir, memory_limit_bytes())
         future = self._pool(toolchain).schedule(worker.run, args=arguments, timeout=timeout_s)
-        answer: dict[str, Any]
+        result: T | Failure
         try:
-            answer = self._wait(future, cancelled, lambda: follow(workdir))
+            result = self._wait(future, cancelled, lambda: follow(workdir))
         except JobCancelled as error:
-            answer = {"error": worker.error_json(error)}
+            result = Failure.of(error)
         except FutureTimeout:
-            answer = {
-                "error": worker.error_json(
-                    JobTimedOut(
-                        f"The job ran longer than its limit of {timeout_s:.0f} s and was stopped"
-                    )
-                )
-            }
+            message = f"The job ran longer than its limit of {timeout_s:.0f} s and was stopped"
+            result = Failure.of(JobTimedOut(message))
         except ProcessExpired as error:
-            answer = {"error": worker.error_json(_cause(error, workdir))}
-        return {**answer, "workdir": str(workdir)}
+            result = Failure.of(_cause(error, workdir))
+        return ProcessResult(result, workdir)
 
     @staticmethod
-    def _wait(
-        future: Any, cancelled: Callable[[], bool], follow: Callable[[], None]
-    ) -> dict[str, Any]:
+    def _wait(future: Any, cancelled: Callable[[], bool], follow: Callable[[], None]) -> Any:
         while True:
             try:
-                return dict(future.result(timeout=POLL_S))
+                return future.result(timeout=POLL_S)
             except FutureTimeout:
                 if future.done():
-                    return dict(future.result())
+                    return future.result()
                 follow()
                 if cancelled():
                     future.cancel()
@@ -200,6 +195,6 @@ POOLS = Pools()
 atexit.register(POOLS.stop)
 
 
-def discard(answer: Mapping[str, Any]) -> None:
-    """Remove a job's work folder, once what it made is in the store."""
-    shutil.rmtree(answer["workdir"], ignore_errors=True)
+def discard(finished: ProcessResult[Any]) -> None:
+    """Remove a job's work folder, once its files are in the store."""
+    shutil.rmtree(finished.workdir, ignore_errors=True)

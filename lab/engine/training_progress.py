@@ -11,13 +11,14 @@ from typing import Any
 from lab import registry
 from lab.analysis.training import State, Training, phases_of
 from lab.engine import keys
+from lab.engine.messages import Failure
 from lab.home import home
 from lab.spec.recipes import name_of, prefixes
 from lab.store import records
-from lab.store.blobs import locate_card, sha256_of
+from lab.store.blobs import sha256_of
 from lab.store.data import data_digest
 from lab.store.db import database_url
-from lab.types import FINISHED, ModelCard, Recipe, Step, Study, Trial
+from lab.types import FINISHED, Recipe, Step, Study, Trial
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def _planned(where: str, study_id: str, count: int) -> tuple[Planned, ...]:
         where: the store; count: trials of the study, which may be extended.
     """
     trials = records.trials(study_id)
-    card = ModelCard.from_json(locate_card(records.study_row(study_id).card))
+    card = records.card_of(study_id)
     if not any(map(_training_steps, trials)) or not Path(card.path).is_file():
         return ()
     source, data = sha256_of(Path(card.path)), data_digest(card)
@@ -111,7 +112,7 @@ def _training(
     """Without steps and phases where it turned out that the step trains nothing, such as a pruning
     in one go.
     """
-    worked = made is not None and "error" not in made
+    worked = made is not None and not Failure.is_stored_in(made)
     state: State = "waiting"
     if made is not None or study.state in FINISHED:
         state = "done" if worked else "ended"

@@ -1,4 +1,4 @@
-"""The measuring process: `python -m lab.measure.child REQUEST.json ANSWER.json`. It loads numpy and
+"""The measuring process: `python -m lab.measure.child REQUEST.json RESULT.json`. It loads numpy and
 one runtime, nothing else.
 """
 
@@ -8,7 +8,7 @@ import json
 import random
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -22,87 +22,81 @@ from lab.formats.feeding import fit_items
 from lab.measure.cold import cold_start
 from lab.measure.conditions import conditions
 from lab.measure.forked import forked
+from lab.measure.messages import MeasuredVariants, MeasureVariantsRequest, VariantTimings
 from lab.measure.parent import die_with_parent
-from lab.measure.rounds import Protocol, time_rounds
+from lab.measure.rounds import time_rounds
 from lab.plugs import Array, Runtime
 
 PROFILE_LIMIT_S = 60.0
 
 
-def measure(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Cold load and memory of each variant, where its time goes, then warm latency of all that ran,
+def measure(request: MeasureVariantsRequest) -> MeasuredVariants:
+    """Measure cold load and memory of each variant, profile it, then time all that ran,
     interleaved.
-
-    Args:
-        request: {"runtime", "options", "item" (.npy of one test item with its batch axis),
-            "variants": {id: path},
-            "cold_repeats", "profile_runs" (0 for no profile), "protocol": fields of
-            `lab.measure.rounds.Protocol`}.
-
-    Returns:
-        {"variants": {id: {"cold": [...], "profile": {...}, "turns": [...]} or {"error": {...}}},
-        "conditions": {"before", "after"}}.
     """
     before = conditions()
-    runtime = registry.runtime(request["runtime"])
-    item = batch_of(np.load(request["item"]), batch_size(request["options"]))
+    runtime = registry.runtime(request.runtime)
+    item = batch_of(np.load(request.item), batch_size(request.options))
     runtime.preload()
-    answer: dict[str, Any] = {id_: {"cold": [], "turns": []} for id_ in request["variants"]}
-    _measure_cold(runtime, request, item, answer)
-    alive = {id_: path for id_, path in request["variants"].items() if "error" not in answer[id_]}
-    for id_, path in alive.items() if runtime.profile and request["profile_runs"] else ():
-        answer[id_]["profile"] = forked(
+    measured = dict.fromkeys(request.variants, VariantTimings())
+    _measure_cold(runtime, request, item, measured)
+    running = {id_: path for id_, path in request.variants.items() if not measured[id_].error}
+    for id_, path in running.items() if runtime.profile and request.profile_runs else ():
+        profile = forked(
             partial(_profile, runtime, request, path, item), PROFILE_LIMIT_S, "profiling"
         )
+        measured[id_] = replace(measured[id_], profile=profile)
     loads = {
-        id_: partial(_call, runtime, request["options"], path, item) for id_, path in alive.items()
+        id_: partial(_call, runtime, request.options, path, item) for id_, path in running.items()
     }
-    for id_, turns in time_rounds(loads, Protocol(**request["protocol"])).items():
-        answer[id_] |= turns if isinstance(turns, dict) else {"turns": turns}
-    return {"variants": answer, "conditions": {"before": before, "after": conditions()}}
+    for id_, turns in time_rounds(loads, request.protocol).items():
+        changed = turns if isinstance(turns, dict) else {"turns": tuple(turns)}
+        measured[id_] = replace(measured[id_], **changed)
+    return MeasuredVariants(measured, {"before": before, "after": conditions()})
 
 
 def _profile(
-    runtime: Runtime, request: Mapping[str, Any], path: str, item: Array
+    runtime: Runtime, request: MeasureVariantsRequest, path: str, item: Array
 ) -> dict[str, Any]:
-    """In a child of its own, before anything else is loaded here: what profiles may slow down what
-    it profiled.
+    """Profile in a child of its own, before anything else is loaded here: a profiler may slow down
+    the session that it profiled.
     """
     profile = cast("Callable[..., Profile]", runtime.profile)
-    return asdict(profile(path, request["options"], item, request["profile_runs"]))
+    return asdict(profile(path, request.options, item, request.profile_runs))
 
 
 def _measure_cold(
-    runtime: Runtime, request: Mapping[str, Any], item: Array, answer: dict[str, Any]
+    runtime: Runtime,
+    request: MeasureVariantsRequest,
+    item: Array,
+    measured: dict[str, VariantTimings],
 ) -> None:
-    order = random.Random(request["protocol"]["seed"])
-    for _ in range(request["cold_repeats"]):
-        ids = [id_ for id_ in request["variants"] if "error" not in answer[id_]]
+    order = random.Random(request.protocol.seed)
+    for _ in range(request.cold_repeats):
+        ids = [id_ for id_ in request.variants if not measured[id_].error]
         order.shuffle(ids)
         for id_ in ids:
-            found = cold_start(runtime, request["options"], request["variants"][id_], item)
-            if (
-                "error" not in found
-                and not answer[id_]["cold"]
-                and batch_size(request["options"]) > 1
-            ):
-                found |= forked(
+            before = measured[id_]
+            start = cold_start(runtime, request.options, request.variants[id_], item)
+            if "error" not in start and not before.cold and batch_size(request.options) > 1:
+                start |= forked(
                     partial(_check_batch, runtime, request, id_, item), PROFILE_LIMIT_S, "a batch"
                 )
-            if "error" in found:
-                answer[id_]["error"] = found["error"]
-            else:
-                answer[id_]["cold"].append(found)
+            measured[id_] = (
+                replace(before, error=start["error"])
+                if "error" in start
+                else replace(before, cold=(*before.cold, start))
+            )
 
 
 def _check_batch(
-    runtime: Runtime, request: Mapping[str, Any], id_: str, item: Array
+    runtime: Runtime, request: MeasureVariantsRequest, id_: str, item: Array
 ) -> dict[str, Any]:
-    """{} where a batch is answered as its items are."""
-    options, path = request["options"], request["variants"][id_]
+    """{} where a batch has the outputs of its items; raises where it has others."""
+    options, path = request.options, request.variants[id_]
     session = runtime.load(path, options)
-    answers = session.run(session.prepare(fit_items(item, session.input.shape)))
-    check_answers(runtime.load, path, options, item, answers)
+    outputs = session.run(session.prepare(fit_items(item, session.input.shape)))
+    check_answers(runtime.load, path, options, item, outputs)
     return {}
 
 
@@ -116,4 +110,5 @@ def _call(
 if __name__ == "__main__":
     die_with_parent()
     source, destination = map(Path, sys.argv[1:])
-    destination.write_text(json.dumps(measure(json.loads(source.read_text()))))
+    request = MeasureVariantsRequest.from_json(json.loads(source.read_text()))
+    destination.write_text(json.dumps(measure(request).to_json()))

@@ -25,7 +25,9 @@ import lab
 from lab.engine import keys
 from lab.engine.measuring import measure
 from lab.engine.pools import discard
+from lab.measure.messages import MeasuredVariants, MeasureVariantsRequest, VariantTimings
 from lab.measure.quality import clean_rounds, flags_of, timing_of
+from lab.measure.rounds import Protocol
 from lab.spec.recipes import complete_target
 from lab.statistics import paired_ratio
 from lab.types import Target
@@ -72,27 +74,23 @@ def session(
         "threads": target.options["threads"],
         "seed": seed,
     }
-    answer = measure(
-        {
-            "runtime": runtime,
-            "options": dict(target.options),
-            "item": str(item),
-            "variants": {n: str(p) for n, p in files.items()},
-            "cold_repeats": 1,
-            "profile_runs": 0,
-            "protocol": protocol,
-        },
-        600.0,
-        lambda: False,
+    request = MeasureVariantsRequest(
+        runtime,
+        dict(target.options),
+        str(item),
+        {n: str(p) for n, p in files.items()},
+        Protocol(**protocol),
+        cold_repeats=1,
     )
-    assert "error" not in answer, answer
-    discard(answer)
-    return dict(answer["variants"])
+    finished = measure(request, 600.0, lambda: False)
+    discard(finished)
+    assert isinstance(finished.result, MeasuredVariants), finished.result
+    return dict(finished.result.variants)
 
 
-def ratio(variants: Mapping[str, Any], name: str, base: str) -> Any:
+def ratio(variants: Mapping[str, VariantTimings], name: str, base: str) -> Any:
     """Paired as the lab pairs two trials."""
-    mine, theirs = (timing_of(variants[n]["turns"], "s") for n in (name, base))
+    mine, theirs = (timing_of(variants[n].turns, "s") for n in (name, base))
     both = dict(zip(theirs["rounds"], theirs["medians_s"], strict=True))
     pairs = [
         (both[r], m) for r, m in zip(mine["rounds"], mine["medians_s"], strict=True) if r in both
@@ -100,8 +98,8 @@ def ratio(variants: Mapping[str, Any], name: str, base: str) -> Any:
     return paired_ratio([a for a, _ in pairs], [b for _, b in pairs])
 
 
-def median_of(variant: Mapping[str, Any]) -> float:
-    return float(np.median(np.concatenate(list(clean_rounds(variant["turns"]).values()))))
+def median_of(variant: VariantTimings) -> float:
+    return float(np.median(np.concatenate(list(clean_rounds(variant.turns).values()))))
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +202,7 @@ def test_a_burner_is_flagged_or_repaired(threads: int, burners: int, real: dict[
                 process.kill()
                 process.wait()
         near = abs(median_of(variant) / calm - 1) <= 0.1
-        good += near or "contended" in flags_of(variant["turns"], 0.02)
+        good += near or "contended" in flags_of(variant.turns, 0.02)
     print(
         f"\n{threads} threads beside {burners} burners: {good} of {repetitions} flagged or within"
         f" 10 % of {1e3 * calm:.3f} ms"

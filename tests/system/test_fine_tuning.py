@@ -128,7 +128,7 @@ def _training_keys(study: str) -> set[str]:
     run._prepare()
     chains = [t.recipe.steps for t in lab.trials(study)]
     return {
-        run._step_key(steps[: n + 1])
+        run.source.step_key(steps[: n + 1])
         for steps in chains
         for n, step in enumerate(steps)
         if step.technique == TRAINING

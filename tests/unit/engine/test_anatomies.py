@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import lab
-from lab.engine import in_pool_process as jobs
+from lab.engine import in_pool_process
 from lab.engine.host import stop_engines
+from lab.engine.messages import PoolEvaluateRequest
 from lab.formats.anatomy import anatomy
+from lab.types import InputSpec, ModelCard
 
 
 def test_what_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "odd").write_bytes(b"no model")
-    request = {"path": str(tmp_path / "odd"), "anatomy": "onnx", "workdir": str(tmp_path)}
-    assert jobs._anatomy(request) == ("", {})
-    assert jobs._anatomy({**request, "anatomy": ""}) == ("", {})
-    assert jobs._anatomy({"path": "x"}) == ("", {})
+    card = ModelCard("m", "M", "classification", "onnx", "onnx", "", InputSpec((64,)), "npz-d")
+    request = PoolEvaluateRequest(
+        "ort", {}, str(tmp_path / "odd"), "onnx", card, "", (), read_anatomy=True
+    )
+    assert in_pool_process._read_anatomy(request, tmp_path) == (None, {})
+    unread = replace(request, read_anatomy=False)
+    assert in_pool_process._read_anatomy(unread, tmp_path) == (None, {})
 
 
 @pytest.mark.slow

@@ -10,10 +10,10 @@ from lab.store import records
 def test_the_last_curve_of_each_phase_is_handed_on_once(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(curves, "EVERY_S", 0.0)
     kept: list[Any] = []
-    tell, follow = curves.teller(tmp_path), curves.Follower(kept.append)
+    tell, follow = curves.curve_writer(tmp_path), curves.Follower(kept.append)
     follow(tmp_path)
     assert kept == []
-    assert curves.told(tmp_path) == []
+    assert curves.read_curves(tmp_path) == []
     tell({"phase": "first", "points": [1]})
     tell({"phase": "first", "points": [1, 2]})
     follow(tmp_path)
@@ -24,14 +24,14 @@ def test_the_last_curve_of_each_phase_is_handed_on_once(tmp_path: Path, monkeypa
     follow(tmp_path)
     assert (
         kept[-1]
-        == curves.told(tmp_path)
+        == curves.read_curves(tmp_path)
         == [{"phase": "first", "points": [1, 2]}, {"phase": "second", "points": [3]}]
     )
 
 
 def test_it_looks_no_more_than_once_a_second(tmp_path: Path) -> None:
     kept: list[Any] = []
-    tell, follow = curves.teller(tmp_path), curves.Follower(kept.append)
+    tell, follow = curves.curve_writer(tmp_path), curves.Follower(kept.append)
     tell({"phase": "first", "points": [1]})
     follow(tmp_path)
     tell({"phase": "first", "points": [1, 2]})

@@ -14,7 +14,7 @@ import pytest
 import lab
 from lab import registry
 from lab.engine import emulating as module
-from lab.engine.emulating import elsewhere
+from lab.engine.emulating import emulate
 from lab.errors import InvalidFile
 from lab.plugs import Setting
 from lab.statistics import wilson
@@ -38,7 +38,7 @@ def asked(
 ) -> Any:
     x, labels = bright.items(n)
     evidence = {"inputs": x, "labels": labels, "outputs": answers("ort", file, x)}
-    return elsewhere(file, format, TASK, evidence, Setting(runtime, {}, features, workdir), 100)
+    return emulate(file, format, TASK, evidence, Setting(runtime, {}, features, workdir), 100)
 
 
 def test_the_number_is_emulated_over_the_same_items_with_its_interval(

@@ -9,6 +9,7 @@ import pytest
 
 import lab
 from lab.store import records
+from lab.store import trials as rows
 from lab.store.records import KEPT_STUDIES
 from tests import fakes
 
@@ -26,7 +27,7 @@ def test_they_are_read_once_until_one_changes(
     first = records.trials(study)
     reads = []
     monkeypatch.setattr(
-        records, "_trials", lambda rows, real=records._trials: reads.append(len(rows)) or real(rows)
+        rows, "_trials", lambda read, real=rows._trials: reads.append(len(read)) or real(read)
     )
     assert records.trials(study) == first
     assert not reads
@@ -53,5 +54,5 @@ def test_another_store_has_other_trials(
 def test_few_studies_are_kept(lab_home: Path) -> None:
     for n in range(KEPT_STUDIES + 3):
         records.trials(added(f"s{n}"))
-    assert len(records._kept) <= KEPT_STUDIES
+    assert len(rows._kept) <= KEPT_STUDIES
     assert len(records.trials("s0")) == len(fakes.trials())
