@@ -1,97 +1,125 @@
-"""The quick sweep as a flat script: the same conversions, quantizations, evaluations and timing
-rounds, one process, no engine, no store.
+"""A sweep as a flat script: the same conversions, quantizations, evaluations and timing rounds, one
+process, no engine, no store.
 
-Usage: python -m tests.benchmarks.flat_sweep MODEL_ID OUT.json  (data must be in LAB_HOME already)
+Usage: python -m tests.benchmarks.flat_sweep MODEL_ID OUT.json [SPEC.json]
+
+The data must be in LAB_HOME already. Without a spec it is the quick preset.
 """
+
+from __future__ import annotations
 
 import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-start = time.perf_counter()
+START = time.perf_counter()
 
 import numpy as np  # noqa: E402
 
 import lab  # noqa: E402
 from lab import registry  # noqa: E402
+from lab.engine.calibration import Calibration  # noqa: E402
 from lab.engine.in_pool_process import BATCH  # noqa: E402
-from lab.formats.feeding import (  # noqa: E402
-    as_input,
-    fit_items,
-    run_all,
-)
+from lab.formats.feeding import as_input, fit_items, run_all  # noqa: E402
 from lab.measure.rounds import Protocol, time_rounds  # noqa: E402
 from lab.plugs import Context  # noqa: E402
-from lab.spec.plan import plan  # noqa: E402
+from lab.spec.plan import PlannedTrial, plan  # noqa: E402
 from lab.store.data import data_folder, load_array  # noqa: E402
-from lab.types import canonical_json  # noqa: E402
-
-model_id, out = sys.argv[1:]
-card = lab.model(model_id)
-spec = lab.make_spec(model_id, "quick")
-data = data_folder(card)
-x = as_input(load_array(data, "x_test"), card.input)
-labels = np.asarray(load_array(data, "y_test"))
-calibration = as_input(load_array(data, "x_calibration"), card.input)
-parts: dict[str, float] = {"build": 0.0, "evaluate": 0.0, "measure": 0.0}
-files: dict[str, Path] = {}
-accuracy: dict[str, float] = {}
+from lab.types import ModelCard, Step, StudySpec, Target, canonical_json  # noqa: E402
 
 
-def clock(part, call):
-    begin = time.perf_counter()
-    result = call()
-    parts[part] += time.perf_counter() - begin
-    return result
+class FlatSweep:
+    """A spec run step by step, with the seconds of each part."""
 
+    def __init__(self, card: ModelCard, spec: StudySpec) -> None:
+        self.card, self.spec, self.data = card, spec, data_folder(card)
+        n = spec.test_samples
+        self.x = as_input(load_array(self.data, "x_test")[:n], card.input)
+        self.labels = np.asarray(load_array(self.data, "y_test")[:n])
+        self.parts = {"build": 0.0, "evaluate": 0.0, "measure": 0.0}
+        self.accuracy: dict[str, float] = {}
+        self.files: dict[str, Path] = {}
 
-def build(steps):
-    if not steps:
-        return Path(card.path)
-    key = canonical_json([s.to_json() for s in steps])
-    if key not in files:
-        before = build(steps[:-1])
-        technique = registry.technique(steps[-1].technique)
-        context = Context(Path(tempfile.mkdtemp()), card, lambda n: calibration[:n])
-        files[key] = clock("build", lambda: technique.apply(before, steps[-1].params, context))
-    return files[key]
+    def run(self) -> dict[str, Any]:
+        """Build and evaluate every trial, then time those of each target in turns."""
+        trials = plan(self.spec, self.card).trials
+        for trial in trials:
+            key = f"{trial.name} {trial.target.to_json()}"
+            self.accuracy[key] = self._clock("evaluate", partial(self._evaluate, trial))
+        for target in {canonical_json(t.target.to_json()): t.target for t in trials}.values():
+            self._measure(target, [t for t in trials if t.target == target])
+        return {
+            "wall_s": time.perf_counter() - START,
+            "parts_s": self.parts,
+            "trials": len(trials),
+            "accuracy": self.accuracy,
+        }
 
+    def _clock(self, part: str, call: Callable[[], Any]) -> Any:
+        begin, before = time.perf_counter(), sum(self.parts.values())
+        result = call()
+        within = sum(self.parts.values()) - before
+        self.parts[part] += time.perf_counter() - begin - within
+        return result
 
-def evaluate(path, target):
-    session = registry.runtime(target.runtime).load(str(path), target.options)
-    return float(np.mean(run_all(session, x, BATCH).argmax(axis=1) == labels))
+    def _build(self, steps: tuple[Step, ...]) -> Path:
+        if not steps:
+            return Path(self.card.path)
+        key = canonical_json([s.to_json() for s in steps])
+        if key not in self.files:
+            source = self._build(steps[:-1])
+            self.files[key] = self._clock("build", partial(self._apply, source, steps[-1]))
+        return self.files[key]
 
-
-trials = plan(spec, card).trials
-for trial in trials:
-    path = build(trial.recipe.steps)
-    accuracy[f"{trial.name} {trial.target.to_json()}"] = clock(
-        "evaluate", partial(evaluate, path, trial.target)
-    )
-for target in {canonical_json(t.target.to_json()): t.target for t in trials}.values():
-    calls = {}
-    for trial in (t for t in trials if t.target == target):
-        session = registry.runtime(target.runtime).load(
-            str(build(trial.recipe.steps)), target.options
+    def _apply(self, source: Path, step: Step) -> Path:
+        items = Calibration(self.data, self.card, step.params, lambda name, value: None)
+        context = Context(
+            workdir=Path(tempfile.mkdtemp()),
+            card=self.card,
+            calibration=items.inputs,
+            labelled=items.labelled,
         )
-        calls[trial.name] = partial(
-            session.run, session.prepare(fit_items(x[:1], session.input.shape))
-        )
-    threads = int(target.options.get("threads", 1))
-    protocol = Protocol(
-        spec.rounds, spec.runs, spec.turn_s, spec.precision, spec.budget_s, threads, afresh=False
-    )
-    clock(
-        "measure",
-        partial(
-            time_rounds, {name: lambda call=call: call for name, call in calls.items()}, protocol
-        ),
-    )
+        return registry.technique(step.technique).apply(source, step.params, context)
 
-wall_s = time.perf_counter() - start
-Path(out).write_text(
-    json.dumps({"wall_s": wall_s, "parts_s": parts, "trials": len(trials), "accuracy": accuracy})
-)
+    def _evaluate(self, trial: PlannedTrial) -> float:
+        session = self._session(trial)
+        return float(np.mean(run_all(session, self.x, BATCH).argmax(axis=1) == self.labels))
+
+    def _session(self, trial: PlannedTrial) -> Any:
+        path = str(self._build(trial.recipe.steps))
+        return registry.runtime(trial.target.runtime).load(path, trial.target.options)
+
+    def _measure(self, target: Target, trials: list[PlannedTrial]) -> None:
+        loads = {trial.name: partial(self._call, trial) for trial in trials}
+        protocol = Protocol(
+            rounds=self.spec.rounds,
+            runs=self.spec.runs,
+            turn_s=self.spec.turn_s,
+            precision=self.spec.precision,
+            budget_s=self.spec.budget_s,
+            threads=int(target.options.get("threads", 1)),
+            afresh=False,
+        )
+        self._clock("measure", partial(time_rounds, loads, protocol))
+
+    def _call(self, trial: PlannedTrial) -> Callable[[], Any]:
+        session = self._session(trial)
+        return partial(session.run, session.prepare(fit_items(self.x[:1], session.input.shape)))
+
+
+def main(model_id: str, out: str, spec: str | None = None) -> None:
+    """Run the sweep and write what it took."""
+    more = json.loads(Path(spec).read_text()) if spec else {}
+    if "targets" in more:
+        more["targets"] = [Target.from_json(target) for target in more["targets"]]
+    made = lab.make_spec(model_id, "quick", **more)
+    Path(out).write_text(json.dumps(FlatSweep(lab.model(model_id), made).run()))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
