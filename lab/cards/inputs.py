@@ -1,4 +1,6 @@
-"""How stored data become a model's input: given, or found among the usual layouts and scales."""
+"""Conversion of stored data into a model's input: given, or found among the usual layouts and
+scales.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ class Hints:
 
     @property
     def is_scaled(self) -> bool:
-        """Whether scale or offset are given."""
+        """True where scale or offset are given."""
         return self.scale is not None or self.offset is not None
 
 

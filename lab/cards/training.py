@@ -17,7 +17,7 @@ from lab.types import Measurement, ModelCard
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training made.
+    """Result of a training.
 
     Attributes:
         file: the weights; the record lies beside it as ID.json.

@@ -68,7 +68,7 @@ def check_answers(
     item: Array,
     answers: Array,
 ) -> None:
-    """Whether a batch of copies of an item was answered as the item alone is; nothing is loaded for
+    """Check that a batch of copies of an item gets the item's own prediction; nothing is loaded for
     batch 1.
 
     Args:

@@ -74,8 +74,8 @@ def activation_peak_bytes(layers: Sequence[Layer]) -> int:
 
 
 def live_bytes(layers: Sequence[Layer]) -> list[int]:
-    """What outputs take together while each layer runs, for one item: each from its layer until the
-    last that reads it.
+    """Bytes of all outputs alive while each layer runs, for one item: an output lives from its
+    layer until the last that reads it.
 
     What a runtime needs at least where it overwrites no input; the model's own input and scratch
     memory come on top.

@@ -1,5 +1,5 @@
-"""What the profiles of all runtimes share: timing calls in turns, telling what an operator is for,
-taking off what profiling costs.
+"""Profiling shared by all runtimes: timing calls in turns, classifying operators, subtracting the
+cost of profiling.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ the rest is "other".
 
 
 def kind_of(operator: str) -> Kind:
-    """What an operator is for, by its type: "QLinearConv" computes, "Transpose (ND, X8)" is
+    """Return the kind of an operator by its type: "QLinearConv" computes, "Transpose (ND, X8)" is
     layout.
     """
     return next(
@@ -63,8 +63,8 @@ def typical(values: Array) -> Array:
 
 
 def warmed(runs: int, *calls: Callable[[], object]) -> int:
-    """How many of so many runs of all calls fit into BUDGET_S, but at least FEWEST; each is called
-    WARM_UP times to find out.
+    """Return how many of the wanted runs of all calls fit into BUDGET_S, but at least FEWEST; each
+    is called WARM_UP times to find out.
     """
     for call in calls:
         for _ in range(WARM_UP - 1):
@@ -126,8 +126,8 @@ def fitted(
 
 
 def _level(times: Array, calls: Array, excess: float) -> float:
-    """What to take off each call so that `excess` goes in all; quick operators that cannot give as
-    much give all they have.
+    """Return the time to subtract from each call so that `excess` is subtracted in all; calls that
+    are shorter give all they have.
     """
     each = np.sort(times / calls)
     order = np.argsort(times / calls)

@@ -1,5 +1,4 @@
-"""What a library says when it refuses a file, as an error that names the operator and what to
-choose instead.
+"""A library's refusal of a file, as an error that names the operator and a remedy.
 
 Pure text: whoever catches a library's exception passes its message on. A table for each library;
 more than one may fit a message, the first one counts.

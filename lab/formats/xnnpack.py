@@ -27,8 +27,8 @@ def types_of(operator: str) -> list[str]:
 
 
 def precision_of(operator: str) -> str:
-    """What an operator computes in: that of its activations, the first type of its name; "" where
-    it tells none.
+    """Return the type in which an operator computes: that of its activations, the first type of its
+    name; "" where the name has none.
     """
     first = next(iter(types_of(operator)), "")
     if first.endswith(("F16", "F32")):
@@ -37,8 +37,8 @@ def precision_of(operator: str) -> str:
 
 
 def kind_in_xnnpack(operator: str, before: str = "", after: str = "") -> Kind:
-    """What an operator is for; a conversion's types, or those of the operators around it, tell
-    whether it quantizes.
+    """Return the kind of an operator; a conversion's types, or those of the operators around it,
+    decide whether it quantizes.
 
     Args:
         before, after: names of the operators that ran before and after it, "" for none.

@@ -1,3 +1,3 @@
-"""Why a variant is not faster or not smaller: one rule a file, each a pure function of what is
-known of a trial.
+"""Reasons why a variant is not faster or not smaller: one rule a file, each a pure function of the
+evidence about a trial.
 """

@@ -1,4 +1,4 @@
-"""What several rules ask of a case."""
+"""Questions about a case that several rules share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ multiplications, else of weights.
 """
 
 
-def found(
+def finding(
     rule: str,
     about: Literal["speed", "size", "accuracy"],
     text: str,
@@ -82,7 +82,7 @@ def is_float(dtype: str) -> bool:
 
 
 def bits(dtype: str) -> int:
-    """Of a numpy-like name: "uint4" -> 4; 32 where it does not tell."""
+    """Return the bits of a type by its name: "uint4" -> 4; 32 where the name has none."""
     digits = "".join(c for c in dtype if c.isdigit())
     return int(digits) if digits else 32
 
@@ -93,7 +93,7 @@ def products(anatomy: Anatomy | None) -> list[OperatorFacts]:
 
 
 def is_quantized(anatomy: Anatomy | None) -> bool:
-    """Whether an operator that multiplies has integer weights."""
+    """Return whether an operator that multiplies has integer weights."""
     return any(is_integer(o.weight_dtype) for o in products(anatomy))
 
 

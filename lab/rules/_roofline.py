@@ -1,4 +1,4 @@
-"""Where the layers of a profile lie under the machine's roofline."""
+"""Position of a profile's layers under the machine's roofline."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Placed:
 
     @property
     def reach(self) -> float:
-        """How much of the limit that applies it reaches, 1 at best."""
+        """Return the share of the limit that applies to it which it reaches, 1 at best."""
         return max(self.compute_s, self.memory_s) / max(self.time_s, 1e-12)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.evidence import Anatomy, Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found
+from lab.rules._evidence import finding
 from lab.rules._words import size
 
 
@@ -31,7 +31,7 @@ def _find(case: Case) -> Finding | None:
         "Leave the step out: what it does, this runtime or the conversion does by itself when it"
         " loads the file; or choose a technique that changes weights."
     )
-    return found(
+    return finding(
         "changes_nothing", "speed", text, remedy, 1.0, same_bytes=mine.sha256 == before.sha256
     )
 

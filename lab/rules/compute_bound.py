@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found
+from lab.rules._evidence import finding
 from lab.rules._roofline import placed
 from lab.rules._words import percent, rate, short
 
@@ -26,20 +26,20 @@ def _find(case: Case) -> Finding | None:
         f" {short(first.facts.name)}, reaches {percent(min(first.reach, 1.0))} of"
         f" {rate(peak, 'operations/s')} in {first.precision}."
     )
-    return found(
+    return finding(
         "compute_bound",
         "speed",
         text,
         _remedy(reach),
-        share * _told(reach),
+        share * _accounted(reach),
         layers=[p.facts.name for p in bound],
         reach=reach,
     )
 
 
-def _told(reach: float) -> float:
-    """How much of the layers' time the figure accounts for: what cannot be saved near the peak,
-    what is lost far from it.
+def _accounted(reach: float) -> float:
+    """Return the share of the layers' time that the figure accounts for: time that cannot be saved
+    near the peak, or is lost far from it.
     """
     return min(reach, 1.0) if reach >= NEAR else 1 - reach
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab import registry
 from lab.evidence import Finding, OperatorFacts
 from lab.plugs import Case, Rule
-from lab.rules._evidence import bits, found
+from lab.rules._evidence import bits, finding
 from lab.rules._words import percent, size
 
 LEAST = 0.3
@@ -38,7 +38,7 @@ def _find(case: Case) -> Finding | None:
         "Judge it by download_bytes, which does shrink; to make the time smaller, whole channels"
         f" must go, not single weights.{_storage(case)}"
     )
-    return found("dense_zeros", "size", text, remedy, share, zeros=zeros, weights=weights)
+    return finding("dense_zeros", "size", text, remedy, share, zeros=zeros, weights=weights)
 
 
 def _storage(case: Case) -> str:

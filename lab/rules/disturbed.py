@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latency
+from lab.rules._evidence import finding, latency
 from lab.rules._words import percent
 
 WIDE = 0.03
@@ -29,7 +29,9 @@ def _find(case: Case) -> Finding | None:
         " of its value wide, and the true one may be lower."
     )
     remedy = "Measure it again on an idle machine: start the sweep once more with remeasure."
-    return found("disturbed", "speed", text, remedy, width / 2, flags=list(mine.flags), width=width)
+    return finding(
+        "disturbed", "speed", text, remedy, width / 2, flags=list(mine.flags), width=width
+    )
 
 
 RULE = Rule(

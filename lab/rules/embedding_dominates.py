@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, part
+from lab.rules._evidence import finding, part
 from lab.rules._words import percent, size, technique_for
 
 LEAST = 0.4
@@ -20,7 +20,7 @@ def _find(case: Case) -> Finding | None:
     )
     technique = technique_for("embeddings", case.trial)
     remedy = f"Use {technique}; beyond that, fewer entries or shorter vectors make it smaller."
-    return found("embedding_dominates", "size", text, remedy, share, embeddings_bytes=table)
+    return finding("embedding_dominates", "size", text, remedy, share, embeddings_bytes=table)
 
 
 RULE = Rule(

@@ -10,7 +10,7 @@ from lab.rules._evidence import (
     compared,
     computes_in,
     computing,
-    found,
+    finding,
     is_float,
     products,
     share_of,
@@ -52,8 +52,8 @@ def _left(case: Case) -> list[OperatorFacts]:
 
 
 def _usual(case: Case) -> str:
-    """What the float model computes in on this target: float32, unless the target was told to take
-    fewer bits.
+    """Return the type in which the float model computes on this target: float32, unless the target
+    asks for fewer bits.
     """
     spent: Counter[str] = Counter()
     for line in computing(case.baseline_profile):
@@ -63,8 +63,8 @@ def _usual(case: Case) -> str:
 
 
 def _counted(case: Case) -> Finding | None:
-    """Where the file does not tell what computes in what: the operators that were counted when it
-    was evaluated.
+    """Find by the operators that were counted at evaluation, where the file itself does not say the
+    types in which they compute.
     """
     left = dict(case.trial.float_operators)
     if not left:
@@ -79,7 +79,7 @@ def _finding(case: Case, text: str, share: float, **evidence: object) -> Finding
         f"Use {static_technique(case.trial)} without names in keep_float; where an operator type"
         " stays float all the same, its technique or runtime has no integer kernel for it."
     )
-    return found("float_operators", "speed", text, remedy, share, **evidence)
+    return finding("float_operators", "speed", text, remedy, share, **evidence)
 
 
 RULE = Rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import bits, found
+from lab.rules._evidence import bits, finding
 from lab.rules._words import percent, plural, size, some, static_technique, weights_technique
 
 LEAST = 0.2
@@ -32,8 +32,8 @@ def _find(case: Case) -> Finding | None:
 
 
 def _counted(case: Case) -> Finding | None:
-    """Where nobody looked into the file: the float operators that were counted when it was
-    evaluated.
+    """Find by the float operators that were counted at evaluation, where the file's anatomy is
+    unknown.
     """
     left = dict(case.trial.float_operators)
     if not left:
@@ -54,7 +54,7 @@ def _finding(case: Case, text: str, share: float, **evidence: object) -> Finding
         " weights in 8 bits or less; a technique for dense layers only leaves convolutions as they"
         " are."
     )
-    return found("float_weights", "size", text, remedy, share, **evidence)
+    return finding("float_weights", "size", text, remedy, share, **evidence)
 
 
 RULE = Rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.analysis.differences import surely_faster
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latency, twin
+from lab.rules._evidence import finding, latency, twin
 from lab.rules._words import percent, plural, seconds
 
 OPTION, BEST = "graph_optimization", "all"
@@ -25,7 +25,7 @@ def _find(case: Case) -> Finding | None:
         f"Graph optimization is {level}: {plural(len(case.profile.operators), 'operator')} run one"
         " by one, none of them fused with its neighbours."
     )
-    return found("graph_optimization_off", "speed", text, _REMEDY, 0.2, level=level)
+    return finding("graph_optimization_off", "speed", text, _REMEDY, 0.2, level=level)
 
 
 def _against(level: str, mine: float, other: float) -> Finding:
@@ -33,7 +33,7 @@ def _against(level: str, mine: float, other: float) -> Finding:
         f"Graph optimization is {level}: {seconds(mine)}, where the same file takes"
         f" {seconds(other)} with all of it, {percent(1 - other / mine)} less."
     )
-    return found("graph_optimization_off", "speed", text, _REMEDY, 1 - other / mine, level=level)
+    return finding("graph_optimization_off", "speed", text, _REMEDY, 1 - other / mine, level=level)
 
 
 _REMEDY = "Choose the target ort with graph_optimization all."

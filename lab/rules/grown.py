@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Anatomy, Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found
+from lab.rules._evidence import finding
 from lab.rules._words import percent, size
 
 LEAST, MORE = 0.95, 0.05
@@ -30,7 +30,7 @@ def _find(case: Case) -> Finding | None:
         "Quantize in the format that is run: converting a quantized file adds operators and may"
         " turn integers back into floats; leave out steps that change nothing."
     )
-    return found("grown", "size", text, remedy, share, grown=more)
+    return finding("grown", "size", text, remedy, share, grown=more)
 
 
 def _more(mine: Anatomy, before: Anatomy) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab import registry
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import compared, computing, features, found, products
+from lab.rules._evidence import compared, computing, features, finding, products
 from lab.rules._words import percent
 
 INSTRUCTIONS = {"float16": {"avx512_fp16", "fphp"}, "bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}}
@@ -35,13 +35,13 @@ def _finding(case: Case, kind: str, share: float, instructions: list[str]) -> Fi
         "Measure it on a CPU with these instructions; here use 8-bit integers for speed, or"
         " float32."
     )
-    return found(
+    return finding(
         "half_emulated", "speed", text, remedy, share, precision=kind, instructions=instructions
     )
 
 
 def _share(case: Case, kind: str) -> float:
-    """Of the products' time as profiled, else of those in the file, else as the recipe says."""
+    """Share of the products' time as profiled, else of the file's, else as the recipe says."""
     lines = [o for o in computing(case.profile) if o.precision]
     if lines:
         return sum(o.time_s for o in lines if o.precision == kind) / max(

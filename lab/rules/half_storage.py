@@ -6,7 +6,7 @@ from collections import Counter
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import compared, computes_in, computing, found, products
+from lab.rules._evidence import compared, computes_in, computing, finding, products
 from lab.rules._words import percent
 
 LEAST = 0.5
@@ -31,7 +31,7 @@ def _find(case: Case) -> Finding | None:
         "Take it for its size; for speed use integers, or a target that computes in 16 bits where"
         " the CPU can: openvino with precision bf16 or f16, litert with precision float16."
     )
-    return found(
+    return finding(
         "half_storage",
         "speed",
         text,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import computes_in, found, is_integer, products, share_of
+from lab.rules._evidence import computes_in, finding, is_integer, products, share_of
 from lab.rules._words import rate, times
 
 ENOUGH = 2.0
@@ -33,7 +33,7 @@ def _find(case: Case) -> Finding | None:
         " integer kernel gains no more than that."
     )
     remedy = "Take integers for the size; for speed measure on a CPU with VNNI, AMX or Arm's i8mm."
-    return found("integer_peak", "speed", text, remedy, share[0], ratio=ratio)
+    return finding("integer_peak", "speed", text, remedy, share[0], ratio=ratio)
 
 
 RULE = Rule(

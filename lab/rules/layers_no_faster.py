@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding, Profile
 from lab.plugs import Case, Rule
-from lab.rules._evidence import computing, found, is_integer, latencies, products
+from lab.rules._evidence import computing, finding, is_integer, latencies, products
 from lab.rules._words import plural, seconds, short, times
 
 LEAST, SLOWER = 0.9, 1.05
@@ -44,7 +44,7 @@ def _find(case: Case) -> Finding | None:
         " runtimes: kernels for the same integers differ much."
     )
     share = max(spent - before, LEAST_SHARE * spent) / max(case.profile.operators_s, 1e-12)
-    return found(
+    return finding(
         "layers_no_faster",
         "speed",
         text,
@@ -57,7 +57,7 @@ def _find(case: Case) -> Finding | None:
 
 
 def _felt(case: Case, more: float) -> bool:
-    """Whether the latencies say the same: a profile is taken once, and not in turns with the
+    """Return whether the latencies agree: a profile is taken once, and not in turns with the
     baseline's.
     """
     pair = latencies(case)

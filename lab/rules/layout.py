@@ -6,7 +6,7 @@ from collections import Counter
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found
+from lab.rules._evidence import finding
 from lab.rules._words import percent, seconds
 
 LEAST = 0.05
@@ -31,7 +31,7 @@ def _find(case: Case) -> Finding | None:
         " any for ort and openvino), or quantize the operators between two reorders too, so that"
         " data stay as they lie."
     )
-    return found("layout", "speed", text, remedy, share, operators=dict(moving))
+    return finding("layout", "speed", text, remedy, share, operators=dict(moving))
 
 
 def _before(case: Case) -> str:

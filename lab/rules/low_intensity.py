@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, products, share_of
+from lab.rules._evidence import finding, products, share_of
 from lab.rules._words import percent, plural, some
 
 LEAST, FEW = 0.25, 5.0
@@ -31,10 +31,10 @@ def _find(case: Case) -> Finding | None:
         " Faster arithmetic hardly helps them."
     )
     remedy = (
-        "Such are depthwise convolutions and dense layers of one item: fewer or narrower weights"
-        " help, a larger batch, or plain convolutions."
+        "This is typical of depthwise convolutions, and of dense layers at batch size 1: fewer or"
+        " narrower weights help, a larger batch, or plain convolutions."
     )
-    return found(
+    return finding(
         "low_intensity",
         "speed",
         text,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found
+from lab.rules._evidence import finding
 from lab.rules._roofline import placed
 from lab.rules._words import percent, rate, short, size, weights_technique
 
@@ -31,7 +31,7 @@ def _find(case: Case) -> Finding | None:
         "Only fewer bytes make these layers faster: narrower weights"
         f" ({weights_technique(case.trial)}), or fewer channels."
     )
-    return found(
+    return finding(
         "memory_bound",
         "speed",
         text,

@@ -6,7 +6,7 @@ from collections import Counter
 
 from lab.evidence import Finding, Profile
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latencies
+from lab.rules._evidence import finding, latencies
 from lab.rules._words import percent, plural, seconds, to_integers
 
 LEAST = 0.1
@@ -28,7 +28,7 @@ def _find(case: Case) -> Finding | None:
         f" {plural(sum(more.values()), 'further operator')}, {listed}."
     )
     remedy = to_integers(case.trial)
-    return found(
+    return finding(
         "more_operators",
         "speed",
         text,
@@ -45,11 +45,11 @@ def _beside(profile: Profile) -> float:
 
 
 def _counts(profile: Profile) -> Counter[str]:
-    found = Counter[str]()
+    finding = Counter[str]()
     for line in profile.operators:
         if line.kind != "compute":
-            found[line.operator] += line.calls
-    return found
+            finding[line.operator] += line.calls
+    return finding
 
 
 RULE = Rule(

@@ -8,7 +8,7 @@ from lab.rules._evidence import (
     compared,
     computes_in,
     features,
-    found,
+    finding,
     is_integer,
     products,
     share_of,
@@ -40,7 +40,9 @@ def _find(case: Case) -> Finding | None:
         "Expect more of it on a CPU with VNNI or Arm's dot product and measure there; here a"
         " smaller float model may be the faster one."
     )
-    return found("no_integer_instructions", "speed", text, remedy, share[0], features=sorted(here))
+    return finding(
+        "no_integer_instructions", "speed", text, remedy, share[0], features=sorted(here)
+    )
 
 
 RULE = Rule(

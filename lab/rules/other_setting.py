@@ -7,7 +7,7 @@ from typing import Any
 from lab.analysis.differences import surely_faster
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latency
+from lab.rules._evidence import finding, latency
 from lab.rules._words import seconds, times
 from lab.types import Trial
 
@@ -36,13 +36,14 @@ def _find(case: Case) -> Finding | None:
     if found_ is None:
         return None
     best, trial, (option, here, there) = found_
+    instead, best_value = _value_text(here), _value_text(there)
     text = (
-        f"One setting costs {times(mine.value / best)} the time: with {option} {_told(there)}"
-        f" instead of {_told(here)}, everything else alike, it takes {seconds(best)} instead of"
+        f"One setting costs {times(mine.value / best)} the time: with {option} {best_value}"
+        f" instead of {instead}, everything else alike, it takes {seconds(best)} instead of"
         f" {seconds(mine.value)}."
     )
-    remedy = f"Choose {option} {_told(there)}, and compare its accuracy."
-    return found(
+    remedy = f"Choose {option} {best_value}, and compare its accuracy."
+    return finding(
         "other_setting",
         "speed",
         text,
@@ -84,7 +85,7 @@ def _as_small(other: Trial, mine: Trial) -> bool:
     )
 
 
-def _told(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return (
         {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
     )

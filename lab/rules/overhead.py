@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latency
+from lab.rules._evidence import finding, latency
 from lab.rules._roofline import in_a_call
 from lab.rules._words import percent, seconds, times
 
@@ -23,7 +23,7 @@ def _find(case: Case) -> Finding | None:
 
 
 def _between(case: Case) -> Finding | None:
-    """What a call takes beyond its operators, as profiled and as measured: whichever is less, since
+    """Time of a call beyond its operators, as profiled and as measured: whichever is less, since
     profiling slows calls down.
     """
     mine = latency(case.trial)
@@ -38,7 +38,7 @@ def _between(case: Case) -> Finding | None:
         f" {len(case.profile.operators)} operators: on calling the runtime, handing over data and"
         " starting operators."
     )
-    return found("overhead", "speed", text, _REMEDY, beyond / call, seconds=beyond)
+    return finding("overhead", "speed", text, _REMEDY, beyond / call, seconds=beyond)
 
 
 def _small(case: Case) -> Finding | None:
@@ -60,7 +60,7 @@ def _small(case: Case) -> Finding | None:
         f" {len(short)} operators of less than {seconds(SHORT_S)} each, most of which is starting"
         " them."
     )
-    return found("overhead", "speed", text, _REMEDY, share, least_s=least, operators=len(short))
+    return finding("overhead", "speed", text, _REMEDY, share, least_s=least, operators=len(short))
 
 
 def _least(case: Case) -> float:

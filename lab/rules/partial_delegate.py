@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from lab.evidence import Finding, OperatorTime
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found
+from lab.rules._evidence import finding
 from lab.rules._words import percent, plural, some
 
 LEAST = 0.05
@@ -26,7 +26,7 @@ def _find(case: Case) -> Finding | None:
         f" {plural(len(outside), 'operator')} with {percent(share)} of the time are computed"
         f" outside it{handed} ({names})."
     )
-    return found(
+    return finding(
         "partial_delegate",
         "speed",
         text,
@@ -44,8 +44,8 @@ def _remedy(case: Case) -> str:
             " has 8), names in wide, or leave an operator of these types in float with keep_float."
         )
     return (
-        "Replace these operators in the model by some that the delegate takes, or compare runtimes"
-        " that compute them all: ort and openvino."
+        "Replace these operators in the model by ones that the delegate supports, or compare"
+        " runtimes that compute all of them: ort and openvino."
     )
 
 
@@ -54,8 +54,8 @@ def _delegated(line: OperatorTime) -> bool:
 
 
 def _outside(case: Case) -> list[OperatorTime]:
-    """What a delegate that is there leaves to others; all of it where it was turned on and takes
-    nothing.
+    """Operators that an active delegate leaves to others; all of them where it was turned on and
+    takes none.
     """
     lines = case.profile.operators if case.profile else ()
     wanted = case.trial.target.options.get("xnnpack") is True or any(map(_delegated, lines))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import compared, found
+from lab.rules._evidence import compared, finding
 from lab.rules._words import percent, plural, seconds, to_integers
 
 LEAST = 0.05
@@ -24,7 +24,7 @@ def _find(case: Case) -> Finding | None:
         f" {seconds(spent)} a call in"
         f" {plural(sum(o.calls for o in lines), 'step')}{compared(case)}."
     )
-    return found(
+    return finding(
         "quantizing",
         "speed",
         text,

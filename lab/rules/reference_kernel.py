@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.analysis.differences import surely_faster
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import compared, found, latencies, latency, twin
+from lab.rules._evidence import compared, finding, latencies, latency, twin
 from lab.rules._words import percent, seconds, some, times
 
 LEAST, FAR = 0.1, 4.0
@@ -36,7 +36,7 @@ def _profiled(case: Case) -> Finding | None:
         f"{percent(share)} of the time is in reference kernels, plain loops that are right but not"
         f" fast: {names}{compared(case)}."
     )
-    return found(
+    return finding(
         "reference_kernel",
         "speed",
         text,
@@ -59,7 +59,7 @@ def _without_xnnpack(case: Case) -> Finding | None:
         f"XNNPACK is off, so LiteRT's own kernels compute everything: {seconds(mine.value)},"
         f" {times(ratio)} the {seconds(other.value)} that the same file takes with it."
     )
-    return found(
+    return finding(
         "reference_kernel",
         "speed",
         text,
@@ -93,7 +93,7 @@ def _wide(case: Case) -> Finding | None:
         "Activations have 16 bits, for which XNNPACK has no kernels and LiteRT only plain loops:"
         f" {times(pair[0].value / pair[1].value)} the time of float{compared(case)}."
     )
-    return found(
+    return finding(
         "reference_kernel",
         "speed",
         text,

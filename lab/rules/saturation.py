@@ -7,7 +7,7 @@ from typing import Any
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import bits, found
+from lab.rules._evidence import bits, finding
 from lab.rules._words import percent, some
 
 CLIPPED = 0.25
@@ -41,11 +41,15 @@ def _clipped(case: Case) -> Finding | None:
         "Use per_channel, or another method or algorithm of calibration, whose scales reach the"
         " largest weights."
     )
-    return found("saturation", "accuracy", text, remedy, share, operators=[o.name for o in clipped])
+    return finding(
+        "saturation", "accuracy", text, remedy, share, operators=[o.name for o in clipped]
+    )
 
 
 def _overflowing(case: Case) -> Finding | None:
-    """As the emulation of such a CPU found it, see `lab.processors.x86_without_vnni`."""
+    """Pairs of weights that overflow, as the emulation of such a CPU found them, see
+    `lab.processors.x86_without_vnni`.
+    """
     outcome: Mapping[str, Any] = (case.trial.details.emulated or {}).get(SUMS, {})
     facts = [f for f in outcome.get("facts", ()) if f.get("count")]
     if not facts:
@@ -60,7 +64,7 @@ def _overflowing(case: Case) -> Finding | None:
         "For such CPUs use reduce_range in onnx_static_int8, overflow_fix in nncf_onnx_static_int8,"
         " or the scheme s8s8; with VNNI or on Arm there is nothing to do."
     )
-    return found("saturation", "accuracy", text, remedy, pairs / max(of, 1), pairs=pairs, of=of)
+    return finding("saturation", "accuracy", text, remedy, pairs / max(of, 1), pairs=pairs, of=of)
 
 
 RULE = Rule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, part
+from lab.rules._evidence import finding, part
 from lab.rules._words import percent, size
 
 LEAST = 0.08
@@ -21,7 +21,7 @@ def _find(case: Case) -> Finding | None:
         f"{percent(share)} of the file, {size(scales)}, are scales and zero points, which say what"
         f" the integers stand for{_each(case)}."
     )
-    return found("scales_dominate", "size", text, _remedy(case), share, scales_bytes=scales)
+    return finding("scales_dominate", "size", text, _remedy(case), share, scales_bytes=scales)
 
 
 def _each(case: Case) -> str:

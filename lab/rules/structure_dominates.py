@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab import registry
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, part
+from lab.rules._evidence import finding, part
 from lab.rules._words import percent, size
 
 LEAST = 0.2
@@ -26,7 +26,7 @@ def _find(case: Case) -> Finding | None:
         f" description, names and metadata{grown}: quantization does not make them smaller."
     )
     remedy = _remedy(case)
-    return found("structure_dominates", "size", text, remedy, share, structure_bytes=_bytes(rest))
+    return finding("structure_dominates", "size", text, remedy, share, structure_bytes=_bytes(rest))
 
 
 def _bytes(anatomy: object) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.analysis.differences import surely_faster
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latency, twin
+from lab.rules._evidence import finding, latency, twin
 from lab.rules._words import seconds, times
 
 
@@ -26,7 +26,7 @@ def _find(case: Case) -> Finding | None:
         f"Take {before} thread{'s' if before > 1 else ''}: the layers are too small to be shared"
         " out, or other work needs the cores."
     )
-    return found(
+    return finding(
         "threads_without_effect",
         "speed",
         text,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found
+from lab.rules._evidence import finding
 from lab.rules._words import percent, plural, static_technique
 
 LEAST = 0.02
@@ -26,12 +26,12 @@ def _find(case: Case) -> Finding | None:
         " activations, or leave those layers in float with keep_float so that nothing is converted"
         " to and fro."
     )
-    return found("unfused_pairs", "speed", text, remedy, share, pairs=pairs)
+    return finding("unfused_pairs", "speed", text, remedy, share, pairs=pairs)
 
 
 def _share(case: Case) -> float:
-    """Of the time in quantize and dequantize operators, the part that is as many as these pairs;
-    unprofiled, of the file's operators.
+    """Share of the time in quantize and dequantize operators that these pairs cause; unprofiled,
+    their share of the file's operators.
     """
     steps = 2 * case.anatomy.unfused_pairs if case.anatomy else 0
     if case.profile is None:

@@ -7,7 +7,7 @@ from lab.plugs import Case, Rule
 from lab.rules._evidence import (
     compared,
     computes_in,
-    found,
+    finding,
     is_float,
     is_integer,
     products,
@@ -36,7 +36,7 @@ def _find(case: Case) -> Finding | None:
         f" {' and '.join(kinds)}, but multiplied as floats: they are converted when the file is"
         f" loaded or at each call{compared(case)}."
     )
-    return found(
+    return finding(
         "weight_only",
         "speed",
         text,

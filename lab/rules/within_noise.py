@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.analysis.differences import LATENCY, differs
 from lab.evidence import Finding
 from lab.plugs import Case, Rule
-from lab.rules._evidence import found, latencies
+from lab.rules._evidence import finding, latencies
 from lab.rules._words import percent, seconds
 from lab.types import Measurement
 
@@ -22,7 +22,7 @@ def _find(case: Case) -> Finding | None:
         f" {'slower' if change > 0 else 'faster'}, and no test tells the two apart."
     )
     remedy = "Take it as equally fast; more rounds in a further study narrow the intervals."
-    return found("within_noise", "speed", text, remedy, abs(change), change=change)
+    return finding("within_noise", "speed", text, remedy, abs(change), change=change)
 
 
 def _interval(m: Measurement) -> str:

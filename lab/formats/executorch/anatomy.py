@@ -1,6 +1,4 @@
-"""What an ExecuTorch program consists of: its own kernels, and the operators inside of XNNPACK's
-parts.
-"""
+"""Anatomy of an ExecuTorch program: its own kernels, and the operators inside XNNPACK's parts."""
 
 from __future__ import annotations
 

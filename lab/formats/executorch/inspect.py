@@ -117,14 +117,14 @@ def values_of(graph: dict[str, Any]) -> dict[int, dict[str, Any]]:
 
 
 def is_integer(node: dict[str, Any], values: dict[int, dict[str, Any]]) -> bool:
-    """Whether a node's second factor (its first, where it has one only) is made of integers."""
+    """Return whether a node's second factor (or its only one) is made of integers."""
     names = ("filter_id", "input2_id", "input_id", "input1_id")
     ids = [node["xnode_union"][name] for name in names if name in node["xnode_union"]]
     return bool(ids) and values[ids[0]]["datatype"].removeprefix("xnn_datatype_") in _INTEGERS
 
 
 def _stored(graph: dict[str, Any]) -> int:
-    """How many numbers of weights a part stores; one that several nodes read counts once."""
+    """Count the weight elements that a part stores; those that several nodes read count once."""
     stored = {
         v["constant_buffer_idx"]: prod(v["dims"])
         for v in values_of(graph).values()
@@ -134,8 +134,8 @@ def _stored(graph: dict[str, Any]) -> int:
 
 
 def _constants(plan: Any) -> int:
-    """How many numbers of weights ExecuTorch's own kernels read from the file; 64-bit integers are
-    shapes and indices.
+    """Count the weight elements that ExecuTorch's own kernels read from the file; 64-bit integers
+    are shapes and indices.
     """
     tensors = [value.val for value in plan.values if hasattr(value.val, "data_buffer_idx")]
     stored = {

@@ -150,7 +150,7 @@ def _work(layer: Any, taken: tuple[int, ...], made: tuple[int, ...]) -> int | No
 
 
 def _places(layer: Any, shape: tuple[int, ...]) -> int:
-    """How often each entry of a kernel is used: once at every place, channels apart."""
+    """Count how often each entry of a kernel is used: once at every place, channels apart."""
     return prod(shape[1:] if getattr(layer, "data_format", "") == "channels_first" else shape[:-1])
 
 

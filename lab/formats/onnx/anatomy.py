@@ -1,4 +1,4 @@
-"""What an ONNX file consists of."""
+"""Anatomy of an ONNX file."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class _Reader:
         )
 
     def _parts(self) -> Mapping[str, int]:
-        """Of what the file stores; a table that is only looked up in is an embedding."""
+        """Bytes of the file by part; a table that is only looked up is an embedding."""
         scales, weights = scale_names(self.model), weights_of(self.model)
         tables = {name for name, row in self.owner.items() if self.nodes[row].op_type in _LOOKUPS}
         found: Counter[str] = Counter()

@@ -43,8 +43,8 @@ def scaling(node: Any) -> Iterator[str]:
 
 
 def packed_weights(node: Any) -> int | None:
-    """How many weights a node's second input holds, where it packs several into a byte; None where
-    it does not.
+    """Count the weights of a node's second input, where it packs several into a byte; None where it
+    does not.
     """
     given = attributes(node)
     return int(given["K"] * given["N"]) if node.op_type == "MatMulNBits" else None

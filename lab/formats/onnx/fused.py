@@ -1,4 +1,4 @@
-"""Which operators between DequantizeLinear and QuantizeLinear a runtime can turn into one that
+"""Operators between DequantizeLinear and QuantizeLinear that a runtime can turn into one that
 computes in integers.
 
 Source: the selectors that ONNX Runtime registers for its CPU provider
@@ -51,7 +51,7 @@ _FUSIBLE = {
 
 @dataclass
 class Fused:
-    """What a runtime can fuse; nodes are known by their first output.
+    """Operators that a runtime can fuse; nodes are known by their first output.
 
     Attributes:
         integer: nodes that compute in integers.
@@ -97,7 +97,7 @@ class _Finder:
             for name in node.input:
                 self.readers[name].append(node)
         self.given = {value.name for value in model.graph.output}
-        self.found = Fused()
+        self.fused = Fused()
 
     def run(self) -> Fused:
         for node in self.nodes:
@@ -109,13 +109,13 @@ class _Finder:
                 self._try(node)
         for node in self.nodes:
             if node.op_type == "DequantizeLinear" and self._is_absorbed(node):
-                self.found.absorbed.add(node.output[0])
-        self.found.pairs = sum(1 for node in self.nodes if self._is_in_vain(node))
-        return self.found
+                self.fused.absorbed.add(node.output[0])
+        self.fused.pairs = sum(1 for node in self.nodes if self._is_in_vain(node))
+        return self.fused
 
     def _takes_integers(self, node: Any) -> bool:
-        """Whether all activations that it reads, and the weights of its product, are dequantized
-        from 8 bits.
+        """Return whether all activations that it reads, and the weights of its product, are
+        dequantized from 8 bits.
         """
         read = [name for name in node.input if name and name not in self.fixed]
         factors = list(node.input[:2]) if node.op_type in {"Conv", *DENSE} else []
@@ -145,7 +145,7 @@ class _Finder:
         )
 
     def _fits(self, tensor: str, node: Any) -> bool:
-        """Whether a tensor's integers are such as a node can take or make."""
+        """Return whether a node can read or write integers of this tensor's type."""
         kind = self.integers.get(tensor, "")
         if (
             self.unsigned
@@ -165,23 +165,23 @@ class _Finder:
         ]
         if ends and len(quantizers) == len(ends):
             moved = [part.output[0] for part in between if part.op_type in _PASSED]
-            self.found.absorbed.update(
+            self.fused.absorbed.update(
                 part.output[0] for part in (*between, *quantizers) if part.output[0] not in moved
             )
-            self.found.quantized_by |= dict.fromkeys(
+            self.fused.quantized_by |= dict.fromkeys(
                 [node.output[0], *moved], quantizers[0].output[0]
             )
-            self.found.integer.update(moved)
+            self.fused.integer.update(moved)
         elif node.op_type not in DENSE or (
             len(node.input) > 2 and not self._dequantizes_bias(node.input[2])
         ):
             return
-        self.found.integer.add(node.output[0])
+        self.fused.integer.add(node.output[0])
         for name in node.input:
             before, source = self._passed(name)
             if before and self._dequantizes(name, node):
-                self.found.integer.update(part.output[0] for part in before)
-                self.found.quantized_by |= {
+                self.fused.integer.update(part.output[0] for part in before)
+                self.fused.quantized_by |= {
                     part.output[0]: self.maker[source].input[0] for part in before
                 }
 
@@ -202,7 +202,7 @@ class _Finder:
             between.append(readers[0])
 
     def _is_absorbed(self, node: Any) -> bool:
-        """Whether everything that reads its numbers computes in integers, or with blocks of its
+        """Return whether every reader of its output computes in integers, or with blocks of its
         weights.
         """
         name = node.output[0]
@@ -219,10 +219,10 @@ class _Finder:
             and attributes(node).get("block_size")
             and node.output[0] in self.fixed
         )
-        return reader.output[0] in self.found.integer or bool(blocks)
+        return reader.output[0] in self.fused.integer or bool(blocks)
 
     def _all_readers(self, name: str) -> Iterator[Any]:
-        """What reads a tensor; weights are read behind what turns them."""
+        """Readers of a tensor; weights are read behind the nodes that transpose them."""
         for reader in self.readers[name]:
             if reader.output[0] in self.fixed:
                 yield from self._all_readers(reader.output[0])
@@ -234,6 +234,6 @@ class _Finder:
         if maker is None or maker.op_type != "QuantizeLinear" or maker.output[0] in self.fixed:
             return False
         read_by = any(
-            reader.output[0] in self.found.integer for reader in self.readers[node.output[0]]
+            reader.output[0] in self.fused.integer for reader in self.readers[node.output[0]]
         )
-        return not read_by and maker.output[0] not in self.found.absorbed
+        return not read_by and maker.output[0] not in self.fused.absorbed

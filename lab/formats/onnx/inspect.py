@@ -72,7 +72,7 @@ def _parameters(model: Any) -> int:
 
 
 def weights_of(model: Any) -> dict[str, int]:
-    """How many numbers each stored tensor has, without scales, zero points, and the integers that
+    """Number of elements of each stored tensor, without scales, zero points, and the integers that
     describe shapes and indices.
     """
     import onnx
@@ -111,7 +111,7 @@ def _reads_integers(node: Any, dequantized: set[str]) -> bool:
 
 
 def computes_in_integers(node: Any) -> bool:
-    """Whether a MatMulNBits rounds its activations to integers."""
+    """Return whether a MatMulNBits rounds its activations to integers."""
     return bool(attributes(node).get("accuracy_level") == _COMPUTES_IN_INTEGERS)
 
 

@@ -45,7 +45,7 @@ def rows_of(model: Any, shapes: Shapes, types: dict[str, int]) -> list[tuple[Any
 def _is_silent(
     node: Any, shapes: Shapes, types: dict[str, int], sources: list[int], started: bool
 ) -> bool:
-    """Whether a node only renames what it reads, or computes with shapes and constants."""
+    """Return whether a node only renames its input, or computes with shapes and constants."""
     first = node.output[0]
     of_shapes = types.get(first) == _INTEGER and len(shapes.get(first, (0,))) < 2
     return (

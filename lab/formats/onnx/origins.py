@@ -1,5 +1,5 @@
-"""Which nodes of an ONNX graph went into which node of the same graph rewritten by ONNX Runtime,
-told by their tensors.
+"""Origins of the nodes of an ONNX graph that ONNX Runtime rewrote: nodes of the graph before,
+matched by their tensors.
 
 ONNX Runtime's optimizer gives a fused node the name of the tensor that the last of its parts made,
 so what was between that tensor and the nearest ones that are still there went into it. Its layouts
@@ -50,7 +50,7 @@ class Origin:
 
 
 def origins(before: Any, after: Any) -> list[Origin]:
-    """Where each node of a rewritten graph comes from.
+    """Return the origins of each node of a rewritten graph.
 
     Args:
         before, after: GraphProto.
@@ -80,8 +80,8 @@ def untouched(graph: Any) -> list[Origin]:
 
 
 def through(first: list[Origin], second: list[Origin]) -> list[Origin]:
-    """Where nodes come from that were rewritten twice: `second` from the graph that `first` is
-    about.
+    """Return the origins of nodes that were rewritten twice: `second` from the graph that `first`
+    is about.
     """
     parts = {origin.node.output[0]: origin.parts for origin in first}
     return [
@@ -137,7 +137,7 @@ class _Before:
         return str(self.nodes[self.maker[tensor]].op_type)
 
     def absorbed(self, node: Any, anchors: tuple[str, ...]) -> list[int]:
-        """What a convolution of blocked channels computes beside its own: a sum, then an
+        """Operations that a convolution of blocked channels computes beside its own: a sum, then an
         activation.
         """
         if not node.domain.endswith("nchwc") or not anchors:

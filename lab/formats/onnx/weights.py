@@ -37,7 +37,7 @@ _DATA = (
 
 @dataclass(frozen=True)
 class Reading:
-    """How a node reads its weights: node, position of the weights among its inputs, name and axis
+    """Position of a node's weights: node, position of the weights among its inputs, name and axis
     of the zero points.
     """
 
@@ -47,7 +47,7 @@ class Reading:
 
 
 def stored_weights(model: Any) -> dict[str, Stored]:
-    """What each weight of a file consists of, by the tensor's name."""
+    """Return the type, elements and bytes of each weight of a file, by the tensor's name."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
     readings = _readings(model)
     return {name: _stored(tensors, name, readings.get(name)) for name in weights_of(model)}

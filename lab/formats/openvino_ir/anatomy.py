@@ -1,4 +1,4 @@
-"""What an OpenVINO file consists of."""
+"""Anatomy of an OpenVINO file."""
 
 from __future__ import annotations
 
@@ -175,8 +175,8 @@ class _Reader:
         return found
 
     def _is_scale(self, constant: Any) -> bool:
-        """Whether it shifts or scales weights, gives the ends of a range, or says what codes stand
-        for.
+        """Return whether a constant shifts or scales weights, gives the ends of a range, or is a
+        codebook.
         """
         for target in constant.output(0).get_target_inputs():
             reader = target.get_node()
@@ -196,7 +196,7 @@ class _Reader:
 
 
 def is_index(node: Any) -> bool:
-    """Whether a node gives 64-bit integers: shapes and axes."""
+    """Return whether a node's output is 64-bit integers: shapes and axes."""
     return kind(node.output(0)) in ("i64", "i32")
 
 
@@ -220,7 +220,7 @@ def _dtype(kind_: str) -> str:
 
 
 def _stored(root: Any) -> Stored:
-    """What a constant with weights consists of."""
+    """Type, elements and bytes of a constant with weights."""
     kind_, size = kind(root.output(0)), int(root.get_byte_size())
     shape = [int(n) for n in root.get_output_shape(0)]
     data = np.asarray(root.get_tensor_view().data)

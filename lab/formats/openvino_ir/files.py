@@ -106,7 +106,7 @@ def parts(path: Path) -> dict[str, bytes]:
 
 
 def _start(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
-    """Where a stored member's bytes begin."""
+    """Return the offset of a stored member's bytes."""
     assert archive.fp is not None
     archive.fp.seek(member.header_offset + _LENGTHS)
     name, extra = struct.unpack("<HH", archive.fp.read(4))
@@ -186,7 +186,7 @@ def node_names(model: Any) -> frozenset[str]:
 
 
 def reason(error: Exception) -> str:
-    """What OpenVINO says, without the places in its source that it names."""
+    """Return OpenVINO's error message without the places in its source that it names."""
     lines = [line.strip() for line in str(error).splitlines()]
     told = [
         line

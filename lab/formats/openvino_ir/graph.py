@@ -72,7 +72,9 @@ def kind(value: Any) -> str:
 
 
 def is_small(value: Any) -> bool:
-    """Whether an output's numbers take 8 bits or fewer, and so stand for real ones by a scale."""
+    """Return whether an output's elements take 8 bits or fewer, and so represent real numbers by a
+    scale.
+    """
     return kind(value) in _SMALL
 
 
@@ -86,7 +88,7 @@ def stored(op: Any, fixed: set[str]) -> Iterator[Any]:
 
 
 def place_of(constant: Any) -> int:
-    """Where a constant's numbers lie in memory."""
+    """Return the address of a constant's elements in memory."""
     return int(constant.get_tensor_view().data.ctypes.data)
 
 
@@ -124,8 +126,8 @@ def _before_conversion(value: Any) -> Any:
 
 
 def reads_integers(value: Any, fixed: set[str]) -> bool:
-    """Whether numbers come from 8 bits or fewer: through FakeQuantize, or through a conversion and
-    a scale.
+    """Return whether a value comes from 8 bits or fewer: through FakeQuantize, or through a
+    conversion and a scale.
     """
     node = value.get_node()
     if is_small(value) or node.get_type_name() == "FakeQuantize":
@@ -148,7 +150,7 @@ def _scaled(node: Any, fixed: set[str]) -> Any:
 
 
 def factors(op: Any) -> list[Any]:
-    """What a multiplying operator multiplies: its first input and its weights."""
+    """Return the factors of a multiplying operator: its first input and its weights."""
     return [op.input_value(n) for n in (0, *RECURRENT.get(op.get_type_name(), (1,)))]
 
 
@@ -196,14 +198,14 @@ def load_float_openvino(path: Path) -> Any:
 
 
 def small_weights(model: Any) -> Counter[str]:
-    """How many weights are stored in which type of 8 bits or fewer."""
+    """Count the weights stored in each type of 8 bits or fewer."""
     fixed = constants(model)
     roots = {place_of(root): root for op in operations(model) for root in stored(op, fixed)}
     return Counter(kind(root.output(0)) for root in roots.values() if is_small(root.output(0)))
 
 
 def is_quantized(model: Any) -> bool:
-    """Whether a model computes with integers or stores them as weights."""
+    """Return whether a model computes with integers or stores them as weights."""
     ops = model.get_ordered_ops()
     return any(
         op.get_type_name() == "FakeQuantize" or (_is_constant(op) and is_small(op.output(0)))
@@ -230,7 +232,7 @@ _BETWEEN = {
 
 
 def chains_integers(model: Any) -> bool:
-    """Whether a dense layer follows another with nothing but elementwise operators between."""
+    """Return whether a dense layer follows another with only elementwise operators between."""
     fixed = constants(model)
     dense: dict[
         str, bool
@@ -248,7 +250,7 @@ def chains_integers(model: Any) -> bool:
 
 
 def workaround(graph: str, model: Any) -> dict[str, str]:
-    """What the CPU plug-in must be told, so that it answers rightly.
+    """Return the settings that the CPU plug-in needs to compute rightly.
 
     Version 2026.4 fuses dense layers that follow each other (TokenizeMLPSeqSnippets, openvino pull
     request 30007); quantized, with

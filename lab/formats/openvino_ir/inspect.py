@@ -45,7 +45,7 @@ def _info(value: Any) -> dict[str, Any]:
 
 
 def weights_of(model: Any) -> dict[int, int]:
-    """How many numbers each weight has, by its place in memory: OpenVINO stores equal ones once."""
+    """Number of elements of each weight, by address in memory: OpenVINO stores equal ones once."""
     fixed = constants(model)
     roots = [root for op in operations(model) for root in stored(op, fixed)]
     return {place_of(root): prod(root.get_output_shape(0)) for root in roots}

@@ -1,5 +1,5 @@
-"""Where an OpenVINO graph computes in integers once it is loaded: what FakeQuantize makes of the
-operators around it.
+"""Operators of an OpenVINO graph that compute in integers once it is loaded, as FakeQuantize around
+them decides.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class Integers:
         )
 
     def _feeds_integers(self, op: Any) -> bool:
-        """Whether something that multiplies integers reads it, if only behind what moves
-        numbers.
+        """Return whether an operator that multiplies integers reads it, if only behind operators
+        that move elements.
         """
         return any(
             reader.get_name() in self.multiplying
@@ -128,7 +128,7 @@ class Integers:
 
 
 def is_narrow(op: Any) -> bool:
-    """Whether a FakeQuantize rounds to 8 bits or fewer."""
+    """Return whether a FakeQuantize rounds to 8 bits or fewer."""
     return int(op.get_attributes()["levels"]) <= _NARROW_LEVELS
 
 

@@ -62,7 +62,7 @@ def _for_one_item(model: Any) -> Any:
 
 
 def _is_silent(op: Any) -> bool:
-    """Whether a node only renames what it reads, or computes with shapes."""
+    """Return whether a node only renames its input, or computes with shapes."""
     value = op.output(0)
     rank = value.get_partial_shape().rank
     of_shapes = kind(value) in _INTEGERS and rank.is_static and rank.get_length() < 2

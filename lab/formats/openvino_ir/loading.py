@@ -11,7 +11,7 @@ from lab.plugs import Loading
 
 
 def details(path: Path) -> dict[str, Any]:
-    """What the plug-in must be told so that it answers rightly: {"config": name -> value}."""
+    """Return the settings that the plug-in needs to compute rightly: {"config": name -> value}."""
     from lab.formats.openvino_ir.files import load_openvino, mapped
     from lab.formats.openvino_ir.graph import workaround
 

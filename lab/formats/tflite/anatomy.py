@@ -1,4 +1,4 @@
-"""What a TFLite file consists of; of several subgraphs, the first is the model."""
+"""Anatomy of a TFLite file; of several subgraphs, the first is the model."""
 
 from __future__ import annotations
 
@@ -149,7 +149,9 @@ class _Reader:
         )
 
     def _precision(self, number: int) -> str:
-        """That of its numbers; float activations times integers are rounded to 8 bits first."""
+        """Return the type in which an operator computes; float activations times integers are
+        rounded to 8 bits first.
+        """
         operator, kind = self.operators[number], self.types[number]
         numbers = [int(i) for i in operator.inputs if i >= 0]
         if kind == "QUANTIZE":

@@ -68,16 +68,16 @@ def operator_name(model: Any, operator: Any) -> str:
 
 
 def is_constant(model: Any, tensor: Any) -> bool:
-    """Whether the tensor's values are stored in the file: in a buffer, or after the flatbuffer at a
-    buffer's offset.
+    """Return whether the tensor's values are stored in the file: in a buffer, or after the
+    flatbuffer at a buffer's offset.
     """
     buffer = model.buffers[tensor.buffer]
     return buffer.size > 1 or (buffer.data is not None and len(buffer.data) > 0)
 
 
 def is_scaled_integer(tensor: Any) -> bool:
-    """Whether the tensor stands for real numbers by integers and a scale, or a scale for each
-    block.
+    """Return whether the tensor represents real numbers by integers and a scale, or a scale for
+    each block.
     """
     details = tensor.quantization
     return details is not None and (
@@ -86,8 +86,8 @@ def is_scaled_integer(tensor: Any) -> bool:
 
 
 def block_size(tensor: Any) -> int:
-    """How many neighbours in a row share a scale, where the scales lie in a tensor of their own; 0
-    where they do not.
+    """Return how many neighbours in a row share a scale, where the scales are a tensor of their
+    own; 0 where they are not.
     """
     from ai_edge_litert.schema_py_generated import QuantizationDetails
 
@@ -106,7 +106,7 @@ def block_scales(graph: Any) -> set[int]:
 
 
 def quantized_weights(model: Any) -> int:
-    """How many stored tensors are integers with a scale."""
+    """Count the stored tensors that are integers with a scale."""
     tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
     return sum(
         is_scaled_integer(t) and is_constant(model, t) and type_name(t) in _WEIGHT_TYPES

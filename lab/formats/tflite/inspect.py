@@ -54,7 +54,7 @@ def _parameters(model: Any, graph: Any) -> int:
 
 
 def weights_of(model: Any, graph: Any) -> dict[int, int]:
-    """How many numbers each buffer of weights holds; shapes, indices and scales are none."""
+    """Number of elements of each buffer of weights, without shapes, indices and scales."""
     scales = block_scales(graph)
     return {
         tensor.buffer: prod(shape_of(tensor))

@@ -55,7 +55,7 @@ def rows_and_operators(model: Any) -> tuple[list[Layer], list[int | None]]:
 
 
 def _is_silent(kind: str, output: Any) -> bool:
-    """Whether an operator only renames what it reads, or computes shapes."""
+    """Return whether an operator only renames its input, or computes shapes."""
     return kind in _RENAMING or (type_name(output).startswith("INT") and len(shape_of(output)) < 2)
 
 
@@ -71,5 +71,5 @@ def _row(
 
 
 def bytes_of(kind: str) -> float:
-    """What a number of a type takes: 4 for FLOAT32, a half for INT4."""
+    """Bytes of an element of a type: 4 for FLOAT32, a half for INT4."""
     return _BYTES.get(kind, 1)

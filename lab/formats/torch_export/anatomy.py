@@ -1,4 +1,4 @@
-"""What a torch.export program consists of."""
+"""Anatomy of a torch.export program."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def example(program: Any, items: int) -> Any:
 
 
 def inputs_and_outputs(program: Any) -> tuple[TensorInfo, TensorInfo]:
-    """What its input and its first output are like, with None for free axes."""
+    """Return shape and type of its input and its first output, with None for free axes."""
     names = (program.graph_signature.user_inputs[0], program.graph_signature.user_outputs[0])
     found = {node.name: node.meta["val"] for node in program.graph.nodes if node.name in names}
     taken, given = (_info(found[name]) for name in names)

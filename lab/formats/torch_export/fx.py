@@ -1,4 +1,4 @@
-"""What FX quantization needs of a graph of torch's functions: folded batch normalisations, and
+"""Preparation of a graph of torch's functions for FX quantization: folded batch normalisations, and
 operators that it may not touch.
 
 FX quantization (torch.ao.quantization.quantize_fx) finds operators by their Python function or
@@ -135,8 +135,8 @@ def quantized_nodes(
 
 
 def _is_known(node: Any, kinds: Collection[str]) -> bool:
-    """Whether it is one of these operators, on floating-point numbers, in a form that FX
-    quantization has.
+    """Return whether a node is one of these operators, on floating-point elements, in a form that
+    FX quantization has.
     """
     if kind(node) not in kinds or not _is_float(node):
         return False
@@ -146,8 +146,8 @@ def _is_known(node: Any, kinds: Collection[str]) -> bool:
 
 
 def _is_plain(args: tuple[Any, ...]) -> bool:
-    """Whether a recurrent layer is one that torch.nn makes without projections, fed with a tensor
-    and no packed sequence.
+    """Return whether a recurrent layer is one that torch.nn makes without projections, fed with a
+    tensor and no packed sequence.
     """
     weights, biased, layers, both_ways = args[2], args[3], args[4], args[7]
     return isinstance(weights, list | tuple) and len(weights) == layers * (1 + both_ways) * 2 * (
@@ -217,7 +217,7 @@ def _hidden(model: Any, node: Any) -> tuple[Any, tuple[Any, ...]]:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an argument comes from: the module's inputs, or what it stores."""
+    """Origin of an argument: the module's inputs, or its stored tensors."""
 
     index: int
     is_stored: bool

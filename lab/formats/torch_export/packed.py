@@ -28,7 +28,7 @@ def _tensors(state: Any) -> Iterator[Any]:
 
 
 def content(packed: Any) -> tuple[Any, ...]:
-    """What two packed objects have in common where either could stand for the other."""
+    """Return the content by which two packed objects are equal: either could replace the other."""
     return tuple((t.shape, *_bytes(t)) for t in packed_tensors(packed))
 
 
@@ -52,5 +52,5 @@ def _bytes(tensor: Any) -> Iterator[bytes]:
 
 
 def is_per_channel(weight: Any) -> bool:
-    """Whether a quantized tensor has a scale for each channel."""
+    """Return whether a quantized tensor has a scale for each channel."""
     return "per_channel" in str(weight.qscheme())

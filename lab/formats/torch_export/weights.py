@@ -1,4 +1,4 @@
-"""What torch's tensors consist of when they are stored."""
+"""Types, elements and bytes of torch's stored tensors."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _zero(tensor: Any) -> Any:
 
 
 def scale_bytes(tensors: Iterable[Any]) -> int:
-    """What the scales and zero points of quantized tensors with one for each channel take."""
+    """Bytes of the scales and zero points of tensors that are quantized per channel."""
     return sum(
         _SCALE_BYTES * len(t.q_per_channel_scales())
         for t in tensors

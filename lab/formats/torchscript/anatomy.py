@@ -1,4 +1,4 @@
-"""What a TorchScript file consists of; its graph says neither shapes nor multiplications."""
+"""Anatomy of a TorchScript file; its graph says neither shapes nor multiplications."""
 
 from __future__ import annotations
 

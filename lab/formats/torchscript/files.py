@@ -119,7 +119,7 @@ def _write_plain(records: Mapping[str, bytes], target: Path) -> None:
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """What the file takes and gives, and its engine; see `write_torchscript`.
+    """Return the file's input, output and engine; see `write_torchscript`.
 
     Raises:
         InvalidFile: this is no TorchScript file that the lab wrote.

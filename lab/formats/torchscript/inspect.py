@@ -50,7 +50,7 @@ def _operators(graph: Any) -> Iterator[str]:
 
 
 def _stored(graph: Any) -> Iterator[int]:
-    """How many numbers each weight of the frozen graph has; one that several operators read counts
+    """Number of elements of each weight of the frozen graph; one that several operators read counts
     once.
     """
     for node in graph.nodes():
