@@ -1,1 +1,1 @@
-"""Changing ONNX, OpenVINO and PyTorch models with NNCF."""
+"""Changes of ONNX, OpenVINO and PyTorch models with NNCF."""

@@ -1,5 +1,5 @@
-"""Static int8 that NNCF takes back layer by layer until the task's own metric has dropped by no
-more than was allowed.
+"""Accuracy-controlled static int8: NNCF returns layers to float until the task's metric drops by no
+more than allowed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MAX_DROP = Option(
     high=1,
     sweep={"full": (0.01, 0.002)},
     help=(
-        "How far the task's metric may fall on the validation items: 0.01 is one point of accuracy."
+        "Largest drop of the task's metric on the validation items: 0.01 is one point of accuracy."
     ),
 )
 
@@ -52,8 +52,8 @@ VALIDATION = Option(
     low=8,
     high=100_000,
     help=(
-        "How many calibration items with their truth tell the metric; they are none of the test"
-        " set."
+        "Number of labelled calibration items on which the metric is computed; none is in the"
+        " test set."
     ),
 )
 
@@ -72,8 +72,8 @@ UNDEFINED = (ValueError, ZeroDivisionError, IndexError, FloatingPointError)
 
 
 def controlled_suffix(params: Mapping[str, Any]) -> str:
-    """`accuracy`, `drop…` and `validated…` where they differ from the defaults, and what the
-    quantization is told.
+    """Return `accuracy`, `drop…` and `validated…` where they differ from the defaults, and the
+    suffix of the quantization options.
     """
     drop, items = params[MAX_DROP.id], params[VALIDATION.id]
     return speaking_name(
@@ -87,8 +87,7 @@ def controlled_suffix(params: Mapping[str, Any]) -> str:
 def controlled_int8(
     path: Path, source: OpenVinoSource, params: Mapping[str, Any], context: Context
 ) -> Path:
-    """Write the static int8 variant of a model in which as many layers are float as the allowed
-    drop asks for.
+    """Write the static int8 variant of a model with as many float layers as the allowed drop needs.
 
     Args:
         path: the file of `source`.
@@ -118,7 +117,7 @@ def controlled_int8(
     )
     if not source.quantizers(made):
         raise InvalidFile(
-            "NNCF took every layer back to float to keep within this drop",
+            "NNCF returned every layer to float to keep within this drop",
             given=params[MAX_DROP.id],
             remedy="Allow a larger max_drop, or choose another preset or bias_correction",
         )
@@ -128,8 +127,8 @@ def controlled_int8(
 
 
 class _Judge:
-    """What NNCF asks for a model's worth: the task's primary metric, larger being better, and what
-    it answers to each item.
+    """Validation function of NNCF: returns the task's primary metric, larger being better, and the
+    outputs for each item.
     """
 
     def __init__(self, source: OpenVinoSource, context: Context, items: int) -> None:
@@ -140,11 +139,11 @@ class _Judge:
         self._scores: list[float] = []
 
     def __call__(self, model: Any, items: Iterable[Any]) -> tuple[float, list[list[Array]]]:
-        """(metric, answers to each item), of all items or, when NNCF looks at what it gets, of the
-        first.
+        """Return (metric, outputs for each item), for all items or for the first ones when NNCF
+        inspects the results.
         """
         feeds = list(islice(items, len(self.feeds)))
-        answers = self._source.answers(model, feeds)
+        answers = self._source.outputs(model, feeds)
         score = self._score(np.concatenate(answers).astype(np.float32))
         if len(feeds) == len(self.feeds):
             self._scores.append(score)
@@ -167,16 +166,16 @@ class _Judge:
             found = None
         if found is None or not np.isfinite(found.value):
             raise InvalidFile(
-                f"{self._metric.title} says nothing on the validation items",
+                f"{self._metric.title} is undefined on the validation items",
                 given=_kinds(self._labels),
                 allowed="items of every class",
-                remedy="Choose nncf_openvino_static_int8, which needs no truth",
+                remedy="Choose nncf_openvino_static_int8, which needs no labels",
             )
         return float(found.value)
 
     def note(self, context: Context, allowed: float) -> None:
-        """Keep what the model was worth in float, with all layers in integers, and as it was
-        written.
+        """Note the metric of the float model, of the fully quantized model, and of the written
+        model.
         """
         first, quantized, last = self._scores[0], self._scores[1], self._scores[-1]
         context.note(
@@ -192,7 +191,8 @@ class _Judge:
         lost = (first - last) * (1 if self._metric.direction == "maximize" else -1)
         if lost > allowed:
             context.note(
-                "max_drop", f"not reached: {lost:.4f} lost with every layer that could be in float"
+                "max_drop",
+                f"not reached: the loss is {lost:.4f} with every possible layer in float",
             )
 
 

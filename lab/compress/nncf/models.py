@@ -1,4 +1,4 @@
-"""The two kinds of models that NNCF quantizes here, ONNX and OpenVINO, behind one face."""
+"""Models that NNCF quantizes, ONNX and OpenVINO, behind one interface."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from lab.plugs import Array
 
 
 class Source(Protocol):
-    """A float model file as NNCF takes it.
+    """A float model file in the form that NNCF reads.
 
     Attributes:
-        format: of the file.
-        model: what NNCF works on (openvino.Model or onnx.ModelProto).
+        format: format of the file.
+        model: openvino.Model or onnx.ModelProto.
     """
 
     format: str
     model: Any
 
     def feeds(self, x: Array) -> list[Any]:
-        """Calibration items, shape (n, *item), as NNCF feeds them to the model one after the
+        """Return calibration items, shape (n, *item), as the feeds of the model, one after the
         other.
         """
         ...
 
-    def answers(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
-        """What a model, or what NNCF has made of one to run it, answers to each feed."""
+    def outputs(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
+        """Return the outputs of a model for each feed."""
         ...
 
     def quantizers(self, model: Any) -> int:
-        """How many quantizers NNCF has put into a model."""
+        """Return the number of quantizers in a model."""
         ...
 
     def stored(self, model: Any) -> Mapping[str, Array]:
-        """The float numbers that a model stores, by name."""
+        """Return name -> float tensor, for tensors that a model stores."""
         ...
 
     def write(self, model: Any, folder: Path) -> Path:
-        """Write what NNCF made into a folder."""
+        """Write a model into a folder and return the file."""
         ...
 
 
 def feeds(x: Array, shape: Sequence[int | None], dtype: Any) -> Iterator[Array]:
-    """Items as batches of one, or of the size that the file asks for.
+    """Yield items in batches of one, or of the size that the file requires.
 
     Args:
         x: shape (n, *item).
-        shape: the model's input, None for a free axis.
+        shape: shape of the model's input, None for a free axis.
     """
     size = shape[0] or 1
     items = fit_items(x, shape).astype(dtype, copy=False)
@@ -73,23 +73,25 @@ class OpenVinoSource:
         self._names = node_names(self.model)  # NNCF compresses weights in place
 
     def feeds(self, x: Array) -> list[Any]:
-        """Arrays: the model has one input."""
+        """Return arrays: the model has one input."""
         value = self.model.input(0)
         shape = [
             None if size.is_dynamic else size.get_length() for size in value.get_partial_shape()
         ]
         return list(feeds(x, shape, value.get_element_type().to_dtype()))
 
-    def answers(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
-        """Of an openvino.CompiledModel, which would compute in the memory of what it is given."""
+    def outputs(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
+        """Return the outputs of an openvino.CompiledModel, which would compute in the memory of its
+        inputs.
+        """
         return [model(feed, share_inputs=False)[0] for feed in feeds]
 
     def quantizers(self, model: Any) -> int:
-        """FakeQuantize nodes, of activations."""
+        """Return the number of FakeQuantize nodes on activations."""
         return sum(op.get_type_name() == "FakeQuantize" for op in model.get_ops())
 
     def stored(self, model: Any) -> Mapping[str, Array]:
-        """Float constants by friendly name."""
+        """Return friendly name -> float constant."""
         constants = [op for op in model.get_ops() if op.get_type_name() == "Constant"]
         return {
             op.get_friendly_name(): op.data
@@ -98,13 +100,13 @@ class OpenVinoSource:
         }
 
     def in_float(self, model: Any) -> list[str]:
-        """Friendly names."""
+        """Return the friendly names of the layers in float."""
         from lab.formats.openvino_ir.graph import float_operators
 
         return [op.get_friendly_name() for op in float_operators(model)]
 
     def write(self, model: Any, folder: Path) -> Path:
-        """One OpenVINO file, with the source's names."""
+        """Write one OpenVINO file with the names of the source."""
         from lab.formats.openvino_ir.files import write_openvino
 
         return write_openvino(model, folder / "model.zip", self._names)
@@ -134,7 +136,7 @@ class OnnxSource:
             node.name = names.get(node.output[0], node.name)
 
     def feeds(self, x: Array) -> list[Any]:
-        """Dictionaries by the input's name."""
+        """Return dictionaries input name -> array."""
         import onnx
 
         stored = {tensor.name for tensor in self.model.graph.initializer}
@@ -144,8 +146,8 @@ class OnnxSource:
         dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
         return [{value.name: part} for part in feeds(x, shape, dtype)]
 
-    def answers(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
-        """Of an onnx.ModelProto, in ONNX Runtime."""
+    def outputs(self, model: Any, feeds: Sequence[Any]) -> list[Array]:
+        """Return the outputs of an onnx.ModelProto, computed by ONNX Runtime."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -156,11 +158,11 @@ class OnnxSource:
         return [session.run(None, feed)[0] for feed in feeds]
 
     def quantizers(self, model: Any) -> int:
-        """DequantizeLinear nodes."""
+        """Return the number of DequantizeLinear nodes."""
         return sum(node.op_type == "DequantizeLinear" for node in model.graph.node)
 
     def stored(self, model: Any) -> Mapping[str, Array]:
-        """Float initializers of more than one number by name."""
+        """Return name -> float initializer of more than one element."""
         import onnx
 
         tensors = [
@@ -171,11 +173,11 @@ class OnnxSource:
         return {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in tensors}
 
     def write(self, model: Any, folder: Path) -> Path:
-        """One ONNX file."""
+        """Write one ONNX file."""
         import onnx
 
         del model.graph.value_info[
             :
-        ]  # shapes that NNCF inferred contradict what it inserted, and the next tool stumbles
+        ]  # shapes that NNCF inferred contradict its own nodes, on which the next tool fails
         onnx.save(model, str(folder / "model.onnx"))
         return folder / "model.onnx"

@@ -1,4 +1,4 @@
-"""What ONNX Runtime makes of the weights that NNCF compresses in an ONNX model."""
+"""Checks of ONNX models with weights compressed by NNCF: whether ONNX Runtime can compute them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _BYTES = ("UINT8", "INT8", "UINT4", "INT4")
 
 
 def convolutions(model: Any) -> list[str]:
-    """The names of the nodes whose compressed weights ONNX Runtime cannot read: their scales have
-    too many axes.
+    """Return the names of nodes whose compressed weights ONNX Runtime cannot read: their scales
+    have too many axes.
     """
     return [node.name for node in model.graph.node if node.op_type in _CONVOLUTIONS]
 
 
 def weight_types(model: Any) -> Counter[str]:
-    """How many compressed weights are stored in which type; those of MatMulNBits have 4 bits, or as
-    many as it says.
+    """Return type -> number of compressed weights; weights of MatMulNBits have 4 bits, or the
+    number in its attribute.
     """
     import onnx
 
@@ -46,10 +46,10 @@ def weight_types(model: Any) -> Counter[str]:
 
 
 def check_runs(source: OnnxSource, made: Any, context: Context) -> None:
-    """Raise InvalidFile where ONNX Runtime cannot load the model, or compute with it."""
+    """Raise InvalidFile if ONNX Runtime cannot load or run the model."""
     item = np.zeros((1, *context.card.input.shape), np.float32)
     try:
-        source.answers(made, source.feeds(item))
+        source.outputs(made, source.feeds(item))
     except Exception as error:
         told = refusal("ONNX Runtime", str(error), "what NNCF writes", ORT)
         raise InvalidFile(

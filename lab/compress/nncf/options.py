@@ -1,5 +1,5 @@
-"""The options that NNCF's quantizing techniques share, how they are named, and what NNCF is told by
-them.
+"""Options that NNCF's quantizing techniques share, their part of the variant's name, and the
+matching NNCF arguments.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ PRESET = Option(
     default="performance",
     choices=("performance", "mixed"),
     help=(
-        "Performance centres the ranges of activations on zero, which is the fastest. Mixed lets"
-        " them be lopsided, which is finer after activation functions such as GELU or swish."
+        "Performance centres the ranges of activations on zero, which is fastest. Mixed allows"
+        " asymmetric ranges, which are finer after activation functions such as GELU or swish."
     ),
 )
 
@@ -31,8 +31,8 @@ BIAS = Option(
     default="fast",
     choices=("fast", "full", "off"),
     help=(
-        "Shifts biases so that each layer's mean output stays what it was in float. Fast estimates"
-        " the shift layer by layer, full runs the quantized model up to each layer, which takes"
+        "Shifts biases so that each layer's mean output stays as in float. Fast estimates the"
+        " shift layer by layer; full runs the quantized model up to each layer, which takes"
         " longer."
     ),
 )
@@ -44,7 +44,7 @@ MODEL_TYPE = Option(
     default="none",
     choices=("none", "transformer"),
     help=(
-        "Transformer leaves operators around attention and normalisation in float, and moves"
+        "Transformer keeps operators around attention and normalisation in float and moves"
         " outliers of activations into the weights (SmoothQuant)."
     ),
 )
@@ -57,8 +57,8 @@ ALPHA = Option(
     low=-1,
     high=1,
     help=(
-        "How much of an activation's outliers is moved into the weights, from 0 to 1; -1 moves"
-        " none. It does something in the transformer mode only."
+        "Share of an activation's outliers that moves into the weights, from 0 to 1; -1 moves"
+        " none. It only has an effect in transformer mode."
     ),
 )
 
@@ -69,8 +69,8 @@ OVERFLOW = Option(
     default="first_layer",
     choices=("first_layer", "all", "off"),
     help=(
-        "Which layers' weights use half of the 8-bit range, so that sums do not overflow on x86"
-        " CPUs without VNNI. CPUs with VNNI or another architecture need none."
+        "Layers whose weights use half of the 8-bit range, so that sums do not overflow on x86"
+        " CPUs without VNNI. CPUs with VNNI or another architecture do not need this."
     ),
 )
 
@@ -82,17 +82,17 @@ ONE_BY_ONE: tuple[Mapping[str, Any], ...] = (
     {"overflow_fix": "all"},
     {"overflow_fix": "off"},
 )
-"""What the full preset tries of them one setting at a time."""
+"""Options that the full preset varies one setting at a time."""
 
 
 def is_sensible(params: Mapping[str, Any]) -> bool:
-    """False where a strength of SmoothQuant is given and no SmoothQuant takes place."""
+    """Return False where SmoothQuant has a strength but is not applied."""
     return bool(params[MODEL_TYPE.id] == "transformer" or params[ALPHA.id] == ALPHA.default)
 
 
 def quantizing_suffix(params: Mapping[str, Any]) -> str:
-    """What differs from NNCF's defaults, then the calibration, then the chosen layers; see
-    `lab.compress.naming`.
+    """Return settings that differ from NNCF's defaults, then the calibration, then the chosen
+    layers; see `lab.compress.naming`.
     """
     bias = {"fast": "", "full": "full_bias", "off": "no_bias"}[params[BIAS.id]]
     half = {"first_layer": "", "all": "half_range", "off": "full_range"}[params[OVERFLOW.id]]
@@ -109,7 +109,8 @@ def quantizing_suffix(params: Mapping[str, Any]) -> str:
 
 
 def settings(package: Any, params: Mapping[str, Any], ignored: Collection[str]) -> dict[str, Any]:
-    """Arguments of `nncf.quantize`, but for the model, the calibration items and the advanced ones.
+    """Return the arguments of `nncf.quantize`, without the model, the calibration items and the
+    advanced parameters.
 
     Args:
         package: the module nncf.
@@ -126,7 +127,7 @@ def settings(package: Any, params: Mapping[str, Any], ignored: Collection[str]) 
 
 
 def advanced(package: Any, params: Mapping[str, Any]) -> Any:
-    """NNCF's AdvancedQuantizationParameters."""
+    """Return NNCF's AdvancedQuantizationParameters."""
     fix = {"first_layer": "FIRST_LAYER", "all": "ENABLE", "off": "DISABLE"}[params[OVERFLOW.id]]
     return package.AdvancedQuantizationParameters(
         overflow_fix=getattr(package.OverflowFix, fix),

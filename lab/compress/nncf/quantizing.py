@@ -1,4 +1,4 @@
-"""Runs NNCF's post-training quantization, quietly, and says in words what it refuses."""
+"""NNCF's post-training quantization, with its failures as errors in plain words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lab.plugs import Context
 
 
 def nncf() -> Any:
-    """The package, which logs errors only and sends nothing."""
+    """Return the package, set to log errors only and to send no telemetry."""
     openvino()
     with quiet():
         import nncf
@@ -58,14 +58,12 @@ def static_int8(path: Path, source: Source, params: Mapping[str, Any], context: 
 
 
 def dataset(package: Any, feeds: Sequence[Any]) -> Any:
-    """An nncf.Dataset that hands out copies: OpenVINO computes in the memory of what it is
-    given.
-    """
+    """Return an nncf.Dataset of copies: OpenVINO computes in the memory of its inputs."""
     return package.Dataset(feeds, deepcopy)
 
 
 def ignored_layers(path: Path, format: str, params: Mapping[str, Any]) -> tuple[str, ...]:
-    """The layers that the options KEEP_FLOAT and ONLY leave in float.
+    """Return the layers that the options KEEP_FLOAT and ONLY keep in float.
 
     Raises:
         InvalidOption: they name a layer that the file does not have.
@@ -76,10 +74,10 @@ def ignored_layers(path: Path, format: str, params: Mapping[str, Any]) -> tuple[
 
 
 def attempt(work: Callable[[], Any], params: Mapping[str, Any]) -> Any:
-    """What NNCF makes.
+    """Run a function of NNCF and return its result.
 
     Raises:
-        InvalidFile: it fails, with what to choose instead.
+        InvalidFile: NNCF fails; the error names an alternative.
     """
     try:
         with quiet():
@@ -105,25 +103,25 @@ def _asked(params: Mapping[str, Any]) -> dict[str, Any]:
 def _remedy(params: Mapping[str, Any]) -> str:
     if params.get(BIAS.id) == "full":
         return (
-            "Choose bias_correction=fast: the full one cuts the model apart before each layer,"
-            " which not every graph survives"
+            "Choose bias_correction=fast: the full one splits the model before each layer,"
+            " which fails for some graphs"
         )
     if params.get(MODEL_TYPE.id) == "transformer":
         return "Choose model_type=none"
     return (
-        "Quantize it with the static int8 of ONNX Runtime, or keep the layer that is named in float"
+        "Quantize it with the static int8 of ONNX Runtime, or keep the named layer in float"
         " (keep_float)"
     )
 
 
 def check_quantized(source: Source, made: Any) -> None:
-    """Raise InvalidFile where NNCF put no quantizer into a model."""
+    """Raise InvalidFile if NNCF inserted no quantizer into a model."""
     if not source.quantizers(made):
         raise InvalidFile(
             "NNCF finds nothing to quantize in this model",
             remedy=(
-                "Name other layers in `only`, or fewer in `keep_float`: those that multiply by"
-                " weights count"
+                "Name other layers in `only`, or fewer in `keep_float`: only layers that"
+                " multiply by weights are quantized"
             ),
         )
 
@@ -131,7 +129,7 @@ def check_quantized(source: Source, made: Any) -> None:
 def note_bias_correction(
     source: Source, made: Any, params: Mapping[str, Any], context: Context
 ) -> None:
-    """Keep how many biases NNCF shifted, and the largest shift."""
+    """Note the number of biases that NNCF shifted, and the largest shift."""
     if params[BIAS.id] == "off":
         return
     before, after = source.stored(source.model), source.stored(made)

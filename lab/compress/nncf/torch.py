@@ -1,4 +1,4 @@
-"""NNCF's quantizers in a PyTorch model that trains, and their way into an ONNX file."""
+"""NNCF's quantizers in a PyTorch model for training, and their export to an ONNX file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from lab.formats.torch_export.modules import plain_module
 
 
 def with_quantizers(model: Any, batches: list[Any], params: Mapping[str, Any]) -> Any:
-    """The model with NNCF's quantizers around weights and activations, their ranges taken from
+    """Return the model with NNCF's quantizers around weights and activations, with ranges from
     calibration batches.
 
     Args:
-        model: a module with one input; NNCF would take a GraphModule to its FX backend, which
-            cannot train.
-        params: PRESET, OVERFLOW and per_channel.
+        model: module with one input; NNCF's FX backend for a GraphModule cannot train.
+        params: options PRESET, OVERFLOW and per_channel.
 
     Raises:
         InvalidFile: NNCF cannot quantize it, or finds nothing to quantize.
@@ -57,11 +56,11 @@ def with_quantizers(model: Any, batches: list[Any], params: Mapping[str, Any]) -
 
 
 def exported(model: Any, program: Any) -> Any:
-    """A trained model of `with_quantizers` as an ONNX ModelProto with QuantizeLinear and
+    """Return a trained model of `with_quantizers` as an ONNX ModelProto with QuantizeLinear and
     DequantizeLinear, weights in integers.
 
     Args:
-        program: what it was made from, for its example input and its free batch axis.
+        program: source program, which has the example input and the free batch axis.
     """
     import torch
 
@@ -88,11 +87,10 @@ def _quantizers(model: Any) -> int:
 
 @cache
 def _use_plain_functions() -> None:
-    """Have NNCF round with torch's operators.
+    """Make NNCF round with torch's operators.
 
-    Left alone it compiles C++ when it first rounds, which takes a minute and a compiler, and next
-    time waits for the lock that a
-    killed process left behind.
+    Otherwise it compiles C++ when it first rounds, which takes a minute and a compiler, and later
+    waits for the lock of a process that was killed meanwhile.
     """
     from nncf.torch.quantization import extensions
     from nncf.torch.quantization.reference import ReferenceBackendType, ReferenceQuantize
@@ -104,8 +102,8 @@ def _use_plain_functions() -> None:
 
 @cache
 def rounding_class() -> Any:
-    """A module that rounds as torch's FakeQuantize does, in operators that export as QuantizeLinear
-    and DequantizeLinear.
+    """Return a module class that rounds like torch's FakeQuantize, in operators that export as
+    QuantizeLinear and DequantizeLinear.
     """
     import torch
     import torch.ao.quantization.fx._decomposed  # defines the operators

@@ -1,5 +1,5 @@
-"""Runs NNCF's weight compression: weights become integers or small floats, alone or in groups, and
-activations stay as they are.
+"""NNCF's weight compression: weights become integers or small floats, with a scale per channel or
+per group; activations stay unchanged.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _UNGROUPED = ("int8_asym", "int8_sym", "nvfp4")
 
 
 def mode_option(modes: tuple[str, ...], sweep: tuple[str, ...]) -> Option:
-    """Which number format weights are stored in, the first one being the default."""
+    """Return the option of the number format of weights; the first mode is the default."""
     return Option(
         id="mode",
         label="Weight format",
@@ -37,10 +37,10 @@ def mode_option(modes: tuple[str, ...], sweep: tuple[str, ...]) -> Option:
         choices=modes,
         sweep={"full": sweep},
         help=(
-            "How weights are stored: integers of so many bits around zero (sym) or over a lopsided"
-            " range (asym), or floats of 4 bits whose 16 values lie where weights are frequent"
-            " (nf4, cb4, nvfp4). Below 8 bits this is for dense layers: others, the first and the"
-            " last get 8 bits."
+            "Number format of weights: integers with a range centred on zero (sym) or an"
+            " asymmetric range (asym), or 4-bit floats whose 16 values lie where weights are"
+            " frequent (nf4, cb4, nvfp4). Fewer than 8 bits apply to dense layers only; other"
+            " layers, the first and the last one get 8 bits."
         ),
     )
 
@@ -52,8 +52,9 @@ GROUP_SIZE = Option(
     default="32",
     choices=(CHANNEL, "32", "64", "128"),
     help=(
-        "How many weights of an output channel share a scale, below 8 bits: fewer are finer and"
-        " take more room. Layers whose inputs it does not divide get 8 bits."
+        "Number of weights of an output channel that share a scale, below 8 bits: fewer are"
+        " finer and take more space. Layers whose number of inputs is not a multiple of it get 8"
+        " bits."
     ),
 )
 
@@ -65,8 +66,8 @@ RATIO = Option(
     low=0,
     high=1,
     help=(
-        "Which share of the weights goes below 8 bits: those that lose least by it; the others get"
-        " 8 bits."
+        "Share of the weights that get fewer than 8 bits, least sensitive layers first; the"
+        " others get 8 bits."
     ),
 )
 
@@ -75,15 +76,15 @@ ALL_LAYERS = Option(
     label="First and last layer too",
     kind="bool",
     default=False,
-    help="Takes embeddings and the last layer below 8 bits as well, which are left at 8 otherwise.",
+    help="Stores embeddings and the last layer in fewer than 8 bits as well; otherwise they get 8.",
 )
 
 _BELOW = (GROUP_SIZE, RATIO, ALL_LAYERS)
 
 
 def is_sensible(params: Mapping[str, Any]) -> bool:
-    """False where an option for fewer than 8 bits is given and the format has 8, or takes one size
-    of groups only.
+    """Return False where an option for fewer than 8 bits is combined with 8 bits, or with a format
+    of one fixed group size.
     """
     given = [option for option in _BELOW if params[option.id] != option.default]
     return not given or (
@@ -92,7 +93,7 @@ def is_sensible(params: Mapping[str, Any]) -> bool:
 
 
 def weights_name(params: Mapping[str, Any], suffix: str = "") -> str:
-    """Such as `weight_only_wi4_afp32_nncf_sym_g64`."""
+    """Return a name like `weight_only_wi4_afp32_nncf_sym_g64`."""
     group = params[GROUP_SIZE.id]
     return speaking_name(
         f"weight_only_{_BASES[params['mode']]}_afp32_nncf",
@@ -106,10 +107,10 @@ def weights_name(params: Mapping[str, Any], suffix: str = "") -> str:
 
 
 def compress(source: Source, params: Mapping[str, Any], ignored: Collection[str]) -> Any:
-    """The model with its weights compressed.
+    """Return the model with its weights compressed.
 
     Raises:
-        InvalidFile, InvalidOption: NNCF cannot compress it so.
+        InvalidFile, InvalidOption: NNCF cannot compress the model with these options.
     """
     if not is_sensible(params):
         raise InvalidOption(
@@ -134,13 +135,13 @@ def compress(source: Source, params: Mapping[str, Any], ignored: Collection[str]
         raise InvalidFile(
             f"NNCF cannot compress these weights: {reason(error)}",
             given=params["mode"],
-            remedy="Choose another mode, or keep the layer that is named in float (keep_float)",
+            remedy="Choose another mode, or keep the named layer in float (keep_float)",
         ) from error
     return made
 
 
 def _below(package: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-    """NNCF's arguments for fewer than 8 bits."""
+    """Return NNCF's arguments for fewer than 8 bits."""
     if params["mode"].startswith("int8"):
         return {}
     group = -1 if params[GROUP_SIZE.id] == CHANNEL else int(params[GROUP_SIZE.id])
@@ -175,10 +176,10 @@ def _group_size(error: Exception, params: Mapping[str, Any]) -> InvalidOption:
 
 
 def noted_types(types: Counter[str], params: Mapping[str, Any]) -> dict[str, int]:
-    """How many weights are stored in which format.
+    """Return format -> number of weights stored in it.
 
     Raises:
-        InvalidFile: none of them is in the format that was asked for.
+        InvalidFile: none of them has the requested format.
     """
     if not types:
         raise InvalidFile(
@@ -188,7 +189,7 @@ def noted_types(types: Counter[str], params: Mapping[str, Any]) -> dict[str, int
         )
     if not params["mode"].startswith("int8") and all("8" in name for name in types):
         raise InvalidFile(
-            "NNCF takes no layer of this model below 8 bits",
+            "NNCF stores no layer of this model in fewer than 8 bits",
             given=params["mode"],
             allowed=(
                 "dense layers whose inputs the group size divides, other than the last, with"

@@ -1,1 +1,1 @@
-"""Changing ONNX files."""
+"""Changes of ONNX files."""

@@ -1,4 +1,4 @@
-"""Weights of ONNX matrix products in blocks of few bits (ONNX Runtime's MatMulNBits and
+"""Block-wise few-bit weights of ONNX matrix products (ONNX Runtime's MatMulNBits and
 GatherBlockQuantized).
 """
 
@@ -30,9 +30,9 @@ def weight_only(source: Path, params: Mapping[str, Any], context: Context) -> Pa
             `lab.compress.choosing.LAYERS`.
 
     Raises:
-        InvalidFile: no float ONNX file, or one without products by a stored matrix.
-        InvalidOption: bits or a block size that ONNX Runtime has no kernel for, or layers that
-            there are not.
+        InvalidFile: the file is no float ONNX file, or has no product by a stored matrix.
+        InvalidOption: ONNX Runtime has no kernel for these bits or this block size, or a named
+            layer does not exist.
     """
     import onnx
 
@@ -57,7 +57,7 @@ def weight_only(source: Path, params: Mapping[str, Any], context: Context) -> Pa
 
 
 def check_kernel(params: Mapping[str, Any]) -> None:
-    """Raise InvalidOption where ONNX Runtime has no kernel for these bits or blocks."""
+    """Raise InvalidOption if ONNX Runtime has no kernel for these bits or blocks."""
     for option, allowed in (("bits", BITS), ("block_size", SIZES)):
         if params[option] not in allowed:
             raise InvalidOption(
@@ -79,7 +79,7 @@ def _types(params: Mapping[str, Any]) -> set[str]:
 
 
 def _left(source: Path, model: Any, params: Mapping[str, Any]) -> list[str]:
-    """The nodes that the options leave in float, named as after Gemm is split."""
+    """Return the nodes that the options keep in float, with their names after Gemm is split."""
     choice = choose(source, untouched(model.graph), params, _types(params))
     chosen = (
         {node.name for node in model.graph.node}
@@ -122,7 +122,7 @@ def _quantized(model: Any, left: list[str], params: Mapping[str, Any], source: P
 def _no_products(model: Any, source: Path) -> InvalidFile:
     counts = Counter(node.op_type for node in model.graph.node)
     return InvalidFile(
-        "This model has no product by a stored matrix, which is all that ONNX Runtime stores in"
+        "This model has no product by a stored matrix; ONNX Runtime stores no other weights in"
         " blocks of few bits",
         allowed="models with MatMul or Gemm operators",
         given=", ".join(f"{count} × {type_}" for type_, count in counts.most_common())

@@ -1,10 +1,10 @@
-"""Which nodes of an ONNX graph ONNX Runtime is told to quantize: layers and operator types that a
-person named.
+"""Choice of the nodes that ONNX Runtime quantizes, from the layers and operator types in the
+options.
 
 A layer is a row of `lab.formats.layers.layer_table` for the file that a technique reads.
-Preprocessing may have fused it into another node by the time the quantizer sees it; then the layer
-that multiplies speaks for that node, and naming the bias or the batch normalisation beside it says
-nothing.
+Preprocessing may have fused it into another node before quantization; then the layer that
+multiplies decides for that node, and naming the bias or batch normalisation fused into it has no
+effect.
 """
 
 from __future__ import annotations
@@ -29,28 +29,27 @@ OPERATORS = Option(
     kind="names",
     default=(),
     help=(
-        "Quantize only operators of these types, such as Conv or MatMul; nothing named means all"
-        " that can be."
+        "Quantize only operators of these types, such as Conv or MatMul; an empty list means"
+        " all supported ones."
     ),
 )
 
 RIDING = frozenset({"Relu", "Clip"})
-"""What ONNX Runtime computes together with the layer before, by storing that layer's output within
-the clipped range.
+"""Operators that ONNX Runtime computes together with the layer before them, by storing its output
+in the clipped range.
 """
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What options say about the nodes that the quantizer sees, by their names.
+    """Nodes chosen by the options, by their names in the graph that the quantizer reads.
 
     Attributes:
-        quantize: the nodes to quantize, in the graph's order; None where the quantizer may choose.
-        left: the nodes that must stay as they are.
-        kept: those of them that were named, each with the layer that speaks for it.
-        wide: the nodes whose activations get 16 bits.
-        inside: layer that was named -> the layer that it is computed inside: naming it says
-            nothing.
+        quantize: nodes to quantize, in the graph's order; None lets the quantizer choose.
+        left: nodes that must stay in float.
+        kept: nodes among `left` that the options name -> layer that decides for the node.
+        wide: nodes whose activations get 16 bits.
+        inside: named layer -> layer into which it is fused: naming it has no effect.
     """
 
     quantize: tuple[str, ...] | None = None
@@ -61,30 +60,29 @@ class Choice:
 
 
 def operators_suffix(params: Mapping[str, Any]) -> str:
-    """`ops_…` with the operator types, where some are named."""
+    """Return `ops_…` with the operator types, or "" if none are named."""
     return "ops_" + "_".join(sorted(params[OPERATORS.id])) if params.get(OPERATORS.id) else ""
 
 
 def is_chosen(params: Mapping[str, Any]) -> bool:
-    """Whether options name any layer or operator type."""
+    """Return whether options name any layer or operator type."""
     return any(params.get(option.id) for option in (KEEP_FLOAT, ONLY, WIDE, OPERATORS))
 
 
 def choose(
     source: Path, found: Sequence[Origin], params: Mapping[str, Any], types: Collection[str]
 ) -> Choice:
-    """What a technique's options say about the nodes of a graph.
+    """Return the choice of nodes that a technique's options make.
 
     Args:
-        source: the float file whose layers the options name.
-        found: where each node of the graph comes from in that file; nodes must have names, no two
-            the same.
+        source: float file whose layers the options name.
+        found: origin of each node of the graph in that file; nodes must have unique names.
         params: options, of which KEEP_FLOAT, ONLY, WIDE and OPERATORS are read.
-        types: the operator types that the quantizer knows.
+        types: operator types that the quantizer supports.
 
     Raises:
-        InvalidOption: a layer or an operator type is named that there is not, or nothing is left to
-            be quantized.
+        InvalidOption: a named layer or operator type does not exist, or nothing is left to
+            quantize.
     """
     _check_types(params.get(OPERATORS.id, ()), types)
     layers = layer_outputs(source)
@@ -117,9 +115,7 @@ def choose(
 
 
 def layer_outputs(path: Path) -> Mapping[str, str]:
-    """Layer -> the first tensor that its node makes; read once for all builds that start from the
-    same file.
-    """
+    """Return layer -> first output of its node; cached for all builds from the same file."""
     about = path.stat()
     return _layer_outputs(str(path), about.st_mtime_ns, about.st_size)
 
@@ -136,7 +132,7 @@ def _by_name(found: Sequence[Origin]) -> dict[str, Origin]:
 
 
 def _speakers(found: Sequence[Origin], layers: Mapping[str, str]) -> dict[str, str]:
-    """Node -> the layer that speaks for it, "" where none does."""
+    """Return node -> layer that decides for it, "" where there is none."""
     layer = {tensor: name for name, tensor in layers.items()}
     return {
         o.node.name: layer.get(o.main.output[0], "") if o.main is not None else "" for o in found
@@ -144,8 +140,8 @@ def _speakers(found: Sequence[Origin], layers: Mapping[str, str]) -> dict[str, s
 
 
 def _riders(found: Sequence[Origin]) -> dict[str, str]:
-    """Activation -> the node whose output nobody else reads, so that both are one for the
-    quantizer.
+    """Return activation -> node before it, where the activation is the only reader: the quantizer
+    treats both as one.
     """
     maker = {tensor: origin.node.name for origin in found for tensor in origin.node.output}
     read = [tensor for origin in found for tensor in set(origin.node.input)]
@@ -154,7 +150,7 @@ def _riders(found: Sequence[Origin]) -> dict[str, str]:
 
 
 def _with_riders(wanted: set[str], riders: Mapping[str, str]) -> set[str]:
-    """Activations go with the layer before them, whatever was said of themselves."""
+    """Add the activations behind the nodes, whatever the options say about the activations."""
     chosen = set(wanted)
     for rider, producer in riders.items():
         chosen = chosen | {rider} if producer in chosen else chosen - {rider}
@@ -183,7 +179,7 @@ def _inside(
     riders: Mapping[str, str],
     params: Mapping[str, Any],
 ) -> dict[str, str]:
-    """Named layer -> the one that speaks for it."""
+    """Return named layer -> layer that decides for its node."""
     parts = {part.output[0]: speaker[o.node.name] for o in found for part in o.parts}
     parts |= {
         o.node.output[0]: speaker[riders[o.node.name]] for o in found if o.node.name in riders
@@ -201,7 +197,7 @@ def _check_types(given: Collection[str], known: Collection[str]) -> None:
                 "ONNX Runtime quantizes no operators of this type",
                 allowed=", ".join(sorted(known)),
                 given=type_,
-                remedy="Operators of other types stay in float anyway: do not name them",
+                remedy="Operators of other types stay in float in any case: do not name them",
             )
 
 
@@ -218,7 +214,7 @@ def _check_any(
 
 
 def nothing_quantized(params: Mapping[str, Any], present: Sequence[str]) -> InvalidOption:
-    """The error of options that leave the whole model in float.
+    """Return the error for options that keep the whole model in float.
 
     Args:
         present: operator types of the model that could be quantized.
@@ -233,7 +229,7 @@ def nothing_quantized(params: Mapping[str, Any], present: Sequence[str]) -> Inva
         allowed=f"operators of the types {', '.join(present)}" if present else "",
         given=given,
         remedy=(
-            "Name layers that multiply by weights: what only moves or clips numbers follows the"
-            " layer before it"
+            "Name layers that multiply by weights: operators that only move or clip elements"
+            " follow the layer before them"
         ),
     )

@@ -15,7 +15,7 @@ from lab.formats.refusals import ORT, refusal
 from lab.plugs import Context
 
 _INTEGER = QUANTIZED | {"ConvInteger", "MatMulInteger"}
-# changes no number; where layers are chosen it would hand integers to those that stay in float
+# only moves elements; where layers are chosen it would pass integers to float layers
 _FOLLOWING = "Transpose"
 
 
@@ -27,8 +27,8 @@ def dynamic(source: Path, params: Mapping[str, Any], context: Context) -> Path:
             `lab.compress.onnx.choosing.choose`.
 
     Raises:
-        InvalidFile: no float ONNX file, or one that ONNX Runtime cannot quantize.
-        InvalidOption: a layer or operator type is named that there is not, or nothing is quantized.
+        InvalidFile: the file is no float ONNX file, or ONNX Runtime cannot quantize it.
+        InvalidOption: a named layer or operator type does not exist, or nothing is quantized.
     """
     import onnx
 
@@ -47,7 +47,9 @@ def dynamic(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 
 
 def _types() -> set[str]:
-    """The operator types that `quantize_dynamic` quantizes, and Gemm, which it splits first."""
+    """Return the operator types that `quantize_dynamic` quantizes, and Gemm, which it splits
+    first.
+    """
     from onnxruntime.quantization.registry import IntegerOpsRegistry
 
     return {*IntegerOpsRegistry, "Gemm"} - {_FOLLOWING}
@@ -80,5 +82,7 @@ def _quantize(model: Path, target: Path, params: Mapping[str, Any], choice: Choi
 
 
 def _split_names(nodes: Collection[str]) -> list[str]:
-    """Nodes also as they are named after Gemm was split; a name that there is not does no harm."""
+    """Return the nodes with their names after Gemm is split, too; names that do not exist do no
+    harm.
+    """
     return [name for node in nodes for name in (node, f"{node}_MatMul")]

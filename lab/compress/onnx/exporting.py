@@ -1,4 +1,4 @@
-"""PyTorch programs as ONNX models."""
+"""Export of PyTorch programs to ONNX models."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any
 
 
 def exported_onnx(program: Any) -> Any:
-    """The ModelProto of an ExportedProgram, without what the exporter notes beside the model.
+    """Return the ModelProto of an ExportedProgram, without the exporter's metadata.
 
-    Its inferred shapes make onnxruntime's quantizer stumble, which infers its own; its stack traces
-    are a third of the
-    size of a small file and nothing that a device needs.
+    onnxruntime's quantizer, which infers shapes itself, fails on the exported shapes; stack traces
+    take a third of a small file and are useless on a device.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime's graph optimization as a file of its own, and what went into what."""
+"""ONNX Runtime's graph optimization written to a file, with a report of the fused operators."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ _NCHWC, _REORDERING = "com.microsoft.nchwc", ("ReorderInput", "ReorderOutput")
 
 
 def fuse(source: Path, level: str, workdir: Path) -> tuple[Path, dict[str, Any]]:
-    """Write a file as ONNX Runtime's optimizer leaves it.
+    """Write a file as optimized by ONNX Runtime.
 
     Args:
         level: "basic", "extended" or "all".
 
     Returns:
-        the file, and what happened: operator counts before and after; "fused": the types of the
-        parts, joined by "+" ->
-        [the type they became, how often]; "removed" and "added": type -> count.
+        the file, and a report: operator counts before and after; "fused": types of the parts,
+        joined by "+" -> [type of the fused operator, count]; "removed" and "added": type -> count.
 
     Raises:
-        InvalidFile: no ONNX file, or one that ONNX Runtime refuses.
+        InvalidFile: the file is no ONNX file, or ONNX Runtime rejects it.
     """
     before, target = load_onnx(source).graph, workdir / "model.onnx"
     found = _optimized(source, before, level, target)
-    if level == _FULL:  # its blocked layout renames tensors, so that two steps tell more than one
+    if level == _FULL:  # its blocked layout renames tensors, so that two steps show more than one
         middle = _optimized(source, before, _BEFORE_FULL, workdir / "middle.onnx")
         found = through(
             middle, origins(load_onnx(workdir / "middle.onnx").graph, load_onnx(target).graph)
@@ -64,7 +63,7 @@ def _facts(before: Any, found: list[Origin]) -> dict[str, Any]:
 
 
 def _fused(found: list[Origin]) -> dict[str, list[Any]]:
-    """Parts -> [what they became, how often], the most frequent first."""
+    """Return parts -> [type of the fused operator, count], the most frequent first."""
     pairs = Counter((_pattern(o.parts), type_of(o.node)) for o in found if o.parts)
     changed = sorted(
         (pair for pair in pairs if pair[0] != pair[1]), key=lambda pair: (-pairs[pair], pair)
@@ -76,7 +75,7 @@ def _fused(found: list[Origin]) -> dict[str, list[Any]]:
 
 
 def _pattern(parts: Iterable[Any]) -> str:
-    """Types joined by "+"; several of the same type are told with their number."""
+    """Join types by "+"; repeated types get their count."""
     counts = Counter(type_of(part) for part in parts)
     return "+".join(type_ if count == 1 else f"{count}×{type_}" for type_, count in counts.items())
 
@@ -86,5 +85,7 @@ def _counts(nodes: Iterable[Any]) -> dict[str, int]:
 
 
 def type_of(node: Any) -> str:
-    """A node's operator type; blocked channels, which only this CPU's kernels read, are told."""
+    """Return a node's operator type, marked where its channels are blocked, which only kernels of
+    this CPU read.
+    """
     return f"nchwc:{node.op_type}" if node.domain == _NCHWC else str(node.op_type)

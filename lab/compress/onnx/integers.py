@@ -1,6 +1,4 @@
-"""Weights that an ONNX model rounds each time it runs, rounded once and stored as the integers that
-come out.
-"""
+"""Storage of weights as integers in an ONNX model that quantizes float weights at every run."""
 
 from __future__ import annotations
 
@@ -15,15 +13,14 @@ def store_integers(model: Any) -> int:
     """Replace QuantizeLinear of stored floats, and a Clip behind it, by stored 8-bit integers, in
     place.
 
-    A Transpose of what they stand for is done here, too, so that a matrix product reads
-    DequantizeLinear at once, as runtimes
-    with integer kernels look for it.
+    A Transpose of the dequantized weights is applied to the integers, so that a matrix product
+    reads DequantizeLinear directly, the pattern that runtimes with integer kernels look for.
 
     Args:
         model: ModelProto with QuantizeLinear and DequantizeLinear around its weights.
 
     Returns:
-        how many weights are integers now.
+        number of weights stored as integers.
     """
     graph = model.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
@@ -62,7 +59,9 @@ def _store(graph: Any, node: Any, stored: dict[str, Any]) -> None:
 
 
 def rounded(values: Array, scale: Array, zero: Array) -> Array:
-    """ONNX's QuantizeLinear: half to even, saturated to the type of the zero point."""
+    """Quantize like ONNX's QuantizeLinear: half to even, saturated to the type of the zero
+    point.
+    """
     limits = np.iinfo(zero.dtype)
     found: Array = (np.rint(values / scale) + zero).clip(limits.min, limits.max).astype(zero.dtype)
     return found
@@ -77,7 +76,9 @@ def _along(value: Array, ndim: int, axis: int) -> Array:
 
 
 def _turn(graph: Any, node: Any, stored: dict[str, Any]) -> None:
-    """Transpose the stored integers where that is all that happens to what they stand for."""
+    """Transpose the stored integers where a Transpose is the only reader of the dequantized
+    weights.
+    """
     from onnx import numpy_helper
 
     readers = _readers(graph, node.output[0])

@@ -1,5 +1,5 @@
-"""Names of what is inside an ONNX graph: they say where something came from, and nobody who runs
-the file reads them.
+"""Shortening of names inside an ONNX graph, which explain an element's origin but are not needed to
+run the file.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 
 
 def shorten(model: Any) -> None:
-    """Give operators and inner tensors the shortest names, and drop what only explains: comments,
-    metadata, shapes of inner tensors.
+    """Give operators and inner tensors the shortest names, and drop comments, metadata and shapes
+    of inner tensors.
 
-    Names of inputs and outputs, which programs use, stay. Works in place.
+    Names of inputs and outputs, which programs use, stay. The model is changed in place.
 
     Args:
         model: an onnx.ModelProto.
@@ -28,7 +28,7 @@ def shorten(model: Any) -> None:
 
 
 def _names(taken: set[str]) -> Iterator[str]:
-    """a … z, A … Z, ba, bb … without those that are taken."""
+    """Yield a … z, A … Z, ba, bb … without names that are taken."""
     for number in count():
         name = _digits(number)
         if name not in taken:
@@ -41,7 +41,7 @@ def _digits(number: int) -> str:
 
 
 def _rename(graph: Any, short: dict[str, str], names: Iterator[str]) -> None:
-    """A graph and those within it; an inner one sees the names of the outer one, and its own hide
+    """Rename a graph and its subgraphs; a subgraph sees the outer names, and its own names hide
     none of them.
     """
     for value in (*graph.input, *graph.initializer, *(s.values for s in graph.sparse_initializer)):
@@ -64,7 +64,7 @@ def _rename(graph: Any, short: dict[str, str], names: Iterator[str]) -> None:
 
 
 def _short(name: str, short: dict[str, str], names: Iterator[str]) -> str:
-    if not name:  # an optional input that is not given
+    if not name:  # an optional input that is absent
         return name
     if name not in short:
         short[name] = next(names)

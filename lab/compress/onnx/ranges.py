@@ -1,9 +1,9 @@
-"""Calibration of ONNX models: the range of every activation, collected once for all variants that
-share it.
+"""Calibration of ONNX models: ranges of activations, collected once for all variants that share
+them.
 
 Ranges depend on the model, the method and the calibration data, not on the types that a variant
-stores. A warm process therefore keeps the last ones, and hands them to `quantize_static` as its
-calibration cache file, which makes the same model as calibrating afresh.
+stores. A warm process therefore caches the last ones and passes them to `quantize_static` as its
+calibration cache file; the result is the same as with a new calibration.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def write_ranges(
     """Write the ranges of a model's activations as a calibration cache file of onnxruntime.
 
     Args:
-        model: an ONNX file; onnxruntime writes beside it.
+        model: ONNX file; onnxruntime writes files beside it.
         method: "minmax", "average", "entropy" or "percentile".
-        x: calibration items as the model takes them, shape (n, *item).
+        x: calibration items in the model's units, shape (n, *item).
         target: the file to write.
-        percentile: how many percent of an activation's values lie inside its range; read by the
-            method of that name.
+        percentile: percentage of an activation's values inside its range, for the method
+            "percentile".
     """
     key = (
         sha256(model.read_bytes()).hexdigest(),
@@ -91,17 +91,17 @@ def _collect(model: Path, method: str, x: Array, target: Path, percentile: float
 
 
 def operators() -> list[str]:
-    """The operator types that `quantize_static` calibrates and quantizes when it is told none."""
+    """Return the operator types that `quantize_static` calibrates and quantizes by default."""
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
     return sorted({*QLinearOpsRegistry, *QDQRegistry})
 
 
 class _Reader:
-    """Feeds items as one batch where the batch axis is free, one by one where it is not.
+    """Reader that feeds items as one batch where the batch axis is free, and one by one elsewhere.
 
-    The methods take minima, maxima and histograms over all items of a chunk, so the batch changes
-    no range.
+    The methods take minima, maxima and histograms over all items of a chunk, so the batch size
+    changes no range.
     """
 
     def __init__(self, session: Any, x: Array, one_by_one: bool = False) -> None:
@@ -115,5 +115,5 @@ class _Reader:
         self._feeds: Iterator[dict[str, Array]] = iter([{feed.name: part} for part in parts])
 
     def get_next(self) -> dict[str, Array] | None:
-        """The next feed, or None after the last."""
+        """Return the next feed, or None after the last one."""
         return next(self._feeds, None)

@@ -1,4 +1,4 @@
-"""Small changes of ONNX graphs that make room for what ONNX Runtime's quantizers assume."""
+"""Small changes of ONNX graphs that meet assumptions of ONNX Runtime's quantizers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OWN = "_float"
 
 
 def name_nodes(model: Any) -> None:
-    """Give every node a name that no other has: the quantizers are told nodes by name."""
+    """Give every node a unique name: the quantizers select nodes by name."""
     taken = Counter(node.name for node in model.graph.node)
     seen: set[str] = set()
     for node in model.graph.node:
@@ -28,8 +28,8 @@ def _free(wanted: str, taken: Collection[str]) -> str:
 
 
 def own_weights(model: Any, left: Collection[str]) -> None:
-    """Give the nodes that stay in float weights of their own, where others share them: those will
-    be integers.
+    """Copy weights that float nodes share with quantized nodes, since the shared ones become
+    integers.
     """
     import onnx
 
@@ -47,10 +47,10 @@ def own_weights(model: Any, left: Collection[str]) -> None:
 
 
 def read_unrounded(model: Any, left: Collection[str], quantized: Collection[str]) -> None:
-    """Let nodes that stay in float read what other float nodes made, not its rounding that a
-    quantized node asked for.
+    """Let float nodes read the original outputs of other float nodes, not the rounded ones that a
+    quantized node needs.
 
-    What a quantized node made is rounded for all its readers.
+    Outputs of a quantized node are rounded for all readers.
     """
     maker = {tensor: node for node in model.graph.node for tensor in node.output}
     for node in model.graph.node:
@@ -61,8 +61,8 @@ def read_unrounded(model: Any, left: Collection[str], quantized: Collection[str]
 
 
 def _before_rounding(tensor: str, maker: dict[str, Any]) -> str | None:
-    """The activation behind a pair of QuantizeLinear and DequantizeLinear; None where there is no
-    such pair.
+    """Return the activation behind a pair of QuantizeLinear and DequantizeLinear; None where there
+    is no such pair.
     """
     back = maker.get(tensor)
     if back is None or back.op_type != "DequantizeLinear":
@@ -76,11 +76,10 @@ def _read_instead(node: Any, old: str, new: str) -> None:
 
 
 def gemm_to_matmul(model: Any) -> None:
-    """Write plain Gemm nodes as MatMul and Add, named as ONNX Runtime's quantizer names them.
+    """Rewrite plain Gemm nodes as MatMul and Add, with the names of ONNX Runtime's quantizer.
 
     Its own rewriting (onnxruntime 1.31, `replace_gemm_with_matmul`) transposes a weight once for
-    each Gemm that shares it,
-    which comes out right for odd numbers only.
+    each Gemm that shares it, which is only correct for an odd number of them.
     """
     plain = [node for node in model.graph.node if _is_plain(node, model)]
     weights = _untransposed(model, plain)
@@ -114,9 +113,7 @@ def _is_transposed(gemm: Any) -> bool:
 
 
 def _untransposed(model: Any, plain: list[Any]) -> dict[str, str]:
-    """Weight that these nodes read transposed -> the name of the tensor that needs no
-    transposing.
-    """
+    """Return weight that these nodes read transposed -> name of the transposed copy."""
     from onnx import numpy_helper
 
     wanted = dict.fromkeys(node.input[1] for node in plain if _is_transposed(node))

@@ -1,5 +1,5 @@
-"""ONNX Runtime's static quantization: preparing the graph, choosing its nodes, and writing integers
-into it (QDQ).
+"""ONNX Runtime's static quantization: preparation of the graph, choice of its nodes, and QDQ
+quantization.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lab.formats.refusals import ORT, refusal
 from lab.plugs import Context
 
 _KEPT = 8
-_TOLD = 4
+_MOST_WORDS = 4
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,13 @@ def static(source: Path, params: Mapping[str, Any], context: Context, types: Typ
     """Write the statically quantized variant of a float ONNX file.
 
     Args:
-        params: per_channel, method and the options of `lab.compress.calibrating.CALIBRATION`; what
-            else is there of
-            reduce_range, symmetric_activations, quantize_bias, percentile, preprocess, OPERATORS
-            and
-            `lab.compress.choosing` is heeded.
+        params: per_channel, method and the options of `lab.compress.calibrating.CALIBRATION`;
+            optional are reduce_range, symmetric_activations, quantize_bias, percentile, preprocess,
+            OPERATORS and the options of `lab.compress.choosing`.
 
     Raises:
-        InvalidFile: no float ONNX file, or one that ONNX Runtime cannot quantize.
-        InvalidOption: a layer or operator type is named that there is not.
+        InvalidFile: the file is no float ONNX file, or ONNX Runtime cannot quantize it.
+        InvalidOption: a named layer or operator type does not exist.
     """
     model = working_copy(source, context.workdir)
     model = preprocess(model) if params.get("preprocess", True) else model
@@ -70,7 +68,8 @@ def static(source: Path, params: Mapping[str, Any], context: Context, types: Typ
 
 
 def preprocess(model: Path) -> Path:
-    """Write the model with shapes inferred, constants folded and operators fused, beside itself.
+    """Write the model with shapes inferred, constants folded and operators fused, next to the given
+    file.
 
     Source: onnxruntime.quantization.shape_inference.quant_pre_process.
     """
@@ -81,8 +80,8 @@ def preprocess(model: Path) -> Path:
 
 @lru_cache(maxsize=_KEPT)
 def _preprocessed(content: bytes) -> bytes:
-    """What `quant_pre_process` makes of a file's content; a warm process does it once for all
-    variants of a model.
+    """Return the result of `quant_pre_process` for a file's content, cached in a warm process for
+    all variants of a model.
     """
     import tempfile
 
@@ -96,15 +95,15 @@ def _preprocessed(content: bytes) -> bytes:
 
 
 def _prepare(source: Path, model: Path, params: Mapping[str, Any]) -> tuple[Path, Choice]:
-    """The file to quantize, and what of it."""
+    """Return the file to quantize and the choice of its nodes."""
     import onnx
 
     if not is_chosen(params):
         return model, Choice()
     graph = load_onnx(model)
     name_nodes(graph)
-    found = origins(load_onnx(source).graph, graph.graph)
-    choice = choose(source, found, params, operators())
+    node_origins = origins(load_onnx(source).graph, graph.graph)
+    choice = choose(source, node_origins, params, operators())
     own_weights(graph, choice.left)
     onnx.save(graph, str(model))
     return model, choice
@@ -116,12 +115,12 @@ def quantize(
     """Write the static variant (QDQ) of a model.
 
     Args:
-        params: as in `static`.
+        params: see `static`.
         ranges: calibration cache of the same method, see `lab.compress.onnx.ranges.write_ranges`.
-        choice: of nodes; nodes have names, no two the same, where it chooses any.
+        choice: chosen nodes; nodes must have unique names where it chooses any.
 
     Raises:
-        InvalidFile: ONNX Runtime cannot quantize the model so.
+        InvalidFile: ONNX Runtime cannot quantize the model with these options.
     """
     package = quantization()
     kind = package.QuantType
@@ -169,8 +168,8 @@ def _extra(
 
 
 def _tables(model: Any) -> list[str]:
-    """Stored tensors that are looked up: the quantizer takes them for activations and would give
-    them as many bits.
+    """Return the stored tensors that are lookup tables: the quantizer treats them as activations
+    and would give them the same bits.
     """
     import onnx
 
@@ -195,8 +194,8 @@ def _check_quantized(target: Path, params: Mapping[str, Any]) -> None:
 
 
 def in_words(target: Path, choice: Choice) -> str:
-    """What a person who named layers should know about the file that came of it; "" where it is as
-    they said.
+    """Return a note for users who named layers on differences between the file and their choice; ""
+    if there are none.
     """
     graph = load_onnx(target).graph
     made = {
@@ -212,9 +211,12 @@ def in_words(target: Path, choice: Choice) -> str:
     ]
     words = [f"{name} is computed inside {other}" for name, other in choice.inside.items()]
     words += [
-        f"{name} reads and makes integers all the same, because its neighbours do"
+        f"{name} has integer inputs and outputs nevertheless, because its neighbours do"
         for name in integer
     ]
     return "; ".join(
-        [*words[:_TOLD], *([f"and {len(words) - _TOLD} more such"] if len(words) > _TOLD else [])]
+        [
+            *words[:_MOST_WORDS],
+            *([f"and {len(words) - _MOST_WORDS} more"] if len(words) > _MOST_WORDS else []),
+        ]
     )

@@ -1,8 +1,9 @@
-"""Layers with 16-bit activations in a statically quantized ONNX file: which tensors that means.
+"""Tensors that get 16 bits in a statically quantized ONNX file, from the layers with 16-bit
+activations.
 
-A layer's activations are what it reads and what it makes. Their neighbours read and write the same
-tensors, so a neighbour that stays in 8 bits has one side in 16; what only moves numbers (a
-transposition) hands on the type of what it reads.
+The activations of a layer are its inputs and outputs. Its neighbours share them, so a neighbour
+that stays in 8 bits has one side in 16; an operator that only moves elements (a transposition)
+passes on the type of its input.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ _MOVING = frozenset(
 
 
 def wide_tensors(model: Any, wide: Collection[str], quantized: Collection[str]) -> list[str]:
-    """The activations of these nodes whose stored type decides over theirs, in the graph's order.
+    """Return the activations of these nodes whose stored type determines theirs, in the graph's
+    order.
 
     Args:
         model: ModelProto with inferred shapes.
-        wide: names of the nodes.
+        wide: names of the nodes with 16-bit activations.
         quantized: names of the nodes that are quantized.
     """
     maker = {tensor: node for node in model.graph.node for tensor in node.output}
@@ -52,7 +54,7 @@ def wide_tensors(model: Any, wide: Collection[str], quantized: Collection[str]) 
 
 
 def _source(tensor: str, maker: dict[str, Any], quantized: Collection[str]) -> str:
-    """The tensor that this one has its scale from."""
+    """Return the tensor whose scale this one has."""
     while tensor in maker and maker[tensor].op_type in _MOVING and maker[tensor].name in quantized:
         tensor = maker[tensor].input[0]
     return tensor

@@ -94,7 +94,7 @@ def test_what_was_fused_is_spoken_for_by_the_layer_that_multiplies(tmp_path: Pat
 def test_a_sum_between_integers_is_said_to_stay_among_them(tmp_path: Path) -> None:
     notes: dict[str, Any] = {}
     _static(RESIDUAL, tmp_path, notes, keep_float=["sum"])
-    assert "sum reads and makes integers all the same" in notes["layers"]
+    assert "sum has integer inputs and outputs nevertheless" in notes["layers"]
 
 
 @pytest.mark.parametrize("layer", ["clip", "norm_mul"])
