@@ -105,7 +105,7 @@ def evaluate_in_pool(request: PoolEvaluateRequest, workdir: Path) -> PoolEvaluat
 
 def _correct(task: Task, outputs: Array, inputs: Array, labels: Array) -> dict[str, Any] | None:
     """Items that were predicted correctly, where a task's own metric is their share."""
-    predictions = task.answers(outputs, inputs)
+    predictions = task.predictions(outputs, inputs)
     if task.primary != PER_ITEM or predictions.shape != labels.shape:
         return None
     return pack(predictions == labels, task.primary)

@@ -82,7 +82,9 @@ def _from_outputs(outputs: Array, card: ModelCard) -> Told | None:
     if inputs is None or not inputs.size:
         return None
     return Told(
-        scores=registry.task(card.task).answers(outputs, as_input(np.asarray(inputs), card.input))
+        scores=registry.task(card.task).predictions(
+            outputs, as_input(np.asarray(inputs), card.input)
+        )
     )
 
 

@@ -3,7 +3,7 @@
 from lab.lazy import np
 from lab.plugs import Array, Metric
 from lab.statistics import wilson
-from lab.tasks.anomaly_detection import answers
+from lab.tasks.anomaly_detection import predictions
 from lab.types import Measurement
 
 FALSE_ALARMS = 0.1
@@ -22,7 +22,7 @@ def alarm_agreement(
         outputs, baseline_outputs, inputs: float, of the same size an item.
         labels: int (items,), 0 normal and 1 anomalous.
     """
-    scores, expected = answers(outputs, inputs), answers(baseline_outputs, inputs)
+    scores, expected = predictions(outputs, inputs), predictions(baseline_outputs, inputs)
     threshold = alarm_threshold(expected, labels)
     same, n = int(np.sum((scores > threshold) == (expected > threshold))), len(labels)
     return Measurement("alarm_agreement", same / n, "1", n, *wilson(same, n))

@@ -3,7 +3,7 @@
 from lab.lazy import np
 from lab.plugs import Array, Metric
 from lab.statistics import Z95
-from lab.tasks.anomaly_detection import answers
+from lab.tasks.anomaly_detection import predictions
 from lab.types import Measurement
 
 
@@ -15,7 +15,7 @@ def auc(outputs: Array, labels: Array, inputs: Array) -> Measurement:
         outputs, inputs: float, of the same size an item.
         labels: int (items,), 0 normal and 1 anomalous; both occur.
     """
-    scores = answers(outputs, inputs)
+    scores = predictions(outputs, inputs)
     above, below = _shares_beaten(scores[labels == 1], scores[labels == 0])
     value = float(above.mean())
     half = Z95 * float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))

@@ -2,7 +2,7 @@
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
-from lab.tasks.anomaly_detection import answers
+from lab.tasks.anomaly_detection import predictions
 from lab.types import Measurement
 
 MAX_FALSE_ALARMS = 0.1
@@ -19,7 +19,7 @@ def pauc(outputs: Array, labels: Array, inputs: Array) -> Measurement:
         outputs, inputs: float, of the same size an item.
         labels: int (items,), 0 normal and 1 anomalous; both occur.
     """
-    scores = answers(outputs, inputs)
+    scores = predictions(outputs, inputs)
     anomalous, normal, rng = scores[labels == 1], scores[labels == 0], np.random.default_rng(0)
     value = _partial(anomalous, normal)
     drawn = [

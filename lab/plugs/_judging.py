@@ -131,7 +131,7 @@ class Task:
         agreement: id of the metric that says how far a variant answers as the float model does.
         noun: the primary metric in a sentence, such as "accuracy".
         labels: whether the truth is class numbers, one an item, or values of any shape.
-        answers: (outputs, inputs) -> what is compared with the truth: class numbers, scores,
+        predictions: (outputs, inputs) -> what is compared with the truth: class numbers, scores,
             values; shape (items, …).
         misfit: (outputs, labels, inputs) -> what outputs must be like, where they are not; "" where
             they fit.
@@ -144,7 +144,7 @@ class Task:
     primary: str
     agreement: str
     noun: str
-    answers: Callable[[Array, Array], Array]
+    predictions: Callable[[Array, Array], Array]
     labels: Literal["classes", "values"] = "classes"
     misfit: Callable[[Array, Array, Array], str] = lambda outputs, labels, inputs: ""
     learns: Literal["labels", "inputs"] = "labels"

@@ -9,7 +9,7 @@ from lab.lazy import np
 from lab.plugs import Array, Task
 
 
-def answers(outputs: Array, inputs: Array) -> Array:
+def predictions(outputs: Array, inputs: Array) -> Array:
     """Anomaly scores, shape (items,): the mean squared error of the reconstruction.
 
     Args:
@@ -37,7 +37,7 @@ TASK = Task(
     primary="auc",
     agreement="alarm_agreement",
     noun="AUC",
-    answers=answers,
+    predictions=predictions,
     misfit=misfit,
     learns="inputs",
 )

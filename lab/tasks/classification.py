@@ -3,7 +3,7 @@
 from lab.plugs import Array, Task
 
 
-def answers(outputs: Array, inputs: Array) -> Array:
+def predictions(outputs: Array, inputs: Array) -> Array:
     """Class numbers, shape (items,), of outputs of shape (items, classes)."""
     del inputs
     chosen: Array = outputs.argmax(axis=1)
@@ -24,6 +24,6 @@ TASK = Task(
     primary="top1_accuracy",
     agreement="agreement",
     noun="accuracy",
-    answers=answers,
+    predictions=predictions,
     misfit=misfit,
 )

@@ -63,7 +63,7 @@ def misfit(outputs, labels, inputs):
     return "" if outputs.shape == labels.shape else f"{labels.shape}"
 
 TASK = Task(id="dropped", title="Regression", help="Tells values.", primary="r2", agreement="r2", noun="R²",
-            labels="values", answers=lambda outputs, inputs: outputs, misfit=misfit)
+            labels="values", predictions=lambda outputs, inputs: outputs, misfit=misfit)
 '''
 R2 = '''"""Dropped in by a test."""
 from lab.plugs import Metric

@@ -162,13 +162,13 @@ def test_every_task_names_metrics_that_fit_it(id_: str) -> None:
 
 def test_answers_and_what_does_not_fit() -> None:
     classify, detect = registry.task("classification"), registry.task("anomaly_detection")
-    assert list(classify.answers(OUTPUTS, OUTPUTS)) == list(OUTPUTS.argmax(1))
+    assert list(classify.predictions(OUTPUTS, OUTPUTS)) == list(OUTPUTS.argmax(1))
     assert classify.misfit(OUTPUTS, LABELS, OUTPUTS) == ""
     assert (
         classify.misfit(OUTPUTS[:, :3], LABELS, OUTPUTS)
         == f"({N}, at least {LABELS.max() + 1} classes)"
     )
     x = RNG.normal(size=(6, 2, 3))
-    np.testing.assert_allclose(detect.answers(x + 2, x), 4.0)
+    np.testing.assert_allclose(detect.predictions(x + 2, x), 4.0)
     assert detect.misfit(x, np.zeros(6), x) == ""
     assert "as the inputs" in detect.misfit(x[:, :1], np.zeros(6), x)
