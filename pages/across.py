@@ -11,7 +11,7 @@ import streamlit as st
 
 import lab
 from lab.analysis.across import Across, discrepancies
-from lab.analysis.front import baseline_of
+from lab.analysis.front import nearest_baseline
 from lab.analysis.pick import Limit, meets
 from lab.plots import formatting
 from lab.plots.across import HEIGHT, across_info, across_spec, across_table
@@ -131,7 +131,7 @@ def feasible_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> 
     return frozenset(
         t.id
         for t in found.trials
-        if all(meets(limit, t, baseline_of(t, floats[t.study])) for limit in limits)
+        if all(meets(limit, t, nearest_baseline(t, floats[t.study])) for limit in limits)
     )
 
 

@@ -126,8 +126,25 @@ def front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tuple[str
 
 
 def baseline_of(trial: Trial, trials: Iterable[Trial]) -> Trial | None:
+    """The float baseline on the trial's own target and in its environment; None where there is
+    none. A difference may be claimed against this one only.
+    """
+    return next((t for t in trials if _is_baseline_of(t, trial)), None)
+
+
+def _is_baseline_of(baseline: Trial, trial: Trial) -> bool:
+    return (
+        baseline.is_baseline
+        and baseline.state == "complete"
+        and baseline.target == trial.target
+        and baseline.environment == trial.environment
+    )
+
+
+def nearest_baseline(trial: Trial, trials: Iterable[Trial]) -> Trial | None:
     """The float baseline on the trial's own target, or one on its runtime, or any; None where there
-    is none yet.
+    is none yet. It serves as a reference for limits on accuracy, and as the proposal of what to
+    compare a trial with.
     """
     baselines = [t for t in trials if t.is_baseline and t.state == "complete"]
     same_target = (t for t in baselines if t.target == trial.target)

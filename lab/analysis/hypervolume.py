@@ -24,7 +24,7 @@ from itertools import pairwise
 from math import log2
 from typing import TYPE_CHECKING, Any
 
-from lab.analysis.front import baseline_of, comparable, non_dominated
+from lab.analysis.front import comparable, nearest_baseline, non_dominated
 from lab.analysis.pick import Limit, meets
 from lab.lazy import np
 from lab.types import FINISHED, Objective, Trial
@@ -224,7 +224,7 @@ def _counted(
     """A trial's gains, 0 where it counts for nothing."""
     gains = gains_of(trial, by)
     allowed = gains is not None and (
-        not limits or all(meets(limit, trial, baseline_of(trial, trials)) for limit in limits)
+        not limits or all(meets(limit, trial, nearest_baseline(trial, trials)) for limit in limits)
     )
     return gains if gains is not None and allowed else (0.0,) * len(by)
 

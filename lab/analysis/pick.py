@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lab.analysis.compromise import costs
-from lab.analysis.front import baseline_of, comparable, front_of
+from lab.analysis.front import comparable, front_of, nearest_baseline
 from lab.analysis.ties import compare
 from lab.types import Objective, Trial
 
@@ -122,7 +122,7 @@ def pick(
     goal = goal or next((o for o in objectives if o.direction == "minimize"), objectives[0])
     group = comparable(trials, objectives)
     floats = [t for t in group if t.is_baseline]
-    baselines = {t.id: baseline_of(t, floats) for t in group}
+    baselines = {t.id: nearest_baseline(t, floats) for t in group}
     feasible = tuple(t for t in group if all(meets(limit, t, baselines[t.id]) for limit in limits))
     if not feasible:
         return Pick(

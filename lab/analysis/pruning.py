@@ -114,9 +114,7 @@ def _kind(trial: Trial, about: Mapping[str, Any]) -> tuple[Way | None, bool]:
 def _point(trial: Trial, about: Mapping[str, Any], metric: str) -> Point:
     way, _ = _kind(trial, about)
     asked = float(_pruning(trial.recipe, about[way]).params["ratio"]) if way else 0.0
-    counted = (
-        removed(trial.details.notes or {}, way, int(about["parameters"])) if way else 0.0
-    )
+    counted = removed(trial.details.notes or {}, way, int(about["parameters"])) if way else 0.0
     share = counted if counted is not None else _guess(way, asked)
     return Point(
         trial.id,

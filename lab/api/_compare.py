@@ -16,7 +16,7 @@ from lab.analysis.across import twins as twins_of
 from lab.analysis.beside import Evidence, LayersBeside
 from lab.analysis.beside import layers_beside as beside
 from lab.analysis.flips import ClassChange, Flips, class_changes
-from lab.analysis.front import baseline_of
+from lab.analysis.front import nearest_baseline
 from lab.analysis.recipe_diff import RecipeDiff
 from lab.analysis.recipe_diff import recipe_diff as diff_of
 from lab.api._models import models
@@ -57,7 +57,7 @@ def _trial(of: str | Trial) -> Trial:
 def _other(trial: Trial, other: str | Trial | None) -> Trial:
     if other is not None:
         return _trial(other)
-    if (base := baseline_of(trial, records.trials(trial.study))) is None:
+    if (base := nearest_baseline(trial, records.trials(trial.study))) is None:
         raise UsageError(
             "There is no float baseline to compare with",
             given=trial.id,

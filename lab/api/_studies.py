@@ -25,7 +25,7 @@ from lab.spec.plan import plan as plan_of
 from lab.spec.reading import check_spec, spec_from_json
 from lab.spec.recipes import identity, name_of
 from lab.store import records
-from lab.store.blobs import keep, locate_card
+from lab.store.blobs import keep
 from lab.types import FINISHED, ModelCard, Recipe, Study, StudySpec, Target, Trial
 
 LONGEST_PAUSE_S, TRAINING_PAUSE_S = 0.2, 5.0
@@ -224,9 +224,9 @@ def resume(study_id: str) -> None:
     if records.study(study_id).state in ("queued", "running"):
         ensure_engine()
         return
-    card = locate_card(records.study_row(study_id).card)
-    if not Path(card["path"]).is_file():
-        raise _not_here(card["id"])
+    card = card_of(study_id)
+    if not Path(card.path).is_file():
+        raise _not_here(card.id)
     records.reset_unfinished(study_id)
     ensure_engine()
 
@@ -248,20 +248,7 @@ def study(id_: str) -> StudyView:
 
 def trials(study_id: str) -> list[TrialView]:
     """The trials of a study, in the order of its plan."""
-    found = records.trials(study_id)
-    plain, seen = _seen.get(study_id, ((), ()))
-    if (
-        found and len(plain) == len(found) and plain[0] is found[0]
-    ):  # read once for each revision, so they are all the same
-        return list(seen)
-    made = [TrialView.of(trial) for trial in found]
-    _seen[study_id] = (found, made)
-    while len(_seen) > records.KEPT_STUDIES:
-        _seen.pop(next(iter(_seen)), None)
-    return list(made)
-
-
-_seen: dict[str, tuple[Sequence[Trial], Sequence[TrialView]]] = {}
+    return records.trials_as(study_id, TrialView.of)
 
 
 def front(study_id: str) -> tuple[str, ...]:
@@ -290,7 +277,7 @@ def jobs(study_id: str | None = None) -> list[dict[str, Any]]:
 
 def card_of(study_id: str) -> ModelCard:
     """The card that a study was made with; the model itself may be gone from this lab."""
-    return ModelCard.from_json(locate_card(records.study_row(study_id).card))
+    return records.card_of(study_id)
 
 
 def measuring_seconds(study_id: str) -> float:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from lab import registry, types
-from lab.analysis.front import baseline_of
 from lab.analysis.front import front as front_of
+from lab.analysis.front import nearest_baseline
 from lab.analysis.pick import Limit
 from lab.analysis.pick import pick as pick_of
 from lab.analysis.ties import ties
@@ -100,7 +100,7 @@ class Study(types.Study):
 
     def trials(self) -> list[Trial]:
         """All trials as they are now, in the order of the study's plan."""
-        return [Trial.of(t) for t in records.trials(self.id)]
+        return records.trials_as(self.id, Trial.of)
 
     def front(self) -> list[Trial]:
         """The trials that no other beats in every objective."""
@@ -221,7 +221,7 @@ class Study(types.Study):
 
         trials = self.trials()
         first = _one(a, trials)
-        second = baseline_of(first, trials) if b is None else _one(b, trials)
+        second = nearest_baseline(first, trials) if b is None else _one(b, trials)
         rows = difference_rows(first, second, registry.metrics()) if second else []
         return pd.DataFrame(rows).set_index("Metric") if rows else pd.DataFrame()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.analysis.differences import Difference, difference
-from lab.analysis.front import baseline_of
+from lab.analysis.front import nearest_baseline
 from lab.api._models import available_metrics
 from lab.api._studies import study, trials
 from lab.evidence import Anatomy, Finding, Profile
@@ -74,7 +74,7 @@ def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...
     """
     trial = records.trial(trial_id)
     others = trials(trial.study)
-    other = baseline_of(trial, others) if other_id is None else records.trial(other_id)
+    other = nearest_baseline(trial, others) if other_id is None else records.trial(other_id)
     metrics = available_metrics() if other else {}
     found = [difference(id_, trial, other) for id_ in metrics if other]
     return tuple(d for d in found if d)

@@ -19,14 +19,14 @@ def compare(trial: str, other: str | None, flips: int, json_file: Path | None) -
     """Say how a trial differs from another one, by default its float baseline, and whether that may
     be chance.
     """
-    from lab.analysis.front import baseline_of
+    from lab.analysis.front import nearest_baseline
     from lab.plots.differences import difference_rows, differences_json, items_text
     from lab.plots.recipe_diff import diff_json
     from lab.store import records
 
     check_writable(json_file)
     this, that = records.trial(trial), records.trial(other) if other else None
-    that = that or baseline_of(this, lab.trials(this.study))
+    that = that or nearest_baseline(this, lab.trials(this.study))
     if that is None:
         raise UsageError(
             "There is no float baseline to compare with", given=trial, remedy="Name another trial"

@@ -9,7 +9,7 @@ from typing import Any
 from lab import registry
 from lab.analysis.differences import unpack
 from lab.analysis.flips import Flips, alarm_flips, known_flips, share_flips
-from lab.analysis.front import baseline_of
+from lab.analysis.front import nearest_baseline
 from lab.engine.predictions import Told, answers_are_alarms, answers_are_classes, array_of, told
 from lab.errors import LabError, UnknownId, UsageError
 from lab.lazy import np
@@ -111,7 +111,7 @@ def _alarms(labels: Array, before: Told, after: Told, reference: Trial) -> Answe
     """At the threshold that ships with the float model."""
     assert before.scores is not None  # as answers_are_alarms says
     assert after.scores is not None
-    base = baseline_of(reference, [t for t in records.trials(reference.study) if t.is_baseline])
+    base = nearest_baseline(reference, records.trials(reference.study))
     usual = told(base, card_of(base)) if base else None
     expected = (
         usual.scores

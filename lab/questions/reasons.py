@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from lab import registry
 from lab.analysis.differences import LATENCY, surely_faster
+from lab.analysis.front import baseline_of
 from lab.engine.roofline import known_roofline
 from lab.errors import UnknownId
 from lab.evidence import Anatomy, Finding, Profile, Roofline
@@ -63,21 +64,6 @@ def _case(
         profile_of(baseline),
         roofline,
         environment,
-    )
-
-
-def baseline_of(trial: Trial, trials: Sequence[Trial]) -> Trial | None:
-    """The float model on the same target and the same machine."""
-    return next(
-        (
-            t
-            for t in trials
-            if t.is_baseline
-            and t.state == "complete"
-            and t.target == trial.target
-            and t.environment == trial.environment
-        ),
-        None,
     )
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from lab import registry
-from lab.analysis.front import baseline_of, comparable
+from lab.analysis.front import comparable, nearest_baseline
 from lab.analysis.hypervolume import Scale, gains_of, scales
 from lab.analysis.pick import Limit, amount
 from lab.spec.plan import PlannedTrial
@@ -191,7 +191,7 @@ def outcome(
     gains = gains_of(trial, by) if by and trial.id in alike else None
     if gains is None:
         return Outcome()
-    reference = baseline_of(trial, trials) if limits else None
+    reference = nearest_baseline(trial, trials) if limits else None
     excess = [_excess(limit, amount(limit, trial, reference)) for limit in limits]
     known = tuple(e for e in excess if e is not None)
     return Outcome(gains, known) if len(known) == len(limits) else Outcome(failed=True)

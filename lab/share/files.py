@@ -105,7 +105,8 @@ def _write_json(study_id: str, to: Path) -> None:
 
 def _write_lab(study_id: str, to: Path, *, artifacts: bool = True) -> None:
     study, card = records.study(study_id), records.study_row(study_id).card
-    trials = [_with_answers(t, ModelCard.from_json(card)) for t in records.trials(study_id)]
+    model_card = records.card_of(study_id)
+    trials = [_with_predictions(t, model_card) for t in records.trials(study_id)]
     environments = {
         t.environment: records.environment(t.environment) for t in trials if t.environment
     }
@@ -133,9 +134,9 @@ def _write_lab(study_id: str, to: Path, *, artifacts: bool = True) -> None:
                 archive.write(files[name], f"files/{name}")
 
 
-def _with_answers(trial: Trial, card: ModelCard) -> Trial:
-    """What it answered goes along in a compact form, so that flipped test items can be told
-    elsewhere, too.
+def _with_predictions(trial: Trial, card: ModelCard) -> Trial:
+    """The trial with its predictions in a compact form, so that flipped test items can be found in
+    another lab, too.
     """
     predictions = portable(trial, card)
     if predictions is None:

@@ -25,7 +25,6 @@ from lab.home import CHECKOUT
 from lab.plots import formatting, words
 from lab.plots.table import ordered_metrics, remarks
 from lab.store import records
-from lab.store.blobs import locate_card
 from lab.types import Artifact, ModelCard, Trial
 
 README = "README.md"
@@ -50,7 +49,7 @@ def export_model(trial_id: str, to: Path) -> Path:
             given=trial_id,
             remedy="Run the trial again: its recipe is known",
         )
-    card = ModelCard.from_json(locate_card(records.study_row(trial.study).card))
+    card = records.card_of(trial.study)
     contents = _contents(trial.artifact, _plain_name(f"{card.id}-{trial.name}"))
     text = readme(trial, card, look(trial.target.runtime, trial.artifact), contents)
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:

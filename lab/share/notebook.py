@@ -11,7 +11,6 @@ from typing import Any, Literal
 from lab import registry
 from lab.plots import formatting
 from lab.store import records
-from lab.store.blobs import locate_card
 from lab.types import ModelCard, Study
 
 Cell = tuple[Literal["markdown", "code"], str]
@@ -51,7 +50,7 @@ def write_notebook(study_id: str, to: Path) -> None:
         UnknownId: there is no such study.
     """
     study = records.study(study_id)
-    card = ModelCard.from_json(locate_card(records.study_row(study_id).card))
+    card = records.card_of(study_id)
     to.write_text(json.dumps(notebook(study_cells(study, card)), indent=1) + "\n", encoding="utf-8")
 
 

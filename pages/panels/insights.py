@@ -12,7 +12,7 @@ import streamlit as st
 import lab
 from lab.analysis.calibration import Calibrations, calibrations
 from lab.analysis.float_agreement import ENOUGH, Pair
-from lab.analysis.front import baseline_of
+from lab.analysis.front import nearest_baseline
 from lab.analysis.orders import OrderPair
 from lab.analysis.spread import Spread
 from lab.plots import formatting, words
@@ -137,7 +137,7 @@ def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], N
     ):
         titles = {str(i): words.trial_text(_first(c, trials), ()) for i, c in enumerate(found)}
         chosen = found[int(address.dropdown("calibration", "Recipe", list(titles), titles))]
-        base = baseline_of(_first(chosen, trials), trials)
+        base = nearest_baseline(_first(chosen, trials), trials)
         info = calibration_info(
             chosen,
             base.measurements.get(metric) if base else None,

@@ -69,8 +69,10 @@ class Look:
 VIEWS = {"plot": "Plot", "solid": "3-D", "parallel": "Parallel", "multiples": "Side by side"}
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
 def trials_of(study_id: str, revision: int) -> tuple[Trial, ...]:
+    """The trials as they are now, which the store keeps; `revision` is that of the figures beside
+    them.
+    """
     return tuple(lab.trials(study_id))
 
 

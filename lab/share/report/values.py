@@ -17,7 +17,6 @@ from lab.plots import formatting, words
 from lab.plugs import Metric
 from lab.questions.reasons import explain_all
 from lab.store import records
-from lab.store.blobs import locate_card
 from lab.types import ModelCard, Study, Trial
 
 
@@ -95,7 +94,7 @@ def report_of(study_id: str, notes: Mapping[str, str] | None = None) -> Report:
     objectives = study.spec.objectives
     return Report(
         study,
-        ModelCard.from_json(locate_card(records.study_row(study_id).card)),
+        records.card_of(study_id),
         trials,
         pick(trials, objectives),
         ties(trials, objectives),

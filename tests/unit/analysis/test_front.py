@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lab.analysis import front as front_module
-from lab.analysis.front import baseline_of, comparable, front, non_dominated, overlap
+from lab.analysis.front import (
+    baseline_of,
+    comparable,
+    front,
+    nearest_baseline,
+    non_dominated,
+    overlap,
+)
 from lab.types import Objective
 from tests import fakes
 
@@ -125,9 +132,19 @@ def test_estimated_and_measured_latency_never_mix():
 
 def test_the_nearest_baseline_is_found():
     ort, litert, *_ = made = fakes.trials()
-    assert baseline_of(next(t for t in made[2:] if t.target.runtime == "litert"), made) == litert
-    assert baseline_of(fakes.trial("x", 0.9, 1e5, 1e-3, runtime="other"), made) == ort
-    assert baseline_of(made[3], []) is None
+    on_litert = next(t for t in made[2:] if t.target.runtime == "litert")
+    assert nearest_baseline(on_litert, made) == litert
+    assert nearest_baseline(fakes.trial("x", 0.9, 1e5, 1e-3, runtime="other"), made) == ort
+    assert nearest_baseline(made[3], []) is None
+
+
+def test_a_difference_is_claimed_against_the_same_target_and_environment_only():
+    _, litert, *_ = made = fakes.trials()
+    on_litert = next(t for t in made[2:] if t.target.runtime == "litert")
+    assert baseline_of(on_litert, made) == litert
+    assert baseline_of(replace(on_litert, environment="another"), made) is None
+    assert baseline_of(fakes.trial("x", 0.9, 1e5, 1e-3, runtime="other"), made) is None
+    assert baseline_of(litert, [replace(litert, state="failed")]) is None
 
 
 def test_intervals_that_touch_overlap():

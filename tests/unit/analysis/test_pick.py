@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.analysis.front import baseline_of
+from lab.analysis.front import nearest_baseline
 from lab.analysis.pick import TOLERANCE, Limit, pick
 from tests import fakes
 
@@ -114,7 +114,7 @@ def test_the_baseline_is_that_of_the_picks_own_runtime():
     trials = fakes.trials(30)
     found = pick(trials, fakes.OBJECTIVES)
     best = next(t for t in trials if t.id == found.trial)
-    assert found.baseline == baseline_of(best, trials).id
+    assert found.baseline == nearest_baseline(best, trials).id
 
 
 def test_nothing_finished_yet():
