@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from lab import registry
+from lab.analysis.wording import BYTES, SECONDS, scale
+from lab.analysis.wording import plural as plural
 from lab.plugs import PURPOSES
 from lab.types import Trial
 
@@ -17,21 +19,22 @@ def percent(share: float) -> str:
 
 def seconds(time_s: float) -> str:
     """0.000412 -> "0.412 ms"."""
-    return _scaled(time_s, ((0.1, 1.0, "s"), (1e-4, 1e-3, "ms"), (0.0, 1e-6, "µs")))
+    return _scaled(time_s, *scale(SECONDS, time_s))
 
 
 def size(n_bytes: float) -> str:
     """98_500 -> "98.5 kB"."""
-    return _scaled(n_bytes, ((1e6, 1e6, "MB"), (1e3, 1e3, "kB"), (0.0, 1.0, "B")))
+    return _scaled(n_bytes, *scale(BYTES, n_bytes))
 
 
 def rate(per_s: float, unit: str) -> str:
     """(3.2e10, "operations/s") -> "32 G operations/s"."""
-    return _scaled(per_s, ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (0.0, 1e6, "M"))) + f" {unit}"
+    scales = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
+    divisor, suffix = next((s for s in scales if per_s >= s[0]), scales[-1])
+    return f"{_scaled(per_s, divisor, suffix)} {unit}"
 
 
-def _scaled(number: float, scales: tuple[tuple[float, float, str], ...]) -> str:
-    divisor, suffix = next((d, s) for from_, d, s in scales if number >= from_ or not from_)
+def _scaled(number: float, divisor: float, suffix: str) -> str:
     value = number / divisor
     return f"{value:.0f} {suffix}" if value >= 100 else f"{value:.3g} {suffix}"
 
@@ -45,11 +48,6 @@ def times(ratio: float) -> str:
         if ratio < 1.2
         else f"{ratio:.1f} times"
     )
-
-
-def plural(number: int, noun: str) -> str:
-    """ "1 operator", "3 operators"."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def some(names: list[str], most: int = 3) -> str:
