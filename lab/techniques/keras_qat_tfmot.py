@@ -8,15 +8,15 @@ from typing import Any
 
 from lab.compress.naming import speaking_name
 from lab.compress.tflite.options import IO_INT8, io_suffix
-from lab.compress.tflite.tf_converter import check_whole
-from lab.finetuning.quantizing import QAT_TRAINING, file_answer, note_gap, qat_suffix
+from lab.compress.tflite.tf_converter import check_whole, write_trained_int8
+from lab.finetuning.quantizing import QAT_TRAINING, file_predictor, note_gap, qat_suffix
 from lab.plugs import Context, Technique
 
 _RANGED = 128
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.compress.keras.fake_quantization import answer_of
+    from lab.compress.keras.fake_quantization import predictor_of
     from lab.compress.keras.graph import fold_batch_norms
     from lab.compress.keras.tfmot import (
         FOLLOW,
@@ -24,7 +24,6 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
         quantization_aware,
         ranges_keep,
         see,
-        write_int8,
     )
     from lab.finetuning.keras_loop import fit
     from lab.formats.keras.files import load_keras
@@ -34,8 +33,10 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     with ranges_keep(FOLLOW):
         fit(aware, context, {**params, "bf16": False})
     see(aware, x, KEEP)
-    file = check_whole(write_int8(aware, params[IO_INT8.id], context.workdir / "trained.tflite"))
-    note_gap(context, answer_of(aware), file_answer("litert", file))
+    file = check_whole(
+        write_trained_int8(aware, params[IO_INT8.id], context.workdir / "trained.tflite")
+    )
+    note_gap(context, predictor_of(aware), file_predictor("litert", file))
     return file
 
 

@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from lab.compress.keras.fake_quantization import MOMENTUM
 from lab.compress.keras.legacy import REMEDY, carried_over, legacy_keras
-from lab.compress.tflite.tf_converter import converted
 from lab.errors import InvalidFile
 from lab.formats.feeding import fit_items
 from lab.formats.quiet import quiet
@@ -89,18 +87,3 @@ def ranges_keep(share: float) -> Iterator[None]:
         yield
     finally:
         quant_ops.MovingAvgQuantize = usual
-
-
-def write_int8(aware: Any, io: str, target: Path) -> Path:
-    """Write the full-integer TFLite file that `aware` simulates.
-
-    Raises:
-        InvalidFile: TensorFlow's converter rejects an operator.
-    """
-    import tensorflow as tf
-
-    converter = tf.lite.TFLiteConverter.from_keras_model(aware)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
-    target.write_bytes(converted(converter))
-    return target

@@ -1,4 +1,4 @@
-"""TensorFlow's own converter from Keras to quantized TFLite files: what its techniques share."""
+"""TensorFlow's own converter from Keras to quantized TFLite files, shared by its techniques."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ PER_CHANNEL = Option(
     kind="bool",
     default=True,
     help=(
-        "One scale for each output channel of a weight instead of one for the whole weight: finer,"
-        " seldom slower."
+        "One scale for each output channel of a weight instead of one for the whole weight:"
+        " finer, rarely slower."
     ),
 )
 
 FALLBACK = Option(
     id="float_fallback",
-    label="Float where there is no integer kernel",
+    label="Float where an integer kernel is missing",
     kind="bool",
     default=False,
     help=(
-        "Leaves an operator that has no integer kernel in float; off refuses the model, since a"
-        " microcontroller would have to."
+        "Keeps an operator without an integer kernel in float; off rejects the model, as a"
+        " microcontroller would."
     ),
 )
 
@@ -43,10 +43,10 @@ def convert(source: Path, context: Context, prepare: Callable[[Any, Any, Any], N
     """Convert a Keras file.
 
     Args:
-        prepare: (TensorFlow, converter, Keras model) -> None; sets what the converter shall do.
+        prepare: (TensorFlow, converter, Keras model) -> None; configures the converter.
 
     Raises:
-        InvalidFile: Keras cannot read the file, or the converter refuses an operator of it.
+        InvalidFile: Keras cannot read the file, or the converter rejects an operator.
     """
     model, tf = load_keras(source), tensorflow()
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
@@ -57,11 +57,26 @@ def convert(source: Path, context: Context, prepare: Callable[[Any, Any, Any], N
     return target
 
 
-def converted(converter: Any) -> bytes:
-    """What a converter makes of its model.
+def write_trained_int8(aware: Any, io: str, target: Path) -> Path:
+    """Write the full-integer TFLite file that a quantization-aware Keras model simulates.
 
     Raises:
-        InvalidFile: it refuses an operator.
+        InvalidFile: TensorFlow's converter rejects an operator.
+    """
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(aware)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
+    target.write_bytes(converted(converter))
+    return target
+
+
+def converted(converter: Any) -> bytes:
+    """Return the converted model.
+
+    Raises:
+        InvalidFile: the converter rejects an operator.
     """
     from tensorflow.lite.python.convert_phase import ConverterError
 
@@ -87,14 +102,14 @@ def _refusal(told: str) -> InvalidFile:
 
 
 _INSTEAD = (
-    "Turn float_fallback on, or choose the technique tflite_static_wi8_ai8: both leave such"
+    "Turn float_fallback on, or choose the technique tflite_static_wi8_ai8: both keep such"
     " operators in float"
 )
 
 
 def check_whole(path: Path) -> Path:
-    """The file, if it computes nothing in float: the converter leaves what has no 8-bit kernel
-    there, without a word.
+    """Return the file if it computes nothing in float: the converter silently keeps operators
+    without an 8-bit kernel in float.
 
     Raises:
         InvalidFile: an operator is left in float.
@@ -119,11 +134,11 @@ def check_whole(path: Path) -> Path:
 def static(
     tf: Any, converter: Any, model: Any, params: Mapping[str, Any], context: Context, kernels: str
 ) -> None:
-    """Integers throughout, with ranges from calibration items.
+    """Configure full-integer quantization with ranges from calibration items.
 
     Args:
-        params: options io, per_channel, float_fallback and those of calibration, as far as the
-            technique has them.
+        params: options io, per_channel, float_fallback and those of calibration, if the technique
+            has them.
         kernels: name in `tf.lite.OpsSet`.
     """
     sets = tf.lite.OpsSet
