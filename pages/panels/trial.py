@@ -1,13 +1,8 @@
-"""Everything about one trial: numbers, raw timings, recipe, how to make it again, on which
-machine.
-"""
+"""Everything about one trial: its head, and a section for each question about it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import streamlit as st
 
@@ -15,15 +10,17 @@ import lab
 from lab.analysis.differences import Difference, against_baselines
 from lab.analysis.front import baseline_of
 from lab.analysis.threads import NoGain, without_effect
-from lab.errors import LabError, UnknownId
+from lab.errors import LabError
 from lab.plots import formatting, words
 from lab.plots.emulated import elsewhere_rows, elsewhere_texts
 from lab.plots.latency import HEIGHT, conditions_text, latency_figure, latency_info, quality_text
 from lab.plots.table import leading, numbers_info, parts_info, problem_of, state_words
 from lab.types import Measurement, Trial
 from pages.panels.against import compare
+from pages.panels.machine import machine
 from pages.panels.notes import note, note_button
 from pages.panels.operators import operators
+from pages.panels.recipe import recipe
 from pages.panels.scaling import scaling_section
 from pages.panels.size import size
 from pages.panels.training import training
@@ -269,136 +266,3 @@ def layers(trial: Trial, base: Trial | None) -> None:
         hide_index=True,
         alt="The most harmful layers",
     )
-
-
-def recipe(trial: Trial, base: Trial | None) -> None:
-    techniques = lab.available_techniques()
-    for number, step in enumerate(trial.recipe.steps, 1):
-        technique = techniques.get(step.technique)
-        st.markdown(f"**{number}. {technique.title if technique else step.technique}**")
-        labels = {o.id: o.label for o in technique.options} if technique else {}
-        if settings := [
-            f"{labels.get(k, k)}: **{said(v)}**"
-            for k, v in step.params.items()
-            if v not in ((), [], "")
-        ]:
-            st.caption(" · ".join(settings))
-    if not trial.recipe.steps:
-        st.write("The model runs as it came.")
-    download(trial)
-    if notes := trial.details.notes:
-        with st.expander("What the steps recorded"):
-            st.json(notes, expanded=2)
-    reorder(trial)
-    st.markdown("**Run it again**")
-    reproduce(trial)
-
-
-def reorder(trial: Trial) -> None:
-    """One click to see whether the order of steps matters."""
-    if (
-        only_reading()
-        or not lab.can_reorder(trial)
-        or not st.button(
-            "Try it in the other order",
-            icon=":material/swap_horiz:",
-            key="reorder",
-            help="Adds this recipe to the study with two of its steps exchanged.",
-        )
-    ):
-        return
-    try:
-        added = lab.reorder(trial.id)
-    except LabError as error:
-        st.error(formatting.markdown(str(error)))
-        return
-    st.query_params["trial"] = added[0]
-    st.rerun()
-
-
-def said(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return formatting.markdown(", ".join(map(str, value)))
-    return (
-        {True: "on", False: "off"}.get(value, str(value))
-        if isinstance(value, bool)
-        else formatting.markdown(str(value))
-    )
-
-
-def download(trial: Trial) -> None:
-    if trial.artifact is None:
-        return
-    path = Path(trial.artifact.path)
-    if not path.is_file():
-        st.caption("The file itself is not in this lab; below is how to make it.")
-        return
-    st.download_button(
-        f"Download the model ({formatting.value(trial.artifact.size_bytes, 'B')})",
-        path.read_bytes,
-        f"{trial.name}{path.suffix}",
-        "application/octet-stream",
-        icon=":material/download:",
-        key="model_file",
-        on_click="ignore",
-    )
-    st.download_button(
-        "With a README of how to load it (.zip)",
-        _packed(trial.id),
-        f"{trial.name}.zip",
-        "application/zip",
-        icon=":material/folder_zip:",
-        key="model_zip",
-        on_click="ignore",
-    )
-    st.caption(f"{trial.artifact.format}, SHA-256 `{trial.artifact.sha256[:16]}…`")
-
-
-def _packed(trial_id: str) -> Callable[[], bytes]:
-    """Written only when somebody asks for it: the file is looked into by a process of its own,
-    which takes seconds.
-    """
-
-    def write() -> bytes:
-        with TemporaryDirectory() as folder:
-            return lab.export_model(trial_id, Path(folder) / "model.zip").read_bytes()
-
-    return write
-
-
-def reproduce(trial: Trial) -> None:
-    try:
-        lines = lab.reproduce(trial)
-    except LabError as error:
-        st.warning(formatting.markdown(str(error)))
-        return
-    st.caption("On the command line")
-    st.code(lines["cli"], language="bash", wrap_lines=True)
-    st.caption("In Python or Jupyter")
-    st.code(lines["python"], language="python", wrap_lines=True)
-
-
-def machine(trial: Trial, base: Trial | None) -> None:
-    if not trial.environment:
-        st.write("Not measured yet.")
-        return
-    try:
-        facts = lab.environment(trial.environment)
-    except UnknownId:
-        st.write("The machine was not recorded.")
-        return
-    memory = (
-        formatting.value(facts["memory_bytes"], "B")
-        if "memory_bytes" in facts
-        else formatting.UNKNOWN
-    )
-    st.markdown(
-        f"**{formatting.markdown(str(facts.get('cpu', 'unknown CPU')))}**,"
-        f" {facts.get('cores', '?')} cores, {memory}"
-    )
-    st.caption(
-        f"{formatting.markdown(str(facts.get('os', '')))} · Python {facts.get('python', '?')}"
-    )
-    if features := facts.get("features"):
-        st.caption("Instructions that matter here: " + ", ".join(map(str, features)))
-    st.table({"version": {str(k): str(v) for k, v in (facts.get("versions") or {}).items()}})

@@ -1,0 +1,123 @@
+"""A trial's recipe: its steps and settings, its file, and the lines that run it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import streamlit as st
+
+import lab
+from lab.errors import LabError
+from lab.plots import formatting
+from lab.types import Trial
+from pages.widgets.reader import only_reading
+
+
+def recipe(trial: Trial, base: Trial | None) -> None:
+    techniques = lab.available_techniques()
+    for number, step in enumerate(trial.recipe.steps, 1):
+        technique = techniques.get(step.technique)
+        st.markdown(f"**{number}. {technique.title if technique else step.technique}**")
+        labels = {o.id: o.label for o in technique.options} if technique else {}
+        if settings := [
+            f"{labels.get(k, k)}: **{said(v)}**"
+            for k, v in step.params.items()
+            if v not in ((), [], "")
+        ]:
+            st.caption(" · ".join(settings))
+    if not trial.recipe.steps:
+        st.write("The model runs as it came.")
+    download(trial)
+    if notes := trial.details.notes:
+        with st.expander("What the steps recorded"):
+            st.json(notes, expanded=2)
+    reorder(trial)
+    st.markdown("**Run it again**")
+    reproduce(trial)
+
+
+def reorder(trial: Trial) -> None:
+    """One click to see whether the order of steps matters."""
+    if (
+        only_reading()
+        or not lab.can_reorder(trial)
+        or not st.button(
+            "Try it in the other order",
+            icon=":material/swap_horiz:",
+            key="reorder",
+            help="Adds this recipe to the study with two of its steps exchanged.",
+        )
+    ):
+        return
+    try:
+        added = lab.reorder(trial.id)
+    except LabError as error:
+        st.error(formatting.markdown(str(error)))
+        return
+    st.query_params["trial"] = added[0]
+    st.rerun()
+
+
+def said(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return formatting.markdown(", ".join(map(str, value)))
+    return (
+        {True: "on", False: "off"}.get(value, str(value))
+        if isinstance(value, bool)
+        else formatting.markdown(str(value))
+    )
+
+
+def download(trial: Trial) -> None:
+    if trial.artifact is None:
+        return
+    path = Path(trial.artifact.path)
+    if not path.is_file():
+        st.caption("The file itself is not in this lab; below is how to make it.")
+        return
+    st.download_button(
+        f"Download the model ({formatting.value(trial.artifact.size_bytes, 'B')})",
+        path.read_bytes,
+        f"{trial.name}{path.suffix}",
+        "application/octet-stream",
+        icon=":material/download:",
+        key="model_file",
+        on_click="ignore",
+    )
+    st.download_button(
+        "With a README of how to load it (.zip)",
+        _packed(trial.id),
+        f"{trial.name}.zip",
+        "application/zip",
+        icon=":material/folder_zip:",
+        key="model_zip",
+        on_click="ignore",
+    )
+    st.caption(f"{trial.artifact.format}, SHA-256 `{trial.artifact.sha256[:16]}…`")
+
+
+def _packed(trial_id: str) -> Callable[[], bytes]:
+    """Written only when somebody asks for it: the file is looked into by a process of its own,
+    which takes seconds.
+    """
+
+    def write() -> bytes:
+        with TemporaryDirectory() as folder:
+            return lab.export_model(trial_id, Path(folder) / "model.zip").read_bytes()
+
+    return write
+
+
+def reproduce(trial: Trial) -> None:
+    try:
+        lines = lab.reproduce(trial)
+    except LabError as error:
+        st.warning(formatting.markdown(str(error)))
+        return
+    st.caption("On the command line")
+    st.code(lines["cli"], language="bash", wrap_lines=True)
+    st.caption("In Python or Jupyter")
+    st.code(lines["python"], language="python", wrap_lines=True)
