@@ -1,1 +1,1 @@
-"""One file a metric: pure functions of arrays."""
+"""Metrics, one file each: pure functions of arrays."""

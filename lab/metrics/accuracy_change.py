@@ -1,4 +1,4 @@
-"""How much accuracy a variant lost or won against the float baseline, item by item."""
+"""Change of accuracy of a variant against the float baseline, item by item."""
 
 from lab.plugs import Array, Metric
 from lab.statistics import paired_difference
@@ -6,9 +6,10 @@ from lab.types import Measurement
 
 
 def accuracy_change(outputs: Array, labels: Array, baseline_outputs: Array) -> Measurement:
-    """Share of items won minus share of items lost, with the interval of a paired difference.
+    """Return the share of items gained minus the share of items lost, with the interval of a paired
+    difference.
 
-    Both models answer the same items, so that this interval is much narrower than those of the two
+    Both models predict the same items, so this interval is much narrower than those of the two
     accuracies.
 
     Args:
@@ -29,8 +30,8 @@ METRIC = Metric(
     direction="maximize",
     tasks=("classification",),
     help=(
-        "Share of test items that the variant answers rightly and the float model does not, minus"
-        " the reverse; 95 % interval of a paired difference (Bonett and Price 2012)."
+        "Share of test items that the variant predicts correctly and the float model does not,"
+        " minus the reverse, with the 95 % interval of a paired difference (Bonett and Price 2012)."
     ),
     noun="change of accuracy",
     best="least loss of accuracy",

@@ -1,11 +1,11 @@
-"""Memory that a variant's activations need at once, planned from its graph."""
+"""Peak memory of a variant's activations, planned from its graph."""
 
 from lab.plugs import Array, Metric
 from lab.types import Measurement
 
 
 def activation_peak_bytes(live_bytes: Array) -> Measurement:
-    """The most bytes of activations that are alive at once; shape (operators,) -> one number."""
+    """Return the largest number of activation bytes alive at once, from shape (operators,)."""
     return Measurement("activation_peak_bytes", float(live_bytes.max()), "B", source="estimated")
 
 
@@ -17,11 +17,11 @@ METRIC = Metric(
     needs=("live_bytes",),
     compute=activation_peak_bytes,
     help=(
-        "Most bytes of activations that must be in memory at once for one item, planned from the"
-        " file's graph and not measured. Each is kept from where it is made until it is last read,"
-        " in the type that it is handed on in; inputs, weights and working memory come on top."
+        "Largest number of activation bytes in memory at once for one item, planned from the file's"
+        " graph and not measured. Each activation is kept from its computation to its last use, in"
+        " its stored type; inputs, weights and working memory are not included."
     ),
     noun="activation memory",
-    best="leanest in activations",
+    best="least activation memory",
     more_less=("more activation memory", "less activation memory"),
 )

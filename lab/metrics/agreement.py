@@ -1,4 +1,4 @@
-"""Share of test items on which a variant answers as the float baseline does."""
+"""Share of test items for which a variant and the float baseline predict the same."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -7,7 +7,7 @@ from lab.types import Measurement
 
 
 def agreement(outputs: Array, baseline_outputs: Array) -> Measurement:
-    """Equal top-1 answers, right or wrong, with the Wilson interval.
+    """Return the share of equal top-1 predictions, correct or not, with the Wilson interval.
 
     Args:
         outputs, baseline_outputs: float (items, classes).
@@ -24,8 +24,8 @@ METRIC = Metric(
     direction="maximize",
     tasks=("classification",),
     help=(
-        "Share of test items on which the variant gives the same answer as the float model in the"
-        " same runtime, right or wrong."
+        "Share of test items for which the variant makes the same prediction as the float model in"
+        " the same runtime, correct or not."
     ),
     needs=("outputs", "baseline_outputs"),
     compute=agreement,

@@ -1,4 +1,4 @@
-"""Share of test items on which a variant raises the alarm where the float baseline does."""
+"""Share of test items for which a variant and the float baseline agree on the alarm."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -12,14 +12,13 @@ FALSE_ALARMS = 0.1
 def alarm_agreement(
     outputs: Array, baseline_outputs: Array, labels: Array, inputs: Array
 ) -> Measurement:
-    """Equal decisions at one threshold, with the Wilson interval.
+    """Return the share of equal decisions at one threshold, with the Wilson interval.
 
-    The threshold is the float model's: the score that one in ten normal items exceeds. It ships
-    with the model and is
-    seldom set again for a compressed one.
+    The threshold is that of the float model: the score that one in ten normal items exceeds. It
+    ships with the model and is rarely changed for a compressed one.
 
     Args:
-        outputs, baseline_outputs, inputs: float, of the same size an item.
+        outputs, baseline_outputs, inputs: float, with the same size per item.
         labels: int (items,), 0 normal and 1 anomalous.
     """
     scores, expected = predictions(outputs, inputs), predictions(baseline_outputs, inputs)
@@ -29,10 +28,11 @@ def alarm_agreement(
 
 
 def alarm_threshold(scores: Array, labels: Array) -> float:
-    """The float model's threshold: the score that FALSE_ALARMS of the normal items exceed.
+    """Return the float model's threshold: the score that the share FALSE_ALARMS of the normal items
+    exceeds.
 
     Args:
-        scores: of the float model, shape (items,).
+        scores: scores of the float model, shape (items,).
         labels: int (items,), 0 normal and 1 anomalous.
     """
     return float(np.quantile(scores[labels == 0], 1 - FALSE_ALARMS))
@@ -45,8 +45,8 @@ METRIC = Metric(
     direction="maximize",
     tasks=("anomaly_detection",),
     help=(
-        "Share of test items on which the variant raises the alarm where the float model does, at"
-        " the threshold where the float model has 10 % false alarms."
+        "Share of test items for which the variant and the float model agree on the alarm, at the"
+        " threshold where the float model has 10 % false alarms."
     ),
     noun="agreement",
     best="closest to the float model",

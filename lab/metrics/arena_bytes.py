@@ -1,4 +1,4 @@
-"""Memory that LiteRT lays a model's tensors out in."""
+"""Memory of LiteRT's tensor arena."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -6,7 +6,7 @@ from lab.types import Measurement
 
 
 def arena_bytes(arena: Array) -> Measurement:
-    """Median over fresh processes, with the range seen; shape (processes,) -> one number."""
+    """Return the median over fresh processes with the observed range, from shape (processes,)."""
     return Measurement(
         "arena_bytes",
         float(np.median(arena)),
@@ -25,9 +25,9 @@ METRIC = Metric(
     needs=("arena",),
     compute=arena_bytes,
     help=(
-        "Bytes that LiteRT set aside for inputs, outputs, activations and its own kernels' working"
-        " memory, read from where its tensors lie. What XNNPACK allocates for the operators that it"
-        " takes over is not in it: with XNNPACK on, little more than inputs and outputs is left."
+        "Bytes that LiteRT allocates for inputs, outputs, activations and the working memory of its"
+        " own kernels, derived from the addresses of its tensors. Memory of operators that run in"
+        " XNNPACK is not included: with XNNPACK on, little more than inputs and outputs remains."
     ),
     noun="arena",
     best="smallest arena",

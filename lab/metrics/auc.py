@@ -1,4 +1,4 @@
-"""Area under the ROC curve: how often an anomalous item scores above a normal one."""
+"""Area under the ROC curve: probability that an anomalous item scores above a normal one."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -8,11 +8,11 @@ from lab.types import Measurement
 
 
 def auc(outputs: Array, labels: Array, inputs: Array) -> Measurement:
-    """AUC of the reconstruction error with DeLong's 95 % interval (DeLong et al. 1988, Biometrics
-    44:837).
+    """Return the AUC of the reconstruction error with DeLong's 95 % interval (DeLong et al. 1988,
+    Biometrics 44:837).
 
     Args:
-        outputs, inputs: float, of the same size an item.
+        outputs, inputs: float, with the same size per item.
         labels: int (items,), 0 normal and 1 anomalous; both occur.
     """
     scores = predictions(outputs, inputs)
@@ -25,8 +25,8 @@ def auc(outputs: Array, labels: Array, inputs: Array) -> Measurement:
 
 
 def _shares_beaten(anomalous: Array, normal: Array) -> tuple[Array, Array]:
-    """For each anomalous item the share of normal ones that it exceeds, and the reverse; a tie
-    counts half.
+    """Return for each anomalous item the share of normal items below it, and for each normal item
+    the share of anomalous items above it; a tie counts half.
     """
     return _share_below(anomalous, normal), 1 - _share_below(normal, anomalous)
 
@@ -44,8 +44,8 @@ METRIC = Metric(
     direction="maximize",
     tasks=("anomaly_detection",),
     help=(
-        "Area under the ROC curve: how often an anomalous item scores above a normal one. 95 %"
-        " interval after DeLong (1988)."
+        "Area under the ROC curve, the probability that an anomalous item scores above a normal"
+        " one, with the 95 % interval of DeLong (1988)."
     ),
     noun="AUC",
     needs=("outputs", "labels", "inputs"),

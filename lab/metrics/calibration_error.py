@@ -1,4 +1,4 @@
-"""Whether a confidence of 90 % is right nine times in ten."""
+"""Expected calibration error: distance between confidence and accuracy."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -6,15 +6,14 @@ from lab.types import Measurement
 
 BINS, DRAWS = 15, 200
 SUM_TOLERANCE = 0.05
-"""How far from one a row of probabilities may sum: an 8-bit softmax of many classes does not hit
-it.
-"""
+"""Largest allowed distance of a row's sum from one: an 8-bit softmax of many classes is inexact."""
 
 
 def calibration_error(outputs: Array, labels: Array) -> Measurement:
-    """Expected calibration error (Guo et al. 2017, arXiv:1706.04599) over 15 bins of equal width.
+    """Return the expected calibration error (Guo et al. 2017, arXiv:1706.04599) over 15 bins of
+    equal width.
 
-    The interval resamples items. Resampling adds noise to each bin, so that it leans upwards.
+    The interval resamples items. Resampling adds noise to each bin, which biases it upwards.
 
     Args:
         outputs: float (items, classes), probabilities or logits; logits go through a softmax.
@@ -32,8 +31,8 @@ def calibration_error(outputs: Array, labels: Array) -> Measurement:
 
 
 def probabilities(outputs: Array) -> Array:
-    """Rows that sum to one: outputs themselves where they are probabilities already, else their
-    softmax; float64.
+    """Return rows that sum to one: the outputs if they are probabilities, else their softmax;
+    float64.
     """
     outputs = outputs.astype(np.float64)
     sums = outputs.sum(axis=1, keepdims=True)
@@ -44,7 +43,7 @@ def probabilities(outputs: Array) -> Array:
 
 
 def _error(bins: Array, gaps: Array) -> float:
-    """Sum over bins of (items in it / all) × |accuracy - mean confidence|."""
+    """Return the sum over bins of (items in bin / all items) × |accuracy - mean confidence|."""
     return float(np.abs(np.bincount(bins, gaps, BINS)).sum() / len(bins))
 
 
@@ -55,8 +54,8 @@ METRIC = Metric(
     direction="minimize",
     tasks=("classification",),
     help=(
-        "Expected calibration error: how far the model's confidence is from its share of right"
-        " answers, over 15 bins (Guo et al. 2017)."
+        "Expected calibration error: the mean distance between the model's confidence and its"
+        " accuracy, over 15 bins (Guo et al. 2017)."
     ),
     noun="calibration error",
     best="best calibrated",

@@ -1,4 +1,4 @@
-"""How long a fresh process waits for its first answer."""
+"""Time from opening the file to the first output in a fresh process."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -6,7 +6,9 @@ from lab.types import Measurement
 
 
 def cold_load_s(cold_load: Array) -> Measurement:
-    """Median seconds from opening the file to the end of the first run, with the range seen."""
+    """Return the median seconds from opening the file to the end of the first run, with the
+    observed range.
+    """
     return Measurement(
         "cold_load_s",
         float(np.median(cold_load)),
@@ -25,10 +27,10 @@ METRIC = Metric(
     needs=("cold_load",),
     compute=cold_load_s,
     help=(
-        "Seconds from opening the file to the end of the first run, in a fresh process whose"
-        " runtime is loaded. The interval is the range seen."
+        "Seconds from opening the file to the end of the first run, in a fresh process with the"
+        " runtime already loaded. The interval is the observed range."
     ),
     noun="loading time",
-    best="quickest to load",
+    best="fastest to load",
     more_less=("slower to load", "faster to load"),
 )

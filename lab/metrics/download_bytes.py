@@ -1,4 +1,4 @@
-"""Size of the model file as it travels."""
+"""Compressed size of the model file."""
 
 import zlib
 
@@ -7,7 +7,7 @@ from lab.types import Measurement
 
 
 def download_bytes(file: Array) -> Measurement:
-    """Bytes after DEFLATE at its highest level (RFC 1951), as in a zipped app bundle."""
+    """Return the bytes after DEFLATE at its highest level (RFC 1951), as in a zipped app bundle."""
     return Measurement("download_bytes", float(len(zlib.compress(file.tobytes(), 9))), "B")
 
 
@@ -19,8 +19,8 @@ METRIC = Metric(
     needs=("file",),
     compute=download_bytes,
     help=(
-        "Bytes of the file compressed with DEFLATE level 9, as in an app bundle: pruned zeros"
-        " shrink here, not in the file."
+        "Bytes of the file compressed with DEFLATE level 9, as in an app bundle. Pruned zeros"
+        " shrink here but not in the file."
     ),
     noun="download",
     best="smallest to download",

@@ -1,4 +1,4 @@
-"""Energy of one warm call, as the processor's own counters tell it."""
+"""Energy of one warm call, from the processor's own counters."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -7,8 +7,8 @@ from lab.types import Measurement
 
 
 def energy_j(energy: Array) -> Measurement | None:
-    """Median joules of one call, with a 95 % bootstrap interval over rounds; None where no round
-    was counted.
+    """Return the median joules of one call, with a 95 % bootstrap interval over rounds; None if no
+    round was counted.
 
     Args:
         energy: joules of one call in each undisturbed round.
@@ -27,10 +27,10 @@ METRIC = Metric(
     needs=("energy",),
     compute=energy_j,
     help=(
-        "Joules that the whole processor uses while a call runs, idle cores included. Only where"
-        " its counters (RAPL) can be read."
+        "Joules that the whole processor uses during a call, including idle cores. It is only"
+        " available if the processor's counters (RAPL) can be read."
     ),
     noun="energy",
-    best="most frugal",
+    best="most energy-efficient",
     more_less=("more energy", "less energy"),
 )

@@ -1,4 +1,4 @@
-"""How far a variant's confidences are from the float model's."""
+"""Divergence of a variant's class probabilities from those of the float model."""
 
 from lab.lazy import np
 from lab.metrics.calibration_error import probabilities
@@ -10,8 +10,8 @@ SMALLEST = 1e-12
 
 
 def kl_divergence(outputs: Array, baseline_outputs: Array) -> Measurement:
-    """Mean over items of the Kullback-Leibler divergence of the variant from the float model, in
-    nats.
+    """Return the mean Kullback-Leibler divergence of the variant from the float model over items,
+    in nats.
 
     Args:
         outputs, baseline_outputs: float (items, classes), probabilities or logits.
@@ -29,8 +29,8 @@ METRIC = Metric(
     direction="minimize",
     tasks=("classification",),
     help=(
-        "Mean Kullback-Leibler divergence of the variant's class probabilities from the float"
-        " model's; it moves before accuracy does."
+        "Mean Kullback-Leibler divergence of the variant's class probabilities from those of the"
+        " float model; it changes before the accuracy does."
     ),
     noun="divergence",
     best="closest probabilities",

@@ -1,4 +1,4 @@
-"""The 90th percentile time of one warm call."""
+"""90th percentile of the time of one warm call."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -7,10 +7,10 @@ from lab.types import Measurement
 
 
 def latency_p90_s(latency: list[Array]) -> Measurement:
-    """Quantile 0.9 over all timed runs, with an interval from how rounds differ.
+    """Return quantile 0.9 over all timed runs, with an interval from the variation between rounds.
 
     Args:
-        latency: seconds of each timed run, one 1-D array a round.
+        latency: seconds of each timed run, one 1-D array per round.
     """
     pooled = np.concatenate(latency)
     low, high = tail_interval(latency, 0.9)
@@ -27,9 +27,9 @@ METRIC = Metric(
     needs=("latency",),
     compute=latency_p90_s,
     help=(
-        "Nine in ten of the warm calls were quicker than this. Timed in interleaved rounds; 95 %"
-        " interval from how rounds differ (Woodruff 1952)."
+        "Time below which 90 % of the warm calls were, measured in interleaved rounds. The 95 %"
+        " interval follows from the variation between rounds (Woodruff 1952)."
     ),
     noun="slow-case latency",
-    best="fastest in the slow case",
+    best="fastest at the 90th percentile",
 )

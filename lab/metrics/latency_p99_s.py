@@ -1,4 +1,4 @@
-"""The 99th percentile time of one warm call."""
+"""99th percentile of the time of one warm call."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -6,14 +6,17 @@ from lab.statistics import tail_interval
 from lab.types import Measurement
 
 FEWEST = 300
-"""Runs of which three are slower: with fewer the number would be the slowest run or two."""
+"""Number of runs of which three are slower; with fewer runs the value would be one of the slowest
+two.
+"""
 
 
 def latency_p99_s(latency: list[Array]) -> Measurement | None:
-    """Quantile 0.99 over all timed runs, with an interval from how rounds differ.
+    """Return quantile 0.99 over all timed runs, with an interval from the variation between rounds.
 
     Args:
-        latency: seconds of each timed run, one 1-D array a round; None below FEWEST runs in all.
+        latency: seconds of each timed run, one 1-D array per round; the result is None below FEWEST
+            runs in total.
     """
     pooled = np.concatenate(latency)
     if len(pooled) < FEWEST:
@@ -32,9 +35,9 @@ METRIC = Metric(
     needs=("latency",),
     compute=latency_p99_s,
     help=(
-        "99 in 100 of the warm calls were quicker than this. Timed in interleaved rounds; 95 %"
-        " interval from how rounds differ (Woodruff 1952)."
+        "Time below which 99 % of the warm calls were, measured in interleaved rounds. The 95 %"
+        " interval follows from the variation between rounds (Woodruff 1952)."
     ),
     noun="worst-case latency",
-    best="fastest in the worst case",
+    best="fastest at the 99th percentile",
 )

@@ -1,4 +1,4 @@
-"""The median time of one warm call."""
+"""Median time of one warm call."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -7,10 +7,10 @@ from lab.types import Measurement
 
 
 def latency_s(latency: list[Array]) -> Measurement:
-    """Quantile 0.5 over all timed runs, with a bootstrap interval over rounds.
+    """Return the median over all timed runs, with a bootstrap interval over rounds.
 
     Args:
-        latency: seconds of each timed run, one 1-D array a round.
+        latency: seconds of each timed run, one 1-D array per round.
     """
     pooled = np.concatenate(latency)
     low, high = cluster_bootstrap(latency, 0.5)
@@ -25,8 +25,8 @@ METRIC = Metric(
     needs=("latency",),
     compute=latency_s,
     help=(
-        "Half of the warm calls were quicker than this; one call takes the target's batch, one item"
-        " as a rule. Timed in interleaved rounds; 95 % interval from resampled rounds."
+        "Median time of a warm call with the target's batch, usually one item, measured in"
+        " interleaved rounds. The 95 % interval comes from resampled rounds."
     ),
     noun="latency",
     best="fastest",

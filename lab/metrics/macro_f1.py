@@ -1,4 +1,4 @@
-"""F1 of each class, averaged: a class that is rare counts as much as one that is frequent."""
+"""F1 score averaged over classes: rare classes count as much as frequent ones."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -8,9 +8,10 @@ DRAWS = 500
 
 
 def macro_f1(outputs: Array, labels: Array) -> Measurement:
-    """Mean over classes of 2 TP / (2 TP + FP + FN), with a 95 % interval from resampled items.
+    """Return the mean over classes of 2 TP / (2 TP + FP + FN), with a 95 % interval from resampled
+    items.
 
-    A class that neither occurs nor is answered is left out of the mean, as scikit-learn does by
+    Classes that neither occur nor are predicted are left out of the mean, as in scikit-learn by
     default.
 
     Args:
@@ -29,7 +30,9 @@ def macro_f1(outputs: Array, labels: Array) -> Measurement:
 
 
 def confusion(outputs: Array, labels: Array) -> Array:
-    """How often each class (row) was answered as each class (column), int (classes, classes)."""
+    """Return the confusion matrix: counts of items of each class (row) predicted as each class
+    (column), int (classes, classes).
+    """
     classes = outputs.shape[1]
     table: Array = np.bincount(
         labels * classes + outputs.argmax(axis=1), minlength=classes**2
@@ -38,7 +41,7 @@ def confusion(outputs: Array, labels: Array) -> Array:
 
 
 def _mean_f1(tables: Array) -> Array:
-    """Shape (draws, classes, classes) -> (draws,)."""
+    """Compute the macro F1 of confusion matrices, shape (draws, classes, classes) -> (draws,)."""
     right = np.einsum("dcc->dc", tables)
     either = tables.sum(axis=1) + tables.sum(axis=2)  # 2 TP + FP + FN
     seen = either > 0
@@ -55,8 +58,8 @@ METRIC = Metric(
     direction="maximize",
     tasks=("classification",),
     help=(
-        "F1 score of each class, averaged over classes, so that rare classes count in full. 95 %"
-        " interval from resampled items."
+        "F1 score averaged over classes, so that rare classes count as much as frequent ones. The"
+        " 95 % interval comes from resampled items."
     ),
     noun="macro F1",
     needs=("outputs", "labels"),

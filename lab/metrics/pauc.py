@@ -1,4 +1,4 @@
-"""The part of the ROC curve that matters in a factory: at most one false alarm in ten."""
+"""Partial area under the ROC curve at low false-alarm rates, which matter in a factory."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -10,13 +10,13 @@ DRAWS = 200
 
 
 def pauc(outputs: Array, labels: Array, inputs: Array) -> Measurement:
-    """Partial AUC up to a false-alarm rate of 0.1, standardised so that chance is 0.5 (McClish
-    1989, Med Decis Making 9:190).
+    """Return the partial AUC up to a false-alarm rate of 0.1, standardized so that chance is 0.5
+    (McClish 1989, Med Decis Making 9:190).
 
-    The 95 % interval resamples normal and anomalous items apart.
+    The 95 % interval resamples normal and anomalous items separately.
 
     Args:
-        outputs, inputs: float, of the same size an item.
+        outputs, inputs: float, with the same size per item.
         labels: int (items,), 0 normal and 1 anomalous; both occur.
     """
     scores = predictions(outputs, inputs)
@@ -43,7 +43,7 @@ def _partial(anomalous: Array, normal: Array) -> float:
 
 
 def _curve(anomalous: Array, normal: Array) -> tuple[Array, Array]:
-    """False-alarm rates and hit rates at every threshold, both rising from 0 to 1."""
+    """Return the false-alarm rates and hit rates at every threshold, both rising from 0 to 1."""
     thresholds = np.unique(np.concatenate([anomalous, normal]))[::-1]
     false_alarms = 1 - np.searchsorted(np.sort(normal), thresholds, "left") / len(normal)
     hits = 1 - np.searchsorted(np.sort(anomalous), thresholds, "left") / len(anomalous)
@@ -57,8 +57,8 @@ METRIC = Metric(
     direction="maximize",
     tasks=("anomaly_detection",),
     help=(
-        "AUC at false-alarm rates up to 0.1, standardised so that chance is 50 % (McClish 1989). 95"
-        " % interval from resampled items."
+        "AUC at false-alarm rates up to 0.1, standardized so that chance is 50 % (McClish 1989)."
+        " The 95 % interval comes from resampled items."
     ),
     noun="partial AUC",
     needs=("outputs", "labels", "inputs"),

@@ -6,7 +6,7 @@ from lab.types import Measurement
 
 
 def peak_rss_bytes(peak_rss: Array) -> Measurement:
-    """Median peak resident set above the bare runtime, with the range seen."""
+    """Return the median peak resident set above the bare runtime, with the observed range."""
     return Measurement(
         "peak_rss_bytes",
         float(np.median(peak_rss)),
@@ -25,10 +25,10 @@ METRIC = Metric(
     needs=("peak_rss",),
     compute=peak_rss_bytes,
     help=(
-        "Most resident memory while loading and running once, above a process that has only loaded"
-        " the runtime. The interval is the range seen."
+        "Peak resident memory while loading and running once, above a process that has only loaded"
+        " the runtime. The interval is the observed range."
     ),
     noun="memory",
-    best="leanest in memory",
+    best="least memory",
     more_less=("more memory", "less memory"),
 )

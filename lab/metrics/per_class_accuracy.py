@@ -1,4 +1,4 @@
-"""How often each class is recognised; the weakest class is the number that is compared."""
+"""Accuracy of each class; trials are compared by the weakest class."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -9,11 +9,10 @@ ID = "per_class_accuracy"
 
 
 def per_class_accuracy(outputs: Array, labels: Array) -> Measurement:
-    """Share of each class's items that are recognised, each with its Wilson interval, as parts
-    named by class number.
+    """Return the lowest accuracy of all classes, with the accuracy of each class and its Wilson
+    interval as parts named by class number.
 
-    The value is the lowest of them. It is the lowest of many noisy numbers, so it lies below the
-    truth as a rule.
+    The lowest of many noisy values usually lies below the true value.
 
     Args:
         outputs: float (items, classes).
@@ -36,10 +35,7 @@ METRIC = Metric(
     unit="1",
     direction="maximize",
     tasks=("classification",),
-    help=(
-        "Share of the items recognised in the class that is recognised worst; the trial's details"
-        " list every class."
-    ),
+    help="Accuracy of the class with the lowest accuracy; the trial's details list every class.",
     noun="weakest class",
     needs=("outputs", "labels"),
     compute=per_class_accuracy,

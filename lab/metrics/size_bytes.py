@@ -5,7 +5,7 @@ from lab.types import Measurement
 
 
 def size_bytes(file: Array) -> Measurement:
-    """Bytes of the file as it lies on the device's disk."""
+    """Return the bytes of the file on the device's disk."""
     return Measurement("size_bytes", float(len(file)), "B")
 
 
@@ -16,7 +16,7 @@ METRIC = Metric(
     direction="minimize",
     needs=("file",),
     compute=size_bytes,
-    help="Bytes of the model file as it lies on the device's disk.",
+    help="Bytes of the model file on the device's disk.",
     noun="size",
     best="smallest",
 )

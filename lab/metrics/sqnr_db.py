@@ -1,4 +1,4 @@
-"""How loud the float model's answers are above the error that a variant makes in them."""
+"""Ratio of the float model's outputs to a variant's error in them."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -8,10 +8,11 @@ DRAWS = 200
 
 
 def sqnr_db(outputs: Array, baseline_outputs: Array) -> Measurement | None:
-    """Signal-to-quantization-noise ratio of the outputs, 10 log10(sum of squares / sum of squared
-    errors).
+    """Return the signal-to-quantization-noise ratio of the outputs, 10 log10(sum of squares / sum
+    of squared errors).
 
-    The interval resamples items. None where both answer alike: the ratio would be infinite.
+    The interval resamples items. The result is None for equal outputs, because the ratio is
+    infinite.
 
     Args:
         outputs, baseline_outputs: float (items, *output).
@@ -36,12 +37,12 @@ def sqnr_db(outputs: Array, baseline_outputs: Array) -> Measurement | None:
 
 METRIC = Metric(
     id="sqnr_db",
-    title="Signal to quantization noise",
+    title="Signal-to-quantization-noise ratio",
     unit="dB",
     direction="maximize",
     help=(
-        "How loud the float model's outputs are above the error that the variant makes in them: 20"
-        " dB is an error of a tenth, 40 dB of a hundredth."
+        "Ratio of the float model's outputs to the variant's error in them: at 20 dB the error is a"
+        " tenth, at 40 dB a hundredth."
     ),
     noun="signal to noise",
     best="closest outputs",

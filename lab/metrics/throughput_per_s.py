@@ -1,4 +1,4 @@
-"""How many items a second, one call after the other."""
+"""Items per second, one call after the other."""
 
 from lab.lazy import np
 from lab.plugs import Array, Metric
@@ -7,11 +7,11 @@ from lab.types import Measurement
 
 
 def throughput_per_s(latency: list[Array], batch: int) -> Measurement:
-    """Items of a call over the median latency of a call; its interval is the latency's, turned
-    round.
+    """Return the items per call divided by the median latency; the interval is the inverted
+    interval of the latency.
 
     Args:
-        latency: seconds of each timed run, one 1-D array a round.
+        latency: seconds of each timed run, one 1-D array per round.
         batch: items in one call.
     """
     pooled = np.concatenate(latency)
@@ -30,7 +30,7 @@ METRIC = Metric(
     needs=("latency", "batch"),
     compute=throughput_per_s,
     help=(
-        "Items a second where one call follows the other: the target's batch over the median"
+        "Items per second if calls follow each other: the target's batch divided by the median"
         " latency of a call."
     ),
     noun="throughput",

@@ -7,11 +7,11 @@ from lab.types import Measurement
 
 
 def top1_accuracy(outputs: Array, labels: Array) -> Measurement:
-    """Top-1 accuracy with its Wilson interval.
+    """Return the top-1 accuracy with its Wilson interval.
 
     Args:
         outputs: float (items, classes), scores or logits.
-        labels: int (items,), class numbers.
+        labels: int (items,), class indices.
     """
     correct, n = int(np.sum(outputs.argmax(axis=1) == labels)), len(labels)
     low, high = wilson(correct, n)

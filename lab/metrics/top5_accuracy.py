@@ -9,13 +9,13 @@ TOP = 5
 
 
 def top5_accuracy(outputs: Array, labels: Array) -> Measurement | None:
-    """Top-5 accuracy with its Wilson interval; None for five classes or fewer, where it says
-    nothing.
+    """Return the top-5 accuracy with its Wilson interval; None for five classes or fewer, where it
+    is always 1.
 
     Args:
-        outputs: float (items, classes), scores or logits. Of equal scores the class with the lower
-            number comes first.
-        labels: int (items,), class numbers.
+        outputs: float (items, classes), scores or logits. Among equal scores, the class with the
+            lower index comes first.
+        labels: int (items,), class indices.
     """
     if outputs.shape[1] <= TOP:
         return None
@@ -31,8 +31,8 @@ METRIC = Metric(
     direction="maximize",
     tasks=("classification",),
     help=(
-        "Share of test items whose true class is among the five highest-scoring ones. Left out"
-        " where there are only five classes."
+        "Share of test items whose true class is among the five highest-scoring ones. It is left"
+        " out for five classes or fewer."
     ),
     noun="top-5 accuracy",
     needs=("outputs", "labels"),

@@ -1,12 +1,12 @@
-"""What a device that has the float baseline must download to get this variant."""
+"""Download size of a variant for a device that has the float baseline."""
 
 from lab.plugs import Array, Metric
 from lab.types import Measurement
 
 
 def update_bytes(file: Array, baseline_file: Array) -> Measurement:
-    """Bytes of the file compressed by Zstandard (RFC 8878) with the float baseline's file as its
-    dictionary.
+    """Return the bytes of the file compressed by Zstandard (RFC 8878) with the float baseline's
+    file as its dictionary.
     """
     import zstandard
 
@@ -25,8 +25,8 @@ METRIC = Metric(
     needs=("file", "baseline_file"),
     compute=update_bytes,
     help=(
-        "Bytes that a device which already holds the float model must download for this variant"
-        " (Zstandard with the float file as dictionary)."
+        "Bytes that a device with the float model must download for this variant (Zstandard with"
+        " the float file as dictionary)."
     ),
     noun="update",
     best="smallest to update",

@@ -1,4 +1,4 @@
-"""The share of a file's weights that are zero."""
+"""Share of a file's weights that are zero."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from lab.types import Measurement
 
 
 def compute(weight_zeros: Array) -> Measurement | None:
-    """Zeros over weights, counted in the file as it is deployed; None where it has no weights that
-    can be read.
+    """Return zeros divided by weights, counted in the deployed file; None if it has no readable
+    weights.
     """
     zeros, weights = (int(count) for count in weight_zeros)
     return Measurement("weight_sparsity", zeros / weights, "1", weights) if weights else None
@@ -16,10 +16,10 @@ def compute(weight_zeros: Array) -> Measurement | None:
 
 METRIC = Metric(
     id="weight_sparsity",
-    title="Weights that are zero",
+    title="Weight sparsity",
     help=(
-        "The share of the weights in the deployed file that are zero. Most files store zeros like"
-        " any number, so that only the compressed download shrinks by them."
+        "Share of the weights in the deployed file that are zero. Most files store zeros like other"
+        " values, so that only the compressed download shrinks."
     ),
     unit="1",
     direction="maximize",

@@ -1,3 +1,3 @@
-"""One file a machine: where else a file may run, and how its answers differ there from those
-measured here.
+"""Emulated processors, one file each: other places where a file may run, and how its outputs differ
+there.
 """

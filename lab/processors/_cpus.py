@@ -1,4 +1,4 @@
-"""What CPUs do with products of uint8 and int8 in ONNX Runtime, told by their features."""
+"""Behaviour of CPUs for products of uint8 and int8 in ONNX Runtime, derived from their features."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from lab.processors._products import as_x86_runs_it, products
 from lab.processors._saturation import can_saturate
 
 DOT_PRODUCTS = {"avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"}
-"""Instructions that add up products of 8-bit integers in 32 bits."""
+"""CPU features that accumulate products of 8-bit integers in 32 bits."""
 
 
 def saturates(features: Collection[str]) -> bool:
-    """Whether a CPU adds up pairs of products in 16 bits: x86 with AVX2 and none of DOT_PRODUCTS.
+    """Return True if a CPU adds pairs of products in 16 bits: x86 with AVX2 and none of
+    DOT_PRODUCTS.
 
     Older x86 and ARM CPUs widen to 32 bits first.
     """
@@ -24,10 +25,11 @@ def saturates(features: Collection[str]) -> bool:
 
 
 def at_risk(path: Path, setting: Setting) -> list[Fact]:
-    """One fact for each operator of an ONNX file that can saturate in ONNX Runtime's CPU kernels.
+    """Return one fact for each operator of an ONNX file that can saturate in ONNX Runtime's CPU
+    kernels.
 
     Raises:
-        InvalidFile: no ONNX file, or one that ONNX Runtime refuses.
+        InvalidFile: the file is no ONNX file, or ONNX Runtime rejects it.
     """
     if setting.options.get("provider", CPU) != CPU:
         return []
@@ -51,12 +53,12 @@ def at_risk(path: Path, setting: Setting) -> list[Fact]:
 
 
 def session(path: Path, setting: Setting, saturate: bool) -> Session:
-    """The file on a CPU that saturates, or on one that does not."""
+    """Load the file as on a CPU that saturates, or as on one that does not."""
     return Emulated(path, saturate, level=_level(setting))
 
 
 def because(facts: Sequence[Fact]) -> str:
-    """ "312 pairs of weights in 7 operators can saturate"."""
+    """Summarize the facts, such as "312 pairs of weights in 7 operators can saturate"."""
     pairs, operators = sum(fact.count for fact in facts), len(facts)
     return (
         f"{pairs:,} {'pair' if pairs == 1 else 'pairs'} of weights in {operators}"

@@ -1,8 +1,7 @@
-"""Runs an ONNX file in ONNX Runtime, but computes its products of uint8 and int8 as another CPU
-does.
+"""Emulation of an ONNX file whose products of uint8 and int8 are computed as on another CPU.
 
-The graph that ONNX Runtime makes of the file is cut at those products; what lies between runs in
-ONNX Runtime as it is.
+The graph that ONNX Runtime makes of the file is cut at those products; the parts between them run
+unchanged in ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -24,17 +23,18 @@ Values = dict[str, Array]
 
 
 class Emulated:
-    """A session of an ONNX file on a CPU that adds up products of uint8 and int8 in its own way.
+    """Session of an ONNX file on an emulated CPU that accumulates products of uint8 and int8 in its
+    own way.
 
     Args:
         path: an ONNX file with one input.
-        saturate: whether pairs of products are clipped to 16 bits.
+        saturate: True clips pairs of products to 16 bits.
         everything: compute all products of uint8 and int8 this way, not only those that can
             saturate.
         level: the runtime's option `graph_optimization`.
 
     Raises:
-        InvalidFile: ONNX Runtime refuses the file, or it has several inputs.
+        InvalidFile: ONNX Runtime rejects the file, or it has several inputs.
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class Emulated:
         feeds = [value for value in graph.input if value.name not in self._constants]
         if len(feeds) != 1:
             raise InvalidFile(
-                "The model must have one input", allowed="1", given=[value.name for value in feeds]
+                "The model must have exactly one input",
+                allowed="1",
+                given=[value.name for value in feeds],
             )
         self.input, self.output = _info(feeds[0]), _info(graph.output[0])
         self._feed, self._fetch = feeds[0].name, graph.output[0].name
@@ -62,11 +64,11 @@ class Emulated:
         self._steps = self._laid_out(cut, saturate)
 
     def prepare(self, x: Array) -> Array:
-        """The batch in the type that the model takes."""
+        """Return the batch in the model's input type."""
         return x.astype(self.input.dtype, order="C", copy=False)
 
     def run(self, x: Array) -> Array:
-        """Shape (batch, *input) -> (batch, *output)."""
+        """Run the model on a batch; shape (batch, *input) -> (batch, *output)."""
         values = {self._feed: x}
         for step in self._steps:
             values |= step.run(values)
@@ -89,7 +91,9 @@ class Emulated:
         return steps
 
     def _tell_uses(self, steps: Sequence[_Segment | _Operator]) -> None:
-        """What each segment must hand on, and after which step each tensor is no longer needed."""
+        """Set the outputs of each segment, and the step after which each tensor is no longer
+        needed.
+        """
         needed = {self._fetch}
         for step in reversed(steps):
             step.keep(needed)
@@ -106,8 +110,8 @@ def _info(value: Any) -> TensorInfo:
 
 
 class _Segment:
-    """Nodes between two cuts, as a session of their own that is made when the types of its inputs
-    are known.
+    """Nodes between two cuts, with a session of their own that is created once its input types are
+    known.
     """
 
     def __init__(self, model: Any, nodes: Sequence[Any], constants: Mapping[str, Array]) -> None:
@@ -121,11 +125,11 @@ class _Segment:
         self._session: Any = None
 
     def keep(self, needed: set[str]) -> None:
-        """Hand on these tensors, where they are made here."""
+        """Make those of these tensors outputs that this segment computes."""
         self._outputs = sorted(self._made & needed)
 
     def run(self, values: Mapping[str, Array]) -> Values:
-        """The tensors that later steps need."""
+        """Return the tensors that later steps need."""
         feeds = {name: values[name] for name in sorted(self.reads)}
         self._session = self._session or self._open(feeds)
         return dict(zip(self._outputs, self._session.run(self._outputs, feeds), strict=True))
@@ -151,14 +155,16 @@ class _Segment:
         options.intra_op_num_threads, options.log_severity_level = 1, 3
         options.graph_optimization_level = (
             package.GraphOptimizationLevel.ORT_DISABLE_ALL
-        )  # it was optimized before
+        )  # the graph is already optimized
         return package.InferenceSession(
             part.SerializeToString(), options, providers=[PROVIDERS["CPU"][0]]
         )
 
 
 def _reads(node: Any) -> set[str]:
-    """Tensors that a node reads, also inside the bodies of loops and conditions."""
+    """Yield the tensors that a node reads, including those inside the bodies of loops and
+    conditions.
+    """
     inner = [sub for a in node.attribute for sub in ([a.g] if a.HasField("g") else a.graphs)]
     made = {name for body in inner for sub in body.node for name in sub.output}
     return set(node.input) | {
@@ -167,7 +173,7 @@ def _reads(node: Any) -> set[str]:
 
 
 class _Operator:
-    """One product, computed here."""
+    """One product that is computed in Python."""
 
     def __init__(self, product: Product, constants: Mapping[str, Array], saturate: bool) -> None:
         self._product, self._constants, self._saturate = product, constants, saturate
@@ -179,10 +185,10 @@ class _Operator:
         )
 
     def keep(self, needed: set[str]) -> None:
-        """Nothing to choose: it has one output."""
+        """Do nothing, because a product has only one output."""
 
     def run(self, values: Mapping[str, Array]) -> Values:
-        """The operator's output."""
+        """Return the operator's output."""
         inputs = {
             role: values[n] if n in values else self._constants[n]
             for role, n in self._product.inputs.items()
@@ -206,16 +212,14 @@ class _Operator:
 
 
 def finish(sums: Array, inputs: Mapping[str, Array], axis: int, alpha: float = 1.0) -> Array:
-    """Bias and scales, in the order and the precision of onnxruntime: int32 sums, everything else
-    float32.
+    """Apply bias and scales in onnxruntime's order and precision: int32 sums, float32 otherwise.
 
     Args:
-        inputs: "bias", "x_scale", "w_scale", "y_scale" and "y_zero" of the operator, as far as it
-            has them.
-        axis: the sums' axis of output channels.
+        inputs: "bias", "x_scale", "w_scale", "y_scale" and "y_zero" of the operator, if present.
+            axis: output channel axis of the sums.
 
     Returns:
-        uint8 with a "y_scale", float32 with scales of the inputs only, and int32 sums without any.
+        uint8 with a "y_scale", float32 with only input scales, and int32 sums without scales.
     """
     if "x_scale" not in inputs:
         return sums
@@ -235,7 +239,7 @@ def finish(sums: Array, inputs: Mapping[str, Array], axis: int, alpha: float = 1
 
 
 def _along(values: Array, like: Array, axis: int) -> Array:
-    """One value, or one a channel, in the shape that broadcasts along the channels."""
+    """Reshape one value, or one per channel, so that it broadcasts along the channels."""
     shape = [1] * like.ndim
     shape[axis] = -1
     return np.reshape(values, shape)

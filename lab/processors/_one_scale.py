@@ -1,4 +1,4 @@
-"""Weights with a scale for each channel, given one scale for the whole tensor."""
+"""Requantization of per-channel weights to one scale per tensor."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ class Weights:
     """Quantized weights: real = (stored − zero) · scale.
 
     Attributes:
-        stored: integers.
-        scale: float32, one or one a channel.
-        zero: one or one a channel, in the stored type.
+        stored: integers. scale: float32, one per tensor or per channel. zero: one per tensor or per
+            channel, in the stored type.
     """
 
     stored: Array
@@ -25,13 +24,13 @@ class Weights:
 
 
 def one_scale(weights: Weights, axis: int) -> Weights:
-    """The same real weights, rounded to one scale, within the integers that are in use already.
+    """Return the same real weights rounded to one scale, within the integer range already in use.
 
-    A zero point that all channels share stays; otherwise the one that lays the real weights' range
-    over the integers.
+    A zero point shared by all channels is kept; otherwise a new one maps the range of the real
+    weights to the integers.
 
     Args:
-        axis: of the channels.
+        axis: channel axis.
     """
     shape = [-1 if i == axis else 1 for i in range(weights.stored.ndim)]
     zeros = np.broadcast_to(weights.zero.astype(np.int64), weights.scale.shape)
@@ -53,19 +52,17 @@ def one_scale(weights: Weights, axis: int) -> Weights:
 
 
 def _zero_of(low: int, high: int, bottom: float, top: float) -> int:
-    """The integer that stands for 0 where bottom … top lies over low … high."""
+    """Return the integer that represents 0 if bottom … top is mapped to low … high."""
     share = -bottom / (top - bottom) if top > bottom else 0.0
     return round(low + share * (high - low))
 
 
 def rescaled_bias(bias: Array, before: Array, after: Array) -> Array:
-    """Bias integers for another scale of the weights; the scale of the activations that they share
-    stays.
+    """Return the bias integers for another weight scale; the activation scale stays.
 
     Args:
-        bias: int32 or int64, one an output channel.
-        before: scales of the weights, one a channel.
-        after: the one scale that replaces them.
+        bias: int32 or int64, one per output channel. before: weight scales, one per channel. after:
+            the one scale that replaces them.
     """
     limits = np.iinfo(bias.dtype)
     moved = np.rint(bias.astype(np.float64) * before.astype(np.float64) / float(after))
@@ -73,22 +70,19 @@ def rescaled_bias(bias: Array, before: Array, after: Array) -> Array:
 
 
 def fact(name: str, type: str, weights: Weights, axis: int) -> Fact:
-    """What one scale costs a tensor: how much coarser the channel with the smallest weights is
-    stored.
-    """
+    """Describe how much coarser the channel with the smallest weights is stored with one scale."""
     used = np.moveaxis(weights.stored, axis, 0).reshape(weights.scale.size, -1).any(axis=1)
     scales = weights.scale[used] if used.any() else weights.scale
     text = (
-        f"{weights.scale.size} scales become one, {float(scales.max() / scales.min()):.3g} times as"
-        " coarse as the finest"
+        f"{weights.scale.size} scales are replaced by one, {float(scales.max() / scales.min()):.3g}"
+        " times as coarse as the finest"
     )
     return Fact(text, name, type, weights.scale.size, weights.scale.size)
 
 
 def because(facts: Sequence[Fact]) -> str:
-    """ "312 scales of 10 weight tensors become one each"."""
+    """Summarize the facts, such as "10 weight tensors get one scale each instead of 312"."""
     scales, tensors = sum(fact.count for fact in facts), len(facts)
-    return (
-        f"{scales:,} scales of {tensors} weight"
-        f" {'tensor becomes' if tensors == 1 else 'tensors become'} one each"
-    )
+    if tensors == 1:
+        return f"1 weight tensor gets one scale instead of {scales:,}"
+    return f"{tensors} weight tensors get one scale each instead of {scales:,}"

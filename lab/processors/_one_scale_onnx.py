@@ -1,5 +1,5 @@
-"""Gives the weights of a static int8 ONNX file one scale a tensor: in DequantizeLinear, and in the
-integer operators.
+"""Requantization of static int8 ONNX files to one scale per weight tensor, in DequantizeLinear and
+in integer operators.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ from lab.plugs import Array
 from lab.processors._one_scale import Weights, one_scale, rescaled_bias
 
 _FLOAT = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
-"""Operators whose inputs are activations, weights and maybe a bias."""
+"""Operators with activations, weights and optionally a bias as inputs."""
 _INTEGER = {"QLinearConv": (3, 4, 5, 8), "QLinearMatMul": (3, 4, 5, None), "QGemm": (3, 4, 5, 6)}
-"""Operator -> its inputs that hold the weights, their scale, their zero point, and the bias in
-units of both scales.
+"""Input positions of each operator's weights, their scale, their zero point, and the bias in units
+of both scales.
 """
 
 
 @dataclass(frozen=True)
 class Bias:
-    """Integers in units of the activations' scale times the weights'.
+    """Bias integers in units of the activation scale times the weight scale.
 
     Attributes:
-        holder: the node that reads them at `slot`, and their scales one after it where it is a
-            DequantizeLinear.
-        scales: as the node reads them; empty where they are not told.
+        holder: the node that reads them at `slot`; if it is a DequantizeLinear, their scales are
+            the next input. scales: the scales the node reads; empty if unknown.
     """
 
     holder: Any
@@ -43,7 +42,7 @@ class Found:
     """Weights with several scales.
 
     Attributes:
-        name, type: of the operator that multiplies by them.
+        name, type: name and type of the operator that multiplies by them.
         holder: the node whose inputs `slots` are weights, scale and zero point.
     """
 
@@ -57,10 +56,10 @@ class Found:
 
 
 class File:
-    """An ONNX file whose weights may be given one scale a tensor.
+    """ONNX file whose weights can be requantized to one scale per tensor.
 
     Raises:
-        InvalidFile: no ONNX file.
+        InvalidFile: the file is no ONNX file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +70,7 @@ class File:
         self.found = list(self._find())
 
     def write(self, target: Path) -> Path:
-        """The file with one scale a tensor."""
+        """Return the file with one scale per tensor."""
         import onnx
 
         for one in self.found:
@@ -91,7 +90,7 @@ class File:
             self._put(bias.holder, 2, np.asarray(0, dtype=np.int32))
 
     def _put(self, node: Any, slot: int, value: Array) -> None:
-        """Let a node read a new stored tensor; the old one may have other readers."""
+        """Make a node read a new stored tensor; the old one may have other readers."""
         from onnx import numpy_helper
 
         name = f"{node.output[0]}/one_scale/{slot}"
@@ -102,7 +101,7 @@ class File:
             node.input.append("")
         node.input[slot] = name
 
-    # --- which weights have several scales --------------------------------------------------------
+    # --- weights with several scales --------------------------------------------------------------
 
     def _find(self) -> Iterator[Found]:
         for node in self._model.graph.node:
@@ -114,7 +113,7 @@ class File:
                 yield found
 
     def _dequantized(self, node: Any) -> Found | None:
-        """Weights of an operator whose activations are dequantized too."""
+        """Return the weights of an operator whose activations are dequantized too."""
         reader, holder = (self._dequantizer(node.input[i]) for i in (0, 1))
         weights = (
             self._weights(holder, 0, 1, 2) if reader is not None and holder is not None else None
@@ -130,7 +129,7 @@ class File:
         )
 
     def _dequantizer(self, name: str) -> Any:
-        """The DequantizeLinear that makes a tensor, or None."""
+        """Return the DequantizeLinear that computes a tensor, or None."""
         maker = self._makers.get(name)
         return maker if maker is not None and maker.op_type == "DequantizeLinear" else None
 
@@ -168,7 +167,7 @@ class File:
         )
 
     def _weights(self, node: Any, stored: int, scale: int, zero: int) -> Weights | None:
-        """Stored 8-bit weights with their scale; None where a part is computed or of another
+        """Return stored 8-bit weights with their scale; None if a part is computed or has another
         type.
         """
         if not {node.input[stored], node.input[scale]} <= set(self._tensors):

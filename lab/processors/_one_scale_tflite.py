@@ -1,4 +1,4 @@
-"""Gives the weights of a static int8 TFLite file one scale a tensor."""
+"""Requantization of static int8 TFLite files to one scale per weight tensor."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _SLOTS = {
     "TRANSPOSE_CONV": (2, 1, 3),
     "CONV_3D": (0, 1, 2),
 }
-"""Operator -> its inputs that hold activations, weights and bias."""
+"""Input positions of each operator's activations, weights and bias."""
 _BIASES = {"INT32": "int32", "INT64": "int64"}
 
 
 @dataclass(frozen=True)
 class Found:
-    """Weights with several scales; `tensor` and `bias` are the file's tensors, `bias` None without
-    one.
+    """Weights with several scales; `tensor` and `bias` are the file's tensors, `bias` is None if
+    there is no bias.
     """
 
     name: str
@@ -45,10 +45,10 @@ class Found:
 
 
 class File:
-    """A TFLite file whose weights may be given one scale a tensor.
+    """TFLite file whose weights can be requantized to one scale per tensor.
 
     Raises:
-        InvalidFile: no TFLite file.
+        InvalidFile: the file is no TFLite file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +56,7 @@ class File:
         self.found = list(self._find())
 
     def write(self, target: Path) -> Path:
-        """The file with one scale a tensor."""
+        """Return the file with one scale per tensor."""
         done: set[int] = set()
         for one in self.found:
             new = one_scale(one.weights, one.axis)
@@ -80,7 +80,7 @@ class File:
         )
 
     def _put(self, tensor: Any, values: Array, scale: Array) -> None:
-        """New contents in a buffer of their own: other tensors may share the old one."""
+        """Store new contents in a separate buffer, because other tensors may share the old one."""
         from ai_edge_litert.schema_py_generated import BufferT
 
         buffer = BufferT()
@@ -94,7 +94,7 @@ class File:
         )
         details.quantizedDimension = 0
 
-    # --- which weights have several scales --------------------------------------------------------
+    # --- weights with several scales --------------------------------------------------------------
 
     def _find(self) -> Iterator[Found]:
         for graph in self._model.subgraphs:

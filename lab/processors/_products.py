@@ -1,9 +1,9 @@
-"""The operators of an ONNX file that multiply uint8 activations by stored int8 weights, as ONNX
-Runtime runs them on x86.
+"""Operators of an ONNX file that multiply uint8 activations by stored int8 weights in ONNX Runtime
+on x86.
 
-The file itself does not tell: ONNX Runtime decides while it loads which DequantizeLinear → operator
-→ QuantizeLinear groups become integer operators, and on x86 it turns some int8 activations into
-uint8 ones. So the graph that it makes is read.
+They are read from the graph that ONNX Runtime makes, not from the file: at loading, it decides
+which DequantizeLinear → operator → QuantizeLinear groups become integer operators, and on x86 it
+converts some int8 activations to uint8.
 """
 
 from __future__ import annotations
@@ -46,22 +46,20 @@ _INPUTS = {
     "MatMulIntegerToFloat": ("x", "w", "x_scale", "w_scale", "x_zero", "w_zero", "bias"),
     "MatMulInteger": ("x", "w", "x_zero", "w_zero"),
 }
-"""Operator type -> what its inputs are. ConvInteger is not among them: onnxruntime 1.31 has the
-weights as the left factor there, and multiplies by a kernel that does not saturate.
+"""Input names of each operator type. ConvInteger is not included: onnxruntime 1.31 has the weights
+as the left factor there and uses a kernel that does not saturate.
 """
 
 
 @dataclass(frozen=True)
 class Product:
-    """One operator that multiplies uint8 activations by int8 weights.
+    """Operator that multiplies uint8 activations by int8 weights.
 
     Attributes:
-        inputs: what ("x", "x_zero", "w_scale", "bias", …) -> name of the tensor, as far as the
-            operator has it.
-        attributes: of the operator, such as strides.
-        weights: int8 (outputs, terms): each output's weights in the order in which the kernel adds
-            up its terms.
-        stored: int8, the weights as the file has them.
+        inputs: role ("x", "x_zero", "w_scale", "bias", …) -> name of the tensor, if present.
+            attributes: attributes of the operator, such as strides. weights: int8 (outputs, terms):
+            weights of each output in the order in which the kernel accumulates its terms. stored:
+            int8, the weights as stored in the file.
     """
 
     name: str
@@ -74,24 +72,24 @@ class Product:
 
     @property
     def is_convolution(self) -> bool:
-        """Whether its terms are an image's patches."""
+        """Return True if its terms are patches of an image."""
         return self.type == "QLinearConv"
 
     @property
     def channels_last(self) -> bool:
-        """Whether channels are the last axis of its input and output."""
+        """Return True if channels are the last axis of its input and output."""
         return bool(self.attributes.get("channels_last", 0))
 
 
 def as_x86_runs_it(path: Path, level: str = "all") -> Any:
-    """The graph that ONNX Runtime makes of a file for x86, channels left where they are; None where
-    nothing is quantized.
+    """Return the graph that ONNX Runtime makes of a file for x86, without changes of the channel
+    layout; None if nothing is quantized.
 
     Args:
         level: the runtime's option `graph_optimization`.
 
     Raises:
-        InvalidFile: no ONNX file, or one that ONNX Runtime refuses.
+        InvalidFile: the file is no ONNX file, or ONNX Runtime rejects it.
     """
     if not {node.op_type for node in load_onnx(path).graph.node} & INTEGER:
         return None
@@ -103,7 +101,7 @@ def as_x86_runs_it(path: Path, level: str = "all") -> Any:
     )
     options.add_session_config_entry(
         "session.qdqisint8allowed", "0"
-    )  # what x86 does, also where the lab runs on ARM
+    )  # the behaviour of x86, even if the lab runs on ARM
     with tempfile.TemporaryDirectory() as folder, quiet():
         options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
         try:
@@ -114,9 +112,7 @@ def as_x86_runs_it(path: Path, level: str = "all") -> Any:
 
 
 def _apart(model: Any) -> Any:
-    """DynamicQuantizeMatMul as the two operators that it does the work of, so that its product
-    stands by itself.
-    """
+    """Split DynamicQuantizeMatMul into the two operators it fuses, to separate its product."""
     nodes = [
         part
         for node in model.graph.node
@@ -143,8 +139,8 @@ def _two(node: Any) -> list[Any]:
 
 
 def products(model: Any) -> list[Product]:
-    """The operators of a graph that multiply uint8 activations by stored int8 weights, in its
-    order.
+    """Return the operators of a graph that multiply uint8 activations by stored int8 weights, in
+    graph order.
     """
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     found = (_product(node, stored) for node in model.graph.node if node.op_type in _INPUTS)
@@ -162,7 +158,7 @@ def _product(node: Any, stored: Mapping[str, Any]) -> Product | None:
         return None
     if (
         zero is not None and zero.data_type != onnx.TensorProto.UINT8
-    ):  # S8S8, which no kernel of x86 saturates
+    ):  # S8S8, which saturates in no x86 kernel
         return None
     weights = onnx.numpy_helper.to_array(tensor)
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
@@ -176,8 +172,8 @@ def _product(node: Any, stored: Mapping[str, Any]) -> Product | None:
 
 
 def _rows(kind: str, weights: Array, attributes: Mapping[str, Any]) -> Array | None:
-    """The weights as (outputs, terms) in the order of the kernel; None for those that no saturating
-    kernel multiplies.
+    """Return the weights as (outputs, terms) in the order of the kernel; None if no saturating
+    kernel multiplies them.
     """
     if kind != "QLinearConv":
         rows = weights if attributes.get("transB") else weights.T

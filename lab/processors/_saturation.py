@@ -1,5 +1,5 @@
-"""Sums of products as VPMADDUBSW makes them: it adds two neighbouring products of a uint8 and an
-int8 in 16 bits and clips.
+"""Saturating sums of products as computed by VPMADDUBSW, which adds two neighbouring products of
+uint8 and int8 in 16 bits and clips.
 
 Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, PMADDUBSW;
 onnxruntime's core/mlas/lib/amd64: its kernels for AVX2 and for AVX-512 without VNNI pair terms 0
@@ -16,12 +16,12 @@ from lab.plugs import Array
 
 HIGH, LOW = 32767, -32768
 _LEAST = 129
-"""255 · 129 exceeds 16 bits, 255 · 128 does not."""
+"""Smallest sum of two weights that can saturate: 255 · 129 exceeds 16 bits, 255 · 128 does not."""
 
 
 def pair_sums(weights: Array) -> Array:
-    """w₀ + w₁ of each pair of neighbouring terms: int16 (outputs, ceil(terms / 2)); an odd last
-    term is paired with 0.
+    """Return w₀ + w₁ of each pair of neighbouring terms: int16 (outputs, ceil(terms / 2)); an odd
+    last term is paired with 0.
 
     Args:
         weights: int8 (outputs, terms).
@@ -32,10 +32,11 @@ def pair_sums(weights: Array) -> Array:
 
 
 def can_saturate(weights: Array) -> Array:
-    """Which pairs can leave 16 bits with some uint8 activations: bool (outputs, ceil(terms / 2)).
+    """Return a mask of the pairs that can exceed 16 bits for some uint8 activations: bool (outputs,
+    ceil(terms / 2)).
 
-    Weights of unlike sign cancel each other, so their sum tells it all: 255 · (w₀ + w₁) > 32767 or
-    < −32768.
+    Weights of opposite sign cancel, so the sum of the weights is sufficient: 255 · (w₀ + w₁) >
+    32767 or < −32768.
     """
     risky: Array = np.abs(pair_sums(weights)) >= _LEAST
     return risky
@@ -47,8 +48,7 @@ class Risk:
 
     Attributes:
         pair: its terms are 2 · pair and 2 · pair + 1.
-        outputs: numbers of those outputs.
-        w0, w1: sizes of their weights, int32.
+        outputs: indices of those outputs. w0, w1: magnitudes of their weights, int32.
     """
 
     pair: int
@@ -59,7 +59,7 @@ class Risk:
 
 
 def risks(weights: Array) -> list[Risk]:
-    """All pairs of an operator that can saturate, by pair and sign."""
+    """Return all pairs of an operator that can saturate, by pair and sign."""
     risky, sums = can_saturate(weights), pair_sums(weights)
     found = []
     for pair in np.flatnonzero(risky.any(axis=0)).tolist():
@@ -74,10 +74,11 @@ def risks(weights: Array) -> list[Risk]:
 def overflow(
     found: Sequence[Risk], term: Callable[[int], Array], outputs: int, items: int
 ) -> Array:
-    """What clipping takes away from each sum; exact sum − overflow is what the kernel computes.
+    """Compute the overflow that clipping removes from each sum; the kernel computes exact sum −
+    overflow.
 
     Args:
-        term: number of a term -> its activations, uint8 (items,).
+        term: index of a term -> its activations, uint8 (items,).
 
     Returns:
         int32 (outputs, items).
@@ -92,10 +93,9 @@ def overflow(
 
 
 def _add_lost(lost: Array, risk: Risk, x0: Array, x1: Array) -> None:
-    """Add one pair's overflow, looking only at items where the largest weights could reach the
-    limit.
+    """Add the overflow of one pair for the items where the largest weights could reach the limit.
 
-    255 · 256 fits 16 bits without a sign, so the search, which is most of the work, runs in uint16.
+    255 · 256 fits unsigned 16 bits, so the search, which is most of the work, runs in uint16.
     """
     limit = HIGH if risk.sign > 0 else -LOW
     hits = np.flatnonzero(x0 * np.uint16(risk.w0.max()) + x1 * np.uint16(risk.w1.max()) > limit)

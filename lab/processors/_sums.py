@@ -1,5 +1,5 @@
-"""Sums of one product of uint8 activations and int8 weights: exact ones, and what saturating pairs
-of terms lose of them.
+"""Sums of a product of uint8 activations and int8 weights: exact sums, and the overflow of
+saturating pairs of terms.
 """
 
 from __future__ import annotations
@@ -17,22 +17,24 @@ from lab.processors._saturation import Risk, overflow, risks
 
 Starts = list[tuple[int, ...]]
 _EXACT_FLOAT = 2**24
-"""Up to here float32 holds every integer, so a sum of integers is exact in whichever order it is
-added up.
+"""Largest integer up to which float32 represents every integer, so that sums are exact in any
+order.
 """
 _AT_ONCE = 4_000_000
-"""Sums whose overflow is held at once."""
+"""Number of sums whose overflow is held in memory at once."""
 
 
 class MatrixSums:
-    """Sums over the last axis: (…, terms) -> (…, outputs)."""
+    """Sums over the last axis, shape (…, terms) -> (…, outputs)."""
 
     def __init__(self, product: Product, w_zero: Array) -> None:
         self._outputs, self._risks = len(product.weights), risks(product.weights)
         self._shifted = _shifted(product.weights, w_zero)
 
     def exact(self, x: Array, zero: int) -> Array:
-        """Σ (x − zero) · (w − w_zero), int32; float64 holds these integers up to 2⁵³."""
+        """Compute Σ (x − zero) · (w − w_zero) as int32; float64 is exact for these integers up to
+        2⁵³.
+        """
         kind = np.dtype(np.float32 if _fits(self._shifted, zero) else np.float64)
         sums: Array = (np.subtract(x, zero, dtype=kind) @ self._shifted.T.astype(kind)).astype(
             np.int32
@@ -40,7 +42,7 @@ class MatrixSums:
         return sums
 
     def lost(self, x: Array, zero: int) -> Array:
-        """What clipping pairs of terms takes away from each sum, int32."""
+        """Compute the overflow that clipping pairs of terms removes from each sum, int32."""
         del zero
         columns = np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T)
         found = overflow(
@@ -55,7 +57,7 @@ def _row(columns: Array, term: int) -> Array:
 
 
 class ConvolutionSums:
-    """Sums over patches: (items, channels, …) -> (items, outputs, …)."""
+    """Sums over patches, shape (items, channels, …) -> (items, outputs, …)."""
 
     def __init__(self, product: Product, w_zero: Array) -> None:
         self._stored, self._attributes = (
@@ -70,10 +72,10 @@ class ConvolutionSums:
         self._session: Any = None
 
     def exact(self, x: Array, zero: int) -> Array:
-        """Σ (x − zero) · (w − w_zero), int32, by ONNX Runtime: in float where that is exact, or
-        with uint8 weights.
+        """Compute Σ (x − zero) · (w − w_zero) as int32 in ONNX Runtime: in float if that is exact,
+        else with uint8 weights.
 
-        Padding stands for 0, which is the stored value `zero`.
+        Padding represents 0, which is the stored value `zero`.
         """
         if self._session is None:
             build = _float_convolution if _fits(self._shifted, 255) else _unsigned_convolution
@@ -82,7 +84,7 @@ class ConvolutionSums:
         return sums
 
     def lost(self, x: Array, zero: int) -> Array:
-        """What clipping pairs of terms takes away from each sum, int32."""
+        """Compute the overflow that clipping pairs of terms removes from each sum, int32."""
         starts, steps, sizes, padded = self._geometry(x, zero)
         groups = np.split(padded, len(self._risks), axis=1)
         lost = np.empty((len(x), len(self._stored), *sizes), np.int32)
@@ -99,15 +101,13 @@ class ConvolutionSums:
     def _lost(
         self, found: list[Risk], x: Array, starts: Starts, steps: list[int], sizes: list[int]
     ) -> Array:
-        """Of one group's outputs: int32 (outputs, items, …)."""
+        """Compute the overflow of one group's outputs: int32 (outputs, items, …)."""
         outputs = len(self._stored) // len(self._risks)
         lost = overflow(found, _patches(x, starts, steps, sizes), outputs, len(x) * prod(sizes))
         return lost.reshape(outputs, len(x), *sizes)
 
     def _geometry(self, x: Array, zero: int) -> tuple[Starts, list[int], list[int], Array]:
-        """Where each kernel position starts, strides, output sizes, and the input with its
-        padding.
-        """
+        """Return the start of each kernel position, strides, output sizes, and the padded input."""
         kernel, image = self._stored.shape[2:], x.shape[2:]
         steps = list(self._attributes.get("strides", [1] * len(kernel)))
         apart = list(self._attributes.get("dilations", [1] * len(kernel)))
@@ -128,15 +128,13 @@ _GEOMETRY = {"strides", "dilations", "pads", "auto_pad", "group", "kernel_shape"
 def _patches(
     x: Array, starts: Starts, steps: list[int], sizes: list[int]
 ) -> Callable[[int], Array]:
-    """Number of a term (kernel position, then channel) -> its activations over all items and output
-    positions.
+    """Return a function from the index of a term (kernel position, then channel) to its activations
+    over all items and output positions.
     """
     channels = x.shape[1]
 
     def term(number: int) -> Array:
-        if number >= channels * len(
-            starts
-        ):  # an odd number of terms: the kernel fills up with zeros
+        if number >= channels * len(starts):  # odd number of terms: the kernel pads with zeros
             return np.zeros(len(x) * prod(sizes), np.uint8)
         position, channel = divmod(number, channels)
         span = [
@@ -151,7 +149,7 @@ def _patches(
 def _pads(
     attributes: Mapping[str, Any], image: tuple[int, ...], reach: list[int], steps: list[int]
 ) -> list[tuple[int, int]]:
-    """Padding before and after each axis (ONNX's Conv: pads, auto_pad)."""
+    """Return the padding before and after each axis (ONNX's Conv: pads, auto_pad)."""
     how = attributes.get("auto_pad", b"NOTSET")
     if how in (b"SAME_UPPER", b"SAME_LOWER"):
         missing = [
@@ -165,13 +163,13 @@ def _pads(
 
 
 def _shifted(weights: Array, w_zero: Array) -> Array:
-    """Weights less their zero points, float64 (outputs, terms)."""
+    """Return the weights minus their zero points, float64 (outputs, terms)."""
     shifted: Array = weights.astype(np.float64) - np.reshape(w_zero, (-1, 1)).astype(np.float64)
     return shifted
 
 
 def _fits(shifted: Array, zero: int) -> bool:
-    """Whether no sum leaves the integers that float32 holds, whatever the activations are."""
+    """Return True if all sums are exact in float32 for any activations."""
     return bool(max(zero, 255 - zero) * np.abs(shifted).sum(axis=1).max(initial=0) < _EXACT_FLOAT)
 
 
@@ -191,7 +189,7 @@ def _float_convolution(stored: Array, w_zero: int, attributes: Mapping[str, Any]
 
 
 def _unsigned_convolution(stored: Array, w_zero: int, attributes: Mapping[str, Any]) -> Any:
-    """Uint8 · uint8 is exact on every CPU."""
+    """Compute the sums with uint8 weights, which is exact on every CPU."""
     from onnx import helper
 
     nodes = [helper.make_node("ConvInteger", ["x", "w", "zero", "w_zero"], ["sums"], **attributes)]

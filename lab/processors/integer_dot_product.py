@@ -1,4 +1,4 @@
-"""A CPU with instructions that add up products of 8-bit integers in 32 bits: VNNI or AMX on x86,
+"""CPU with instructions that accumulate products of 8-bit integers in 32 bits: VNNI or AMX on x86,
 dot product on ARM.
 """
 
@@ -22,9 +22,9 @@ PROCESSOR = Processor(
     id="integer_dot_product",
     title="CPU with integer dot products",
     help=(
-        "VNNI or AMX on x86 and the dot product of ARM add up products of 8-bit integers exactly. A"
-        " file that loses accuracy here because pairs of products are cut off to 16 bits keeps it"
-        " there."
+        "VNNI and AMX on x86 and the dot product on ARM add products of 8-bit integers exactly. A"
+        " file that loses accuracy here because pairs of products saturate in 16 bits keeps its"
+        " accuracy there."
     ),
     place="On a CPU with VNNI, or on ARM",
     formats=("onnx",),

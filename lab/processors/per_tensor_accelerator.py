@@ -1,4 +1,4 @@
-"""An accelerator whose integer units take one scale for a whole weight tensor."""
+"""Accelerator whose integer units support only one scale per weight tensor."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def _load(path: Path, setting: Setting) -> Session:
 
 PROCESSOR = Processor(
     id="per_tensor_accelerator",
-    title="Accelerator with one scale a tensor",
+    title="Accelerator with one scale per tensor",
     help=(
-        "Some accelerators take one scale for a whole weight tensor. Their tools round weights that"
-        " have a scale for each channel once more, which is coarse for channels with small weights."
+        "Some accelerators support only one scale per weight tensor. Their tools round per-channel"
+        " weights once more, which is coarse for channels with small weights."
     ),
-    place="On an accelerator with one scale a weight tensor",
+    place="On an accelerator with one scale per weight tensor",
     formats=("onnx", "tflite"),
     differs=_differs,
     load=_load,

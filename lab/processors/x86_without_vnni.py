@@ -1,5 +1,5 @@
-"""An x86 CPU that has AVX2 or AVX-512, but no VNNI: most from before 2019, and AMD's before Zen
-4.
+"""x86 CPU with AVX2 or AVX-512 but without VNNI: most CPUs from before 2019, and AMD CPUs before
+Zen 4.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ PROCESSOR = Processor(
     id="x86_without_vnni",
     title="x86 CPU without VNNI",
     help=(
-        "ONNX Runtime adds up products of 8-bit activations and weights two at a time in 16 bits"
-        " there, and a pair that does not fit is cut off. Activations without a sign and weights"
-        " with one are at risk, with large weights most."
+        "On these CPUs, ONNX Runtime adds products of 8-bit activations and weights in pairs in 16"
+        " bits, which can saturate. Unsigned activations with signed weights are at risk, most of"
+        " all with large weights."
     ),
     place="On an x86 CPU without VNNI",
     formats=("onnx",),

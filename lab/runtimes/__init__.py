@@ -1,1 +1,1 @@
-"""One file a runtime: everything that runs a file."""
+"""Runtimes that execute model files, one file per runtime."""

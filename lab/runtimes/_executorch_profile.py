@@ -1,6 +1,4 @@
-"""Where ExecuTorch's time goes: the record that it writes of each operator (ETDump), read with its
-own developer tools.
-"""
+"""Operator profiles of ExecuTorch, read from its ETDump records with its own developer tools."""
 
 from __future__ import annotations
 
@@ -20,17 +18,17 @@ from lab.lazy import np
 from lab.plugs import Array, Session
 
 _OWN, _NATIVE, _NUMBER = "ExecuTorch kernels", "native_call_", re.compile(r" #\d+$")
-_FORGOTTEN = "A program has forgotten the names of its layers."
+_FORGOTTEN = "The program does not contain the names of its layers."
 
 
 def profile(bare: Session, path: str, item: Array, runs: int) -> Profile:
     """See `lab.plugs.Runtime.profile`.
 
     Args:
-        bare: the file, loaded with these options, whose pool of threads the recorded one shares.
+        bare: session of the file with these options; the recorded session shares its thread pool.
 
     Raises:
-        LabError: nothing was recorded.
+        LabError: no operator was recorded.
     """
     import torch
     from executorch.extension.pybindings import portable_lib
@@ -51,8 +49,8 @@ def profile(bare: Session, path: str, item: Array, runs: int) -> Profile:
 
 
 def _events(record: Path) -> list[Any]:
-    """The operators of a record in the order in which they ran; a call of a delegate is told by
-    what ran inside it.
+    """Return the recorded operators in execution order; a delegate call is represented by the
+    operators inside it.
     """
     from executorch.devtools import Inspector
 

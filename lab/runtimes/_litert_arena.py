@@ -1,5 +1,5 @@
-"""How much memory a LiteRT interpreter lays its tensors out in, told from their addresses: its
-interface gives no number.
+"""Size of a LiteRT interpreter's tensor arena, derived from the addresses of its tensors because
+its API does not report it.
 """
 
 from __future__ import annotations
@@ -10,23 +10,19 @@ from pathlib import Path
 from typing import Any
 
 ALIGNMENT = 64
-"""Tensors in the arena begin at multiples of it (kDefaultTensorAlignment in
-tensorflow/lite/util.h).
-"""
+"""Alignment of tensors in the arena (kDefaultTensorAlignment in tensorflow/lite/util.h)."""
 _MAPS = Path("/proc/self/maps")
 
 
 def arena_bytes(interpreter: Any, path: str) -> int | None:
-    """Bytes covered by all tensors that are not read from the file where it lies, kernels'
-    temporary ones included.
+    """Return the bytes covered by all tensors outside the mapped file, including temporary tensors
+    of kernels.
 
-    Tensors that share memory count once, and so do the gaps that alignment leaves. Those of an
-    operator that a delegate took
-    over have no memory. None where the file's mappings cannot be told apart from the rest.
+    Tensors that share memory count once; gaps caused by alignment count too. Tensors of operators
+    that run in a delegate have no memory. Return None if the file's mappings cannot be identified.
 
     Args:
-        interpreter: one whose tensors are allocated.
-        path: of its model file.
+        interpreter: interpreter with allocated tensors. path: path of its model file.
     """
     stored = _mappings(path)
     if not stored:
@@ -42,16 +38,16 @@ def arena_bytes(interpreter: Any, path: str) -> int | None:
 def _span(interpreter: Any, index: int) -> tuple[int, int] | None:
     try:
         array = interpreter.tensor(index)()
-    except ValueError:  # no memory: a delegate's, or of a size that is known only while it runs
+    except ValueError:  # no memory: it belongs to a delegate, or its size is only known at run time
         return None
-    if not hasattr(array, "ctypes"):  # a number without axes comes as a copy
+    if not hasattr(array, "ctypes"):  # a scalar is returned as a copy
         return None
     return array.ctypes.data, array.ctypes.data + array.nbytes
 
 
 def covered(spans: Iterable[tuple[int, int]]) -> int:
-    """How many bytes lie inside of at least one span (from, to), or between two that are less than
-    the alignment apart.
+    """Return the number of bytes inside at least one span (from, to), or between two spans closer
+    than the alignment.
     """
     total, end = 0, 0
     for low, high in sorted(spans):
@@ -62,7 +58,9 @@ def covered(spans: Iterable[tuple[int, int]]) -> int:
 
 
 def _mappings(path: str) -> list[tuple[int, int]]:
-    """Where this process has mapped the file; empty where it did not, or where /proc is missing."""
+    """Return the address ranges where this process has mapped the file; empty if it has not, or if
+    /proc is missing.
+    """
     if not _MAPS.exists():
         return []
     real = os.path.realpath(path)

@@ -1,4 +1,4 @@
-"""Several items a call in LiteRT: the graph is laid out anew for them, where it can be."""
+"""Batches of several items in LiteRT: resizes the graph if possible."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from lab.errors import InvalidFile
 from lab.formats.batching import REMEDY
 
 ROTATION = "aeq.hadamard_rotation"
-"""Version 2.3's kernel of this operator keeps the output for one item, and writes beyond it."""
+"""Operator whose kernel in version 2.3 keeps the output size of one item and writes beyond its end.
+"""
 
 
 FIXED = ("num_input_elements", "failed to reshape runtime")
-"""What LiteRT's own kernels and XNNPACK say where sizes do not fit each other."""
+"""Error messages of LiteRT's own kernels and of XNNPACK for sizes that do not match."""
 
 
 def lay_out(interpreter: Any, feed: Mapping[str, Any], batch: int, path: str) -> None:
     """Allocate the tensors of an interpreter for a batch.
 
     Args:
-        feed: details of its input.
+        feed: details of the interpreter's input.
 
     Raises:
         InvalidFile: a shape is fixed in the graph, or an operator does not grow with the batch.
     """
     if ROTATION.encode() in Path(path).read_bytes():
         raise _refusal(
-            f"its operator {ROTATION} takes one item",
+            f"its operator {ROTATION} supports only one item",
             batch,
             "Choose batch 1, or the algorithm hadamard_builtin",
         )
@@ -42,12 +43,14 @@ def lay_out(interpreter: Any, feed: Mapping[str, Any], batch: int, path: str) ->
         raise _refusal(told[:300], batch) from error
     fetch = interpreter.get_output_details()[0]
     if int(fetch["shape"][0]) != batch and _is_there(interpreter, fetch["index"]):
-        raise _refusal("a size is fixed in the graph, so that its answer does not grow", batch)
+        raise _refusal(
+            "a size is fixed in the graph, so that the output does not grow with the batch", batch
+        )
 
 
 def _is_there(interpreter: Any, index: int) -> bool:
-    """Whether a tensor has memory before the first run; one whose shape the graph computes has not,
-    and grows when it runs.
+    """Return True if a tensor has memory before the first run; a tensor whose shape is computed by
+    the graph gets its memory during the run.
     """
     try:
         interpreter.tensor(index)()
@@ -58,7 +61,7 @@ def _is_there(interpreter: Any, index: int) -> bool:
 
 def _refusal(why: str, batch: int, remedy: str = REMEDY) -> InvalidFile:
     return InvalidFile(
-        f"LiteRT cannot lay this file out for a batch of {batch}: {why}",
+        f"LiteRT cannot resize this file for a batch of {batch}: {why}",
         allowed="batch 1",
         given=f"batch {batch}",
         remedy=remedy,

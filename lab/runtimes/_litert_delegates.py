@@ -1,6 +1,4 @@
-"""Delegates of LiteRT: which there are, which of them this machine has, how the others are brought,
-and loading one.
-"""
+"""Delegates of LiteRT: known delegates, their availability on this machine, and loading."""
 
 from __future__ import annotations
 
@@ -18,37 +16,36 @@ _LIBRARIES = {
     "edgetpu": (
         "libedgetpu.so*",
         (
-            "Coral's Edge TPU needs the package libedgetpu1-std, the stick or board, and a file"
+            "Coral's Edge TPU needs the package libedgetpu1-std, the USB stick or board, and a file"
             " compiled by edgetpu_compiler"
         ),
     ),
     "qnn": (
         "libQnnTFLiteDelegate.so*",
-        "Qualcomm's NPU needs a Snapdragon and the AI Engine Direct SDK, which has the library",
+        "Qualcomm's NPU needs a Snapdragon and the AI Engine Direct SDK, which contains the"
+        " library",
     ),
     "teflon": (
         "libteflon.so*",
         (
-            "NPUs that Mesa drives (VeriSilicon, Rockchip) need the package mesa-teflon-delegate"
+            "NPUs with a Mesa driver (VeriSilicon, Rockchip) need the package mesa-teflon-delegate"
             " and Linux on such a board"
         ),
     ),
     "armnn": (
         "libarmnnDelegate.so*",
-        "Arm NN, for Arm's CPUs and GPUs, comes as a library for Linux on Arm",
+        "Arm NN, for Arm CPUs and GPUs, is available as a library for Linux on Arm",
     ),
 }
 _NOT_LIBRARIES = {
     "gpu": (
-        "Not in the Python package's interpreter: TensorFlow's GPU delegate (OpenCL, OpenGL) is"
-        " built from its sources, with a tflite_plugin_create_delegate around it, and named in the"
-        " option delegate"
+        "Not included in the Python package's interpreter: build TensorFlow's GPU delegate (OpenCL,"
+        " OpenGL) from source, export tflite_plugin_create_delegate from it, and name the library"
+        " in the option delegate"
     ),
-    "nnapi": "Only on Android, and in LiteRT's Android libraries: the Python package has none",
-    "coreml": (
-        "Only on iOS and macOS, and in LiteRT's frameworks for them: the Python package has none"
-    ),
-    "hexagon": "Only on Android, in LiteRT's library tensorflow-lite-hexagon; its successor is qnn",
+    "nnapi": "Only in LiteRT's Android libraries, not in the Python package",
+    "coreml": "Only in LiteRT's frameworks for iOS and macOS, not in the Python package",
+    "hexagon": "Only on Android, in the library tensorflow-lite-hexagon; its successor is qnn",
 }
 _FOLDERS = (
     "/usr/local/lib",
@@ -63,10 +60,10 @@ _EXPORTS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 
 
 def load(library: str) -> Any:
-    """A delegate that a person brought as a library.
+    """Load a delegate from a library that the user provides.
 
     Raises:
-        InvalidOption: there is no such library, it is no delegate, or it finds no device.
+        InvalidOption: the library does not exist, is no delegate, or finds no device.
     """
     from ai_edge_litert.interpreter import load_delegate
 
@@ -77,20 +74,19 @@ def load(library: str) -> Any:
         return load_delegate(library)
     except (OSError, ValueError, RuntimeError) as error:
         raise InvalidOption(
-            "The option 'delegate' names no delegate that can be loaded:"
+            "The delegate named in the option 'delegate' cannot be loaded:"
             f" {' '.join(str(error).split())[:300]}",
             allowed=f"a shared library for this machine with {' and '.join(_EXPORTS)}",
             given=library,
-            remedy="Check the path, and whether its device is plugged in",
+            remedy="Check the path and that the device is connected",
         ) from error
 
 
 def providers() -> tuple[Provider, ...]:
-    """XNNPACK, which the package has, and the delegates that a person can bring.
+    """Return XNNPACK, which is part of the package, and the delegates that the user can provide.
 
-    One that comes as a library counts as available where the library lies in a usual folder, or in
-    LD_LIBRARY_PATH; whether
-    its device is there only loading it tells.
+    A delegate in a library counts as available if the library is in a usual folder or in
+    LD_LIBRARY_PATH; a missing device is only noticed when it is loaded.
     """
     libraries = [_from_library(name, pattern, why) for name, (pattern, why) in _LIBRARIES.items()]
     return (

@@ -1,4 +1,4 @@
-"""LiteRT's compiled models on the CPU: the only way to make its XNNPACK library compute float
+"""Sessions on LiteRT's compiled-model API, the only way to make its XNNPACK library compute float
 operators in 16 bits.
 """
 
@@ -11,22 +11,24 @@ from lab.lazy import np
 from lab.plugs import Array
 
 QS8, QU8, FORCE_FP16 = 1, 2, 4
-"""XNNPACK's flags: integer operators signed and unsigned, as the interpreter has them too, and
-16-bit floats for 32-bit ones.
+"""Flags of XNNPACK: signed and unsigned integer operators, as in the interpreter, and 16-bit floats
+instead of 32-bit floats.
 """
 
 
 class HalfModel:
-    """A file whose float operators are computed in 16 bits; inputs and outputs keep their types."""
+    """Session of a file whose float operators are computed in 16 bits; inputs and outputs keep
+    their types.
+    """
 
     def __init__(self, path: str, threads: int, feed: Any, fetch: Any) -> None:
         """Open a file.
 
         Args:
-            feed, fetch: the interpreter's details of the input and of the first output.
+            feed, fetch: details of the input and of the first output from the interpreter.
 
         Raises:
-            InvalidFile: LiteRT refuses the file, its inputs or outputs are 16-bit integers, or the
+            InvalidFile: LiteRT rejects the file, its inputs or outputs are 16-bit integers, or the
                 CPU has no 16-bit floats.
         """
         _check_types(path, feed, fetch)
@@ -45,10 +47,10 @@ class HalfModel:
             raise _refusal(path, error) from error
 
     def run(self, x: Array) -> Array:
-        """One call: the input as the file takes it -> its first output.
+        """Run one call: input in the file's type -> first output.
 
         Raises:
-            InvalidFile: XNNPACK refuses an operator; it looks at them when they are first run.
+            InvalidFile: XNNPACK rejects an operator, which it only checks in the first run.
         """
         self._feeds[0].write(x)
         try:
@@ -65,14 +67,14 @@ def _refusal(path: str, error: Exception) -> InvalidFile:
     return InvalidFile(
         f"LiteRT refuses this file in 16-bit floats: {told}",
         given=path,
-        remedy="Choose the precision float32: not every CPU computes in 16 bits",
+        remedy="Choose the precision float32; not every CPU computes in 16 bits",
     )
 
 
 def _check_types(path: str, feed: Any, fetch: Any) -> None:
     if np.int16 in (feed["dtype"], fetch["dtype"]):
         raise InvalidFile(
-            "LiteRT's compiled models take and give no 16-bit integers",
+            "LiteRT's compiled models support no 16-bit integers as inputs or outputs",
             allowed="float32, int8, uint8, int32",
             given=path,
             remedy="Choose the precision float32, or quantize with io float32",

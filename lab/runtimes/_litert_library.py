@@ -1,9 +1,8 @@
-"""LiteRT's C library with its profiler, which the Python package's classes do not reach: a compiled
-model that times its operators.
+"""Compiled models in LiteRT's C library with its profiler, which the Python package does not
+expose.
 
-The library's functions have no stable binary interface: what is here fits the versions named in
-VERSIONS, and others are refused.
-Source: headers of github.com/google-ai-edge/LiteRT, litert/c.
+The library has no stable binary interface: this code fits the versions in VERSIONS and rejects
+others. Source: headers of github.com/google-ai-edge/LiteRT, litert/c.
 """
 
 from __future__ import annotations
@@ -23,32 +22,32 @@ from lab.plugs import Array
 
 VERSIONS = ("2.3.",)
 WHOLE, OPERATOR, DELEGATED = 1, 2, 8
-"""Types of events: a part of a call, an operator that LiteRT's own kernels ran, one that a delegate
-ran.
+"""Types of events: a part of a call, an operator of LiteRT's own kernels, an operator of a
+delegate.
 """
 _CPU, _WRITE, _MOST_AXES = 1, 1, 8
 _EVENT = [
     ("tag", "u8"), ("type", "u4"), ("pad", "u4"), ("start", "u8"), ("elapsed", "u8"),
     ("memory", "u8", 6), ("index", "i8"), ("graph", "i8"), ("source", "u4"), ("rest", "u4"),
 ]  # fmt: skip
-"""ProfiledEventData."""
+"""C struct ProfiledEventData."""
 
 
 class _Layout(ctypes.Structure):
-    """LiteRtLayout: rank and whether there are strides in one number, sizes, strides."""
+    """C struct LiteRtLayout: rank and a flag for strides in one integer, sizes, strides."""
 
     _fields_ = (("rank", c_uint), ("dims", c_int * _MOST_AXES), ("strides", c_uint * _MOST_AXES))
 
 
 class _Type(ctypes.Structure):
-    """LiteRtRankedTensorType."""
+    """C struct LiteRtRankedTensorType."""
 
     _fields_ = (("element", c_int), ("layout", _Layout))
 
 
 class Event(NamedTuple):
-    """Times in µs; the operator's index in its subgraph or delegate. Those of delegates do not tell
-    when they began (0).
+    """Event of the profiler: times in µs and the operator's index in its subgraph or delegate.
+    Delegate events have no start time (0).
     """
 
     tag: str
@@ -60,19 +59,19 @@ class Event(NamedTuple):
 
 
 class ProfiledModel:
-    """A TFLite file in the library, on the CPU, whose operators are timed while `recording`."""
+    """TFLite file loaded by the library on the CPU, whose operators are timed while `recording`."""
 
     def __init__(self, path: str, settings: str, x: Array) -> None:
         """Open a file.
 
         Args:
-            settings: of the CPU, as the library reads them: "num_threads = 1" and so on, a line
-                each.
-            x: what every call reads, the input as the file takes it.
+            settings: CPU settings in the library's text format, one per line, such as "num_threads
+                = 1".
+            x: input of every call, in the file's type.
 
         Raises:
-            LabError: this version of the package is not known here.
-            InvalidFile: LiteRT refuses the file.
+            LabError: this version of the package is not supported.
+            InvalidFile: LiteRT rejects the file.
         """
         self._library, self._path = _library(), path
         with silent_libraries():
@@ -99,7 +98,7 @@ class ProfiledModel:
         self._profiler = self._made("LiteRtCompiledModelGetProfiler", self._compiled)
 
     def _opaque(self, name: str, text: str) -> c_void_p:
-        """Options as text, which the library frees when it is through with them."""
+        """Create options from text; the library frees them itself."""
         system = ctypes.CDLL(None)
         system.strdup.restype = c_void_p
         copy = c_void_p(system.strdup(f"{text}\n".encode()))
@@ -108,7 +107,7 @@ class ProfiledModel:
         )
 
     def _resize(self, shape: tuple[int, ...]) -> None:
-        """Files may leave the batch free, or fix it and be given another one."""
+        """Set the batch size of the input; the file may leave it free or fix another one."""
         dims = (c_int * len(shape))(*shape)
         self._call(
             "LiteRtCompiledModelResizeInputTensorNonStrict",
@@ -167,7 +166,7 @@ class ProfiledModel:
         self._call("LiteRtGetTensorBufferPackedSize", c_void_p(self._feeds[0]), byref(size))
         if size.value != data.nbytes:
             raise InvalidFile(
-                "LiteRT's profiler cannot take this input",
+                "LiteRT's profiler does not support this input",
                 allowed=f"{size.value} bytes",
                 given=f"{data.nbytes} bytes",
                 remedy="Profile the file with batch 1",
@@ -178,7 +177,7 @@ class ProfiledModel:
         self._call("LiteRtUnlockTensorBuffer", c_void_p(self._feeds[0]))
 
     def run(self) -> None:
-        """One call."""
+        """Run one call."""
         self._call(
             "LiteRtRunCompiledModel",
             self._compiled,
@@ -198,7 +197,7 @@ class ProfiledModel:
         self._call("LiteRtStopProfiler", self._profiler)
 
     def events(self) -> list[Event]:
-        """What was recorded, in the order in which it began."""
+        """Return the recorded events in the order of their start."""
         count = c_int()
         self._call("LiteRtGetNumProfilerEvents", self._profiler, byref(count))
         found = np.zeros(max(count.value, 1), dtype=_EVENT)
@@ -212,7 +211,7 @@ class ProfiledModel:
         ]
 
     def close(self) -> None:
-        """Give everything back."""
+        """Free all resources of the library."""
         for buffer in (*self._feeds, *self._fetches):
             self._library.LiteRtDestroyTensorBuffer(c_void_p(buffer))
         with silent_libraries():
@@ -237,7 +236,7 @@ def _library() -> ctypes.CDLL:
     found = version("ai-edge-litert")
     if not found.startswith(VERSIONS):
         raise LabError(
-            "The profiler of this version of LiteRT is not known to the lab",
+            "The lab does not support the profiler of this LiteRT version",
             allowed=", ".join(f"{v}x" for v in VERSIONS),
             given=found,
             remedy="Install ai-edge-litert 2.3",

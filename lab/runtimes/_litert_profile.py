@@ -1,4 +1,4 @@
-"""Where LiteRT's time goes: its own kernels and XNNPACK's, operator by operator."""
+"""Operator profiles of LiteRT: its own kernels and those of XNNPACK."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FAMILIES = {
     "TANH": "Tanh", "GELU": "GELU", "HARD_SWISH": "HardSwish", "RSQRT": "Reciprocal Square Root",
     "QUANTIZE": "Convert", "DEQUANTIZE": "Convert",
 }  # fmt: skip
-"""The file's operators -> their family in XNNPACK, see `lab.formats.xnnpack.family_of`."""
+"""Family in XNNPACK of each operator of the file, see `lab.formats.xnnpack.family_of`."""
 
 
 def profile(
@@ -38,14 +38,14 @@ def profile(
     """See `lab.plugs.Runtime.profile`.
 
     Args:
-        bare: the file, loaded with these options and without the profiler.
+        bare: session of the file with these options and without the profiler.
 
     Raises:
-        LabError: a delegate of somebody else computes it, of which the profiler tells nothing.
+        LabError: a delegate from a library computes it, which the profiler cannot see.
     """
     if options.get("delegate"):
         raise LabError(
-            "LiteRT's profiler does not reach delegates that are loaded as libraries",
+            "LiteRT's profiler does not cover delegates that are loaded as libraries",
             given=options["delegate"],
             remedy="Profile it without the delegate",
         )
@@ -75,17 +75,15 @@ def _settings(options: Mapping[str, Any]) -> str:
 
 @dataclass
 class _Line:
-    """One operator: its first event, and µs of each time that it ran, with the number of the
-    call.
-    """
+    """One operator: its first event, and for each run its time in µs and the index of the call."""
 
     event: Event
     taken: list[tuple[int, int]]
 
 
 def _lines(events: Sequence[Event]) -> list[_Line]:
-    """A line for each operator, in the order in which they first ran; a loop's is without what ran
-    inside it.
+    """Return one entry per operator in the order of their first run; the time of a loop excludes
+    the operators inside it.
     """
     lines: dict[object, _Line] = {}
     call, part, last, outer = -1, 0, -1, list[tuple[int, _Line]]()
@@ -98,7 +96,7 @@ def _lines(events: Sequence[Event]) -> list[_Line]:
             outer.pop()
         part += (
             event.type == OPERATOR or event.node <= last
-        )  # the next delegate's operators are counted from 0 again
+        )  # the index of operators starts at 0 again for the next delegate
         last = event.node if event.type == DELEGATED else -1
         inside = outer[-1][1].event.node if outer else -1
         key = (event.tag, event.node, event.graph, inside if outer else part)
@@ -151,7 +149,7 @@ def _operator(line: _Line, runs: int, file: _File) -> OperatorTime:
 
 
 class _File:
-    """The operators of a file's first subgraph: their types, layers and precisions."""
+    """Operators of a file's first subgraph: types, layers and precisions."""
 
     def __init__(self, model: Any) -> None:
         from lab.formats.layers import unique_names
@@ -165,8 +163,8 @@ class _File:
         self._types = [operator_name(model, operator) for operator in self._operators]
 
     def facts(self, index: int) -> tuple[str, str]:
-        """(layer, precision) of an operator that LiteRT's own kernels run; dynamic ones compute in
-        their weights' integers.
+        """Return (layer, precision) of an operator in LiteRT's own kernels; dynamic ones compute in
+        their weights' integer type.
         """
         from lab.formats.tflite.files import type_name
 
@@ -184,8 +182,8 @@ class _File:
         )
 
     def layers_without(self, taken: set[int]) -> dict[str, list[str]]:
-        """XNNPACK's name of a sort of operators -> the layers of that sort that were not run by
-        LiteRT's own kernels.
+        """Return the layers that LiteRT's own kernels did not run, by XNNPACK's name of their
+        operator family.
         """
         left: dict[str, list[str]] = {}
         for index, (type_, layer) in enumerate(zip(self._types, self._layers, strict=True)):

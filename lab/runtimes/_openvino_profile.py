@@ -1,4 +1,4 @@
-"""Where OpenVINO's time goes: the performance counters of its CPU plug-in."""
+"""Operator profiles of OpenVINO, from the performance counters of its CPU plug-in."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ _PRECISIONS = {
 }  # fmt: skip
 _TICK_S, _INTERRUPTED, BLOCKS = 1e-6, 1.2, 5
 _NOTE = (
-    "OpenVINO counts whole microseconds: half of one is added for the fraction dropped at each run,"
-    " half of one for that of the average. Operators under a microsecond are left out."
+    "OpenVINO counts whole microseconds: half a microsecond is added for the fraction dropped in"
+    " each run, and half a microsecond for the one dropped from the average. Operators under a"
+    " microsecond are left out."
 )
 _LAYER = re.compile(r'<layer [^>]*?name="([^"]*)" type="([^"]*)"')
 
 
 class Counting(Session, Protocol):
-    """A session whose operators are timed."""
+    """Session whose operators are timed."""
 
     compiled: Any
 
     def counters(self) -> list[Any]:
-        """ProfilingInfo of each operator: averages of all calls until now."""
+        """Return the ProfilingInfo of each operator: averages of all calls up to now."""
         ...
 
 
@@ -39,11 +40,11 @@ def profile(bare: Session, counting: Counting, graph: str, item: Array, runs: in
     """See `lab.plugs.Runtime.profile`.
 
     Args:
-        bare, counting: the file, loaded with these options, without and with counters.
-        graph: the file's model.xml.
+        bare, counting: sessions of the file with these options, without and with counters. graph:
+        model.xml of the file.
 
     Raises:
-        LabError: the counters tell of no operator.
+        LabError: the counters contain no operator.
     """
     x = fed(bare, item)
     some = max(warmed(runs, lambda: bare.run(x), lambda: counting.run(x)) // BLOCKS, 1)
@@ -60,8 +61,8 @@ def profile(bare: Session, counting: Counting, graph: str, item: Array, runs: in
     ]
     if not operators:
         raise LabError(
-            "OpenVINO's counters tell of no operator that takes a microsecond",
-            remedy="Its parts are too quick to be told apart",
+            "OpenVINO's counters contain no operator that takes a microsecond",
+            remedy="The operators are too fast to be timed separately",
         )
     found, cost = fitted(operators, total)
     return Profile(found, BLOCKS * some, total, said(_NOTE, cost))
@@ -70,13 +71,12 @@ def profile(bare: Session, counting: Counting, graph: str, item: Array, runs: in
 def _timed(
     bare: Session, counting: Counting, x: Array, some: int
 ) -> tuple[float, dict[str, float]]:
-    """Seconds of a whole call, and of each operator; 0.0 for one that takes less than a
+    """Return the seconds of a whole call and of each operator; 0.0 for operators below a
     microsecond.
 
-    Counters are averages since the file was loaded. The first calls, which lay out weights, are
-    taken out by what they
-    told then; an interrupted call is noticed in blocks of `some` calls, whose median then counts
-    instead of the mean.
+    Counters are averages since the file was loaded. The first calls, which prepare weights, are
+    subtracted. Interrupted calls are detected in blocks of `some` calls, whose median then replaces
+    the mean.
     """
     sums, totals = [_sums(counting, WARM_UP)], []
     for block in range(1, BLOCKS + 1):
@@ -92,7 +92,7 @@ def _sums(counting: Counting, calls: int) -> dict[str, float]:
 
 
 def _steady(sums: Sequence[float], some: int) -> float:
-    """Seconds in one call, from the sums after each block."""
+    """Return the seconds of one call from the sums after each block."""
     if sums[-1] == 0:
         return 0.0
     mean, middle = (sums[-1] - sums[0]) / (BLOCKS * some), float(np.median(np.diff(sums))) / some
@@ -133,8 +133,8 @@ def _operator(
 
 
 def _layer(parts: Mapping[str, str]) -> str:
-    """The file's operator that a node computes: what multiplies, else the last that is more than a
-    change of numbers' type.
+    """Return the file's operator that a node computes: the one that multiplies, else the last one
+    that is more than a type conversion.
     """
     products = [name for name, type_ in parts.items() if kind_of(type_) == "compute"]
     others = [

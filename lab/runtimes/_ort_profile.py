@@ -1,5 +1,5 @@
-"""Where ONNX Runtime's time goes: its own profiler's record of each kernel, named as the file names
-its nodes.
+"""Operator profiles of ONNX Runtime, from its profiler's kernel records, with the file's node
+names.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _INTEGER_PRODUCTS = (
     "DynamicQuantizeLSTM",
 )
 _INTEGER_LEVEL = 4
-"""MatMulNBits' accuracy_level from which it rounds activations to 8 bits; below it computes in
+"""Lowest accuracy_level at which MatMulNBits rounds activations to 8 bits; below it, it computes in
 floats.
 """
 
@@ -56,10 +56,10 @@ def profile(
     """See `lab.plugs.Runtime.profile`.
 
     Args:
-        bare: the file, loaded with these options and without the profiler.
+        bare: session of the file with these options and without the profiler.
 
     Raises:
-        LabError: ONNX Runtime wrote no record of kernels.
+        LabError: ONNX Runtime recorded no kernel.
     """
     x = fed(bare, item)
     with TemporaryDirectory() as folder:
@@ -81,7 +81,7 @@ def _open(path: str, options: Mapping[str, Any], folder: str) -> tuple[Any, Path
     rewritten = Path(folder) / "rewritten.onnx"
     write_to = (
         str(rewritten) if provider == CPU else ""
-    )  # other providers compile nodes that no file can hold
+    )  # other providers compile nodes that cannot be saved to a file
     threads = int(options.get("threads", 1))
     return (
         open_session(
@@ -99,8 +99,8 @@ def _open(path: str, options: Mapping[str, Any], folder: str) -> tuple[Any, Path
 def _operators(
     trace: Sequence[Mapping[str, Any]], runs: int, nodes: Mapping[str, tuple[Any, str]]
 ) -> list[OperatorTime]:
-    """A line for each node, in the order in which they first ran; what runs inside another (a
-    loop's body) is not counted twice.
+    """Return one entry per node in the order of their first run; nodes inside others (a loop's
+    body) are not counted twice.
     """
     starts = sorted(event["ts"] for event in trace if event["name"] == "model_run")[WARM_UP:]
     kernels = [
@@ -122,7 +122,7 @@ def _operators(
 
 @dataclass
 class _Line:
-    """One node: its first event, what it took in each call, how often it ran in all."""
+    """One node: its first event, its time in each call, and its total number of runs."""
 
     event: Mapping[str, Any]
     microseconds: Array
@@ -162,7 +162,9 @@ def _level(node: Any) -> int:
 
 
 def _nodes(path: str, rewritten: Path) -> dict[str, tuple[Any, str]]:
-    """Name of a node as it runs -> the node, and the name of the file's node that it computes."""
+    """Return each node of the optimized graph by name, with the name of the file's node that it
+    computes.
+    """
     if not rewritten.exists():
         return {}
     import onnx
@@ -179,14 +181,14 @@ def _nodes(path: str, rewritten: Path) -> dict[str, tuple[Any, str]]:
 
 
 def _same(name: str, own: Collection[str]) -> str:
-    """The file's node that ONNX Runtime renamed, or "" where it added one."""
+    """Return the file's name of a node that ONNX Runtime renamed, or "" if it added the node."""
     plain = _NUMBER.sub("", name)
     return plain if plain in own else ""
 
 
 def _layer(nodes: Sequence[Any]) -> str:
-    """The file's name for what went into a node: what multiplies, else the last that is more than a
-    change of numbers' type.
+    """Return the file's name of a fused node: the node that multiplies, else the last one that is
+    more than a type conversion.
     """
     products = [node for node in nodes if kind_of(node.op_type) == "compute"]
     others = [node for node in nodes if kind_of(node.op_type) not in ("quantize", "dequantize")]

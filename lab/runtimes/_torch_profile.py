@@ -1,6 +1,4 @@
-"""Where PyTorch's time goes: its profiler's record of the operators that a program calls, for
-programs and TorchScript alike.
-"""
+"""Operator profiles of PyTorch programs and TorchScript, from torch's profiler."""
 
 from __future__ import annotations
 
@@ -27,8 +25,11 @@ _WRAPPING = (
     "aten::resolve_conj",
     "aten::resolve_neg",
 )
-"""From numpy and back, at both ends of a call: not the program's."""
-_NOTE = "Operators are those that the program calls, each with all that it calls in turn."
+"""Conversions from and to numpy at both ends of a call, which are not part of the program."""
+_NOTE = (
+    "The operators are those that the program calls; the time of each includes the operators that"
+    " it calls."
+)
 
 
 def profile(
@@ -37,10 +38,9 @@ def profile(
     """See `lab.plugs.Runtime.profile`.
 
     Args:
-        bare: the file, loaded with these options.
-        layers: (operator as the profiler calls it, layer) of each operation of the program, in
-            order; empty where unknown.
-        engine: what computes quantized operators.
+        bare: session of the file with these options.
+        layers: (operator name in the profiler, layer) of each operation of the program, in order;
+            empty if unknown. engine: library that computes quantized operators.
 
     Raises:
         LabError: torch's profiler recorded no operator.
@@ -78,7 +78,7 @@ def profile(
 
 @dataclass
 class _Operator:
-    """An operator and those that it calls."""
+    """Operator with the operators that it calls."""
 
     name: str
     ns: int
@@ -90,7 +90,7 @@ class _Operator:
 def _recorded(bare: Session, x: Array, runs: int, shapes: bool) -> list[Any]:
     from torch.autograd.profiler import (
         profile as recording,
-    )  # torch.profiler's loads the compiler, for a second
+    )  # torch.profiler's version loads the compiler, which takes a second
     from torch.autograd.profiler import record_function
 
     with silent_libraries(), recording(use_kineto=True, record_shapes=shapes) as record:
@@ -103,7 +103,7 @@ def _recorded(bare: Session, x: Array, runs: int, shapes: bool) -> list[Any]:
 
 
 def _calls(events: Sequence[Any]) -> list[list[_Operator]]:
-    """For each call of the model the operators that the program calls, with theirs inside them."""
+    """Return the operators of each call of the model, as trees of calls."""
     calls, open_ = list[list[_Operator]](), list[_Operator]()
     thread = next((e.start_thread_id() for e in events if e.name() == _CALL), 0)
     ordered = sorted(events, key=lambda e: (e.start_ns(), -e.duration_ns()))
@@ -135,8 +135,8 @@ def _stripped(call: list[_Operator]) -> list[_Operator]:
 
 
 def _layers(operators: Sequence[_Operator], layers: Sequence[tuple[str, str]]) -> list[str]:
-    """The layer of each operator: operations of the program are looked up in turn, what wraps them
-    has none.
+    """Return the layer of each operator: operations of the program are matched in order; wrappers
+    have no layer.
     """
     found, place = [], 0
     for operator in operators:
@@ -156,7 +156,7 @@ def _precision(name: str, dtype: str) -> str:
 
 
 def _place(operator: _Operator, engine: str) -> str:
-    """The library that takes most of an operator's time, as far as names tell."""
+    """Return the library that takes most of an operator's time, judged by names."""
     if operator.name.startswith("quantized::"):
         return engine or "PyTorch"
     while inner := [one for one in operator.inner if one.ns > _MAIN * operator.ns]:

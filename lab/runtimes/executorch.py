@@ -18,8 +18,8 @@ def _preload() -> None:
 
 
 class ExecuTorchSession:
-    """One program. Its thread pool is one for the process: whoever runs with another number of
-    threads sets it up anew.
+    """Session of one program. The thread pool is shared by the process: a session with another
+    number of threads recreates it.
     """
 
     def __init__(self, path: str, threads: int, batch: int = 1) -> None:
@@ -30,15 +30,17 @@ class ExecuTorchSession:
         self._open()
         meta = self._method.method_meta()
         if meta.num_inputs() != 1:
-            raise InvalidFile("The model must have one input", allowed="1", given=meta.num_inputs())
+            raise InvalidFile(
+                "The model must have exactly one input", allowed="1", given=meta.num_inputs()
+            )
         self.input, self.output = (
             with_batch(_info(meta.input_tensor_meta(0)), batch),
             _info(meta.output_tensor_meta(0)),
         )
 
     def _open(self) -> None:
-        """Load the program into a pool of its number of threads: XNNPACK keeps the pool that it was
-        loaded with.
+        """Load the program with its number of threads, because XNNPACK keeps the pool that exists
+        at loading.
         """
         if self._library._threadpool_get_thread_count() != self._threads:
             self._library._unsafe_reset_threadpool(self._threads)
@@ -51,11 +53,11 @@ class ExecuTorchSession:
             ) from error
 
     def prepare(self, x: Array) -> Array:
-        """The batch in the type that the model takes."""
+        """Return the batch in the model's input type."""
         return x.astype(self.input.dtype, order="C", copy=False)
 
     def run(self, x: Array) -> Array:
-        """Shape (1, *input) -> (1, *output)."""
+        """Run the model on one item; shape (1, *input) -> (1, *output)."""
         if self._library._threadpool_get_thread_count() != self._threads:
             self._open()
         output: Array = self._method((self._torch.from_numpy(x),))[0].numpy()
@@ -83,7 +85,7 @@ RUNTIME = Runtime(
     id="executorch",
     title="ExecuTorch (XNNPACK)",
     help=(
-        "Runs ExecuTorch programs, PyTorch's format for phones and microcontrollers, with XNNPACK;"
+        "Runs ExecuTorch programs, PyTorch's format for phones and microcontrollers, with XNNPACK,"
         " one item at a time."
     ),
     formats=("executorch",),

@@ -24,8 +24,8 @@ def _preload() -> None:
 
 
 class LiteRTSession:
-    """One model in a LiteRT interpreter: takes and gives real numbers, whatever integers the file
-    computes in.
+    """Session of one model in a LiteRT interpreter, with float inputs and outputs even if the file
+    uses integers.
     """
 
     def __init__(
@@ -38,26 +38,26 @@ class LiteRTSession:
         self._feed, self._fetch = feed["index"], fetch["index"]
 
     def prepare(self, x: Array) -> Array:
-        """The batch in the type that the model takes, quantized by its input's scale and zero
+        """Return the batch in the model's input type, quantized with its input's scale and zero
         point.
         """
         return np.ascontiguousarray(self._quantize(x))
 
     def run(self, x: Array) -> Array:
-        """Shape (batch, *input) -> (batch, *output), with the batch that the graph was laid out
-        for.
-        """
+        """Run a batch that fits the graph; shape (batch, *input) -> (batch, *output)."""
         self._interpreter.set_tensor(self._feed, x)
         self._interpreter.invoke()
         return self._dequantize(self._interpreter.get_tensor(self._fetch))
 
     def arena_bytes(self) -> int | None:
-        """What LiteRT set aside for the tensors of this model, see `lab.runtimes._litert_arena`."""
+        """Return the size of this model's tensor arena, see `lab.runtimes._litert_arena`."""
         return arena_bytes(self._interpreter, self._path)
 
 
 class HalfSession(LiteRTSession):
-    """The same in 16-bit floats, by LiteRT's newer interface: the interpreter cannot be told to."""
+    """Session in 16-bit floats on LiteRT's newer API, because the interpreter does not support
+    them.
+    """
 
     def __init__(self, path: str, threads: int) -> None:
         from lab.runtimes._litert_half import HalfModel
@@ -69,13 +69,11 @@ class HalfSession(LiteRTSession):
         self._model = HalfModel(path, threads, feed, fetch)
 
     def run(self, x: Array) -> Array:
-        """Shape (batch, *input) -> (batch, *output), with the batch that the file was converted
-        with.
-        """
+        """Run a batch that fits the file; shape (batch, *input) -> (batch, *output)."""
         return self._dequantize(self._model.run(x))
 
     def arena_bytes(self) -> int | None:
-        """None: the newer interface does not say where its tensors lie."""
+        """Return None, because the newer API does not expose tensor addresses."""
         return None
 
 
@@ -115,12 +113,11 @@ def _refusal(path: str, error: Exception) -> InvalidFile:
 
 
 def _check_blocks(path: str) -> None:
-    """Without XNNPACK, LiteRT 2.3 forgets the activation that is fused into a layer with block-wise
-    weights, and reads 2-bit blocks wrongly.
+    """Reject files that LiteRT 2.3 computes wrongly without XNNPACK: it ignores activations fused
+    into layers with block-wise weights, and misreads 2-bit blocks.
 
-    Reading a file's tensors takes milliseconds, which loading must not cost where there can be no
-    blocks: their scales lie in
-    tensors that are named so.
+    Reading a file's tensors takes milliseconds, so the file is first searched for the name of
+    tensors with block scales.
     """
     if b"_scales" not in Path(path).read_bytes():
         return
@@ -135,7 +132,7 @@ def _check_blocks(path: str) -> None:
     ]
     if wrong:
         raise InvalidFile(
-            "Without XNNPACK, LiteRT computes this layer's block-wise weights wrongly",
+            "Without XNNPACK, LiteRT computes wrong results for this layer's block-wise weights",
             allowed="blocks of 4-bit weights without a fused activation",
             given=wrong[0],
             remedy="Turn xnnpack on, or choose block_size 0",
@@ -156,7 +153,7 @@ def _the_only_input(interpreter: Any) -> Any:
     inputs = interpreter.get_input_details()
     if len(inputs) != 1:
         raise InvalidFile(
-            "The model must have one input", allowed="1", given=[i["name"] for i in inputs]
+            "The model must have exactly one input", allowed="1", given=[i["name"] for i in inputs]
         )
     return inputs[0]
 
@@ -168,9 +165,7 @@ def _info(details: Mapping[str, Any]) -> TensorInfo:
 
 
 def _scale(details: Mapping[str, Any]) -> tuple[np.float32, int] | None:
-    """Scale and zero point of a tensor that stores real numbers as integers; None for floats and
-    token ids.
-    """
+    """Return the scale and zero point of a quantized tensor; None for floats and token ids."""
     scales = details["quantization_parameters"]["scales"]
     whole = np.issubdtype(details["dtype"], np.integer)
     return (
@@ -206,13 +201,13 @@ def _load(path: str, options: Mapping[str, Any]) -> LiteRTSession:
         return LiteRTSession(str(path), threads, xnnpack, delegate, batch_size(options))
     if delegate or not xnnpack:
         raise InvalidOption(
-            "The precision float16 is XNNPACK's",
+            "The precision float16 needs XNNPACK",
             given={"xnnpack": xnnpack, "delegate": delegate},
-            remedy="Turn xnnpack on and name no delegate, or choose the precision float32",
+            remedy="Turn xnnpack on without a delegate, or choose the precision float32",
         )
     if batch_size(options) > 1:
         raise InvalidOption(
-            "LiteRT computes in 16-bit floats one item at a time",
+            "LiteRT supports only batch 1 in 16-bit floats",
             allowed="batch 1",
             given=batch_size(options),
             remedy="Choose batch 1, or the precision float32",
@@ -230,8 +225,8 @@ RUNTIME = Runtime(
     id="litert",
     title="LiteRT (CPU)",
     help=(
-        "Runs TFLite files with Google's mobile kernels, one item a call unless a batch is asked"
-        " for."
+        "Runs TFLite files with Google's mobile kernels, one item per call unless the option batch"
+        " is larger."
     ),
     formats=("tflite",),
     preload=_preload,
@@ -245,7 +240,7 @@ RUNTIME = Runtime(
             low=1,
             high=64,
             affects_output=False,
-            help="How many CPU threads compute one operator; 1 is the steadiest to measure.",
+            help="Number of CPU threads per operator; 1 gives the steadiest measurements.",
             sweep={"full": (1, 2)},
         ),
         BATCH,
@@ -255,8 +250,8 @@ RUNTIME = Runtime(
             kind="bool",
             default=True,
             help=(
-                "Off computes with LiteRT's own kernels instead of the XNNPACK library that is its"
-                " default on CPUs."
+                "Computes with the XNNPACK library, LiteRT's default on CPUs. Turn it off to use"
+                " LiteRT's own kernels."
             ),
             sweep={"standard": (True, False), "full": (True, False)},
         ),
@@ -266,9 +261,9 @@ RUNTIME = Runtime(
             kind="path",
             default="",
             help=(
-                "The library of a delegate, such as libedgetpu.so.1, that takes over the operators"
-                " it can compute; the others stay with XNNPACK or LiteRT's own kernels. It is code"
-                " that runs in the lab: name only what you trust."
+                "Library of a delegate, such as libedgetpu.so.1, that computes the operators it"
+                " supports; the others stay with XNNPACK or LiteRT's own kernels. The library runs"
+                " as code in the lab, so name only libraries that you trust."
             ),
         ),
         Option(
@@ -278,16 +273,16 @@ RUNTIME = Runtime(
             default="float32",
             choices=("float32", "float16"),
             help=(
-                "In which floats XNNPACK computes what the file keeps in float; 16 bits need a CPU"
-                " that has them."
+                "Float format in which XNNPACK computes float operators; float16 needs a CPU with"
+                " 16-bit arithmetic."
             ),
         ),
     ),
     requires=("ai-edge-litert",),
     version_of="ai-edge-litert",
     zeros=(  # seen in profiles of a network of 1×1 convolutions with 90 % zeros
-        "LiteRT's XNNPACK multiplies by them: even from a sparse file it unpacks them first, and"
-        " profiles show dense kernels."
+        "LiteRT's XNNPACK multiplies by zeros: it unpacks even sparse files, and profiles show"
+        " dense kernels."
     ),
     providers=providers,
     profile=_profile,

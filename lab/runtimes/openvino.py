@@ -27,8 +27,8 @@ _CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
 
 
 def _preload() -> None:
-    """The package, and the libraries that it opens with the first model: they are no model's memory
-    or time.
+    """Import the package and load the libraries that it opens with the first model, so that they
+    count for no model's memory or time.
     """
     folder = Path(openvino().__file__).parent / "libs"
     for library in (file for pattern in _LOADED_LATE for file in folder.glob(pattern)):
@@ -41,18 +41,17 @@ def _core() -> Any:
 
 
 class OpenVinoSession:
-    """One model in OpenVINO, compiled for one batch and fed through its only input: more items are
-    run batch after batch.
+    """Session of one model in OpenVINO, compiled for one batch size; more items are run batch after
+    batch.
 
-    Compiled for a free batch axis it would take up to twice the time for one item, and the CPU
-    plug-in of version 2026.4
-    answers batches of some quantized models wrongly (a mean that is scaled by channel and
-    quantized).
+    With a free batch axis, one item would take up to twice the time, and the CPU plug-in of version
+    2026.4 computes wrong results for batches of some quantized models (a mean that is scaled per
+    channel and quantized).
     """
 
     def __init__(self, path: str, options: Mapping[str, Any], counting: bool = False) -> None:
-        """Load a file; `counting` times each operator, which costs time."""
-        graph, self._weights = mapped(path)  # the model reads them where they lie
+        """Load a file; `counting` times each operator, which adds overhead."""
+        graph, self._weights = mapped(path)  # the model reads them without a copy
         model = self._read(graph, path)
         batch, feed = batch_size(options), _info(_the_only_input(model))
         shape = _shape(feed.shape, batch)
@@ -65,7 +64,7 @@ class OpenVinoSession:
         }
         try:
             compiled = _compiled(model, shape, config)
-        except RuntimeError as error:  # some quantized graphs compile for free axes only
+        except RuntimeError as error:  # some quantized graphs only compile with free axes
             if batch > 1 and feed.shape[0] is not None:
                 raise _no_batch(batch, error) from error
             compiled = self._compiled_free(graph, config, path)
@@ -94,17 +93,15 @@ class OpenVinoSession:
             ) from error
 
     def counters(self) -> list[Any]:
-        """ProfilingInfo of each operator where they are counted: averages of all calls until
-        now.
-        """
+        """Return the ProfilingInfo of each operator if counting: averages of all calls so far."""
         return list(self._request.get_profiling_info())
 
     def prepare(self, x: Array) -> Array:
-        """The batch in the type that the model takes."""
+        """Return the batch in the model's input type."""
         return x.astype(self.input.dtype, order="C", copy=False)
 
     def run(self, x: Array) -> Array:
-        """Shape (batch, *input) -> (batch, *output)."""
+        """Run the model on a batch; shape (batch, *input) -> (batch, *output)."""
         if x.shape == self._source.shape:
             self._source[...] = x
             self._infer()
@@ -116,7 +113,7 @@ class OpenVinoSession:
 
 def _no_batch(batch: int, error: RuntimeError) -> InvalidFile:
     return InvalidFile(
-        f"OpenVINO cannot lay this file out for a batch of {batch}: {reason(error)}",
+        f"OpenVINO cannot reshape this file for a batch of {batch}: {reason(error)}",
         allowed="batch 1",
         given=f"batch {batch}",
         remedy=REMEDY,
@@ -126,7 +123,7 @@ def _no_batch(batch: int, error: RuntimeError) -> InvalidFile:
 def _the_only_input(model: Any) -> Any:
     if len(model.inputs) != 1:
         raise InvalidFile(
-            "The model must have one input",
+            "The model must have exactly one input",
             allowed="1",
             given=[i.get_any_name() for i in model.inputs],
         )
@@ -141,16 +138,16 @@ def _info(value: Any) -> TensorInfo:
 
 
 def _shape(shape: tuple[int | None, ...], batch: int) -> list[int]:
-    """The input's shape with its batch axis set to `batch`, and to 1 where it is free and one item
-    is asked for.
+    """Return the input's shape with its batch axis set to `batch`; for batch 1 a fixed axis keeps
+    its size.
 
     Raises:
-        InvalidFile: other axes are free too.
+        InvalidFile: the input has other free axes.
     """
     if None in shape[1:]:
         raise InvalidFile(
-            "Axes of the model's input are free",
-            allowed="a free batch axis only",
+            "The model's input has free axes",
+            allowed="a free batch axis and no others",
             given=shape,
             remedy="Export the model with fixed sizes",
         )
@@ -176,21 +173,21 @@ def _config(options: Mapping[str, Any]) -> dict[str, Any]:
         "INFERENCE_PRECISION_HINT": _precision(str(options.get("precision", "f32"))),
         "ENABLE_CPU_PINNING": (
             False
-        ),  # pinned, all models that are measured in turns would sit on the same core
+        ),  # with pinning, all models that are measured in turns would use the same core
     }
 
 
 def _precision(wanted: str) -> str:
-    """The precision, if this CPU computes in it.
+    """Return the precision if this CPU supports it.
 
     Raises:
-        InvalidOption: it does not; OpenVINO would silently take 32 bits.
+        InvalidOption: it does not; OpenVINO would silently use 32 bits.
     """
     able = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if _CAPABILITY[wanted] not in able:
         known = ", ".join(name for name, capability in _CAPABILITY.items() if capability in able)
         raise InvalidOption(
-            "This CPU does not compute in this precision",
+            "This CPU does not support this precision",
             allowed=known,
             given=wanted,
             remedy="Choose f32, or measure on a CPU with these instructions",
@@ -217,7 +214,7 @@ _DEVICES = {
 
 
 def _providers() -> tuple[Provider, ...]:
-    """The devices that OpenVINO knows of; the lab runs on the CPU."""
+    """Return the devices that OpenVINO knows; the lab runs on the CPU."""
     found = {device.split(".")[0]: device for device in reversed(_core().available_devices)}
     return tuple(
         Provider(
@@ -233,8 +230,8 @@ RUNTIME = Runtime(
     id="openvino",
     title="OpenVINO (CPU)",
     help=(
-        "Runs models with Intel's kernels, which use the int8, bfloat16 and float16 instructions"
-        " that the CPU has."
+        "Runs models with Intel's kernels, which use the int8, bfloat16 and float16 instructions of"
+        " the CPU."
     ),
     formats=("openvino_ir",),
     preload=_preload,
@@ -248,7 +245,7 @@ RUNTIME = Runtime(
             low=1,
             high=64,
             affects_output=False,
-            help="How many CPU threads compute one operator; 1 is the steadiest to measure.",
+            help="Number of CPU threads per operator; 1 gives the steadiest measurements.",
             sweep={"full": (1, 2)},
         ),
         Option(
@@ -258,9 +255,9 @@ RUNTIME = Runtime(
             default="latency",
             choices=("latency", "throughput"),
             help=(
-                "Latency gives one item all threads. Throughput gives each of as many items one"
-                " thread, so a single item, as it is measured here, gets no faster with more"
-                " threads."
+                "With latency, all threads compute one item. With throughput, each thread computes"
+                " its own item, so that single items, as measured here, do not become faster with"
+                " more threads."
             ),
             sweep={"full": ("latency", "throughput")},
             affects_output=False,
@@ -273,16 +270,16 @@ RUNTIME = Runtime(
             default="f32",
             choices=("f32", "bf16", "f16"),
             help=(
-                "What operators that are not quantized compute in. The 16-bit formats are faster"
-                " where the CPU has instructions for them, and refused where it has not."
+                "Float format of the operators that are not quantized. The 16-bit formats are"
+                " faster on CPUs with instructions for them, and are rejected on others."
             ),
             sweep={"full": ("f32", "bf16")},
         ),
     ),
     requires=("openvino",),
     version_of="openvino",
-    zeros=(  # seen in profiles, and OpenVINO's own documentation
-        "OpenVINO skips none in float; on CPUs with AMX alone it can pack 8-bit dense layers"
+    zeros=(  # observed in profiles and stated in OpenVINO's documentation
+        "OpenVINO skips no zeros in float; only on CPUs with AMX it can pack 8-bit dense layers"
         " (CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE)."
     ),
     toolchain="nncf",

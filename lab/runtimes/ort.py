@@ -21,7 +21,7 @@ def _preload() -> None:
 
 
 class OrtSession:
-    """One model in ONNX Runtime, fed through its only input and read from its first output."""
+    """Session of one model in ONNX Runtime, with its only input and its first output."""
 
     def __init__(
         self, path: str, threads: int = 1, level: str = "all", provider: str = CPU, batch: int = 1
@@ -37,11 +37,11 @@ class OrtSession:
         self._path = path
 
     def prepare(self, x: Array) -> Array:
-        """The batch in the type that the model takes."""
+        """Return the batch in the model's input type."""
         return x.astype(self.input.dtype, order="C", copy=False)
 
     def run(self, x: Array) -> Array:
-        """Shape (batch, *input) -> (batch, *output)."""
+        """Run the model on a batch; shape (batch, *input) -> (batch, *output)."""
         try:
             output: Array = self._run(self._outputs, {self._name: x})[0]
         except Exception as error:
@@ -53,7 +53,7 @@ def _the_only_input(session: Any) -> Any:
     inputs = session.get_inputs()
     if len(inputs) != 1:
         raise InvalidFile(
-            "The model must have one input", allowed="1", given=[i.name for i in inputs]
+            "The model must have exactly one input", allowed="1", given=[i.name for i in inputs]
         )
     return inputs[0]
 
@@ -81,8 +81,8 @@ RUNTIME = Runtime(
     id="ort",
     title="ONNX Runtime",
     help=(
-        "Runs ONNX files with Microsoft's CPU kernels, or on what its execution providers reach;"
-        " takes any batch where the file leaves the batch axis free."
+        "Runs ONNX files with Microsoft's CPU kernels, or on the devices of its execution"
+        " providers. Supports any batch size if the model does."
     ),
     formats=("onnx",),
     preload=_preload,
@@ -96,7 +96,7 @@ RUNTIME = Runtime(
             low=1,
             high=64,
             affects_output=False,
-            help="How many CPU threads compute one operator; 1 is the steadiest to measure.",
+            help="Number of CPU threads per operator; 1 gives the steadiest measurements.",
             sweep={"full": (1, 2)},
         ),
         Option(
@@ -106,9 +106,9 @@ RUNTIME = Runtime(
             default="all",
             choices=tuple(LEVELS),
             help=(
-                "How far operators are fused when the file is loaded: not at all, only such as"
-                " every device has, also ONNX Runtime's own, or all, which lays tensors out for"
-                " this CPU too. Fused operators round differently."
+                "Sets how far operators are fused at loading: not at all, into standard operators"
+                " only, also into ONNX Runtime's own operators, or with all optimizations, which"
+                " also adapt the tensor layout to this CPU. Fused operators round differently."
             ),
             sweep={"full": ("all", "disabled")},
         ),
@@ -120,8 +120,8 @@ RUNTIME = Runtime(
             default=CPU,
             choices=tuple(PROVIDERS),
             help=(
-                "What computes the operators; those that a provider does not know are left to the"
-                " CPU."
+                "Selects the provider that computes the operators; operators that it does not"
+                " support run on the CPU."
             ),
         ),
     ),

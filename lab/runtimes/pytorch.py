@@ -13,8 +13,8 @@ from lab.plugs import Array, Runtime
 
 
 def _preload() -> None:
-    """Also what torch.export.load imports when it is first called: code, not a part of the
-    model.
+    """Import torch and the modules that torch.export.load imports at its first call, because they
+    are not part of the model.
     """
     import networkx  # noqa: F401
     import torch._export.serde.serialize
@@ -24,7 +24,7 @@ def _preload() -> None:
 
 
 class PyTorchSession:
-    """One exported program, called from Python."""
+    """Session of one exported program, called from Python."""
 
     def __init__(self, path: str, threads: int, batch: int = 1) -> None:
         import torch
@@ -38,11 +38,11 @@ class PyTorchSession:
         self.input = with_batch(feed, batch)
 
     def prepare(self, x: Array) -> Array:
-        """The batch in the type that the model takes."""
+        """Return the batch in the model's input type."""
         return x.astype(self.input.dtype, order="C", copy=False)
 
     def run(self, x: Array) -> Array:
-        """Shape (batch, *input) -> (batch, *output)."""
+        """Run the model on a batch; shape (batch, *input) -> (batch, *output)."""
         with self._torch.inference_mode():
             output: Array = self._module(self._torch.from_numpy(x)).numpy()
         return output
@@ -63,8 +63,8 @@ def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> P
 
 
 def _layers(program: Any) -> list[tuple[str, str]]:
-    """(operator, layer) of each operation, in order; a layer is named after the innermost module,
-    an operation outside any after itself.
+    """Return (operator, layer) of each operation in order; a layer is named after the innermost
+    module, or after the operation outside of modules.
     """
     nodes = [
         node
@@ -95,8 +95,8 @@ RUNTIME = Runtime(
     id="pytorch",
     title="PyTorch (CPU)",
     help=(
-        "Runs exported PyTorch programs operator by operator from Python, as in a notebook; takes"
-        " any batch."
+        "Runs exported PyTorch programs operator by operator from Python, as in a notebook."
+        " Supports any batch size."
     ),
     formats=("torch_export",),
     preload=_preload,

@@ -18,8 +18,8 @@ def _preload() -> None:
 
 
 class TorchScriptSession:
-    """One traced model. The engine of its integers is a setting of the process, which other models
-    may have changed.
+    """Session of one traced model. The engine of quantized operators is a setting of the process
+    that other models may have changed.
     """
 
     def __init__(self, path: str, threads: int, optimize: bool, batch: int = 1) -> None:
@@ -38,11 +38,11 @@ class TorchScriptSession:
         self._module = torch.jit.optimize_for_inference(module) if optimize else module
 
     def prepare(self, x: Array) -> Array:
-        """The batch in the type that the model takes."""
+        """Return the batch in the model's input type."""
         return x.astype(self.input.dtype, order="C", copy=False)
 
     def run(self, x: Array) -> Array:
-        """Shape (batch, *input) -> (batch, *output)."""
+        """Run the model on a batch; shape (batch, *input) -> (batch, *output)."""
         if self._engine:
             self._torch.backends.quantized.engine = self._engine
         with self._torch.inference_mode():
@@ -59,7 +59,7 @@ def _load(path: str, options: Mapping[str, Any]) -> TorchScriptSession:
 
 
 def _profile(path: str, options: Mapping[str, Any], item: Array, runs: int) -> Profile:
-    """A frozen module has no layers left, only operators."""
+    """Profile the file; a frozen module has operators but no layers."""
     from lab.formats.torchscript.files import read_note
     from lab.runtimes._torch_profile import profile
 
@@ -70,8 +70,7 @@ RUNTIME = Runtime(
     id="torchscript",
     title="TorchScript (CPU)",
     help=(
-        "Runs traced PyTorch models without Python code; takes any batch where the file leaves the"
-        " batch axis free."
+        "Runs traced PyTorch models without Python code. Supports any batch size if the model does."
     ),
     formats=("torchscript",),
     preload=_preload,
@@ -82,12 +81,12 @@ RUNTIME = Runtime(
         BATCH,
         Option(
             id="optimize",
-            label="Optimise for inference",
+            label="Optimize for inference",
             kind="bool",
             default=False,
             help=(
-                "Rewrites the graph when it is loaded: weights in the layout of the oneDNN library,"
-                " activations fused into convolutions (torch.jit.optimize_for_inference)."
+                "Optimizes the graph at loading (torch.jit.optimize_for_inference): stores weights"
+                " in the layout of the oneDNN library and fuses activations into convolutions."
             ),
         ),
     ),

@@ -1,3 +1,3 @@
-"""Guided search: what to try next, from what a study knows so far. Samplers are pure functions of
-values; the engine asks them.
+"""Guided search: samplers propose the next trials from the outcomes of a study so far. They are
+pure functions of values, called by the engine.
 """

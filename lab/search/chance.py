@@ -1,4 +1,4 @@
-"""Random search without replacement: the control that a sampler must beat."""
+"""Random search without replacement, the control for other samplers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from lab.search.space import Task
 
 
 def propose(task: Task, count: int) -> list[str]:
-    """Keys of the candidates to try next."""
+    """Return the keys of the candidates to try next."""
     random = np.random.default_rng(task.randomness)
     return [task.left[n].key for n in random.permutation(len(task.left))[:count]]

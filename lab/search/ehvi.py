@@ -1,11 +1,11 @@
-"""The lab's own sampler: learn every objective, and take the candidates of the largest expected
+"""Sampler of the lab: models every objective and proposes the candidates with the largest expected
 gain in hypervolume.
 
-Two kinds of models take turns. Gaussian processes (`gaussian.py`) extrapolate well from few trials;
-forests (`forest.py`) find what holds in a corner only, where a process that fits the rest is too
-sure. The expectation is exact for independent normal objectives: a sum over the boxes that the
-front leaves free (Yang et al., Journal of Global Optimization 75, 2019). Of a batch, each is taken
-as if it had come out as expected before the next is chosen.
+Two kinds of models alternate. Gaussian processes (`gaussian.py`) extrapolate well from few trials;
+forests (`forest.py`) find effects that only hold in a part of the grid, where a process that fits
+the rest is overconfident. The expectation is exact for independent normal objectives: a sum over
+the boxes not dominated by the front (Yang et al., Journal of Global Optimization 75, 2019). In a
+batch, each candidate is assumed to have its expected outcome before the next is chosen.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ from lab.search.space import HOW, WHERE, Outcome, Task
 
 Array = NDArray[np.float64]
 BOXES = 1024
-"""Taken together: more would take gigabytes where front and grid are large."""
+"""Number of boxes processed together; more would take gigabytes for large fronts and grids."""
 LEAST_CHANCE = 0.1
-"""Of working, of what is thought to fail."""
+"""Lower bound of the predicted probability of success."""
 VARIETY, ENOUGH = 4, 3
-"""Chains of techniques, and outcomes with numbers, without which there is nothing to learn from."""
+"""Smallest numbers of distinct technique chains and of outcomes with values for which models are
+used.
+"""
 
 
 def propose(task: Task, count: int) -> list[str]:
-    """Keys of the candidates to try next."""
+    """Return the keys of the candidates to try next."""
     random = np.random.default_rng(task.randomness)
     told = {
         c.techniques
@@ -42,7 +44,7 @@ def propose(task: Task, count: int) -> list[str]:
     if len(told) < VARIETY or sum(o.gains is not None for o in task.outcomes.values()) < ENOUGH:
         return varied(task, count, random)
     model, chosen = Model(task), list[int]()
-    noise = 1e-9 * random.random(len(task.candidates))  # equal ones in a random order
+    noise = 1e-9 * random.random(len(task.candidates))  # equal ones in random order
     for turn in range(len(task.outcomes), len(task.outcomes) + min(count, len(task.left))):
         learnt = model.forests if turn % 2 else model.processes
         worth = model.worth(learnt) + noise
@@ -53,8 +55,8 @@ def propose(task: Task, count: int) -> list[str]:
 
 
 def varied(task: Task, count: int, random: np.random.Generator) -> list[str]:
-    """Before there is much to learn from: candidates that have least in common with those before,
-    from a random one on.
+    """Choose the first candidates: a random one, then those with the least in common with the ones
+    before.
     """
     rows = {c.key: n for n, c in enumerate(task.candidates)}
     left = [rows[c.key] for c in task.left]
@@ -74,7 +76,7 @@ def _indicators(task: Task, groups: Sequence[str]) -> tuple[Array, ...]:
 
 
 class Model:
-    """Everything that is learnt: objectives, limits, and what fails."""
+    """Models of objectives, limits and failures."""
 
     def __init__(self, task: Task) -> None:
         self.task, rows = task, {c.key: n for n, c in enumerate(task.candidates)}
@@ -92,24 +94,24 @@ class Model:
 
     @cached_property
     def groups(self) -> Traits:
-        """The candidates' traits, group by group."""
+        """Return the candidates' traits by group."""
         return Traits(*(_indicators(self.task, groups) for groups in (HOW, WHERE)))
 
     @cached_property
     def traits(self) -> Array:
-        """The candidates' traits, (candidates, traits)."""
+        """Return the candidates' traits, (candidates, traits)."""
         return matrix(self.task.candidates)
 
     @cached_property
     def processes(self) -> list[Posterior]:
-        """A Gaussian process for each objective."""
+        """Return a Gaussian process for each objective."""
         return [
             Posterior(self.groups, self.rows, self.gains[:, n]) for n in range(self.task.objectives)
         ]
 
     @cached_property
     def forests(self) -> list[Forest]:
-        """A forest for each objective."""
+        """Return a forest for each objective."""
         return [
             Forest(self.traits, self.rows, self.gains[:, n], self.task.randomness)
             for n in range(self.task.objectives)
@@ -117,7 +119,7 @@ class Model:
 
     @cached_property
     def limits(self) -> list[Posterior]:
-        """A Gaussian process for each limit."""
+        """Return a Gaussian process for each limit."""
         return [
             Posterior(self.groups, self.rows, self.excess[:, n]) for n in range(self.task.limits)
         ]
@@ -134,8 +136,8 @@ class Model:
         )
 
     def worth(self, learnt: Sequence[Posterior | Forest]) -> Array:
-        """(candidates,) expected gain in hypervolume, by the chance that it works and keeps the
-        limits.
+        """Return the expected gain in hypervolume times the probability of success within the
+        limits, (candidates,).
         """
         from scipy.special import ndtr
 
@@ -149,15 +151,15 @@ class Model:
         return np.asarray(self.works * allowed * expected_improvement(mean, spread, self.front))
 
     def suppose(self, learnt: Sequence[Posterior | Forest], row: int) -> None:
-        """Take it that this candidate comes out as expected."""
+        """Assume that this candidate has its expected outcome."""
         for posterior in (*self.processes, *self.limits):
             posterior.suppose(row)
         self.front = _front(np.vstack([self.front, [[p.mean[row] for p in learnt]]]))
 
 
 def _softened(gains: Array) -> Array:
-    """Losses by their logarithm: how much worse than useless something is tells little, but more
-    than nothing of what else may be.
+    """Compress losses by their logarithm: how far a candidate is below the reference point says
+    little about other candidates, but not nothing.
     """
     return np.where(gains < 0, -np.log1p(np.maximum(-gains, 0.0)), gains)
 
@@ -168,11 +170,11 @@ def _front(gains: Array) -> Array:
 
 
 def expected_improvement(mean: Array, spread: Array, front: Array) -> Array:
-    """Expected growth of the hypervolume by one point whose gains are independent and normal.
+    """Return the expected gain in hypervolume from one point with independent normal gains.
 
     Args:
         mean, spread: (n, m).
-        front: (k, m) gains that are there.
+        front: (k, m) gains of the current front.
 
     Returns:
         (n,).
@@ -185,7 +187,7 @@ def expected_improvement(mean: Array, spread: Array, front: Array) -> Array:
 
 
 def _over(lower: Array, upper: Array, mean: Array, spread: Array) -> Array:
-    """What some of the boxes add."""
+    """Return the contribution of some of the boxes."""
     product = np.ones((len(lower), len(mean)))
     for column in range(mean.shape[1]):
         levels, where = np.unique(
@@ -197,7 +199,7 @@ def _over(lower: Array, upper: Array, mean: Array, spread: Array) -> Array:
 
 
 def _expected_above(levels: Array, mean: Array, spread: Array) -> Array:
-    """(levels, n): by how much a normal number exceeds each level, on average; 0 for an infinite
+    """Return the mean excess of a normal variable over each level, (levels, n); 0 for an infinite
     level.
     """
     from scipy.special import ndtr

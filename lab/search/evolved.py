@@ -1,9 +1,9 @@
 """Optuna's multi-objective samplers over the grid: TPE and NSGA-II.
 
 Both choose values of parameters, of which only some combinations are candidates: techniques, the
-settings that vary for these techniques, and the target. What they ask for is answered with the
-nearest candidate that was not tried. Their studies live in memory and are made anew from the
-outcomes for each question, so that nothing else has to be kept.
+settings that vary for these techniques, and the target. Each request is mapped to the nearest
+candidate that was not tried. Their studies live in memory and are rebuilt from the outcomes for
+each question, so that nothing else has to be stored.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ from lab.plugs import require
 from lab.search.space import Candidate, Outcome, Task
 
 POPULATION = 24
-"""NSGA-II's; its default of 50 leaves too few generations for a budget of some dozens of trials."""
+"""Population size of NSGA-II; its default of 50 leaves too few generations for some dozens of
+trials.
+"""
 WORST = -1.0
-"""The gains of what failed."""
+"""Gains of failed candidates."""
 TECHNIQUES, TARGET = "techniques", "target"
 
 
 def tpe(task: Task, count: int) -> list[str]:
-    """Keys of the candidates that the tree-structured Parzen estimator takes (Ozaki et al., GECCO
-    2020).
+    """Return the keys of the candidates that the tree-structured Parzen estimator chooses (Ozaki et
+    al., GECCO 2020).
     """
     return _propose("tpe", task, count)
 
 
 def nsga2(task: Task, count: int) -> list[str]:
-    """Keys of the candidates that NSGA-II takes (Deb et al., IEEE Trans. Evol. Comput. 6(2),
-    2002).
+    """Return the keys of the candidates that NSGA-II chooses (Deb et al., IEEE Trans. Evol. Comput.
+    6(2), 2002).
     """
     return _propose("nsga2", task, count)
 
@@ -56,14 +58,14 @@ def _propose(name: str, task: Task, count: int) -> list[str]:
 
 
 class _Grid:
-    """Candidates as parameters."""
+    """Candidates described by parameters."""
 
     def __init__(self, task: Task) -> None:
         self.candidates = {c.key: c for c in task.candidates}
 
     @cached_property
     def choices(self) -> dict[str, tuple[str, ...]]:
-        """Parameter -> its values; what has only one is none."""
+        """Values of each parameter; settings with only one value are no parameters."""
         found: dict[str, dict[str, None]] = {TECHNIQUES: {}, TARGET: {}}
         for c in self.candidates.values():
             for name, value in _parameters(c).items():
@@ -78,7 +80,7 @@ class _Grid:
         return {name: value for name, value in _parameters(c).items() if name in self.choices}
 
     def ask(self, trial: Any) -> dict[str, str]:
-        """Have an Optuna trial choose: the techniques, where they run, and then their settings."""
+        """Let an Optuna trial choose the techniques, the target, and then the settings."""
         wanted = {
             name: trial.suggest_categorical(name, self.choices[name])
             for name in (TECHNIQUES, TARGET)
@@ -89,8 +91,8 @@ class _Grid:
     def nearest(
         self, wanted: Mapping[str, str], left: list[str], random: np.random.Generator
     ) -> str:
-        """The candidate with most of these values, techniques before targets before settings;
-        chance decides among equals.
+        """Return the candidate with most of these values, techniques before targets before
+        settings; ties are broken at random.
         """
         weights = {TECHNIQUES: 10_000.0, TARGET: 100.0}
         scores = [
@@ -114,12 +116,12 @@ def _parameters(c: Candidate) -> dict[str, str]:
 
 
 def _study(name: str, task: Task, grid: _Grid) -> Any:
-    """An Optuna study that knows all outcomes."""
+    """Return an Optuna study that contains all outcomes."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that some of its arguments are experimental
+        warnings.simplefilter("ignore")  # about experimental arguments
         study = optuna.create_study(
             sampler=_sampler(name, task), directions=["minimize"] * task.objectives
         )
@@ -144,7 +146,7 @@ def _sampler(name: str, task: Task) -> Any:
 
 
 def _told(grid: _Grid, c: Candidate, o: Outcome, task: Task, number: int) -> Any:
-    """A finished Optuna trial; what failed breaks a constraint."""
+    """Return a finished Optuna trial; failures violate a constraint."""
     from optuna.distributions import CategoricalDistribution
     from optuna.samplers import NSGAIISampler
     from optuna.trial import TrialState, create_trial
@@ -160,5 +162,5 @@ def _told(grid: _Grid, c: Candidate, o: Outcome, task: Task, number: int) -> Any
         },
         system_attrs={
             NSGAIISampler._get_generation_key(): number // POPULATION
-        },  # which only a running study writes
+        },  # written only by running studies
     )

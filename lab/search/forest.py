@@ -1,5 +1,5 @@
-"""Forests of randomised trees over traits: what holds in a corner of the grid only, such as that a
-setting matters with two bits alone.
+"""Forests of randomized trees over traits, which model effects in a part of the grid, such as a
+setting that only matters with two bits.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from lab.search.space import Candidate
 
 Array = NDArray[np.float64]
 TREES, LEAF, SHARE = 30, 1, 0.5
-"""Trees; trials in a leaf at least; share of the traits that each split chooses from."""
+"""Number of trees; smallest number of trials in a leaf; share of the traits that each split chooses
+from.
+"""
 
 
 def matrix(candidates: Sequence[Candidate]) -> Array:
-    """(candidates, traits): 1 where a candidate has the trait."""
+    """Return the indicators of traits, (candidates, traits): 1 if a candidate has the trait."""
     return indicators(
         [
             frozenset(f"{group} {t}" for group, traits in c.traits.items() for t in traits)
@@ -28,16 +30,14 @@ def matrix(candidates: Sequence[Candidate]) -> Array:
 
 
 class Forest:
-    """What is expected of one number of every candidate, after some of them were tried.
+    """Prediction of one value for every candidate, from those that were tried.
 
-    The spread is the law of total variance over trees: how far they disagree, and how far the
-    trials in a leaf do (Hutter et al.,
-    Artificial Intelligence 206, 2014).
+    The spread follows from the law of total variance over trees: the disagreement between trees and
+    within leaves (Hutter et al., Artificial Intelligence 206, 2014).
 
     Args:
         traits: see `matrix`.
-        tried: row numbers, values: what was found there.
-        seed: the same seed and data make the same trees.
+        tried: row indices; values: their outcomes. seed: equal seeds and data give equal trees.
 
     Attributes:
         mean, spread: (candidates,).

@@ -1,9 +1,9 @@
-"""Gaussian processes over recipes and targets: what is alike in its traits is alike in its numbers.
+"""Gaussian processes over recipes and targets: candidates with similar traits have similar values.
 
 Two candidates that differ in d traits of a group are correlated by exp(-d / length of the group),
-which is a product of kernels of one trait each and so positive definite. The covariance is a sum of
-what the recipe does, what the target does, and what the recipe does on that target. How much of
-each there is, and how long each length is, is what makes the data likeliest.
+which is a product of kernels of one trait each and so positive definite. The covariance is the sum
+of the effects of the recipe, of the target, and of their interaction. Their variances and the
+lengths maximize the likelihood of the data.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 DRAWS, STEPS = 16, 40
-"""Settings drawn to begin with the best of, and steps uphill from there."""
+"""Number of random initial settings, and of gradient steps from the best of them."""
 LEAST_NOISE, SUPPOSED = 1e-4, 2.0
-"""Of the variance; and how many outcomes the guess that gains differ by about 1 is worth, before
-they are seen to.
-"""
+"""Smallest noise variance, and weight of the prior variance of 1 in outcomes."""
 
 
 def indicators(traits: Sequence[frozenset[str]]) -> Array:
-    """(n, traits): 1 where one of the n has the trait."""
+    """Return the indicators of traits, (n, traits): 1 if one of the n has the trait."""
     columns = {trait: number for number, trait in enumerate(sorted(frozenset().union(*traits)))}
     has = np.zeros((len(traits), len(columns)))
     for row, own in zip(has, traits, strict=True):
@@ -33,13 +31,15 @@ def indicators(traits: Sequence[frozenset[str]]) -> Array:
 
 
 def distances(a: Array, b: Array) -> Array:
-    """(n, m): how many traits each of n differs in from each of m, given as `indicators`."""
+    """Return the number of traits in which each of n differs from each of m, (n, m), given as
+    `indicators`.
+    """
     return np.asarray(a.sum(axis=1)[:, None] + b.sum(axis=1)[None, :] - 2 * a @ b.T)
 
 
 @dataclass(frozen=True)
 class Apart:
-    """How far some are apart from others: (groups, n, m) of their recipes, and of their targets."""
+    """Distances between candidates, (groups, n, m), of their recipes and of their targets."""
 
     how: Array
     where: Array
@@ -47,14 +47,14 @@ class Apart:
 
 @dataclass(frozen=True)
 class Traits:
-    """`indicators` of all candidates, for each group of recipes and of targets."""
+    """Indicators of all candidates for each group of recipes and of targets, see `indicators`."""
 
     how: tuple[Array, ...]
     where: tuple[Array, ...]
 
     def apart(self, rows: Sequence[int], columns: Sequence[int] | None = None) -> Apart:
-        """Some from others, or from all: never all from all, which would take gigabytes for
-        thousands.
+        """Return the distances of some candidates from others or from all; all from all would take
+        gigabytes for thousands.
         """
         return Apart(
             *(
@@ -69,12 +69,12 @@ class Traits:
 
 
 class Kernel:
-    """Covariances under a setting.
+    """Covariances for one setting of the hyperparameters.
 
     Args:
         raw: logarithms of three variances (recipe, target, both), of the noise, and of a length for
             each group.
-        groups: how many of the lengths are of recipes.
+        groups: number of lengths that belong to recipes.
     """
 
     def __init__(self, raw: Array, groups: int) -> None:
@@ -82,7 +82,7 @@ class Kernel:
         self.variances, self.noise = np.exp(raw[:3]), float(np.exp(raw[3])) + LEAST_NOISE
 
     def parts(self, apart: Apart) -> tuple[Array, Array, Array]:
-        """What of the covariance comes from recipe, target and both."""
+        """Return the parts of the covariance from recipe, target and both."""
         weights = np.exp(-self.raw[4:])
         recipe = np.exp(-np.tensordot(weights[: self.groups], apart.how, 1))
         target = np.exp(-np.tensordot(weights[self.groups :], apart.where, 1))
@@ -90,12 +90,12 @@ class Kernel:
         return made * recipe, runs * target, both * recipe * target
 
     def covariance(self, apart: Apart) -> Array:
-        """Without the noise."""
+        """Return the covariance without the noise."""
         return np.asarray(sum(self.parts(apart)))
 
 
 def centre(how: int, where: int) -> tuple[Array, Array]:
-    """What is expected of a setting before there are data, and how far it may be from that."""
+    """Return the mean and the spread of the prior of a setting."""
     lengths = np.log(np.array([3.0] * how + [2.0] * where))
     return np.concatenate([[-1.0, -1.0, -1.0, -5.0], lengths]), np.array(
         [1.5, 1.5, 1.5, 2.0] + [1.5] * (how + where)
@@ -103,9 +103,7 @@ def centre(how: int, where: int) -> tuple[Array, Array]:
 
 
 def _uphill(raw: Array, apart: Apart, y: Array, prior: tuple[Array, Array]) -> tuple[float, Array]:
-    """Minus the logarithm of the posterior density of a setting, up to a constant, and its
-    gradient.
-    """
+    """Return the negative log posterior of a setting, up to a constant, and its gradient."""
     kernel = Kernel(raw, len(apart.how))
     made, runs, both = kernel.parts(apart)
     try:
@@ -131,7 +129,7 @@ def _uphill(raw: Array, apart: Apart, y: Array, prior: tuple[Array, Array]) -> t
 
 
 def likeliest(apart: Apart, y: Array) -> Kernel:
-    """The setting that makes the data likeliest: the same data give the same setting.
+    """Return the most likely setting; equal data give equal settings.
 
     Args:
         y: values of mean 0 and a variance of about 1.
@@ -149,11 +147,10 @@ def likeliest(apart: Apart, y: Array) -> Kernel:
 
 
 class Posterior:
-    """What is known of one number of every candidate, after some of them were tried.
+    """Posterior of one value for every candidate, from those that were tried.
 
     Args:
-        traits: of all candidates.
-        tried: row numbers, values: what was found there.
+        traits: traits of all candidates. tried: row indices; values: their outcomes.
     """
 
     def __init__(self, traits: Traits, tried: Sequence[int], values: Array) -> None:
@@ -174,17 +171,17 @@ class Posterior:
 
     @property
     def mean(self) -> Array:
-        """(n,) expected values."""
+        """Return the expected values, (n,)."""
         return self.shift + self.unit * self._mean
 
     @property
     def spread(self) -> Array:
-        """(n,) standard deviations."""
+        """Return the standard deviations, (n,)."""
         return np.asarray(self.unit * np.sqrt(np.maximum(self._left, 1e-8)))
 
     def suppose(self, row: int) -> None:
-        """Take it that this candidate comes out as expected: what is like it is then known
-        better.
+        """Assume that this candidate has its expected outcome, which reduces the uncertainty of
+        similar candidates.
         """
         column = (
             self.kernel.covariance(self._traits.apart([row]))[0] - self._root.T @ self._root[:, row]

@@ -1,4 +1,4 @@
-"""The samplers by their names in a spec, see `lab.spec.search`."""
+"""Samplers by their names in a spec, see `lab.spec.search`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _WHERE: Mapping[str, tuple[str, str]] = {
 
 
 def sampler(name: str) -> Callable[[Task, int], list[str]]:
-    """The function that chooses so many candidates, none of them tried before.
+    """Return the function that chooses a number of untried candidates.
 
     Raises:
-        UnknownId: there is none of that name.
-        MissingPackage: it needs a package that is not installed.
+        UnknownId: no sampler has that name. MissingPackage: the sampler needs a package that is not
+            installed.
     """
     if name not in SAMPLERS:
         raise UnknownId.of("sampler", name, SAMPLERS)

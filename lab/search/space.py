@@ -1,6 +1,4 @@
-"""What a sampler sees: the trials of a grid as candidates, and what came of those that were
-tried.
-"""
+"""Input of samplers: the trials of a grid as candidates, and the outcomes of tried ones."""
 
 from __future__ import annotations
 
@@ -22,22 +20,21 @@ BITS = re.compile(r"^(wi|wnf|wcb|wnvfp|ai|afp|fp|bf)\d+$")
 DATA = re.compile(r"^(n\d+|seed\d+|noise|batch|norm)$")
 NUMBER = re.compile(r"^([a-z]+)\d")
 HOW, WHERE = ("bits", "kind", "data", "setting"), ("runtime", "option")
-"""Groups of traits. What is calibrated with changes little, how many bits there are much: a model
-learns a weight for each group.
+"""Groups of traits. Models learn a weight for each group, because calibration items matter little
+and the number of bits matters much.
 """
 Traits = Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trial that may be run.
+    """Trial that may be run.
 
     Attributes:
         key: equal for equal recipes on equal targets, see `lab.spec.recipes.identity`.
-        techniques: ids of what it does beside converting, joined by "+".
-        settings: "number.option" -> value, of the options of these techniques.
-        traits: what a model can learn from: group, one of `HOW` for the recipe or `WHERE` for the
-            target -> traits.
+        techniques: ids of its techniques other than conversions, joined by "+".
+        settings: "position.option" -> value, of the options of these techniques. traits: group, one
+            of `HOW` for the recipe or `WHERE` for the target -> traits, the features of models.
     """
 
     key: str
@@ -65,8 +62,8 @@ def candidate(planned: PlannedTrial) -> Candidate:
 
 
 def _how(planned: PlannedTrial, steps: Sequence[Step]) -> Traits:
-    """The words of its speaking name, which techniques of several toolchains share, and what is not
-    at its default.
+    """Return the words of its speaking name, which techniques of several toolchains share, and its
+    options that differ from their defaults.
     """
     words = {word for part in planned.name.split("+") for word in part.split("_")}
     bits, data = ({word for word in words if kind.match(word)} for kind in (BITS, DATA))
@@ -87,14 +84,14 @@ def _how(planned: PlannedTrial, steps: Sequence[Step]) -> Traits:
 
 
 def _kinds(words: Iterable[str]) -> set[str]:
-    """What words with different numbers have in common: "channels50" is nearer to "channels25" than
-    to "sparse50".
+    """Return the words without their numbers: "channels50" is nearer to "channels25" than to
+    "sparse50".
     """
     return {found.group(1) for word in words if (found := NUMBER.match(word))}
 
 
 def _unusual(step: Step) -> list[tuple[str, Any]]:
-    """The step's options that are not at their default."""
+    """Return the step's options that differ from their defaults."""
     options = [o for o in registry.technique(step.technique).options if o.id in step.params]
     return [
         (o.id, step.params[o.id])
@@ -113,12 +110,13 @@ def _where(target: Target) -> Traits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a trial.
+    """Outcome of a trial.
 
     Attributes:
-        gains: over the reference point, see `lab.analysis.hypervolume`; None where it has not every
-            number.
-        excess: by how much it is beyond each limit, at most 0 where it keeps it; None like `gains`.
+        gains: gains over the reference point, see `lab.analysis.hypervolume`; None if a value is
+            missing.
+        excess: amount by which it exceeds each limit, at most 0 if it keeps the limit; None like
+            `gains`.
         failed: it ran into an error, and would again.
     """
 
@@ -128,17 +126,17 @@ class Outcome:
 
     @property
     def counts(self) -> bool:
-        """True where it has its numbers and keeps all limits."""
+        """Return True if it has all values and keeps all limits."""
         return self.gains is not None and all(e <= 0 for e in self.excess or ())
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a sampler is asked: the whole grid, and the outcome of every candidate that is not to be
+    """Question to a sampler: the whole grid, and the outcome of every candidate that must not be
     proposed again.
 
     Attributes:
-        objectives, limits: how many of them each outcome tells.
+        objectives, limits: number of them in each outcome.
     """
 
     candidates: tuple[Candidate, ...]
@@ -149,17 +147,17 @@ class Task:
 
     @cached_property
     def left(self) -> tuple[Candidate, ...]:
-        """The candidates that were not tried, in the order of the grid."""
+        """Return the candidates that were not tried, in grid order."""
         return tuple(c for c in self.candidates if c.key not in self.outcomes)
 
     @property
     def randomness(self) -> tuple[int, int]:
-        """What a sampler's chance is seeded with: the same after a restart as without one."""
+        """Return the seed of a sampler, which is the same after a restart."""
         return self.seed, len(self.outcomes)
 
 
 def limits_of(spec: StudySpec) -> tuple[Limit, ...]:
-    """The limits that a search keeps to."""
+    """Return the limits of a search."""
     return tuple(Limit(**limit) for limit in spec.search.get("limits", ()))
 
 
@@ -170,7 +168,7 @@ def task(
     limits: Sequence[Limit],
     seed: int,
 ) -> Task:
-    """The question that a study asks after these trials."""
+    """Return the question of a study after these trials."""
     by, alike = scales(trials, objectives), {t.id for t in comparable(trials, objectives)}
     outcomes = {identity(t.recipe, t.target): outcome(t, trials, by, limits, alike) for t in trials}
     return Task(tuple(candidates), outcomes, seed, len(objectives), len(limits))
@@ -183,8 +181,8 @@ def outcome(
     limits: Sequence[Limit],
     alike: set[str],
 ) -> Outcome:
-    """What came of a trial; nothing where it was measured on another machine than most, or has not
-    ended.
+    """Return the outcome of a trial; an empty one if it was measured on another machine than most,
+    or has not ended.
     """
     if trial.state in FINISHED and trial.state != "complete":
         return Outcome(failed=trial.state == "failed")

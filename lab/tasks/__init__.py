@@ -1,1 +1,1 @@
-"""One file a task: what models are for, and by which metric they are judged."""
+"""Tasks of models, one file each, with the metric that judges them."""

@@ -1,8 +1,8 @@
-"""Is it as it always was? A model answers with what it expects of an item; the larger its error,
-the stranger the item.
+"""Anomaly detection with autoencoders: the larger the reconstruction error, the more anomalous the
+item.
 
-As in MLPerf Tiny's anomaly detection (Banbury et al. 2021, arXiv:2106.07597) and DCASE 2020 task 2
-(Koizumi et al. 2020).
+Source: MLPerf Tiny (Banbury et al. 2021, arXiv:2106.07597) and DCASE 2020 task 2 (Koizumi et al.
+2020).
 """
 
 from lab.lazy import np
@@ -10,10 +10,10 @@ from lab.plugs import Array, Task
 
 
 def predictions(outputs: Array, inputs: Array) -> Array:
-    """Anomaly scores, shape (items,): the mean squared error of the reconstruction.
+    """Return the anomaly scores, shape (items,): the mean squared error of the reconstruction.
 
     Args:
-        outputs, inputs: shape (items, …), of the same size an item.
+        outputs, inputs: shape (items, …), with the same size per item.
     """
     error = outputs.reshape(len(outputs), -1) - inputs.reshape(len(inputs), -1)
     scores: Array = np.mean(np.square(error, dtype=np.float64), axis=1)
@@ -21,7 +21,7 @@ def predictions(outputs: Array, inputs: Array) -> Array:
 
 
 def misfit(outputs: Array, labels: Array, inputs: Array) -> str:
-    """As many numbers as the input has."""
+    """Return the expected shape if the outputs do not have the size of the inputs, else ""."""
     del labels
     return (
         ""
@@ -33,7 +33,7 @@ def misfit(outputs: Array, labels: Array, inputs: Array) -> str:
 TASK = Task(
     id="anomaly_detection",
     title="Anomaly detection",
-    help="Tells how unlike everything normal an item is, by how badly the model reconstructs it.",
+    help="Scores how anomalous an item is by the model's reconstruction error.",
     primary="auc",
     agreement="alarm_agreement",
     noun="AUC",

@@ -1,17 +1,17 @@
-"""Which of several classes is it? A model answers with one score or logit a class."""
+"""Classification: a model outputs one score or logit per class."""
 
 from lab.plugs import Array, Task
 
 
 def predictions(outputs: Array, inputs: Array) -> Array:
-    """Class numbers, shape (items,), of outputs of shape (items, classes)."""
+    """Return the predicted class indices (items,) from outputs of shape (items, classes)."""
     del inputs
     chosen: Array = outputs.argmax(axis=1)
     return chosen
 
 
 def misfit(outputs: Array, labels: Array, inputs: Array) -> str:
-    """One score a class and item."""
+    """Return the expected shape if the outputs are not one score per item and class, else ""."""
     del inputs
     fits = outputs.ndim == 2 and len(outputs) == len(labels) and outputs.shape[1] > labels.max()
     return "" if fits else f"({len(labels)}, at least {int(labels.max()) + 1} classes)"
@@ -20,7 +20,7 @@ def misfit(outputs: Array, labels: Array, inputs: Array) -> str:
 TASK = Task(
     id="classification",
     title="Classification",
-    help="Tells which of several classes an item belongs to.",
+    help="Predicts to which of several classes an item belongs.",
     primary="top1_accuracy",
     agreement="agreement",
     noun="accuracy",

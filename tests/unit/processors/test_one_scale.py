@@ -237,4 +237,4 @@ def test_its_facts_count_scales(
 ) -> None:
     facts = ACCELERATOR.differs(bright_files["u8s8"], setting())
     assert [fact.count for fact in facts] == [bright.FILTERS] * 4 + [bright.CLASSES]
-    assert ACCELERATOR.because(facts) == "70 scales of 5 weight tensors become one each"
+    assert ACCELERATOR.because(facts) == "5 weight tensors get one scale each instead of 70"

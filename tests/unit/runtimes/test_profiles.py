@@ -262,7 +262,7 @@ def test_litert_refuses_a_version_whose_library_it_does_not_know(
     from lab.runtimes import _litert_library
 
     monkeypatch.setattr(_litert_library, "version", lambda package: "9.0.0")
-    with pytest.raises(LabError, match=r"not known.*2\.3\.x.*9\.0\.0"):
+    with pytest.raises(LabError, match=r"does not support the profiler.*2\.3\.x.*9\.0\.0"):
         _profile("litert", tiny_tflite)
 
 
