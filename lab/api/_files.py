@@ -11,7 +11,7 @@ from lab.store.db import database_url
 
 
 def result_json(study_id: str) -> dict[str, Any]:
-    """What `--json` writes of a study."""
+    """A study as JSON, as `--json` writes it."""
     from lab.share.result import result_json as result
 
     return result(study_id)

@@ -1,4 +1,4 @@
-"""Which layer of a recipe costs the accuracy, and recipes without it."""
+"""Sensitivity of a recipe to each layer, and recipes that keep the worst layers in float."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def sensitivity_study(trial_id: str) -> str | None:
 
 
 def can_choose_layers(trial: Trial) -> bool:
-    """Whether a step of the trial's recipe can leave single layers in float."""
+    """True if a step of the trial's recipe can leave single layers in float."""
     return probing.choosing_step(trial.recipe) is not None
 
 
 def sensitivity(study_id: str) -> Sensitivity:
-    """What a study about sensitivity has found so far, the most harmful layer first.
+    """Results of a sensitivity study so far, the most harmful layer first.
 
     Raises:
         UsageError: the study is about something else.

@@ -17,7 +17,9 @@ from lab.types import StudySpec, Trial
 
 
 def can_prune(model_id: str) -> bool:
-    """Whether `pruning_spec` can be made of a model: it came in the format of PyTorch or Keras."""
+    """True if `pruning_spec` can be made of a model: it was added in the format of PyTorch or
+    Keras.
+    """
     return lessons.can_prune(model(model_id))
 
 
@@ -73,7 +75,7 @@ def _spec(model_id: str, layout: lessons.Layout, more: dict[str, Any]) -> StudyS
 
 
 def pruning(study_id: str) -> Lesson:
-    """What a study about pruning has found so far.
+    """Results of a pruning study so far.
 
     Raises:
         UsageError: the study is about something else.
@@ -89,7 +91,7 @@ def pruning(study_id: str) -> Lesson:
 
 
 def can_reorder(trial: Trial) -> bool:
-    """Whether two steps of a trial's recipe can change places."""
+    """True if two steps of a trial's recipe can change places."""
     return bool(lessons.swapped(trial.recipe))
 
 

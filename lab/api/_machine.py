@@ -1,4 +1,4 @@
-"""What this machine can measure."""
+"""Self-test of this machine, and the checks that are known without one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def self_test_progress() -> float | None:
 
 
 def self_test_failure() -> LabError | None:
-    """Why the last self-test that this process began came to nothing; None where it did not."""
+    """Reason why the last self-test of this process failed; None where it did not."""
     from lab.engine.doctor import failure
 
     return failure()
@@ -58,9 +58,7 @@ def last_self_test() -> SelfTest | None:
 
 
 def known_checks() -> tuple[Check, ...]:
-    """What can be said of the lab on this machine at once, without a self-test: versions, what is
-    missing, disk, database.
-    """
+    """Checks of this machine that need no self-test: versions, missing packages, disk, database."""
     from lab.engine.doctor_lab import KNOWN_AT_ONCE
 
     return tuple(check() for check in KNOWN_AT_ONCE)

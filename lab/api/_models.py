@@ -47,7 +47,7 @@ def available_runtimes() -> dict[str, Runtime]:
 
 
 def execution_providers(runtime_id: str) -> tuple[Provider, ...]:
-    """What could compute a runtime's operators, each with why it can or cannot be used here."""
+    """Execution providers of a runtime, each with the reason why it can or cannot be used here."""
     from lab.engine.providers import providers
 
     return providers(runtime_id)
@@ -69,7 +69,7 @@ def available_rules() -> dict[str, Rule]:
 
 
 def primary(card: ModelCard) -> Measurement | None:
-    """What a card says of its model in its task's own metric, such as accuracy or AUC; None where
+    """Published baseline of a card in its task's own metric, such as accuracy or AUC; None where
     nobody measured it.
     """
     return card.baseline.get(registry.task(card.task).primary)

@@ -11,7 +11,7 @@ from lab.types import FINISHED
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is; `seconds_left` is None before anything is known, `queue_position` 0 when
+    """Progress of a study; `seconds_left` is None before anything is known, `queue_position` 0 when
     it runs.
     """
 
@@ -24,7 +24,7 @@ class Progress:
 
 
 def progress(study_id: str) -> Progress:
-    """How far a study is."""
+    """Return the progress of a study."""
     row, counts = records.study_row(study_id), records.counts(study_id)
     done = sum(counts.get(state, 0) for state in FINISHED)
     ahead = [s.id for s in reversed(records.studies(("queued", "running")))]

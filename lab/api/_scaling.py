@@ -1,4 +1,4 @@
-"""How a trial scales with threads and with items a call."""
+"""Scaling of a trial with threads and with the batch size."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def scaling_study(trial_id: str) -> str | None:
 
 
 def scaling(study_id: str) -> scaling_.Scaling:
-    """What a study about threads and batches has found so far.
+    """Results of a scaling study so far.
 
     Raises:
         UsageError: the study is about something else.

@@ -15,7 +15,7 @@ from lab.types import FINISHED, Study
 
 
 def search_course(study_id: str) -> Course | None:
-    """How the hypervolume of a study grew trial by trial, searched or not; None before its float
+    """Course of the hypervolume of a study, trial by trial, searched or not; None before its float
     model is measured.
     """
     study = records.study(study_id)
@@ -28,7 +28,7 @@ def search_course(study_id: str) -> Course | None:
 
 
 def search_spent(study_id: str) -> Spent | None:
-    """What a search has used of its budget; None for a study that runs its whole grid."""
+    """Budget that a search has used; None for a study that runs its whole grid."""
     spec = records.study(study_id).spec
     if not spec.search:
         return None

@@ -1,4 +1,4 @@
-"""What is shared of a study: links to a view of it, its spec as a text, notes."""
+"""Shared parts of a study: links to views, the spec as text, notes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def create_link(study_id: str, view: Mapping[str, Sequence[str]] | None = None) 
 
 
 def link(token: str) -> Link:
-    """Where a link leads.
+    """The view that a link leads to.
 
     Raises:
         UnknownId: there is no such link.
@@ -47,9 +47,7 @@ def revoke_link(token: str) -> None:
 
 
 def notes(study_id: str) -> dict[str, str]:
-    """What was written about a study, under "", and about its trials, each under its id:
-    Markdown.
-    """
+    """Notes on a study (key "") and on its trials (keys are their ids), in Markdown."""
     return sharing.notes(study_id)
 
 

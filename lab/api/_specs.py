@@ -39,15 +39,15 @@ def preset_targets(preset: str, runtime_ids: Sequence[str] | None = None) -> tup
 
 
 def preset_recipes(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Recipe, ...]:
-    """What a preset tries beside its grid: one setting at a time, such as other calibration
+    """Recipes that a preset tries beside its grid: one setting at a time, such as other calibration
     items.
     """
     return presets.preset_recipes(model(model_id), preset, runtime_ids)
 
 
 def preset_chains(model_id: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
-    """What a preset composes of several techniques, such as prune, fine-tune, quantize; see
-    `lab.spec.chains`.
+    """Compositions of several techniques that a preset tries, such as prune, fine-tune, quantize;
+    see `lab.spec.chains`.
     """
     return presets.preset_chains(model(model_id), preset, runtime_ids)
 
@@ -138,5 +138,7 @@ def _metrics_of(card: ModelCard) -> list[str]:
 
 
 def estimate(spec: StudySpec) -> Estimate:
-    """How many trials a spec comes to, how many are cached, and about how long the rest takes."""
+    """Estimate the number of trials of a spec, how many of them are cached, and how long the rest
+    takes.
+    """
     return estimating.estimate(spec, model(spec.model))

@@ -232,7 +232,7 @@ def resume(study_id: str) -> None:
 
 
 def studies() -> list[StudyView]:
-    """All studies, newest first."""
+    """List all studies, newest first."""
     return [StudyView.of(found) for found in records.studies()]
 
 
@@ -257,8 +257,8 @@ def front(study_id: str) -> tuple[str, ...]:
 
 
 def float_agreement(study_id: str) -> tuple[Pair, ...]:
-    """How far the float model answers alike in the runtimes of a study, pair by pair, the least
-    alike first.
+    """Agreement of the float model's predictions between the runtimes of a study, pair by pair, the
+    lowest first.
     """
     from lab.engine.float_agreement import float_agreement as compare
 
@@ -271,7 +271,7 @@ def environment(id_: str) -> dict[str, Any]:
 
 
 def jobs(study_id: str | None = None) -> list[dict[str, Any]]:
-    """When and where each job ran, of one study or of all."""
+    """Log of jobs, of one study or of all: when and where each of them ran."""
     return records.jobs(study_id)
 
 

@@ -32,13 +32,13 @@ class Trial(types.Trial):
 
     @classmethod
     def of(cls, trial: types.Trial) -> Self:
-        """The same trial; it shares the other's values, which never change."""
+        """Make one of a plain trial; it shares its values, which never change."""
         made = object.__new__(cls)
         vars(made).update(vars(trial))
         return made
 
     def __eq__(self, other: object) -> bool:
-        """As the plain values are equal."""
+        """Equal where the plain values are."""
         return isinstance(other, types.Trial) and vars(self) == vars(other)
 
     __hash__ = types.Trial.__hash__
@@ -82,13 +82,13 @@ class Study(types.Study):
 
     @classmethod
     def of(cls, study: types.Study) -> Self:
-        """The same study; it shares the other's values, which never change."""
+        """Make one of a plain study; it shares its values, which never change."""
         made = object.__new__(cls)
         vars(made).update(vars(study))
         return made
 
     def __eq__(self, other: object) -> bool:
-        """As the plain values are equal."""
+        """Equal where the plain values are."""
         return isinstance(other, types.Study) and vars(self) == vars(other)
 
     __hash__ = types.Study.__hash__
@@ -99,7 +99,7 @@ class Study(types.Study):
         )
 
     def trials(self) -> list[Trial]:
-        """All trials as they are now, in the order of the study's plan."""
+        """Read all trials as they are now, in the order of the study's plan."""
         return records.trials_as(self.id, Trial.of)
 
     def front(self) -> list[Trial]:
@@ -206,7 +206,7 @@ class Study(types.Study):
         return info.frame.set_axis(list(info.ids), axis="index")
 
     def compare(self, a: types.Trial | str, b: types.Trial | str | None = None) -> pd.DataFrame:
-        """How two trials differ, one row a metric, and whether that may be chance.
+        """Differences of two trials, one row a metric, each with whether it may be chance.
 
         Args:
             a: a trial or its id.

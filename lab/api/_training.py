@@ -10,8 +10,8 @@ from lab.store import records
 
 
 def training_curves(study_id: str) -> tuple[Training, ...]:
-    """How far the trainings of a study are, with their curves so far, while they run and
-    afterwards; () where no recipe trains.
+    """Trainings of a study with their progress and curves, while they run and afterwards; () where
+    no recipe trains.
 
     Raises:
         UnknownId: there is no such study.

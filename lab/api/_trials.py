@@ -33,7 +33,7 @@ def measuring_conditions(trial: Trial) -> dict[str, Any]:
 
 
 def _raw(trial: Trial) -> dict[str, Any]:
-    """All that the measuring process told of a trial; {} where it was not kept."""
+    """Raw timings and conditions from the measuring process; {} where they were not kept."""
     kept = trial.details.samples
     return (
         dict(json.loads(Path(kept.path).read_text())) if kept and Path(kept.path).exists() else {}
@@ -41,8 +41,8 @@ def _raw(trial: Trial) -> dict[str, Any]:
 
 
 def anatomy(trial: Trial) -> Anatomy | None:
-    """What a trial's file consists of: bytes by part, operators, weights, zeros; None where it was
-    not looked into.
+    """Contents of a trial's file: bytes by part, operators, weights, zeros; None where it was not
+    inspected.
     """
     from lab.questions.reasons import anatomy_of
 
@@ -50,9 +50,7 @@ def anatomy(trial: Trial) -> Anatomy | None:
 
 
 def profile(trial: Trial) -> Profile | None:
-    """Where the time of a trial's call goes, operator by operator; None where it was not
-    profiled.
-    """
+    """Time of a trial's call by operator; None where it was not profiled."""
     from lab.questions.reasons import profile_of
 
     return profile_of(trial)
@@ -66,7 +64,7 @@ def reproduce(trial: Trial) -> dict[str, str]:
 
 
 def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...]:
-    """How a trial differs from another one, by default its float baseline: items and rounds are
+    """Differences of a trial from another one, by default its float baseline: items and rounds are
     paired where they can be.
 
     Raises:
@@ -81,8 +79,8 @@ def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...
 
 
 def explain(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple[Finding, ...]:
-    """Why a trial is not faster or not smaller than the float model, the largest share of time or
-    bytes first.
+    """Reasons why a trial is not faster or not smaller than the float model, the largest share of
+    time or bytes first.
 
     Args:
         trials: all of its study's, where they are at hand.

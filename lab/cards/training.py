@@ -1,5 +1,5 @@
-"""Runs the training recipe of a sample model again, and tells how what came out compares with what
-is shipped.
+"""Training of a sample model from its recipe, and a comparison with the weights that come with the
+lab.
 """
 
 from __future__ import annotations

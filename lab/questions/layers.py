@@ -1,6 +1,4 @@
-"""Lays out studies that ask which layer costs the accuracy, and the recipes that follow from their
-answers.
-"""
+"""Sensitivity studies: the cost of each layer of a trial's recipe, quantized alone and left out."""
 
 from __future__ import annotations
 
@@ -22,20 +20,22 @@ from lab.types import Artifact, Layer, ModelCard, Recipe, StudySpec, Trial
 
 
 def choosing_step(recipe: Recipe) -> int | None:
-    """The last step of a recipe that lets layers be chosen, or None."""
+    """Position of the last step of a recipe that lets layers be chosen, or None."""
     chosen = {KEEP_FLOAT.id, ONLY.id}
     numbers = [n for n, s in enumerate(recipe.steps) if chosen <= _options(s.technique)]
     return numbers[-1] if numbers else None
 
 
 def _options(technique: str) -> set[str]:
-    """None of a technique that this lab does not have: the study may come from another one."""
+    """Options of a technique; none of a technique that this lab does not have, as in a study of
+    another lab.
+    """
     known = registry.techniques().get(technique)
     return {o.id for o in known.options} if known else set()
 
 
 def sensitivity_spec(trial: Trial, spec: StudySpec, card: ModelCard) -> StudySpec:
-    """The spec of the study that finds out what each layer of a trial's recipe costs.
+    """Make the spec of the study that measures the cost of each layer of a trial's recipe.
 
     Raises:
         UsageError: no step of the recipe lets layers be chosen, or the file that it starts from is
@@ -82,7 +82,7 @@ def sensitivity_spec(trial: Trial, spec: StudySpec, card: ModelCard) -> StudySpe
 
 
 def _source(trial: Trial, step: int, card: ModelCard) -> Artifact:
-    """The file that the step started from."""
+    """The file that a step of the recipe started from."""
     if step == 0:
         path = Path(card.path)
         return Artifact(str(path), card.format, sha256_of(path), path.stat().st_size)

@@ -1,4 +1,4 @@
-"""Lays out studies that teach: what pruning costs, and whether the order of steps matters."""
+"""Studies that teach: the effects of pruning, and of the order of steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ nothing from small layers.
 
 @dataclass(frozen=True)
 class Pieces:
-    """The techniques of a framework that a lesson is made of, by id."""
+    """Ids of the techniques of one framework that a lesson uses."""
 
     structured: str
     unstructured: str
@@ -71,7 +71,7 @@ def pieces_of(card: ModelCard, *wanted: str) -> Pieces:
 
 
 def can_prune(card: ModelCard) -> bool:
-    """Whether `pruning_lesson` can be laid out for a model."""
+    """True if `pruning_lesson` can be made of a model."""
     try:
         pieces_of(card, "structured", "unstructured", "tune")
     except UsageError:
@@ -81,7 +81,7 @@ def can_prune(card: ModelCard) -> bool:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a lesson runs: the parts of a spec."""
+    """Parts of a spec that a lesson runs."""
 
     chains: tuple[Chain, ...]
     recipes: tuple[Recipe, ...]

@@ -1,5 +1,5 @@
-"""Why trials are not faster or not smaller: every rule asked about each trial, with the evidence
-that the store has of it.
+"""Reasons why trials are not faster or not smaller: every rule applied to each trial, with the
+evidence that the store has of it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ that matters.
 def explain(
     trial: Trial, trials: Sequence[Trial], environment: Mapping[str, Any], roofline: Roofline | None
 ) -> tuple[Finding, ...]:
-    """What the rules find of a trial, the largest share first.
+    """Findings of the rules about a trial, the largest share first.
 
     Args:
         trials: all of the study's.
@@ -68,17 +68,19 @@ def _case(
 
 
 def anatomy_of(trial: Trial | None) -> Anatomy | None:
-    """What the trial's file consists of; None where nobody looked."""
+    """Contents of a trial's file; None where it was not inspected."""
     return _evidence(trial.details.anatomy if trial else None, Anatomy.from_json)
 
 
 def profile_of(trial: Trial | None) -> Profile | None:
-    """Where the trial's time goes; None where nobody looked."""
+    """Time of a trial by operator; None where it was not profiled."""
     return _evidence(trial.details.profile if trial else None, Profile.from_json)
 
 
 def _evidence(kept: Artifact | None, read: Callable[[Mapping[str, Any]], Value]) -> Value | None:
-    """None where there is none, where its file is gone, or where an older lab wrote it."""
+    """Read evidence from its file; None where there is none, where the file is gone, or where an
+    older lab wrote it.
+    """
     try:
         return _read(kept.path, read) if kept else None
     except (OSError, ValueError, KeyError, TypeError):
@@ -87,12 +89,12 @@ def _evidence(kept: Artifact | None, read: Callable[[Mapping[str, Any]], Value])
 
 @lru_cache(maxsize=4096)
 def _read(path: str, read: Callable[[Mapping[str, Any]], Value]) -> Value:
-    """A file of the store never changes: its name is its digest."""
+    """Read evidence once: a file of the store never changes, its name is its digest."""
     return read(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
-    """Trial -> why it is not faster or not smaller, for every trial of a study.
+    """Findings about every trial of a study, by trial id.
 
     Raises:
         UnknownId: there is no such study.
@@ -101,13 +103,13 @@ def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
 
 
 def explain_all(trials: Sequence[Trial]) -> dict[str, tuple[Finding, ...]]:
-    """Trial -> why it is not faster or not smaller, of all trials of one study."""
+    """Findings about all trials of one study, by trial id."""
     known: dict[tuple[str | None, int], tuple[Mapping[str, Any], Roofline | None]] = {}
     return {t.id: explain(t, trials, *_machine(t, known)) for t in trials}
 
 
 def explain_trial(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple[Finding, ...]:
-    """Why one trial is not faster or not smaller.
+    """Findings about one trial: reasons why it is not faster or not smaller.
 
     Args:
         trials: all of its study's, where they are at hand.
@@ -142,7 +144,7 @@ def _environment(id_: str) -> Mapping[str, Any]:
 
 
 def not_faster(trial: Trial, baseline: Trial | None) -> bool:
-    """Whether a trial is slower than its baseline, or not faster by more than chance; False where
+    """True if a trial is slower than its baseline, or not faster by more than chance; False where
     either has no latency.
     """
     known = baseline and LATENCY in trial.measurements and LATENCY in baseline.measurements
@@ -150,13 +152,13 @@ def not_faster(trial: Trial, baseline: Trial | None) -> bool:
 
 
 def not_smaller(trial: Trial, baseline: Trial | None) -> bool:
-    """Whether a trial's file has nearly the size of its baseline's, or more."""
+    """True if a trial's file has nearly the size of its baseline's, or more."""
     mine, theirs = trial.artifact, baseline.artifact if baseline else None
     return bool(mine and theirs and mine.size_bytes > HARDLY_SMALLER * theirs.size_bytes)
 
 
 def summary(trials: Sequence[Trial], found: Mapping[str, Sequence[Finding]]) -> dict[str, Any]:
-    """How often each rule fired, and which trials stay unexplained.
+    """Count the trials that each rule explains, and list the trials that none explains.
 
     Args:
         found: as `explanations` gives it.

@@ -1,4 +1,4 @@
-"""Lays out the study that asks how a trial's time grows with threads and with items a call."""
+"""Scaling studies: the latency of a trial over the number of threads, and over the batch size."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def scaling_spec(
     threads: Sequence[int] | None,
     batches: Sequence[int] | None,
 ) -> StudySpec:
-    """The spec of a trial's scaling study: its recipe and the float baseline, on targets that
-    differ in one thing each.
+    """Make the spec of a trial's scaling study: its recipe and the float baseline, on targets that
+    differ in one option each.
 
     Args:
         cores: of the machine that the trial ran on.
@@ -54,9 +54,7 @@ def scaling_spec(
 
 
 def cores_of(trial: Trial) -> int:
-    """Of the machine that the trial ran on, which need not be this one; of this one where it has
-    not run.
-    """
+    """Number of cores of the machine that the trial ran on; of this machine where it has not run."""
     return int(
         records.environment(trial.environment)["cores"]
         if trial.environment
@@ -65,9 +63,7 @@ def cores_of(trial: Trial) -> int:
 
 
 def studies_about(trial_id: str) -> list[Study]:
-    """The studies that ask how this trial scales, the newest first; those that came to nothing are
-    left out.
-    """
+    """Scaling studies of a trial, the newest first, without failed and cancelled ones."""
     about = (KIND, trial_id)
     alike = (
         s
@@ -78,7 +74,7 @@ def studies_about(trial_id: str) -> list[Study]:
 
 
 def powers(cores: int) -> tuple[int, ...]:
-    """1, 2, 4 … below the number of cores, and that number: 6 -> 1, 2, 4, 6."""
+    """Powers of two below the number of cores, and that number: 6 -> 1, 2, 4, 6."""
     return (*(2**n for n in range(max(cores - 1, 0).bit_length()) if 2**n < cores), max(cores, 1))
 
 
@@ -93,7 +89,7 @@ def _target(target: Target, threads: int, batch: int) -> Target:
 
 
 def same_targets(a: StudySpec, b: StudySpec) -> bool:
-    """Whether two such studies ask the same."""
+    """True if two scaling studies have the same targets."""
     wanted, other = (sorted((t.to_json() for t in spec.targets), key=_order) for spec in (a, b))
     return a.about == b.about and wanted == other
 

@@ -129,9 +129,7 @@ def _import(archive: zipfile.ZipFile) -> str:
 
 
 def _notes(value: Mapping[str, Any]) -> dict[str, str]:
-    """What was written about the study ("") and its trials; nothing in a file of an earlier
-    version.
-    """
+    """Notes on the study ("") and its trials; none in a file of an earlier version."""
     found, known = _table(value.get("notes", {})), {"", *(t["id"] for t in value["trials"])}
     if not set(found) <= known:
         raise ValueError("a note is on a trial that is not there")
@@ -234,8 +232,8 @@ def _card(value: Mapping[str, Any]) -> ModelCard:
 
 
 def _ended(state: Any) -> State:
-    """What was not finished when the file was written never will be: no engine here shall take it
-    up.
+    """State of an imported study or trial: an unfinished one is cancelled, since no engine here
+    shall continue it.
     """
     return state if state in FINISHED else "cancelled"
 

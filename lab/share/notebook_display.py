@@ -1,5 +1,5 @@
-"""What a notebook's cell shows of a study, a trial or a pick: small HTML in the notebook's own
-looks, texts escaped.
+"""HTML of a study, a trial or a pick in a notebook, in the notebook's own style, with texts
+escaped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def study_html(
     reason: str,
     pick: Trial | None,
 ) -> Html:
-    """What it is, how far it is, its pick, and its front.
+    """HTML of a study: its state, its pick and its front.
 
     Args:
         counts: state -> trials in it.
@@ -45,7 +45,7 @@ def study_html(
 
 
 def trial_html(trial: Trial, trials: Sequence[Trial]) -> Html:
-    """Its recipe and target, and its numbers against the float model's; or what went wrong."""
+    """HTML of a trial: its numbers beside the float model's, or its error."""
     head = el("p", el("strong", words.trial_text(trial)), f" · {trial.id} · {state_words(trial)}")
     problem = el("p", problem_of(trial)) if trial.error else None
     base = baseline_of(trial, trials)
@@ -58,13 +58,13 @@ def trial_html(trial: Trial, trials: Sequence[Trial]) -> Html:
 
 
 def choice_html(trial: Trial | None, reason: str) -> Html:
-    """The pick and its reason."""
+    """HTML of a pick with its reason."""
     name = el("strong", f"{words.trial_text(trial)}. ") if trial else None
     return el("p", name, reason)
 
 
 def progress_html(done: int, total: int, text: str) -> Html:
-    """A bar and what is going on."""
+    """HTML of a progress bar with a text."""
     return el(
         "div",
         el("progress", value=done, max=max(total, 1), style="width: 16rem; vertical-align: middle"),

@@ -92,8 +92,8 @@ def chain_from_json(value: Any) -> Chain:
 
 
 def preset_chains(techniques: Sequence[Technique], preset: str) -> tuple[Chain, ...]:
-    """What a preset composes of these techniques: what prunes, then what trains, then what
-    quantizes or nothing.
+    """Compositions that a preset tries with these techniques: pruning, then training, then
+    quantization or nothing.
 
     Each technique tells which of its settings take part (`Technique.composed`); one chain for each
     setting that prunes.

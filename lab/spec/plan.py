@@ -33,9 +33,7 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a spec comes to: the trials, and the combinations that have no path, each with its
-    reason.
-    """
+    """Trials of a spec, and the combinations that have no path, each with its reason."""
 
     trials: tuple[PlannedTrial, ...]
     skipped: tuple[str, ...] = ()

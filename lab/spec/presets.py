@@ -37,7 +37,7 @@ def preset_space(
 
 
 def preset_recipes(card: ModelCard, preset: str, runtime_ids: Sequence[str]) -> tuple[Recipe, ...]:
-    """What a preset tries beside its grid: one setting at a time, such as other calibration
+    """Recipes that a preset tries beside its grid: one setting at a time, such as other calibration
     items.
     """
     check_preset(preset)

@@ -1,4 +1,4 @@
-"""What a spec says about a guided search: which sampler chooses the trials, and when it ends.
+"""Settings of a guided search in a spec: the sampler that chooses the trials, and the budget.
 
 Its options are declared like a technique's, so that the command line, the form and the validation
 are made from them.

@@ -181,7 +181,7 @@ def _machine(id_: str, facts: Mapping[str, object]) -> Iterator[Html]:
 
 
 def protocol(report: Report) -> Html:
-    """How the numbers were measured, and the definition of each of them."""
+    """Protocol of the measurements, and the definition of each metric."""
     spec = report.study.spec
     items = f"{spec.test_samples:,} test items" if spec.test_samples else "all test items"
     sentences = [
