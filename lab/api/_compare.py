@@ -30,24 +30,24 @@ from lab.store.layers import layers_of
 from lab.types import Layer, ModelCard, Study, Trial, digest_of
 
 if TYPE_CHECKING:
-    from lab.engine.paired_predictions import Answered
+    from lab.engine.paired_predictions import PairedPredictions
     from lab.plots.across_words import Named
     from lab.store.examples import Examples
 
 
-def answered(trial: str | Trial, other: str | Trial | None = None) -> Answered:
-    """What a trial and another one, by default its float baseline, answered on the test items that
-    both were asked.
+def answered(trial: str | Trial, other: str | Trial | None = None) -> PairedPredictions:
+    """Predictions of a trial and of another one, by default its float baseline, on the test items
+    that both predicted.
 
     Raises:
         UnknownId: there is no such trial.
         UsageError: they were asked other items.
-        LabError: nothing is known of their answers.
+        LabError: the store has none of their predictions.
     """
-    from lab.engine.paired_predictions import answered as found
+    from lab.engine.paired_predictions import answered as paired_predictions
 
     this = _trial(trial)
-    return found(this, _other(this, other))
+    return paired_predictions(this, _other(this, other))
 
 
 def _trial(of: str | Trial) -> Trial:
@@ -67,32 +67,30 @@ def _other(trial: Trial, other: str | Trial | None) -> Trial:
 
 
 def flips(trial: str | Trial, other: str | Trial | None = None) -> Flips:
-    """The test items that a trial answers otherwise than another one, by default its float
-    baseline: which became right
-    ("fixed"), which wrong ("broken"), which wrong in another way ("changed"), with both answers and
-    how sure each is.
+    """Test items whose predictions differ between a trial and another one, by default its float
+    baseline: those that became right ("fixed"), wrong ("broken") or wrong in another way
+    ("changed"), with both predictions and how sure each is.
 
     Raises:
         UnknownId: there is no such trial.
-        UsageError: they were asked other items, or their task has no answers that flip.
-        LabError: nothing is known of their answers.
+        UsageError: they were evaluated on other items, or their task has no predictions that flip.
+        LabError: the store has none of their predictions.
     """
     return answered(trial, other).flips
 
 
 def per_class(trial: str | Trial, other: str | Trial | None = None) -> tuple[ClassChange, ...]:
-    """How often each class is recognised by a trial and by another one, with items won and lost; ()
-    where the truth of the
-    test items is not in this lab.
+    """Accuracy of each class in a trial and in another one, with items won and lost; () where the
+    true classes of the test items are not in this lab.
 
     Raises:
         UnknownId, UsageError, LabError: as `flips`.
     """
-    found = answered(trial, other)
+    paired = answered(trial, other)
     return (
         ()
-        if found.labels is None
-        else class_changes(found.labels, found.right_before, found.right_after)
+        if paired.labels is None
+        else class_changes(paired.labels, paired.correct_before, paired.correct_after)
     )
 
 
@@ -109,8 +107,8 @@ def items(study_id: str, rows: Sequence[int]) -> Examples | None:
 
 
 def same_items(trials: Sequence[str | Trial]) -> bool:
-    """Whether all of these trials were judged on the same test items, so that their answers may be
-    compared one by one.
+    """True if all of these trials were evaluated on the same test items, so that their predictions
+    may be compared item by item.
 
     Raises:
         UnknownId: there is no such trial.
@@ -167,7 +165,7 @@ def source_layers(study_id: str) -> list[Layer]:
 
 
 def _digest(card: ModelCard) -> str:
-    """Of the file that was compressed, which the store names by it; "" where a study was imported
+    """Digest of the source model, which the store names by it; "" where a study was imported
     without it.
     """
     return Path(card.path).name.partition(".")[0]
@@ -208,14 +206,14 @@ def member(study: Study) -> Member:
     )
 
 
-def names_across(found: Across) -> Named:
+def names_across(compared: Across) -> Named:
     """Names of studies, models, machines and data, where several stand beside each other."""
     from lab.plots.across_words import Named, distinct_names, machine_names, member_title
 
-    cards = {m.study.id: card_of(m.study.id) for m in found.members}
-    titles = {m.study.id: member_title(m, cards[m.study.id].title) for m in found.members}
-    data, known = {m.data: cards[m.study.id].dataset for m in found.members}, registry.datasets()
-    used = {t.environment for t in found.trials if t.environment}
+    cards = {m.study.id: card_of(m.study.id) for m in compared.members}
+    titles = {m.study.id: member_title(m, cards[m.study.id].title) for m in compared.members}
+    data, known = {m.data: cards[m.study.id].dataset for m in compared.members}, registry.datasets()
+    used = {t.environment for t in compared.trials if t.environment}
     machines = machine_names({id_: records.environment(id_) for id_ in sorted(used)})
     return Named(
         distinct_names(titles),

@@ -1,4 +1,4 @@
-"""Reads what float trials answered, and compares it with the measure of agreement of their task."""
+"""Agreement of the float trials of a study, by the measure of agreement of their task."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from lab.types import Measurement, ModelCard, Trial
 
 
 def float_agreement(card: ModelCard, trials: Sequence[Trial]) -> tuple[Pair, ...]:
-    """See `lab.analysis.float_agreement.pairs`; trials whose answers are not in this lab are left
+    """See `lab.analysis.float_agreement.pairs`; trials whose outputs are not in this lab are left
     out.
     """
-    found = {}
+    outputs = {}
     for trial in (t for t in trials if t.is_baseline):
         kept = trial.details.outputs
         if kept and Path(kept.path).is_file():
-            found[trial.id] = np.load(kept.path)["outputs"]
+            outputs[trial.id] = np.load(kept.path)["outputs"]
     metric, where = (
         registry.metric(registry.task(card.task).agreement),
         folder("data") / data_digest(card),
     )
-    if len(found) < 2 or not where.exists():
+    if len(outputs) < 2 or not where.exists():
         return ()
-    n = len(next(iter(found.values())))
+    n = len(next(iter(outputs.values())))
     inputs = (
         as_input(load_array(where, "x_test")[:n], card.input) if "inputs" in metric.needs else None
     )
@@ -40,4 +40,4 @@ def float_agreement(card: ModelCard, trials: Sequence[Trial]) -> tuple[Pair, ...
         evidence = {**fixed, "outputs": b, "baseline_outputs": a}
         return metric.compute(**{name: evidence[name] for name in metric.needs})
 
-    return pairs(trials, found, compare)
+    return pairs(trials, outputs, compare)

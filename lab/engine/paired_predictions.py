@@ -1,4 +1,4 @@
-"""Two trials on the test items that both answered, and the items themselves."""
+"""Predictions of two trials for the same test items, and the items themselves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from lab import registry
 from lab.analysis.differences import unpack
 from lab.analysis.flips import Flips, alarm_flips, known_flips, share_flips
 from lab.analysis.front import nearest_baseline
-from lab.engine.predictions import Told, answers_are_alarms, answers_are_classes, array_of, told
+from lab.engine.predictions import (
+    Predictions,
+    array_of,
+    predictions_of,
+    predicts_alarms,
+    predicts_classes,
+)
 from lab.errors import LabError, UnknownId, UsageError
 from lab.lazy import np
 from lab.metrics.alarm_agreement import alarm_threshold
@@ -28,22 +34,23 @@ ELSEWHERE = "A study that was imported may have none: open it where it ran, or r
 
 
 @dataclass(frozen=True)
-class Answered:
-    """Two trials and the test set that both answered.
+class PairedPredictions:
+    """Predictions of two trials for the same test set.
 
     Attributes:
         flips: see `lab.analysis.flips`.
-        labels: the truth of each item, shape (items,); None where the data are not here.
-        right_before, right_after: which items each got right, shape (items,).
-        answers_before, answers_after: class numbers, or 0 and 1 for alarms; None where unknown.
+        labels: true label of each item, shape (items,); None where the data are not here.
+        correct_before, correct_after: whether each item was predicted correctly, shape (items,).
+        predictions_before, predictions_after: class numbers, or 0 and 1 for alarms; None where
+            unknown.
     """
 
     flips: Flips
     labels: Array | None
-    right_before: Array
-    right_after: Array
-    answers_before: Array | None = None
-    answers_after: Array | None = None
+    correct_before: Array
+    correct_after: Array
+    predictions_before: Array | None = None
+    predictions_after: Array | None = None
 
 
 def card_of(trial: Trial) -> ModelCard:
@@ -52,9 +59,9 @@ def card_of(trial: Trial) -> ModelCard:
 
 
 def same_data(card: ModelCard, other: ModelCard) -> bool:
-    """Whether two models are judged on the same test set, and their answers mean the same.
+    """Whether two models have the same task and the same test set.
 
-    Data that this lab does not know are the same where they have the same name.
+    Datasets that this lab does not know are the same where they have the same name.
     """
     try:
         digests = data_digest(card), data_digest(other)
@@ -63,12 +70,12 @@ def same_data(card: ModelCard, other: ModelCard) -> bool:
     return card.task == other.task and digests[0] == digests[1]
 
 
-def answered(trial: Trial, reference: Trial) -> Answered:
-    """What two trials answered on the test items that both were asked.
+def answered(trial: Trial, reference: Trial) -> PairedPredictions:
+    """Pair the predictions of two trials for the same test items.
 
     Raises:
-        UsageError: they were asked other items, or their task has no answers that flip.
-        LabError: nothing is known of their answers.
+        UsageError: they have other items, or their task has no predictions that flip.
+        LabError: nothing is known of their predictions.
     """
     card = card_of(trial)
     if trial.study != reference.study and not same_data(card, card_of(reference)):
@@ -77,14 +84,14 @@ def answered(trial: Trial, reference: Trial) -> Answered:
             given=(trial.id, reference.id),
             remedy="Compare trials of models that share a data set",
         )
-    if not answers_are_classes(card) and not answers_are_alarms(card):
+    if not predicts_classes(card) and not predicts_alarms(card):
         raise UsageError(
             "Answers of this task are neither classes nor alarms, so that none of them flips",
             given=card.task,
         )
-    before, after = told(reference, card_of(reference)), told(trial, card)
+    before, after = predictions_of(reference, card_of(reference)), predictions_of(trial, card)
     if before is None or after is None:
-        return _by_bits(card, trial, reference)
+        return _by_correctness(card, trial, reference)
     if len(before) != len(after):
         raise UsageError(
             "These trials answered another number of test items",
@@ -93,49 +100,54 @@ def answered(trial: Trial, reference: Trial) -> Answered:
         )
     labels = array_of(card, "y_test", len(after))
     if labels is None:
-        return _by_bits(card, trial, reference)
-    return (_alarms if answers_are_alarms(card) else _classes)(
+        return _by_correctness(card, trial, reference)
+    return (_alarms if predicts_alarms(card) else _classes)(
         np.asarray(labels), before, after, reference
     )
 
 
-def _classes(labels: Array, before: Told, after: Told, reference: Trial) -> Answered:
-    assert before.shares is not None  # as answers_are_classes says
-    assert after.shares is not None
-    a, b = before.shares.argmax(axis=1), after.shares.argmax(axis=1)
-    flips = share_flips(labels, (before.shares, before.value), (after.shares, after.value))
-    return Answered(flips, labels, a == labels, b == labels, a, b)
-
-
-def _alarms(labels: Array, before: Told, after: Told, reference: Trial) -> Answered:
-    """At the threshold that ships with the float model."""
-    assert before.scores is not None  # as answers_are_alarms says
-    assert after.scores is not None
-    base = nearest_baseline(reference, records.trials(reference.study))
-    usual = told(base, card_of(base)) if base else None
-    expected = (
-        usual.scores
-        if usual and usual.scores is not None and len(usual) == len(labels)
-        else before.scores
+def _classes(
+    labels: Array, before: Predictions, after: Predictions, reference: Trial
+) -> PairedPredictions:
+    assert before.class_scores is not None  # as predicts_classes says
+    assert after.class_scores is not None
+    a, b = before.class_scores.argmax(axis=1), after.class_scores.argmax(axis=1)
+    flips = share_flips(
+        labels, (before.class_scores, before.value), (after.class_scores, after.value)
     )
-    threshold = alarm_threshold(expected, labels)
-    a, b = (before.scores > threshold).astype(int), (after.scores > threshold).astype(int)
-    flips = alarm_flips(labels, before.scores, after.scores, threshold)
-    return Answered(flips, labels, a == labels, b == labels, a, b)
+    return PairedPredictions(flips, labels, a == labels, b == labels, a, b)
 
 
-def _by_bits(card: ModelCard, trial: Trial, reference: Trial) -> Answered:
-    """Where only that is known: which items each got right."""
-    after, before = _right(trial), _right(reference)
+def _alarms(
+    labels: Array, before: Predictions, after: Predictions, reference: Trial
+) -> PairedPredictions:
+    """Pair alarms at the threshold that ships with the float model."""
+    assert before.anomaly_scores is not None  # as predicts_alarms says
+    assert after.anomaly_scores is not None
+    base = nearest_baseline(reference, records.trials(reference.study))
+    predictions = predictions_of(base, card_of(base)) if base else None
+    float_scores = predictions.anomaly_scores if predictions else None
+    if float_scores is None or len(float_scores) != len(labels):
+        float_scores = before.anomaly_scores
+    threshold = alarm_threshold(float_scores, labels)
+    a = (before.anomaly_scores > threshold).astype(int)
+    b = (after.anomaly_scores > threshold).astype(int)
+    flips = alarm_flips(labels, before.anomaly_scores, after.anomaly_scores, threshold)
+    return PairedPredictions(flips, labels, a == labels, b == labels, a, b)
+
+
+def _by_correctness(card: ModelCard, trial: Trial, reference: Trial) -> PairedPredictions:
+    """Pair two trials of which only the correctly predicted items are known."""
+    after, before = _correct(trial), _correct(reference)
     if after is None or before is None or len(after) != len(before):
         raise LabError(NOT_HERE, remedy=ELSEWHERE)
     labels = array_of(card, "y_test", len(after))
     known = None if labels is None else np.asarray(labels)
-    return Answered(known_flips(before, after, known), known, before, after)
+    return PairedPredictions(known_flips(before, after, known), known, before, after)
 
 
-def _right(trial: Trial) -> Array | None:
-    """Which items a trial got right; None where that is not kept, or not as it should be."""
+def _correct(trial: Trial) -> Array | None:
+    """Whether each item was predicted correctly; None where that is not kept, or is damaged."""
     kept = trial.details.correct or {}
     try:
         bits = unpack(str(kept["bits"]), int(kept["n"]))

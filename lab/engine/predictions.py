@@ -1,9 +1,9 @@
-"""What a trial answered on its test set: the outputs as they were evaluated here, or the compact
-form that a study takes along.
+"""Predictions of a trial on its test set: from the outputs as they were evaluated here, or from the
+compact form that travels with a study.
 
-The compact form is an .npz: for classes `answers` (uint16) and `shares` (uint8, 255 is 1) with
-`value`, what these are; for anomaly detection `scores`. Shares are rounded to a fifth of a point;
-no answer changes.
+The compact form is an .npz: for classes `answers` (uint16, the predicted class) and `shares`
+(uint8, 255 is 1, one a class) with `value`, the meaning of the shares; for anomaly
+detection `scores`. Shares are rounded to a fifth of a percentage point; no predicted class changes.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ _DAMAGE = (OSError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipF
 
 
 @dataclass(frozen=True)
-class Told:
-    """A trial's answers.
+class Predictions:
+    """Predictions of a trial, one an item.
 
     Attributes:
-        shares: what each class is given, shape (items, classes), and `value`, what that is; None
+        class_scores: score of each class, shape (items, classes), and `value`, its meaning; None
             for anomaly detection.
-        scores: of anomaly detection, shape (items,); None for classes.
+        anomaly_scores: shape (items,); None for classification.
     """
 
-    shares: Array | None = None
+    class_scores: Array | None = None
     value: Value = "none"
-    scores: Array | None = None
+    anomaly_scores: Array | None = None
 
     def __len__(self) -> int:
-        known = self.shares if self.shares is not None else self.scores
+        known = self.class_scores if self.class_scores is not None else self.anomaly_scores
         return 0 if known is None else len(known)
 
 
-def told(trial: Trial, card: ModelCard) -> Told | None:
-    """What a trial answered; None where that is not in this lab, or cannot be read."""
+def predictions_of(trial: Trial, card: ModelCard) -> Predictions | None:
+    """Predictions of a trial; None where they are not in this lab, or cannot be read."""
     outputs = _array(trial.details.outputs, "outputs")
     return (
         _from_outputs(outputs, card)
@@ -58,13 +58,13 @@ def told(trial: Trial, card: ModelCard) -> Told | None:
     )
 
 
-def answers_are_classes(card: ModelCard) -> bool:
-    """Whether answers are one of several classes, item by item."""
+def predicts_classes(card: ModelCard) -> bool:
+    """Whether a model predicts one of several classes for each item."""
     return _task(card, "primary") == "top1_accuracy"
 
 
-def answers_are_alarms(card: ModelCard) -> bool:
-    """Whether answers are anomaly scores."""
+def predicts_alarms(card: ModelCard) -> bool:
+    """Whether a model predicts anomaly scores."""
     return _task(card, "agreement") == "alarm_agreement"
 
 
@@ -75,22 +75,22 @@ def _task(card: ModelCard, what: str) -> str:
         return ""
 
 
-def _from_outputs(outputs: Array, card: ModelCard) -> Told | None:
-    if answers_are_classes(card):
-        return Told(*confidences(outputs)) if outputs.ndim == 2 else None
-    inputs = array_of(card, "x_test", len(outputs)) if answers_are_alarms(card) else None
+def _from_outputs(outputs: Array, card: ModelCard) -> Predictions | None:
+    if predicts_classes(card):
+        return Predictions(*confidences(outputs)) if outputs.ndim == 2 else None
+    inputs = array_of(card, "x_test", len(outputs)) if predicts_alarms(card) else None
     if inputs is None or not inputs.size:
         return None
-    return Told(
-        scores=registry.task(card.task).predictions(
+    return Predictions(
+        anomaly_scores=registry.task(card.task).predictions(
             outputs, as_input(np.asarray(inputs), card.input)
         )
     )
 
 
-def _from_portable(kept: Artifact | None, card: ModelCard) -> Told | None:
-    """As strange as the file may be: it came from anybody."""
-    if answers_are_alarms(card):
+def _from_portable(kept: Artifact | None, card: ModelCard) -> Predictions | None:
+    """Predictions in the compact form; None where the file is damaged: it may come from anybody."""
+    if predicts_alarms(card):
         scores = _array(kept, "scores")
         fit = (
             scores is not None
@@ -98,24 +98,25 @@ def _from_portable(kept: Artifact | None, card: ModelCard) -> Told | None:
             and scores.dtype.kind == "f"
             and np.isfinite(scores).all()
         )
-        return Told(scores=scores) if fit else None
-    answers, shares, value = (_array(kept, name) for name in ("answers", "shares", "value"))
-    if answers is None or shares is None or value is None or not _fit(answers, shares, str(value)):
+        return Predictions(anomaly_scores=scores) if fit else None
+    classes, shares, value = (_array(kept, name) for name in ("answers", "shares", "value"))
+    if classes is None or shares is None or value is None or not _fit(classes, shares, str(value)):
         return None
-    p = shares / STEPS
-    p[np.arange(len(p)), answers] += 0.5 / STEPS  # of equal shares the answer's is the largest
-    said: Any = str(value)
-    return Told(p, said)
+    scores = shares / STEPS
+    # of equal shares that of the predicted class is the largest
+    scores[np.arange(len(scores)), classes] += 0.5 / STEPS
+    meaning: Any = str(value)
+    return Predictions(scores, meaning)
 
 
-def _fit(answers: Array, shares: Array, value: str) -> bool:
+def _fit(classes: Array, shares: Array, value: str) -> bool:
     return bool(
         shares.ndim == 2
         and shares.dtype == np.uint8
-        and answers.dtype == np.uint16
-        and answers.shape == shares.shape[:1]
-        and len(answers)
-        and answers.max() < shares.shape[1]
+        and classes.dtype == np.uint16
+        and classes.shape == shares.shape[:1]
+        and len(classes)
+        and classes.max() < shares.shape[1]
         and value in get_args(Value)
     )
 
@@ -132,34 +133,34 @@ def _read(path: str, name: str) -> Array:
     """A file of the store never changes: its name is its digest."""
     with zipfile.ZipFile(path) as archive:
         if sum(info.file_size for info in archive.infolist()) > MOST_BYTES:
-            raise ValueError("too large for answers")
+            raise ValueError("too large for predictions")
     with np.load(path, allow_pickle=False) as file:
         array: Array = file[name]
     return array
 
 
-def portable(trial: Trial, card: ModelCard) -> Artifact | None:
-    """The compact form of a trial's answers, kept as a file of the store, as it goes into a trial's
-    details; None where there is
-    nothing to take along.
+def portable_predictions(trial: Trial, card: ModelCard) -> Artifact | None:
+    """Compact form of a trial's predictions, kept as a file of the store; None where there are
+    none.
     """
     if not trial.details.outputs:
         return trial.details.predictions
-    found = told(trial, card)
-    arrays = _compact(found) if found else {}
+    predictions = predictions_of(trial, card)
+    arrays = _compact(predictions) if predictions else {}
     return _kept(arrays) if arrays else None
 
 
-def _compact(found: Told) -> dict[str, Array]:
-    if found.scores is not None:
-        return {"scores": np.asarray(found.scores, np.float64)}
-    if found.shares is None or found.shares.shape[1] > np.iinfo(np.uint16).max:
+def _compact(predictions: Predictions) -> dict[str, Array]:
+    if predictions.anomaly_scores is not None:
+        return {"scores": np.asarray(predictions.anomaly_scores, np.float64)}
+    scores = predictions.class_scores
+    if scores is None or scores.shape[1] > np.iinfo(np.uint16).max:
         return {}
-    shares = np.round(np.clip(found.shares, 0, 1) * STEPS).astype(np.uint8)
+    shares = np.round(np.clip(scores, 0, 1) * STEPS).astype(np.uint8)
     return {
-        "answers": found.shares.argmax(axis=1).astype(np.uint16),
+        "answers": scores.argmax(axis=1).astype(np.uint16),
         "shares": shares,
-        "value": np.array(found.value),
+        "value": np.array(predictions.value),
     }
 
 
@@ -171,7 +172,7 @@ def _kept(arrays: dict[str, Array]) -> Artifact:
 
 
 def array_of(card: ModelCard, name: str, n: int) -> Array | None:
-    """The first n of "x_test" or "y_test"; None where the data set would have to be downloaded, or
+    """The first n of "x_test" or "y_test"; None where the dataset would have to be downloaded, or
     cannot be made.
 
     What can be made without the net is made, in a process of its own, and kept.

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.engine.predictions import portable
+from lab.engine.predictions import portable_predictions
 from lab.errors import UsageError
 from lab.share.importing import CARRIED, FORMAT_VERSION
 from lab.share.notebook import write_notebook
@@ -138,7 +138,7 @@ def _with_predictions(trial: Trial, card: ModelCard) -> Trial:
     """The trial with its predictions in a compact form, so that flipped test items can be found in
     another lab, too.
     """
-    predictions = portable(trial, card)
+    predictions = portable_predictions(trial, card)
     if predictions is None:
         return trial
     return replace(trial, details=replace(trial.details, predictions=predictions))

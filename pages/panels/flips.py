@@ -33,10 +33,8 @@ from pages.widgets import address
 from pages.widgets.chart import chart
 
 A_PAGE = 24
-NO_TRUTH = (
-    "The test data are not in this lab, so that it is not known which class each item belongs to."
-)
-DOWNLOAD = " They come from the net: `python -m lab datasets --fetch {}` brings them."
+NO_TRUTH = "The test data are not in this lab, so the true classes are unknown."
+DOWNLOAD = " Download them with `python -m lab datasets --fetch {}`."
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Pair:
 
 @st.cache_resource(
     max_entries=32,
-    show_spinner="Reading what both answered. Test data are made when they are first needed …",
+    show_spinner="Reading the predictions of both trials. Test data are prepared on first use …",
 )
 def _answered(
     ids: tuple[str, str], revisions: tuple[int, ...], _trials: tuple[Trial, Trial]
@@ -87,7 +85,7 @@ def classes(pair: Pair) -> None:
         st.info(NO_TRUTH + _how_to_get(pair.card), icon=":material/visibility_off:")
         return
     rows = class_rows(
-        class_changes(found.labels, found.right_before, found.right_after), pair.names
+        class_changes(found.labels, found.correct_before, found.correct_after), pair.names
     )
     left, right = st.columns([12, 9], gap="medium")
     with left:
@@ -95,42 +93,40 @@ def classes(pair: Pair) -> None:
             rows,
             hide_index=True,
             height=min(38 + 35 * len(rows), 560),
-            alt="What each class gains and loses",
+            alt="Gains and losses of each class",
         )
         st.caption(
-            "Won: items that only the second has right; lost: only the first. p: exact McNemar on"
-            " these items, corrected for the number of classes."
+            "Won: only the second trial is right. Lost: only the first is right. p: exact McNemar"
+            " test, corrected for the number of classes."
         )
     with right:
         matrix(pair, found)
 
 
 def matrix(pair: Pair, found: Any) -> None:
-    if found.answers_before is None or found.answers_after is None:
-        st.caption(f"What items are taken for is not known here. {value_text(found.flips)}")
+    before, after = found.predictions_before, found.predictions_after
+    if before is None or after is None:
+        st.caption(f"The predicted classes are not known here. {value_text(found.flips)}")
         return
-    count = 1 + int(max(found.labels.max(), found.answers_before.max(), found.answers_after.max()))
+    count = 1 + int(max(found.labels.max(), before.max(), after.max()))
     count = max(count, len(pair.names.classes))
-    info = confusion_info(
-        confusion_change(found.labels, found.answers_before, found.answers_after, count), pair.names
-    )
+    info = confusion_info(confusion_change(found.labels, before, after, count), pair.names)
     if not info.change.any():
-        st.caption("Nothing changes in what items are taken for.")
+        st.caption("No item changes its predicted class.")
         return
     chart(
         json.dumps(confusion_spec(info)),
         key=f"confusion_{pair.trial.id}_{pair.reference.id}",
         height=confusion_height(info),
         alt=(
-            "How many items of each class are answered as which class more or less often; the table"
-            " has what each class gains and loses."
+            "Change of the number of items of each true class for each predicted class; the table"
+            " has the gains and losses of each class."
         ),
     )
     left_out = f" {info.left_out} other classes are not shown." if info.left_out else ""
     st.caption(
-        "Rows: what items are. Columns: what they are taken for. Items gained and lost,"
-        f" {pair.names.after} against {pair.names.before}; blue: for the better, orange: for the"
-        f" worse.{left_out}"
+        "Rows: true class. Columns: predicted class. Numbers: items gained or lost,"
+        f" {pair.names.after} against {pair.names.before}. Blue: better. Orange: worse.{left_out}"
     )
 
 
@@ -148,12 +144,15 @@ def flipped(pair: Pair) -> None:
         return
     st.markdown(formatting.markdown(flips_text(found.flips, pair.names)))
     if not found.flips.flips:
-        st.success("Both answer every test item alike.", icon=":material/done_all:")
+        st.success(
+            ("Both trials give the same prediction for every test item."),
+            icon=":material/done_all:",
+        )
         return
     kind, page = chosen_part(pair, found)
     flips = found.flips.of(kind)
     if not flips:
-        st.write("No item is of this kind.")
+        st.write("There are no items of this kind.")
         return
     shown = flips[(page - 1) * A_PAGE : page * A_PAGE]
     pictures = drawn(pair, shown)
@@ -213,7 +212,7 @@ def drawn(pair: Pair, flips: Sequence[Flip]) -> ExamplesInfo | None:
 
 def _not_drawn(pair: Pair, here: bool) -> str:
     return (
-        "These items are numbers that cannot be drawn."
+        "These items are plain numbers and have no picture."
         if here
         else "The test data are not in this lab." + _how_to_get(pair.card)
     )
@@ -223,8 +222,8 @@ def _gap_text(value: str) -> str:
     if value == "none":
         return "In the order of the test set."
     if value == "anomaly":
-        return "The widest gap between both scores first."
+        return "Sorted by the gap between both scores, the widest first."
     return (
-        "First come items of which each is surest of its own answer against the other's (gap 1),"
-        " last those where both waver (gap 0)."
+        "Sorted by gap, the widest first: 1 if both trials are certain of different classes, 0 if"
+        " both are undecided."
     )

@@ -12,7 +12,7 @@ import pytest
 
 import lab
 from lab.engine import predictions as module
-from lab.engine.predictions import Told, portable, told
+from lab.engine.predictions import Predictions, portable_predictions, predictions_of
 from lab.errors import LabError
 from lab.home import folder
 from lab.store import records
@@ -37,9 +37,14 @@ def bare(trial, **details):
 def test_no_answer_changes_and_shares_are_rounded_to_a_fifth_of_a_point(stored):
     card = lab.model(CARD)
     for trial in stored[:4]:
-        whole, compact = told(trial, card), told(bare(trial, answers=portable(trial, card)), card)
-        np.testing.assert_array_equal(compact.shares.argmax(axis=1), whole.shares.argmax(axis=1))
-        assert abs(compact.shares - whole.shares).max() < 1 / 255
+        whole, compact = (
+            predictions_of(trial, card),
+            predictions_of(bare(trial, predictions=portable_predictions(trial, card)), card),
+        )
+        np.testing.assert_array_equal(
+            compact.class_scores.argmax(axis=1), whole.class_scores.argmax(axis=1)
+        )
+        assert abs(compact.class_scores - whole.class_scores).max() < 1 / 255
         assert (compact.value, whole.value) == ("softmax", "softmax")
 
 
@@ -47,8 +52,8 @@ def test_equal_shares_keep_the_answer(lab_home, tmp_path):
     trial, card = fakes.trial("x", 0.9, 1.0, 1.0), lab.model(CARD)
     outputs = np.array([[0.25, 0.2501, 0.2499, 0.25], [0.3334, 0.3333, 0.3333, 0.0]])
     made = bare(trial, outputs=kept(tmp_path, outputs=outputs))
-    compact = told(bare(trial, answers=portable(made, card)), card)
-    assert compact.shares.argmax(axis=1).tolist() == [1, 0]
+    compact = predictions_of(bare(trial, predictions=portable_predictions(made, card)), card)
+    assert compact.class_scores.argmax(axis=1).tolist() == [1, 0]
     assert compact.value == "probability"
 
 
@@ -138,19 +143,21 @@ def test_what_was_imported_travels_on(stored, tmp_path):
 def test_strange_files_are_no_answers(lab_home, tmp_path, arrays):
     trial, card = fakes.trial("x", 0.9, 1.0, 1.0), lab.model(CARD)
     np.savez(tmp_path / "made.npz", **arrays)
-    assert told(bare(trial, answers=keep(tmp_path / "made.npz", "npz")), card) is None
+    assert predictions_of(bare(trial, predictions=keep(tmp_path / "made.npz", "npz")), card) is None
 
 
 def test_no_npz_at_all_is_no_answer(lab_home, tmp_path):
     (tmp_path / "made.npz").write_bytes(b"PK\x03\x04 but no archive")
     trial, card = fakes.trial("x", 0.9, 1.0, 1.0), lab.model(CARD)
     for details in (
-        {"answers": keep(tmp_path / "made.npz", "npz")},
+        {"answers": keep(tmp_path / "made.npz", "npz").to_json()},
         {"answers": {"path": "/nowhere"}},
         {"answers": "text"},
         {"outputs": {"no": "path"}},
     ):
-        assert told(bare(trial, **details), card) is None
+        damaged = replace(trial, details=TrialDetails.from_json(details))
+        assert predictions_of(damaged, card) is None
+        assert damaged.to_json()["details"] == details
 
 
 def test_a_bomb_is_not_unpacked(lab_home, tmp_path, monkeypatch):
@@ -162,24 +169,30 @@ def test_a_bomb_is_not_unpacked(lab_home, tmp_path, monkeypatch):
         shares=np.zeros((9000, 3), np.uint8),
         value=np.array("softmax"),
     )
-    assert made["size_bytes"] < 10_000
-    assert told(bare(trial, answers=made), card) is None
+    assert made.size_bytes < 10_000
+    assert predictions_of(bare(trial, predictions=made), card) is None
 
 
 def test_scores_travel_as_they_are(lab_home, tmp_path, monkeypatch):
     card = lab.model("machine_autoencoder")
     scores = np.random.default_rng(0).random(50)
-    monkeypatch.setattr(module, "_from_outputs", lambda outputs, card: Told(scores=scores))
+    monkeypatch.setattr(
+        module, "_from_outputs", lambda outputs, card: Predictions(anomaly_scores=scores)
+    )
     trial = fakes.trial("x", 0.9, 1.0, 1.0)
-    made = portable(bare(trial, outputs=kept(tmp_path, outputs=np.zeros((50, 2)))), card)
-    np.testing.assert_array_equal(told(bare(trial, answers=made), card).scores, scores)
+    made = portable_predictions(
+        bare(trial, outputs=kept(tmp_path, outputs=np.zeros((50, 2)))), card
+    )
+    np.testing.assert_array_equal(
+        predictions_of(bare(trial, predictions=made), card).anomaly_scores, scores
+    )
     nan = kept(tmp_path, scores=np.array([1.0, np.nan]))
-    assert told(bare(trial, answers=nan), card) is None
+    assert predictions_of(bare(trial, predictions=nan), card) is None
 
 
 def test_bits_that_are_not_as_they_should_be_are_not_believed(digits):
     trials = [
-        bare(t, right={"metric": "top1_accuracy", "n": n, "bits": bits})
+        bare(t, correct={"metric": "top1_accuracy", "n": n, "bits": bits})
         for t, (n, bits) in zip(
             ours(fakes.trials(3, failed=0)), ((99, "AA=="), (8, "AA=="), (8, 5)), strict=True
         )
