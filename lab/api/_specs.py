@@ -116,10 +116,10 @@ def _targets(
             tuple(parse_target(t) if isinstance(t, str) else complete_target(t) for t in targets),
             (),
         )
-    found = [t for t in presets.preset_targets(preset) if _reachable(card, t)]
-    usual = {t.runtime: t for t in reversed(found)}
-    return tuple(t for t in found if t is usual[t.runtime]), tuple(
-        t for t in found if t is not usual[t.runtime]
+    reachable = [t for t in presets.preset_targets(preset) if _reachable(card, t)]
+    usual = {t.runtime: t for t in reversed(reachable)}
+    return tuple(t for t in reachable if t is usual[t.runtime]), tuple(
+        t for t in reachable if t is not usual[t.runtime]
     )
 
 

@@ -192,16 +192,16 @@ def wait(
     Args:
         on_progress: called about once a second, where something has changed.
         show_progress: whether to show a bar; None means in IPython and Jupyter, where nothing else
-            is told of the progress.
+            shows the progress.
         on_training: called every few seconds with all trainings of the study, where it has any.
     """
     bar = None if on_progress else progress_bar(show_progress)
     on_progress = on_progress or bar
-    told, shown, pause, looked = 0.0, -1, 0.005, time.monotonic()
-    while (found := records.study(study_id)).state not in FINISHED:
-        if on_progress and found.revision != shown and time.monotonic() - told > 0.5:
+    reported_at, shown, pause, looked = 0.0, -1, 0.005, time.monotonic()
+    while (study := records.study(study_id)).state not in FINISHED:
+        if on_progress and study.revision != shown and time.monotonic() - reported_at > 0.5:
             on_progress(progress(study_id))
-            told, shown = time.monotonic(), found.revision
+            reported_at, shown = time.monotonic(), study.revision
         if on_training and time.monotonic() - looked > TRAINING_PAUSE_S:
             on_training(training_curves(study_id))
             looked = time.monotonic()
@@ -209,13 +209,13 @@ def wait(
     if bar:
         bar(progress(study_id))
         bar.close()
-    return StudyView.of(found)
+    return StudyView.of(study)
 
 
 def cancel(study_id: str) -> None:
     """Stop a study: what runs is stopped, what is finished stays."""
-    found = records.study(study_id)
-    if found.state not in FINISHED:
+    study = records.study(study_id)
+    if study.state not in FINISHED:
         records.update_study(study_id, cancel_requested=True)
 
 
@@ -233,7 +233,7 @@ def resume(study_id: str) -> None:
 
 def studies() -> list[StudyView]:
     """List all studies, newest first."""
-    return [StudyView.of(found) for found in records.studies()]
+    return [StudyView.of(study) for study in records.studies()]
 
 
 def study(id_: str) -> StudyView:

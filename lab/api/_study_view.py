@@ -33,9 +33,9 @@ class Trial(types.Trial):
     @classmethod
     def of(cls, trial: types.Trial) -> Self:
         """Make one of a plain trial; it shares its values, which never change."""
-        made = object.__new__(cls)
-        vars(made).update(vars(trial))
-        return made
+        view = object.__new__(cls)
+        vars(view).update(vars(trial))
+        return view
 
     def __eq__(self, other: object) -> bool:
         """Equal where the plain values are."""
@@ -83,9 +83,9 @@ class Study(types.Study):
     @classmethod
     def of(cls, study: types.Study) -> Self:
         """Make one of a plain study; it shares its values, which never change."""
-        made = object.__new__(cls)
-        vars(made).update(vars(study))
-        return made
+        view = object.__new__(cls)
+        vars(view).update(vars(study))
+        return view
 
     def __eq__(self, other: object) -> bool:
         """Equal where the plain values are."""
@@ -104,9 +104,9 @@ class Study(types.Study):
 
     def front(self) -> list[Trial]:
         """The trials that no other beats in every objective."""
-        found = self.trials()
-        ids = set(front_of(found, self.spec.objectives))
-        return [t for t in found if t.id in ids]
+        trials = self.trials()
+        ids = set(front_of(trials, self.spec.objectives))
+        return [t for t in trials if t.id in ids]
 
     def pick(
         self,
@@ -133,12 +133,10 @@ class Study(types.Study):
 
         trials, objectives = self.trials(), self.spec.objectives
         limits = _limits(at_most=at_most, at_least=at_least, max_drop=max_drop)
-        found, by_id = (
-            pick_of(trials, objectives, limits, _goal(goal, objectives)),
-            {t.id: t for t in trials},
-        )
-        reason = pick_reason(found, by_id, objectives, limits)
-        return Choice(by_id.get(found.trial or ""), reason, tuple(by_id[id_] for id_ in found.ties))
+        best = pick_of(trials, objectives, limits, _goal(goal, objectives))
+        by_id = {t.id: t for t in trials}
+        reason = pick_reason(best, by_id, objectives, limits)
+        return Choice(by_id.get(best.trial or ""), reason, tuple(by_id[id_] for id_ in best.ties))
 
     def plot(
         self,
@@ -252,19 +250,19 @@ def _limits(**given: Mapping[str, float] | None) -> tuple[Limit, ...]:
 
 
 def _goal(metric: str | None, objectives: Sequence[Objective]) -> Objective | None:
-    found = next((o for o in objectives if o.metric == metric), None)
-    if metric is not None and found is None:
+    goal = next((o for o in objectives if o.metric == metric), None)
+    if metric is not None and goal is None:
         raise UsageError(
             "This is none of the study's objectives",
             allowed=", ".join(o.metric for o in objectives),
             given=metric,
         )
-    return found
+    return goal
 
 
 def _one(trial: types.Trial | str, trials: Sequence[Trial]) -> Trial:
     id_ = trial if isinstance(trial, str) else trial.id
-    found = next((t for t in trials if t.id == id_), None)
-    if found is None:
+    known = next((t for t in trials if t.id == id_), None)
+    if known is None:
         raise UnknownId.of("trial", id_, [t.id for t in trials])
-    return found
+    return known

@@ -28,10 +28,10 @@ def orders(study_id: str) -> tuple[OrderPair, ...]:
     Raises:
         UnknownId: there is no such study.
     """
-    from lab.analysis.orders import orders as found
+    from lab.analysis.orders import orders as order_pairs
 
     objectives = records.study(study_id).spec.objectives
-    return found(records.trials(study_id), [o.metric for o in objectives], _conversions())
+    return order_pairs(records.trials(study_id), [o.metric for o in objectives], _conversions())
 
 
 def _conversions() -> set[str]:
@@ -45,8 +45,8 @@ def spread(study_id: str) -> tuple[Spread, ...]:
     Raises:
         UnknownId: there is no such study.
     """
-    from lab.analysis.spread import spread as found
+    from lab.analysis.spread import spread as spread_of
 
-    return found(
+    return spread_of(
         records.trials(study_id), [o.metric for o in records.study(study_id).spec.objectives]
     )

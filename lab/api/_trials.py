@@ -74,8 +74,8 @@ def compare(trial_id: str, other_id: str | None = None) -> tuple[Difference, ...
     others = trials(trial.study)
     other = nearest_baseline(trial, others) if other_id is None else records.trial(other_id)
     metrics = available_metrics() if other else {}
-    found = [difference(id_, trial, other) for id_ in metrics if other]
-    return tuple(d for d in found if d)
+    differences = [difference(id_, trial, other) for id_ in metrics if other]
+    return tuple(d for d in differences if d)
 
 
 def explain(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple[Finding, ...]:
@@ -99,6 +99,6 @@ def explanations(study_id: str) -> dict[str, tuple[Finding, ...]]:
     Raises:
         UnknownId: there is no such study.
     """
-    from lab.questions.reasons import explanations as found
+    from lab.questions.reasons import explanations as explanations_of
 
-    return found(study_id)
+    return explanations_of(study_id)

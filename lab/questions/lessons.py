@@ -51,15 +51,15 @@ def pieces_of(card: ModelCard, *wanted: str) -> Pieces:
     Raises:
         UsageError: there are none for this format, or a package is missing.
     """
-    found = _pieces(card.format)
-    if found is None:
+    pieces = _pieces(card.format)
+    if pieces is None:
         raise UsageError(
             "This model cannot be pruned and trained here: it has come without its framework",
             given=f"{card.id} ({card.format})",
             allowed="models of PyTorch (.pt2) or Keras (.keras, .h5)",
             remedy="Add the model in the format of the framework that it was trained with",
         )
-    for id_ in (getattr(found, name) for name in wanted):
+    for id_ in (getattr(pieces, name) for name in wanted):
         technique = registry.techniques().get(id_)
         if technique is None or technique.missing:
             raise UsageError(
@@ -67,7 +67,7 @@ def pieces_of(card: ModelCard, *wanted: str) -> Pieces:
                 given=card.id,
                 remedy=f"pip install {technique.missing}" if technique else "Update the lab",
             )
-    return found
+    return pieces
 
 
 def can_prune(card: ModelCard) -> bool:
@@ -134,14 +134,14 @@ def _spaces(pieces: Pieces, shares: Sequence[float]) -> dict[str, dict[str, tupl
 
 
 def _target(card: ModelCard, runtime: str) -> Target:
-    found = complete_target(Target(runtime))
+    target = complete_target(Target(runtime))
     if conversion_path(card.format, registry.runtime(runtime).formats) is None:
         raise UsageError(
             "This model cannot be converted for the runtime",
             given=runtime,
             remedy="Name another one: python -m lab runtimes",
         )
-    return found
+    return target
 
 
 def order_lesson(card: ModelCard, ratio: float, steps: int, runtime: str) -> Layout:

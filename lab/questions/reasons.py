@@ -46,8 +46,8 @@ def explain(
     if trial.state != "complete":
         return ()
     case = _case(trial, trials, environment, roofline)
-    found = (rule.find(case) for rule in registry.rules().values())
-    return tuple(sorted((f for f in found if f is not None), key=lambda f: (-f.share, f.rule)))
+    findings = (rule.find(case) for rule in registry.rules().values())
+    return tuple(sorted((f for f in findings if f is not None), key=lambda f: (-f.share, f.rule)))
 
 
 def _case(
@@ -157,11 +157,11 @@ def not_smaller(trial: Trial, baseline: Trial | None) -> bool:
     return bool(mine and theirs and mine.size_bytes > HARDLY_SMALLER * theirs.size_bytes)
 
 
-def summary(trials: Sequence[Trial], found: Mapping[str, Sequence[Finding]]) -> dict[str, Any]:
+def summary(trials: Sequence[Trial], findings: Mapping[str, Sequence[Finding]]) -> dict[str, Any]:
     """Count the trials that each rule explains, and list the trials that none explains.
 
     Args:
-        found: as `explanations` gives it.
+        findings: as `explanations` gives it.
 
     Returns:
         "rules": rule -> number of trials, the most frequent first, those that never fired too;
@@ -169,7 +169,7 @@ def summary(trials: Sequence[Trial], found: Mapping[str, Sequence[Finding]]) -> 
         trials are so; "unexplained": [{"trial", "name", "about"}] of those that no finding about
         speed, or size, explains.
     """
-    counts = Counter(f.rule for findings in found.values() for f in findings)
+    counts = Counter(f.rule for of_trial in findings.values() for f in of_trial)
     rules = dict(
         sorted(
             {id_: counts[id_] for id_ in registry.rules()}.items(),
@@ -183,7 +183,9 @@ def summary(trials: Sequence[Trial], found: Mapping[str, Sequence[Finding]]) -> 
         for about in _asked(t, trials)
     ]
     open_ = [
-        (t, about) for t, about in asked if not any(f.about == about for f in found.get(t.id, ()))
+        (t, about)
+        for t, about in asked
+        if not any(f.about == about for f in findings.get(t.id, ()))
     ]
     return {
         "rules": rules,

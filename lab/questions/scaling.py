@@ -54,7 +54,7 @@ def scaling_spec(
 
 
 def cores_of(trial: Trial) -> int:
-    """Number of cores of the machine that the trial ran on; of this machine where it has not run."""
+    """Cores of the machine that the trial ran on; of this machine where it has not run."""
     return int(
         records.environment(trial.environment)["cores"]
         if trial.environment

@@ -130,31 +130,31 @@ def _import(archive: zipfile.ZipFile) -> str:
 
 def _notes(value: Mapping[str, Any]) -> dict[str, str]:
     """Notes on the study ("") and its trials; none in a file of an earlier version."""
-    found, known = _table(value.get("notes", {})), {"", *(t["id"] for t in value["trials"])}
-    if not set(found) <= known:
+    notes, known = _table(value.get("notes", {})), {"", *(t["id"] for t in value["trials"])}
+    if not set(notes) <= known:
         raise ValueError("a note is on a trial that is not there")
-    return {trial: _text(text)[: sharing.LONGEST_NOTE] for trial, text in found.items()}
+    return {trial: _text(text)[: sharing.LONGEST_NOTE] for trial, text in notes.items()}
 
 
 # --- files ----------------------------------------------------------------------------------------
 
 
 def _wanted(trials: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Names of the files that the trials speak of."""
-    told = [
+    """Names of the files that the trials refer to."""
+    files = [
         file
         for t in trials
         for file in (t["artifact"], *(t["details"].get(name) for name in CARRIED))
         if file
     ]
-    return {str(file["path"]) for file in told}
+    return {str(file["path"]) for file in files}
 
 
 def _unpacked(archive: zipfile.ZipFile, wanted: set[str], folder: Path) -> dict[str, Path]:
-    """Name -> file, each checked against the digest that is its name; what no trial speaks of stays
-    packed.
+    """Unpack the wanted files, by name, each checked against the digest that is its name; others
+    stay packed.
     """
-    found = {}
+    unpacked = {}
     for info in archive.infolist():
         name = info.filename.removeprefix("files/")
         if (
@@ -164,12 +164,12 @@ def _unpacked(archive: zipfile.ZipFile, wanted: set[str], folder: Path) -> dict[
             or info.file_size > LARGEST_ENTRY_BYTES
         ):
             continue
-        found[name] = folder / name
-        with archive.open(info) as source, found[name].open("wb") as target:
+        unpacked[name] = folder / name
+        with archive.open(info) as source, unpacked[name].open("wb") as target:
             shutil.copyfileobj(source, target)
-        if sha256_of(found[name]) != name.split(".")[0]:
+        if sha256_of(unpacked[name]) != name.split(".")[0]:
             raise InvalidFile("A file in the .lab file is not what its name says", given=name)
-    return found
+    return unpacked
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -212,11 +212,11 @@ def _study(head: Mapping[str, Any]) -> Study:
 
 
 def _card(value: Mapping[str, Any]) -> ModelCard:
-    """Without a file: the model itself does not travel, and no path of another machine means
-    anything here.
+    """Card without a file: the model itself does not travel, and a path of another machine means
+    nothing here.
     """
     card = ModelCard.from_json({**value, "path": ""})
-    for told in (
+    for text in (
         card.id,
         card.title,
         card.task,
@@ -227,7 +227,7 @@ def _card(value: Mapping[str, Any]) -> ModelCard:
         card.provenance,
         card.description,
     ):
-        _text(told)
+        _text(text)
     return card
 
 
@@ -251,10 +251,10 @@ def _trial(
     environments: Mapping[str, str],
 ) -> Trial:
     details = dict(_table(value["details"]))
-    told = {name: details.pop(name, None) for name in CARRIED}
+    carried = {name: details.pop(name, None) for name in CARRIED}
     details |= {
         name: kept[file["path"]].to_json()
-        for name, file in told.items()
+        for name, file in carried.items()
         if file and file["path"] in kept
     }
     error = value["error"]
@@ -301,15 +301,15 @@ def _target(value: Mapping[str, Any]) -> Target:
 def _artifact(value: Any, kept: Mapping[str, Artifact]) -> Artifact | None:
     if value is None:
         return None
-    found = kept.get(value["path"])
-    if found and found.sha256 != value["sha256"]:
+    artifact = kept.get(value["path"])
+    if artifact and artifact.sha256 != value["sha256"]:
         raise InvalidFile(
             "A file in the .lab file is not its trial's",
             allowed=value["sha256"],
-            given=found.sha256,
+            given=artifact.sha256,
         )
     format_, sha = _matching(_WORD, value["format"]), _matching(_NAME, value["sha256"])
-    return Artifact(found.path if found else "", format_, sha, int(value["size_bytes"]))
+    return Artifact(artifact.path if artifact else "", format_, sha, int(value["size_bytes"]))
 
 
 def _measurement(metric: str, value: Mapping[str, Any]) -> Measurement:

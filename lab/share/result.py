@@ -23,7 +23,7 @@ def result_json(study_id: str) -> dict[str, Any]:
     """
     study, trials = records.study(study_id), records.trials(study_id)
     ids = sorted({t.environment for t in trials if t.environment})
-    found = explain_all(trials)
+    findings = explain_all(trials)
     changes = against_baselines(trials, [o.metric for o in study.spec.objectives])
     environments = {id_: records.environment(id_) for id_ in ids}
     return {
@@ -44,7 +44,7 @@ def result_json(study_id: str) -> dict[str, Any]:
             {
                 **t.to_json(),
                 "differences": differences_json(changes.get(t.id, {})),
-                "explanations": [asdict(f) for f in found[t.id]],
+                "explanations": [asdict(f) for f in findings[t.id]],
             }
             for t in trials
         ],

@@ -26,24 +26,24 @@ def recipes_of(chain: Chain) -> list[Recipe]:
     nothing.
     """
     ways = product(*(_ways(stage) for stage in chain))
-    found = [Recipe(tuple(step for step in way if step is not None)) for way in ways]
-    return [recipe for recipe in found if recipe.steps]
+    recipes = [Recipe(tuple(step for step in way if step is not None)) for way in ways]
+    return [recipe for recipe in recipes if recipe.steps]
 
 
 def _ways(stage: Stage) -> list[Step | None]:
-    found: list[Step | None] = []
+    choices: list[Step | None] = []
     for id_, space in stage.items():
         if id_ == NOTHING:
-            found.append(None)
+            choices.append(None)
             continue
         technique = registry.technique(id_)
         check_space(technique, space)
-        found += [
+        choices += [
             Step(id_, params)
             for params in grid(technique.options, space)
             if technique.valid(params)
         ]
-    return found
+    return choices
 
 
 def check_chain(chain: Chain) -> Chain:

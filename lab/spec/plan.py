@@ -101,4 +101,4 @@ def star(options: Sequence[Option], space: Mapping[str, Sequence[Any]]) -> list[
         grid(options, {**{k: (v,) for k, v in usual.items()}, id_: values[1:]})
         for id_, values in space.items()
     )
-    return [usual, *(params for found in others for params in found)]
+    return [usual, *(params for varied in others for params in varied)]

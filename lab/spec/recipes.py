@@ -124,15 +124,15 @@ def applicable(card: ModelCard, runtime_ids: Sequence[str]) -> list[Technique]:
     """The installed techniques, other than conversions, that lead from this model to one of these
     runtimes.
     """
-    found = []
+    techniques = []
     for technique in registry.techniques().values():
         if (
             not technique.conversion
             and technique.missing is None
             and _reaches(card.format, technique, runtime_ids)
         ):
-            found.append(technique)
-    return found
+            techniques.append(technique)
+    return techniques
 
 
 def _reaches(format_: str, technique: Technique, runtime_ids: Sequence[str]) -> bool:

@@ -88,11 +88,11 @@ def _recipe(report: Report, trial: Trial, is_pick: bool) -> Html:
         f"{count} × {name}" for name, count in trial.float_operators.items() if count
     )
     left = el("p", f"Still computed in float: {float_}.", class_="muted") if float_ else None
-    made = el("ol", steps) if steps else el("p", "The model as it came.")
+    listed = el("ol", steps) if steps else el("p", "The model as it came.")
     return el(
         "details",
         el("summary", report.name(trial), " ★" if is_pick else ""),
-        made,
+        listed,
         left,
         _again(report, trial),
         open=is_pick,

@@ -97,10 +97,10 @@ def _pruning(report: Report) -> Iterator[Figure]:
 def _calibrations(report: Report) -> Iterator[Figure]:
     metric = report.study.spec.objectives[0].metric
     noun = formatting.capital(words.plain(metric))
-    for found in calibrations(list(report.trials), metric)[:MOST_CALIBRATIONS]:
-        first = report.by_id[found.points[0].trial]
+    for calibration in calibrations(list(report.trials), metric)[:MOST_CALIBRATIONS]:
+        first = report.by_id[calibration.points[0].trial]
         base = report.base(first)
-        info = calibration_info(found, base.measurements.get(metric) if base else None, noun)
+        info = calibration_info(calibration, base.measurements.get(metric) if base else None, noun)
         yield Figure(
             f"What calibration changes: {words.trial_text(first, ())}",
             f"{noun} by number and source of the calibration items.",
