@@ -23,7 +23,7 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    return weights(params, 2, "dynamic", context, source)
+    return weights(source, params, context, 2, "dynamic")
 
 
 TECHNIQUE = Technique(

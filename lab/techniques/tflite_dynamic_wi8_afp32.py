@@ -14,7 +14,7 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    return weights(params, 8, "dynamic", context, source)
+    return weights(source, params, context, 8, "dynamic")
 
 
 TECHNIQUE = Technique(

@@ -14,7 +14,7 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    return half(params, context, source)
+    return half(source, params, context)
 
 
 TECHNIQUE = Technique(

@@ -18,7 +18,7 @@ from lab.plugs import Context, Technique
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     return weights(
-        {**params, "algorithm": "gptq"}, int(params["bits"]), params["mode"], context, source
+        source, {**params, "algorithm": "gptq"}, context, int(params["bits"]), params["mode"]
     )
 
 

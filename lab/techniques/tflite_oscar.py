@@ -18,7 +18,7 @@ from lab.plugs import Context, Technique
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     return weights(
-        {**params, "algorithm": "oscar"}, int(params["bits"]), "dynamic", context, source
+        source, {**params, "algorithm": "oscar"}, context, int(params["bits"]), "dynamic"
     )
 
 

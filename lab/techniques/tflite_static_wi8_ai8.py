@@ -26,7 +26,7 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    return static(params, 8, 8, context, source)
+    return static(source, params, context, 8, 8)
 
 
 TECHNIQUE = Technique(

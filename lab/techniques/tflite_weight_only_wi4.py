@@ -21,7 +21,7 @@ from lab.plugs import Context, Technique
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    return weights(params, 4, "weight_only", context, source)
+    return weights(source, params, context, 4, "weight_only")
 
 
 TECHNIQUE = Technique(

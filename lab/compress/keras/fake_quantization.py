@@ -127,19 +127,19 @@ def _carry(model: Any, copies: Mapping[str, Any]) -> None:
             new.set_weights(layer.get_weights())
 
 
-def answer_of(model: Any) -> Callable[[Array], Array]:
+def predictor_of(model: Any) -> Callable[[Array], Array]:
     """Return a function that computes the output of a model with one output, BATCH items at a
     time.
     """
 
-    def answer(x: Array) -> Array:
+    def predict(x: Array) -> Array:
         fitting = fit_items(x, tuple(model.inputs[0].shape))
         parts = [fitting[at : at + BATCH] for at in range(0, len(fitting), BATCH)]
         return np.concatenate(
             [np.asarray(model(part, training=False), np.float32) for part in parts]
         )
 
-    return answer
+    return predict
 
 
 def activation_ranges(model: Any, x: Array) -> Ranges:

@@ -1,1 +1,1 @@
-"""Changing TFLite files, and converting to them."""
+"""Changes of TFLite files, and conversions to them."""

@@ -1,6 +1,4 @@
-"""What ai-edge-quantizer learns from calibration items: ranges of activations, and how inputs of
-layers go together.
-"""
+"""Calibration for ai-edge-quantizer: ranges of activations, and second moments of layer inputs."""
 
 from __future__ import annotations
 
@@ -17,13 +15,13 @@ _MOMENTS = frozenset({"hessian", "mu2", "num_samples"})
 
 
 def ranges(content: bytes, x: Array, method: str) -> Ranges:
-    """Smallest and largest value of every activation: tensor name -> {"min", "max"}.
+    """Return the minimum and maximum of every activation: tensor name -> {"min", "max"}.
 
-    They are taken inside LiteRT rather than tensor by tensor in Python: the same ranges, seven
+    They are computed inside LiteRT instead of tensor by tensor in Python: the same ranges, seven
     times as fast.
 
     Args:
-        content: a float TFLite file.
+        content: content of a float TFLite file.
         x: calibration items, shape (n, *item).
         method: "minmax", or "average" for ai-edge-quantizer's default, a moving average over the
             items.
@@ -45,13 +43,14 @@ def ranges(content: bytes, x: Array, method: str) -> Ranges:
 
 
 def second_moments(content: bytes, x: Array, rules: Sequence[Rule]) -> Ranges:
-    """How the inputs of the layers that GPTQ or OSCAR quantize vary: tensor name -> {"hessian" or
-    "mu2", "num_samples", …}.
+    """Return the second moments of the inputs of layers that GPTQ or OSCAR quantize: tensor name ->
+    {"hessian" or "mu2", "num_samples", …}.
 
     Args:
-        content: a float TFLite file.
+        content: content of a float TFLite file.
         x: calibration items, shape (n, *item).
-        rules: only those of these algorithms count; the others would only take time.
+        rules: rules of the quantization; only those with these algorithms are calibrated, to save
+            time.
     """
     from ai_edge_quantizer.calibrator import Calibrator
 
@@ -65,18 +64,18 @@ def second_moments(content: bytes, x: Array, rules: Sequence[Rule]) -> Ranges:
 
 
 def together(ranges: Ranges, moments: Ranges) -> Ranges:
-    """Both at once; where both know a range, the first one's."""
+    """Merge ranges and moments; where both have a range, the one of `ranges` counts."""
     return _Lasting(
         {name: {**moments.get(name, {}), **ranges.get(name, {})} for name in {**moments, **ranges}}
     )
 
 
 class _Lasting(Ranges):
-    """Ranges that may be replaced, and moments that may not.
+    """Statistics in which ranges may be replaced and moments may not.
 
-    What ai-edge-quantizer 0.10 knows of a reshape's output it replaces by what it knows of its
-    input. A layer behind it then has no
-    moments, and its weights stay float though they are called integers.
+    ai-edge-quantizer 0.10 replaces the statistics of a reshape's output by those of its input. A
+    layer behind it then has no moments, and its weights stay float although they are declared as
+    integers.
     """
 
     def __setitem__(self, name: str, value: dict[str, Any]) -> None:
@@ -87,10 +86,10 @@ class _Lasting(Ranges):
 
 
 def calibration_data(content: bytes, x: Array) -> dict[str, list[dict[str, Array]]]:
-    """Items as ai-edge-quantizer takes them: signature -> one feed for each item.
+    """Return items in the form of ai-edge-quantizer: signature -> one feed for each item.
 
     Args:
-        x: shape (n, *item), in the model's units; channels may be first though the file wants them
+        x: shape (n, *item), in the model's units; channels may be first even if the file has them
             last.
 
     Raises:

@@ -1,6 +1,4 @@
-"""The options of the techniques that ai-edge-quantizer does, and what they add to a speaking
-name.
-"""
+"""Options of the techniques based on ai-edge-quantizer, and their suffixes in variant names."""
 
 from __future__ import annotations
 
@@ -17,8 +15,8 @@ PER_CHANNEL = Option(
     kind="bool",
     default=True,
     help=(
-        "One scale for each output channel of a weight instead of one for the whole weight: finer,"
-        " seldom slower."
+        "One scale for each output channel of a weight instead of one for the whole weight:"
+        " finer, rarely slower."
     ),
     sweep={"full": (True, False)},
 )
@@ -30,19 +28,19 @@ BLOCK_SIZE = Option(
     default="0",
     choices=("0", "32", "64", "128", "256"),
     help=(
-        "One scale for so many neighbouring weights of a fully connected layer or an embedding,"
-        " finer than one a channel; 0 is off. A layer's inputs must be a multiple of it. Other"
-        " operators stay float."
+        "Number of neighbouring weights of a fully connected layer or an embedding that share a"
+        " scale, finer than one scale per channel; 0 is off. A layer's number of inputs must be"
+        " a multiple of it. Other operators stay in float."
     ),
 )
 
 BITS = Option(
     id="bits",
-    label="Bits a weight",
+    label="Bits per weight",
     kind="choice",
     default="4",
     choices=("8", "4", "2"),
-    help="How many bits a weight is stored in.",
+    help="Number of bits in which a weight is stored.",
 )
 
 MODE = Option(
@@ -52,8 +50,8 @@ MODE = Option(
     default="weight_only",
     choices=("weight_only", "dynamic"),
     help=(
-        "Weights turned back into floats before computing, or activations turned into integers"
-        " while the model runs."
+        "Convert weights back to float before computing (weight_only), or convert activations"
+        " to integers while the model runs (dynamic)."
     ),
 )
 
@@ -64,8 +62,8 @@ METHOD = Option(
     default="minmax",
     choices=("minmax", "average"),
     help=(
-        "How an activation's range is chosen: the extremes over all calibration items, or a moving"
-        " average of each item's extremes, which ignores outliers and cuts off what exceeds it."
+        "Choice of an activation's range: the extremes over all calibration items, or a moving"
+        " average of each item's extremes, which ignores outliers and clips larger values."
     ),
     sweep={"full": ("minmax", "average")},
 )
@@ -76,8 +74,8 @@ SYMMETRIC = Option(
     kind="bool",
     default=True,
     help=(
-        "On centres the integers on zero; off spreads them from the smallest to the largest weight,"
-        " which wastes none of them."
+        "On centres the integers on zero; off spreads them from the smallest to the largest"
+        " weight, so that none is wasted."
     ),
 )
 
@@ -87,8 +85,8 @@ SYMMETRIC_ACTIVATIONS = Option(
     kind="bool",
     default=False,
     help=(
-        "On centres the integers of activations on zero, which some accelerators ask for; after a"
-        " ReLU half of them stay unused."
+        "On centres the integers of activations on zero, which some accelerators require; after"
+        " a ReLU half of them stay unused."
     ),
 )
 
@@ -98,14 +96,14 @@ OPERATORS = Option(
     kind="names",
     default=(),
     help=(
-        "Quantize only operators of these types, such as CONV_2D or FULLY_CONNECTED; nothing named"
-        " means all that can be."
+        "Quantize only operators of these types, such as CONV_2D or FULLY_CONNECTED; an empty"
+        " list means all supported ones."
     ),
 )
 
 
 def algorithm(*choices: str) -> Option:
-    """How the scale of a weight is chosen: "minmax" or one of the choices."""
+    """Return the option for the scale of a weight: "minmax" or one of the choices."""
     told = "; ".join(_ALGORITHMS[name] for name in choices)
     return Option(
         id="algorithm",
@@ -113,29 +111,29 @@ def algorithm(*choices: str) -> Option:
         kind="choice",
         default="minmax",
         choices=("minmax", *choices),
-        help=f"How the integers of a weight are chosen: minmax covers its largest value; {told}.",
+        help=f"Choice of the integers of a weight: minmax covers its largest value; {told}.",
     )
 
 
 _ALGORITHMS = {
-    "octav": (
-        "octav cuts large values off where that costs the least squared error (Sakr et al. 2022)"
-    ),
+    "octav": ("octav clips large values where that minimizes the squared error (Sakr et al. 2022)"),
     "mse": "mse takes the scale that suits normally distributed weights",
     "gptq": (
-        "gptq rounds the weights of fully connected layers so that one error makes up for the"
-        " others, on calibration data (Frantar et al. 2022)"
+        "gptq rounds the weights of fully connected layers so that errors compensate each other"
+        " on calibration data (Frantar et al. 2022)"
     ),
     "hadamard": (
-        "hadamard rotates the weights of fully connected layers and embeddings first, so that none"
-        " stands out, with an operator of LiteRT's own"
+        "hadamard first rotates the weights of fully connected layers and embeddings, so that"
+        " there are no outliers, with an operator that only LiteRT has"
     ),
     "hadamard_builtin": "hadamard_builtin is the same in operators that every TFLite runtime has",
 }
 
 
 def io(*choices: str) -> Option:
-    """The type of the model's input and output; the first choice is the default."""
+    """Return the option for the type of the model's input and output; the first choice is the
+    default.
+    """
     return Option(
         id="io",
         label="Inputs and outputs",
@@ -143,7 +141,7 @@ def io(*choices: str) -> Option:
         default=choices[0],
         choices=choices,
         help=(
-            "The number type that the file takes and gives; integers spare a microcontroller the"
+            "Number type of the file's inputs and outputs; integers save a microcontroller the"
             " conversion."
         ),
     )
@@ -153,7 +151,7 @@ IO_INT8, IO_INT16 = io("int8", "uint8", "float32"), io("int16", "float32")
 
 
 def granularity(params: Mapping[str, Any]) -> str:
-    """ai-edge-quantizer's word for the options `per_channel` and `block_size`."""
+    """Return ai-edge-quantizer's name for the options `per_channel` and `block_size`."""
     block = params.get(BLOCK_SIZE.id, "0")
     return (
         f"BLOCKWISE_{block}"
@@ -165,8 +163,8 @@ def granularity(params: Mapping[str, Any]) -> str:
 
 
 def is_sensible(params: Mapping[str, Any]) -> bool:
-    """False where an option says nothing beside another one, or cannot go with it; for
-    `Technique.valid`.
+    """Return False where an option has no effect beside another one or cannot be combined with it;
+    for `Technique.valid`.
     """
     blocks = params.get(BLOCK_SIZE.id, "0") != "0"
     cutting = params.get("algorithm", "minmax") != "minmax"
@@ -176,7 +174,7 @@ def is_sensible(params: Mapping[str, Any]) -> bool:
 
 
 def suffixes(params: Mapping[str, Any], calibration: str = "") -> str:
-    """What the options add to a speaking name, see `lab.compress.naming`."""
+    """Return the suffixes of the options in a variant's name, see `lab.compress.naming`."""
     block, chosen, method = (
         params.get(BLOCK_SIZE.id, "0"),
         params.get("algorithm", "minmax"),
@@ -196,12 +194,12 @@ def suffixes(params: Mapping[str, Any], calibration: str = "") -> str:
 
 
 def io_suffix(params: Mapping[str, Any]) -> str:
-    """`io_…` where inputs and outputs are not of the activations' own type."""
+    """Return `io_…` where inputs and outputs do not have the type of the activations."""
     given = params.get("io", "int8")
     return f"io_{given}" if given in ("uint8", "float32") else ""
 
 
 def scope_suffix(params: Mapping[str, Any]) -> str:
-    """`ops_…` with operator types, then the layers that were chosen."""
+    """Return `ops_…` with operator types, then the chosen layers."""
     kinds = params.get(OPERATORS.id, ())
     return speaking_name("ops_" + "_".join(sorted(kinds)) if kinds else "", chosen_suffix(params))

@@ -1,4 +1,4 @@
-"""Quantizes float TFLite files with ai-edge-quantizer: what its techniques share."""
+"""Quantization of float TFLite files with ai-edge-quantizer, shared by its techniques."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ DEPTHWISE = "DEPTHWISE_CONV_2D"
 
 
 def weights(
-    params: Mapping[str, Any], bits: int, mode: str, context: Context, source: Path
+    source: Path, params: Mapping[str, Any], context: Context, bits: int, mode: str
 ) -> Path:
-    """Quantize the weights only, or the weights now and the activations while the model runs.
+    """Quantize the weights only, or also the activations while the model runs.
 
     Args:
         mode: "weight_only" or "dynamic".
@@ -48,7 +48,7 @@ def weights(
     return _quantized(source, how, params, context)
 
 
-def half(params: Mapping[str, Any], context: Context, source: Path) -> Path:
+def half(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     """Store the weights as 16-bit floats."""
     return _quantized(
         source,
@@ -59,13 +59,13 @@ def half(params: Mapping[str, Any], context: Context, source: Path) -> Path:
 
 
 def static(
-    params: Mapping[str, Any], bits: int, activation_bits: int, context: Context, source: Path
+    source: Path, params: Mapping[str, Any], context: Context, bits: int, activation_bits: int
 ) -> Path:
     """Quantize weights to 4 or 8 bits and activations to 8 or 16, with ranges from calibration
     data.
 
-    An embedding has no static form: its table is stored in integers, what it looks up is float
-    until the next operator.
+    An embedding has no static form: its table is stored in integers, its output is float until the
+    next operator.
     """
     how = Widths(
         "static",
@@ -84,15 +84,13 @@ def _quantized(source: Path, how: Widths, params: Mapping[str, Any], context: Co
     model, content = float_content(source)
     found = scope(source, model, params)
     if not check(found, how, params):
-        context.note(
-            "quantized", "nothing: none of the layers that were chosen can be quantized in this way"
-        )
+        context.note("quantized", "nothing: none of the chosen layers can be quantized in this way")
         return _written(content, context)
-    _tell(how, found, context)
+    _note(how, found, context)
     content = packed(model, content) if part(model, found) else content
     rules = _rules(how, found, params)
-    learnt = _learnt(content, rules, how, params, context)
-    return check_stored(_written(_run(content, rules, learnt), context))
+    statistics = _statistics(content, rules, how, params, context)
+    return check_stored(_written(_run(content, rules, statistics), context))
 
 
 def _contradiction(params: Mapping[str, Any]) -> InvalidOption:
@@ -105,16 +103,18 @@ def _contradiction(params: Mapping[str, Any]) -> InvalidOption:
         "These options do not go together",
         given=given,
         remedy=(
-            "A block_size needs per_channel and another algorithm than mse; weights that are not"
-            " symmetric need the algorithm minmax"
+            "A block_size needs per_channel and an algorithm other than mse; asymmetric weights"
+            " need the algorithm minmax"
         ),
     )
 
 
 def _rules(how: Widths, found: Scope, params: Mapping[str, Any]) -> list[Rule]:
-    """What the library is told, from the general to the particular."""
+    """Return the rules for the library, from the general to the specific."""
     rules = everywhere(how)
-    if how.mode == "static" and how.bits < 8:  # what has no kernel for fewer bits keeps to integers
+    if (
+        how.mode == "static" and how.bits < 8
+    ):  # operators without a kernel for fewer bits get 8 bits
         rules = [
             *everywhere(replace(how, bits=8, algorithm="minmax")),
             *everywhere(how, EVERYTHING[1:]),
@@ -128,7 +128,7 @@ def _rules(how: Widths, found: Scope, params: Mapping[str, Any]) -> list[Rule]:
 
 
 def _wide(how: Widths, found: Scope) -> list[Rule]:
-    """16-bit activations, for the layers that were chosen."""
+    """Return rules for 16-bit activations of the chosen layers."""
     chosen = found.named("wide")
     return (
         everywhere(replace(how, activation_bits=16), (exactly(chosen), f"(?:{exactly(chosen)})"))
@@ -138,8 +138,8 @@ def _wide(how: Widths, found: Scope) -> list[Rule]:
 
 
 def _borders(how: Widths, found: Scope, io: str) -> list[Rule]:
-    """The model's own input and output: as wide as the layer there, or of the type that was asked
-    for.
+    """Return rules for the model's input and output: as wide as the layer there, or of the
+    requested type.
     """
     rules = []
     for kind, fate in (("INPUT", found.input), ("OUTPUT", found.output)):
@@ -155,22 +155,22 @@ def _borders(how: Widths, found: Scope, io: str) -> list[Rule]:
 
 
 def _needs_channels(how: Widths) -> bool:
-    """LiteRT 2.3 computes a depthwise convolution of float activations with one scale a channel
-    only: others give noise.
+    """Return whether depthwise convolutions need one scale per channel: LiteRT 2.3 computes noise
+    with any other for float activations.
     """
     return how.mode == "dynamic" and how.granularity == "TENSORWISE" and DEPTHWISE in supported(how)
 
 
-def _tell(how: Widths, found: Scope, context: Context) -> None:
+def _note(how: Widths, found: Scope, context: Context) -> None:
     if _needs_channels(how) and DEPTHWISE in found.kinds("quantized"):
         context.note(
             "per_tensor",
-            "depthwise convolutions keep one scale a channel: LiteRT computes no other here",
+            "depthwise convolutions keep one scale per channel: LiteRT supports no other here",
         )
     if how.mode == "dynamic" and how.bits == 4 and how.algorithm not in ("minmax", "gptq"):
         context.note(
             "without XNNPACK",
-            "LiteRT's own 4-bit kernels mistake the integer -8, which this algorithm uses",
+            "LiteRT's own 4-bit kernels misread the integer -8, which this algorithm uses",
         )
     if lost := found.kinds("quantized") & NO_KERNEL.get((how.mode, how.bits), frozenset()):
         context.note(
@@ -179,10 +179,10 @@ def _tell(how: Widths, found: Scope, context: Context) -> None:
         )
 
 
-def _learnt(
+def _statistics(
     content: bytes, rules: Sequence[Rule], how: Widths, params: Mapping[str, Any], context: Context
 ) -> Ranges | None:
-    """What calibration items tell, for the techniques that look at any."""
+    """Return the statistics from calibration items, for techniques that use any."""
     if "calibration_samples" not in params:
         return None
     x = context.calibration(params["calibration_samples"])
@@ -195,10 +195,10 @@ def _learnt(
 
 
 def float_content(source: Path) -> tuple[Any, bytes]:
-    """A float TFLite file as an object, and its content with a signature and names that differ.
+    """Return a float TFLite file as an object, and its content with a signature and unique names.
 
     Raises:
-        InvalidFile: no TFLite file, or one that is quantized already.
+        InvalidFile: the file is no TFLite file, or is quantized already.
     """
     from lab.formats.tflite.files import load_tflite, quantized_weights, signed
 
@@ -213,18 +213,18 @@ def float_content(source: Path) -> tuple[Any, bytes]:
     return model, content
 
 
-def _run(content: bytes, rules: Sequence[Rule], learnt: Ranges | None) -> bytes:
+def _run(content: bytes, rules: Sequence[Rule], statistics: Ranges | None) -> bytes:
     try:
         with quiet():
             made = quantizer(content, rules).quantize(
-                learnt, enable_progress_bar=False, enable_progress_report=False
+                statistics, enable_progress_bar=False, enable_progress_report=False
             )
     except (ValueError, RuntimeError, TypeError, KeyError) as error:
         raise InvalidFile(
             f"ai-edge-quantizer refuses this: {str(error).strip()[:600]}",
             remedy=(
-                "Keep the operator that it names in float (keep_float), or choose per_channel, 8"
-                " bits and the algorithm minmax"
+                "Keep the named operator in float (keep_float), or choose per_channel, 8 bits"
+                " and the algorithm minmax"
             ),
         ) from error
     return bytes(made.quantized_model)

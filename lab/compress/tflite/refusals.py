@@ -1,5 +1,5 @@
-"""What ai-edge-quantizer and LiteRT cannot do with a file, said before they are asked: which
-operator, and what to choose instead.
+"""Checks before quantization: operators that ai-edge-quantizer or LiteRT cannot handle, and
+alternatives.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ _MODES = {
 
 
 def check(found: Scope, how: Widths, params: Mapping[str, Any]) -> bool:
-    """Whether anything is to be quantized: False where the layers that were chosen are none that
-    can be.
+    """Return whether anything is to be quantized: False if none of the chosen layers can be.
 
     Raises:
         InvalidFile: an operator cannot be stored or computed in this way.
@@ -41,7 +40,7 @@ def check(found: Scope, how: Widths, params: Mapping[str, Any]) -> bool:
     if found.layers_chosen:
         return False
     raise InvalidFile(
-        f"No operator of this file can be quantized like that ({_words(how)})",
+        f"No operator of this file can be quantized in this way ({_words(how)})",
         allowed=schema_words(reach(how)),
         given=schema_words(found.kinds("quantized")),
         remedy=_instead(how),
@@ -58,7 +57,7 @@ def _words(how: Widths) -> str:
 
 def _instead(how: Widths) -> str:
     if how.algorithm not in ("minmax", "fp16"):
-        return "Choose another algorithm: minmax takes whatever can be quantized"
+        return "Choose another algorithm: minmax supports everything that can be quantized"
     return "Choose block_size 0" if how.granularity.startswith("BLOCK") else "Choose 8 bits"
 
 
@@ -75,7 +74,7 @@ def _check_kinds(how: Widths, wanted: tuple[str, ...]) -> None:
             )
         if library_word(kind) not in can:
             raise InvalidFile(
-                f"ai-edge-quantizer cannot quantize {kind} like that ({_words(how)})",
+                f"ai-edge-quantizer cannot quantize {kind} in this way ({_words(how)})",
                 allowed=schema_words(can),
                 given=kind,
                 remedy=_instead(how),
@@ -113,7 +112,7 @@ def _check_wide(found: Scope, how: Widths) -> None:
 
 
 def _check_blocks(found: Scope, how: Widths) -> None:
-    """Blocks lie within a row of the weight, and none may be cut short."""
+    """Check that blocks fit into the rows of each weight without a remainder."""
     if not how.granularity.startswith("BLOCK"):
         return
     size, can = int(how.granularity.rsplit("_", 1)[1]), supported(how)
@@ -134,8 +133,8 @@ def _check_blocks(found: Scope, how: Widths) -> None:
 
 
 def _check_ranks(found: Scope, how: Widths) -> None:
-    """LiteRT 2.3 rotates rows of two- and three-dimensional tensors only; of others it hands on
-    what is in memory.
+    """Check that rotated tensors have two or three axes: for others LiteRT 2.3 passes on
+    uninitialized memory.
     """
     if how.algorithm != "hadamard":
         return
@@ -161,14 +160,13 @@ def _fitting(lengths: list[int]) -> list[str]:
 
 
 def check_stored(path: Path) -> Path:
-    """The file, if every weight in it takes the bytes that its type says.
+    """Return the file if every weight in it has the size that its type requires.
 
-    ai-edge-quantizer 0.10 calls a weight integer and leaves it float where an algorithm of its own
-    finds no statistics; LiteRT would
-    compute with its bytes all the same.
+    ai-edge-quantizer 0.10 declares a weight as integer but leaves it float where an algorithm finds
+    no statistics; LiteRT would compute with its bytes all the same.
 
     Raises:
-        InvalidFile: one does not.
+        InvalidFile: a weight has another size.
     """
     model = load_tflite(path)
     for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
@@ -177,7 +175,7 @@ def check_stored(path: Path) -> Path:
         size = buffer.size if buffer.size > 1 else 0 if buffer.data is None else len(buffer.data)
         if bits and size and size != -(-prod(shape_of(tensor)) * bits // 8):
             raise InvalidFile(
-                "ai-edge-quantizer wrote a weight in another number of bytes than its type says",
+                "ai-edge-quantizer wrote a weight whose number of bytes does not match its type",
                 given=tensor.name.decode(),
                 remedy="Choose the algorithm minmax, or keep that layer in float",
             )

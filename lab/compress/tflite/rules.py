@@ -1,10 +1,10 @@
-"""What ai-edge-quantizer is told about a file, as a list of rules, and which operators its tables
-let it quantize how.
+"""Rules for ai-edge-quantizer, and the operators that its tables support for each kind of
+quantization.
 
-A rule names operators by a regular expression over their output tensors and by type; of two that
-fit, the later one holds, unless the library's tables do not have it for that operator. Rules for
-the same expression replace each other, so those that lie above one another are written differently
-though they mean the same (EVERYTHING).
+A rule selects operators by a regular expression over their output tensors and by type; of two
+matching rules the later one applies, unless the library's tables do not support it for that
+operator. Rules with the same expression replace each other, so rules that are to be layered use
+different expressions with the same meaning (EVERYTHING).
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ WEIGHTED = (
     "CONV_2D_TRANSPOSE",
     "EMBEDDING_LOOKUP",
 )
-"""The types whose weights algorithms other than min-max are for, in the library's words."""
+"""Operator types, in the library's names, whose weights support algorithms other than min-max."""
 
 BEYOND_THE_TABLES = {
     ("weight_only", 2): frozenset({"FULLY_CONNECTED", "CONV_2D", "EMBEDDING_LOOKUP"})
 }
-"""ai-edge-quantizer 0.10 has no table for these; it writes the files all the same, and LiteRT 2.3
-computes them rightly.
+"""Combinations missing from the tables of ai-edge-quantizer 0.10, which writes them correctly and
+LiteRT 2.3 computes correctly.
 """
 
 NO_KERNEL = {("dynamic", 2): frozenset({"CONV_2D"})}
-"""In the tables, but LiteRT 2.3 answers with whatever is in memory."""
+"""Combinations in the tables for which LiteRT 2.3 returns uninitialized memory."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,12 @@ class Widths:
 
     Attributes:
         mode: "weight_only", "dynamic" or "static".
-        bits: of weights.
-        activation_bits: 8 or 16 for "static".
+        bits: bits of weights.
+        activation_bits: 8 or 16, for "static".
         granularity: "TENSORWISE", "CHANNELWISE" or "BLOCKWISE_N".
-        symmetric, symmetric_activations: whether zero is in the middle of the integers.
-        unsigned: uint8 activations, which only inputs and outputs of a model can be.
-        algorithm: a key of ALGORITHMS.
+        symmetric, symmetric_activations: True if the integers are centred on zero.
+        unsigned: True for uint8 activations, which only inputs and outputs of a model can have.
+        algorithm: key of ALGORITHMS.
     """
 
     mode: str
@@ -71,11 +71,11 @@ class Widths:
 
     @property
     def unchecked(self) -> bool:
-        """Whether the library must be told not to look into its tables."""
+        """True if the library must skip its tables."""
         return (self.mode, self.bits) in BEYOND_THE_TABLES
 
     def config(self) -> Any:
-        """As the library takes it."""
+        """Return the library's configuration object."""
         from ai_edge_quantizer.qtyping import OpQuantizationConfig, TensorQuantizationConfig
 
         weights = TensorQuantizationConfig(
@@ -94,7 +94,9 @@ class Widths:
         )
 
     def _activations(self) -> Any:
-        """16-bit activations are symmetric, as LiteRT's kernels want them."""
+        """Return the configuration of activations; 16-bit ones are symmetric, as LiteRT's kernels
+        require.
+        """
         from ai_edge_quantizer.qtyping import TensorQuantizationConfig
 
         if not self.activation_bits:
@@ -108,7 +110,7 @@ class Widths:
 
 @dataclass(frozen=True)
 class Rule:
-    """What to do with operators: `how` None leaves them in float."""
+    """Quantization of matching operators; `how` None keeps them in float."""
 
     regex: str
     operator: str
@@ -116,8 +118,8 @@ class Rule:
 
 
 def supported(how: Widths) -> frozenset[str]:
-    """The operator types, in the library's words, that it can store and LiteRT can compute in this
-    way.
+    """Return the operator types, in the library's names, that it can store and LiteRT can compute
+    in this way.
     """
     from ai_edge_quantizer.qtyping import TFLOperationName
 
@@ -143,7 +145,7 @@ def _accepts(how: Widths, operator: str) -> bool:
 
 
 def reach(how: Widths) -> frozenset[str]:
-    """The operator types that `everywhere` and `embeddings` quantize, whatever the algorithm."""
+    """Return the operator types that `everywhere` and `embeddings` quantize, for any algorithm."""
     plain = supported(replace(how, algorithm="fp16" if how.algorithm == "fp16" else "minmax"))
     if how.mode != "static":
         return plain
@@ -151,11 +153,11 @@ def reach(how: Widths) -> frozenset[str]:
 
 
 def everywhere(how: Widths, regexes: Sequence[str] = EVERYTHING) -> list[Rule]:
-    """Rules that quantize whatever can be; an algorithm other than min-max for the weights that it
-    is for, min-max for the rest.
+    """Return rules that quantize everything that can be: weights with the algorithm where it is
+    supported, the rest with min-max.
 
     Args:
-        regexes: two that mean the same.
+        regexes: two expressions with the same meaning.
     """
     plain = replace(how, algorithm="fp16" if how.algorithm == "fp16" else "minmax")
     rules = _plain(regexes[0], plain)
@@ -165,8 +167,8 @@ def everywhere(how: Widths, regexes: Sequence[str] = EVERYTHING) -> list[Rule]:
 
 
 def _plain(regex: str, how: Widths) -> list[Rule]:
-    """One rule for all types, or one for each where the library's tables do not say what may be
-    done.
+    """Return one rule for all types, or one for each type where the library's tables are
+    skipped.
     """
     listed = how.unchecked or (how.mode, how.bits) in NO_KERNEL
     return (
@@ -177,7 +179,7 @@ def _plain(regex: str, how: Widths) -> list[Rule]:
 
 
 def embeddings(how: Widths) -> list[Rule]:
-    """The rule for embeddings beside a static one, which they have not."""
+    """Return the rule for embeddings in a static quantization: they have no static form."""
     algorithm = how.algorithm if how.algorithm in ("octav", "mse") else "minmax"
     return [
         Rule(
@@ -189,12 +191,12 @@ def embeddings(how: Widths) -> list[Rule]:
 
 
 def exactly(scopes: Sequence[str]) -> str:
-    """An expression that fits these operators and no others."""
+    """Return an expression that matches these operators and no others."""
     return r"\A(?:" + "|".join(map(re.escape, scopes)) + r")\Z"
 
 
 def quantizer(content: bytes, rules: Sequence[Rule]) -> Any:
-    """A Quantizer of the library that knows a float file and the rules."""
+    """Return a Quantizer of the library for a float file, with these rules."""
     from ai_edge_quantizer.quantizer import Quantizer
 
     made = Quantizer(content)

@@ -1,9 +1,9 @@
-"""Which operators of a TFLite file the options leave in float or give 16-bit activations, as
-ai-edge-quantizer names them.
+"""Selection of the operators of a TFLite file that stay in float or get 16-bit activations, in the
+names of ai-edge-quantizer.
 
-The library knows an operator by the names of its output tensors. A layer is a row of
-`lab.formats.layers.layer_table`; an operator without a row of its own, such as a reshape, goes with
-the layer whose output it renames.
+The library identifies an operator by the names of its output tensors. A layer is a row of
+`lab.formats.layers.layer_table`; an operator without a row, such as a reshape, belongs to the layer
+whose output it renames.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ class Operator:
     """An operator of the file.
 
     Attributes:
-        name: the names of its output tensors, as the library joins them.
-        kind: its type, in the library's words.
-        layer: the row of the layer table that it belongs to, if any.
-        fate: what the options make of it.
-        reads, writes: numbers of tensors.
+        name: names of its output tensors, joined as in the library.
+        kind: type, in the library's names.
+        layer: row of the layer table that it belongs to, if any.
+        fate: its treatment according to the options.
+        reads: indices of input tensors.
+        writes: indices of output tensors.
         row_length: size of the last axis of its second input, which is the weight where it has one;
             0 where it has none.
-        rank: axes of its output, or of its first input where that has more.
+        rank: number of axes of its output, or of its first input if larger.
     """
 
     name: str
@@ -52,14 +53,14 @@ class Operator:
 
 @dataclass(frozen=True)
 class Scope:
-    """What the options say about a file.
+    """Treatment of a file's operators according to the options.
 
     Attributes:
-        operators: of the first subgraph, in their order.
-        elsewhere: names of operators of further subgraphs that stay float.
-        input, output: what follows for the model's own input and output: float where a layer that
-            has it is.
-        layers_chosen: whether options name layers.
+        operators: operators of the first subgraph, in order.
+        elsewhere: names of operators of further subgraphs, which stay float.
+        input: fate of the model's input: float if a layer that reads it is float.
+        output: fate of the model's output, likewise.
+        layers_chosen: True if options name layers.
     """
 
     operators: tuple[Operator, ...]
@@ -69,23 +70,23 @@ class Scope:
     layers_chosen: bool = False
 
     def named(self, fate: Fate) -> tuple[str, ...]:
-        """The names of the operators of that fate."""
+        """Return the names of the operators with this fate."""
         found = tuple(operator.name for operator in self.operators if operator.fate == fate)
         return (*found, *self.elsewhere) if fate == "float" else found
 
     def kinds(self, *fates: Fate) -> frozenset[str]:
-        """The types, in the library's words, of the operators of these fates."""
+        """Return the types, in the library's names, of the operators with these fates."""
         return frozenset(operator.kind for operator in self.operators if operator.fate in fates)
 
 
 def library_word(kind: str) -> str:
-    """The library's word for a type of operator of the TFLite schema."""
+    """Return the library's name for an operator type of the TFLite schema."""
     return _LIBRARY_WORDS.get(kind, kind)
 
 
 def schema_words(kinds: Collection[str]) -> str:
-    """The schema's words for types that the library names, without those of the model's own input
-    and output.
+    """Return the schema's names for operator types of the library, without the model's input and
+    output.
     """
     back = {word: kind for kind, word in _LIBRARY_WORDS.items()}
     return (
@@ -95,11 +96,10 @@ def schema_words(kinds: Collection[str]) -> str:
 
 
 def scope(source: Path, model: Any, params: Mapping[str, Any]) -> Scope:
-    """What the options KEEP_FLOAT, ONLY, WIDE and OPERATORS, as far as there are any, say about a
-    file.
+    """Return the scope that the options KEEP_FLOAT, ONLY, WIDE and OPERATORS define for a file.
 
     Raises:
-        InvalidOption: a layer or a type of operator that they name is not in the file.
+        InvalidOption: a named layer or operator type is not in the file.
     """
     _check_kinds(params.get(OPERATORS.id, ()), model)
     graph = model.subgraphs[0]
@@ -124,7 +124,7 @@ def _check_kinds(wanted: Sequence[str], model: Any) -> None:
 
 
 def _operators(source: Path, model: Any, params: Mapping[str, Any]) -> list[Operator]:
-    """Every operator with the fate of its layer."""
+    """Return every operator with the fate of its layer."""
     names = [layer.name for layer in layer_table(source, "tflite")]
     rows, row_of = rows_and_operators(model)
     fates = _fates(names, [row.type for row in rows], params)
@@ -140,7 +140,7 @@ def _operators(source: Path, model: Any, params: Mapping[str, Any]) -> list[Oper
 
 
 def _fates(names: Sequence[str], types: Sequence[str], params: Mapping[str, Any]) -> list[Fate]:
-    """What becomes of each layer; float goes before wide."""
+    """Return the fate of each layer; float takes precedence over wide."""
     left, wide, kinds = (
         set(left_float(params, names)),
         set(params.get(WIDE.id, ())),
@@ -191,7 +191,7 @@ def _elsewhere(model: Any) -> tuple[str, ...]:
 
 
 def _following(operators: Sequence[Operator]) -> tuple[Operator, ...]:
-    """What renames the model's input goes with those that read it."""
+    """Return the operators with those that rename the model's input following their readers."""
     done = list(operators)
     for number in reversed(range(len(done))):
         if not done[number].layer:
@@ -202,18 +202,20 @@ def _following(operators: Sequence[Operator]) -> tuple[Operator, ...]:
 def _fate_at(
     operators: Sequence[Operator], side: Literal["reads", "writes"], tensors: Collection[int]
 ) -> Fate:
-    """Float, or else wide, where any operator that has one of the tensors on that side is."""
+    """Return float, or else wide, if any operator with one of the tensors on that side has this
+    fate.
+    """
     wanted = set(map(int, tensors))
     found = {operator.fate for operator in operators if wanted & set(getattr(operator, side))}
     return "float" if "float" in found else "wide" if "wide" in found else "quantized"
 
 
 def part(model: Any, found: Scope) -> bool:
-    """Give operators of different fates that share a constant one each, in place; False where none
-    do.
+    """Give operators of different fates that share a constant separate copies, in place; return
+    False if there are none.
 
-    ai-edge-quantizer 0.10 would do so itself, and stumbles over the name that it gives the copy
-    where a dequantization follows.
+    ai-edge-quantizer 0.10 would do this itself, but fails on its name for the copy where a
+    dequantization follows.
     """
     graph, changed = model.subgraphs[0], False
     for tensor in sorted({number for operator in found.operators for number in operator.reads}):

@@ -1,1 +1,1 @@
-"""Changing exported PyTorch programs."""
+"""Changes of exported PyTorch programs."""

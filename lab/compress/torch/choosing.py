@@ -1,5 +1,5 @@
-"""The options that choose layers, for a torch.export program: an activation goes with the layer
-before it.
+"""Options that choose layers, for a torch.export program: an activation belongs to the layer before
+it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lab.errors import InvalidOption
 
 
 def layers_left(program: Any, layer_of: Mapping[str, str], params: Mapping[str, Any]) -> set[str]:
-    """The layers that KEEP_FLOAT and ONLY leave in float.
+    """Return the layers that KEEP_FLOAT and ONLY keep in float.
 
     Args:
         layer_of: see `lab.formats.torch_export.layers.layer_of_node`.
@@ -31,10 +31,10 @@ def layers_left(program: Any, layer_of: Mapping[str, str], params: Mapping[str, 
 
 
 def nothing_left(params: Mapping[str, Any], layers: list[str]) -> InvalidOption:
-    """What to raise where the options leave no layer to quantize.
+    """Return the error for options that leave no layer to quantize.
 
     Args:
-        layers: those that could be quantized.
+        layers: layers that could be quantized.
     """
     return InvalidOption(
         "Nothing is left to quantize",

@@ -1,5 +1,5 @@
-"""Activations rounded to 8 bits while a PyTorch model trains, in ranges that follow what the model
-makes.
+"""Rounding of activations to 8 bits while a PyTorch model trains, in ranges that follow the
+activations.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ from lab.formats.torch_export.fx import kind
 
 LEVELS = 255
 MOMENTUM = 0.02
-"""How much of a range each training batch renews: what one odd batch holds matters little."""
+"""Share of a range that each training batch renews; it is small, so that an outlier in one batch
+matters little.
+"""
 CLIPPING = {"relu", "relu_", "hardtanh", "hardtanh_", "clamp", "clamp_min"}
-"""Operators that runtimes compute inside the one before: only what comes out of them is rounded."""
+"""Operators that runtimes fuse into the one before: only their output is rounded."""
 SAME = {
     "reshape", "view", "flatten", "transpose", "permute", "contiguous", "expand", "repeat",
     "squeeze", "unsqueeze", "getitem", "sliced", "indexed", "size", "max_pool2d", "split", "chunk",
     "unflatten", "pad",
 }  # fmt: skip
-"""Operators that hand on numbers as they are."""
+"""Operators that pass elements on unchanged."""
 
 
 @cache
 def fake_class() -> Any:
-    """The module that rounds an activation."""
+    """Return the module class that rounds an activation."""
     import torch
 
     class Fake(torch.nn.Module):  # type: ignore[misc]
-        """One scale and one zero point, the range containing zero; gradients pass inside the range
-        (Jacob et al. 2018,
-        arXiv:1712.05877).
+        """Module with one scale and one zero point for a range that contains zero; gradients pass
+        inside the range (Jacob et al. 2018, arXiv:1712.05877).
         """
 
         def __init__(self) -> None:
@@ -40,7 +41,7 @@ def fake_class() -> Any:
             self.register_buffer("seen", torch.zeros(()))
 
         def forward(self, x: Any) -> Any:
-            """x on the grid of its range; in training mode, the range follows first."""
+            """Return x on the grid of its range; in training mode, update the range first."""
             if self.training:
                 self._follow(x.detach())
             low, high = self.range.clamp(max=0.0)[0], self.range.clamp(min=0.0)[1]
@@ -58,8 +59,8 @@ def fake_class() -> Any:
 
 
 def add_fakes(model: Any) -> list[str]:
-    """Round every activation of a GraphModule, in place, that an integer runtime stores; returns
-    the modules' names.
+    """Round every activation of a GraphModule that an integer runtime stores, in place; return the
+    names of the added modules.
     """
     names = []
     for node in [node for node in model.graph.nodes if _is_stored(model, node)]:
@@ -73,7 +74,7 @@ def add_fakes(model: Any) -> list[str]:
 
 
 def drop_fakes(model: Any, names: list[str]) -> None:
-    """Take what `add_fakes` added away again."""
+    """Remove the modules that `add_fakes` added."""
     for node in [
         node for node in model.graph.nodes if node.op == "call_module" and node.target in names
     ]:

@@ -1,5 +1,5 @@
-"""Folds batch normalisations into the layer before them, in a graph of modules: what a runtime
-computes is what is trained.
+"""Folding of batch normalisations into the layer before them, so that training computes what a
+runtime computes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 def fold_modules(model: Any) -> Any:
     """Multiply each batch normalisation into the convolution or dense layer before it, in place,
-    where nothing else reads that.
+    where it is the only reader.
 
     Args:
         model: GraphModule of `lab.formats.torch_export.modules.as_modules`; layers keep their

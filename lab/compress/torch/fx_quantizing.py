@@ -1,5 +1,5 @@
-"""FX quantization of a torch.export program (torch.ao.quantization.quantize_fx), from the program
-to a TorchScript file.
+"""FX quantization of a torch.export program (torch.ao.quantization.quantize_fx) to a TorchScript
+file.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ ENGINE = Option(
     default="x86",
     choices=ENGINES,
     help=(
-        "What computes the integers: x86 is torch's own choice for these processors and uses 7 bits"
-        " of each activation, so that nothing saturates on a CPU without VNNI; qnnpack is what"
-        " phones use; onednn uses all 8 bits."
+        "Library that computes the integers: x86 is torch's default for these processors and"
+        " uses 7 bits of each activation, so that nothing saturates on a CPU without VNNI;"
+        " qnnpack is used on phones; onednn uses all 8 bits."
     ),
 )
 METHODS = {
@@ -42,7 +42,7 @@ TOLERANCE = 1e-5
 
 
 def static_mapping(engine: str, per_channel: bool, method: str) -> Any:
-    """FX's table of what is quantized how, for static quantization.
+    """Return FX's QConfigMapping for static quantization.
 
     Source: torch.ao.quantization.get_default_qconfig_mapping, with other observers of activations
     and weights.
@@ -66,7 +66,7 @@ def _layer_norm(mapping: Any, observer: Any) -> Any:
 
 
 def dynamic_mapping(per_channel: bool) -> Any:
-    """FX's table for dynamic quantization."""
+    """Return FX's QConfigMapping for dynamic quantization."""
     from torch.ao import quantization as q
 
     config = q.per_channel_dynamic_qconfig if per_channel else q.default_dynamic_qconfig
@@ -74,8 +74,8 @@ def dynamic_mapping(per_channel: bool) -> Any:
 
 
 def _stored(mapping: Any) -> Any:
-    """With what always has 8-bit weights and float activations: embeddings, and recurrent layers,
-    one scale a weight.
+    """Add operators that always have 8-bit weights and float activations: embeddings, and recurrent
+    layers with one scale per weight.
     """
     import torch
     from torch.ao import quantization as q
@@ -87,12 +87,13 @@ def _stored(mapping: Any) -> Any:
 
 
 def quantizable(program: Any, kinds: Collection[str], params: Mapping[str, Any]) -> Any:
-    """The program as a module that FX quantizes as the options KEEP_FLOAT and ONLY say.
+    """Return the program as a module that FX quantizes according to the options KEEP_FLOAT and
+    ONLY.
 
     Raises:
         InvalidOption: they name a layer that the program does not have, or leave nothing to
             quantize.
-        InvalidFile: the program has no operator of these kinds, or answers otherwise as a module.
+        InvalidFile: the program has no operator of these kinds, or its output differs as a module.
     """
     from lab.formats.torch_export.files import example, fixed_batch, module
     from lab.formats.torch_export.functions import as_functions
@@ -138,7 +139,7 @@ def _check_same(program: Any, model: Any, item: Any) -> None:
     error = float((expected - found).abs().max() / expected.abs().max().clamp(min=1))
     if not error <= TOLERANCE:
         raise InvalidFile(
-            "Rewritten for FX quantization, the model answers otherwise",
+            "The output of the model changes when it is rewritten for FX quantization",
             allowed=f"{TOLERANCE:g}",
             given=f"{error:.1e}",
             remedy="Choose an ONNX or TFLite technique",
@@ -146,13 +147,13 @@ def _check_same(program: Any, model: Any, item: Any) -> None:
 
 
 def quantize(model: Any, mapping: Any, batches: Iterator[Any], item: Any, engine: str) -> Any:
-    """Run calibration batches through the model and turn it into integers.
+    """Calibrate the model and convert it to integers.
 
     Args:
-        batches: tensors of calibration items; none for dynamic quantization.
+        batches: tensors of calibration items; empty for dynamic quantization.
 
     Raises:
-        InvalidFile: the engine refuses an operator.
+        InvalidFile: the engine rejects an operator.
     """
     import torch
     from torch.ao.quantization.fx.custom_config import PrepareCustomConfig
@@ -197,7 +198,7 @@ def _why(error: RuntimeError) -> str:
 
 
 def share_weights(model: Any) -> Any:
-    """Let operators with equal packed weights read one of them: FX packs a weight anew for each
+    """Let operators with equal packed weights share one of them: FX packs a weight again for each
     operator that reads it.
     """
     first: dict[Any, str] = {}

@@ -1,12 +1,11 @@
-"""Weights on a grid: those of a PyTorch module rounded to few bits while it trains, as a later
-quantizer will round them.
+"""Weights of a PyTorch module rounded to a grid of few bits during training, as a later quantizer
+will round them.
 
-A weight is w = s * q with integers q of b bits and one scale s for a group of weights. While the
-module trains, gradients pass through the rounding as if it were not there (Bengio et al. 2013,
-arXiv:1308.3432), and s is learnt, too (Esser et al. 2020, Learned Step Size Quantization,
-arXiv:1902.08153). Post-training quantizers take s from the largest weight of the group, so s is
-held where that weight lies on the last integer: whoever reads the weights finds the same s, and so
-the same integers.
+A weight is w = s * q with integers q of b bits and one scale s for a group of weights. In training,
+gradients pass through the rounding as if it were not there (Bengio et al. 2013, arXiv:1308.3432),
+and s is trained, too (Esser et al. 2020, Learned Step Size Quantization, arXiv:1902.08153).
+Post-training quantizers derive s from the largest weight of the group; s is therefore held where
+that weight lies on the last integer, so that they find the same s and the same integers.
 """
 
 from __future__ import annotations
@@ -18,21 +17,23 @@ from typing import Any
 
 STEPS = 60
 SMALLEST = 1e-9
-"""Of a group's largest weight, as ai-edge-quantizer has it: a group of zeros has a scale, too."""
+"""Smallest value of a group's largest weight, as in ai-edge-quantizer: a group of zeros has a
+scale, too.
+"""
 
 
 @dataclass(frozen=True)
 class GridSpec:
-    """How weights are rounded.
+    """Grid of weights.
 
     Attributes:
-        bits: of an integer, 2 to 8.
-        granularity: "channel" (of the output), "tensor", or "block": as many neighbours of a dense
-            layer's row as `block` says.
+        bits: bits of an integer, 2 to 8.
+        granularity: weights that share a scale: "channel" (of the output), "tensor", or "block"
+            (`block` neighbours in a dense layer's row).
         block: size of a block.
-        lopsided: False has integers from -(2^(b-1) - 1) to its opposite; True has the largest
-            weight of a group, whatever its
-            sign, at -2^(b-1), as ONNX Runtime's and NNCF's blocks have it.
+        lopsided: False for integers from -(2^(b-1) - 1) to 2^(b-1) - 1; True to place the largest
+            weight of a group, of either sign, at -2^(b-1), as in the blocks of ONNX Runtime and
+            NNCF.
     """
 
     bits: int
@@ -47,11 +48,11 @@ class GridSpec:
 
     @property
     def end(self) -> int:
-        """The magnitude of the integer that a group's largest weight gets."""
+        """The magnitude of the integer for a group's largest weight."""
         return self.highest + self.lopsided
 
     def groups(self, weight: Any) -> Any:
-        """The weight as (groups, weights that share a scale)."""
+        """Return the weight as (groups, weights that share a scale)."""
         if self.granularity == "tensor":
             return weight.reshape(1, -1)
         return (
@@ -61,20 +62,22 @@ class GridSpec:
         )
 
     def fits(self, weight: Any) -> bool:
-        """Whether a weight can be stored so: blocks need rows of a matrix that they divide."""
+        """Return whether a weight can be stored on this grid: blocks must divide the rows of a
+        matrix.
+        """
         return self.granularity != "block" or (
             weight.ndim == 2 and weight.shape[1] % self.block == 0
         )
 
 
 def extremes(groups: Any) -> Any:
-    """The largest weight of each group by magnitude, with its sign, (groups, 1)."""
+    """Return the largest weight of each group by magnitude, with its sign, (groups, 1)."""
     return groups.gather(1, groups.abs().argmax(1, keepdim=True))
 
 
 def largest_scale(groups: Any, spec: GridSpec) -> Any:
-    """The scale that post-training quantizers take: the largest weight lies on the last integer.
-    Negative for some if lopsided.
+    """Return the scale of post-training quantizers: the largest weight lies on the last integer. It
+    may be negative if lopsided.
     """
     found = extremes(groups)
     size = found.abs().clamp(min=SMALLEST) / spec.end
@@ -82,13 +85,13 @@ def largest_scale(groups: Any, spec: GridSpec) -> Any:
 
 
 def rounded(groups: Any, scale: Any, spec: GridSpec) -> Any:
-    """The integers, as floats, half to even."""
+    """Return the integers, as floats, rounded half to even."""
     return (groups / scale).round().clamp(-spec.end, spec.highest)
 
 
 def best_share(groups: Any, spec: GridSpec) -> Any:
-    """The share of `largest_scale` that costs the least squared error, (groups, 1), of STEPS that
-    are tried.
+    """Return the share of `largest_scale` with the least squared error of STEPS candidates,
+    (groups, 1).
     """
     import torch
 
@@ -105,12 +108,12 @@ def best_share(groups: Any, spec: GridSpec) -> Any:
 
 @cache
 def grid_class() -> Any:
-    """The parametrization (torch.nn.utils.parametrize) that puts a weight on its grid."""
+    """Return the parametrization (torch.nn.utils.parametrize) that puts a weight on its grid."""
     import torch
 
     class Grid(torch.nn.Module):  # type: ignore[misc]
-        """What is trained is the weight with each output channel as large as the others, so that
-        one learning rate suits all.
+        """The trained parameter is the weight with all output channels scaled to the same size, so
+        that one learning rate suits all.
         """
 
         def __init__(self, weight: Any, spec: GridSpec, keep_zeros: bool) -> None:
@@ -125,7 +128,7 @@ def grid_class() -> Any:
             self.log_scale = torch.nn.Parameter(scale.flatten().log())
 
         def forward(self, trained: Any) -> Any:
-            """The weight on its grid."""
+            """Return the weight on its grid."""
             weight = trained * self.size
             groups = self.spec.groups(weight if self.mask is None else weight * self.mask)
             scale = self._scale(groups)
@@ -133,7 +136,7 @@ def grid_class() -> Any:
             return ((exact.round() - exact).detach() + exact).mul(scale).reshape(weight.shape)
 
         def _scale(self, groups: Any) -> Any:
-            """Learnt, but never so large that no weight reaches the last integer."""
+            """Return the trained scale, limited so that a weight reaches the last integer."""
             limit = largest_scale(groups.detach(), self.spec)
             scale = torch.minimum(self.log_scale.exp()[:, None], limit.abs()) * limit.sign()
             return (
@@ -143,16 +146,14 @@ def grid_class() -> Any:
             )
 
         def right_inverse(self, weight: Any) -> Any:
-            """What is trained for a given weight."""
+            """Return the trained parameter for a given weight."""
             return weight / self.size
 
     return Grid
 
 
 def _short(scale: Any) -> Any:
-    """Rounded down to what bfloat16 stores, as TFLite stores the scales of blocks; the gradient
-    passes.
-    """
+    """Round down to bfloat16, in which TFLite stores the scales of blocks; the gradient passes."""
     import torch
 
     kept = torch.frexp(scale.detach())
@@ -161,10 +162,10 @@ def _short(scale: Any) -> Any:
 
 
 def put_on_grid(modules: Iterable[Any], spec: GridSpec, keep_zeros: bool = False) -> None:
-    """Let the weights of these modules be on a grid from now on.
+    """Put the weights of these modules on a grid.
 
     Args:
-        keep_zeros: weights that are zero now are not trained.
+        keep_zeros: True to exclude weights that are zero now from training.
     """
     from torch.nn.utils import parametrize
 
@@ -174,7 +175,7 @@ def put_on_grid(modules: Iterable[Any], spec: GridSpec, keep_zeros: bool = False
 
 
 def leave_on_grid(modules: Iterable[Any]) -> None:
-    """Make what these modules' weights are rounded to their weights."""
+    """Replace these modules' weights by their rounded values and remove the parametrization."""
     from torch.nn.utils import parametrize
 
     for module in modules:
@@ -182,11 +183,11 @@ def leave_on_grid(modules: Iterable[Any]) -> None:
 
 
 def weighted(model: Any, spec: GridSpec | None = None) -> dict[str, Any]:
-    """The modules of a model whose weights a post-training quantizer rounds, by name: convolutions,
-    dense layers, embeddings.
+    """Return name -> module, for convolutions, dense layers and embeddings whose weights a
+    post-training quantizer rounds.
 
     Args:
-        spec: leaves out those whose weights cannot be stored so.
+        spec: grid; modules whose weights do not fit it are left out.
     """
     import torch
 

@@ -1,5 +1,5 @@
-"""A graph of torch's functions in 16-bit floats: weights, activations, and the types that the graph
-itself names.
+"""Conversion of a graph of torch's functions to 16-bit floats: weights, activations, and types
+named in the graph.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from typing import Any
 
 
 def in_half(model: Any, dtype: str) -> Any:
-    """The GraphModule of `as_functions`, changed in place, with its input and output left in 32
-    bits.
+    """Convert the GraphModule of `as_functions` in place; its input and output stay in 32 bits.
 
     Args:
         dtype: "float16" or "bfloat16".
@@ -36,7 +35,7 @@ def _cast(graph: Any, node: Any, readers: list[Any], dtype: Any) -> None:
 
 
 def _named(value: Any, half: Any) -> Any:
-    """An operation's arguments with each 32-bit float type that they name exchanged."""
+    """Replace the 32-bit float types among an operation's arguments."""
     import torch
     from torch.fx.node import map_aggregate
 

@@ -1,5 +1,5 @@
-"""Masks that are learnt with the weights: NNCF's regularization-based pruning, brought to an exact
-share of zeros.
+"""Masks trained with the weights: NNCF's regularization-based pruning, brought to an exact share of
+zeros.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from typing import Any
 from lab.compress.torch.pruning import masked
 
 _FASTER = 50.0
-"""Masks begin far from where they cut; with the learning rate of weights they would never get
-there.
+"""Factor of the masks' learning rate: masks start far from their threshold and would not reach it
+with the learning rate of weights.
 """
 
 
 def learning(model: Any, program: Any, keep: Any) -> Any:
-    """A module around the model whose masks are parameters; in training its loss pulls their share
-    of zeros to `.target`.
+    """Return a module around the model whose masks are parameters; in training its loss pulls their
+    share of zeros to `.target`.
 
-    `.net` is what NNCF made, `.target` a buffer with the share, which may be changed while it
-    trains.
+    `.net` is NNCF's model, `.target` a buffer with the share, which may change during training.
 
     Source: NNCF's RBPruningMask and RBLoss (Louizos et al. 2018, arXiv:1712.01312).
     """
@@ -48,7 +47,9 @@ def learning(model: Any, program: Any, keep: Any) -> Any:
 
 
 def _masks(net: Any) -> dict[str, Any]:
-    """Where NNCF keeps it -> mask, in the order of the names, whatever order NNCF's sets had."""
+    """Return NNCF's name of a mask -> mask, sorted by name, since NNCF's sets have no fixed
+    order.
+    """
     from nncf.torch.function_hook.pruning.rb.modules import RBPruningMask
     from nncf.torch.function_hook.wrapper import get_hook_storage
 
@@ -70,7 +71,7 @@ def _scaled() -> Any:
 
 
 def _with_loss() -> Any:
-    """Hands outputs on and makes a loss part of whatever loss they lead to."""
+    """Return a function that passes outputs on and adds a loss to whatever loss they lead to."""
     import torch
 
     class WithLoss(torch.autograd.Function):  # type: ignore[misc]
@@ -86,8 +87,8 @@ def _with_loss() -> Any:
 
 
 def decide(net: Any, ratio: float) -> None:
-    """Exchange the learnt masks for plain ones with an exact share of zeros: those that were learnt
-    lowest.
+    """Replace the trained masks by plain ones with an exact share of zeros: the lowest mask values
+    become zero.
     """
     import torch
     from nncf.torch.function_hook.pruning.magnitude.modules import UnstructuredPruningMask

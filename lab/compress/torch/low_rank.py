@@ -1,4 +1,4 @@
-"""Exchanges layers of a PyTorch model for two smaller ones in a row."""
+"""Factorization of a PyTorch model's layers into two smaller ones in a row."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def factorize(model: Any, params: Mapping[str, Any], context: Context) -> None:
 
 
 def _is_whole(module: Any, kernels: str) -> bool:
-    """Whether a layer is one matrix that may be factorized; a weight used as an embedding is no
-    product.
+    """Return whether a layer is one matrix that may be factorized; a weight used as an embedding is
+    no product.
     """
     import torch
 
@@ -57,7 +57,7 @@ def _is_whole(module: Any, kernels: str) -> bool:
 
 
 def _pair(module: Any, found: Factors) -> Any:
-    """The first layer has the kernel, stride and padding, the second one the bias."""
+    """Return two layers: the first has the kernel size, stride and padding, the second the bias."""
     import torch
 
     bias = module.bias is not None

@@ -1,6 +1,4 @@
-"""Sets single weights of a PyTorch model to zero: NNCF's magnitude pruning, and N of M
-neighbours.
-"""
+"""Weight pruning of a PyTorch model: NNCF's magnitude pruning, and N:M sparsity."""
 
 from __future__ import annotations
 
@@ -14,16 +12,15 @@ from lab.formats.torch_export.modules import plain_module
 from lab.plugs import Context
 
 _INPUTS = 1
-"""The axis of a weight that a layer's inputs lie along: (outputs, inputs, …)."""
+"""Axis of a weight, (outputs, inputs, …), that holds a layer's inputs."""
 
 
 def masked(model: Any, program: Any, mode: str, ratio: float | None, keep: Collection[str]) -> Any:
-    """A module around the model in which NNCF multiplies weights by masks.
+    """Return a module around the model in which NNCF multiplies weights by masks.
 
     Args:
         mode: "global" (over all layers, each weight divided by the norm of its layer), "local" (in
-            each layer) or
-            "regularization" (masks that are learnt).
+            each layer) or "regularization" (trained masks).
         ratio: share of zeros; None for "regularization".
         keep: layers without masks.
     """
@@ -46,7 +43,7 @@ def masked(model: Any, program: Any, mode: str, ratio: float | None, keep: Colle
 
 
 def modes() -> dict[str, Any]:
-    """Our words for NNCF's modes."""
+    """Return mode of this lab -> mode of NNCF."""
     from nncf import PruneMode
 
     return {
@@ -57,7 +54,7 @@ def modes() -> dict[str, Any]:
 
 
 def set_ratio(net: Any, mode: str, ratio: float) -> None:
-    """Choose the weights of a module of `masked` anew that are zero: "global" or "local"."""
+    """Choose the zeros of a module of `masked` again: "global" or "local"."""
     import torch
     from nncf.torch.function_hook.pruning.magnitude.algo import update_pruning_ratio
 
@@ -71,8 +68,8 @@ def set_ratio(net: Any, mode: str, ratio: float) -> None:
 
 
 def settle(net: Any, context: Context) -> None:
-    """Write the masks of a module of `masked` into its weights, take the masks off, and note how
-    many zeros there are.
+    """Write the masks of a module of `masked` into its weights, remove the masks, and note the
+    number of zeros.
     """
     import nncf
 
@@ -83,8 +80,8 @@ def settle(net: Any, context: Context) -> None:
 
 
 def prune_pattern(model: Any, pattern: str, keep: Collection[str], context: Context) -> None:
-    """Keep N of M neighbouring inputs of each output, in place; layers whose inputs M does not
-    divide are left, and noted.
+    """Keep N of M neighbouring inputs of each output, in place; layers whose number of inputs M
+    does not divide stay dense and are noted.
     """
     import torch
 
@@ -118,7 +115,7 @@ def _is_embedding(module: Any) -> bool:
 
 
 def note(context: Context, pruned: dict[str, Any]) -> None:
-    """Keep how many weights are zero in the pruned tensors, and make -0 of a masked weight 0: one
+    """Note the number of zeros in the pruned tensors, and turn -0 of a masked weight into 0: one
     value compresses better.
     """
     import torch
@@ -131,7 +128,9 @@ def note(context: Context, pruned: dict[str, Any]) -> None:
 
 
 def nothing_to_prune(allowed: str = "convolutions, dense layers and embeddings") -> InvalidFile:
-    """What to raise where a model has no layer that can be pruned, or the options spare all."""
+    """Return the error for a model without a layer that can be pruned, or for options that exclude
+    all.
+    """
     return InvalidFile(
         "No layer is left to prune",
         allowed=allowed,

@@ -1,4 +1,4 @@
-"""pt2e quantization (torchao.quantization.pt2e) of a torch.export program as XNNPACK takes it."""
+"""pt2e quantization (torchao.quantization.pt2e) of a torch.export program for XNNPACK."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lab.plugs import Context
 _REMEDIES = {
     False: "Keep the layer in float, or choose FX quantization, ONNX or TFLite",
     True: (
-        "Choose scope=dense, which leaves convolutions in float, or FX quantization, ONNX or TFLite"
+        "Choose scope=dense, which keeps convolutions in float, or FX quantization, ONNX or TFLite"
     ),
 }
 
@@ -22,18 +22,18 @@ _REMEDIES = {
 def write_integers(
     program: Any, params: Mapping[str, Any], batches: Iterator[Any], context: Context, dynamic: bool
 ) -> Path:
-    """Quantize a program and write it as an ExecuTorch program of one item.
+    """Quantize a program and write it as an ExecuTorch program with batch size one.
 
     Args:
-        params: per_channel (dynamic quantization knows nothing else), the options that choose
+        params: per_channel (dynamic quantization supports nothing else), the options that choose
             layers, and the scope of dynamic quantization.
         batches: tensors of calibration items; one is enough for dynamic quantization.
 
     Raises:
         InvalidOption: the options name a layer that the program does not have, or leave nothing to
             quantize.
-        InvalidFile: the quantizer knows no operator of the program, or torch or ExecuTorch refuses
-            one.
+        InvalidFile: the quantizer supports no operator of the program, or torch or ExecuTorch
+            rejects one.
     """
     import torch
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e

@@ -1,5 +1,5 @@
-"""pt2e quantization-aware training (torchao.quantization.pt2e) as LiteRT's quantizer annotates it,
-and its way into a TFLite file.
+"""pt2e quantization-aware training (torchao.quantization.pt2e) with LiteRT's quantizer, and its
+conversion to a TFLite file.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from lab.formats.quiet import quiet
 
 
 def tflite_quantizer(per_channel: bool) -> Any:
-    """litert-torch's quantizer for int8 weights and activations, with fake quantization in place of
-    observers.
+    """Return litert-torch's quantizer for int8 weights and activations, with fake quantization
+    instead of observers.
     """
     from litert_torch.quantize.pt2e_quantizer import (
         PT2EQuantizer,
@@ -22,21 +22,21 @@ def tflite_quantizer(per_channel: bool) -> Any:
     made = PT2EQuantizer().set_global(
         get_symmetric_quantization_config(is_per_channel=per_channel, is_qat=True)
     )
-    # patterns with batch normalisations, which torchao 0.18 cannot look for; they are folded
+    # patterns with batch normalisations, which torchao 0.18 cannot match; they are folded
     made.STATIC_QAT_ONLY_OPS = []
     return made
 
 
 def with_fakes(model: Any, program: Any, quantizer: Any) -> Any:
-    """A module with fake quantization where the quantizer wants it; it trains and answers as its
-    mode says.
+    """Return a module with fake quantization at the quantizer's annotations; it follows its
+    training or evaluation mode.
 
     Args:
-        model: of `lab.formats.torch_export.modules.as_modules`, batch normalisations folded.
-        program: what it was made from.
+        model: model of `lab.formats.torch_export.modules.as_modules`, batch normalisations folded.
+        program: source program.
 
     Raises:
-        InvalidFile: the quantizer knows no operator of the model, or the program cannot be
+        InvalidFile: the quantizer supports no operator of the model, or the program cannot be
             exported.
     """
     import torch
@@ -68,7 +68,9 @@ def _fakes(model: Any) -> list[Any]:
 
 
 def _trainable(prepared: Any) -> Any:
-    """An exported program has no training mode; what differs here is whether ranges follow."""
+    """Return a module with a training mode, which an exported program lacks: the mode decides
+    whether ranges follow.
+    """
     import torch
 
     class Trainable(torch.nn.Module):  # type: ignore[misc]
@@ -90,11 +92,11 @@ def _trainable(prepared: Any) -> Any:
 
 
 def converted(model: Any, program: Any, quantizer: Any) -> Any:
-    """The trained model as litert-torch's model, whose `export` writes a TFLite file; for one item,
-    channels of images last.
+    """Return the trained model as litert-torch's model, whose `export` writes a TFLite file; batch
+    size one, image channels last.
 
     Raises:
-        InvalidFile: litert-torch refuses it.
+        InvalidFile: litert-torch rejects the model.
     """
     import litert_torch
     from litert_torch.quantize.quant_config import QuantConfig
@@ -123,8 +125,8 @@ def converted(model: Any, program: Any, quantizer: Any) -> Any:
 
 
 def _shell(model: Any) -> Any:
-    """litert-torch asks for a module that is in evaluation mode; an exported program refuses to be
-    put into it.
+    """Return a module in evaluation mode, which litert-torch requires and an exported program
+    refuses.
     """
     import torch
 

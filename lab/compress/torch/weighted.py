@@ -1,5 +1,5 @@
-"""The layers of a PyTorch model that hold nearly all of its weights: what pruning, clustering and
-factorizing work on.
+"""Layers of a PyTorch model that hold nearly all of its weights, for pruning, clustering and
+factorization.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from lab.compress.choosing import KEEP, check_names
 
 
 def weighted_layers(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
-    """Name -> module of convolutions, dense layers and embeddings, in the model's order, without
-    those in `keep`.
+    """Return name -> module of convolutions, dense layers and embeddings, in the model's order,
+    without those in `keep`.
 
     Args:
-        model: as `lab.formats.torch_export.modules.as_modules` gives it.
+        model: see `lab.formats.torch_export.modules.as_modules`.
 
     Raises:
-        InvalidOption: `keep` names a layer that is none of them.
+        InvalidOption: `keep` names a layer that is not one of them.
     """
     import torch
 
