@@ -1,3 +1,3 @@
-"""What techniques that train share: the options, the loop of each framework, checkpoints and the
-curve that is told.
+"""Training inside techniques: options, the training loop of each framework, checkpoints and the
+training curve.
 """

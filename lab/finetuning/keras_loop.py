@@ -1,4 +1,4 @@
-"""Trains a Keras 3 model on TensorFlow in place."""
+"""Training of a Keras 3 model on TensorFlow, in place."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def fit(
     """Train with AdamW, gradients clipped to a norm of 1; see `lab.finetuning.torch_loop.fit`.
 
     Args:
-        model: keras.Model, or one of tf_keras without bf16, with one input; what it was compiled
-            with is not used.
-        after_step: what it keeps must be in the model's variables.
+        model: keras.Model, or one of tf_keras without bf16, with one input; its compile arguments
+            are not used.
+        after_step: its state must be in the model's variables.
 
     Raises:
-        InvalidFile: there is nothing to train on, or the data do not fit the model.
+        InvalidFile: there are no training data, or the data do not fit the model.
     """
     learner = _Learner(model, context, params)
     try:
@@ -40,8 +40,8 @@ def fit(
 
 
 def _teacher_of(context: Context) -> Any:
-    """Items -> answers of the model that the recipe began with; compiled, since layer by layer it
-    takes longer than the training.
+    """Return a function that computes the outputs of the recipe's first model; it is compiled,
+    since running layer by layer takes longer than the training.
     """
     import tensorflow as tf
 
@@ -52,7 +52,7 @@ def _teacher_of(context: Context) -> Any:
 
 
 class _Learner:
-    """See `lab.finetuning.loop.Learner`."""
+    """Learner of Keras models; see `lab.finetuning.loop.Learner`."""
 
     def __init__(self, model: Any, context: Context, params: Mapping[str, Any]) -> None:
         self.model, self.params = model, params
@@ -74,7 +74,7 @@ class _Learner:
         self.optimizer.build(model.trainable_variables)
         self.seeds = [v for v in model.variables if v.name == "seed_generator_state"]
         self.kept: list[Array] | None = None
-        self.shares = self.data.learns == "classes" and gives_shares(self._answers())
+        self.shares = self.data.learns == "classes" and gives_shares(self._outputs())
         self.compiled = self._compiled()
 
     def _compiled(self) -> Any:
@@ -97,7 +97,7 @@ class _Learner:
 
         if (
             self.data.augment is not None
-        ):  # dear: TensorFlow forgets its kernels; dropout has seeds of its own
+        ):  # expensive: TensorFlow drops its kernels; dropout has its own seeds
             tf.random.set_seed(seed)
         for number, state in enumerate(self.seeds):
             state.assign(np.asarray([seed, number], np.uint32))
@@ -122,16 +122,16 @@ class _Learner:
         return t * t * tf.reduce_mean(tf.reduce_sum(tf.exp(hard) * (hard - soft), 1))
 
     def look(self) -> dict[str, float]:
-        x, outputs = self.data.x_check, self._answers()
-        found = {
+        x, outputs = self.data.x_check, self._outputs()
+        metrics = {
             "check_loss": float(own_loss(outputs, x, self.data.y_check, self.data, self.shares))
         }
         if self.data.learns == "classes":
-            found["accuracy"] = float((outputs.argmax(1) == self.data.y_check).mean())
-        return found
+            metrics["accuracy"] = float((outputs.argmax(1) == self.data.y_check).mean())
+        return metrics
 
-    def _answers(self) -> Array:
-        """To the held-out items, as the model answers."""
+    def _outputs(self) -> Array:
+        """Return the inference outputs for the held-out items."""
         x = self.data.x_check
         parts = [
             np.asarray(self.model(x[at : at + BATCH], training=False), np.float32)
@@ -165,7 +165,7 @@ class _Learner:
             self.model.set_weights(self.kept)
 
     def leave(self) -> None:
-        """The layers compute as they did before."""
+        """Restore the layers' compute types."""
         if self.params["bf16"]:
             for layer, policy in zip(self.model.layers, self.policies, strict=True):
                 layer.dtype_policy = policy
@@ -174,7 +174,7 @@ class _Learner:
 def own_loss(
     outputs: Any, x: Any, y: Any, data: TrainingSet, shares: bool, smoothing: float = 0.0
 ) -> Any:
-    """See `lab.finetuning.torch_loop.own_loss`."""
+    """Return the loss; see `lab.finetuning.torch_loop.own_loss`."""
     import tensorflow as tf
 
     if data.learns == "classes":
@@ -185,7 +185,9 @@ def own_loss(
 
 
 def _logs(outputs: Any, shares: bool, temperature: float) -> Any:
-    """Logarithms of shares; a model that ends in a softmax gives shares already."""
+    """Return the logarithms of probabilities; a model that ends in a softmax returns probabilities
+    already.
+    """
     import tensorflow as tf
 
     logits = tf.math.log(outputs + 1e-7) if shares else outputs

@@ -1,4 +1,4 @@
-"""How much the loss of a Keras model would change with each of its weights, over training items."""
+"""Derivatives of a Keras model's loss by its weights, over training items."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ ITEMS, BATCH = 512, 32
 
 
 def slopes(model: Any, data: TrainingSet, seed: int = 0) -> dict[str, list[Array]]:
-    """Layer -> magnitude of the loss's derivative by each of its weights, in the order of
+    """Return layer -> magnitude of the loss's derivative by each of its weights, in the order of
     `get_weights()`; zeros where there is none.
 
-    The mean over batches: over all items at once, the derivatives of a trained model cancel out.
+    It is the mean over batches: over all items at once, the derivatives of a trained model cancel
+    out.
 
     Args:
-        model: functional, answering as in inference.
-        data: what it is trained on; 512 items of it are looked at, or all.
-        seed: draws them.
+        model: functional; it runs in inference mode.
+        data: training data, of which 512 items are used, or all.
+        seed: seed that draws them.
     """
     rows = np.random.default_rng(seed).permutation(len(data.x))[:ITEMS]
     batches = [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
@@ -30,8 +31,8 @@ def slopes(model: Any, data: TrainingSet, seed: int = 0) -> dict[str, list[Array
     for batch in batches:
         for total, slope in zip(totals, _slopes(model, variables, data, batch), strict=True):
             total += np.abs(slope) * len(batch) / len(rows)
-    found = iter(totals)
-    return {layer.name: [next(found) for _ in layer.weights] for layer in model.layers}
+    remaining = iter(totals)
+    return {layer.name: [next(remaining) for _ in layer.weights] for layer in model.layers}
 
 
 def _slopes(model: Any, variables: list[Any], data: TrainingSet, batch: Array) -> list[Array]:
@@ -45,5 +46,5 @@ def _slopes(model: Any, variables: list[Any], data: TrainingSet, batch: Array) -
         loss = own_loss(
             outputs, x, y, data, data.learns == "classes" and gives_shares(outputs.numpy())
         )
-    found = tape.gradient(loss, watched, unconnected_gradients="zero")
-    return [np.asarray(tf.convert_to_tensor(slope)) for slope in found]
+    gradients = tape.gradient(loss, watched, unconnected_gradients="zero")
+    return [np.asarray(tf.convert_to_tensor(slope)) for slope in gradients]

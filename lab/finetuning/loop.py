@@ -1,9 +1,9 @@
-"""The course of a training, the same for every framework: which items, how fast, when to look, when
-to stop, what is kept.
+"""The training loop, the same for every framework: order of the items, learning rate, evaluations,
+early stopping and checkpoints.
 
-Every step is drawn from the seed and its own number, so that a training that goes on from a
-checkpoint makes what it would have made without a break. Checkpoints lie in `Context.checkpoint`,
-which outlives the process.
+Every step is drawn from the seed and its own number, so that a training resumed from a checkpoint
+gives the same result as one without interruption. Checkpoints lie in `Context.checkpoint`, which
+outlives the process.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ from typing import Any, Protocol
 from lab.lazy import np
 from lab.plugs import Array, Context, TrainingSet
 
-CHECKPOINT_S, TOLD_S = 5.0, 1.0
+CHECKPOINT_S, REPORTED_S = 5.0, 1.0
 POINTS, LOOKS = 60, 12
-"""Of a training's curve: losses, and looks at held-out items."""
+"""Numbers of points of a training's curve, and of evaluations on held-out items."""
 WARM_UP = 0.05
 OF_FIRST, UNKNOWN_RATE = 0.8, 1e-3
-"""The usual learning rate, as a share of the model's first training's, and where that is not
+"""Default learning rate: as a share of that of the model's first training, and where that is not
 known.
 """
 AfterStep = Callable[[int, int], None]
 
 
 class Learner(Protocol):
-    """A model in training, in whatever framework."""
+    """A model in training, of any framework."""
 
     def step(self, rows: Array, rate: float, seed: int) -> float:
-        """Learn from these training items at this rate; returns the loss."""
+        """Train on these items at this rate; return the loss."""
         ...
 
     def look(self) -> dict[str, float]:
-        """Loss, and accuracy where there are classes, on the held-out items, as the model
-        answers.
+        """Return loss, and accuracy where there are classes, on the held-out items in inference
+        mode.
         """
         ...
 
     def save(self, file: Path) -> None:
-        """Write all that a later process needs to go on."""
+        """Write the state that a later process needs to resume."""
         ...
 
     def load(self, file: Path) -> None:
-        """Take up what was written."""
+        """Load a written state."""
         ...
 
     def keep(self) -> None:
-        """Remember the weights as they are."""
+        """Remember the current weights."""
         ...
 
     def back(self) -> None:
@@ -63,13 +63,15 @@ class Learner(Protocol):
 
 @dataclass
 class Progress:
-    """Where a training stands: all of its state beside the model's.
+    """State of a training beside the model's.
 
     Attributes:
-        step: steps done.
-        seconds: spent training, over all processes that took part.
-        best: the lowest loss on held-out items; waited: looks since then.
-        points: the curve: {"step", "seconds", "loss", "rate", perhaps "check_loss", "accuracy"}.
+        step: number of steps done.
+        seconds: training time over all processes.
+        best: lowest loss on held-out items.
+        waited: number of evaluations since then.
+        points: points of the curve: {"step", "seconds", "loss", "rate", optional "check_loss",
+            "accuracy"}.
     """
 
     step: int = 0
@@ -85,11 +87,11 @@ class Course:
     """One training from its first step, or its last checkpoint, to its end.
 
     Attributes:
-        items: how many training items there are.
-        params: the options of `lab.finetuning.options.TRAINING`, with the learning rate that is
-            meant, see `course`.
-        phase: names the checkpoint, where a technique trains several times.
-        after_step: (steps done, steps in all) -> nothing, after each step.
+        items: number of training items.
+        params: the options of `lab.finetuning.options.TRAINING`, with a definite learning rate, see
+            `course`.
+        phase: name of the checkpoint, where a technique trains several times.
+        after_step: function (steps done, total steps), called after each step.
     """
 
     learner: Learner
@@ -101,17 +103,17 @@ class Course:
     after_step: AfterStep
 
     def run(self) -> Progress:
-        """Train; the learner's model is what was asked for at the end."""
+        """Train; at the end the model has the requested weights (the last or the best ones)."""
         progress = self._taken_up()
         if not progress.done:
             self._train(progress)
-        self._tell(progress)
+        self._report(progress)
         return progress
 
     def _train(self, progress: Progress) -> None:
         if not progress.points:
             self._look(progress, {"step": 0, "seconds": 0.0})
-        saved = told = started = perf_counter()
+        saved = reported = started = perf_counter()
         before, losses = progress.seconds, list[float]()
         while (
             progress.step < self.total and not self._spent(progress) and not self._tired(progress)
@@ -123,9 +125,9 @@ class Course:
             progress.seconds = before + perf_counter() - started
             if self._due(progress.step, POINTS):
                 self._point(progress, losses)
-                losses, told = [], perf_counter()
-            elif perf_counter() - told > TOLD_S:
-                self._tell(
+                losses, reported = [], perf_counter()
+            elif perf_counter() - reported > REPORTED_S:
+                self._report(
                     progress,
                     {
                         "step": progress.step,
@@ -133,7 +135,7 @@ class Course:
                         "loss": _mean(losses),
                     },
                 )
-                told = perf_counter()
+                reported = perf_counter()
             if perf_counter() - saved > CHECKPOINT_S:
                 self._save(progress)
                 saved = perf_counter()
@@ -148,7 +150,7 @@ class Course:
         self._save(progress)
 
     def rate(self, progress: Progress) -> float:
-        """The learning rate of the next step."""
+        """Return the learning rate of the next step."""
         limit = self.params["train_seconds"]
         done = max(progress.step / self.total, progress.seconds / limit if limit else 0.0)
         if done < WARM_UP:
@@ -162,7 +164,9 @@ class Course:
         return float(self.params["learning_rate"]) * max(0.0, shapes[self.params["schedule"]])
 
     def _rows(self, step: int) -> Array:
-        """Training items of a step: each item once in an epoch, in an order of the epoch's own."""
+        """Return the indices of a step's training items: each item once per epoch, in an order
+        drawn for each epoch.
+        """
         size = min(self.params["batch_size"], self.items)
         per_epoch = self.items // size
         order = np.random.default_rng([self.params["train_seed"], step // per_epoch]).permutation(
@@ -185,7 +189,7 @@ class Course:
     def _due(self, step: int, times: int) -> bool:
         return step * times // self.total != (step - 1) * times // self.total
 
-    # --- what is told -----------------------------------------------------------------------------
+    # --- reports ----------------------------------------------------------------------------------
 
     def _point(self, progress: Progress, losses: list[float]) -> None:
         point = {
@@ -199,20 +203,20 @@ class Course:
             self._look(progress, point)
         else:
             progress.points.append(point)
-        self._tell(progress)
+        self._report(progress)
 
     def _look(self, progress: Progress, point: dict[str, float]) -> None:
-        found = self.learner.look()
-        progress.points.append({**point, **{k: float(f"{v:.4g}") for k, v in found.items()}})
-        if found["check_loss"] < progress.best:
-            progress.best, progress.waited = found["check_loss"], 0
+        metrics = self.learner.look()
+        progress.points.append({**point, **{k: float(f"{v:.4g}") for k, v in metrics.items()}})
+        if metrics["check_loss"] < progress.best:
+            progress.best, progress.waited = metrics["check_loss"], 0
             if self.params["patience"]:
                 self.learner.keep()
         else:
             progress.waited += 1
 
-    def _tell(self, progress: Progress, now: Mapping[str, float] | None = None) -> None:
-        """The curve; between two of its points also where the training is now."""
+    def _report(self, progress: Progress, now: Mapping[str, float] | None = None) -> None:
+        """Report the curve; between two of its points also the current position."""
         self.context.tell(
             {
                 "phase": self.phase,
@@ -232,8 +236,8 @@ class Course:
         return Progress(**value)
 
     def _save(self, progress: Progress) -> None:
-        """The model first, then the line that names it: a kill between leaves the checkpoint
-        before.
+        """Write the model first, then the line that names it: if the process is killed between, the
+        earlier checkpoint counts.
         """
         state = self._file(".json")
         if state is None:
@@ -267,21 +271,23 @@ def course(
     steps: int | None,
     after_step: AfterStep | None,
 ) -> Progress:
-    """Run a training and note what it came to, and what it learnt from.
+    """Run a training; note its result and its training data.
 
     Args:
-        steps: instead of the option `train_steps`.
+        steps: number of steps, instead of the option `train_steps`.
     """
     total, then = steps or params["train_steps"], after_step or (lambda *_: None)
-    told = Course(learner, context, len(data.x), _with_rate(params, data), phase, total, then)
-    progress = told.run()
-    context.note("training" if phase == "train" else f"training, {phase}", _summary(progress, told))
+    running = Course(learner, context, len(data.x), _with_rate(params, data), phase, total, then)
+    progress = running.run()
+    context.note(
+        "training" if phase == "train" else f"training, {phase}", _summary(progress, running)
+    )
     context.note("learnt from", f"{len(data.x):,} items: {data.source}")
     return progress
 
 
 def _with_rate(params: Mapping[str, Any], data: TrainingSet) -> dict[str, Any]:
-    """The options with a learning rate where they leave it open: it follows the model's first
+    """Return the options with a definite learning rate; by default it follows the model's first
     training.
     """
     usual = OF_FIRST * data.rate if data.rate else UNKNOWN_RATE
@@ -293,7 +299,7 @@ def _mean(losses: list[float]) -> float:
 
 
 def gives_shares(outputs: Array) -> bool:
-    """Whether answers are shares of one, as after a softmax, instead of logits.
+    """Return whether outputs are probabilities, as after a softmax, instead of logits.
 
     Args:
         outputs: (items, classes).
@@ -301,17 +307,17 @@ def gives_shares(outputs: Array) -> bool:
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(-1), 1, atol=1e-3))
 
 
-def _summary(progress: Progress, told: Course) -> str:
+def _summary(progress: Progress, course: Course) -> str:
     first, last = progress.points[0], [p for p in progress.points if "check_loss" in p][-1]
     name, unit = ("accuracy", "{:.1%}") if "accuracy" in first else ("check_loss", "{:.4g}")
     words = {"accuracy": "accuracy on held-out items", "check_loss": "loss on held-out items"}[name]
     early = (
         " (ended early, the best weights were taken)"
-        if progress.step < told.total and told.params["patience"]
+        if progress.step < course.total and course.params["patience"]
         else ""
     )
     return (
-        f"{progress.step} steps of {min(told.params['batch_size'], told.items)} items in"
+        f"{progress.step} steps of {min(course.params['batch_size'], course.items)} items in"
         f" {progress.seconds:.0f} s; {words} {unit.format(first[name])} →"
         f" {unit.format(last[name])}{early}"
     )

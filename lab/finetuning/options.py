@@ -1,4 +1,4 @@
-"""The options of every technique that trains, and how a recipe is named after them."""
+"""Options of every technique that trains, and their suffixes in recipe names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRAINING = (
         "Training steps",
         "int",
         400,
-        "How many batches are learnt from, at most.",
+        "Largest number of training batches.",
         low=1,
         high=1_000_000,
     ),
@@ -22,8 +22,8 @@ TRAINING = (
         "Training time",
         "float",
         0.0,
-        "Training ends after so long, if it has not ended before; 0 sets no limit. What is made"
-        " then depends on the machine's speed.",
+        "Longest training time; 0 sets no limit. With a limit the result depends on the"
+        " machine's speed.",
         unit="s",
         low=0.0,
         high=86_400.0,
@@ -33,7 +33,7 @@ TRAINING = (
         "Batch size",
         "int",
         128,
-        "How many training items each step learns from.",
+        "Number of training items per step.",
         low=1,
         high=8192,
     ),
@@ -42,9 +42,9 @@ TRAINING = (
         "Learning rate",
         "float",
         0.0,
-        "The highest rate of learning; 0 takes four fifths of what the model was first trained"
-        " with, or 0.001 where that is not known. A tenth is gentle enough for a model that lost"
-        " little.",
+        "Highest learning rate; 0 means four fifths of the rate of the model's first training,"
+        " or 0.001 where that is not known. A tenth of it is enough for a model that lost little"
+        " accuracy.",
         low=0.0,
         high=1.0,
     ),
@@ -53,9 +53,8 @@ TRAINING = (
         "Learning-rate schedule",
         "choice",
         "cosine",
-        "How the learning rate falls, after it has risen over the first twentieth of the steps:"
-        " along half a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983), along a line, or not at"
-        " all.",
+        "Course of the learning rate after its rise over the first twentieth of the steps: half"
+        " a cosine (Loshchilov & Hutter 2017, arXiv:1608.03983), linear, or constant.",
         choices=("cosine", "linear", "constant"),
     ),
     Option(
@@ -63,8 +62,8 @@ TRAINING = (
         "Distillation",
         "float",
         0.0,
-        "Which share of what is learnt comes from the float model's answers instead of the truth"
-        " (knowledge distillation, Hinton et al. 2015, arXiv:1503.02531).",
+        "Share of the loss that compares with the float model's predictions instead of the"
+        " labels (knowledge distillation, Hinton et al. 2015, arXiv:1503.02531).",
         low=0.0,
         high=1.0,
     ),
@@ -73,8 +72,8 @@ TRAINING = (
         "Temperature",
         "float",
         4.0,
-        "How far the float model's answers are softened before they are learnt from: its second and"
-        " third choices count for more.",
+        "Softening of the float model's predictions before distillation: higher values give its"
+        " second and third choices more weight.",
         low=0.1,
         high=100.0,
     ),
@@ -83,8 +82,8 @@ TRAINING = (
         "Patience",
         "int",
         0,
-        "Training ends early when so many looks at held-out items in a row have brought nothing"
-        " better, and the best weights are taken; 0 always trains to the end.",
+        "Number of evaluations on held-out items without improvement after which training ends"
+        " early with the best weights; 0 always trains to the end.",
         low=0,
         high=1000,
     ),
@@ -93,16 +92,16 @@ TRAINING = (
         "bfloat16",
         "bool",
         False,
-        "Computes in 16-bit floats while training; weights stay 32 bits. Faster on some models and"
-        " CPUs, slower on others.",
+        "Computes in 16-bit floats during training; weights stay in 32 bits. Faster on some"
+        " models and CPUs, slower on others.",
     ),
     Option(
         "train_seed",
         "Training seed",
         "int",
         0,
-        "Draws the order of the training items and what is random about them. Same seed, same"
-        " result on one machine.",
+        "Seed of the order of the training items and of random augmentation. The same seed"
+        " gives the same result on one machine.",
         low=0,
         high=2**31 - 1,
     ),
@@ -112,7 +111,7 @@ KEEP_ZEROS = Option(
     "Keep zeros",
     "bool",
     True,
-    "Weights that are zero stay zero: what was pruned stays pruned.",
+    "Weights that are zero stay zero, so that pruned weights stay pruned.",
 )
 _NAMES = {
     "learning_rate": "lr",
@@ -126,8 +125,8 @@ _NAMES = {
 
 
 def training_suffix(params: Mapping[str, Any]) -> str:
-    """What of the training's settings is not the default, for a recipe's name, such as
-    "_lr0.001_kd0.5"; the steps are not in it.
+    """Return training settings that differ from the defaults, for a recipe's name, like
+    "_lr0.001_kd0.5"; the number of steps is not included.
     """
     changed = {
         o.id: params.get(o.id, o.default)
@@ -139,7 +138,7 @@ def training_suffix(params: Mapping[str, Any]) -> str:
 
 
 def fine_tune_name(params: Mapping[str, Any]) -> str:
-    """Such as "finetune400_kd0.5"."""
+    """Return a name like "finetune400_kd0.5"."""
     zeros = "" if params["keep_zeros"] else "_refill"
     return f"finetune{params['train_steps']}{training_suffix(params)}{zeros}"
 

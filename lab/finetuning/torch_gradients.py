@@ -1,4 +1,4 @@
-"""How a PyTorch model's loss would change with its weights, one batch after another."""
+"""Gradients of a PyTorch model's loss by its weights, batch by batch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ITEMS, BATCH = 512, 32
 
 
 def gradients(model: Any, context: Context, batch: int | None = None) -> Iterator[None]:
-    """After each step, the parameters' gradients are those of the loss on other training items, as
-    the model answers.
+    """Yield after each batch, with the gradients of the loss on it in the parameters; the model
+    runs in inference mode.
 
     Args:
-        model: torch.nn.Module with one input; its gradients are none at the end.
-        batch: the only number of items that it takes; None for any.
+        model: torch.nn.Module with one input; its gradients are None at the end.
+        batch: fixed batch size of the model; None if it is free.
     """
     import torch
 

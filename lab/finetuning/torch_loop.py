@@ -1,4 +1,4 @@
-"""Trains a PyTorch model in place."""
+"""Training of a PyTorch model, in place."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def fit(
         model: torch.nn.Module with one input, batch axis first; it is in evaluation mode at the
             end.
         params: the options of `lab.finetuning.options.TRAINING`.
-        phase: names the checkpoint; a technique that trains several times gives each its own.
-        after_step: (steps done, steps in all), after each optimizer step; what it keeps must be in
-            the model's buffers.
-        steps: instead of the option `train_steps`.
+        phase: name of the checkpoint; a technique that trains several times uses several.
+        after_step: function (steps done, total steps), called after each optimizer step; its state
+            must be in the model's buffers.
+        steps: number of steps, instead of the option `train_steps`.
 
     Raises:
-        InvalidFile: there is nothing to train on, or the data do not fit the model.
+        InvalidFile: there are no training data, or the data do not fit the model.
     """
     import torch
 
@@ -53,7 +53,9 @@ def fit(
 
 @contextmanager
 def _threads() -> Iterator[None]:
-    """As many threads as a job has: sums of another number of threads round otherwise."""
+    """Use the number of threads of the job: sums over another number of threads round
+    differently.
+    """
     import torch
 
     before = torch.get_num_threads()
@@ -65,7 +67,7 @@ def _threads() -> Iterator[None]:
 
 
 def _teacher_of(context: Context) -> Any:
-    """The model that the recipe began with, as it answers.
+    """Return the recipe's first model, in inference mode.
 
     Raises:
         InvalidFile: torch cannot read it.
@@ -76,7 +78,7 @@ def _teacher_of(context: Context) -> Any:
 
 
 class _Learner:
-    """See `lab.finetuning.loop.Learner`."""
+    """Learner of PyTorch models; see `lab.finetuning.loop.Learner`."""
 
     def __init__(self, model: Any, context: Context, params: Mapping[str, Any]) -> None:
         import torch
@@ -89,7 +91,7 @@ class _Learner:
         self.teacher = _teacher_of(context) if params["distillation"] else None
         self.optimizer = torch.optim.AdamW(_groups(model), lr=params["learning_rate"])
         self.kept: Any = None
-        self.shares = self.data.learns == "classes" and gives_shares(self._answers().numpy())
+        self.shares = self.data.learns == "classes" and gives_shares(self._outputs().numpy())
 
     def step(self, rows: Array, rate: float, seed: int) -> float:
         import torch
@@ -118,9 +120,7 @@ class _Learner:
         return x.contiguous(memory_format=torch.channels_last) if self.images else x
 
     def _varied(self, x: Any) -> Any:
-        """Items as training varies them; where that leaves something off the end, it is filled up
-        again with zeros.
-        """
+        """Return augmented items; a batch that augmentation shortened is padded with zeros."""
         import torch
 
         if self.data.augment is None:
@@ -147,8 +147,8 @@ class _Learner:
         return (1 - share) * loss + share * self._distance(outputs.float(), taught)
 
     def _distance(self, outputs: Any, taught: Any) -> Any:
-        """From the teacher's answers: softened shares for classes, which weigh as much as hard ones
-        by temperature squared.
+        """Return the distillation loss: for classes between softened probabilities, weighted like
+        the hard loss by temperature squared.
         """
         import torch
 
@@ -166,18 +166,18 @@ class _Learner:
         import torch
 
         outputs, x, y = (
-            self._answers(),
+            self._outputs(),
             torch.from_numpy(self.data.x_check),
             torch.from_numpy(self.data.y_check),
         )
         with torch.no_grad():
-            found = {"check_loss": float(own_loss(outputs, x, y, self.data, self.shares))}
+            metrics = {"check_loss": float(own_loss(outputs, x, y, self.data, self.shares))}
         if self.data.learns == "classes":
-            found["accuracy"] = float((outputs.argmax(1) == y).float().mean())
-        return found
+            metrics["accuracy"] = float((outputs.argmax(1) == y).float().mean())
+        return metrics
 
-    def _answers(self) -> Any:
-        """To the held-out items, as the model answers."""
+    def _outputs(self) -> Any:
+        """Return the inference outputs for the held-out items."""
         import torch
 
         self.model.eval()
@@ -215,7 +215,9 @@ class _Learner:
             self.model.load_state_dict(self.kept)
 
     def leave(self) -> None:
-        """As others expect a model: answering, its weights laid out as usual, without gradients."""
+        """Restore the state that others expect: evaluation mode, default memory layout of weights,
+        no gradients.
+        """
         import torch
 
         self.model.eval().to(memory_format=torch.contiguous_format)
@@ -225,14 +227,14 @@ class _Learner:
 def own_loss(
     outputs: Any, x: Any, y: Any, data: TrainingSet, shares: bool, smoothing: float = 0.0
 ) -> Any:
-    """How far answers are from the truth: cross-entropy for classes, else the mean squared
-    difference.
+    """Return the loss against the truth: cross-entropy for classes, else the mean squared error.
 
     Args:
-        outputs: (items, …), of a model; x: its inputs, which some models are to give back; y: the
-            truth.
-        shares: whether answers are shares of one, see `lab.finetuning.loop.gives_shares`.
-        smoothing: share of the truth that is spread over all classes.
+        outputs: outputs of a model, (items, …).
+        x: its inputs, which are the target of autoencoders.
+        y: truth.
+        shares: True if outputs are probabilities, see `lab.finetuning.loop.gives_shares`.
+        smoothing: share of the label that is spread over all classes.
     """
     import torch
 
@@ -244,12 +246,16 @@ def own_loss(
 
 
 def _logits(outputs: Any, shares: bool) -> Any:
-    """A model that ends in a softmax gives shares; their logarithms are logits as good as any."""
+    """Return logits; a model that ends in a softmax returns probabilities, whose logarithms serve
+    as logits.
+    """
     return (outputs + 1e-7).log() if shares else outputs
 
 
 def _groups(model: Any) -> list[dict[str, Any]]:
-    """Matrices and kernels decay; biases and the scales of normalisations do not."""
+    """Return parameter groups: matrices and kernels have weight decay; biases and scales of
+    normalisations do not.
+    """
     trained = [p for p in model.parameters() if p.requires_grad]
     return [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": WEIGHT_DECAY},

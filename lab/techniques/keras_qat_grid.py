@@ -11,7 +11,7 @@ from typing import Any
 from lab.compress.naming import speaking_name
 from lab.errors import InvalidFile
 from lab.finetuning.options import KEEP_ZEROS
-from lab.finetuning.quantizing import QAT_TRAINING, Answer, file_answer, note_gap, qat_suffix
+from lab.finetuning.quantizing import QAT_TRAINING, Predictor, file_predictor, note_gap, qat_suffix
 from lab.options import Option, validate
 from lab.plugs import Context, Technique
 from lab.registry import technique
@@ -30,7 +30,7 @@ it.
 
 
 def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
-    from lab.compress.keras.fake_quantization import activation_ranges, answer_of, twin
+    from lab.compress.keras.fake_quantization import activation_ranges, predictor_of, twin
     from lab.compress.keras.graph import fold_batch_norms
     from lab.compress.keras.grid import bake
     from lab.finetuning.keras_loop import fit
@@ -48,7 +48,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     bake(model, trained)
     file = save_keras(model, context.workdir / "on_grid.keras")
     note_gap(
-        context, answer_of(trained), _deployed(file, params, context) or answer_of(load_keras(file))
+        context,
+        predictor_of(trained),
+        _deployed(file, params, context) or predictor_of(load_keras(file)),
     )
     return file
 
@@ -87,7 +89,7 @@ def _depthwise_bits(params: Mapping[str, Any]) -> int:
     return int({"same": bits, "8": 8, "none": 0}[chosen])
 
 
-def _deployed(file: Path, params: Mapping[str, Any], context: Context) -> Answer | None:
+def _deployed(file: Path, params: Mapping[str, Any], context: Context) -> Predictor | None:
     """Return the prediction function of the TFLite file this grid is made for, or None if there is
     no such quantizer or it rejects the model.
     """
@@ -99,7 +101,7 @@ def _deployed(file: Path, params: Mapping[str, Any], context: Context) -> Answer
         made = _applied(
             id_, float_, context, "made", per_channel=params["granularity"] == "channel"
         )
-        answer = file_answer("litert", made)
+        answer = file_predictor("litert", made)
         answer(context.labelled(1)[0])
     except (InvalidFile, RuntimeError, ValueError):
         return None

@@ -11,7 +11,7 @@ from typing import Any
 from lab.compress.naming import speaking_name
 from lab.errors import InvalidFile
 from lab.finetuning.options import KEEP_ZEROS
-from lab.finetuning.quantizing import QAT_TRAINING, Gap, qat_suffix, torch_answer
+from lab.finetuning.quantizing import QAT_TRAINING, Gap, qat_suffix, torch_predictor
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -32,9 +32,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     fakes = add_fakes(model) if params["activation_bits"] == "8" else []
     _see(model, program, context, fakes)
     fit(model, context, params)
-    gap = Gap(context, torch_answer(model, program))
+    gap = Gap(context, torch_predictor(model, program))
     file = save_modules(_plain(model, params, fakes), program, context.workdir / "on_grid.pt2")
-    gap.note(torch_answer(module(load_program(file)), program))
+    gap.note(torch_predictor(module(load_program(file)), program))
     return file
 
 
@@ -67,7 +67,7 @@ def _see(model: Any, program: Any, context: Context, fakes: list[str]) -> None:
     if fakes:
         for name in fakes:
             model.get_submodule(name).train()
-        torch_answer(model, program)(context.calibration(_RANGED))
+        torch_predictor(model, program)(context.calibration(_RANGED))
 
 
 def _plain(model: Any, params: Mapping[str, Any], fakes: list[str]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from lab.compress.calibrating import CALIBRATION, SAMPLES, calibration_suffix
 from lab.compress.naming import speaking_name
 from lab.compress.nncf.options import OVERFLOW, PRESET
-from lab.finetuning.quantizing import QAT_TRAINING, Gap, file_answer, qat_suffix, torch_answer
+from lab.finetuning.quantizing import QAT_TRAINING, Gap, file_predictor, qat_suffix, torch_predictor
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -26,9 +26,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     batches = list(calibration_batches(context.calibration(params[SAMPLES.id]), program))
     model = with_quantizers(fold_modules(as_modules(program)), batches, params)
     fit(model, context, params)
-    gap = Gap(context, torch_answer(model, program))
+    gap = Gap(context, torch_predictor(model, program))
     file.write_bytes(exported(model, program).SerializeToString())
-    gap.note(file_answer("ort", file))
+    gap.note(file_predictor("ort", file))
     return file
 
 

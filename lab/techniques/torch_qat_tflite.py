@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.compress.calibrating import CALIBRATION, SAMPLES, calibration_suffix
 from lab.compress.naming import speaking_name
-from lab.finetuning.quantizing import QAT_TRAINING, Gap, file_answer, qat_suffix, torch_answer
+from lab.finetuning.quantizing import QAT_TRAINING, Gap, file_predictor, qat_suffix, torch_predictor
 from lab.options import Option
 from lab.plugs import Context, Technique
 
@@ -24,14 +24,14 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     program, file = with_free_batch(load_program(source)), context.workdir / "model.tflite"
     quantizer = tflite_quantizer(params["per_channel"])
     model = with_fakes(fold_modules(as_modules(program)), program, quantizer)
-    torch_answer(model.train(), program)(
+    torch_predictor(model.train(), program)(
         context.calibration(params[SAMPLES.id])
     )  # observers update their ranges from these items
     fit(model, context, params)
-    gap = Gap(context, torch_answer(model, program))
+    gap = Gap(context, torch_predictor(model, program))
     with quiet():
         converted(model, program, quantizer).export(str(file))
-    gap.note(file_answer("litert", file))
+    gap.note(file_predictor("litert", file))
     return file
 
 

@@ -212,7 +212,7 @@ def test_the_curve_is_told_while_it_runs() -> None:
 
 
 def test_between_points_it_tells_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.finetuning.loop.TOLD_S", 0.0)
+    monkeypatch.setattr("lab.finetuning.loop.REPORTED_S", 0.0)
     told: list[Any] = []
     course(Line(ITEMS), context(told=told), DATA, params(train_steps=120), "train", None, None)
     assert [curve["now"]["step"] for curve in told if "now" in curve] == list(range(1, 120, 2))
