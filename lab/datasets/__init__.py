@@ -1,1 +1,1 @@
-"""One file a data set: splits that never overlap, fixed by seed and digest."""
+"""Datasets, one file each: splits that never overlap, fixed by seed and digest."""

@@ -1,4 +1,4 @@
-"""Rooms and noises: what lies between a mouth and a microphone. All waves are float64 at 16 kHz."""
+"""Room acoustics and noises between a speaker and a microphone. All waves are float64 at 16 kHz."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ RATE_HZ = 16_000
 
 
 def in_room(wave: Array, rng: Generator) -> Array:
-    """(samples,) -> the same number: with the echoes of a random room and a random tilt of the
-    microphone's treble.
+    """Add the echoes of a random room and a random tilt of the microphone's treble, (samples,) ->
+    (samples,).
 
-    The room is an exponentially decaying noise after the direct sound: 60 dB quieter after 0.1 to
-    0.6 s, the echoes
-    together 3 to 25 dB softer than the direct sound.
+    The room is exponentially decaying noise after the direct sound: 60 dB quieter after 0.1 to 0.6
+    s, the echoes together 3 to 25 dB softer than the direct sound.
     """
     decay_s, ratio_db, tilt_db = rng.uniform(0.1, 0.6), rng.uniform(3, 25), rng.uniform(-3, 3)
     time_s = np.arange(int(decay_s * RATE_HZ)) / RATE_HZ
@@ -32,7 +31,7 @@ def in_room(wave: Array, rng: Generator) -> Array:
 
 
 def coloured(samples: int, slope: float, rng: Generator) -> Array:
-    """Noise of loudness 1 whose power falls with frequency ** slope: 0 is white, 1 pink, 2
+    """Return noise of loudness 1 whose power falls with frequency ** slope: 0 is white, 1 pink, 2
     brown.
     """
     spectrum = np.fft.rfft(rng.standard_normal(samples))
@@ -42,8 +41,8 @@ def coloured(samples: int, slope: float, rng: Generator) -> Array:
 
 
 def hum(samples: int, rng: Generator) -> Array:
-    """Mains hum of loudness 1: 50 or 60 Hz with 15 harmonics that fall off, over a little white
-    noise.
+    """Return mains hum of loudness 1: 50 or 60 Hz with 15 harmonics of falling level, over a little
+    white noise.
     """
     order = np.arange(1, 17)
     strength, phase = rng.uniform(0, 1, 16) / order**0.5, rng.uniform(0, 2 * np.pi, 16)
@@ -53,13 +52,15 @@ def hum(samples: int, rng: Generator) -> Array:
 
 
 def unit(wave: Array) -> Array:
-    """The same wave with a root mean square of 1."""
+    """Scale a wave to a root mean square of 1."""
     scaled: Array = wave / np.sqrt((wave**2).mean())
     return scaled
 
 
 def _tilt(size: int, per_octave_db: float) -> Array:
-    """Gain of each FFT bin: so many decibels per octave, 0 at 1 kHz, flat below 100 Hz."""
+    """Return the gain of each FFT bin for this slope in decibels per octave: 0 at 1 kHz, flat below
+    100 Hz.
+    """
     octaves = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), 100.0) / 1000.0)
     gain: Array = 10 ** (per_octave_db * octaves / 20)
     return gain

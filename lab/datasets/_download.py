@@ -1,9 +1,9 @@
-"""Files from their publishers: fetched once, taken up where they broke off, and trusted for their
-digest only.
+"""Downloads of published files: fetched once, resumed after interruptions, and verified by their
+digest.
 
-Written with the standard library because pooch and Keras' loader resume nothing, and one of the
-files has 2.4 GB. Modules
-of the net are imported where they are used: most who import this file only ask where its folder is.
+The code uses the standard library because pooch and Keras' loader cannot resume, and one of the
+files has 2.4 GB. Network modules are imported where they are used: most importers of this file only
+need the path of its folder.
 """
 
 from __future__ import annotations
@@ -21,27 +21,25 @@ from lab.home import folder
 from lab.plugs import SourceFile
 
 TIMEOUT_S = 5.0
-"""How long a connection, or the next piece of a file, may keep us waiting: offline has to show at
-once.
+"""Longest wait for a connection or the next part of a file; short, so that a missing network shows
+quickly.
 """
 ATTEMPTS = 5
-"""How often a file that has begun to come is taken up again."""
+"""Number of times that a started download is resumed."""
 CHUNK_BYTES = 1 << 20
 PARTIAL_CONTENT = 206
 
 
 class _Broken(Exception):
-    """The connection broke, or was never there."""
+    """Error: the connection broke, or was never made."""
 
 
 Progress = Callable[[str, int, int], None]
-"""Told the file's name, the bytes that are there and the bytes that there will be."""
+"""Function of the file's name, the bytes received and the total bytes."""
 
 
 def downloads(dataset_id: str) -> Path:
-    """Where the files of a data set lie: a folder of LAB_DOWNLOADS, or of downloads/ in
-    LAB_HOME.
-    """
+    """Return the folder for a dataset's files: in LAB_DOWNLOADS, or in downloads/ of LAB_HOME."""
     base = os.environ.get("LAB_DOWNLOADS")
     path = (Path(base).expanduser().resolve() if base else folder("downloads")) / dataset_id
     path.mkdir(parents=True, exist_ok=True)
@@ -51,17 +49,17 @@ def downloads(dataset_id: str) -> Path:
 def fetch_all(
     dataset_id: str, sources: tuple[SourceFile, ...], progress: Progress | None = None
 ) -> Mapping[str, Path]:
-    """The files of a data set by name, each of them checked; see `fetch`."""
+    """Return file name -> path for the files of a dataset, each of them verified; see `fetch`."""
     return {source.name: fetch(source, downloads(dataset_id), progress) for source in sources}
 
 
 def fetch(source: SourceFile, into: Path, progress: Progress | None = None) -> Path:
-    """A publisher's file in a folder: the one that lies there, or else downloaded.
+    """Return a published file in a folder, downloaded if it is not there yet.
 
     Raises:
-        DownloadFailed: the publisher cannot be reached, or the connection breaks again and again.
-        InvalidFile: what lies there or what came is not the file of the source's digest. What came
-            is deleted.
+        DownloadFailed: the publisher cannot be reached, or the connection breaks repeatedly.
+        InvalidFile: the file there, or the downloaded file, does not have the source's digest. A
+            downloaded file is deleted.
         OSError: the disk is full.
     """
     final, part = into / source.name, into / f".part-{source.name}"
@@ -80,7 +78,7 @@ def fetch(source: SourceFile, into: Path, progress: Progress | None = None) -> P
 
 
 def sha256(file: Path) -> str:
-    """The digest of a file of any size."""
+    """Return the digest of a file of any size."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -91,7 +89,7 @@ def _silent(name: str, done: int, total: int) -> None:
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Whoever else wants the file waits, and then finds it."""
+    """Hold a lock, so that other processes wait and then find the file."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -101,16 +99,16 @@ def _accept(source: SourceFile, part: Path, final: Path) -> None:
     if (found := sha256(part)) != source.sha256:
         part.unlink()
         raise InvalidFile(
-            f"What came from {source.url} is not the file that was published, and was deleted",
+            f"The download from {source.url} is not the published file, and was deleted",
             allowed=f"SHA-256 {source.sha256}",
             given=found,
-            remedy="Try again; if it stays so, the publisher has changed the file",
+            remedy="Try again; if the error persists, the publisher has changed the file",
         )
     os.replace(part, final)
 
 
 def _download(source: SourceFile, part: Path, progress: Progress) -> None:
-    """Fill the part up to the source's size, however often the connection breaks."""
+    """Fill the partial file up to the source's size, resuming whenever the connection breaks."""
     cause: BaseException | None = None
     for _ in range(ATTEMPTS):
         before = _size(part)
@@ -124,7 +122,7 @@ def _download(source: SourceFile, part: Path, progress: Progress) -> None:
             return
         if (
             _size(part) <= before
-        ):  # nothing came at all: asking again at once would only keep somebody waiting
+        ):  # nothing was received: retrying at once would only make the user wait
             break
     raise _failed(source, part, cause)
 
@@ -147,7 +145,9 @@ def _failed(source: SourceFile, part: Path, cause: BaseException | None) -> Down
 
 
 def _continue(source: SourceFile, part: Path, progress: Progress) -> None:
-    """Append what is missing, or begin anew where the publisher sends files from the start only."""
+    """Append the missing bytes, or start again where the publisher only sends files from the
+    start.
+    """
     have = _size(part)
     with _open(source.url, {"Range": f"bytes={have}-"} if have else {}) as answer:
         have = have if getattr(answer, "status", None) == PARTIAL_CONTENT else 0
@@ -165,7 +165,9 @@ def _open(url: str, headers: dict[str, str]) -> Any:
 
 
 def _check_offer(source: SourceFile, answer: Any, have: int) -> None:
-    """A file of another size is another file: the sign-in page of a network, say."""
+    """Check the offered size: a file of another size is another file, for example a network's
+    sign-in page.
+    """
     length = answer.headers.get("Content-Length")
     if length is not None and have + int(length) != source.size_bytes:
         raise _Broken(f"it offers {have + int(length):,} bytes instead of {source.size_bytes:,}")
@@ -174,7 +176,7 @@ def _check_offer(source: SourceFile, answer: Any, have: int) -> None:
 def _copy(
     source: SourceFile, answer: IO[bytes], file: IO[bytes], done: int, progress: Progress
 ) -> None:
-    """At most the bytes that the file is to have and one more, so that a wrong file fills no
+    """Copy at most one byte more than the file is to have, so that a wrong file cannot fill the
     disk.
     """
     progress(source.name, done, source.size_bytes)
@@ -193,8 +195,8 @@ def _read(answer: IO[bytes], size: int) -> bytes:
 
 @contextmanager
 def _breaking() -> Iterator[None]:
-    """What the network throws becomes _Broken; what the disk throws stays as it is. urllib's errors
-    are OSErrors.
+    """Turn network errors into _Broken and leave disk errors unchanged; urllib's errors are
+    OSErrors.
     """
     from http.client import HTTPException
 

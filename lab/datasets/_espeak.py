@@ -1,6 +1,4 @@
-"""Words spoken by espeak-ng, a formant synthesiser: the same samples for the same words each
-time.
-"""
+"""Words spoken by espeak-ng, a formant synthesizer: the same words always give the same samples."""
 
 from __future__ import annotations
 
@@ -18,22 +16,22 @@ from lab.plugs import Array
 
 PROGRAM = "espeak-ng"
 DECLARED = "1.51"
-"""The version that spoke what is shipped: another one speaks a little differently."""
+"""Version that spoke the shipped data: another one speaks slightly differently."""
 ITS_RATE_HZ = 22_050
 RATIO = (320, 441)
-"""16 000 Hz : 22 050 Hz in whole numbers."""
+"""Ratio of 16 000 Hz to 22 050 Hz in integers."""
 AUDIBLE = 0.003
-"""Of the peak: what is softer at both ends of an utterance is cut off."""
+"""Share of the peak below which both ends of an utterance are cut off."""
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """What is said, and by whom.
+    """A spoken text and its voice.
 
     Attributes:
-        voice: language and variant, as `espeak-ng -v` takes them.
+        voice: language and variant, in the syntax of `espeak-ng -v`.
         speed_wpm: words per minute.
-        pitch: 0 to 99, 50 being the voice's own.
+        pitch: 0 to 99; 50 is the voice's default.
     """
 
     text: str
@@ -44,10 +42,10 @@ class Utterance:
 
 @cache
 def version() -> str:
-    """The synthesiser's version, such as "1.51".
+    """Return the synthesizer's version, for example "1.51".
 
     Raises:
-        MissingPackage: it is not installed.
+        MissingPackage: espeak-ng is not installed.
     """
     if shutil.which(PROGRAM) is None:
         raise MissingPackage(
@@ -60,8 +58,8 @@ def version() -> str:
 
 
 def samples(utterance: Utterance) -> Array:
-    """What the synthesiser says: (samples,) int16 at ITS_RATE_HZ. About 10 ms, nearly all of it the
-    process's start.
+    """Return the synthesized samples, (samples,) int16 at ITS_RATE_HZ. Takes about 10 ms, mostly
+    for the start of the process.
     """
     version()
     manner = ("-v", utterance.voice, "-s", str(utterance.speed_wpm), "-p", str(utterance.pitch))
@@ -76,10 +74,10 @@ def samples(utterance: Utterance) -> Array:
 
 
 def at_16_khz(sound: Array) -> Array:
-    """(samples,) int16 at 22 050 Hz -> (fewer,) float64 at 16 kHz, cut to what is audible, with a
-    peak of 1.
+    """Resample (samples,) int16 at 22 050 Hz to (fewer,) float64 at 16 kHz, trimmed to the audible
+    part, with a peak of 1.
 
-    The spectrum above 8 kHz is left out, so that nothing folds back.
+    The spectrum above 8 kHz is dropped, so that nothing aliases.
     """
     ours, its = RATIO
     pieces = -(-len(sound) // its)

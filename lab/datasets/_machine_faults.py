@@ -1,7 +1,7 @@
-"""What goes wrong with a blower, and how that sounds: bearings, fan, gear, belt, housing.
+"""Faults of a blower and their sounds: bearings, fan, gear, belt, housing.
 
-Each fault is a function of (machine, run, generator) that gives the spectrum of what it adds, at
-any level; `faulty` sets it.
+Each fault is a function of (machine, run, generator) that returns the spectrum of its sound at any
+level; `faulty` sets the level.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Fault = Callable[[Machine, Run, "Generator"], Array]
 
 
 def resonance(centre_hz: float, quality: float) -> Array:
-    """What one mode of vibration makes of an impact, complex, 1 at its centre, shape (SAMPLES // 2
-    + 1,).
+    """Return the response of one vibration mode to an impact, complex, 1 at its centre, shape
+    (SAMPLES // 2 + 1,).
     """
     ratio = frequency_hz() / centre_hz
     response: Array = (ratio / quality) / (1 - ratio**2 + 1j * ratio / quality)
@@ -43,7 +43,7 @@ def resonance(centre_hz: float, quality: float) -> Array:
 
 
 def _impacts(turns_at: Array, heights: Array, run: Run) -> Array:
-    """Spectrum of impacts when the shaft reaches given angles, in turns from the start."""
+    """Return the spectrum of impacts at these shaft angles, in turns from the start."""
     signal = np.zeros(SAMPLES)
     at = np.searchsorted(run.angle, turns_at + run.angle[0])
     inside = at < SAMPLES
@@ -54,8 +54,8 @@ def _impacts(turns_at: Array, heights: Array, run: Run) -> Array:
 def _ball_passes(
     per_turn: float, machine: Machine, run: Run, rng: Generator, modulation: float
 ) -> Array:
-    """A ball strikes a defect per_turn times a turn, slipping by a hundredth or two; the load zone
-    modulates it.
+    """Return the spectrum of a ball that strikes a defect per_turn times a turn, slipping by one or
+    two percent, modulated by the load zone.
     """
     turns = run.angle[-1] - run.angle[0]
     steps = rng.normal(1, 0.015, int(turns * per_turn * 1.1) + 2) / per_turn
@@ -66,18 +66,18 @@ def _ball_passes(
 
 
 def outer_race(machine: Machine, run: Run, rng: Generator) -> Array:
-    """A pit in the bearing's outer ring: even impacts, ringing at the bearing's resonance."""
+    """A pit in the outer ring of the bearing: even impacts, ringing at the bearing's resonance."""
     return _ball_passes(OUTER_RACE, machine, run, rng, modulation=0.1)
 
 
 def inner_race(machine: Machine, run: Run, rng: Generator) -> Array:
-    """A pit in the inner ring: it turns with the shaft, into the load and out of it."""
+    """A pit in the inner ring: it turns with the shaft, into the load zone and out of it."""
     return _ball_passes(INNER_RACE, machine, run, rng, modulation=0.9)
 
 
 def imbalance(machine: Machine, run: Run, rng: Generator) -> Array:
-    """Dirt on the fan: the shaft's first order grows, and what it shakes follows in the next
-    ones.
+    """Dirt on the fan: the shaft's first order grows, and parts that it shakes add the next
+    orders.
     """
     return np.fft.rfft(
         turned(wave(np.arange(1, 7), db(np.array([0.0, -7, -10, -12, -14, -16])), rng), run.angle)
@@ -85,7 +85,7 @@ def imbalance(machine: Machine, run: Run, rng: Generator) -> Array:
 
 
 def chipped_tooth(machine: Machine, run: Run, rng: Generator) -> Array:
-    """One bad tooth: a knock each turn, and a mesh that carries many sidebands."""
+    """One bad tooth: a knock per turn, and a mesh tone with many sidebands."""
     turns = int(run.angle[-1] - run.angle[0]) + 1
     knocks = _impacts(rng.random() + np.arange(turns), np.ones(turns), run) * resonance(
         machine.housing_hz, 6
@@ -102,13 +102,13 @@ def rub(machine: Machine, run: Run, rng: Generator) -> Array:
 
 
 def leak(machine: Machine, run: Run, rng: Generator) -> Array:
-    """Air escapes through a gap: a steady hiss, high up."""
+    """Air escapes through a gap: a steady hiss at high frequencies."""
     centre = float(rng.uniform(3500, 6500))
     return np.fft.rfft(rng.standard_normal(SAMPLES)) * resonance(centre, 1.2)
 
 
 def squeal(machine: Machine, run: Run, rng: Generator) -> Array:
-    """A dry belt: a wavering tone with overtones that comes and goes with the turns."""
+    """A dry belt: a wavering tone with overtones that swells with the turns."""
     pitch = float(rng.uniform(900, 2200)) * (
         1 + 0.01 * np.sin(2 * np.pi * (run.angle / 2 + rng.random()))
     )
@@ -119,7 +119,7 @@ def squeal(machine: Machine, run: Run, rng: Generator) -> Array:
 
 
 def loose_part(machine: Machine, run: Run, rng: Generator) -> Array:
-    """A cover rattles: impacts at odd moments, mostly where the shaft shakes it."""
+    """A rattling cover: impacts at irregular times, mostly where the shaft shakes it."""
     at = np.cumsum(rng.choice([0.5, 1.0, 1.5], 60)) + rng.normal(0, 0.06, 60)
     heights = rng.gamma(1.5, 1.0, 60)
     centre = float(rng.uniform(500, 1400))
@@ -136,8 +136,8 @@ FAULTS: dict[str, tuple[Fault, float, float]] = {
     "squeal": (squeal, -20, -9),
     "loose part": (loose_part, -16, -8),
 }
-"""Name -> spectrum of what it adds to the sound, and the weakest and strongest level against the
-healthy machine's, in dB.
+"""Name -> (function that returns the spectrum of the fault, lowest and highest level relative to
+the healthy machine's, in dB).
 """
 
 

@@ -1,12 +1,11 @@
-"""A blower as one hears it in a factory: an induction motor, a gear stage and a fan on one shaft,
-in a room.
+"""Simulated sound of a blower in a factory: an induction motor, a gear stage and a fan on one
+shaft, in a room.
 
-Everything that turns is a function of the shaft's angle, so that all its tones follow the speed
-together, as they do in a real machine. Signals are kept as their spectra, which is where rooms and
-resonances are a product (circular, which a running machine's sound does not mind). Speeds in Hz,
-levels in dB, time in seconds. The bearing is an SKF 6205, the one of the Case Western Reserve
-University Bearing Data Center, with that centre's defect frequencies in multiples of the shaft's
-speed.
+All rotating parts are functions of the shaft's angle, so that all tones follow the speed together,
+as in a real machine. Signals are kept as spectra, in which rooms and resonances are products
+(circular, which does not matter for a running machine). Speeds are in Hz, levels in dB, times in
+seconds. The bearing is an SKF 6205, as in the Case Western Reserve University Bearing Data Center,
+with its defect frequencies in multiples of the shaft's speed.
 """
 
 from __future__ import annotations
@@ -23,26 +22,27 @@ if TYPE_CHECKING:
 
 RATE_HZ, SAMPLES = 16_000, 11_264
 OUTER_RACE, INNER_RACE = 3.5848, 5.4152
-"""Impacts per turn of the shaft when a ball passes a defect of the outer or of the inner ring."""
+"""Impacts per turn of the shaft when a ball passes a defect of the outer or the inner ring."""
 BLADES, TEETH, LINE_HZ, POLE_PAIRS = 7, 31, 50.0, 2
 HUM = round(RATE_HZ / (2 * LINE_HZ))
-"""Samples of one period of the magnetic hum, which has twice the mains' frequency."""
+"""Samples of one period of the magnetic hum, which has twice the mains frequency."""
 SLIP = 0.045
-"""How much slower than the field the motor turns under full load."""
+"""Relative lag of the motor behind the field under full load."""
 TABLE = 4096
 """Entries of one turn's sound; the highest order, 4 × TEETH, still has 33 of them per period."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """One individual: what tolerances, mounting and age make of a series.
+    """One individual machine of a series, with its tolerances, mounting and age.
 
     Attributes:
         field_hz: speed without load.
         turn: sound of one turn of the shaft, of the fan's blades and of the gear, shape (3, TABLE).
         hum: one period of the motor's magnetic hum, shape (HUM,).
         flow: spectrum of the air's noise, shape (SAMPLES // 2 + 1,).
-        housing_hz, bearing_hz: resonances that impacts excite, when something is wrong.
+        housing_hz: resonance of the housing, excited by impacts of faults.
+        bearing_hz: resonance of the bearing, likewise.
     """
 
     field_hz: float
@@ -55,12 +55,13 @@ class Machine:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a recording is made: the room, the microphone and what else is to be heard.
+    """A recording condition: the room, the microphone and the background.
 
     Attributes:
-        response: from the machine to the microphone, complex, shape (SAMPLES // 2 + 1,).
-        noise: spectrum of the factory around, same shape.
-        clanks: share of the recordings into which something falls or hits.
+        response: frequency response from the machine to the microphone, complex, shape (SAMPLES //
+            2 + 1,).
+        noise: spectrum of the factory's noise, same shape.
+        clanks: share of the recordings with a clank.
     """
 
     response: Array
@@ -78,31 +79,31 @@ class Run:
 
 @cache
 def time_s() -> Array:
-    """Time of each sample, shape (SAMPLES,)."""
+    """Return the time of each sample, shape (SAMPLES,)."""
     return np.arange(SAMPLES) / RATE_HZ
 
 
 @cache
 def frequency_hz() -> Array:
-    """Frequency of each bin of a whole clip's spectrum, shape (SAMPLES // 2 + 1,)."""
+    """Return the frequency of each bin of a clip's spectrum, shape (SAMPLES // 2 + 1,)."""
     return np.fft.rfftfreq(SAMPLES, 1 / RATE_HZ)
 
 
 def db(level: Array | float) -> Array:
-    """Amplitude of a level in dB."""
+    """Return the amplitude of a level in dB."""
     return np.power(10.0, np.asarray(level) / 20)
 
 
 def wave(orders: Array, amplitudes: Array, rng: Generator) -> Array:
-    """One turn of a sound of these orders, random phases, shape (TABLE,)."""
+    """Return one turn of a sound of these orders with random phases, shape (TABLE,)."""
     turn = np.arange(TABLE) / TABLE
     phase = rng.random(len(orders))[:, None]
     return amplitudes @ np.cos(2 * np.pi * (orders[:, None] * turn + phase))
 
 
 def _curve(knots_hz: Array, levels_db: Array) -> Array:
-    """A smooth spectrum through levels at some frequencies, amplitudes, shape (SAMPLES // 2 +
-    1,).
+    """Return a smooth spectrum through levels at some frequencies, amplitudes, shape (SAMPLES // 2
+    + 1,).
     """
     octave = np.log2(np.maximum(frequency_hz(), 15.0))
     return db(np.interp(octave, np.log2(knots_hz), levels_db))
@@ -110,7 +111,7 @@ def _curve(knots_hz: Array, levels_db: Array) -> Array:
 
 @lru_cache(maxsize=512)
 def machine(seed: int, number: int) -> Machine:
-    """An individual of the series."""
+    """Return an individual machine of the series."""
     rng = np.random.default_rng([seed, number, 1])
     return Machine(
         field_hz=LINE_HZ / POLE_PAIRS,
@@ -123,14 +124,14 @@ def machine(seed: int, number: int) -> Machine:
 
 
 def _shaft(rng: Generator) -> Array:
-    """Residual imbalance and misalignment: the first orders, falling."""
+    """Return residual imbalance and misalignment: the first orders, falling."""
     orders = np.arange(1, 9)
     return wave(orders, db(-6 * np.log2(orders) - 8 + rng.normal(0, 2, len(orders))), rng)
 
 
 def _blades(rng: Generator) -> Array:
-    """Blade passing: the blades' order and its multiples, with sidebands since no two blades are
-    alike.
+    """Return the blade-passing sound: the blades' order and its multiples, with sidebands since
+    blades differ.
     """
     orders = (BLADES * np.arange(1, 7)[:, None] + np.array([-1, 0, 1])).ravel()
     below = np.tile([-16, 0, -16], 6) - 5 * np.repeat(np.arange(6), 3)
@@ -138,21 +139,21 @@ def _blades(rng: Generator) -> Array:
 
 
 def _gear(rng: Generator) -> Array:
-    """Tooth meshing with sidebands at the shaft's speed."""
+    """Return the tooth-meshing sound with sidebands at the shaft's speed."""
     orders = (TEETH * np.arange(1, 5)[:, None] + np.arange(-2, 3)).ravel()
     below = np.tile([-20, -11, 0, -11, -20], 4) - 6 * np.repeat(np.arange(4), 5)
     return wave(orders, db(below - 10 + rng.normal(0, 1.5, len(orders))), rng)
 
 
 def _hum(rng: Generator) -> Array:
-    """Magnetic hum at twice the mains' frequency and its multiples."""
+    """Return magnetic hum at twice the mains frequency and its multiples."""
     harmonics = np.arange(1, 5)[:, None]
     phase = harmonics * np.arange(HUM) / HUM + rng.random((4, 1))
     return db(rng.normal([-12, -20, -22, -28], 2)) @ np.cos(2 * np.pi * phase)
 
 
 def _flow(rng: Generator) -> Array:
-    """Noise of the air: broad, highest around 400 Hz, falling above."""
+    """Return the spectrum of air noise: broad, highest around 400 Hz, falling above."""
     knots = np.array([15.0, 60, 200, 400, 1000, 2500, 8000])
     return _curve(
         knots, np.array([-22, -14, -9, -8, -13, -20, -34]) + rng.normal(0, 1.2, len(knots))
@@ -161,13 +162,13 @@ def _flow(rng: Generator) -> Array:
 
 @lru_cache(maxsize=512)
 def place(seed: int, number: int) -> Place:
-    """A recording condition."""
+    """Return a recording condition."""
     rng = np.random.default_rng([seed, number, 2])
     return Place(_room(rng) * _microphone(rng), _factory(rng), clanks=float(rng.uniform(0, 0.2)))
 
 
 def _room(rng: Generator) -> Array:
-    """The direct sound and a decaying tail of echoes."""
+    """Return the response of the direct sound and a decaying tail of echoes."""
     decay_s, wet = rng.uniform(0.05, 0.15), rng.uniform(0.15, 0.4)
     tail = rng.standard_normal(SAMPLES) * np.exp(-6.9 * time_s() / decay_s)
     tail *= wet / np.sqrt((tail**2).sum())
@@ -176,7 +177,7 @@ def _room(rng: Generator) -> Array:
 
 
 def _microphone(rng: Generator) -> Array:
-    """Distance, a high-pass and a slope that differ between mountings."""
+    """Return the response for distance, high-pass and slope, which differ between mountings."""
     knots = np.array([15.0, 40, 120, 1000, 4000, 8000])
     return _curve(
         knots,
@@ -185,7 +186,7 @@ def _microphone(rng: Generator) -> Array:
 
 
 def _factory(rng: Generator) -> Array:
-    """Background: falling noise with humps, and the lines of machines that run elsewhere."""
+    """Return the background: falling noise with humps, and tones of other machines."""
     knots = np.array([15.0, 50, 120, 300, 700, 1600, 3500, 8000])
     spectrum = _curve(
         knots, np.array([-14, -16, -18, -21, -25, -30, -36, -42]) + rng.normal(0, 2, len(knots))
@@ -199,7 +200,7 @@ def _factory(rng: Generator) -> Array:
 
 
 def run(machine: Machine, rng: Generator) -> Run:
-    """Some load, and a speed that yields to it and wavers a little."""
+    """Return a run with a random load, and a speed that yields to it and wavers slightly."""
     load, t = float(rng.uniform(0.3, 1.0)), time_s()
     speed = machine.field_hz * (1 - SLIP * load)
     drift = rng.normal(0, 0.002) * speed
@@ -208,7 +209,7 @@ def run(machine: Machine, rng: Generator) -> Run:
 
 
 def sound(machine: Machine, run: Run, rng: Generator) -> Array:
-    """Spectrum of what a healthy machine gives off in this run; its RMS is near 1."""
+    """Return the spectrum of a healthy machine's sound in this run; its RMS is near 1."""
     effort = db(np.array([1.0, 5.0, 4.0]) * (run.load - 0.65) + rng.normal(0, 0.7, 3))
     hum = np.tile(np.roll(machine.hum, rng.integers(HUM)), SAMPLES // HUM + 1)[:SAMPLES]
     pulsing = 1 + 0.25 * turned(machine.turn[1], run.angle)
@@ -219,13 +220,13 @@ def sound(machine: Machine, run: Run, rng: Generator) -> Array:
 
 
 def turned(turn: Array, angle: Array) -> Array:
-    """Read one turn's sound at each angle: (TABLE,) and (n,) turns -> (n,)."""
+    """Sample one turn's sound at each angle: (TABLE,) and (n,) turns -> (n,)."""
     read: Array = turn[(angle * TABLE).astype(np.int64) & (TABLE - 1)]
     return read
 
 
 def recorded(sound: Array, place: Place, rng: Generator) -> Array:
-    """What the microphone takes of a sound's spectrum, with the factory around, samples of shape
+    """Return the microphone's samples of a sound's spectrum with the factory's noise, shape
     (SAMPLES,).
     """
     noise = rng.standard_normal((2, SAMPLES // 2 + 1))
@@ -237,7 +238,7 @@ def recorded(sound: Array, place: Place, rng: Generator) -> Array:
 
 
 def _clank(rng: Generator) -> Array:
-    """Something is put down: a few ringing modes that start at one moment."""
+    """Return the spectrum of a dropped object: a few ringing modes that start together."""
     start = int(rng.integers(SAMPLES // 8, SAMPLES * 7 // 8))
     t, modes = time_s()[: SAMPLES - start], rng.uniform(400, 3000, 3)
     ring = np.zeros(SAMPLES)
@@ -246,5 +247,5 @@ def _clank(rng: Generator) -> Array:
 
 
 def rms(spectrum: Array) -> float:
-    """Root mean square of the samples that have this spectrum (Parseval)."""
+    """Return the root mean square of the samples with this spectrum (Parseval)."""
     return float(np.sqrt(2 * (np.abs(spectrum) ** 2).sum()) / SAMPLES)

@@ -2,8 +2,8 @@
 spotting.
 
 Frames of 30 ms every 20 ms, Hann window, magnitude spectrum, 40 triangles on the HTK mel scale from
-20 Hz to 4 kHz, logarithm, DCT-II, 10 coefficients: the numbers of github.com/mlcommons/tiny,
-benchmark/training/keyword_spotting, which takes the definitions from tf.signal. Double precision.
+20 Hz to 4 kHz, logarithm, DCT-II, 10 coefficients: the parameters of github.com/mlcommons/tiny,
+benchmark/training/keyword_spotting, with the definitions of tf.signal. Double precision.
 """
 
 from __future__ import annotations
@@ -18,40 +18,45 @@ FRAME, STRIDE, FFT = 480, 320, 512
 MEL_BINS, LOW_HZ, HIGH_HZ = 40, 20.0, 4_000.0
 COEFFICIENTS = 10
 SPREAD = (20.0, 4.0, 2.0, 2.0, 1.5, 1.5, 1.0, 1.0, 1.0, 1.0)
-"""What a coefficient is divided by, so that all of them lie around −4 to 4."""
+"""Divisor of the coefficients, which brings them to about −4 to 4."""
 STEPS = 8
-"""A feature is a whole number of 1/STEPS, after the division: the same on every machine."""
+"""Steps per unit: features are rounded to multiples of 1/STEPS after the division, equal on every
+machine.
+"""
 FLOOR = 1e-6
-"""Added to each mel bin before the logarithm, so that digital silence has one."""
+"""Addend of each mel bin before the logarithm, which keeps digital silence finite."""
 
 
 def mfcc(clip: Array) -> Array:
-    """(samples,) in −1..1 at 16 kHz -> (frames, COEFFICIENTS); one second gives 49 frames."""
+    """Return coefficients, (samples,) in −1..1 at 16 kHz -> (frames, COEFFICIENTS); one second has
+    49 frames.
+    """
     return log_mel(clip) @ dct_matrix()
 
 
 def features(clip: Array) -> Array:
-    """(samples,) -> (frames, COEFFICIENTS) int8, in steps."""
+    """Return quantized coefficients, (samples,) -> (frames, COEFFICIENTS) int8, in steps."""
     return np.clip(np.round(mfcc(clip) / SPREAD * STEPS), -127, 127).astype(np.int8)
 
 
 def as_stored(x: Array) -> Array:
-    """(…, frames, COEFFICIENTS) int8 -> (…, frames, COEFFICIENTS, 1) float32, exact."""
+    """Convert int8 steps to model inputs, (…, frames, COEFFICIENTS) int8 -> (…, frames,
+    COEFFICIENTS, 1) float32, exact.
+    """
     return x[..., np.newaxis].astype(np.float32) / np.float32(STEPS)
 
 
 def picture(items: Array) -> Array:
-    """(items, frames, COEFFICIENTS, 1) as stored -> (items, frames, MEL_BINS): a spectrogram, to be
-    looked at.
+    """Return spectrograms for display, (items, frames, COEFFICIENTS, 1) as stored -> (items,
+    frames, MEL_BINS).
     """
     return smooth_log_mel(items[..., 0] * np.array(SPREAD))
 
 
 def smooth_log_mel(coefficients: Array) -> Array:
-    """(…, COEFFICIENTS) -> (…, MEL_BINS): the log-mel spectrogram as far as the coefficients
-    remember it.
+    """Reconstruct a smooth log-mel spectrogram, (…, COEFFICIENTS) -> (…, MEL_BINS).
 
-    The inverse DCT with the higher coefficients taken as zero: a spectrum's outline without its
+    It is the inverse DCT with the higher coefficients set to zero: a spectrum's outline without its
     detail.
     """
     halved = np.concatenate([coefficients[..., :1] / 2, coefficients[..., 1:]], axis=-1)
@@ -60,21 +65,21 @@ def smooth_log_mel(coefficients: Array) -> Array:
 
 
 def log_mel(clip: Array) -> Array:
-    """(samples,) -> (frames, MEL_BINS): natural logarithm of the mel spectrogram."""
+    """Return the natural logarithm of the mel spectrogram, (samples,) -> (frames, MEL_BINS)."""
     frames = np.lib.stride_tricks.sliding_window_view(clip, FRAME)[::STRIDE]
     magnitude = np.abs(np.fft.rfft(frames * _window(), FFT))
     return np.log(magnitude @ mel_matrix() + FLOOR)
 
 
 def mel(frequency_hz: Array | float) -> Array:
-    """The HTK mel scale."""
+    """Convert frequencies to the HTK mel scale."""
     scale: Array = 1127.0 * np.log1p(np.divide(frequency_hz, 700.0))
     return scale
 
 
 @cache
 def mel_matrix() -> Array:
-    """(FFT bins, MEL_BINS): triangles whose corners are evenly spaced in mel; the bin of 0 Hz has
+    """Return triangles with corners evenly spaced in mel, (FFT bins, MEL_BINS); the bin of 0 Hz has
     no weight.
     """
     corners = np.linspace(mel(LOW_HZ), mel(HIGH_HZ), MEL_BINS + 2)
@@ -86,7 +91,7 @@ def mel_matrix() -> Array:
 
 @cache
 def dct_matrix() -> Array:
-    """(MEL_BINS, COEFFICIENTS): DCT-II, each column scaled by sqrt(2 / MEL_BINS)."""
+    """Return the DCT-II, (MEL_BINS, COEFFICIENTS), each column scaled by sqrt(2 / MEL_BINS)."""
     place = (np.arange(MEL_BINS)[:, np.newaxis] + 0.5) * np.pi / MEL_BINS
     matrix: Array = np.cos(place * np.arange(COEFFICIENTS)) * np.sqrt(2 / MEL_BINS)
     return matrix
@@ -94,5 +99,5 @@ def dct_matrix() -> Array:
 
 @cache
 def _window() -> Array:
-    """A periodic Hann window."""
+    """Return a periodic Hann window."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)

@@ -1,8 +1,8 @@
-"""Eight things that people do, as motions of the part of the body that carries the phone.
+"""Eight human activities, as motions of the body part that carries the phone.
 
-Orders of size are set after D. A. Winter, Biomechanics and Motor Control of Human Movement (Wiley
-2009), for gait: a body that bobs by some centimetres at the step rate, sways at half of it, and is
-struck from below when a foot lands.
+The magnitudes for gait follow D. A. Winter, Biomechanics and Motor Control of Human Movement (Wiley
+2009): the body bobs by some centimetres at the step rate, sways at half of it, and gets an impact
+from below when a foot lands.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 STRIDE_FROM_STEP = 0.5
 THIGH_OF_SITTER_RAD = -1.35
-"""Pitch of a thigh whose owner sits, against standing."""
+"""Pitch of a sitting person's thigh relative to standing."""
 
 
 @dataclass(frozen=True)
 class Gait:
-    """How one way of going on foot differs from another, before a person's own traits.
+    """A way of going on foot, before personal traits.
 
     Attributes:
-        cadence: step rate against the person's walking at ease.
+        cadence: step rate relative to the person's relaxed walking.
         bounce_g: vertical acceleration at 1, 2, … times the step rate.
-        ahead_g: acceleration ahead at 1, 2, … times the step rate.
-        sideways_g: acceleration to the side at 1, 3, 5 times the stride rate.
-        strike_g: height of a foot's landing.
-        swing_rad: how far thigh and arm swing each way.
-        lean_rad: how far the trunk leans ahead.
-        late: how much of a step the push ahead comes later than in walking: who climbs lifts first,
-            who descends falls first.
+        ahead_g: forward acceleration at 1, 2, … times the step rate.
+        sideways_g: sideways acceleration at 1, 3, 5 times the stride rate.
+        strike_g: height of the impact of a landing foot.
+        swing_rad: amplitude of the swing of thigh and arm.
+        lean_rad: forward lean of the trunk.
+        late: delay of the forward push relative to walking, in steps: climbing lifts first,
+            descending falls first.
     """
 
     cadence: float
@@ -63,12 +63,12 @@ STAIRS_DOWN = Gait(
 )
 
 
-# --- what movements are made of -------------------------------------------------------------------
+# --- parts of movements ---------------------------------------------------------------------------
 
 
 def cycles(rate_hz: Array, unevenness: float, rng: Generator) -> Array:
-    """Phase in turns of rhythms that start anywhere and are not quite even: (windows,) -> (windows,
-    samples).
+    """Return the phase in turns of slightly uneven rhythms with random start, (windows,) ->
+    (windows, samples).
     """
     n, t = len(rate_hz), times_s()
     uneven = rng.normal(0, unevenness, (n, 1)) * np.sin(2 * np.pi * (0.4 * t + rng.random((n, 1))))
@@ -81,7 +81,9 @@ def harmonics(
     timing: Array,
     orders: tuple[int, ...] = (1, 2, 3, 4),
 ) -> Array:
-    """Sum of sines at multiples of a rhythm, (windows, samples) in turns -> the same shape."""
+    """Return the sum of sines at multiples of a rhythm, (windows, samples) in turns -> the same
+    shape.
+    """
     terms = zip(amplitudes, orders, timing, strict=False)
     return np.asarray(
         sum(a * np.sin(2 * np.pi * (order * phase + offset)) for a, order, offset in terms)
@@ -89,13 +91,13 @@ def harmonics(
 
 
 def impacts(phase: Array, width: float) -> Array:
-    """A bump of height 1 at each whole turn, of `width` turns (standard deviation)."""
+    """Return a bump of height 1 at each whole turn, `width` turns wide (standard deviation)."""
     return np.asarray(np.exp(-0.5 * ((phase - np.rint(phase)) / width) ** 2))
 
 
 def rumble(n: int, low_hz: float, high_hz: float, rng: Generator) -> Array:
-    """Random vibration of three axes between two frequencies, RMS about 1, shape (windows, samples,
-    3).
+    """Return random vibration of three axes between two frequencies, RMS about 1, shape (windows,
+    samples, 3).
     """
     samples = len(times_s())
     frequency = np.fft.rfftfreq(samples, 1 / (OVERSAMPLED * RATE_HZ))
@@ -107,7 +109,9 @@ def rumble(n: int, low_hz: float, high_hz: float, rng: Generator) -> Array:
 
 
 def around(middle: float, spread: float, n: int, rng: Generator) -> Array:
-    """Positive numbers about a middle, spread by a share, shape (n, 1): one for each window."""
+    """Return positive numbers around a middle, spread by a share, shape (n, 1): one for each
+    window.
+    """
     return np.asarray(middle * np.exp(rng.normal(0, spread, (n, 1))))
 
 
@@ -123,7 +127,9 @@ def _still(n: int) -> Array:
 
 
 def on_foot(gait: Gait, person: Person, n: int, rng: Generator) -> Motion:
-    """Walking in all its forms: rhythms of the step, and of the stride, which is two steps."""
+    """Return walking in all its forms: rhythms of the step, and of the stride, which is two
+    steps.
+    """
     pace = rng.normal(1, 0.06, n)
     step = cycles(person.step_hz * gait.cadence * pace, 0.03, rng)
     stride = step * STRIDE_FROM_STEP
@@ -140,7 +146,7 @@ def on_foot(gait: Gait, person: Person, n: int, rng: Generator) -> Motion:
 
 
 def _gait_turns(gait: Gait, person: Person, stride: Array, size: Array, rng: Generator) -> Array:
-    """Roll and yaw of the hips, and the swing of leg or arm about its lean."""
+    """Return roll and yaw of the hips, and the swing of leg or arm about its lean."""
     n, swing = len(stride), person.spot.swing * gait.swing_rad * np.sqrt(size)
     pitch = swing * harmonics(stride, (1.0, 0.22, 0.06), person.timing[1] + 0.1)
     bent = -0.5 * swing if person.spot.hangs else gait.lean_rad
@@ -152,27 +158,27 @@ def _gait_turns(gait: Gait, person: Person, stride: Array, size: Array, rng: Gen
 
 
 def walking(person: Person, n: int, rng: Generator) -> Motion:
-    """On level ground."""
+    """Return walking on level ground."""
     return on_foot(WALKING, person, n, rng)
 
 
 def running(person: Person, n: int, rng: Generator) -> Motion:
-    """Faster, with a flight between the steps, in which nothing is felt."""
+    """Return running: faster, with a flight between steps during which the sensors read zero."""
     return on_foot(RUNNING, person, n, rng)
 
 
 def stairs_up(person: Person, n: int, rng: Generator) -> Motion:
-    """Slower, softer, with high knees."""
+    """Return climbing stairs: slower, softer, with high knees."""
     return on_foot(STAIRS_UP, person, n, rng)
 
 
 def stairs_down(person: Person, n: int, rng: Generator) -> Motion:
-    """Small swings and hard landings."""
+    """Return descending stairs: small swings and hard landings."""
     return on_foot(STAIRS_DOWN, person, n, rng)
 
 
 def jumping(person: Person, n: int, rng: Generator) -> Motion:
-    """Rope skipping: both feet at once, so that nothing has the rhythm of a stride."""
+    """Return rope skipping: both feet land together, so that there is no stride rhythm."""
     jump = cycles(rng.normal(1.12, 0.07, n) * person.step_hz, 0.03, rng)
     size = around(person.vigour, 0.15, n, rng)
     landing = impacts(jump, 0.05) * around(0.8 * person.stiffness, 0.2, n, rng)
@@ -186,7 +192,9 @@ def jumping(person: Person, n: int, rng: Generator) -> Motion:
 
 
 def cycling(person: Person, n: int, rng: Generator) -> Motion:
-    """Thighs turn with the pedals, the road shakes; now and then the bicycle rolls freely."""
+    """Return cycling: thighs turn with the pedals, the road shakes; sometimes the bicycle
+    coasts.
+    """
     pedal = cycles(rng.normal(0.7, 0.08, n) * person.step_hz, 0.03, rng)
     pedalling = np.where(rng.random((n, 1)) < 0.8, around(person.vigour, 0.2, n, rng), 0.0)
     road = around(0.07, 0.5, n, rng)[..., None] * np.array([0.6, 0.6, 1.0]) * rumble(n, 4, 18, rng)
@@ -206,8 +214,8 @@ def cycling(person: Person, n: int, rng: Generator) -> Motion:
 
 
 def driving(person: Person, n: int, rng: Generator) -> Motion:
-    """A seat in a car: the body bounces on its springs, the wheels on theirs; bends, brakes and red
-    lights.
+    """Return driving in a car: the body bounces on its springs, the wheels on theirs; bends, brakes
+    and red lights.
     """
     rolling = np.where(rng.random((n, 1, 1)) < 0.85, around(1.0, 0.5, n, rng)[..., None], 0.1)
     springs = np.array([0.4, 0.6, 1.0]) * (
@@ -222,7 +230,7 @@ def driving(person: Person, n: int, rng: Generator) -> Motion:
 
 
 def resting(person: Person, n: int, rng: Generator) -> Motion:
-    """Sitting, standing or lying: breath, and a small movement now and then."""
+    """Return sitting, standing or lying: breath, and a small movement now and then."""
     fidget = np.where(rng.random((n, 1, 1)) < 0.3, around(1.0, 0.6, n, rng)[..., None], 0.15)
     breath = 0.012 * np.sin(2 * np.pi * cycles(rng.normal(0.27, 0.04, n), 0.02, rng))
     turned = (
@@ -234,7 +242,7 @@ def resting(person: Person, n: int, rng: Generator) -> Motion:
 
 
 def _seated(person: Person, n: int, rng: Generator) -> Array:
-    """The posture of people who do not move: thighs level, trunks leaning back by some degrees,
+    """Return the posture of sitting people: thighs level, trunks leaning back by some degrees,
     (windows, 1, 3).
     """
     pitch = THIGH_OF_SITTER_RAD if person.spot.hangs else -0.2
@@ -252,4 +260,4 @@ ACTIVITIES: dict[str, Callable[[Person, int, Generator], Motion]] = {
     "jumping": jumping,
     "driving": driving,
 }
-"""Name -> (person, windows, generator) -> Motion, in the order of the class numbers."""
+"""Name -> function (person, windows, generator) -> Motion, in the order of the class indices."""

@@ -1,7 +1,7 @@
-"""People who carry phones, and what their sensors feel when the part of the body that carries them
-moves.
+"""Simulated people who carry phones, and the sensor readings when the body part that carries the
+phone moves.
 
-World axes: x ahead, y to the left, z up. Times in seconds, rates in Hz, accelerations in g (9.81
+World axes: x forward, y to the left, z up. Times in seconds, rates in Hz, accelerations in g (9.81
 m/s²), angles in rad, angular rates in rad/s, lengths in m.
 """
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 RATE_HZ, SAMPLES = 50, 128
 OVERSAMPLED = 2
-"""Feet land sharper than the sensor's clock: motion is computed at this multiple of RATE_HZ, then
-averaged.
+"""Factor of the computed rate over RATE_HZ; motion is computed finely and then averaged, since
+landing feet are shorter than a sample.
 """
 G_M_S2 = 9.81
 STEPS_PER_G, STEPS_PER_RAD_S = 1024, 512
-"""Grid of the sensors' numbers, and with 16 bits their range: ± 32 g and ± 64 rad/s, which nothing
-here reaches.
+"""Grid of the sensors' readings; in 16 bits it gives ± 32 g and ± 64 rad/s, which no motion here
+reaches.
 """
 
 
@@ -33,11 +33,11 @@ class Spot:
     """A place where a phone is carried.
 
     Attributes:
-        lies_rad: roll, pitch and yaw of a phone there, while its carrier stands.
-        lever_m: how far it hangs below the joint that swings it.
-        swing: its share of the swing of thigh and arm.
+        lies_rad: roll, pitch and yaw of a phone there while its carrier stands.
+        lever_m: distance below the joint that swings it.
+        swing: share of the swing of thigh and arm.
         damping: share of the body's acceleration that arrives.
-        hangs: True on a thigh, which is level when its owner sits.
+        hangs: True on a thigh, which is level while sitting.
     """
 
     lies_rad: tuple[float, float, float]
@@ -57,12 +57,13 @@ SPOTS = {
 
 @dataclass(frozen=True)
 class Person:
-    """One person with a habit of carrying the phone.
+    """One person and the way they carry the phone.
 
     Attributes:
-        step_hz: steps a second when walking at ease.
-        vigour, stiffness: how large movements are, and how hard feet land, against the average.
-        asymmetry: difference between left and right, as a share.
+        step_hz: steps per second in relaxed walking.
+        vigour: size of movements relative to the average.
+        stiffness: hardness of landing feet relative to the average.
+        asymmetry: relative difference between left and right.
         timing: a person's own phase of each harmonic, in turns, shape (3 axes, 4).
         lies: rotation from the body part to the phone, shape (3, 3).
         bias: offsets of accelerometer (g) and gyroscope (rad/s), shape (6,).
@@ -84,7 +85,8 @@ class Motion:
 
     Attributes:
         pushed_g: acceleration of the body part's joint in the world, shape (windows, samples, 3).
-        turned_rad: roll, pitch and yaw of the body part, same shape; a positive pitch leans ahead.
+        turned_rad: roll, pitch and yaw of the body part, same shape; a positive pitch leans
+            forward.
     """
 
     pushed_g: Array
@@ -92,7 +94,7 @@ class Motion:
 
 
 def person(seed: int, number: int) -> Person:
-    """Draw a person."""
+    """Draw a random person."""
     rng = np.random.default_rng([seed, number])
     spot = list(SPOTS.values())[number % len(SPOTS)]
     return Person(
@@ -108,7 +110,9 @@ def person(seed: int, number: int) -> Person:
 
 
 def _lies(spot: Spot, rng: Generator) -> Array:
-    """Any side up, screen in or out, and some degrees off."""
+    """Return a random rotation of the phone: any side up, screen in or out, and some degrees
+    off.
+    """
     quarters, off = rng.integers(0, 4), rng.normal(0, 0.25, 3)
     upside = rotations(np.array([np.pi * rng.integers(0, 2), 0.0, np.pi / 2 * quarters]))
     turned: Array = rotations(np.array(spot.lies_rad) + off) @ upside
@@ -116,7 +120,7 @@ def _lies(spot: Spot, rng: Generator) -> Array:
 
 
 def rotations(angles_rad: Array) -> Array:
-    """Matrices that turn by roll, then pitch, then yaw: (…, 3) -> (…, 3, 3)."""
+    """Return matrices that rotate by roll, then pitch, then yaw, (…, 3) -> (…, 3, 3)."""
     (cr, cp, cy), (sr, sp, sy) = (
         np.moveaxis(np.cos(angles_rad), -1, 0),
         np.moveaxis(np.sin(angles_rad), -1, 0),
@@ -130,13 +134,13 @@ def rotations(angles_rad: Array) -> Array:
 
 
 def times_s() -> Array:
-    """Time of each computed sample, shape (OVERSAMPLED × SAMPLES,)."""
+    """Return the time of each computed sample, shape (OVERSAMPLED × SAMPLES,)."""
     return np.arange(OVERSAMPLED * SAMPLES) / (OVERSAMPLED * RATE_HZ)
 
 
 def felt(motion: Motion, person: Person, rng: Generator) -> Array:
-    """What the sensors give: accelerometer and gyroscope in steps of their grid, (windows, SAMPLES,
-    6) int16.
+    """Return the sensor readings: accelerometer and gyroscope in steps of their grid, (windows,
+    SAMPLES, 6) int16.
     """
     part = rotations(motion.turned_rad)
     force = (
@@ -157,7 +161,7 @@ def felt(motion: Motion, person: Person, rng: Generator) -> Array:
 
 
 def _swung_g(part: Array, lever_m: float) -> Array:
-    """Acceleration of what hangs lever_m below the joint: part (windows, samples, 3, 3) ->
+    """Return the acceleration of a point lever_m below the joint: (windows, samples, 3, 3) ->
     (windows, samples, 3).
     """
     place = -lever_m * part[..., 2]
@@ -167,8 +171,8 @@ def _swung_g(part: Array, lever_m: float) -> Array:
 
 
 def _rates(turned_rad: Array) -> Array:
-    """Angular rates about the body part's own axes from its roll, pitch and yaw (Euler's kinematic
-    equations).
+    """Return angular rates about the body part's own axes from its roll, pitch and yaw (Euler's
+    kinematic equations).
     """
     roll, pitch = turned_rad[..., 0], turned_rad[..., 1]
     d = np.gradient(turned_rad, 1 / (OVERSAMPLED * RATE_HZ), axis=1)

@@ -1,5 +1,5 @@
-"""The faces of the signs of `signs`: which shape, which colours, which pictogram. A table, and the
-geometry that reads it.
+"""Faces of the signs of `signs`: shape, colours and pictogram of each, as a table, and the geometry
+that draws it.
 
 Lengths are in units of about half a sign; x to the right, y down, the origin in the middle of the
 plate.
@@ -21,16 +21,16 @@ WHITE, BLACK, GREEN = (0.93, 0.93, 0.92), (0.05, 0.05, 0.06), (0.07, 0.55, 0.24)
 
 @dataclass(frozen=True)
 class Plate:
-    """A convex plate: sides at the distances `apothems` from the origin, turned evenly around it;
-    no sides is a disc.
+    """A convex plate with sides at the distances `apothems` from the origin, evenly spaced around
+    it; no sides is a disc.
     """
 
     apothems: tuple[float, ...] = ()
     first_rad: float = 0.0
 
     def distance(self, u: Array, v: Array) -> Array:
-        """Signed distance of points from the edge, negative inside; arrays of one shape -> the same
-        shape.
+        """Return the signed distance of points from the edge, negative inside; arrays of one shape
+        -> the same shape.
         """
         if not self.apothems:
             distance: Array = np.sqrt(u * u + v * v) - 1.0
@@ -49,14 +49,14 @@ SQUARE, WIDE = Plate((0.85,) * 4), Plate((1.15, 0.6, 1.15, 0.6))
 
 @dataclass(frozen=True)
 class Mark:
-    """A line through points, with round ends; one point alone makes a disc."""
+    """A line through points with round ends; a single point is a disc."""
 
     colour: Colour
     half_width: float
     points: Points
 
     def distance(self, u: Array, v: Array) -> Array:
-        """As Plate.distance."""
+        """Return the signed distance, see `Plate.distance`."""
         ends = self.points[1:] or self.points
         square = np.full_like(u, np.inf)
         for (x0, y0), (x1, y1) in zip(self.points, ends, strict=False):
@@ -71,8 +71,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class Face:
-    """A sign: plate, colours from the outside in, each from its depth below the edge on, then the
-    pictogram.
+    """A sign: plate, colours from the outside in with the depth below the edge where each starts,
+    and the pictogram.
     """
 
     name: str
@@ -88,7 +88,7 @@ def _lines(
     size: float = 1.0,
     at: tuple[float, float] = (0, 0),
 ) -> tuple[Mark, ...]:
-    """A pictogram drawn in -1..1, made as large as `size` and moved to `at`."""
+    """Scale a pictogram drawn in -1..1 to `size` and move it to `at`."""
     return tuple(
         Mark(colour, half_width, tuple((at[0] + size * x, at[1] + size * y) for x, y in line))
         for line in lines
@@ -205,6 +205,6 @@ FACES = (
     _board("Hospital", H),
     _board("One way", LEFT, WIDE, size=0.75),
 )
-"""One class each. Meanings and colours follow the 1968 Vienna Convention on Road Signs; the
-drawings are our own.
+"""One face for each class. Meanings and colours follow the 1968 Vienna Convention on Road Signs;
+the drawings are original.
 """

@@ -1,9 +1,8 @@
-"""Small photographs of signs that were never built: a scene, a sign in it, a lens and a sensor, all
-in numpy.
+"""Rendered photographs of road signs: a scene, a sign in it, a lens and a sensor, all in numpy.
 
-An image depends on nothing but its class and its random generator. What leaves here is rounded to
-bytes: last bits in which CPUs differ end here. Pictures are arrays of shape (3, y, x), light from 0
-to 1; lengths are in pixels.
+An image depends only on its class and its random generator. Results are rounded to bytes, which
+hides the last bits in which CPUs differ. Pictures are arrays of shape (3, y, x), light from 0 to 1;
+lengths are in pixels.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ else:
 
 SIDE = 32
 MARGIN, SHARPNESS = 2, 2
-"""Pixels rendered beyond each edge, so that blur does not carry one edge over to the other; samples
-per pixel and axis.
+"""Pixels rendered beyond each edge, so that blur does not wrap around; samples per pixel and
+axis.
 """
 WIDE = SIDE + 2 * MARGIN
 SKY, GREY = (0.9, 0.97, 1.08), (1.0, 1.0, 1.0)
@@ -32,7 +31,9 @@ SIGN_COLOURS = (RED, BLUE, YELLOW)
 
 
 def photograph(rng: Generator, label: int) -> Array:
-    """One sign, number `label` of FACES, somewhere outdoors; shape (SIDE, SIDE, 3), uint8."""
+    """Render one sign, `label` of FACES, in a random outdoor scene; shape (SIDE, SIDE, 3),
+    uint8.
+    """
     scene = _background(rng).repeat(SHARPNESS, axis=1).repeat(SHARPNESS, axis=2)
     _sign(rng, scene, FACES[label])
     return _sensor(rng, _light(rng, _lens(rng, scene)))
@@ -40,37 +41,37 @@ def photograph(rng: Generator, label: int) -> Array:
 
 @cache
 def _axes(pixels: int, per_pixel: int) -> tuple[Array, Array]:
-    """x and y of the samples, from the middle, of shapes (1, samples) and (samples, 1)."""
+    """Return x and y of the samples, from the middle, of shapes (1, samples) and (samples, 1)."""
     samples = pixels * per_pixel
     axis = (np.arange(samples) + 0.5 - samples / 2) / per_pixel
     return axis[None, :], axis[:, None]
 
 
 def _rgb(colour: Colour | Array) -> Array:
-    """A colour as an array of shape (3, 1, 1)."""
+    """Return a colour as an array of shape (3, 1, 1)."""
     return np.asarray(colour)[:, None, None]
 
 
 def _any_colour(rng: Generator, low: float, high: float, spread: float) -> Array:
-    """At most `spread` from a grey between low and high, shape (3, 1, 1)."""
+    """Return a colour at most `spread` from a grey between low and high, shape (3, 1, 1)."""
     return _rgb(rng.uniform(low, high) + rng.uniform(-spread, spread, 3))
 
 
 def _cover(scene: Array, colour: Array, amount: Array) -> None:
-    """Lay a colour (3, 1, 1) over the scene, in place; amount has shape (y, x), 0 to 1."""
+    """Blend a colour (3, 1, 1) over the scene, in place; amount has shape (y, x), 0 to 1."""
     scene += amount * (colour - scene)
 
 
 def _inside(distance: Array, samples_per_unit: float) -> Array:
-    """How much of each sample lies inside a shape, from the signed distance to its edge: smooth
+    """Return the share of each sample inside a shape, from the signed distance to its edge: smooth
     over one sample.
     """
     return np.clip(0.5 - distance * samples_per_unit, 0.0, 1.0)
 
 
 def _background(rng: Generator) -> Array:
-    """Sky above ground, texture, boxes of any colour and at times one in the colour of a sign; one
-    value a pixel.
+    """Return sky above ground, texture, boxes of any colour and sometimes one in the colour of a
+    sign; one value per pixel.
     """
     x, y = _axes(WIDE, 1)
     scene = np.empty((3, WIDE, WIDE))
@@ -86,8 +87,8 @@ def _background(rng: Generator) -> Array:
 
 
 def _texture(rng: Generator) -> Array:
-    """Smooth noise about zero, coarse and finer, more of light than of colour; shape (3, WIDE,
-    WIDE).
+    """Return smooth noise around zero, coarse and fine, more in light than in colour; shape (3,
+    WIDE, WIDE).
     """
     total = np.zeros((3, WIDE, WIDE))
     for weight, points in ((1.0, 3), (0.7, 6), (0.5, 12)):
@@ -98,7 +99,7 @@ def _texture(rng: Generator) -> Array:
 
 @cache
 def _bilinear(points: int) -> Array:
-    """What each of so many points counts at each pixel, shape (WIDE, points)."""
+    """Return the weight of each of the points at each pixel, shape (WIDE, points)."""
     share: Array = np.clip(
         1 - np.abs(np.linspace(0, points - 1, WIDE)[:, None] - np.arange(points)), 0, 1
     )
@@ -106,7 +107,7 @@ def _bilinear(points: int) -> Array:
 
 
 def _box(rng: Generator, x: Array, y: Array) -> Array:
-    """How much of each pixel a turned box somewhere in the picture covers."""
+    """Return the share of each pixel covered by a rotated box at a random position."""
     turn = rng.uniform(-0.6, 0.6)
     dx, dy = x - rng.uniform(-18, 18), y - rng.uniform(-18, 18)
     along, across = cos(turn) * dx + sin(turn) * dy, cos(turn) * dy - sin(turn) * dx
@@ -116,7 +117,7 @@ def _box(rng: Generator, x: Array, y: Array) -> Array:
 
 
 def _sign(rng: Generator, scene: Array, face: Face) -> None:
-    """Post and sign, then what hangs in front of them."""
+    """Draw post and sign, then objects in front of them."""
     x, y = _axes(WIDE, SHARPNESS)
     radius = rng.uniform(6.5, 13.5)
     dx, dy = x - rng.uniform(-4, 4), y - rng.uniform(-4, 4)
@@ -128,7 +129,8 @@ def _sign(rng: Generator, scene: Array, face: Face) -> None:
 
 
 def _on_plate(rng: Generator, x: Array, y: Array) -> tuple[Array, Array]:
-    """Where the line of sight through each sample meets the plate, in the plate's own coordinates.
+    """Return the intersection of the line of sight through each sample with the plate, in the
+    plate's coordinates.
 
     The plate is rolled, then pitched, then yawed about its middle, `far` half-signs from the eye.
     """
@@ -143,7 +145,7 @@ def _on_plate(rng: Generator, x: Array, y: Array) -> tuple[Array, Array]:
 def _paint(
     rng: Generator, scene: Array, face: Face, u: Array, v: Array, samples_per_unit: float
 ) -> None:
-    """The face where the plate is, in colours that have faded to grey and taken a tint."""
+    """Paint the face on the plate, in colours faded to grey and tinted."""
     fade, tint = rng.uniform(0, 0.45), _any_colour(rng, 0.9, 1.1, 0.07)
     depth = face.plate.distance(u, v)
     areas = [(depth + below, colour) for below, colour in face.bands]
@@ -154,7 +156,7 @@ def _paint(
 
 
 def _occlude(rng: Generator, scene: Array, u: Array, v: Array, samples_per_unit: float) -> None:
-    """A twig across some signs; leaves, snow or stickers on some."""
+    """Draw a twig across some signs; leaves, snow or stickers on some."""
     if rng.random() < 0.35:
         turn = rng.uniform(0, pi)
         twig = np.abs(cos(turn) * u + sin(turn) * v - rng.uniform(-0.8, 0.8)) - rng.uniform(
@@ -168,7 +170,7 @@ def _occlude(rng: Generator, scene: Array, u: Array, v: Array, samples_per_unit:
 
 
 def _lens(rng: Generator, scene: Array) -> Array:
-    """One value for each pixel, then defocus and motion by their transfer functions; shape (3,
+    """Average to pixels, then apply defocus and motion blur by their transfer functions; shape (3,
     SIDE, SIDE).
     """
     pixels = scene.reshape(3, WIDE, SHARPNESS, WIDE, SHARPNESS).mean(axis=(2, 4))
@@ -182,7 +184,7 @@ def _lens(rng: Generator, scene: Array) -> Array:
 
 
 def _light(rng: Generator, picture: Array) -> Array:
-    """A gradient over the picture, a shadow across some, mist, and the strength and colour of the
+    """Apply a gradient, a shadow across some pictures, mist, and strength and colour of the
     light.
     """
     x, y = _axes(SIDE, 1)
@@ -197,7 +199,7 @@ def _light(rng: Generator, picture: Array) -> Array:
 
 
 def _sensor(rng: Generator, picture: Array) -> Array:
-    """Noise, more of it in the dark, then bytes."""
+    """Add noise, more of it in the dark, and round to bytes."""
     noise = rng.uniform(0.005, 0.05) * rng.standard_normal(picture.shape)
     noisy = np.clip(picture + noise * (1.3 - np.clip(picture, 0, 1)), 0, 1)
     return np.moveaxis(np.rint(noisy * 255).astype(np.uint8), 0, -1)

@@ -1,6 +1,4 @@
-"""Splits that depend on nothing but the items themselves: no random generator, no order of
-loading.
-"""
+"""Splits that depend only on the items themselves: no random generator, no order of loading."""
 
 from __future__ import annotations
 
@@ -10,8 +8,8 @@ from hashlib import sha256
 
 
 def rank(key: bytes, seed: str) -> bytes:
-    """A pseudo-random sort key of one item, the same on every machine and in every version of every
-    library.
+    """Return a pseudo-random sort key of one item, the same on every machine and in every library
+    version.
     """
     return sha256(seed.encode() + key).digest()
 
@@ -19,14 +17,14 @@ def rank(key: bytes, seed: str) -> bytes:
 def stratified(
     keys: Sequence[bytes], labels: Iterable[int], parts: Sequence[float], seed: str
 ) -> tuple[list[int], ...]:
-    """Deal items into groups so that each class falls into each group in the same proportion.
+    """Split items into groups so that each class has the same share in each group.
 
     Args:
-        keys: what identifies each item; items of one key stay together, dealt as the class of the
-            first of them.
-        labels: the class of each item.
-        parts: fraction of each class for every group but the last, which takes what remains.
-        seed: another seed gives another deal.
+        keys: identifier of each item; items with one key stay together and count as the class of
+            the first of them.
+        labels: class of each item.
+        parts: fraction of each class for every group except the last, which gets the rest.
+        seed: another seed gives another split.
 
     Returns:
         len(parts) + 1 groups of indices into `keys`, each in pseudo-random order.

@@ -1,6 +1,4 @@
-"""Who says what in `keywords`: words, accents and voices, each apart where the splits must be
-apart.
-"""
+"""Words, accents and voices of the splits of `keywords`, with no voice in two splits."""
 
 from __future__ import annotations
 
@@ -10,7 +8,9 @@ COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go
 """The ten command words of Speech Commands (P. Warden, arXiv:1804.03209) and MLPerf Tiny."""
 
 ENGLISH = ("en", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
-"""Not "en-gb": in espeak-ng 1.51 it speaks with the same voice whatever variant is asked for."""
+"""Language of English voices; not "en-gb", whose voice in espeak-ng 1.51 is the same for every
+variant.
+"""
 
 FOREIGN = {
     "de": "jess nou app daun left right on off stopp gou",
@@ -19,19 +19,19 @@ FOREIGN = {
     "pl": "jes noł ap dałn left rajt on of stop goł",
     "sv": "jess nou app daun left rajt onn off stopp gou",
 }
-"""The commands as a reader of that language would have to see them to say them right, in the order
-of COMMANDS.
+"""Language -> commands, in the order of COMMANDS, spelled so that a reader of that language
+pronounces them right.
 """
 
 
 @dataclass(frozen=True)
 class Cast:
-    """Who speaks in one split.
+    """Speakers of one split.
 
     Attributes:
         variants: espeak-ng's voice variants; no two splits share one.
-        accents: the language whose sounds are spoken, each equally often.
-        others: words that are no command.
+        accents: languages whose sounds are spoken, each equally often.
+        others: words that are not commands.
     """
 
     variants: tuple[str, ...]
@@ -81,8 +81,8 @@ TEST = Cast(
 
 
 def spelling(word: str, accent: str) -> str:
-    """How a word is written for a voice of that language; words that are no command are read as
-    they stand.
+    """Return the spelling of a word for a voice of that language; words that are not commands stay
+    unchanged.
     """
     if accent in FOREIGN and word in COMMANDS:
         return FOREIGN[accent].split()[COMMANDS.index(word)]

@@ -1,6 +1,4 @@
-"""CIFAR-10: small photographs in ten classes, fetched from their publisher when they are first
-needed.
-"""
+"""CIFAR-10: small photographs in ten classes, downloaded from the publisher on first use."""
 
 from __future__ import annotations
 
@@ -21,17 +19,15 @@ ARCHIVE = SourceFile(
     "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     170_498_071,
 )
-"""The digest is the one in Keras' own loader (keras/src/datasets/cifar10.py); the size is what the
-server states.
-"""
+"""Digest from Keras' loader (keras/src/datasets/cifar10.py), size from the server."""
 VERSION = 1
 TRAIN_BATCHES = tuple(f"data_batch_{n}" for n in range(1, 6))
 CALIBRATION_ITEMS = 512
 
 
 def load(progress: Progress | None = None) -> Splits:
-    """The publisher's test set, and calibration items from its training set; x is (items, 32, 32,
-    3) float32 in 0..1.
+    """Return the publisher's test set, and calibration items from its training set; x is (items,
+    32, 32, 3) float32 in 0..1.
     """
     x, y = read_batches(_archive(progress), TRAIN_BATCHES)
     calibration, _ = _deal(x, y)
@@ -40,7 +36,7 @@ def load(progress: Progress | None = None) -> Splits:
 
 
 def training() -> tuple[Array, Array]:
-    """The publisher's training set without the calibration items, shaped as the others."""
+    """Return the publisher's training set without the calibration items, in the same shapes."""
     x, y = read_batches(_archive(), TRAIN_BATCHES)
     _, train = _deal(x, y)
     return _scale(x[train]), y[train]
@@ -51,7 +47,7 @@ def _archive(progress: Progress | None = None) -> Path:
 
 
 def _deal(x: Array, y: Array) -> tuple[list[int], list[int]]:
-    """Rows of the calibration and of the training set."""
+    """Return the rows of the calibration set and of the training set."""
     calibration, train = stratified(
         [item.tobytes() for item in x], y, [CALIBRATION_ITEMS / len(y)], seed=DATASET.id
     )
@@ -63,13 +59,13 @@ def _scale(x: Array) -> Array:
 
 
 def read_batches(archive: Path, names: Iterable[str]) -> tuple[Array, Array]:
-    """Batches of the archive, one after the other; nothing is unpacked to the disk.
+    """Return batches of the archive, concatenated; nothing is unpacked to disk.
 
     Returns:
         x (items, 32, 32, 3) uint8 and y (items,) int64.
 
     Raises:
-        InvalidFile: a batch is missing or is not as its publisher describes it.
+        InvalidFile: a batch is missing or differs from the publisher's description.
     """
     import tarfile
 
@@ -86,7 +82,7 @@ def read_batches(archive: Path, names: Iterable[str]) -> tuple[Array, Array]:
 
 
 def _read_batch(pickled: bytes) -> tuple[Array, Array]:
-    """A dictionary of rows, each 1 024 red, green and blue values, and of labels."""
+    """Return rows, each of 1 024 red, green and blue values, and labels."""
     batch = PlainUnpickler(io.BytesIO(pickled), encoding="bytes").load()
     rows, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"], dtype=np.int64)
     if rows.dtype != np.uint8 or rows.shape != (len(labels), 3 * 32 * 32):
@@ -99,15 +95,15 @@ def _read_batch(pickled: bytes) -> tuple[Array, Array]:
 
 
 class PlainUnpickler(pickle.Unpickler):
-    """Makes arrays, numbers, bytes, lists and dictionaries, and nothing else: a pickle may name any
-    function to be called.
+    """Unpickler that only makes arrays, numbers, bytes, lists and dictionaries: a pickle could call
+    any function.
     """
 
     def find_class(self, module: str, name: str) -> Any:
-        """The three things that numpy pickles arrays with.
+        """Return one of the three objects that numpy needs to pickle arrays.
 
         Raises:
-            UnpicklingError: for everything else.
+            UnpicklingError: the pickle names anything else.
         """
         if module.startswith("numpy") and name in ("ndarray", "dtype"):
             return getattr(np, name)

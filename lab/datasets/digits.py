@@ -1,4 +1,4 @@
-"""Handwritten digits, 8×8 grey levels: small enough that everything about it takes seconds."""
+"""Handwritten digits, 8×8 grey levels: a dataset small enough to run everything in seconds."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from lab.lazy import np
 from lab.plugs import Array, Dataset, Splits
 
 TEST_FROM = 1200
-"""Neighbours in the file share a hand, as far as can be told, so that its tail is mostly in hands
-that the model has
-not seen: harder than images drawn at random, and nearer to what happens on a device.
+"""First row of the test set. Neighbouring rows seem to be by one writer, so the end of the file is
+mostly by writers that the model has not seen: harder than a random split, and closer to use on a
+device.
 """
 
 
@@ -21,7 +21,7 @@ def load() -> Splits:
 
 
 def training() -> tuple[Array, Array]:
-    """The training set, shaped as the others."""
+    """Return the training set in the same shapes."""
     x, y = _read()
     train, _ = _deal(x, y)
     return x[train], y[train]
@@ -35,7 +35,7 @@ def _read() -> tuple[Array, Array]:
 
 
 def _deal(x: Array, y: Array) -> tuple[list[int], list[int]]:
-    """Rows of the training and of the calibration set."""
+    """Return the rows of the training set and of the calibration set."""
     keys = [image.tobytes() for image in x[:TEST_FROM]]
     calibration, train = stratified(keys, y[:TEST_FROM], [1 / 6], seed="digits")
     return train, calibration
@@ -51,10 +51,10 @@ DATASET = Dataset(
     training_digest="bdee3339bf2905574730ff9bde93462630817c0d079f9e191ed80a2b3cec1922",
     class_names=tuple("0123456789"),
     provenance=(
-        "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning"
-        " Repository 1998, doi:10.24432/C50P49, as shipped with scikit-learn (load_digits, 1 797"
-        " images of 13 writers). The last 597 images in the file's order are the test set: by all"
-        " appearance other writers than those of the training set."
+        "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI Machine"
+        " Learning Repository 1998, doi:10.24432/C50P49, as shipped with scikit-learn"
+        " (load_digits, 1 797 images of 13 writers). The last 597 images in the file's order are"
+        " the test set: they seem to be by other writers than the training set."
     ),
     licence="CC BY 4.0",
     show="image",

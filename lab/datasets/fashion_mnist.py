@@ -1,6 +1,4 @@
-"""Fashion-MNIST: pictures of clothes in ten classes, fetched from their publisher when they are
-first needed.
-"""
+"""Fashion-MNIST: pictures of clothes in ten classes, downloaded from the publisher on first use."""
 
 from __future__ import annotations
 
@@ -44,18 +42,18 @@ SOURCES = tuple(
         ),
     )
 )
-"""Digests and sizes as in TensorFlow Datasets,
+"""Digests and sizes from TensorFlow Datasets,
 tensorflow_datasets/url_checksums/fashion_mnist.txt.
 """
 VERSION = 1
 CALIBRATION_ITEMS = 512
 UNSIGNED_BYTES = 8
-"""The type number of idx files that hold single bytes (Y. LeCun's description of MNIST's files)."""
+"""Type code of idx files of unsigned bytes (Y. LeCun's description of MNIST's files)."""
 
 
 def load(progress: Progress | None = None) -> Splits:
-    """The publisher's test set, and calibration items from its training set; x is (items, 28, 28,
-    1) float32 in 0..1.
+    """Return the publisher's test set, and calibration items from its training set; x is (items,
+    28, 28, 1) float32 in 0..1.
     """
     files = fetch_all(DATASET.id, DATASET.sources, progress)
     x, y = _read(files, "train")
@@ -65,7 +63,7 @@ def load(progress: Progress | None = None) -> Splits:
 
 
 def training() -> tuple[Array, Array]:
-    """The publisher's training set without the calibration items, shaped as the others."""
+    """Return the publisher's training set without the calibration items, in the same shapes."""
     x, y = _read(fetch_all(DATASET.id, DATASET.sources), "train")
     _, train = _deal(x, y)
     return _scale(x[train]), y[train]
@@ -78,14 +76,14 @@ def _read(files: Mapping[str, Path], part: str) -> tuple[Array, Array]:
 
 
 def read_idx(file: Path, axes: int) -> Array:
-    """A compressed idx file: two zeros, the type, the number of axes, their sizes (big-endian), the
-    bytes.
+    """Read a compressed idx file: two zeros, the type, the number of axes, their sizes
+    (big-endian), the bytes.
 
     Returns:
-        uint8 array of so many axes.
+        uint8 array with this number of axes.
 
     Raises:
-        InvalidFile: it is no such file.
+        InvalidFile: the file is no idx file of bytes with this number of axes.
     """
     content = gzip.decompress(file.read_bytes())
     begin = 4 + 4 * axes
@@ -96,7 +94,7 @@ def read_idx(file: Path, axes: int) -> Array:
 
 
 def _deal(x: Array, y: Array) -> tuple[list[int], list[int]]:
-    """Rows of the calibration and of the training set."""
+    """Return the rows of the calibration set and of the training set."""
     calibration, train = stratified(
         [item.tobytes() for item in x], y, [CALIBRATION_ITEMS / len(y)], seed=DATASET.id
     )

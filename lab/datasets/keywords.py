@@ -1,5 +1,5 @@
-"""Twelve classes of spoken words, as a device hears them that waits for a command: MLPerf Tiny's
-keyword spotting.
+"""Spoken words in twelve classes, for a device that waits for a command: MLPerf Tiny's keyword
+spotting.
 
 espeak-ng speaks, in voices that the splits do not share. The features of the calibration and test
 items are shipped in keywords.npz; `python -m lab.datasets.keywords` makes that file again.
@@ -36,9 +36,9 @@ class Part:
     """One split.
 
     Attributes:
-        number: goes into the seeds.
-        turn: the classes, which take turns in this order.
-        takes: how often an utterance is heard, each time in another place among other noises.
+        number: number of the split, part of its seeds.
+        turn: classes, in turn for successive items.
+        takes: number of recordings of an utterance, each in another room with other noises.
     """
 
     number: int
@@ -54,12 +54,12 @@ TEST = Part(2, 2_400, _voices.TEST)
 
 
 def label(part: Part, item: int) -> int:
-    """The class of an item."""
+    """Return the class of an item."""
     return part.turn[item % len(part.turn)]
 
 
 def utterance(part: Part, item: int) -> _espeak.Utterance:
-    """What is said in an item that is not silent, and by whom."""
+    """Return the text and voice of an item that is not silent."""
     turn, place = divmod(item, len(part.turn))
     number = part.turn[place]
     rng = np.random.default_rng([SEED, part.number, 0, turn // part.takes, place])
@@ -73,7 +73,7 @@ def utterance(part: Part, item: int) -> _espeak.Utterance:
 
 
 def clip(part: Part, item: int) -> Array:
-    """One second of sound with a peak of 1, (SAMPLES,) float64."""
+    """Return one second of sound with a peak of 1, (SAMPLES,) float64."""
     rng = np.random.default_rng([SEED, part.number, 1, item])
     sound = _noise(part, rng)
     if label(part, item) != SILENCE:
@@ -86,12 +86,14 @@ def clip(part: Part, item: int) -> Array:
 
 
 def features(part: Part, item: int) -> Array:
-    """(49, 10) int8."""
+    """Return the features of an item, (49, 10) int8."""
     return _mfcc.features(clip(part, item))
 
 
 def _noise(part: Part, rng: Generator) -> Array:
-    """(SAMPLES,) of loudness 1: a colour between white and brown, mains hum, or people talking."""
+    """Return noise of loudness 1, (SAMPLES,): a colour between white and brown, mains hum, or
+    people talking.
+    """
     kind = rng.integers(4)
     if kind == 0:
         return hum(SAMPLES, rng)
@@ -101,7 +103,7 @@ def _noise(part: Part, rng: Generator) -> Array:
 
 
 def _babble(part: Part, rng: Generator) -> Array:
-    """Up to seven of the split's voices at once, over a little white noise."""
+    """Return up to seven of the split's voices at once, over a little white noise."""
     items = [int(item) for item in rng.integers(part.items, size=7)]
     spoken = [_spoken(part, item) for item in items if label(part, item) != SILENCE]
     talk = np.stack([_placed(word, rng) for word in spoken]).sum(axis=0)
@@ -109,7 +111,7 @@ def _babble(part: Part, rng: Generator) -> Array:
 
 
 def _placed(word: Array, rng: Generator) -> Array:
-    """A word somewhere in a second of silence; what does not fit is cut."""
+    """Return a word at a random position in a second of silence, cut where it does not fit."""
     word = word[:SAMPLES]
     start = int(rng.integers(SAMPLES - len(word) + 1))
     return np.pad(word, (start, SAMPLES - len(word) - start))
@@ -121,12 +123,12 @@ def _spoken(part: Part, item: int) -> Array:
 
 @cache
 def _said(what: _espeak.Utterance) -> Array:
-    """What the synthesiser says: kept while a split is made, since babble repeats it."""
+    """Return the synthesized sound, cached while a split is made, since babble repeats it."""
     return _espeak.samples(what)
 
 
 def make(part: Part) -> Array:
-    """Features of a split, (items, 49, 10) int8. About 10 ms for each item."""
+    """Return the features of a split, (items, 49, 10) int8. Takes about 10 ms per item."""
     speech = dict.fromkeys(
         utterance(part, item) for item in range(part.items) if label(part, item) != SILENCE
     )
@@ -138,8 +140,8 @@ def make(part: Part) -> Array:
 
 
 def load() -> Splits:
-    """Read what is shipped: x has shape (items, 49, 10, 1), float32, around −4 to 4: time,
-    coefficient.
+    """Read the shipped features: x has shape (items, 49, 10, 1), float32, around −4 to 4; axes are
+    time and coefficient.
     """
     with np.load(SHIPPED) as file:
         x_calibration, x_test = as_stored(file["x_calibration"]), as_stored(file["x_test"])
@@ -147,7 +149,7 @@ def load() -> Splits:
 
 
 def preview(n: int) -> tuple[Array, Array]:
-    """The first n test items."""
+    """Return the first n test items."""
     splits = load()
     return splits.x_test[:n], splits.y_test[:n]
 
@@ -157,11 +159,11 @@ def _labels(part: Part) -> Array:
 
 
 def training() -> tuple[Array, Array]:
-    """Speak the training set, in two minutes.
+    """Synthesize the training set, in two minutes.
 
     Raises:
         MissingPackage: espeak-ng is not installed.
-        LabError: it says other things than the version did that the digest was made with.
+        LabError: its samples differ from those of the version behind the digest.
     """
     spoken_by = _espeak.version()
     x, y = as_stored(make(TRAINING)), _labels(TRAINING)
@@ -176,7 +178,7 @@ def training() -> tuple[Array, Array]:
 
 
 def ship() -> None:
-    """Speak the calibration and test items and write SHIPPED."""
+    """Synthesize the calibration and test items and write SHIPPED."""
     np.savez_compressed(SHIPPED, x_calibration=make(CALIBRATION), x_test=make(TEST))
 
 

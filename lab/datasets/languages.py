@@ -1,8 +1,6 @@
-"""Which language is this name in? Names of territories, languages and currencies from the Unicode
-CLDR.
+"""Language of a name: names of territories, languages and currencies from the Unicode CLDR.
 
-A keyboard asks this question on the device. A name counts only where exactly one of the languages
-has it.
+On-device keyboards solve this task. A name counts only if exactly one of the languages has it.
 """
 
 from __future__ import annotations
@@ -22,55 +20,55 @@ LANGUAGES = {
     "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian", "ru": "Russian",
     "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese",
 }  # fmt: skip
-"""CLDR code -> English name, in the order of the class numbers."""
+"""CLDR code -> English name, in the order of the class indices."""
 
 LENGTH = 32
-"""Characters of one item; the few longer names are left out rather than cut, so that no two become
-one.
+"""Characters of one item; the few longer names are dropped instead of cut, so that no two become
+equal.
 """
 
 PADDING, UNKNOWN, FIRST_CHARACTER = 0, 1, 2
 SEEN_TWICE = 2
-"""A character needs this many training names to get a number; rarer ones teach the model what
-UNKNOWN is like.
+"""Number of training names in which a character must occur to get an id; rarer ones train the model
+on UNKNOWN.
 """
 
 
 def load() -> Splits:
-    """Collect, split and encode; x has shape (items, LENGTH), int32 character numbers, PADDING at
-    the end.
+    """Collect, split and encode; x has shape (items, LENGTH), int32 character ids, PADDING at the
+    end.
     """
     _, calibration, test = _encoded()
     return Splits(*calibration, *test)
 
 
 def training() -> tuple[Array, Array]:
-    """The training set, encoded as the others."""
+    """Return the training set in the same encoding."""
     return _encoded()[0]
 
 
 def encode(text: str) -> Array:
-    """Text of any kind -> character numbers, shape (LENGTH,), int32; what is longer is cut."""
+    """Encode any text as character ids, shape (LENGTH,), int32; longer text is cut."""
     numbers = _numbers()
     ids = [numbers.get(character, UNKNOWN) for character in normalise(text)[:LENGTH]]
     return np.array(ids + [PADDING] * (LENGTH - len(ids)), dtype=np.int32)
 
 
 def decode(ids: Array) -> str:
-    """Inverse of `encode`, with the replacement character where a character has no number."""
+    """Invert `encode`; ids without a character become the replacement character."""
     table = ("", "\N{REPLACEMENT CHARACTER}", *characters())
     return "".join(table[int(i)] for i in ids)
 
 
 @cache
 def characters() -> tuple[str, ...]:
-    """The characters that have a number of their own, the first being number FIRST_CHARACTER."""
+    """Return the characters that have an id, in the order of ids from FIRST_CHARACTER."""
     counts = Counter(character for name, _ in _split_names()[0] for character in set(name))
     return tuple(sorted(character for character, n in counts.items() if n >= SEEN_TWICE))
 
 
 def normalise(text: str) -> str:
-    """Composed, lower case, single spaces."""
+    """Normalize a name: composed, lower case, single spaces."""
     return " ".join(unicodedata.normalize("NFC", text).lower().split())
 
 
@@ -81,16 +79,16 @@ def _numbers() -> dict[str, int]:
 
 @cache
 def _encoded() -> tuple[tuple[Array, Array], ...]:
-    """Items and labels of the training, calibration and test names; an item that the splits share
-    stays with the first.
+    """Return items and labels of the training, calibration and test names; an item in several
+    splits stays in the first.
     """
     seen: set[bytes] = set()
     return tuple(_encode_all(names, seen) for names in _split_names())
 
 
 def _encode_all(names: list[tuple[str, int]], seen: set[bytes]) -> tuple[Array, Array]:
-    """Encode, leaving out the rare names that differ from an earlier one only in characters without
-    a number.
+    """Encode names, without the rare ones that only differ from an earlier one in characters
+    without an id.
     """
     items, labels = [], []
     for name, label in names:
@@ -104,8 +102,8 @@ def _encode_all(names: list[tuple[str, int]], seen: set[bytes]) -> tuple[Array, 
 
 @cache
 def _split_names() -> tuple[list[tuple[str, int]], ...]:
-    """(name, class) of the training, calibration and test names; names of the same letters stay
-    together.
+    """Return (name, class) of the training, calibration and test names; names with the same letters
+    stay together.
     """
     names = _names()
     keys = [letters(name).encode() for name, _ in names]
@@ -116,7 +114,7 @@ def _split_names() -> tuple[list[tuple[str, int]], ...]:
 
 
 def _names() -> list[tuple[str, int]]:
-    """Every name that exactly one language has, with its class, sorted."""
+    """Return every name that exactly one language has, with its class, sorted."""
     by_language = [_names_of(code) for code in LANGUAGES]
     languages_with = Counter(key for names in by_language for key in names)
     return sorted(
@@ -128,7 +126,7 @@ def _names() -> list[tuple[str, int]]:
 
 
 def _names_of(code: str) -> dict[str, str]:
-    """Comparison key -> normalised name, of one language."""
+    """Return comparison key -> normalized name, for one language."""
     from babel import Locale
 
     locale = Locale.parse(code)
@@ -137,26 +135,23 @@ def _names_of(code: str) -> dict[str, str]:
 
 
 def _key(name: str) -> str:
-    """What makes two names the same: compatibility forms and all differences of case folded
-    away.
-    """
+    """Return the comparison key of a name, without compatibility forms and case."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def letters(name: str) -> str:
-    """The bare letters of a name: no case, accents, strokes, spaces, digits or punctuation.
+    """Return the bare letters of a name: no case, accents, strokes, spaces, digits or punctuation.
 
-    "Åland-øerne" and "ålandøerne" are one name to whoever asks what a model has seen before, and so
-    are a currency of
-    1942 and its namesake of 1990. A name without letters is itself.
+    "Åland-øerne" and "ålandøerne" count as one name when splits are made, and so do a currency of
+    1942 and its namesake of 1990. A name without letters stays unchanged.
     """
     plain = unicodedata.normalize("NFKD", _key(name))
     return "".join(_bare(character) for character in plain if character.isalpha()) or name
 
 
 def _bare(character: str) -> str:
-    """Strokes and hooks that Unicode does not take apart: ø is named LATIN SMALL LETTER O WITH
-    STROKE.
+    """Remove strokes and hooks that Unicode does not decompose: ø is named LATIN SMALL LETTER O
+    WITH STROKE.
     """
     if character == "\N{LATIN SMALL LETTER DOTLESS I}":
         return "i"

@@ -1,11 +1,10 @@
-"""Sounds of a simulated blower, healthy and with eight faults: is this one normal?
+"""Sounds of a simulated blower, healthy and with eight faults, for anomaly detection.
 
-The set-up of unsupervised machine condition monitoring as DCASE 2020 task 2 and MLPerf Tiny have
-it: training knows normal sounds only. MLPerf Tiny cuts a clip of 10 s into windows of 5 short
-frames by 128 log-mel bins, scores each and averages the scores; here an item is one clip of 0.7 s,
-condensed into 5 long frames of 128 log-mel bins, so that one input gives one score with the same
-network. Harder than theirs in one respect: machines and places of the test set occur in no other
-split.
+The setup follows unsupervised machine condition monitoring in DCASE 2020 task 2 and MLPerf Tiny:
+training has normal sounds only. MLPerf Tiny cuts a clip of 10 s into windows of 5 short frames by
+128 log-mel bins, scores each and averages the scores; here an item is one clip of 0.7 s, condensed
+into 5 long frames of 128 log-mel bins, so that one input gives one score with the same network. It
+is harder in one respect: machines and places of the test set occur in no other split.
 """
 
 from __future__ import annotations
@@ -19,27 +18,27 @@ from lab.plugs import Array, Dataset, Splits
 
 FRAMES, MELS = 5, 128
 WINDOW, HOP = 2048, 1024
-"""Samples of one window and from each to the next; a frame is the mean power of WINDOWS_PER_FRAME
+"""Samples of a window and of the step to the next; a frame is the mean power of WINDOWS_PER_FRAME
 windows.
 """
 WINDOWS_PER_FRAME = ((simulation.SAMPLES - WINDOW) // HOP + 1) // FRAMES
 STEP_DB = 0.25
-"""Grid of the levels: coarse, so that the last bit of a CPU's arithmetic never shows."""
+"""Grid of the levels: coarse, so that rounding differences between CPUs never show."""
 CENTRE_DB, UNIT_DB = {0: 6, 32: 6, 64: 0, 96: -6, 127: -15}, 4
-"""Level that becomes 0, at some mel bins, and difference that becomes 1: the network sees about
-unit variance. Fixed numbers, not statistics of a split.
+"""Level that becomes 0, at some mel bins, and difference that becomes 1: the network's input has
+about unit variance. Fixed numbers, not statistics of a split.
 """
 
 TRAIN, CALIBRATION, TEST = 11, 12, 13
-"""Seeds: each split has machines, places and clips of its own."""
+"""Seeds: each split has its own machines, places and clips."""
 ITEMS = {TRAIN: 10_000, CALIBRATION: 512, TEST: 2_000}
 MACHINES = {TRAIN: 120, CALIBRATION: 24, TEST: 40}
-"""How many machines, and as many places, a split has."""
+"""Number of machines, and of places, in each split."""
 NORMAL, ANOMALOUS = 0, 1
 
 
 def load() -> Splits:
-    """Simulate 512 normal clips to calibrate on and 2 000 to test, x of shape (items, FRAMES ×
+    """Simulate 512 normal clips for calibration and 2 000 for the test, x of shape (items, FRAMES ×
     MELS), float32.
     """
     return Splits(*_items(CALIBRATION, ITEMS[CALIBRATION]), *preview(ITEMS[TEST]))
@@ -51,13 +50,13 @@ def training() -> tuple[Array, Array]:
 
 
 def preview(n: int) -> tuple[Array, Array]:
-    """The first n test items: normal and anomalous in turn, the faults in turn."""
+    """Return the first n test items: normal and anomalous in turn, faults in turn."""
     return _items(TEST, n)
 
 
 def fault_of(split: int, item: int) -> str | None:
-    """Name of the fault that an item has, or None: of the test set every other item, each fault as
-    often.
+    """Return the name of an item's fault, or None; every other test item has one, each fault
+    equally often.
     """
     names = tuple(faults.FAULTS)
     return names[item // 2 % len(names)] if split == TEST and item % 2 else None
@@ -72,7 +71,7 @@ def _items(split: int, n: int) -> tuple[Array, Array]:
 
 
 def clip(split: int, item: int) -> Array:
-    """The recording behind an item: samples at 16 kHz, shape (SAMPLES,), 0.7 s."""
+    """Return the recording of an item: samples at 16 kHz, shape (SAMPLES,), 0.7 s."""
     rng = np.random.default_rng([split, item])
     machine = simulation.machine(split, int(rng.integers(MACHINES[split])))
     place = simulation.place(split, int(rng.integers(MACHINES[split])))
@@ -84,8 +83,8 @@ def clip(split: int, item: int) -> Array:
 
 
 def features(samples: Array) -> Array:
-    """Log-mel levels about CENTRE_DB in steps of STEP_DB, (SAMPLES,) -> (FRAMES × MELS,) int16,
-    frame by frame.
+    """Return log-mel levels around CENTRE_DB in steps of STEP_DB, (SAMPLES,) -> (FRAMES × MELS,)
+    int16, frame by frame.
     """
     windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP] * _taper()
     power = np.abs(np.fft.rfft(windows)) ** 2
@@ -96,13 +95,13 @@ def features(samples: Array) -> Array:
 
 @cache
 def _centre_db() -> Array:
-    """CENTRE_DB at every mel bin, shape (MELS,)."""
+    """Return CENTRE_DB at every mel bin, shape (MELS,)."""
     return np.interp(np.arange(MELS), list(CENTRE_DB), list(CENTRE_DB.values()))
 
 
 @cache
 def _taper() -> Array:
-    """Hann window of unit power."""
+    """Return a Hann window of unit power."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
     unit: Array = hann / np.sqrt((hann**2).sum())
     return unit
@@ -110,8 +109,8 @@ def _taper() -> Array:
 
 @cache
 def mel_filters() -> Array:
-    """Triangles of equal width in mel (O'Shaughnessy 1987), 0 to 8 kHz, shape (MELS, WINDOW // 2 +
-    1).
+    """Return triangles of equal width in mel (O'Shaughnessy 1987), 0 to 8 kHz, shape (MELS, WINDOW
+    // 2 + 1).
     """
     top = 2595 * np.log10(1 + simulation.RATE_HZ / 2 / 700)
     corners = 700 * (10 ** (np.linspace(0, top, MELS + 2) / 2595) - 1)

@@ -1,8 +1,8 @@
-"""What is the carrier of this phone doing? Windows of accelerometer and gyroscope, simulated.
+"""Human activity recognition with a phone: simulated windows of accelerometer and gyroscope.
 
-The set-up of human activity recognition on phones (D. Anguita et al., ESANN 2013: 128 samples of 6
-axes at 50 Hz), with eight activities. People are draws of a body model; those of the test set occur
-in no other split, as a new user does not.
+The setup follows D. Anguita et al., ESANN 2013 (128 samples of 6 axes at 50 Hz), with eight
+activities. People are drawn from a body model; the people of the test set occur in no other split,
+like new users.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from lab.lazy import np
 from lab.plugs import Array, Dataset, Splits
 
 TRAIN, CALIBRATION, TEST = 21, 22, 23
-"""Seeds: each split has people of its own."""
+"""Seeds: each split has its own people."""
 PEOPLE = {TRAIN: 400, CALIBRATION: 16, TEST: 30}
 WINDOWS = {TRAIN: 5, CALIBRATION: 4, TEST: 10}
-"""How many people a split has, and how many windows of each person and activity."""
+"""Number of people in a split, and of windows per person and activity."""
 
 
 def load() -> Splits:
-    """Simulate 512 windows to calibrate on and 2 400 to test, x of shape (items, 128, 6), float32.
+    """Simulate 512 windows for calibration and 2 400 for the test, x of shape (items, 128, 6),
+    float32.
 
-    The first three numbers of a sample are acceleration in g, gravity included, the others angular
-    rates in rad/s, all in
-    the axes of the phone.
+    The first three values of a sample are acceleration in g, gravity included, the others angular
+    rates in rad/s, all in the axes of the phone.
     """
     return Splits(*_people(CALIBRATION, PEOPLE[CALIBRATION]), *_people(TEST, PEOPLE[TEST]))
 
@@ -35,15 +35,13 @@ def training() -> tuple[Array, Array]:
 
 
 def preview(n: int) -> tuple[Array, Array]:
-    """The first n test items, the activities in turn."""
+    """Return the first n test items, activities in turn."""
     x, y = _people(TEST, -(-n // (WINDOWS[TEST] * len(ACTIVITIES))))
     return x[:n], y[:n]
 
 
 def _people(split: int, n: int) -> tuple[Array, Array]:
-    """Windows of a split's first n people: person by person, of each person window by window, of
-    each all activities.
-    """
+    """Return the windows of a split's first n people, ordered by person, window, activity."""
     steps = np.concatenate([windows(split, number) for number in range(n)])
     grid = np.array([body.STEPS_PER_G] * 3 + [body.STEPS_PER_RAD_S] * 3, dtype=np.float32)
     labels = np.tile(np.arange(len(ACTIVITIES), dtype=np.int64), n * WINDOWS[split])
@@ -51,7 +49,7 @@ def _people(split: int, n: int) -> tuple[Array, Array]:
 
 
 def windows(split: int, number: int) -> Array:
-    """One person's windows in steps of the sensors' grid, (WINDOWS × activities, SAMPLES, 6)
+    """Return one person's windows in steps of the sensors' grid, (WINDOWS × activities, SAMPLES, 6)
     int16.
     """
     person, n = body.person(split, number), WINDOWS[split]
@@ -73,11 +71,12 @@ DATASET = Dataset(
     preview=preview,
     class_names=tuple(ACTIVITIES),
     provenance=(
-        "Simulated here (lab/datasets/_motion_body.py, _motion_activities.py): windows of 2.56 s at"
-        " 50 Hz of a phone in a trouser pocket, on a belt, in a jacket or in a hand, lying as it"
-        " happens to. Each person has a gait, a way to carry and sensors of their own; the people"
-        " of the test set occur in no other split. The form follows D. Anguita et al., A Public"
-        " Domain Dataset for Human Activity Recognition Using Smartphones (ESANN 2013)."
+        "Simulated here (lab/datasets/_motion_body.py, _motion_activities.py): windows of 2.56"
+        " s at 50 Hz of a phone in a trouser pocket, on a belt, in a jacket or in a hand, in any"
+        " orientation. Each person has their own gait, way of carrying the phone and sensors;"
+        " the people of the test set occur in no other split. The form follows D. Anguita et"
+        " al., A Public Domain Dataset for Human Activity Recognition Using Smartphones (ESANN"
+        " 2013)."
     ),
     licence="MIT",
     test_items=2_400,

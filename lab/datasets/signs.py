@@ -1,4 +1,4 @@
-"""Road signs in 24 classes, 32×32 in colour: rendered here, so that nothing has to be downloaded.
+"""Road signs in 24 classes, 32×32 in colour, rendered locally without any download.
 
 Several classes differ in the pictogram only, which on a small, blurred or half hidden sign is a few
 pixels.
@@ -13,20 +13,20 @@ from lab.plugs import Array, Dataset, Splits
 
 SEED = 20_240
 TRAINING, CALIBRATION, TEST = 0, 1, 2
-"""Numbers of the splits: part of each image's seed, so that no image can be in two of them."""
+"""Numbers of the splits: part of each image's seed, so that no image is in two of them."""
 SIZES = {TRAINING: 600 * len(FACES), CALIBRATION: 22 * len(FACES), TEST: 100 * len(FACES)}
 
 
 def image(split: int, index: int) -> tuple[Array, int]:
-    """One image, shape (32, 32, 3), uint8, and its class: neighbours in a split are of different
-    classes.
+    """Return one image, shape (32, 32, 3), uint8, and its class; neighbours in a split have
+    different classes.
     """
     label = index % len(FACES)
     return photograph(np.random.default_rng([SEED, split, index]), label), label
 
 
 def _first(split: int, n: int) -> tuple[Array, Array]:
-    """The first n items of a split: x (n, 32, 32, 3), float32 in 0..1, and y (n,), int64."""
+    """Return the first n items of a split: x (n, 32, 32, 3), float32 in 0..1, and y (n,), int64."""
     pictures, labels = zip(*(image(split, index) for index in range(n)), strict=True)
     return np.stack(pictures).astype(np.float32) / np.float32(255), np.array(labels, dtype=np.int64)
 
@@ -42,7 +42,7 @@ def training() -> tuple[Array, Array]:
 
 
 def preview(n: int) -> tuple[Array, Array]:
-    """The first n test images."""
+    """Return the first n test images."""
     return _first(TEST, n)
 
 

@@ -1,8 +1,8 @@
-"""Speech Commands v0.02: people saying single words into their own microphones, fetched from Google
-when first needed.
+"""Speech Commands v0.02: single words spoken by people into their own microphones, downloaded from
+Google on first use.
 
-The twelve classes and the features of MLPerf Tiny's keyword spotting, as in `keywords`, but real
-voices.
+The twelve classes and the features of MLPerf Tiny's keyword spotting, as in `keywords`, but with
+real voices.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ TEST = SourceFile(
     "cc2a00c1147c2254e9be3fa0f779d8c17421dc349b86366567a8edfa9acd51df",
     112_563_277,
 )
-"""Digests and sizes as in TensorFlow Datasets,
-tensorflow_datasets/url_checksums/speech_commands.txt; torchaudio's datasets/speechcommands.py gives
+"""Digests and sizes from TensorFlow Datasets,
+tensorflow_datasets/url_checksums/speech_commands.txt; torchaudio's datasets/speechcommands.py has
 the same digest for the first.
 """
 VERSION = 1
@@ -42,7 +42,7 @@ CLASSES = (*WORDS, "unknown", "silence")
 UNKNOWN, SILENCE = CLASSES.index("unknown"), CLASSES.index("silence")
 NOISE = "_background_noise_"
 HELD_BACK = f"{NOISE}/running_tap.wav"
-"""The one recording of noise that trains nothing: calibration silence is cut from it, as validation
+"""Noise recording excluded from training: calibration silence is cut from it, as validation silence
 is in TensorFlow Datasets.
 """
 CALIBRATION_EACH, TRAINING_OTHERS = 43, 3_000
@@ -53,8 +53,8 @@ of one word.
 
 @dataclass(frozen=True)
 class Listing:
-    """What the whole archive holds: all clips, and the publisher's two lists of those that train
-    nothing.
+    """Contents of the archive: all clips, and the publisher's two lists of clips excluded from
+    training.
     """
 
     clips: frozenset[str]
@@ -63,8 +63,8 @@ class Listing:
 
 
 def load(progress: Progress | None = None) -> Splits:
-    """The publisher's test set, and calibration items from its validation list; x is (items, 49,
-    10, 1) float32.
+    """Return the publisher's test set, and calibration items from its validation list; x is (items,
+    49, 10, 1) float32.
     """
     files = fetch_all(DATASET.id, DATASET.sources, progress)
     whole, test = (files[source.name] for source in DATASET.sources)
@@ -72,8 +72,8 @@ def load(progress: Progress | None = None) -> Splits:
 
 
 def training() -> tuple[Array, Array]:
-    """Every command that is on no list, and as many other words and noises as there are of one
-    command, about.
+    """Return every command clip that is on no list, and about as many other words and noises as
+    clips of one command.
     """
     whole = fetch_all(DATASET.id, DATASET.sources)[DATASET.sources[0].name]
     listing = read_listing(whole)
@@ -85,8 +85,8 @@ def training() -> tuple[Array, Array]:
 
 
 def read_calibration(archive: Path) -> tuple[Array, Array]:
-    """So many of each class from the publisher's validation list, and silence cut from the noise
-    that is held back.
+    """Return calibration items: a fixed number per class from the publisher's validation list, and
+    silence from the held-back noise.
     """
     validation = read_listing(archive).validation
     chosen = {
@@ -98,14 +98,14 @@ def read_calibration(archive: Path) -> tuple[Array, Array]:
 
 
 def read_test(archive: Path) -> tuple[Array, Array]:
-    """All clips of the publisher's test archive, which has a folder for each of the twelve
+    """Return all clips of the publisher's test archive, which has a folder for each of the twelve
     classes.
     """
     return _features(archive, None, {})
 
 
 def read_listing(archive: Path) -> Listing:
-    """Names as "word/clip.wav"."""
+    """Return the contents of the archive, with names like "word/clip.wav"."""
     lists = {"validation_list.txt": frozenset[str](), "testing_list.txt": frozenset[str]()}
     clips = set()
     for name, read in _members(archive):
@@ -119,7 +119,9 @@ def read_listing(archive: Path) -> Listing:
 
 
 def _members(archive: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """(name without leading folders, read) of each file; nothing is unpacked to the disk."""
+    """Yield (name without leading folders, read function) of each file; nothing is unpacked to
+    disk.
+    """
     import tarfile
 
     with tarfile.open(archive, "r:gz") as tar:
@@ -133,7 +135,7 @@ def _word(name: str) -> str:
 
 
 def _label(name: str) -> int:
-    """The class of a clip: its folder, or "unknown" for the words that are no command."""
+    """Return the class of a clip: its folder, or "unknown" for words that are not commands."""
     word = _word(name)
     if word in (NOISE, "_silence_"):
         return SILENCE
@@ -141,18 +143,18 @@ def _label(name: str) -> int:
 
 
 def _some(names: set[str], n: int) -> set[str]:
-    """The same n of them on every machine."""
+    """Return n of the names, the same on every machine."""
     return set(sorted(names, key=lambda name: rank(name.encode(), DATASET.id))[:n])
 
 
 def _features(
     archive: Path, names: set[str] | None, cuts: Mapping[str, int]
 ) -> tuple[Array, Array]:
-    """x and y of clips, sorted by name.
+    """Return x and y of clips, sorted by name.
 
     Args:
-        names: the clips of one item each; None means all.
-        cuts: recording -> how many items are cut from it.
+        names: clips of one item each; None means all.
+        cuts: recording -> number of items cut from it.
     """
     found: dict[str, Array] = {}
     for name, read in _members(archive):
@@ -171,10 +173,11 @@ def _features(
 
 
 def samples(content: bytes) -> Array:
-    """A .wav file of one 16-bit channel at 16 kHz -> (samples,) float64 in −1..1.
+    """Return the samples of a .wav file of one 16-bit channel at 16 kHz, (samples,) float64 in
+    −1..1.
 
     Raises:
-        InvalidFile: it is of another kind.
+        InvalidFile: the file has another format.
     """
     with wave.open(io.BytesIO(content)) as file:
         kind = (file.getnchannels(), file.getsampwidth(), file.getframerate())
@@ -186,14 +189,14 @@ def samples(content: bytes) -> Array:
 
 
 def seconds(recording: Array, n: int) -> Array:
-    """n seconds of a longer recording, evenly spread over it, (n, RATE_HZ)."""
+    """Return n seconds of a longer recording, evenly spread over it, (n, RATE_HZ)."""
     starts = np.linspace(0, len(recording) - RATE_HZ, n).astype(int)
     return np.stack([recording[start : start + RATE_HZ] for start in starts])
 
 
 def features(clip: Array) -> Array:
-    """At most a second of sound, of any loudness -> (49, 10, 1) float32, in eighths so that it is
-    the same on every machine.
+    """Return the features of at most a second of sound of any loudness, (49, 10, 1) float32, in
+    eighths so that they are equal on every machine.
     """
     second = np.pad(clip[:RATE_HZ], (0, max(0, RATE_HZ - len(clip))))
     loudest = np.abs(second).max()
