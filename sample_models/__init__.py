@@ -1,1 +1,1 @@
-"""One file a model: CARD, architecture and training recipe; weights/ beside it."""
+"""Sample models, one file each: CARD, architecture and training recipe; weights lie in weights/."""

@@ -1,5 +1,5 @@
-"""A Transformer's encoder layer in plain matrix products; apart because its classes need torch when
-the file is imported.
+"""A Transformer encoder layer in plain matrix products, in its own file because its classes need
+torch at import.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention in plain matrix products, so that every tool finds what to
-    quantize.
-    """
+    """Multi-head self-attention in plain matrix products, which every quantizer recognizes."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -22,8 +20,8 @@ class Attention(nn.Module):
         self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """(batch, length, width) and what is added to the scores, (batch, 1, 1, length) -> (batch,
-        length, width).
+        """Apply attention: (batch, length, width) and an addend of the scores, (batch, 1, 1,
+        length) -> (batch, length, width).
         """
         q, k, v = self._split(self.query(x)), self._split(self.key(x)), self._split(self.value(x))
         scores = q @ k.transpose(-2, -1) / sqrt(self.size)
@@ -35,7 +33,9 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then two dense layers, each normalised before and added after."""
+    """Attention, then two dense layers, each with layer normalisation before and a residual
+    connection.
+    """
 
     def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
         super().__init__()

@@ -1,6 +1,4 @@
-"""The network of `langid_transformer`: kept apart because its classes need torch when the file is
-imported.
-"""
+"""Network of `langid_transformer`, in its own file because its classes need torch at import."""
 
 from __future__ import annotations
 
@@ -11,19 +9,18 @@ from sample_models._attention import Block
 
 PADDING = 0
 MASK_BIAS = 8.0
-"""Taken off the attention scores of padding. Small on purpose: the usual 1e4 or infinity would
-stretch the range of the scores so far that 8 bits could tell no two of them apart, and e^-8 is as
-good as nothing.
+"""Addend of the attention scores of padding. It is small on purpose: the usual -1e4 or -infinity
+would stretch the range of the scores so far that 8 bits could not distinguish them, and e^-8 is
+small enough.
 """
 
 
 class CharTransformer(nn.Module):
-    """Character numbers (batch, length), int64 -> logits (batch, classes).
+    """Network from character ids (batch, length), int64, to logits (batch, classes).
 
-    Two convolutions see up to seven characters, attention sees the whole; what is said of the whole
-    is the mean over its
-    characters, and the most that any of them has of a feature. Shorter batches than `length` are as
-    good.
+    Two convolutions see up to seven characters, attention sees the whole name; the summary is the
+    mean and the maximum of each feature over the characters. Batches shorter than `length` are
+    allowed.
     """
 
     def __init__(
@@ -67,8 +64,8 @@ class CharTransformer(nn.Module):
 
 
 def _summary(x: Tensor, present: Tensor) -> Tensor:
-    """(batch, length, width) and (batch, length) -> (batch, 2 × width): mean, and maximum where it
-    is above zero.
+    """Return mean and non-negative maximum, (batch, length, width) and (batch, length) -> (batch, 2
+    × width).
     """
     share = (present / present.sum(1, keepdim=True))[:, None, :]
     return torch.cat([(share @ x).squeeze(1), (torch.relu(x) * present[:, :, None]).amax(1)], dim=1)

@@ -1,6 +1,4 @@
-"""The network of `keywords_gru`: kept apart because its classes need torch when the file is
-imported.
-"""
+"""Network of `keywords_gru`, in its own file because its classes need torch at import."""
 
 from __future__ import annotations
 
@@ -9,14 +7,13 @@ from torch import Tensor, nn
 
 
 class Gru(nn.Module):
-    """A gated recurrent unit (Cho et al., arXiv:1406.1078) in plain matrix products, one step after
-    another.
+    """A gated recurrent unit (Cho et al., arXiv:1406.1078) in plain matrix products, unrolled step
+    by step.
 
-    torch.nn.GRU would become ONNX's GRU operator, which onnxruntime's quantizers leave in float.
-    The new state is not
-    new + keep * (h - new): that difference has twice the range, and where scales are powers of two
-    by chance, LiteRT adds
-    and subtracts 16-bit integers only if one of them has the result's scale.
+    torch.nn.GRU would become ONNX's GRU operator, which onnxruntime's quantizers keep in float. The
+    new state is not computed as new + keep * (h - new): that difference has twice the range, and
+    where scales happen to be powers of two, LiteRT adds and subtracts 16-bit integers only if one
+    of them has the result's scale.
     """
 
     def __init__(self, inputs: int, width: int) -> None:
@@ -28,7 +25,7 @@ class Gru(nn.Module):
                 nn.init.orthogonal_(square)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, frames, inputs) -> the state after each frame, (batch, frames, width)."""
+        """Return the state after each frame, (batch, frames, inputs) -> (batch, frames, width)."""
         gates, states = self.input_gates(x).unbind(1), self.input_state(x).unbind(1)
         h, seen = torch.zeros_like(states[0]), []
         for from_input, proposed in zip(gates, states, strict=True):
@@ -40,9 +37,9 @@ class Gru(nn.Module):
 
 
 class GruClassifier(nn.Module):
-    """Spectral frames (batch, 1, frames, coefficients) -> logits (batch, classes).
+    """Network from spectral frames (batch, 1, frames, coefficients) to logits (batch, classes).
 
-    One convolution sees nine frames at a time and moves on by three; the unit reads what it found.
+    One convolution sees nine frames at a time with a stride of three; the unit reads its outputs.
     """
 
     def __init__(

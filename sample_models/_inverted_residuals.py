@@ -1,9 +1,9 @@
-"""MobileNetV2 and EfficientNet-Lite: both are rows of inverted residuals, so that one table each
-tells them apart.
+"""MobileNetV2 and EfficientNet-Lite: both are sequences of inverted residuals and differ in a table
+only.
 
-Sandler et al. 2018, MobileNetV2: Inverted Residuals and Linear Bottlenecks, arXiv:1801.04381;
-Tan and Le 2019, EfficientNet, arXiv:1905.11946, in its Lite form: no squeeze-and-excitation, ReLU6
-in place of swish.
+Sandler et al. 2018, MobileNetV2: Inverted Residuals and Linear Bottlenecks, arXiv:1801.04381; Tan
+and Le 2019, EfficientNet, arXiv:1905.11946, in its Lite form: no squeeze-and-excitation, ReLU6 in
+place of swish.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class Stage(NamedTuple):
-    """Some inverted residuals in a row; the first of them has the stride."""
+    """Several inverted residuals in a row; the first has the stride."""
 
     expand: int
     channels: int
@@ -31,14 +31,14 @@ def convolution(
     groups: int = 1,
     activation: type[nn.Module] | None = nn.ReLU6,
 ) -> list[nn.Module]:
-    """A convolution, its batch normalisation and, if any, its activation."""
+    """Return a convolution, its batch normalisation and, if any, its activation."""
     conv = nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False)
     return [conv, nn.BatchNorm2d(out), *([activation()] if activation else [])]
 
 
 class InvertedResidual(nn.Module):
-    """Widen with 1×1, filter each channel for itself, narrow with 1×1 and no activation; around it
-    where shapes allow.
+    """Widen with 1×1, filter each channel, narrow with 1×1 without activation; a residual
+    connection where shapes allow.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNet(nn.Module):
-    """Images (batch, 3, 32, 32) in 0..1 -> logits (batch, classes).
+    """Network from images (batch, 3, 32, 32) in 0..1 to logits (batch, classes).
 
     Args:
         stem: channels of the first convolution, which has stride 2.
-        head: channels of the last 1×1 convolution, before the mean over places.
-        dropout: of what the classifier sees.
+        head: channels of the last 1×1 convolution, before the spatial mean.
+        dropout: dropout of the classifier's input.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Trains a Keras 3 model on TensorFlow from a plan, saves it and judges what was saved."""
+"""Training of a Keras 3 model on TensorFlow from a plan, and evaluation of the saved model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH = 256
 
 
 def keras() -> Any:
-    """Keras on TensorFlow, without TensorFlow's start-up lines."""
+    """Return Keras on TensorFlow, without TensorFlow's start-up messages."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -39,7 +39,7 @@ def train(
     _save(build, model, file)
     made = Trained(
         file,
-        _saved_answers(file),
+        _saved_outputs(file),
         model.count_params(),
         sum(_macs(layer) for layer in model.layers),
     )
@@ -59,7 +59,7 @@ def _fitted(build: Callable[[], Any], x: Array, y: Array, plan: Plan, training: 
             _batches(x, x if plan.restore else y, plan),
             epochs=epochs,
             verbose=0,
-            callbacks=[_told(training, epochs)],
+            callbacks=[_reporter(training, epochs)],
         )
     finally:
         package.mixed_precision.set_dtype_policy("float32")
@@ -67,8 +67,8 @@ def _fitted(build: Callable[[], Any], x: Array, y: Array, plan: Plan, training: 
 
 
 def _optimizer(plan: Plan, steps: int) -> Any:
-    """AdamW whose rate rises over the first 15 % of the steps, then falls to zero along half a
-    cosine.
+    """Return AdamW whose rate rises over the first 15 % of the steps, then falls to zero along half
+    a cosine.
     """
     optimizers = keras().optimizers
     rate = optimizers.schedules.CosineDecay(
@@ -95,7 +95,7 @@ def _loss(plan: Plan) -> Any:
 
 
 def _batches(x: Array, target: Array, plan: Plan) -> Any:
-    """Shuffled anew each epoch, from the seed set before."""
+    """Return batches that are shuffled again each epoch, from the seed set before."""
     import tensorflow as tf
 
     data = (
@@ -106,7 +106,7 @@ def _batches(x: Array, target: Array, plan: Plan) -> Any:
     return data if plan.augment is None else data.map(lambda a, b: (plan.augment(a), b))  # type: ignore[misc]
 
 
-def _told(training: Training, epochs: int) -> Any:
+def _reporter(training: Training, epochs: int) -> Any:
     def end(epoch: int, logs: Any) -> None:
         training.progress(epoch + 1, epochs, f"loss {logs['loss']:.3f}")
 
@@ -123,8 +123,8 @@ def _save(build: Callable[[], Any], model: Any, file: Path) -> None:
     plain.save(file)
 
 
-def _saved_answers(file: Path) -> Callable[[Array], Array]:
-    """Answers of what was saved, not of what was trained."""
+def _saved_outputs(file: Path) -> Callable[[Array], Array]:
+    """Return a function that computes the outputs of the saved model."""
     model = keras().models.load_model(file, compile=False)
 
     def answer(x: Array) -> Array:
@@ -138,8 +138,8 @@ def _saved_answers(file: Path) -> Callable[[Array], Array]:
 
 
 def _macs(layer: Any) -> int:
-    """Multiply-accumulates of one item: each kernel entry is used once at every place of the
-    output.
+    """Return the multiply-accumulates of one item: each kernel entry is used once at every output
+    position.
     """
     if not hasattr(layer, "kernel"):
         return 0

@@ -1,4 +1,4 @@
-"""The network of `signs_mobilevit`: convolutions for what is near, attention for what is far.
+"""Network of `signs_mobilevit`: convolutions for local structure, attention for global structure.
 
 Mehta and Rastegari 2021, MobileViT, arXiv:2110.02178.
 """
@@ -12,13 +12,13 @@ from sample_models._attention import Attention
 from sample_models._inverted_residuals import InvertedResidual, convolution
 
 PATCH = 2
-"""Side of the patches. Places attend to those of the same position in all patches, as in the
+"""Side of the patches. Pixels attend to those at the same position in all patches, as in the
 paper.
 """
 
 
 class Encoder(nn.Module):
-    """One Transformer layer, normalised first."""
+    """One Transformer layer with layer normalisation first."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -35,8 +35,8 @@ class Encoder(nn.Module):
 
 
 def unfold(x: Tensor) -> Tensor:
-    """(batch, width, h, w) -> (batch × positions in a patch, patches, width); no tensor has more
-    than four axes.
+    """Unfold patches, (batch, width, h, w) -> (batch × positions in a patch, patches, width); no
+    tensor has more than four axes.
     """
     width, rows, columns = x.shape[1], x.shape[2] // PATCH, x.shape[3] // PATCH
     x = x.reshape(-1, width * rows, PATCH, columns * PATCH).transpose(1, 2)
@@ -45,7 +45,7 @@ def unfold(x: Tensor) -> Tensor:
 
 
 def fold(x: Tensor, rows: int, columns: int) -> Tensor:
-    """What `unfold` did, undone; rows and columns of patches."""
+    """Invert `unfold`, for this number of rows and columns of patches."""
     width = x.shape[2]
     x = x.transpose(1, 2).reshape(-1, PATCH, width * rows * columns).transpose(1, 2)
     x = x.reshape(-1, PATCH, width * rows, columns * PATCH).transpose(1, 2)
@@ -53,8 +53,8 @@ def fold(x: Tensor, rows: int, columns: int) -> Tensor:
 
 
 class MobileViTBlock(nn.Module):
-    """A local convolution, attention over patches, and a convolution that joins it to what came
-    in.
+    """A local convolution, attention over patches, and a convolution that merges the result with
+    the input.
     """
 
     def __init__(self, channels: int, width: int, layers: int, heads: int, dropout: float) -> None:
@@ -78,7 +78,7 @@ class MobileViTBlock(nn.Module):
 
 
 class MobileViT(nn.Module):
-    """Images (batch, 3, 32, 32) in 0..1 -> logits (batch, classes)."""
+    """Network from images (batch, 3, 32, 32) in 0..1 to logits (batch, classes)."""
 
     def __init__(self, classes: int, dropout: float = 0.1) -> None:
         super().__init__()

@@ -1,6 +1,4 @@
-"""The network of `motion_transformer`: apart because its classes need torch when the file is
-imported.
-"""
+"""Network of `motion_transformer`, in its own file because its classes need torch at import."""
 
 from __future__ import annotations
 
@@ -11,11 +9,10 @@ from sample_models._attention import Block
 
 
 class MotionTransformer(nn.Module):
-    """Sensor windows (batch, samples, axes) -> logits (batch, classes).
+    """Network from sensor windows (batch, samples, axes) to logits (batch, classes).
 
     A convolution makes a token of each `patch` samples and their neighbours, as vision Transformers
-    do of image patches
-    (Dosovitskiy et al. 2020, arXiv:2010.11929, hybrid).
+    do with image patches (Dosovitskiy et al. 2020, arXiv:2010.11929, hybrid).
     """
 
     def __init__(

@@ -1,5 +1,5 @@
-"""What every training recipe shares: its settings, where the weights lie, and what is written down
-about them.
+"""Shared parts of training recipes: settings, paths of the weights, and the record of a
+training.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ SUFFIX = {"keras": ".keras", "torch_export": ".pt2"}
 
 @dataclass(frozen=True)
 class Plan:
-    """What a recipe fixes.
+    """Settings of a recipe.
 
     Attributes:
-        rate: the highest learning rate, which rises to it and falls to zero along half a cosine.
-        smoothing: share of the target that is spread over all classes.
-        augment: batch of items -> batch of items, as the framework's tensors.
-        deal: (items, batch) -> rows of each batch of one epoch, for items that are better not
-            mixed; PyTorch only.
-        restore: True where the model gives its input back, so that the input is the target.
+        rate: highest learning rate; the rate rises to it and falls to zero along half a cosine.
+        smoothing: share of the label that is spread over all classes.
+        augment: function of a batch of items that returns a batch of items, as the framework's
+            tensors.
+        deal: function (items, batch) -> rows of each batch of one epoch, for items that should not
+            be mixed; PyTorch only.
+        restore: True for a model that reconstructs its input: the input is the target.
     """
 
     epochs: int
@@ -49,23 +50,23 @@ class Plan:
     restore: bool = False
 
     def facts(self) -> dict[str, Any]:
-        """What the record keeps."""
+        """Return the settings that the record keeps."""
         return {k: v for k, v in asdict(self).items() if k not in ("augment", "deal", "restore")}
 
 
 def weights_path(name: str) -> Path:
-    """Where a weights file of this name lies."""
+    """Return the path of a weights file of this name."""
     return WEIGHTS / name
 
 
 def read_record(model_id: str, folder: Path = WEIGHTS) -> dict[str, Any]:
-    """What the last training wrote down, or nothing before the first."""
+    """Return the record of the last training; empty before the first."""
     file = folder / f"{model_id}.json"
     return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
 
 def baseline(record: Mapping[str, Any]) -> dict[str, Measurement]:
-    """The measurements of a record, by metric id."""
+    """Return metric id -> measurement, from a record."""
     return {
         metric: Measurement.from_json(metric, value)
         for metric, value in record.get("baseline", {}).items()
@@ -73,15 +74,15 @@ def baseline(record: Mapping[str, Any]) -> dict[str, Measurement]:
 
 
 def percent(share: float | None) -> str:
-    """A share as text, or a dash where it was not measured yet."""
+    """Format a share as percent, or a dash where it is not measured yet."""
     return "–" if share is None else f"{100 * share:.1f} %"
 
 
 def training_data(card: ModelCard) -> tuple[Dataset, Array, Array]:
-    """The declared training set, stored items as the model takes them.
+    """Return the declared training set, in the form of the model's input.
 
     Raises:
-        InvalidFile: it is not the one that the data set's file declares.
+        InvalidFile: it is not the training set that the dataset's file declares.
     """
     dataset = registry.dataset(card.dataset)
     if dataset.training is None:
@@ -103,7 +104,7 @@ def training_data(card: ModelCard) -> tuple[Dataset, Array, Array]:
 
 
 def judge(card: ModelCard, outputs: Array, labels: Array, inputs: Array) -> dict[str, Measurement]:
-    """Every metric of the card's task that answers and truth give."""
+    """Return every metric of the card's task that can be computed from outputs and labels."""
     evidence = {"outputs": outputs, "labels": labels, "inputs": inputs}
     fitting = [
         m
@@ -116,7 +117,7 @@ def judge(card: ModelCard, outputs: Array, labels: Array, inputs: Array) -> dict
 
 @dataclass(frozen=True)
 class Trained:
-    """What a recipe made: the file, its answers to the test set, and its size."""
+    """Result of a recipe: the file, its outputs on the test set, and its size."""
 
     file: Path
     answer: Callable[[Array], Array]
@@ -133,12 +134,12 @@ def write_record(
     packages: Sequence[str],
     **facts: Any,
 ) -> None:
-    """Judge what was trained, and write the facts beside its weights.
+    """Evaluate the trained model, and write the record beside its weights.
 
     Args:
         started: `time.perf_counter()` when the recipe began.
-        packages: whose versions matter.
-        facts: more to keep.
+        packages: packages whose versions are recorded.
+        facts: additional entries.
     """
     seconds = perf_counter() - started
     dataset = registry.dataset(card.dataset)
@@ -169,7 +170,7 @@ def write_record(
         **facts,
         "layers": [],
     }
-    rows = ",\n  ".join(map(json.dumps, _layers(made.file, card.format)))  # one line a layer
+    rows = ",\n  ".join(map(json.dumps, _layers(made.file, card.format)))  # one line per layer
     text = json.dumps(record, indent=1, ensure_ascii=False).replace(
         '"layers": []', f'"layers": [\n  {rows}\n ]'
     )
@@ -189,7 +190,7 @@ def _layers(file: Path, format_: str) -> list[dict[str, Any]]:
 
 
 def _cpu() -> str:
-    """The processor's name, where Linux tells it."""
+    """Return the processor's name, where Linux provides it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

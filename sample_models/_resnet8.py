@@ -1,8 +1,7 @@
-"""The network of `signs_resnet8`: kept apart because its classes need torch when the file is
-imported.
+"""Network of `signs_resnet8`, in its own file because its classes need torch at import.
 
-He et al. 2015, Deep Residual Learning for Image Recognition, arXiv:1512.03385, in the size that
-MLPerf Tiny made common: Banbury et al. 2021, MLPerf Tiny Benchmark, arXiv:2106.07597.
+He et al. 2015, Deep Residual Learning for Image Recognition, arXiv:1512.03385, in the size of
+MLPerf Tiny: Banbury et al. 2021, MLPerf Tiny Benchmark, arXiv:2106.07597.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions and a way around them, a 1×1 convolution where the shape changes."""
+    """Two 3×3 convolutions and a residual connection, with a 1×1 convolution where the shape
+    changes.
+    """
 
     def __init__(self, channels: int, out: int, stride: int) -> None:
         super().__init__()
@@ -29,7 +30,7 @@ class Residual(nn.Module):
 
 
 class ResNet8(nn.Module):
-    """Images (batch, 3, 32, 32) in 0..1 -> logits (batch, classes)."""
+    """Network from images (batch, 3, 32, 32) in 0..1 to logits (batch, classes)."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()

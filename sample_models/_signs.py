@@ -1,5 +1,5 @@
-"""What the four networks for `signs` share: all of the card but the words, and how training images
-are varied.
+"""Shared parts of the four networks for `signs`: the card except its texts, and the augmentation of
+training images.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from lab.types import InputSpec, ModelCard
 from sample_models import _recipe
 
 SHIFT = 3
-"""Pixels by which training images are moved, at most, each way."""
+"""Largest shift of training images in pixels, in each direction."""
 
 
 def card(model_id: str, title: str, description: str) -> ModelCard:
-    """The card of a PyTorch network that takes images (batch, 3, 32, 32) in 0..1."""
+    """Return the card of a PyTorch network for images (batch, 3, 32, 32) in 0..1."""
     record = _recipe.read_record(model_id)
     return ModelCard(
         id=model_id,
@@ -40,8 +40,8 @@ def card(model_id: str, title: str, description: str) -> ModelCard:
 
 
 def shifted(x: Any) -> Any:
-    """Each image moved by its own few pixels, its edge drawn out; never mirrored, which would make
-    left of right.
+    """Shift each image by a random number of pixels and extend its edge; images are never mirrored,
+    which would turn left into right.
 
     Args:
         x: tensor of shape (batch, 3, h, w).

@@ -1,4 +1,4 @@
-"""Trains a PyTorch model from a plan, saves its graph and judges what was saved."""
+"""Training of a PyTorch model from a plan, and evaluation of the saved graph."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sample_models._recipe import Plan, Trained
 
 BATCH = 256
 IMAGE_AXES = 4
-"""Of a batch of images: batch, channels, height, width."""
+"""Number of axes of a batch of images: batch, channels, height, width."""
 
 
 def train(
@@ -34,7 +34,7 @@ def train(
     save(model.eval(), torch.from_numpy(x[:2]), file)
     made = Trained(
         file,
-        saved_answers(file),
+        saved_outputs(file),
         sum(p.numel() for p in model.parameters()),
         macs(model, torch.from_numpy(x[:1])),
     )
@@ -42,17 +42,18 @@ def train(
 
 
 def _laid_out(model: nn.Module, ndim: int) -> nn.Module:
-    """Channels last in memory for models that take images: their convolutions then train in two
-    thirds of the time.
+    """Return the model with channels last in memory if its input is an image: convolutions then
+    train in two thirds of the time.
     """
     return model.to(memory_format=torch.channels_last) if ndim == IMAGE_AXES else model
 
 
 def fit(model: nn.Module, x: Tensor, y: Tensor, plan: Plan, training: Training) -> None:
-    """AdamW with one cycle of the learning rate (Smith 2018, arXiv:1803.09820).
+    """Train with AdamW and one cycle of the learning rate (Smith 2018, arXiv:1803.09820).
 
     Args:
-        x: items as the model takes them; y: class numbers, unused where the plan restores.
+        x: items in the form of the model's input.
+        y: class indices, unused where the plan restores.
     """
     epochs = training.epochs or plan.epochs
     optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.rate)
@@ -72,14 +73,16 @@ def fit(model: nn.Module, x: Tensor, y: Tensor, plan: Plan, training: Training) 
 
 
 def _dealt(x: Tensor, plan: Plan) -> Sequence[Tensor]:
-    """Rows of each batch of one epoch."""
+    """Return the rows of each batch of one epoch."""
     return (
         torch.randperm(len(x)).split(plan.batch) if plan.deal is None else plan.deal(x, plan.batch)
     )
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Matrices and kernels decay; biases and the scales of normalisations do not."""
+    """Return parameter groups: matrices and kernels have weight decay; biases and scales of
+    normalisations do not.
+    """
     large = [p for p in model.parameters() if p.ndim > 1]
     small = [p for p in model.parameters() if p.ndim <= 1]
     return [{"params": large, "weight_decay": decay}, {"params": small, "weight_decay": 0.0}]
@@ -108,18 +111,18 @@ def _loss(outputs: Tensor, target: Tensor, plan: Plan) -> Tensor:
 
 
 def save(model: nn.Module, example: Tensor, file: Path) -> None:
-    """Write the trained graph, free in the batch axis: it loads without any of our classes."""
+    """Write the trained graph with a free batch axis; it loads without any of our classes."""
     program = torch.export.export(
         model, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},)
     )
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # names folders of the machine that trained it
+        node.meta.pop("stack_trace", None)  # contains folder names of the machine that trained it
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.export.save(program, file)
 
 
-def saved_answers(file: Path) -> Callable[[Array], Array]:
-    """Answers of what was saved, not of what was trained."""
+def saved_outputs(file: Path) -> Callable[[Array], Array]:
+    """Return a function that computes the outputs of the saved model."""
     module = torch.export.load(file).module()
 
     def answer(x: Array) -> Array:
@@ -130,7 +133,7 @@ def saved_answers(file: Path) -> Callable[[Array], Array]:
 
 
 def macs(model: nn.Module, item: Tensor) -> int:
-    """Multiply-accumulates of one item, in matrix products and convolutions."""
+    """Return the multiply-accumulates of one item, in matrix products and convolutions."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -30,9 +30,9 @@ CARD = ModelCard(
         " digits_lenet`."
     ),
     description=(
-        "Two convolutions and two dense layers; gives logits. The smallest model of the lab: every"
-        " technique runs on it in seconds. Its test images are, by all appearance, by other"
-        " writers, which leaves room to lose accuracy."
+        "Two convolutions and two dense layers; the outputs are logits. The smallest model of"
+        " the lab: every technique runs on it in seconds. Its test images seem to be by other"
+        " writers than its training images, which leaves room to lose accuracy."
     ),
     parameters=_RECORD.get("parameters"),
     macs=_RECORD.get("macs"),
@@ -41,7 +41,7 @@ CARD = ModelCard(
 
 
 def build() -> Any:
-    """The untrained network: (batch, 8, 8, 1) float32 in 0..1 -> (batch, 10) logits."""
+    """Return the untrained network: (batch, 8, 8, 1) float32 in 0..1 -> (batch, 10) logits."""
     keras = _keras_recipe.keras()
     layers = keras.layers
     image = keras.Input(CARD.input.shape, name="image")

@@ -1,5 +1,5 @@
-"""MLPerf Tiny's keyword-spotting network: depthwise-separable convolutions over a spectrogram, in
-Keras.
+"""MLPerf Tiny's keyword-spotting network in Keras: depthwise-separable convolutions over a
+spectrogram.
 
 Re-train it with `python -m lab train keywords_dscnn`.
 """
@@ -46,7 +46,7 @@ CARD = ModelCard(
 
 
 def build() -> Any:
-    """The untrained network: (batch, 49, 10, 1) float32 -> (batch, 12) logits."""
+    """Return the untrained network: (batch, 49, 10, 1) float32 -> (batch, 12) logits."""
     keras = _keras_recipe.keras()
     layers = keras.layers
     features = keras.Input(CARD.input.shape, name="features")

@@ -48,7 +48,7 @@ CARD = ModelCard(
 
 
 def build() -> Any:
-    """The untrained network: (batch, 1, 49, 10) float32 -> (batch, 12) logits."""
+    """Return the untrained network: (batch, 1, 49, 10) float32 -> (batch, 12) logits."""
     from sample_models._gru import GruClassifier
 
     return GruClassifier(coefficients=COEFFICIENTS, classes=len(CARD.class_names))

@@ -1,4 +1,4 @@
-"""A character-level Transformer that tells the language of a name, in PyTorch."""
+"""A character-level Transformer that classifies the language of a name, in PyTorch."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ from sample_models._recipe import Plan
 
 ID = "langid_transformer"
 UNKNOWN_SHARE = 0.1
-"""Share of characters hidden from the model in training, so that it learns to do without any one of
-them.
-"""
+"""Share of characters hidden in training, so that the model depends on no single character."""
 
 
 def _hide(ids: Any) -> Any:
-    """Make UNKNOWN of some of the characters, and leave off the padding that the longest name does
-    not need.
-    """
+    """Replace some characters by UNKNOWN, and cut the padding behind the longest name."""
     import torch
 
     ids = ids[:, : int((ids != PADDING).sum(1).max()) + 1]
@@ -30,7 +26,9 @@ def _hide(ids: Any) -> Any:
 
 
 def _by_length(ids: Any, batch: int) -> list[Any]:
-    """Batches of names of about one length, in any order: half the work of names of all lengths."""
+    """Return batches of names of similar length, in random order: half the work of mixed
+    lengths.
+    """
     import torch
 
     length = (ids != PADDING).sum(1) + 3 * torch.rand(len(ids))
@@ -71,7 +69,7 @@ CARD = ModelCard(
 
 
 def build() -> Any:
-    """The untrained network: (batch, LENGTH) int64 character numbers -> (batch, 24) logits."""
+    """Return the untrained network: (batch, LENGTH) int64 character ids -> (batch, 24) logits."""
     from lab.datasets.languages import FIRST_CHARACTER
     from sample_models._char_transformer import CharTransformer
 
@@ -81,8 +79,8 @@ def build() -> Any:
 
 
 def train(training: Training) -> None:
-    """Train from scratch with a fixed seed, then write the weights, the record and what a linear
-    model reaches.
+    """Train from scratch with a fixed seed, then write the weights and the record with a linear
+    model's accuracy.
     """
     from sample_models import _torch_recipe
 
@@ -93,11 +91,10 @@ def train(training: Training) -> None:
 
 
 def ngram_baseline() -> tuple[Measurement, int]:
-    """What the task takes without a neural network: logistic regression on n-grams of 1 to 4
-    characters.
+    """Train a linear baseline: logistic regression on n-grams of 1 to 4 characters.
 
     Returns:
-        its accuracy on the test set, and how many weights it has.
+        its accuracy on the test set, and its number of weights.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

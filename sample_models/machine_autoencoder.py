@@ -1,4 +1,4 @@
-"""The dense autoencoder of MLPerf Tiny, listening to machines, in Keras 3.
+"""The dense autoencoder of MLPerf Tiny for machine sounds, in Keras 3.
 
 Re-train it with `python -m lab train machine_autoencoder`.
 """
@@ -34,11 +34,11 @@ CARD = ModelCard(
         " machine_autoencoder`."
     ),
     description=(
-        "Nine hidden dense layers, the middle one of 8 numbers, each with batch normalisation and"
+        "Nine hidden dense layers, the middle one of width 8, each with batch normalisation and"
         " ReLU: the network of MLPerf Tiny's anomaly detection (Banbury et al. 2021,"
-        " arXiv:2106.07597). It has learnt to give healthy sounds back; the mean squared error of"
-        " an item is its anomaly score, and the AUC says how well scores tell faulty machines from"
-        " healthy ones."
+        " arXiv:2106.07597). It is trained to reconstruct healthy sounds; the mean squared error"
+        " of an item is its anomaly score, and the AUC measures how well scores separate faulty"
+        " machines from healthy ones."
     ),
     parameters=_RECORD.get("parameters"),
     macs=_RECORD.get("macs"),
@@ -47,8 +47,8 @@ CARD = ModelCard(
 
 
 def build() -> Any:
-    """The untrained network: (batch, 640) float32 of about unit variance -> its reconstruction, the
-    same shape.
+    """Return the untrained network: (batch, 640) float32 of about unit variance -> its
+    reconstruction, the same shape.
     """
     from sample_models._keras_recipe import keras
 

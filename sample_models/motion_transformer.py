@@ -1,4 +1,4 @@
-"""A small Transformer that tells what the carrier of a phone is doing, in PyTorch.
+"""A small Transformer that classifies the activity of a phone's carrier, in PyTorch.
 
 Re-train it with `python -m lab train motion_transformer`.
 """
@@ -19,8 +19,8 @@ TURN_RAD = 0.3
 
 
 def _turned(windows: Any) -> Any:
-    """Turn each phone a little in its pocket, (batch, samples, 6): both sensors alike, about three
-    random axes.
+    """Rotate each phone slightly in its pocket, (batch, samples, 6): both sensors alike, about
+    three random axes.
     """
     import torch
 
@@ -49,9 +49,9 @@ CARD = ModelCard(
         " motion_transformer`."
     ),
     description=(
-        "One convolution makes 16 tokens of 2.56 s of movement, three encoder layers compare them,"
-        " and their mean is classified; gives logits. Walking and the two kinds of stairs are its"
-        " hard cases: no person of the test set was there in training."
+        "One convolution turns 2.56 s of movement into 16 tokens, three encoder layers compare"
+        " them, and their mean is classified; the outputs are logits. Walking and the two kinds"
+        " of stairs are its hard cases: no person of the test set is in the training set."
     ),
     parameters=_RECORD.get("parameters"),
     macs=_RECORD.get("macs"),
@@ -60,7 +60,7 @@ CARD = ModelCard(
 
 
 def build() -> Any:
-    """The untrained network: (batch, 128, 6) float32 in g and rad/s -> (batch, 8) logits."""
+    """Return the untrained network: (batch, 128, 6) float32 in g and rad/s -> (batch, 8) logits."""
     from sample_models._motion_transformer import MotionTransformer
 
     return MotionTransformer(samples=SAMPLES, axes=AXES, classes=len(CARD.class_names))

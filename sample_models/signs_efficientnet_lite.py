@@ -19,7 +19,7 @@ CARD = _signs.card(
 
 
 def build() -> Any:
-    """The untrained network: (batch, 3, 32, 32) float32 in 0..1 -> (batch, 24) logits."""
+    """Return the untrained network: (batch, 3, 32, 32) float32 in 0..1 -> (batch, 24) logits."""
     from sample_models._inverted_residuals import MobileNet, Stage
 
     stages = (

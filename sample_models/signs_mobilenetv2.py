@@ -12,14 +12,14 @@ PLAN = Plan(epochs=15, batch=128, rate=6e-3, smoothing=0.05, augment=_signs.shif
 CARD = _signs.card(
     "signs_mobilenetv2",
     "MobileNetV2, road signs",
-    "Inverted residuals with linear bottlenecks and ReLU6 (Sandler et al. 2018, arXiv:1801.04381),"
-    " scaled to 32×32; gives logits. Depthwise convolutions do with few multiply-accumulates and"
-    " are the hardest to quantize: each channel has a range of its own.",
+    "Inverted residuals with linear bottlenecks and ReLU6 (Sandler et al. 2018,"
+    " arXiv:1801.04381), scaled to 32×32; the outputs are logits. Depthwise convolutions need"
+    " few multiply-accumulates and are the hardest to quantize: each channel has its own range.",
 )
 
 
 def build() -> Any:
-    """The untrained network: (batch, 3, 32, 32) float32 in 0..1 -> (batch, 24) logits."""
+    """Return the untrained network: (batch, 3, 32, 32) float32 in 0..1 -> (batch, 24) logits."""
     from sample_models._inverted_residuals import MobileNet, Stage
 
     stages = (

@@ -12,15 +12,15 @@ PLAN = Plan(epochs=20, batch=128, rate=6e-3, smoothing=0.05, augment=_signs.shif
 CARD = _signs.card(
     "signs_mobilevit",
     "MobileViT, road signs",
-    "Inverted residuals, and two blocks that unfold the picture into patches, let them attend to"
-    " each other in a Transformer, and fold them back (Mehta and Rastegari 2021, arXiv:2110.02178),"
-    " scaled to 32×32; gives logits. Softmax, layer normalisation and SiLU are what integer"
-    " arithmetic finds hardest.",
+    "Inverted residuals, and two blocks that unfold the image into patches, let them attend to"
+    " each other in a Transformer, and fold them back (Mehta and Rastegari 2021,"
+    " arXiv:2110.02178), scaled to 32×32; the outputs are logits. Softmax, layer normalisation"
+    " and SiLU are the hardest operators for integer arithmetic.",
 )
 
 
 def build() -> Any:
-    """The untrained network: (batch, 3, 32, 32) float32 in 0..1 -> (batch, 24) logits."""
+    """Return the untrained network: (batch, 3, 32, 32) float32 in 0..1 -> (batch, 24) logits."""
     from sample_models._mobilevit import MobileViT
 
     return MobileViT(len(CARD.class_names))

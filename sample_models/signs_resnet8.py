@@ -13,13 +13,14 @@ CARD = _signs.card(
     "signs_resnet8",
     "ResNet-8, road signs",
     "Three residual blocks of plain 3×3 convolutions, as in MLPerf Tiny (He et al. 2015,"
-    " arXiv:1512.03385; Banbury et al. 2021, arXiv:2106.07597); gives logits. Few weights for its"
-    " many multiply-accumulates, each kernel being used at every place.",
+    " arXiv:1512.03385; Banbury et al. 2021, arXiv:2106.07597); the outputs are logits. It has"
+    " few weights for its many multiply-accumulates, because each kernel is used at every"
+    " position.",
 )
 
 
 def build() -> Any:
-    """The untrained network: (batch, 3, 32, 32) float32 in 0..1 -> (batch, 24) logits."""
+    """Return the untrained network: (batch, 3, 32, 32) float32 in 0..1 -> (batch, 24) logits."""
     from sample_models._resnet8 import ResNet8
 
     return ResNet8(len(CARD.class_names))
