@@ -10,6 +10,7 @@ from statistics import median
 import pytest
 
 import lab
+from tests.benchmarks.form import SMALLEST
 from tests.browser.conftest import chromium  # noqa: F401
 from tests.browser.test_server import Server
 
@@ -22,7 +23,8 @@ def test_the_gallery_opens(lab_home, chromium):
     server = Server(lab_home)
     try:
         first, *later = [
-            _seconds(chromium, server, f".st-key-sweep_{last} button") for _ in range(6)
+            _seconds(chromium, server, f".st-key-sweep_{last} button")
+            for _ in range(2 if SMALLEST else 6)
         ]
     finally:
         server.process.terminate()
@@ -32,8 +34,7 @@ def test_the_gallery_opens(lab_home, chromium):
         f"\n{len(lab.models())} models: {first:.2f} s for the first visitor of an empty lab, then"
         f" {shown} s"
     )
-    assert first < LIMIT_S
-    assert median(later) < LIMIT_S
+    assert SMALLEST or (first < LIMIT_S and median(later) < LIMIT_S)
 
 
 def _seconds(browser, server, button: str) -> float:

@@ -1,7 +1,7 @@
 """What the results page costs with 5,000 trials: CPU of the server, and the time that a person
 waits in the browser.
 
-Figures are medians, as told by `make bench`; the filter's reruns are also given as a share of the
+Figures are medians, as printed by `make bench`; the filter's reruns are also given as a share of the
 first view, within one run.
 """
 
@@ -17,10 +17,11 @@ import pytest
 import lab
 from lab.store import records
 from tests import fakes
+from tests.benchmarks.form import SMALLEST
 from tests.browser.conftest import chromium, settled  # noqa: F401
 from tests.browser.test_server import Server
 
-TRIALS = 5000
+TRIALS = 200 if SMALLEST else 5000
 FIRST_S, CHANGE_S = 2.0, 0.3
 DRAWN = """(count) => { const g = document.querySelector(".lab-chart.js-plotly-plot");
   return g && g.data.reduce((n, t) => n + (t.customdata ?? []).length, 0) === count; }"""
@@ -68,6 +69,8 @@ def test_five_thousand_trials(lab_home, chromium):
         f" {1e3 * change_wall:.0f} ms ({1e3 * change_cpu:.0f} ms of server CPU),"
         f" {change_wall / first[0][1]:.2f} of the first view"
     )
+    if SMALLEST:
+        return
     assert median(w for _, w in first) < FIRST_S
     assert (
         first[0][0] < FIRST_S
