@@ -1,6 +1,4 @@
-"""Calibration items for a technique: which ones, and what stands in for them where there are no
-data.
-"""
+"""Calibration items for a technique: chosen from the data, or made where none may be used."""
 
 from __future__ import annotations
 
@@ -48,7 +46,7 @@ class Calibration:
         return items
 
     def labelled(self, n: int) -> tuple[Array, Array]:
-        """The same items with their truth; always from the data, since noise has none."""
+        """Items with their labels; always from the data, since noise has no labels."""
         return as_input(self._stored("x_calibration", n), self.card.input), self._stored(
             "y_calibration", n
         )
@@ -69,8 +67,8 @@ class Calibration:
         return int(self.params.get("calibration_seed", 0))
 
     def _noise(self, n: int) -> Array:
-        """Uniform over the range of the stored numbers: two numbers that a model's documentation
-        tells.
+        """Items drawn uniformly over the range of the stored numbers: two numbers that a model's
+        documentation states.
         """
         stored, rng = load_array(self.where, "x_calibration"), np.random.default_rng(self.seed)
         low, high = stored.min(), stored.max()
@@ -84,8 +82,8 @@ class Calibration:
         return as_input(drawn.astype(stored.dtype), self.card.input)
 
     def _distilled(self, n: int) -> Array:
-        """Made once by a process of its own, which loads the model's framework, and kept beside the
-        data.
+        """Items made once by a separate process, which loads the model's framework, and kept beside
+        the data.
 
         Raises:
             InvalidFile: the model has no batch normalisation to learn from.

@@ -1,8 +1,8 @@
-"""Where jobs are queued: Dask inside this process, no port opened, or the scheduler that
-LAB_SCHEDULER names.
+"""Queue of jobs: Dask inside this process, no port opened, or the scheduler that LAB_SCHEDULER
+names.
 
-Each machine has so many slots: a build or an evaluation takes one, a measurement takes all of them
-at a higher priority, so nothing else of the lab runs on a machine while a latency is measured.
+Each machine has a number of slots: a build or an evaluation takes one, a measurement takes all of
+them at a higher priority, so nothing else of the lab runs on a machine while a latency is measured.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Cluster:
 
 
 def machine_resources() -> dict[str, float]:
-    """What one machine offers: slots, and the warm processes of each heavy toolchain."""
+    """Resources of one machine: slots, and the warm processes of each heavy toolchain."""
     return {"slot": slots(), **{toolchain: workers_of(toolchain) for toolchain in HEAVY}}
 
 

@@ -1,8 +1,7 @@
-"""The self-test: runs its measuring process alone, then looks at the lab itself, and keeps the last
-outcome of this machine.
+"""Self-test: its measuring process runs alone, then the lab itself is checked; the last outcome of
+this machine is kept.
 
-While it runs it holds a lock file that says when it began, so that every process of this lab can
-tell.
+While it runs it holds a lock file with its start, so that every process of this lab knows of it.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ FIRST_S = 25.0
 
 @dataclass(frozen=True)
 class SelfTest:
-    """What came of the self-test.
+    """Outcome of a self-test.
 
     Attributes:
         at: when it ended, UTC, ISO 8601; machine: its name; environment: id of its fingerprint.
@@ -261,5 +260,5 @@ def start_self_test(repeat: int = REPEAT) -> None:
 
 
 def failure() -> LabError | None:
-    """Why the last self-test that this process started came to nothing; None where it did not."""
+    """Error of the last self-test that this process started; None where it ended well."""
     return _failed.get(str(home()))

@@ -1,6 +1,5 @@
-"""What the self-test says of the lab itself: versions, what is not available and why, the disk and
-the database. Known at once, but for the execution providers, whose libraries are asked in processes
-of their own.
+"""Checks of the lab itself: versions, unavailable parts and the reasons, the disk and the database.
+All are immediate except the execution providers, whose libraries are loaded in separate processes.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ SLOW_ANSWER_S = 0.5
 
 
 def hardware() -> Check:
-    """What the machine is."""
+    """Processor, memory and operating system."""
     f = fingerprint()
     text = (
         f"{f['cpu']} ({f['architecture']}), {f['cores']} cores, {f['memory_bytes'] / 1e9:.1f} GB of"
@@ -45,7 +44,7 @@ def hardware() -> Check:
 
 
 def versions() -> Check:
-    """What is installed of what builds or runs models."""
+    """Versions of the packages that build or run models."""
     found = fingerprint()["versions"]
     text = (
         f"Python {platform.python_version()}, "
@@ -103,7 +102,7 @@ def plugs() -> Check:
 
 
 def execution_providers() -> Check:
-    """What could compute a runtime's operators, and why it cannot here."""
+    """Execution providers of each runtime, and the reasons why some are absent."""
     said, why, broken = list[str](), dict[str, str](), list[str]()
     for id_, runtime in registry.runtimes().items():
         try:
@@ -157,7 +156,7 @@ def disk(folder: Path | None = None) -> Check:
 
 
 def database() -> Check:
-    """Whether the store answers, and how quickly."""
+    """Response time of the database."""
     start = time.perf_counter()
     try:
         with db.read() as connection:

@@ -1,7 +1,7 @@
-"""Which process runs the jobs: one at a time for each store, and the next one takes over when it
+"""Host of the engine: one process for each store runs the jobs, and the next one takes over when it
 ends or is killed.
 
-The database is the queue. Whoever asks for an engine tries to take the lock; if another process
+The database is the queue. A process that needs an engine tries to take the lock; if another process
 holds it, that one runs the studies, and a thread here goes on trying, so that nothing waits for a
 process that is gone.
 """

@@ -43,7 +43,7 @@ def step_key(source_sha256: str, steps: Sequence[Step], card: ModelCard, data_di
 
 
 def _training_digest(card: ModelCard) -> str:
-    """Of the training set; what somebody brought is in the digest of the data already."""
+    """Digest of the training set; a user's own one is in the digest of the data already."""
     return (
         "" if card.dataset.startswith(FROM_DISK) else registry.dataset(card.dataset).training_digest
     )

@@ -20,7 +20,7 @@ from lab.store.data import data_digest
 from lab.types import ModelCard, StudySpec, digest_of
 
 Outcome = Mapping[str, Any]
-"""As the store keeps it."""
+"""Outcome in its stored form."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How much of a machine the lab uses, and what it guesses before it has measured."""
+"""Limits on the use of a machine, and durations that are assumed before any is measured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRAINING_LIMIT_S = 24 * 3600.0
 
 
 def slots() -> int:
-    """How many jobs this machine runs at once: LAB_SLOTS, or its cores."""
+    """Number of jobs that this machine runs at once: LAB_SLOTS, or its cores."""
     return int(os.environ.get("LAB_SLOTS") or os.cpu_count() or 1)
 
 

@@ -59,7 +59,7 @@ def card_of(trial: Trial) -> ModelCard:
 
 
 def same_data(card: ModelCard, other: ModelCard) -> bool:
-    """Whether two models have the same task and the same test set.
+    """True if two models have the same task and the same test set.
 
     Datasets that this lab does not know are the same where they have the same name.
     """
@@ -147,7 +147,7 @@ def _by_correctness(card: ModelCard, trial: Trial, reference: Trial) -> PairedPr
 
 
 def _correct(trial: Trial) -> Array | None:
-    """Whether each item was predicted correctly; None where that is not kept, or is damaged."""
+    """Mask of the items that were predicted correctly; None where it is missing or damaged."""
     kept = trial.details.correct or {}
     try:
         bits = unpack(str(kept["bits"]), int(kept["n"]))

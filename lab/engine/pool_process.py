@@ -1,6 +1,4 @@
-"""The inside of a worker process: what it loads before its first job, and how it is kept from
-eating the machine's memory.
-"""
+"""Inside of a pool process: its imports before the first job, and the watch over its memory."""
 
 from __future__ import annotations
 
@@ -63,8 +61,10 @@ def _write_to(log: Path) -> None:
 
 
 def _die_with_parent(parent: int) -> None:
-    """Not PR_SET_PDEATHSIG: it fires when the thread ends that started the worker, and a study's
-    thread ends with the study.
+    """End this process when its parent has ended.
+
+    PR_SET_PDEATHSIG will not do: it fires when the thread ends that started the worker, and a
+    study's thread ends with the study.
     """
     while os.getppid() == parent:
         time.sleep(ORPHAN_POLL_S)

@@ -59,12 +59,12 @@ def predictions_of(trial: Trial, card: ModelCard) -> Predictions | None:
 
 
 def predicts_classes(card: ModelCard) -> bool:
-    """Whether a model predicts one of several classes for each item."""
+    """True if a model predicts one of several classes for each item."""
     return _task(card, "primary") == "top1_accuracy"
 
 
 def predicts_alarms(card: ModelCard) -> bool:
-    """Whether a model predicts anomaly scores."""
+    """True if a model predicts anomaly scores."""
     return _task(card, "agreement") == "alarm_agreement"
 
 

@@ -1,5 +1,4 @@
-"""The execution providers of a runtime, asked in a process of their own: to know them, its library
-must be loaded.
+"""Execution providers of a runtime, listed in a separate process, since its library must be loaded.
 
 `python -m lab.engine.providers RUNTIME` prints them as JSON.
 """
@@ -20,12 +19,12 @@ from lab.plugs import Provider
 
 @cache
 def providers(runtime_id: str) -> tuple[Provider, ...]:
-    """What could compute a runtime's operators, each with why it can or cannot be used here; empty
-    where there is no choice.
+    """Execution providers of a runtime, each with the reason why it can or cannot be used here;
+    empty where there is no choice.
 
     Raises:
         UnknownId: there is no such runtime.
-        LabError: its library cannot be asked.
+        LabError: its library cannot be loaded.
     """
     runtime = registry.runtime(runtime_id)
     if runtime.providers is None or runtime.missing:

@@ -27,8 +27,8 @@ LIMIT_S = 120.0
 
 
 def ensure_roofline(threads: int) -> Roofline:
-    """What this machine reaches with so many threads: known, or measured now, which takes 4 s and
-    should be alone.
+    """Roofline of this machine with that many threads: known, or measured now, which takes 4 s and
+    should be undisturbed.
 
     Raises:
         JobCrashed, JobTimedOut: it could not be measured.
@@ -37,23 +37,23 @@ def ensure_roofline(threads: int) -> Roofline:
 
 
 def known_roofline(threads: int, environment_id: str | None = None) -> Roofline | None:
-    """What was measured in an environment (this one, where none is named), None where nothing
-    was.
+    """Roofline that was measured in an environment (this one, where none is named); None where
+    none was.
     """
-    found = records.known_result(_key(threads, environment_id))
-    return Roofline.from_json(found["roofline"]) if found else None
+    stored = records.known_result(_key(threads, environment_id))
+    return Roofline.from_json(stored["roofline"]) if stored else None
 
 
 def measured_roofline(threads: int) -> Roofline:
-    """Measure now, and keep the best of this and of what was known: whatever disturbs only makes
+    """Measure now, and keep the better of this and the known roofline: a disturbance only makes it
     slower.
 
     Raises:
         JobCrashed, JobTimedOut: it could not be measured.
     """
     start, known = time.monotonic(), known_roofline(threads)
-    found = Roofline.from_json(_measure(threads))
-    best = better(known, found) if known else found
+    measured = Roofline.from_json(_measure(threads))
+    best = better(known, measured) if known else measured
     records.remember_result(
         _key(threads, None), "roofline", {"roofline": to_json(best)}, time.monotonic() - start
     )

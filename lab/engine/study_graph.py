@@ -41,7 +41,7 @@ class Node(Generic[T]):
 
     @property
     def is_known(self) -> bool:
-        """Whether there is nothing to wait for."""
+        """True if there is nothing to wait for."""
         return self.outcome is not None
 
     @property

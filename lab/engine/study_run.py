@@ -219,16 +219,16 @@ class StudyRun:
         records.finish_study(self.id, "cancelled" if cancelled else "complete")
 
     def _fail(self, error: Exception) -> None:
-        found = Failure.of(error).error_json()
+        error_json = Failure.of(error).error_json()
         left = self.updates.unfinished()
         records.update_trials(
-            self.id, [self.updates.change(t.id, state="failed", error=found) for t in left]
+            self.id, [self.updates.change(t.id, state="failed", error=error_json) for t in left]
         )
         records.update_study(
             self.id,
             state="failed",
             stage="",
-            error=found,
+            error=error_json,
             seconds_left=0.0,
             finished_at=records.now(),
         )

@@ -1,5 +1,5 @@
-"""What a technique learns from: the data set's own training set, made once, or what else there is
-that is not in the test set.
+"""Training data of a technique: the dataset's own training set, made once, or else calibration
+items, which are not in the test set.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def _items(where: Path, card: ModelCard) -> tuple[Array, Array, Array, Array, st
 
 
 def _made(dataset_id: str) -> Path:
-    """Where the training set lies; made by a process of its own, by one of those who want it."""
+    """Folder of the training set; of several jobs that need it, the first has it made by a separate
+    process.
+    """
     made = training_folder(dataset_id)
     with made.with_name(f"{made.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -98,7 +100,7 @@ def _made(dataset_id: str) -> Path:
 
 
 def _plan(card: ModelCard) -> Any:
-    """How a sample model was trained; None for others."""
+    """Training plan of a sample model; None for other models."""
     return (
         getattr(registry.training_recipe(card.id), "PLAN", None)
         if card.id in registry.sample_cards()

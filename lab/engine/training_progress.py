@@ -1,4 +1,4 @@
-"""The trainings of a study: which steps of its recipes train, and how far each is."""
+"""Trainings of a study: the steps of its recipes that train, and the progress of each."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Planned:
 
 @lru_cache(maxsize=64)
 def _planned(where: str, study_id: str, count: int) -> tuple[Planned, ...]:
-    """The steps of a study's recipes that may train, each once, in the order of its trials: asked
-    for every second by whoever watches.
+    """Steps of a study's recipes that may train, each once, in the order of its trials. A page that
+    watches a study reads them every second.
 
     Args:
         where: the store; count: trials of the study, which may be extended.
@@ -48,7 +48,7 @@ def _planned(where: str, study_id: str, count: int) -> tuple[Planned, ...]:
     if not any(map(_training_steps, trials)) or not Path(card.path).is_file():
         return ()
     source, data = sha256_of(Path(card.path)), data_digest(card)
-    found = (
+    planned = (
         Planned(
             _recorded_key(t, s) or keys.step_key(source, s, card, data),
             name_of(Recipe(s)),
@@ -57,7 +57,7 @@ def _planned(where: str, study_id: str, count: int) -> tuple[Planned, ...]:
         for t in trials
         for s in _training_steps(t)
     )
-    return tuple({p.key: p for p in found}.values())
+    return tuple({p.key: p for p in planned}.values())
 
 
 def _training_steps(trial: Trial) -> list[tuple[Step, ...]]:
@@ -87,7 +87,7 @@ def _trains(technique: str) -> bool:
 
 
 def trainings(study_id: str) -> tuple[Training, ...]:
-    """How far the trainings of a study are, in the order of its trials; () where no recipe trains.
+    """Progress of the trainings of a study, in the order of its trials; () where no recipe trains.
 
     Raises:
         UnknownId: there is no such study.
@@ -102,15 +102,17 @@ def trainings(study_id: str) -> tuple[Training, ...]:
         records.known_steps(wanted),
         records.study_row(study_id).started_at,
     )
-    found = (_training(p, curves.get(p.key), made.get(p.key), study, began or 0.0) for p in planned)
-    return tuple(t for t in found if t.phases or t.steps)
+    trainings_ = (
+        _training(p, curves.get(p.key), made.get(p.key), study, began or 0.0) for p in planned
+    )
+    return tuple(t for t in trainings_ if t.phases or t.steps)
 
 
 def _training(
     p: Planned, curve: Mapping[str, Any] | None, made: Any, study: Study, began: float
 ) -> Training:
-    """Without steps and phases where it turned out that the step trains nothing, such as a pruning
-    in one go.
+    """Progress of one training; without steps and phases where the step turned out to train
+    nothing, such as pruning in one go.
     """
     worked = made is not None and not Failure.is_stored_in(made)
     state: State = "waiting"

@@ -31,7 +31,7 @@ def data_digest(card: ModelCard) -> str:
 
 
 def data_folder(card: ModelCard) -> Path:
-    """Where the card's arrays lie; those of a data set are made first where they are missing.
+    """Folder of the card's arrays; those of a dataset are made first where they are missing.
 
     Raises:
         LabError: the data set could not be made, or is not what its digest says.
@@ -49,7 +49,7 @@ def data_folder(card: ModelCard) -> Path:
 
 
 def dataset_folder(dataset_id: str) -> Path:
-    """Where the arrays of a data set lie; made first where they are missing.
+    """Folder of the arrays of a dataset; made first where they are missing.
 
     Raises:
         LabError: it could not be made, or is not what its digest says.
@@ -67,7 +67,7 @@ def dataset_folder(dataset_id: str) -> Path:
 
 
 def is_here(dataset: Dataset) -> bool:
-    """Whether the data set can be loaded without the net: it is made, its arrays are kept, or its
+    """True if the dataset can be loaded without the net: it is made, its arrays are kept, or its
     files lie ready.
     """
     if not dataset.sources or (folder("data") / dataset.digest).exists():
@@ -88,7 +88,7 @@ def fetch_sources(dataset_id: str, progress: Progress) -> None:
 
 
 def training_folder(dataset_id: str) -> Path:
-    """Where the training set of a data set is kept, once something has trained: x.npy and y.npy,
+    """Folder of the training set of a dataset, once something has trained: x.npy and y.npy,
     items as stored.
     """
     return folder("data") / f"training-{registry.dataset(dataset_id).training_digest}"
@@ -161,7 +161,7 @@ def materialize(dataset_id: str) -> Path:
 
 
 def load_array(where: Path, name: str) -> Array:
-    """One of ARRAYS, mapped, not read."""
+    """Array of that name in ARRAYS, mapped, not read."""
     array: Array = np.load(where / f"{name}.npy", mmap_mode="r")
     return array
 

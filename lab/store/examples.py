@@ -39,7 +39,7 @@ class Examples(NamedTuple):
 
 
 def examples_of(card: ModelCard, n: int) -> Examples:
-    """Some test items of a card's data, one of each class as far as they go.
+    """Test items of a card's data, one of each class as far as they go.
 
     A preview is drawn up in this process where it needs no library; whatever takes longer is done
     in another, once.

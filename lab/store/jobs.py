@@ -32,12 +32,12 @@ def environment(id_: str) -> dict[str, Any]:
         UnknownId: there is none.
     """
     with read() as connection:
-        found = connection.execute(
+        payload = connection.execute(
             select(schema.environments.c.payload).where(schema.environments.c.id == id_)
         ).scalar()
-    if found is None:
+    if payload is None:
         raise UnknownId("There is no environment of that id", given=id_)
-    return dict(found)
+    return dict(payload)
 
 
 def add_job(**values: Any) -> None:

@@ -50,8 +50,8 @@ def layers_of_file(path: Path, format_: str, sha256: str) -> list[Layer]:
 
 
 def _recorded(path: Path, sha: str) -> Any:
-    """What was written down beside the weights when they were trained; nothing where the weights
-    are others by now.
+    """Layer table that was written beside the weights when they were trained; None where the
+    weights have changed since.
     """
     record = path.with_suffix(".json")
     if not record.is_file():

@@ -12,7 +12,7 @@ from lab.lazy import np
 from lab.plugs import ARRAYS, Array
 
 LEARNT = ("x_train", "y_train")
-"""What techniques that train learn from, where it is given; without it they learn from calibration
+"""Arrays that techniques train on, where they are given; without them they train on calibration
 items.
 """
 

@@ -33,15 +33,15 @@ def known_results(wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _known_of(table: Table, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+    outcomes: dict[str, dict[str, Any]] = {}
     with read() as connection:
         for start in range(0, len(wanted), 500):  # SQLite bounds the number of parameters
             part = table.c.key.in_(wanted[start : start + 500])
             rows = connection.execute(select(table.c.key, table.c.outcome).where(part)).all()
-            found |= zip(
+            outcomes |= zip(
                 [row.key for row in rows], locate([row.outcome for row in rows]), strict=True
             )
-    return {key: outcome for key, outcome in found.items() if is_whole(outcome)}
+    return {key: outcome for key, outcome in outcomes.items() if is_whole(outcome)}
 
 
 def known_result(key: str) -> dict[str, Any] | None:
@@ -76,16 +76,16 @@ def keep_curve(key: str, technique: str, phases: Sequence[Mapping[str, Any]]) ->
 
 def curves(keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Key of a step -> {"technique", "phases", "updated_at"}, of those that have begun to train."""
-    table, found = schema.curves, dict[str, dict[str, Any]]()
+    table, curves_ = schema.curves, dict[str, dict[str, Any]]()
     with read() as connection:
         for start in range(0, len(keys), 500):
             rows = connection.execute(
                 select(table).where(table.c.key.in_(keys[start : start + 500]))
             )
-            found |= {
+            curves_ |= {
                 row.key: {k: v for k, v in row._mapping.items() if k != "key"} for row in rows
             }
-    return found
+    return curves_
 
 
 def _remember(table: Table, key: str, values: Mapping[str, Any]) -> None:

@@ -66,7 +66,7 @@ def create_link(study: str, view: View) -> Link:
 
 
 def link(token: str) -> Link:
-    """Where a link leads.
+    """Study and view of a link.
 
     Raises:
         UnknownId: there is no such link.
@@ -120,9 +120,7 @@ def _link(row: Row[Any]) -> Link:
 
 
 def notes(study: str) -> dict[str, str]:
-    """What was written about a study, under "", and about its trials, each under its id:
-    Markdown.
-    """
+    """Notes in Markdown: on the study under "", on its trials under their ids."""
     table = schema.notes
     with read() as connection:
         rows = connection.execute(

@@ -183,5 +183,5 @@ class Probed:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`."""
-        found = value["measurements"]
-        return cls(tuple(Measurement.from_json(entry["metric"], entry) for entry in found))
+        entries = value["measurements"]
+        return cls(tuple(Measurement.from_json(entry["metric"], entry) for entry in entries))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self, TypeVar
 
 from lab.errors import LabError
@@ -68,7 +68,7 @@ class Failure:
 
     @staticmethod
     def is_stored_in(value: Mapping[str, Any]) -> bool:
-        """Whether a stored outcome is a failure."""
+        """True if a stored outcome is a failure."""
         return "error" in value
 
     def to_json(self) -> dict[str, Any]:
@@ -79,9 +79,8 @@ class Failure:
     @classmethod
     def from_json(cls, value: Mapping[str, Any], *, cached: bool = False) -> Self:
         """Inverse of `to_json`."""
-        found = cls.from_error(value["error"])
-        changed = {"environment": value.get("environment"), "cached": cached}
-        return cls(**{**vars(found), **changed})
+        failure = cls.from_error(value["error"])
+        return replace(failure, environment=value.get("environment"), cached=cached)
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _attempt(job: Job, work: Callable[[], Result | Failure]) -> Result | Failure
 
 
 def is_lasting(outcome: Any) -> bool:
-    """Whether an outcome is worth remembering: another attempt would have the same."""
+    """True if an outcome is worth remembering: another attempt would have the same."""
     return not (isinstance(outcome, Failure) and outcome.type in PASSING)
 
 
