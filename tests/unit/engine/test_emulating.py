@@ -99,7 +99,7 @@ def test_an_error_is_a_fact(
         raise InvalidFile("No such operator", given="Foo")
 
     changed = {**real, "x86_without_vnni": replace(real["x86_without_vnni"], load=refuse)}
-    monkeypatch.setattr(registry, "machines", lambda: changed)
+    monkeypatch.setattr(registry, "processors", lambda: changed)
     found = asked(bright_files["u8s8"], tmp_path)
     assert found["x86_without_vnni"]["measurements"] == {}
     assert "No such operator" in found["x86_without_vnni"]["facts"][-1]["text"]
