@@ -1,5 +1,5 @@
-"""Several studies at once: which of their trials may share a front, and how the same trials came
-out in two of them.
+"""Comparison of several studies: groups of trials that may share a front, and pairs of the same
+trial in two studies.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lab.types import Objective, Study, Trial
 
 @dataclass(frozen=True)
 class Member:
-    """One of the studies.
+    """A study to compare.
 
     Attributes:
         data: digest of its test set; items: how many of it are asked, None for all.
@@ -33,7 +33,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Terms:
-    """What must be alike for numbers to be comparable.
+    """Conditions that must be equal for numbers to be comparable.
 
     Attributes:
         objectives: (metric, direction) of each.
@@ -60,7 +60,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Across:
-    """Several studies.
+    """Groups of comparable trials of several studies.
 
     Attributes:
         groups: the largest first; with one group there is one joint front.
@@ -76,7 +76,7 @@ class Across:
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """Of all groups."""
+        """Trials of all groups."""
         return tuple(t for group in self.groups for t in group.trials)
 
     @property
@@ -110,7 +110,9 @@ def across(members: Sequence[Member], keep: Callable[[Trial], bool] = lambda tri
 
 
 def terms_of(trial: Trial, member: Member) -> Terms | None:
-    """What a trial's numbers are subject to; None where it has not all of them."""
+    """Return the conditions of a trial's measurements; None if the trial lacks one of its
+    objectives.
+    """
     objectives = member.study.spec.objectives
     if trial.state != "complete" or any(o.metric not in trial.measurements for o in objectives):
         return None
@@ -146,7 +148,7 @@ class Twin:
 
 @dataclass(frozen=True)
 class Twins:
-    """What two studies have in common, and what only one of them has."""
+    """Trials that two studies share, and trials that only one of them has."""
 
     pairs: tuple[Twin, ...]
     only_first: tuple[Trial, ...]
@@ -155,7 +157,7 @@ class Twins:
 
 @dataclass(frozen=True)
 class TwinChange:
-    """One number of a twin.
+    """Change of one metric between the two trials of a twin.
 
     Attributes:
         ratio: second over first; None for shares and where one is 0.
@@ -173,7 +175,7 @@ class TwinChange:
 
 
 def twins(first: Sequence[Trial], second: Sequence[Trial], key: Callable[[Trial], str]) -> Twins:
-    """Match complete trials.
+    """Match the complete trials of two studies.
 
     Args:
         key: equal for trials of equal recipe and target; see `lab.spec.recipes.identity`.
@@ -223,15 +225,17 @@ def _change(twin: Twin, metric: str, same_items: bool) -> TwinChange:
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """A fact in which machines, or specs, differ; one value each, None where it has none."""
+    """A fact that differs between machines or specs; one value each, None for a machine without
+    it.
+    """
 
     about: str
     values: tuple[Any, ...]
 
 
 def discrepancies(*facts: Mapping[str, Any]) -> tuple[Discrepancy, ...]:
-    """What machines, or specs, do not share; what lies one level deeper, such as a package's
-    version, is named "a · b".
+    """Return the facts that differ between machines or specs; a nested fact, such as the version of
+    a package, is named "a · b".
     """
     flat = [_flat(f) for f in facts]
     names = dict.fromkeys(name for f in flat for name in f)

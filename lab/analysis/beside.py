@@ -1,4 +1,4 @@
-"""The files and the time of several trials, layer by layer, under the source model's names."""
+"""Files and times of several trials, layer by layer, under the names of the source model."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lab.evidence import Anatomy, Kind, OperatorFacts, OperatorTime, Profile
 from lab.types import Layer
 
 _RENAMED = re.compile(r"(/WithoutBiases|_quant|_Q\d+)$")
-"""What runtimes append to a layer's name."""
+"""Suffixes that runtimes append to the name of a layer."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one trial's file and call; either may be None."""
+    """Evidence about the file and the call of one trial; either may be None."""
 
     anatomy: Anatomy | None = None
     profile: Profile | None = None
@@ -24,7 +24,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class LayerCell:
-    """One layer in one trial.
+    """One layer of the source model in one trial.
 
     Attributes:
         precision: what it computes in, "" where unknown; stored_as: type of its weights.
@@ -40,7 +40,7 @@ class LayerCell:
 
 @dataclass(frozen=True)
 class LayersBeside:
-    """Several trials, layer by layer.
+    """Layers of several trials side by side.
 
     Attributes:
         layers: name -> one cell a trial, None where its file has no layer that can be told to be
@@ -60,7 +60,7 @@ class LayersBeside:
 
 
 def layers_beside(trials: Sequence[Evidence], source: Sequence[Layer] = ()) -> LayersBeside:
-    """Lay trials beside each other.
+    """Match the layers of several trials.
 
     Args:
         source: the source model's layers; without them the first trial's own names are used.
@@ -87,13 +87,13 @@ def layers_beside(trials: Sequence[Evidence], source: Sequence[Layer] = ()) -> L
 
 
 def _layers_of(anatomy: Anatomy | None) -> list[Layer]:
-    """A file's operators in the form that layers are matched in."""
+    """Return the operators of a file as layers that can be matched."""
     operators = anatomy.operators if anatomy else ()
     return [Layer(o.name, o.type, (), o.weights, o.macs, 0) for o in operators]
 
 
 def _cells(trial: Evidence, names: Mapping[str, str]) -> dict[str, LayerCell]:
-    """Source name -> the layer in this trial."""
+    """Return source name -> layer of this trial."""
     facts = {o.name: o for o in trial.anatomy.operators} if trial.anatomy else {}
     timed: dict[str, list[OperatorTime]] = {}
     for operator in trial.profile.operators if trial.profile else ():
@@ -103,8 +103,8 @@ def _cells(trial: Evidence, names: Mapping[str, str]) -> dict[str, LayerCell]:
 
 
 def _own_name(operator: OperatorTime, names: Mapping[str, str]) -> str:
-    """The file's name of the layer that an operator of a profile belongs to; "" where that is none
-    of these.
+    """Return the file's name of the layer that an operator of a profile belongs to; "" for any
+    other operator.
     """
     candidates = (operator.layer, _RENAMED.sub("", operator.layer))
     return next((name for name in candidates if name in names), "")
@@ -122,7 +122,7 @@ def _cell(facts: OperatorFacts, timed: Sequence[OperatorTime]) -> LayerCell:
 
 
 def _rest(profile: Profile | None, names: Mapping[str, str]) -> dict[Kind, float]:
-    """Kind -> seconds of operators that belong to no layer that multiplies."""
+    """Return kind -> seconds of operators outside all layers that multiply."""
     found: dict[Kind, float] = {}
     for operator in profile.operators if profile else ():
         if not _own_name(operator, names):

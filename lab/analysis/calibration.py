@@ -1,4 +1,4 @@
-"""What calibration changes: variants that differ in their calibration items only, side by side."""
+"""Effects of calibration: variants that differ only in their calibration items, side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPTIONS = (SAMPLES, SEED, SOURCE)
 
 @dataclass(frozen=True)
 class Point:
-    """One way to calibrate: how many items, which, where from, and what came of it."""
+    """One calibration: number, seed and source of its items, and the measured result."""
 
     trial: str
     samples: int
@@ -25,7 +25,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Calibrations:
-    """All ways in which one recipe was calibrated on one target.
+    """All calibrations of one recipe on one target.
 
     Attributes:
         name: of the trial with the usual calibration, or of the first.
@@ -37,7 +37,7 @@ class Calibrations:
     points: tuple[Point, ...]
 
     def over_seeds(self) -> tuple[Spread, ...]:
-        """How far the seeds lie apart, for each number of items and source that has at least two
+        """Return the spread over seeds for each number of items and source with at least two
         seeds.
         """
         groups: dict[tuple[int, str], list[Point]] = {}
@@ -48,7 +48,7 @@ class Calibrations:
 
 @dataclass(frozen=True)
 class Spread:
-    """The same calibration with other items: lowest, mean and highest value over the seeds."""
+    """One calibration with different items: lowest, mean and highest value over the seeds."""
 
     samples: int
     source: str
@@ -74,7 +74,7 @@ def _spread(points: Sequence[Point]) -> Spread:
 
 
 def calibrations(trials: Iterable[Trial], metric: str) -> tuple[Calibrations, ...]:
-    """Recipes that were calibrated in more than one way, those calibrated in most ways first.
+    """Return the recipes with more than one calibration, those with the most calibrations first.
 
     Args:
         metric: what is compared, such as "top1_accuracy".
@@ -99,8 +99,8 @@ def _way(trial: Trial) -> tuple[int, str, int]:
 
 
 def _key(trial: Trial) -> str:
-    """What two trials share that differ in calibration only; threads and batches change no
-    answer.
+    """Return a key shared by trials that differ only in calibration; threads and batches change no
+    prediction.
     """
     steps = [
         Step(s.technique, {k: v for k, v in s.params.items() if k not in OPTIONS})

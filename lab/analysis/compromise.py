@@ -1,4 +1,5 @@
-"""Compromises between objectives: how far each trial on a front is from the best of everything.
+"""Compromises between objectives: the distance of each trial on a front from the best of all
+objectives.
 
 Each objective is laid from 0 (the best on the front) to 1 (the worst on it); what is a ratio scale
 (seconds, bytes) by its logarithm, as in the plot. The cost of a trial is the weighted mean. With
@@ -31,7 +32,7 @@ class Cost:
 def costs(
     front: Sequence[Trial], objectives: Sequence[Objective], weights: Mapping[str, float]
 ) -> list[Cost]:
-    """The cost of each trial of a front.
+    """Return the cost of each trial of a front.
 
     Args:
         front: trials that have every objective.
@@ -51,7 +52,7 @@ def costs(
 
 
 def _column(front: Sequence[Trial], objective: Objective) -> list[Cost]:
-    """One objective of every trial, laid from 0 to 1."""
+    """Scale one objective of every trial to 0 … 1."""
     found = [t.measurements[objective.metric] for t in front]
     log = found[0].unit in RATIO_UNITS and all(m.value > 0 for m in found)
     places = [_place(m, m.value, log) for m in found]

@@ -1,4 +1,4 @@
-"""How several trials differ from one of them, number by number."""
+"""Differences of several trials from a reference, metric by metric."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from lab.types import Trial
 
 THROUGHPUT = "throughput_per_s"
 SHARE, RATIOS = "1", ("s", "B", "1/s", "J")
-"""Units of which a difference is told in points, and those of which it is told as a ratio."""
+"""Units whose differences are points, and units whose differences are ratios."""
 
 
 @dataclass(frozen=True)
 class Delta:
-    """How one number of a trial differs from the reference's.
+    """Difference of one metric of a trial from the reference.
 
     Attributes:
         kind: "change": value is trial minus reference; "ratio": trial over reference.
@@ -42,7 +42,7 @@ class Delta:
 def corrected(
     reference: Trial, others: Sequence[Trial], metrics: Sequence[str]
 ) -> Mapping[str, Mapping[str, Difference]]:
-    """Trial id -> metric -> how it differs from the reference, with p-values corrected for the
+    """Return trial id -> metric -> difference from the reference, with p-values corrected for the
     number of trials.
     """
     found: dict[str, dict[str, Difference]] = {t.id: {} for t in others}
@@ -58,9 +58,7 @@ def corrected(
 def _mirrored(
     found: Mapping[str, Difference], trial: Trial, reference: Trial
 ) -> Mapping[str, Difference]:
-    """With equal batches items a second are the latency's inverse: what is told of one holds for
-    the other.
-    """
+    """Add throughput, the inverse of latency for equal batches, with the same test result."""
     known, batches = (
         found.get(LATENCY),
         {t.target.options.get("batch", 1) for t in (trial, reference)},
@@ -76,8 +74,8 @@ def _mirrored(
 def deltas(
     reference: Trial, others: Sequence[Trial], metrics: Mapping[str, Metric]
 ) -> tuple[Delta, ...]:
-    """Every number that can be told as points or as a ratio, metric by metric, trials in their
-    order.
+    """Return the difference of every metric in points or as a ratio, metric by metric, with the
+    trials in their order.
 
     Args:
         metrics: those that are wanted, in their order; what itself compares with the float model is

@@ -1,5 +1,5 @@
-"""Whether two trials really differ: item by item for accuracy, round by round for latency, else by
-their intervals.
+"""Tests of the difference between two trials: item by item for accuracy, round by round for
+latency, otherwise by their intervals.
 
 What is compared lies in a trial's details. `right = {"metric", "n", "bits"}` says which test items
 it answered rightly, one bit an item, packed and in base64. `timing = {"session", "rounds",
@@ -28,7 +28,7 @@ LATENCY = "latency_s"
 
 @dataclass(frozen=True)
 class Difference:
-    """How one number of a trial differs from another trial's.
+    """Difference of one metric between two trials.
 
     Attributes:
         kind: "change": value is trial minus other; "ratio": trial over other.
@@ -52,12 +52,12 @@ class Difference:
 
     @property
     def differs(self) -> bool:
-        """Whether chance is an unlikely cause (`lab.statistics.ERROR`)."""
+        """True if chance is an unlikely cause (`lab.statistics.ERROR`)."""
         return (self.p if self.adjusted is None else self.adjusted) < statistics.ERROR
 
 
 def pack(right: NDArray[np.bool_], metric: str) -> dict[str, Any]:
-    """Which items were answered rightly, as a trial keeps it; shape (items,)."""
+    """Pack the mask of correctly predicted items, shape (items,), for a trial's details."""
     return {
         "metric": metric,
         "n": len(right),
@@ -67,13 +67,13 @@ def pack(right: NDArray[np.bool_], metric: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def unpack(bits: str, n: int) -> NDArray[np.bool_]:
-    """The inverse of `pack`: bool array, shape (n,)."""
+    """Invert `pack`: bool array, shape (items,)."""
     return np.unpackbits(np.frombuffer(base64.b64decode(bits), np.uint8))[:n].astype(bool)
 
 
 def difference(metric: str, trial: Trial, other: Trial) -> Difference | None:
-    """How a trial differs from another; None where nothing is kept that tells more than the two
-    intervals do.
+    """Return the difference of a trial from another; None without records that are more precise
+    than the two intervals.
     """
     if metric not in trial.measurements or metric not in other.measurements:
         return None
@@ -137,7 +137,8 @@ def _pairs(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[tuple[flo
 def against_baselines(
     trials: Sequence[Trial], metrics: Iterable[str]
 ) -> Mapping[str, Mapping[str, Difference]]:
-    """Every complete trial against its float baseline, corrected for how many were compared.
+    """Compare every complete trial with its float baseline, corrected for the number of
+    comparisons.
 
     Returns:
         trial id -> metric -> Difference; baselines, and what cannot be compared, are left out.
@@ -160,8 +161,8 @@ def against_baselines(
 
 
 def differs(metric: str, trial: Trial, other: Trial) -> bool:
-    """Whether two trials differ in a metric by more than chance: as `difference` tells, else where
-    intervals do not overlap.
+    """Return True if two trials differ in a metric by more than chance: by the test of
+    `difference`, otherwise if their intervals do not overlap.
     """
     found = difference(metric, trial, other)
     return (
@@ -172,16 +173,16 @@ def differs(metric: str, trial: Trial, other: Trial) -> bool:
 
 
 def surely_faster(trial: Trial, other: Trial) -> bool:
-    """Whether a trial's latency is below another's by more than chance; False where one has
-    none.
+    """Return True if a trial's latency is below another's by more than chance; False if one has no
+    latency.
     """
     mine, theirs = (t.measurements.get(LATENCY) for t in (trial, other))
     return bool(mine and theirs and mine.value < theirs.value and differs(LATENCY, trial, other))
 
 
 def against_float(metric: str, trial: Trial) -> tuple[float, float] | None:
-    """How far a metric may lie from its value as compared with the float model on the same items:
-    below and above.
+    """Return the distances below and above its value within which a metric may lie, from the
+    comparison with the float model on the same items.
 
     Narrower than the metric's own interval, which also holds that other items would have been
     harder or easier for all alike.
@@ -198,7 +199,9 @@ def against_float(metric: str, trial: Trial) -> tuple[float, float] | None:
 
 
 def discordant(trial: Trial, other: Trial) -> float | None:
-    """Share of test items that exactly one of both answers rightly; None where it is not known."""
+    """Return the share of test items on which exactly one of two trials is right; None if
+    unknown.
+    """
     mine, theirs = (t.details.correct or {} for t in (trial, other))
     if not mine or not theirs or (mine["metric"], mine["n"]) != (theirs["metric"], theirs["n"]):
         return None

@@ -1,4 +1,4 @@
-"""Which test items two trials answer differently, and what that does class by class: arrays in,
+"""Test items with different predictions of two trials, and their effect class by class: arrays in,
 values out.
 
 "before" is the trial that is compared with, "after" the one that is looked at.
@@ -20,14 +20,14 @@ Kind = Literal["fixed", "broken", "changed"]
 """Only the second is right; only the first is; neither, but they answer differently."""
 KINDS: tuple[Kind, ...] = ("broken", "fixed", "changed")
 Value = Literal["probability", "softmax", "score", "anomaly", "none"]
-"""What stands beside an answer: the model's own probability, the softmax of its outputs, an output
-that is no probability, an anomaly score, or nothing, since the outputs are not here.
+"""Kind of number beside a prediction: a probability of the model, the softmax of its outputs,
+another output, an anomaly score, or nothing if the outputs are not here.
 """
 
 
 @dataclass(frozen=True)
 class Flip:
-    """One test item that two trials answer differently.
+    """A test item with different predictions of two trials.
 
     Attributes:
         item: its row in the test set.
@@ -53,7 +53,7 @@ class Flip:
 
 @dataclass(frozen=True)
 class Flips:
-    """How two trials answer the same test items.
+    """Comparison of the predictions of two trials on the same test items.
 
     Attributes:
         n: items.
@@ -74,12 +74,12 @@ class Flips:
     answers_known: bool = True
 
     def of(self, kind: Kind) -> tuple[Flip, ...]:
-        """Those of one kind, in their order."""
+        """Return the flips of one kind, in their order."""
         return tuple(flip for flip in self.flips if flip.kind == kind)
 
 
 def confidences(outputs: NDArray[Any]) -> tuple[NDArray[np.float64], Value]:
-    """What a classifier gives each class, and what that is.
+    """Return a classifier's number for each class, and the kind of these numbers.
 
     Rows that sum to one are probabilities; outputs within 0 … 1 that do not are scores of their
     own, such as those of one
@@ -101,7 +101,7 @@ def confidences(outputs: NDArray[Any]) -> tuple[NDArray[np.float64], Value]:
 
 
 def class_flips(labels: NDArray[Any], before: NDArray[Any], after: NDArray[Any]) -> Flips:
-    """Items that two classifiers answer differently.
+    """Return the items with different predictions of two classifiers.
 
     Args:
         labels: class numbers, shape (items,).
@@ -115,7 +115,7 @@ def share_flips(
     before: tuple[NDArray[np.float64], Value],
     after: tuple[NDArray[np.float64], Value],
 ) -> Flips:
-    """The same from what each gives each class, as `confidences` tells it."""
+    """Return the same from the numbers and kinds that `confidences` returns."""
     (p, p_is), (q, q_is) = before, after
     value: Value = p_is if p_is == q_is else "score" if "score" in (p_is, q_is) else "softmax"
     a, b = p.argmax(axis=1), q.argmax(axis=1)
@@ -139,7 +139,7 @@ def share_flips(
 def _margins(
     shares: NDArray[np.float64], own: NDArray[Any], other: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """What each row gives its own answer above the other's."""
+    """Return the margin of each row's own prediction over the other's."""
     rows = np.arange(len(shares))
     margins: NDArray[np.float64] = shares[rows, own] - shares[rows, other]
     return margins
@@ -161,7 +161,7 @@ def _sorted(
 def alarm_flips(
     labels: NDArray[Any], before: NDArray[Any], after: NDArray[Any], threshold: float
 ) -> Flips:
-    """Items on which only one of two detectors raises the alarm.
+    """Return the items on which only one of two detectors raises an alarm.
 
     Args:
         labels: 0 normal, 1 anomalous, shape (items,).
@@ -188,8 +188,8 @@ def alarm_flips(
 def known_flips(
     before: NDArray[np.bool_], after: NDArray[np.bool_], labels: NDArray[Any] | None = None
 ) -> Flips:
-    """Items that only one of two trials answers rightly, where nothing more than that is known of
-    their answers.
+    """Return the items that only one of two trials predicts correctly, if the predictions
+    themselves are unknown.
 
     Args:
         before, after: which items were answered rightly, shape (items,).
@@ -211,7 +211,7 @@ def known_flips(
 
 
 def _right_ones(labels: Any, before: Any, after: Any, i: Any) -> tuple[int | None, int | None]:
-    """The answer of whoever is right is the truth; the other's is unknown."""
+    """Return both predictions: the truth for the trial that is right, None for the other."""
     truth = None if labels is None else int(labels[i])
     return (truth if before[i] else None), (truth if after[i] else None)
 
@@ -221,7 +221,7 @@ def _right_ones(labels: Any, before: Any, after: Any, i: Any) -> tuple[int | Non
 
 @dataclass(frozen=True)
 class ClassChange:
-    """How one class is recognised before and after.
+    """Recognition of one class before and after.
 
     Attributes:
         n: its test items; before, after: how many of them are right.
@@ -244,19 +244,19 @@ class ClassChange:
 
     @property
     def change(self) -> float:
-        """Of the share that is recognised."""
+        """Change of the share of recognised items."""
         return (self.won - self.lost) / self.n
 
     @property
     def differs(self) -> bool:
-        """Whether chance is an unlikely cause (`lab.statistics.ERROR`), among all classes."""
+        """True if chance is an unlikely cause (`lab.statistics.ERROR`), among all classes."""
         return self.adjusted < statistics.ERROR
 
 
 def class_changes(
     labels: NDArray[Any], before: NDArray[np.bool_], after: NDArray[np.bool_]
 ) -> tuple[ClassChange, ...]:
-    """Every class that occurs, by number.
+    """Return the changes of every class that occurs, by number.
 
     Args:
         labels: class numbers, shape (items,).
@@ -285,7 +285,9 @@ def class_changes(
 
 
 def confusion(labels: NDArray[Any], answers: NDArray[Any], classes: int) -> NDArray[np.int64]:
-    """How many items of each class (rows) got each answer (columns), shape (classes, classes)."""
+    """Count the items of each class (rows) for each prediction (columns), shape (classes,
+    classes).
+    """
     counts = np.bincount(
         np.asarray(labels) * classes + np.asarray(answers), minlength=classes * classes
     )
@@ -295,7 +297,7 @@ def confusion(labels: NDArray[Any], answers: NDArray[Any], classes: int) -> NDAr
 def confusion_change(
     labels: NDArray[Any], before: NDArray[Any], after: NDArray[Any], classes: int
 ) -> NDArray[np.int64]:
-    """What `confusion` gains from one trial's answers to another's: rows sum to 0."""
+    """Return the change of `confusion` from one trial's predictions to another's: rows sum to 0."""
     return np.asarray(
         confusion(labels, after, classes) - confusion(labels, before, classes), dtype=np.int64
     )

@@ -1,5 +1,5 @@
-"""Whether the float model answers alike in every runtime: a conversion that changes answers would
-be taken for quantization.
+"""Agreement of the float model's predictions between runtimes: changes by a conversion would be
+mistaken for quantization.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ENOUGH = 0.999
 
 @dataclass(frozen=True)
 class Pair:
-    """Two float trials, and on what share of the test items they answer alike."""
+    """Two float trials and the share of test items with the same prediction."""
 
     first: str
     second: str
@@ -27,7 +27,7 @@ class Pair:
 
     @property
     def faithful(self) -> bool:
-        """At least 99.9 % of the answers are the same."""
+        """True if at least 99.9 % of the predictions are the same."""
         return self.agreement.value >= ENOUGH
 
 
@@ -36,8 +36,8 @@ def pairs(
     outputs: Mapping[str, NDArray[Any]],
     compare: Callable[[Any, Any], Measurement | None],
 ) -> tuple[Pair, ...]:
-    """Every two float baselines whose outputs are known and come from different files or targets,
-    the least alike first.
+    """Return all pairs of float baselines with known outputs and different files or targets, the
+    lowest agreement first.
 
     Args:
         outputs: trial id -> outputs on the test set.
@@ -55,7 +55,9 @@ def pairs(
 
 
 def _key(trial: Trial) -> str:
-    """Threads and batches change no answer: one trial stands for all numbers of them."""
+    """Return a key without threads and batches, which change no prediction: one trial stands for
+    all of them.
+    """
     options = {k: v for k, v in trial.target.options.items() if k not in ("threads", "batch")}
     return digest_of(
         [trial.artifact.sha256 if trial.artifact else "", trial.target.runtime, options]

@@ -1,4 +1,4 @@
-"""Which trials nothing beats: non-dominated points, and the front of a study."""
+"""Non-dominated points, and the front of a study."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEW = 100
-"""Up to so many trials, plain Python is quicker than the import of numpy."""
+"""Number of trials up to which plain Python is faster than the import of numpy."""
 
 BLOCK = 128
 """Points compared at once: large enough that numpy's overhead is small, small enough to stay in the
@@ -21,7 +21,7 @@ cache.
 
 
 def non_dominated(points: NDArray[Any], directions: Sequence[str]) -> NDArray[np.bool_]:
-    """Mask of the points that no other point beats.
+    """Return the mask of the points that no other point dominates.
 
     A point is dominated where another is at least as good in every column and better in one. Equal
     points do not
@@ -48,8 +48,8 @@ _SIGNS = {"minimize": 1.0, "maximize": -1.0}
 
 
 def _front_of_sorted(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Mask of distinct, lexicographically sorted rows: only an earlier row can dominate a later
-    one.
+    """Return the mask of distinct, lexicographically sorted rows: only an earlier row can dominate
+    a later one.
     """
     kept = np.zeros(len(costs), dtype=bool)
     front = costs[:0]
@@ -63,7 +63,7 @@ def _front_of_sorted(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _dominated(rows: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Mask of the rows that a different row of `by` is at least as good as in every column."""
+    """Return the mask of the rows that a different row of `by` matches or beats in every column."""
     no_worse = np.ones((len(rows), len(by)), dtype=bool)
     equal = np.ones((len(rows), len(by)), dtype=bool)
     for column in range(rows.shape[1]):
@@ -73,7 +73,7 @@ def _dominated(rows: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np
 
 
 def comparable(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:
-    """The trials that may be set against each other.
+    """Return the trials that may be compared with each other.
 
     They are complete, have every objective, and agree in the environment and in how each objective
     came about
@@ -95,7 +95,7 @@ def _group(trial: Trial, objectives: Sequence[Objective]) -> tuple[object, ...]:
 
 
 def front_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:
-    """The non-dominated ones among trials that are known to be comparable, in their order."""
+    """Return the non-dominated trials among comparable ones, in their order."""
     points = [[t.measurements[o.metric].value for o in objectives] for t in trials]
     directions = [o.direction for o in objectives]
     mask = (
@@ -107,7 +107,7 @@ def front_of(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[
 
 
 def _few(points: Sequence[Sequence[float]], directions: Sequence[str]) -> list[bool]:
-    """The same mask as `non_dominated` gives, by definition rather than by blocks."""
+    """Return the mask of `non_dominated` by definition rather than by blocks."""
     costs = [
         tuple(_SIGNS[d] * value for d, value in zip(directions, point, strict=True))
         for point in points
@@ -119,15 +119,15 @@ def _few(points: Sequence[Sequence[float]], directions: Sequence[str]) -> list[b
 
 
 def front(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tuple[str, ...]:
-    """Ids of a study's non-dominated trials, in the trials' order; see `comparable` for which are
-    considered.
+    """Return the ids of a study's non-dominated trials, in the order of the trials; `comparable`
+    says which are considered.
     """
     return tuple(trial.id for trial in front_of(comparable(trials, objectives), objectives))
 
 
 def baseline_of(trial: Trial, trials: Iterable[Trial]) -> Trial | None:
-    """The float baseline on the trial's own target and in its environment; None where there is
-    none. A difference may be claimed against this one only.
+    """Return the float baseline on the trial's target and in its environment; None without one.
+    Only against this baseline may a difference be claimed.
     """
     return next((t for t in trials if _is_baseline_of(t, trial)), None)
 
@@ -142,9 +142,8 @@ def _is_baseline_of(baseline: Trial, trial: Trial) -> bool:
 
 
 def nearest_baseline(trial: Trial, trials: Iterable[Trial]) -> Trial | None:
-    """The float baseline on the trial's own target, or one on its runtime, or any; None where there
-    is none yet. It serves as a reference for limits on accuracy, and as the proposal of what to
-    compare a trial with.
+    """Return the float baseline on the trial's target, or one on its runtime, or any; None without
+    one yet. It is the reference for limits on accuracy, and the first trial to compare with.
     """
     baselines = [t for t in trials if t.is_baseline and t.state == "complete"]
     same_target = (t for t in baselines if t.target == trial.target)
@@ -153,7 +152,7 @@ def nearest_baseline(trial: Trial, trials: Iterable[Trial]) -> Trial | None:
 
 
 def overlap(a: Measurement, b: Measurement) -> bool:
-    """True where the 95 % intervals of two Measurements share a value; an exact number is its own
+    """Return True if the 95 % intervals of two measurements overlap; an exact number is its own
     interval.
     """
     low_a, high_a = _interval(a)

@@ -1,5 +1,4 @@
-"""How much a study has found, as one number: the hypervolume that its trials dominate, and how it
-grew trial by trial.
+"""Hypervolume that the trials of a study dominate, and its growth trial by trial.
 
 Every objective becomes a *gain* over a reference point, which is what the float model gives at its
 worst:
@@ -30,7 +29,7 @@ from lab.lazy import np
 from lab.types import FINISHED, Objective, Trial
 
 LOST = 0.10
-"""How far below the float model a share may fall before it counts for nothing."""
+"""Distance below the float model at which a share stops counting."""
 SHARE = "1"
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ if TYPE_CHECKING:
 
 
 def hypervolume(gains: Points) -> float:
-    """Volume of the union of the boxes between the origin and each point, exact for any number of
-    objectives.
+    """Return the volume of the union of the boxes between the origin and each point, exact for any
+    number of objectives.
 
     Sliced along the last objective (HSO: While et al., IEEE Trans. Evol. Comput. 10(1), 2006), the
     last two in one pass: n² log n
@@ -69,8 +68,8 @@ def _volume(points: Points) -> float:
 
 
 def free_boxes(front: Points) -> tuple[Points, Points]:
-    """Disjoint boxes that make up what the boxes between the origin and the points leave of the
-    positive quadrant.
+    """Return disjoint boxes that fill the positive quadrant outside the boxes between the origin
+    and the points.
 
     Args:
         front: (n, m) gains.
@@ -95,7 +94,7 @@ def free_boxes(front: Points) -> tuple[Points, Points]:
 
 @dataclass(frozen=True)
 class Scale:
-    """How an objective becomes a gain.
+    """Scale that turns an objective into a gain.
 
     Attributes:
         reference: the value whose gain is 0, in the metric's own unit.
@@ -108,7 +107,7 @@ class Scale:
     tenths: bool
 
     def gain(self, value: float) -> float:
-        """How much better than the reference; negative where it is worse."""
+        """Return the gain over the reference; negative for a worse value."""
         if self.tenths:
             return (value - self.reference) * (1 if self.maximize else -1) / LOST
         smallest = 1e-9 * abs(self.reference) or 1e-30  # a size of nothing has no logarithm
@@ -117,9 +116,7 @@ class Scale:
 
 
 def scales(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tuple[Scale, ...] | None:
-    """The reference point that the finished float baselines make, or None where there is none
-    yet.
-    """
+    """Return the reference point of the finished float baselines; None without any."""
     floats = [t for t in comparable(trials, objectives) if t.is_baseline]
     return tuple(_scale(o, floats) for o in objectives) if floats else None
 
@@ -135,7 +132,7 @@ def _scale(objective: Objective, floats: Sequence[Trial]) -> Scale:
 
 
 def gains_of(trial: Trial, by: Sequence[Scale]) -> tuple[float, ...] | None:
-    """A trial's gains, or None where it has not every number."""
+    """Return a trial's gains; None if one of its metrics is missing."""
     if trial.state != "complete" or any(s.metric not in trial.measurements for s in by):
         return None
     return tuple(s.gain(trial.measurements[s.metric].value) for s in by)
@@ -146,7 +143,7 @@ def gains_of(trial: Trial, by: Sequence[Scale]) -> tuple[float, ...] | None:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found when a trial had ended.
+    """State of the search at the end of a trial.
 
     Attributes:
         tried: trials that were run up to then, those that the store knew left out.
@@ -162,8 +159,8 @@ class Found:
 
 @dataclass(frozen=True)
 class Course:
-    """How the hypervolume of a study grew; `known` of the `points` come first: their trials were
-    taken from the store.
+    """Growth of a study's hypervolume; the first `known` of the `points` are trials from the
+    store.
     """
 
     points: tuple[Found, ...]
@@ -174,7 +171,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a search has used of its budget.
+    """Budget that a search has used.
 
     Attributes:
         trials, minutes: used; of_trials, of_minutes: what there is, 0 minutes for no limit.
@@ -221,7 +218,7 @@ def _order(trial: Trial) -> tuple[bool, float, int]:
 def _counted(
     trial: Trial, trials: Sequence[Trial], by: Sequence[Scale], limits: Sequence[Limit]
 ) -> tuple[float, ...]:
-    """A trial's gains, 0 where it counts for nothing."""
+    """Return a trial's gains, or zeros if it does not count."""
     gains = gains_of(trial, by)
     allowed = gains is not None and (
         not limits or all(meets(limit, trial, nearest_baseline(trial, trials)) for limit in limits)
@@ -230,8 +227,8 @@ def _counted(
 
 
 def growth(gains: Sequence[Sequence[float]]) -> list[float]:
-    """The hypervolume after each point; computed anew only where a point is not dominated by those
-    before.
+    """Return the hypervolume after each point; it is computed only for points that no earlier one
+    dominates.
     """
     front, volumes = list[Sequence[float]](), list[float]()
     for point in gains:
@@ -247,9 +244,7 @@ def _covers(a: Sequence[float], b: Sequence[float]) -> bool:
 
 
 class Clock:
-    """Seconds for which some job of a study had been running: waiting and interruptions do not
-    count.
-    """
+    """Seconds during which any job of a study ran, without waiting and interruptions."""
 
     def __init__(self, jobs: Sequence[Mapping[str, Any]]) -> None:
         self.spans = list[tuple[float, float]]()
@@ -259,10 +254,10 @@ class Clock:
             self.spans.append((start, finish))
 
     def until(self, moment: float) -> float:
-        """Seconds of work before a moment (seconds since 1970)."""
+        """Return the seconds of work before a moment (seconds since 1970)."""
         return sum(min(finish, moment) - start for start, finish in self.spans if start < moment)
 
     def at(self, trial: Trial) -> float | None:
-        """Seconds of work when a trial had ended."""
+        """Return the seconds of work at the end of a trial."""
         ended = trial.details.ended_at
         return None if ended is None or not self.spans else self.until(float(ended))

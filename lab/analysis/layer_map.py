@@ -1,6 +1,4 @@
-"""Which layer of one file is which layer of another: the names that converters give differ, the
-work does not.
-"""
+"""Matching of the layers of two files: converters change names, but not the work of a layer."""
 
 from __future__ import annotations
 
@@ -11,13 +9,12 @@ from lab.types import Layer
 
 
 def multiplying(layers: Sequence[Layer]) -> list[Layer]:
-    """The layers that multiply, in their order."""
+    """Return the layers that multiply, in their order."""
     return [layer for layer in layers if layer.macs]
 
 
 def same_layers(these: Sequence[Layer], those: Sequence[Layer]) -> Mapping[str, str]:
-    """Name in `these` -> name in `those`, of the multiplying layers that can be told to be the
-    same.
+    """Return name in `these` -> name in `those`, for the multiplying layers that can be matched.
 
     Converters keep the order of layers, but for branches, and how much each multiplies for one
     item: the longest common
@@ -41,6 +38,6 @@ def same_layers(these: Sequence[Layer], those: Sequence[Layer]) -> Mapping[str, 
 
 
 def _once(layers: Sequence[Layer]) -> dict[int | None, Layer]:
-    """Count -> the only layer that has it."""
+    """Return count -> the only layer with this count."""
     counts = [layer.macs for layer in layers]
     return {layer.macs: layer for layer in layers if counts.count(layer.macs) == 1}

@@ -1,5 +1,5 @@
-"""Whether the order of steps matters: trials that do the same to a model, on the same target, one
-after another in another order.
+"""Effect of the order of steps: trials with the same steps on the same target in a different
+order.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class OrderPair:
 def orders(
     trials: Iterable[Trial], metrics: Sequence[str], conversions: Collection[str]
 ) -> tuple[OrderPair, ...]:
-    """All pairs of complete trials of one target and machine whose recipes consist of the same
-    steps in another order.
+    """Return all pairs of complete trials on one target and machine whose recipes have the same
+    steps in a different order.
 
     Args:
         metrics: what is compared, such as the study's objectives.
@@ -74,8 +74,8 @@ def _compared(
 
 
 def other_orders(steps: Sequence[Step], movable: Mapping[str, str]) -> tuple[Recipe, ...]:
-    """The recipes with two neighbouring steps exchanged, conversions left out: the planner inserts
-    them again.
+    """Return the recipes with two neighbouring steps exchanged, without conversions: the planner
+    inserts them again.
 
     Args:
         steps: of a recipe, without its conversions.

@@ -1,4 +1,4 @@
-"""Which trial to ship: limits -> what meets them -> the front of that -> one named trial.
+"""Choice of the trial to ship: limits -> trials within them -> their front -> one trial.
 
 The result is numbers and ids; `lab.plots.words` puts it into a sentence.
 """
@@ -16,8 +16,8 @@ from lab.analysis.ties import compare
 from lab.types import Objective, Trial
 
 TOLERANCE = 0.01
-"""How far below its baseline (absolute, in the quality metric) a pick may be where no limit on
-quality is given.
+"""Distance (absolute, in the quality metric) that a pick may be below its baseline if no limit on
+quality is set.
 """
 
 LimitKind = Literal["at_most", "at_least", "max_drop"]
@@ -25,7 +25,7 @@ LimitKind = Literal["at_most", "at_least", "max_drop"]
 
 @dataclass(frozen=True)
 class Limit:
-    """Something that must hold.
+    """A condition on one metric.
 
     Attributes:
         kind: "at_most" and "at_least" bound the metric itself; "max_drop" bounds how far it is
@@ -40,7 +40,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Relaxation:
-    """Loosening this one limit to this value would let this trial in."""
+    """A looser value of one limit that would let a trial in."""
 
     limit: Limit
     value: float
@@ -52,7 +52,7 @@ Rule = Literal["best", "best_within_tolerance", "highest_quality", "knee", "weig
 
 @dataclass(frozen=True)
 class Pick:
-    """The named trial and all that led to it.
+    """The chosen trial and the values behind the choice.
 
     Attributes:
         trial: id of the pick, None where nothing meets the limits.
@@ -82,7 +82,7 @@ class Pick:
 
 
 def amount(limit: Limit, trial: Trial, baseline: Trial | None) -> float | None:
-    """The number that the limit bounds, or None where the trial or its baseline has none."""
+    """Return the number that the limit bounds; None if the trial or its baseline has none."""
     own = trial.measurements.get(limit.metric)
     if own is None or limit.kind != "max_drop":
         return None if own is None else own.value
@@ -91,7 +91,7 @@ def amount(limit: Limit, trial: Trial, baseline: Trial | None) -> float | None:
 
 
 def meets(limit: Limit, trial: Trial, baseline: Trial | None) -> bool:
-    """True where the trial keeps within the limit; a number that was not measured does not."""
+    """Return True if the trial is within the limit; a missing measurement is not."""
     given = amount(limit, trial, baseline)
     if given is None:
         return False
@@ -99,7 +99,7 @@ def meets(limit: Limit, trial: Trial, baseline: Trial | None) -> bool:
 
 
 def quality_of(objectives: Sequence[Objective]) -> Objective | None:
-    """The first objective that is to be maximized: what compression costs."""
+    """Return the first objective to maximize: the quality that compression costs."""
     return next((o for o in objectives if o.direction == "maximize"), None)
 
 
@@ -110,7 +110,7 @@ def pick(
     goal: Objective | None = None,
     weights: Mapping[str, float] | None = None,
 ) -> Pick:
-    """Name the trial to ship.
+    """Choose the trial to ship.
 
     Args:
         goal: what decides among those that meet the limits, the other objectives where that is
@@ -200,8 +200,8 @@ def _candidates(
 
 
 def _rank(trial: Trial, decider: Objective, objectives: Sequence[Objective]) -> tuple[float, ...]:
-    """Sorts the best first: by the deciding objective, then by the others in their order, then by
-    age.
+    """Sort key with the best first: by the deciding objective, then by the others in their order,
+    then by age.
     """
     order = [decider, *(o for o in objectives if o != decider)]
     signed = [
@@ -233,7 +233,7 @@ def _relaxation(
     baselines: dict[str, Trial | None],
     others: Sequence[Limit],
 ) -> Relaxation | None:
-    """The least loosening of a limit that lets a trial in which meets all the others."""
+    """Return the least loosening of a limit that lets in a trial within all other limits."""
     rest = [t for t in group if all(meets(o, t, baselines[t.id]) for o in others)]
     amounts = [
         (value, t.id) for t in rest if (value := amount(limit, t, baselines[t.id])) is not None
@@ -245,8 +245,8 @@ def _relaxation(
 
 
 def stops(values: Iterable[float], most: int = 40) -> list[float]:
-    """Values worth stopping at on a slider: every distinct one, thinned evenly to `most`, both ends
-    kept.
+    """Return the stops of a slider: all distinct values, thinned evenly to `most`, with both
+    ends.
     """
     distinct = sorted(set(values))
     if len(distinct) <= most:

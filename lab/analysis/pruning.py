@@ -1,5 +1,5 @@
-"""What pruning costs: accuracy over the share of weights that is gone, whole channels against
-single weights, with and without fine-tuning.
+"""Cost of pruning: accuracy over the share of pruned weights, whole channels against single
+weights, with and without fine-tuning.
 
 A study that finds this out says so in its spec: `about = {"kind": "pruning", "structured",
 "unstructured", "tune", "parameters"}`: the ids of the three techniques, and how many parameters the
@@ -58,7 +58,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Lesson:
-    """All that a study about pruning has found so far.
+    """Results so far of a study about pruning.
 
     Attributes:
         metric: the task's own.
@@ -72,12 +72,12 @@ class Lesson:
     tuned: Point | None = None
 
     def line(self, way: Way, tuned: bool) -> Line:
-        """One of the four."""
+        """Return the line of one way to prune."""
         return next((x for x in self.lines if (x.way, x.tuned) == (way, tuned)), Line(way, tuned))
 
 
 def lesson(about: Mapping[str, Any], trials: Sequence[Trial], metric: str) -> Lesson:
-    """What a study about pruning has found so far.
+    """Return the results so far of a study about pruning.
 
     Args:
         about: of its spec.
@@ -132,8 +132,8 @@ def _pruning(recipe: Recipe, technique: str) -> Step:
 
 
 def removed(notes: Mapping[str, Any], way: Way | None, parameters: int) -> float | None:
-    """The share of a model's parameters that pruning took or set to zero, as the technique counted
-    it; None where it did not.
+    """Return the share of a model's parameters that pruning removed or set to zero, as counted by
+    the technique; None without a count.
 
     Args:
         notes: of a trial: a technique that takes channels notes {"parameters": "9,802 → 3,100"},
@@ -151,22 +151,22 @@ def removed(notes: Mapping[str, Any], way: Way | None, parameters: int) -> float
 
 
 def _guess(way: Way | None, asked: float) -> float:
-    """What a ratio comes to about: weights between two layers fall with the square of the channels
-    that are left.
+    """Return the approximate share of weights for a ratio: weights between two layers fall with the
+    square of the remaining channels.
     """
     return 1 - (1 - asked) ** 2 if way == "structured" else asked
 
 
 def channels_for(share: float) -> float:
-    """The share of channels to take so that about this share of the weights goes; the reverse of
-    the guess above.
+    """Return the share of channels to prune for this share of the weights; the inverse of the guess
+    above.
     """
     return round(1 - math.sqrt(1 - share), 2)
 
 
 def furthest(line: Line, baseline: Measurement, drop: float) -> Point | None:
-    """The most pruned model of a line whose accuracy is at most `drop` below the float model's;
-    None where none is.
+    """Return the most pruned model of a line whose accuracy is at most `drop` below the float
+    model; None without one.
     """
     near = [p for p in line.points if baseline.value - p.quality.value <= drop + ROUNDING]
     return max(near, key=lambda p: p.removed, default=None)

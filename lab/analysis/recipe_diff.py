@@ -1,6 +1,4 @@
-"""In what two or more recipes differ: their steps are laid beside each other, and only what is not
-the same is kept.
-"""
+"""Differences between recipes: their steps are aligned, and only unequal ones are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from lab.types import Recipe, Step, Target, Trial, canonical_json
 
 
 class _Absent:
-    """Where a recipe has no such step, or a runtime no such option."""
+    """Marker for a step or an option that a recipe or a runtime does not have."""
 
     def __repr__(self) -> str:
         return "ABSENT"
@@ -26,7 +24,7 @@ ABSENT: Final = _Absent()
 
 @dataclass(frozen=True)
 class DiffRow:
-    """One thing in which the trials differ.
+    """One difference between the trials.
 
     Attributes:
         step: its number among the aligned steps, from 1; None for the target.
@@ -46,7 +44,7 @@ class DiffRow:
 
 @dataclass(frozen=True)
 class RecipeDiff:
-    """What differs between trials, steps first.
+    """Differences between trials, steps first.
 
     Attributes:
         same: ids of the techniques that are the same, with the same options, in all of them.
@@ -74,9 +72,8 @@ def recipe_diff(
 
 
 def aligned(recipes: Sequence[Recipe]) -> list[tuple[Step | None, ...]]:
-    """Steps side by side, one tuple a place: what is the same technique in the same order comes to
-    lie in one place, and what
-    stands between such places is laid beside each other in its order.
+    """Align steps, one tuple per place: equal techniques in the same order share a place, and the
+    steps between such places are aligned in their order.
     """
     slots: list[list[Step | None]] = []
     for done, recipe in enumerate(recipes):
@@ -87,7 +84,7 @@ def aligned(recipes: Sequence[Recipe]) -> list[tuple[Step | None, ...]]:
 def _with(
     slots: list[list[Step | None]], steps: Sequence[Step], done: int
 ) -> list[list[Step | None]]:
-    """The slots with one more recipe, of which each may take a step or None."""
+    """Return the slots with one more recipe, with a step or None in each."""
     names = [next(step.technique for step in slot if step) for slot in slots]
     found: list[list[Step | None]] = []
     matcher = SequenceMatcher(None, names, [s.technique for s in steps], autojunk=False)
@@ -115,7 +112,7 @@ def _of_slot(
 
 
 def _folded(step: Step, techniques: Mapping[str, Technique]) -> Step:
-    """The step with only those options that are not at their default."""
+    """Return the step with only the options that are not at their default."""
     usual = (
         {o.id: o.default for o in techniques[step.technique].options}
         if step.technique in techniques
@@ -130,9 +127,7 @@ def _folded(step: Step, techniques: Mapping[str, Technique]) -> Step:
 def _varying(
     given: Sequence[Mapping[str, Any]], options: Sequence[Sequence[Option]]
 ) -> list[tuple[str, tuple[Any, ...]]]:
-    """Option -> its values, of the options that are not the same everywhere where there is such an
-    option.
-    """
+    """Return option -> values, for the options that are not equal in all steps that have them."""
     whole = [
         {**{o.id: o.default for o in declared}, **values}
         for declared, values in zip(options, given, strict=True)
@@ -160,8 +155,8 @@ def _of_targets(targets: Sequence[Target], runtimes: Mapping[str, Runtime]) -> l
 
 
 def _matters(option: str, values: Sequence[Any], defaults: Sequence[Mapping[str, Any]]) -> bool:
-    """Between runtimes: whether an option differs where both have it, or is set where only one has
-    it.
+    """Return True if an option differs between runtimes that both have it, or is set in the only
+    runtime that has it.
     """
     there = [(v, d.get(option)) for v, d in zip(values, defaults, strict=True) if v is not ABSENT]
     if len(there) > 1 and not all(_equal(there[0][0], v) for v, _ in there[1:]):
@@ -170,5 +165,5 @@ def _matters(option: str, values: Sequence[Any], defaults: Sequence[Mapping[str,
 
 
 def _equal(a: Any, b: Any) -> bool:
-    """A tuple and the list that JSON made of it are the same value."""
+    """Return True for equal values; a tuple equals the list that JSON makes of it."""
     return a is b or (ABSENT not in (a, b) and canonical_json(a) == canonical_json(b))

@@ -1,4 +1,4 @@
-"""How a variant's time grows with threads and with items a call, and what two lines through it say.
+"""Scaling of a variant's time with threads and batch size, and the fit of two lines.
 
 A study that finds this out says so in its spec: `about = {"kind": "scaling", "study", "trial",
 "threads"}`; its trials are one variant and its float baseline on targets that differ in threads
@@ -62,7 +62,7 @@ class Line:
     covariance: float
 
     def at(self, x: float) -> float:
-        """Seconds."""
+        """Return the seconds at x."""
         return self.fixed_s + self.per_s * x
 
     @property
@@ -72,7 +72,7 @@ class Line:
 
     @property
     def share_error(self) -> float:
-        """Its standard error, by the delta method."""
+        """Standard error of the share, by the delta method."""
         by_fixed, by_per = self.per_s / self.at(1.0) ** 2, -self.fixed_s / self.at(1.0) ** 2
         squared = (by_fixed * self.fixed_error_s) ** 2 + (by_per * self.per_error_s) ** 2
         return math.sqrt(max(squared + 2 * by_fixed * by_per * self.covariance, 0.0))
@@ -115,13 +115,13 @@ class Scaling:
 
     @property
     def curves(self) -> tuple[Curve, ...]:
-        """Those that have points or failures."""
+        """Curves with points or failures."""
         every = (self.threads, self.batch, self.baseline_threads, self.baseline_batch)
         return tuple(c for c in every if c.points or c.failed)
 
 
 def scaling(about: Mapping[str, Any], trials: Sequence[Trial]) -> Scaling:
-    """What a study about scaling has found so far.
+    """Return the results so far of a study about scaling.
 
     Args:
         about: of its spec.
@@ -141,8 +141,8 @@ def scaling(about: Mapping[str, Any], trials: Sequence[Trial]) -> Scaling:
 
 
 def curve(dimension: Dimension, trials: Iterable[Trial], threads: int) -> Curve:
-    """One variant along one dimension: by threads with one item a call, or by batch with so many
-    threads.
+    """Return the curve of one variant along one dimension: by threads with batch size 1, or by
+    batch size with this number of threads.
 
     Args:
         trials: of one variant, finished or not.
@@ -199,7 +199,7 @@ def _over(value: float | None, by: float | None) -> float | None:
 
 
 def throughput(latency: Measurement, items: int) -> Measurement:
-    """Items a second of calls of so many items."""
+    """Return the items per second of calls with this number of items."""
     low, high = (None if end is None else items / end for end in (latency.high, latency.low))
     return Measurement(
         "throughput_per_s",
@@ -214,8 +214,8 @@ def throughput(latency: Measurement, items: int) -> Measurement:
 
 
 def _ratio(a: Measurement, b: Measurement) -> Measurement:
-    """a / b with a 95 % interval: both were measured apart, so their relative errors add in
-    squares.
+    """Return a / b with a 95 % interval: both were measured separately, so their relative errors
+    add in squares.
     """
     value, half = a.value / b.value, math.hypot(_log_half(a), _log_half(b))
     return Measurement(
@@ -224,12 +224,12 @@ def _ratio(a: Measurement, b: Measurement) -> Measurement:
 
 
 def _log_half(m: Measurement) -> float:
-    """Half of the interval's width on a logarithmic scale; 0 for an exact number."""
+    """Return half of the interval's width on a logarithmic scale; 0 for an exact number."""
     return math.log(m.high / m.low) / 2 if m.low and m.high else 0.0
 
 
 def fitted(xs: Sequence[float], latencies: Sequence[Measurement]) -> Line | None:
-    """The line through latencies whose relative residuals are least in squares; None below two
+    """Fit the line with the least squares of relative residuals of the latencies; None below two
     different xs.
 
     Args:
@@ -256,8 +256,8 @@ def fitted(xs: Sequence[float], latencies: Sequence[Measurement]) -> Line | None
 def _variances(
     fixed: float, slope: float, xs: Sequence[float], latencies: Sequence[Measurement]
 ) -> list[float]:
-    """Of each latency, in s²: as the residuals have it, or as the measurements' intervals where
-    none is left.
+    """Return the variance of each latency in s², from the residuals, or from the measurements'
+    intervals for two points.
     """
     if len(xs) == 2:
         return [(((m.high or m.value) - (m.low or m.value)) / (2 * Z95)) ** 2 for m in latencies]
@@ -273,7 +273,9 @@ def _with_errors(
     by_slope: Sequence[float],
     variances: Sequence[float],
 ) -> Line:
-    """Both numbers are sums of the latencies: their errors follow from the latencies'."""
+    """Return the line with its errors: both numbers are sums of the latencies, so their errors
+    follow.
+    """
     pairs = list(zip(by_fixed, by_slope, variances, strict=True))
     return Line(
         fixed,

@@ -1,5 +1,4 @@
-"""Which layer costs the accuracy: what happens where one layer alone is quantized, and where one
-alone is left in float.
+"""Sensitivity of layers: effect of quantizing one layer alone, and of keeping one layer in float.
 
 A study that finds this out says so in its spec: `about = {"kind": "sensitivity", "study", "trial",
 "step", "groups": [{"name", "label", "type", "names", "position"}]}`. Its first recipe is the one in
@@ -20,7 +19,8 @@ REST = "everything else"
 
 @dataclass(frozen=True)
 class Group:
-    """What is quantized or left together: one multiplying layer, or all that does not multiply.
+    """Layers that are quantized or kept together: one multiplying layer, or all that do not
+    multiply.
 
     Attributes:
         name: as the file's layer table has it; label: as the source model calls it, where that
@@ -36,13 +36,13 @@ class Group:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Group:
-        """Inverse of `dataclasses.asdict`."""
+        """Invert `dataclasses.asdict`."""
         return cls(**{**value, "names": tuple(value["names"])})
 
 
 @dataclass(frozen=True)
 class LayerSensitivity:
-    """What one group of layers costs and brings.
+    """Cost and gain of one group of layers.
 
     Attributes:
         alone: metric -> Measurement where only this group is quantized; left_out: where only this
@@ -72,7 +72,7 @@ class LayerSensitivity:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """All groups, the most harmful first, and the recipe that they belong to.
+    """Sensitivity of all groups, the most harmful first, and the recipe that they belong to.
 
     Attributes:
         whole: the trial of the recipe itself, None until it is there.
@@ -85,12 +85,12 @@ class Sensitivity:
 
 
 def groups_of(about: Mapping[str, Any]) -> tuple[Group, ...]:
-    """The groups of a study that is about sensitivity."""
+    """Return the groups of a study about sensitivity."""
     return tuple(map(Group.from_json, about.get("groups", ())))
 
 
 def changed(recipe: Recipe, step: int, **params: Any) -> Recipe:
-    """The recipe with some options of one step set otherwise."""
+    """Return the recipe with different options of one step."""
     old = recipe.steps[step]
     return Recipe(
         (
@@ -102,7 +102,7 @@ def changed(recipe: Recipe, step: int, **params: Any) -> Recipe:
 
 
 def sensitivity(spec: StudySpec, trials: Sequence[Trial]) -> Sensitivity:
-    """What a study about sensitivity found so far.
+    """Return the results so far of a study about sensitivity.
 
     Args:
         trials: all of the study's.
@@ -156,8 +156,8 @@ def _of_group(
 
 
 def noise_of(trial: Trial | None) -> float | None:
-    """Share of the output's power that is error; 0 where the answers are the float model's, None
-    where unknown.
+    """Return the share of the output power that is error; 0 for the float model's predictions, None
+    if unknown.
     """
     if trial is None or not trial.measurements:
         return None
@@ -170,7 +170,7 @@ def _minus(a: Mapping[str, Measurement], b: Mapping[str, Measurement], metric: s
 
 
 def _harm(layer: LayerSensitivity) -> float:
-    """Noise alone; what was not measured is last."""
+    """Return the noise of this layer alone; unmeasured layers come last."""
     return -1.0 if layer.noise is None else layer.noise
 
 
@@ -181,8 +181,8 @@ def mixed_recipes(
     budget: int,
     option: str = "keep_float",
 ) -> tuple[Recipe, ...]:
-    """Recipes of mixed precision, greedily: the layers that harm most are raised first, one more in
-    each recipe.
+    """Return recipes of mixed precision, greedily: each recipe raises one more layer, the most
+    harmful first.
 
     Two orders take turns: by harm, and by harm for each byte that quantizing the layer saves.
 
@@ -209,8 +209,8 @@ def mixed_recipes(
 
 
 def _steps(layers: int, budget: int) -> list[int]:
-    """How many layers are raised in each recipe: every number where the budget allows it, else
-    further and further apart.
+    """Return the number of raised layers of each recipe: every number if the budget allows,
+    otherwise at growing distances.
     """
     if layers <= budget // 2 or layers <= 2:
         return list(range(1, layers + 1))

@@ -1,6 +1,4 @@
-"""How much of a result is the luck of a training: trials that differ in nothing but the training's
-seed.
-"""
+"""Spread of results over training seeds: trials that differ only in the seed of their training."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ SEED = "train_seed"
 
 @dataclass(frozen=True)
 class Range:
-    """One number over seeds."""
+    """Values of one metric over seeds."""
 
     mean: float
     low: float
@@ -41,8 +39,8 @@ class Spread:
 
 
 def spread(trials: Iterable[Trial], metrics: Sequence[str]) -> tuple[Spread, ...]:
-    """Every recipe and target of which complete trials with two or more seeds are there, in the
-    order of the trials.
+    """Return every recipe and target with complete trials of two or more seeds, in the order of the
+    trials.
     """
     groups: dict[str, dict[tuple[int, ...], Trial]] = {}
     for trial in trials:
@@ -56,7 +54,7 @@ def _seeds(trial: Trial) -> tuple[int, ...]:
 
 
 def _key(trial: Trial) -> str:
-    """What two trials share that differ in seeds only."""
+    """Return a key shared by trials that differ only in seeds."""
     steps = [
         Step(s.technique, {k: v for k, v in s.params.items() if k != SEED})
         for s in trial.recipe.steps

@@ -1,4 +1,4 @@
-"""Where more threads change nothing: the same variant on the same target, but for the number of
+"""Threads without effect: trials of one variant on one target that differ only in the number of
 threads.
 """
 
@@ -13,7 +13,7 @@ from lab.types import Trial, digest_of
 
 @dataclass(frozen=True)
 class NoGain:
-    """More threads without effect.
+    """A trial whose additional threads have no effect.
 
     Attributes:
         trial: the one with more threads; fewer: the one that is as quick with fewer.
@@ -28,8 +28,8 @@ class NoGain:
 
 
 def without_effect(trials: Iterable[Trial]) -> tuple[NoGain, ...]:
-    """The trials that are no quicker than their like with fewer threads: the difference may be
-    chance, or they are slower.
+    """Return the trials that are no faster than the same variant with fewer threads: the difference
+    may be chance, or they are slower.
     """
     timed = [t for t in trials if "threads" in t.target.options and "latency_s" in t.measurements]
     if len({t.target.options["threads"] for t in timed}) < 2:
@@ -47,7 +47,7 @@ def _key(trial: Trial) -> str:
 
 
 def _no_gain(group: Sequence[Trial], trial: Trial) -> NoGain | None:
-    """Against the like of it with the fewest threads."""
+    """Compare a trial with the one of its group with the fewest threads."""
     fewest = min(group, key=lambda t: int(t.target.options["threads"]))
     mine, theirs = (t.measurements["latency_s"] for t in (trial, fewest))
     more, fewer = (int(t.target.options["threads"]) for t in (trial, fewest))

@@ -1,4 +1,4 @@
-"""The tie band of a front: trials that are beaten, but by nothing that is more than chance."""
+"""Tie band of a front: dominated trials whose difference from the front may be chance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEGLIGIBLE = 0.01
 
 
 def ties(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Mapping[str, tuple[str, ...]]:
-    """Trials beside the front that no trial on it clearly beats.
+    """Return the trials off the front that no trial on it clearly beats.
 
     A trial clearly beats another where it is better in one objective by more than chance and worse
     in none. With a test of
@@ -39,8 +39,8 @@ def ties(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Mapping[st
 def _verdicts(
     trial: Trial, front: Sequence[Trial], objectives: Sequence[Objective]
 ) -> Mapping[str, bool] | None:
-    """Front trial -> whether it is as good in all objectives; None as soon as one clearly beats the
-    trial.
+    """Return front trial -> True if it ties in all objectives; None as soon as one clearly beats
+    the trial.
     """
     found = {}
     for best in front:
@@ -52,9 +52,8 @@ def _verdicts(
 
 
 def _signs(best: Trial, trial: Trial, objectives: Sequence[Objective]) -> set[int]:
-    """1 where the first is clearly better in some objective, -1 where it is clearly worse, 0 where
-    they tie; ends at a worse one,
-    cheap comparisons first.
+    """Return the set of signs over all objectives: 1 if the first is clearly better, -1 if clearly
+    worse, 0 for a tie. It stops at the first -1, cheap comparisons first.
     """
     signs = set[int]()
     for objective in sorted(objectives, key=lambda o: trial.measurements[o.metric].low is not None):
@@ -66,8 +65,8 @@ def _signs(best: Trial, trial: Trial, objectives: Sequence[Objective]) -> set[in
 
 
 def compare(first: Trial, second: Trial, objective: Objective) -> int:
-    """1 where the first is clearly better in an objective, -1 where it is clearly worse, 0 where
-    that may be chance.
+    """Return 1 if the first is clearly better in an objective, -1 if clearly worse, 0 if the
+    difference may be chance.
     """
     a, b = (t.measurements[objective.metric] for t in (first, second))
     if a.value == b.value:

@@ -1,4 +1,4 @@
-"""How trainings go: their curves, how far each is, how long it takes still."""
+"""Training curves, progress and remaining time."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ class Phase:
 
     @property
     def step(self) -> int:
-        """Steps done."""
+        """Number of finished steps."""
         return int(self.points[-1]["step"]) if self.points else 0
 
     @property
     def seconds(self) -> float:
-        """Spent training."""
+        """Seconds spent training."""
         return float(self.points[-1]["seconds"]) if self.points else 0.0
 
     def last(self, name: str) -> float | None:
-        """The newest value of a loss or an accuracy."""
+        """Return the newest value of a loss or an accuracy."""
         return next((p[name] for p in reversed(self.points) if name in p), None)
 
     def first(self, name: str) -> float | None:
-        """The oldest one."""
+        """Return the oldest value of a loss or an accuracy."""
         return next((p[name] for p in self.points if name in p), None)
 
     def best(self, name: str) -> float | None:
-        """The highest one."""
+        """Return the highest value of a loss or an accuracy."""
         return max((p[name] for p in self.points if name in p), default=None)
 
 
@@ -71,12 +71,12 @@ class Training:
 
     @property
     def now(self) -> Phase | None:
-        """The phase that trains, or trained last."""
+        """Current phase, or the last one."""
         return self.phases[-1] if self.phases else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Until its phase ends, at the pace so far; None before anything is known."""
+        """Seconds until the phase ends at the pace so far; None before the first step."""
         if self.now is None or not self.now.step:
             return None
         left = self.now.seconds / self.now.step * (self.now.steps - self.now.step)
@@ -84,8 +84,8 @@ class Training:
 
 
 def phases_of(kept: Iterable[Mapping[str, Any]]) -> tuple[Phase, ...]:
-    """Phases as the store keeps them: {"phase", "steps", "points", perhaps "now": where it is since
-    the last point}.
+    """Read phases as the store keeps them: {"phase", "steps", "points", perhaps "now": progress
+    since the last point}.
     """
     return tuple(Phase(str(p["phase"]), int(p["steps"]), _points(p)) for p in kept)
 
@@ -96,7 +96,7 @@ def _points(phase: Mapping[str, Any]) -> tuple[Mapping[str, float], ...]:
 
 
 def of_trial(trial: Trial) -> tuple[Training, ...]:
-    """All trainings that a trial's file went through, the first one first."""
+    """Return all trainings of a trial's file, in order."""
     by_key: dict[str, list[Mapping[str, Any]]] = {}
     for curve in trial.details.training or ():
         by_key.setdefault(curve["key"], []).append(curve)
@@ -106,7 +106,7 @@ def of_trial(trial: Trial) -> tuple[Training, ...]:
 
 
 def of_trials(trials: Iterable[Trial]) -> tuple[Training, ...]:
-    """All trainings behind some trials, each once, under the shortest name of a recipe that has
+    """Return all trainings of these trials, each once, under the shortest name of a recipe with
     it.
     """
     found: dict[str, Training] = {}

@@ -1,5 +1,5 @@
-"""Several studies in one plot, with one front where their numbers may be compared and one a group
-where they may not.
+"""Plot of several studies, with one front if their numbers are comparable, otherwise with one front
+per group.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class AcrossPoint:
 
 @dataclass(frozen=True)
 class AcrossInfo:
-    """All that the figure shows.
+    """Values of the plot of several studies.
 
     Attributes:
         lines: for each group the (x, y) that nothing of it beats in the two axes shown, by rising
@@ -137,7 +137,7 @@ def _point(
 
 
 def axis_of(metric: str, values: Sequence[Measurement], metrics: Mapping[str, Metric]) -> Axis:
-    """The axis of a metric; its unit suits the middle of the values."""
+    """Return the axis of a metric; its unit suits the middle of the values."""
     plug = metrics.get(metric)
     unit = values[0].unit if values else (plug.unit if plug else "")
     divisor, suffix = formatting.axis_scale(unit, [m.value for m in values])
@@ -160,9 +160,8 @@ def _line(points: Sequence[AcrossPoint], x: Axis, y: Axis) -> tuple[tuple[float,
 def across_spec(
     info: AcrossInfo, mode: theme.Mode = "light", uirevision: str = ""
 ) -> dict[str, Any]:
-    """The figure as plain JSON values: colour by what was chosen, shape by runtime, a step line a
-    group; each point's customdata
-    begins with its trial's id.
+    """Return the figure as plain JSON values: colour by the chosen grouping, shape by runtime, a
+    step line per group; each point's customdata begins with its trial's id.
     """
     ink = theme.INKS[mode]
     colors = {
@@ -218,7 +217,7 @@ def _line_trace(info: AcrossInfo, number: int, mode: theme.Mode) -> dict[str, An
 
 
 def _kind(info: AcrossInfo) -> str:
-    """All traces are of one kind: what WebGL draws would cover what SVG draws."""
+    """Return the kind of all traces: WebGL traces would cover SVG ones."""
     return "scattergl" if len(info.points) >= WEBGL_FROM else "scatter"
 
 
@@ -270,11 +269,11 @@ def _points(
 
 def _hover(info: AcrossInfo, p: AcrossPoint) -> str:
     role = (
-        "on its front: nothing beats it"
+        "on the front of its group"
         if p.on_front
         else "outside the limits"
         if p.excluded
-        else "beaten by another trial"
+        else "another variant is better in every respect"
     )
     group = f" ({escape(info.groups[p.group])})" if info.groups[p.group] else ""
     return "<br>".join(
@@ -294,8 +293,8 @@ def across_table(
     named: Named,
     feasible: Collection[str] | None = None,
 ) -> TableInfo:
-    """The trials on a front, those of the largest group first, each with its study and, where there
-    are several, its front.
+    """Return the trials on a front, those of the largest group first, each with its study and, with
+    several groups, its front.
     """
     texts = group_texts(found, named, metrics)
     rows = [
@@ -320,8 +319,8 @@ def across_table(
 
 
 def _format(values: pd.Series, usual: str) -> str:
-    """Three significant digits where one column holds what is large for one model and what is small
-    for another.
+    """Return a format of three significant digits for a column whose values differ widely between
+    models.
     """
     known = values.dropna()
     return (
@@ -330,7 +329,7 @@ def _format(values: pd.Series, usual: str) -> str:
 
 
 def across_json(found: Across) -> dict[str, Any]:
-    """Groups with their terms, trials and fronts as JSON values."""
+    """Return groups with their terms, trials and fronts as JSON values."""
     return {
         "studies": [m.study.id for m in found.members],
         "apart": list(found.apart),

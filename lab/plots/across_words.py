@@ -1,4 +1,4 @@
-"""What studies, models, machines and fronts are called where several stand beside each other."""
+"""Names of studies, models, machines and fronts in a comparison of several studies."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ COLORINGS: Mapping[Coloring, str] = {"study": "Study", "model": "Model", "machin
 
 
 WHY_APART = {
-    "objectives": "what accuracy means to their tasks",
+    "objectives": "the accuracy metric of their tasks",
     "data": "the test data",
-    "items": "how many test items were asked",
-    "environment": "the machine or the versions on it",
-    "sources": "where the numbers come from (measured, emulated or estimated)",
+    "items": "the number of test items",
+    "environment": "the machine or its software versions",
+    "sources": "the source of the numbers (measured, emulated or estimated)",
 }
-"""Field of `lab.analysis.across.Terms` -> what differs, in words."""
+"""Field of `lab.analysis.across.Terms` -> its difference in words."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """What studies, models and machines are called.
+    """Names of studies, models, machines and data.
 
     Attributes:
         studies, models: study id -> name; machines: environment id -> name; data: digest -> name.
@@ -42,15 +42,15 @@ class Named:
     data: Mapping[str, str]
 
     def of(self, trial: Trial, coloring: Coloring) -> str:
-        """What a trial is coloured by."""
+        """Return the name that a trial is coloured by."""
         if coloring == "machine":
             return self.machines.get(trial.environment, "unknown machine")
         return (self.models if coloring == "model" else self.studies).get(trial.study, trial.study)
 
 
 def machine_names(environments: Mapping[str, Mapping[str, Any]]) -> dict[str | None, str]:
-    """Environment id -> its processor, with its host or the beginning of its id where two would
-    have the same name.
+    """Return environment id -> its processor, with its host or the start of its id for equal
+    names.
     """
     cpu = {
         id_: f"{facts.get('cpu', 'unknown CPU')}, {facts.get('cores', '?')} cores"
@@ -67,13 +67,13 @@ def _once(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
-    """The same names, with the id where two are the same."""
+    """Return the same names, with the id added to equal ones."""
     once = _once(names)
     return {id_: once.get(id_, f"{name} ({id_})") for id_, name in names.items()}
 
 
 def group_texts(found: Across, named: Named, metrics: Mapping[str, Metric]) -> list[str]:
-    """What tells each group from the others, in a few words."""
+    """Return a few words for each group that distinguish it from the others."""
     texts = [
         ", ".join(filter(None, (_term(g, field, named, metrics) for field in found.apart)))
         for g in found.groups
@@ -97,12 +97,12 @@ def _term(group: Group, field: str, named: Named, metrics: Mapping[str, Metric])
 
 
 def front_text(found: Across) -> str:
-    """Whether there is one front, and why not, in a sentence or two."""
+    """Describe the number of fronts and its reason in one or two sentences."""
     count = len(found.groups)
     if not count:
-        return "None of these studies has a finished trial with all its numbers yet."
+        return "None of these studies has a finished trial with all its metrics yet."
     left = (
-        f" {formatting.plural(found.incomplete, 'trial')} without all their numbers are not shown."
+        f" Not shown: {formatting.plural(found.incomplete, 'trial')} without all metrics."
         if found.incomplete
         else ""
     )
@@ -113,8 +113,8 @@ def front_text(found: Across) -> str:
         )
     why = _listed([WHY_APART[field] for field in found.apart])
     return (
-        f"{count} fronts, each for itself, since trials differ in {why}: numbers that were not"
-        f" found alike are never on one front.{left}"
+        f"{count} separate fronts, because trials differ in {why} and cannot be compared across"
+        f" these differences.{left}"
     )
 
 
@@ -123,9 +123,7 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def member_title(member: Member, model: str) -> str:
-    """A study's name where several stand beside each other: its model, its title and when it was
-    made.
-    """
+    """Return a study's name in a comparison: model, title and creation time."""
     return " · ".join(
         filter(None, [model, member.study.title, formatting.moment(member.study.created_at)])
     )

@@ -1,6 +1,4 @@
-"""What a model file consists of, as a plot and as tables: its bytes by part, and the layers that
-store the most.
-"""
+"""Contents of a model file as a plot and as tables: bytes by part, and the largest layers."""
 
 from __future__ import annotations
 
@@ -38,8 +36,8 @@ class Bar:
 
 
 def size_rows(anatomy: Anatomy) -> list[dict[str, Any]]:
-    """The file's parts as a table, the largest first: what it is, its bytes, its share of the file
-    (0 … 1).
+    """Return the parts of the file as a table, the largest first: name, bytes, share of the file (0
+    … 1).
     """
     parts = sorted(anatomy.parts.items(), key=lambda item: -item[1])
     return [
@@ -49,7 +47,7 @@ def size_rows(anatomy: Anatomy) -> list[dict[str, Any]]:
 
 
 def size_texts(anatomy: Anatomy) -> list[dict[str, str]]:
-    """The same as text, without the parts that are not there."""
+    """Return the parts as text, without empty ones."""
     return [
         {
             "Part": row["part"],
@@ -62,8 +60,8 @@ def size_texts(anatomy: Anatomy) -> list[dict[str, str]]:
 
 
 def layer_rows(anatomy: Anatomy, most: int | None = None) -> list[dict[str, Any]]:
-    """The layers that store weights as a table, the largest first: their type, numbers, bytes,
-    share of the file, zeros and ends.
+    """Return the layers with weights as a table, the largest first: type, numbers, bytes, share of
+    the file, zeros and saturated values.
     """
     storing = sorted((o for o in anatomy.operators if o.weights), key=lambda o: -o.weight_bytes)
     return [_layer(operator, anatomy.size_bytes) for operator in storing[:most]]
@@ -85,7 +83,7 @@ def _layer(operator: OperatorFacts, size: int) -> dict[str, Any]:
 
 
 def anatomy_info(anatomy: Anatomy) -> tuple[Bar, ...]:
-    """The bars of the plot, top first: every part that takes room, then the largest layers."""
+    """Return the bars of the plot, top first: the parts of the file, then the largest layers."""
     parts = [
         Bar(row["part"], 100 * row["share"], _part_text(row), False)
         for row in size_rows(anatomy)
@@ -119,19 +117,19 @@ def _layer_text(row: dict[str, Any]) -> str:
             *(
                 []
                 if ends is None
-                else [f"{formatting.value(ends, '1')} are at the ends of their range"]
+                else [f"{formatting.value(ends, '1')} are at the limits of their range"]
             ),
         ]
     )
 
 
 def height_of(bars: Sequence[Bar]) -> int:
-    """Pixels that the figure takes."""
+    """Return the height of the figure in pixels."""
     return FRAME_PX + ROW_PX * max(len(bars), 4)
 
 
 def anatomy_figure(bars: Sequence[Bar], mode: theme.Mode = "light") -> Any:
-    """Bars of the file's parts, and below them of its largest layers; all in percent of the
+    """Draw bars of the file's parts and, below them, of its largest layers; all in percent of the
     file.
     """
     import plotly.graph_objects as go
@@ -139,7 +137,7 @@ def anatomy_figure(bars: Sequence[Bar], mode: theme.Mode = "light") -> Any:
     blue = theme.OKABE_ITO[0] if mode == "light" else theme.DARK_BLUE_FOR_DARK
     looks = (
         ("parts of the file", False, blue),
-        ("layers that store the most", True, theme.OKABE_ITO[1]),
+        ("largest layers", True, theme.OKABE_ITO[1]),
     )
     figure = go.Figure(
         [

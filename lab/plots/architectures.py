@@ -1,5 +1,5 @@
-"""All models of one data set: what accuracy each architecture buys for its work and its size,
-before any compression.
+"""Models of one data set: accuracy of each architecture against its work and size, before
+compression.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ CLOSE = 1.6
 """Ratio of what goes across below which two models' names would meet."""
 
 ACROSS = {"macs": "MACs per item", "parameters": "Parameters", "size_bytes": "File size"}
-"""What may go across -> its title."""
+"""Choices of the x axis and their titles."""
 
 
-_PLAIN = {"macs": "work", "parameters": "parameters", "size_bytes": "size"}
+_PLAIN = {"macs": "MACs", "parameters": "parameters", "size_bytes": "file size"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class ArchitecturesInfo:
-    """All that the figure shows.
+    """Values of the plot of architectures.
 
     Attributes:
         points: by rising x, then falling quality.
@@ -118,7 +118,7 @@ def _line(points: Sequence[Architecture], direction: str) -> tuple[tuple[float, 
 
 
 def architectures_table(info: ArchitecturesInfo) -> pd.DataFrame:
-    """The same numbers as a table, one row a model; ★ marks those on the line."""
+    """Return the same numbers as a table, one row per model; ★ marks models on the front."""
     import pandas as pd
 
     divisor, suffix = formatting.axis_scale(info.unit, [p.quality.value for p in info.points])
@@ -215,7 +215,7 @@ def _line_trace(info: ArchitecturesInfo, mode: theme.Mode) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": "front: best for its " + _PLAIN[info.across],
+        "name": f"front: highest {info.metric} for its " + _PLAIN[info.across],
         "line": line,
         "hoverinfo": "skip",
         "x": [x for x, _ in info.line],
@@ -254,15 +254,15 @@ def _trace(
 
 
 def _side(info: ArchitecturesInfo, point: Architecture) -> str:
-    """Below the marker, where neither the line nor a bar runs: to its left where the next model is
-    close on its right.
+    """Return the side of a model's name, below the marker: to its left if the next model is close
+    on its right.
     """
     later = [p.x for p in info.points[info.points.index(point) + 1 :]]
     return "bottom left" if later and later[0] < CLOSE * point.x else "bottom right"
 
 
 def _diameters(info: ArchitecturesInfo, points: Sequence[Architecture]) -> list[float]:
-    """Pixels; a marker's area grows with the file."""
+    """Return marker diameters in pixels; the area grows with the file."""
     largest = max(p.size_bytes for p in info.points)
     return [
         round(SMALLEST + (LARGEST - SMALLEST) * math.sqrt(p.size_bytes / largest), 1)

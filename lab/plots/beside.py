@@ -1,4 +1,4 @@
-"""Several trials side by side, layer by layer and part by part: bars and tables of time and
+"""Comparison of several trials by layer and by part of the file: bars and tables of time and
 bytes.
 """
 
@@ -21,7 +21,7 @@ MOST, ROW_PX, BAR_PX, FRAME_PX, LONGEST_LABEL = 25, 8, 11, 104, 34
 
 @dataclass(frozen=True)
 class BarsInfo:
-    """Groups of bars, one a row, in it one bar a trial.
+    """Groups of bars, one group per row with one bar per trial.
 
     Attributes:
         rows: labels, top first; names: of the trials.
@@ -43,7 +43,7 @@ class BarsInfo:
 def _bars(
     title: str, rows: Mapping[str, Sequence[float | None]], names: Sequence[str], unit: str
 ) -> BarsInfo:
-    """The largest MOST rows, in the given order."""
+    """Return the largest MOST rows, in the given order."""
     largest = sorted(rows, key=lambda name: -max((v or 0.0 for v in rows[name]), default=0.0))[
         :MOST
     ]
@@ -65,9 +65,7 @@ def _bars(
 
 
 def time_info(found: LayersBeside, names: Sequence[str]) -> BarsInfo:
-    """Time of each layer, and below them that of operators in none of them, by what they are
-    for.
-    """
+    """Lay out the time of each layer, and below it that of all other operators by kind."""
     rows: dict[str, Sequence[float | None]] = {
         name: [c.time_s if c else None for c in cells] for name, cells in found.layers.items()
     }
@@ -77,7 +75,7 @@ def time_info(found: LayersBeside, names: Sequence[str]) -> BarsInfo:
 
 
 def weights_info(found: LayersBeside, names: Sequence[str]) -> BarsInfo:
-    """Bytes of each layer's weights."""
+    """Lay out the bytes of each layer's weights."""
     rows = {
         name: [c.weight_bytes if c else None for c in cells] for name, cells in found.layers.items()
     }
@@ -85,7 +83,7 @@ def weights_info(found: LayersBeside, names: Sequence[str]) -> BarsInfo:
 
 
 def parts_info(anatomies: Sequence[Anatomy | None], names: Sequence[str]) -> BarsInfo:
-    """Bytes of each part of the files."""
+    """Lay out the bytes of each part of the files."""
     parts = dict.fromkeys(part for a in anatomies if a for part in a.parts)
     rows = {
         TITLES.get(part, part): [a.parts.get(part) if a else None for a in anatomies]
@@ -95,12 +93,12 @@ def parts_info(anatomies: Sequence[Anatomy | None], names: Sequence[str]) -> Bar
 
 
 def height_of(info: BarsInfo) -> int:
-    """Pixels that the figure takes."""
+    """Return the height of the figure in pixels."""
     return FRAME_PX + (ROW_PX + BAR_PX * len(info.names)) * max(len(info.rows), 2)
 
 
 def bars_spec(info: BarsInfo, mode: theme.Mode = "light") -> dict[str, Any]:
-    """Grouped bars, the first trial on top of each group."""
+    """Draw grouped bars, the first trial on top of each group."""
     unit = f" ({info.suffix})" if info.suffix else ""
     return {
         "data": [_trace(info, n, name, mode) for n, name in enumerate(info.names)],
@@ -147,8 +145,8 @@ def _short(label: str) -> str:
 
 
 def layer_rows(found: LayersBeside, names: Sequence[str]) -> list[dict[str, str]]:
-    """One row a layer of the source model, for each trial what it computes in and how long; then
-    what is in no layer.
+    """Return one row per layer of the source model with the precision and time of each trial, then
+    the operators outside all layers.
     """
     rows = [
         {
@@ -177,7 +175,7 @@ def _cell(cell: LayerCell | None) -> str:
 
 
 def weight_rows(found: LayersBeside, names: Sequence[str]) -> list[dict[str, str]]:
-    """One row a layer, for each trial what its weights are stored as and their bytes."""
+    """Return one row per layer with the data type and bytes of its weights in each trial."""
     return [
         {
             "Layer": layer,
@@ -196,7 +194,7 @@ def _stored(cell: LayerCell | None) -> str:
 
 
 def parts_rows(anatomies: Sequence[Anatomy | None], names: Sequence[str]) -> list[dict[str, str]]:
-    """One row a part of the files, then their sums."""
+    """Return one row per part of the files, then their sums."""
     parts = dict.fromkeys(part for a in anatomies if a for part, size in a.parts.items() if size)
     rows = [
         {
@@ -225,8 +223,8 @@ def _bytes(size: int | None) -> str:
 
 
 def unmatched_text(found: LayersBeside, names: Sequence[str]) -> str:
-    """Whose layers could not be told to be the source model's, in a sentence; "" where all
-    could.
+    """Name the trials with layers that could not be matched with the source model, in a sentence;
+    "" if all could.
     """
     blank = [n for n, looked in zip(names, found.looked_into, strict=True) if not looked]
     none = [

@@ -1,5 +1,5 @@
-"""What calibration changes: accuracy over the number of items, seeds as dots, items made without
-data apart.
+"""Effects of calibration: accuracy over the number of items, seeds as dots, calibration without
+data marked.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CalibrationInfo:
 def calibration_info(
     found: Calibrations, baseline: Measurement | None, noun: str
 ) -> CalibrationInfo:
-    """Lay out the ways in which one recipe was calibrated."""
+    """Lay out the calibrations of one recipe."""
     dots: dict[str, list[tuple[str, int, int, float, float, float]]] = {}
     for p in found.points:
         m = p.measurement
@@ -133,7 +133,7 @@ def calibration_figure(info: CalibrationInfo, mode: theme.Mode = "light") -> Any
 
 
 def calibration_table(found: Calibrations) -> pd.DataFrame:
-    """One row a way to calibrate."""
+    """Return one row per calibration."""
     import pandas as pd
 
     return pd.DataFrame(
@@ -151,7 +151,9 @@ def calibration_table(found: Calibrations) -> pd.DataFrame:
 
 
 def spread_words(spreads: Sequence[Spread]) -> str:
-    """How far seeds lie apart: "128 items from data, 4 seeds: 93.1 to 93.6 %, 0.5 points apart"."""
+    """Describe the spread over seeds: "128 items from data, 4 seeds: 93.1 to 93.6 %, 0.5 points
+    apart".
+    """
     said = [
         f"{s.samples} items from {WORDS.get(s.source, s.source)}, {s.seeds} seeds:"
         f" {100 * s.low:.1f} to {100 * s.high:.1f} %, {100 * (s.high - s.low):.1f} points apart"

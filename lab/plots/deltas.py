@@ -16,19 +16,22 @@ from lab.plugs import Metric
 from lab.types import Trial
 
 Kind = Literal["change", "ratio"]
-AXES: Mapping[Kind, str] = {"change": "points against {}", "ratio": "times {}, log scale"}
+AXES: Mapping[Kind, str] = {
+    "change": "difference from {} in points",
+    "ratio": "ratio to {}, log scale",
+}
 LETTERS = "ABCD"
 ROW_PX, LINE_PX, FRAME_PX = 12, 14, 100
 RATIO_TICKS = tuple(d * 10.0**p for p in range(-4, 5) for d in (1, 2, 5))
 
 
 def column(index: int, trial: Trial) -> str:
-    """How a trial is called where several stand beside each other: "A · float32"."""
+    """Return the name of a trial in a comparison: "A · float32"."""
     return f"{LETTERS[index]} · {trial.name}"
 
 
 def color(index: int, mode: theme.Mode = "light") -> str:
-    """A trial's colour, by its place."""
+    """Return a trial's colour by its place."""
     return theme.DARK_BLUE_FOR_DARK if index == 0 and mode == "dark" else theme.OKABE_ITO[index]
 
 
@@ -47,7 +50,7 @@ class ForestRow:
 
 @dataclass(frozen=True)
 class ForestInfo:
-    """One panel.
+    """Values of one panel of the forest plot.
 
     Attributes:
         labels: of the metrics, top first; an arrow says which way is better.
@@ -107,12 +110,14 @@ def _number(value: float, kind: Kind) -> str:
 
 
 def height_of(info: ForestInfo) -> int:
-    """Pixels that the figure takes."""
+    """Return the height of the figure in pixels."""
     return FRAME_PX + (ROW_PX + LINE_PX * len(info.names)) * max(len(info.labels), 2)
 
 
 def forest_spec(info: ForestInfo, mode: theme.Mode = "light") -> dict[str, Any]:
-    """A point with its interval for each metric and trial; hollow where it may be chance."""
+    """Draw a point with its interval for each metric and trial; hollow if the difference may be
+    chance.
+    """
     ink = theme.INKS[mode]
     neutral = 0.0 if info.kind == "change" else 1.0
     line = {
@@ -190,8 +195,8 @@ def delta_rows(
     metrics: Mapping[str, Metric],
     known: Mapping[str, Mapping[str, Difference]],
 ) -> list[dict[str, str]]:
-    """One row a metric: the first trial's value, then each other's with how it differs; "≈" marks
-    what may be chance.
+    """Return one row per metric: the first trial's value, then the value and difference of each
+    other trial; "≈" marks a difference that may be chance.
 
     Args:
         trials: the reference first.

@@ -1,4 +1,4 @@
-"""Two trials side by side: what differs, by how much, and whether that may be chance."""
+"""Comparison of two trials: differences, their size, and whether they may be chance."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _HOW = {
 def difference_rows(
     trial: Trial, other: Trial, metrics: Mapping[str, Metric]
 ) -> list[dict[str, str]]:
-    """One row for each metric that both trials have and that does not itself compare with the float
-    model.
+    """Return one row per metric that both trials have and that does not itself compare with the
+    float model.
     """
     rows = []
     for id_ in ordered_metrics([trial], metrics):
@@ -46,7 +46,7 @@ def _row(metric: str, trial: Trial, other: Trial, metrics: Mapping[str, Metric])
         "p": p_text(found.p) if found else "",
         "This": formatting.value(mine.value, mine.unit),
         "Other": formatting.value(theirs.value, theirs.unit),
-        "Compared": "exact numbers" if exact else _HOW[found.test if found else ""],
+        "Method": "exact numbers" if exact else _HOW[found.test if found else ""],
     }
 
 
@@ -70,8 +70,8 @@ def p_text(p: float) -> str:
 
 
 def items_text(trial: Trial, other: Trial) -> str:
-    """How small a difference of accuracy these test items show, and how many items a smaller one
-    takes; "" where unknown.
+    """Describe the smallest detectable difference of accuracy on these test items, and the items
+    that a smaller one needs; "" if unknown.
     """
     share = discordant(trial, other)
     if share is None:
@@ -80,10 +80,10 @@ def items_text(trial: Trial, other: Trial) -> str:
     share = max(share, 1 / n)
     least = statistics.smallest_drop(n, share)
     wanted = [f"{statistics.items_needed(d, share):,} for {_points(d)}" for d in DROPS if d < least]
-    more = f" Smaller ones take more items: {', '.join(wanted)}." if wanted else ""
+    more = f" Smaller drops need more items: {', '.join(wanted)}." if wanted else ""
     return (
-        f"The two answer {100 * share:.1f} % of {n:,} test items differently: a drop of"
-        f" {100 * least:.1f} points would show in four cases of five.{more}"
+        f"Exactly one of both trials is right on {100 * share:.1f} % of {n:,} test items, so a drop"
+        f" of {100 * least:.1f} points would be detected in four of five cases.{more}"
     )
 
 
@@ -92,7 +92,7 @@ def _points(share: float) -> str:
 
 
 def differences_json(found: Mapping[str, Difference]) -> dict[str, object]:
-    """Differences against the float baseline as JSON values."""
+    """Return differences against the float baseline as JSON values."""
     return {
         metric: {
             "kind": d.kind,
@@ -110,7 +110,7 @@ def differences_json(found: Mapping[str, Difference]) -> dict[str, object]:
 
 
 def time_text(trials: Sequence[Trial], seconds: float | None) -> str:
-    """What a study's latencies rest on, in a sentence: turns, disturbances, seconds."""
+    """Describe the measurement of a study's latencies: seconds, timing rounds and disturbances."""
     kept = [t.details.timing for t in trials if t.details.timing]
     if not kept:
         return ""
@@ -118,8 +118,12 @@ def time_text(trials: Sequence[Trial], seconds: float | None) -> str:
         sum(k["turns"] for k in kept),
         sum(sum(k["disturbed"].values()) for k in kept),
     )
-    took = f"Measuring took {formatting.duration(seconds)}: " if seconds else ""
-    repeated = f", of which {disturbed:,} were disturbed and made again" if disturbed else ""
+    took = f"Measuring took {formatting.duration(seconds)}. " if seconds else ""
+    repeated = (
+        f"{disturbed:,} of {turns:,} timing rounds were disturbed and repeated."
+        if disturbed
+        else f"None of {turns:,} timing rounds was disturbed."
+    )
     flagged = sum(bool(m and m.flags) for m in (t.measurements.get("latency_s") for t in trials))
     doubt = f" {flagged} of {len(kept)} latencies are flagged as uncertain." if flagged else ""
-    return f"{took}{turns:,} turns of timed runs{repeated}.{doubt}"
+    return f"{took}{repeated}{doubt}"

@@ -1,5 +1,5 @@
-"""The self-test for people to read: its groups, its lines in a terminal, and what more threads
-bring.
+"""Presentation of the self-test: its groups, its lines in a terminal, and the gain from more
+threads.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, Protocol, TypeVar
 from lab.plots import formatting, theme
 
 GROUPS: Mapping[str, str] = {
-    "timing": "Can timings be trusted?",
-    "machine": "The processor, and what else it does",
-    "computing": "What it can compute",
-    "software": "The lab on it",
+    "timing": "Timing quality",
+    "machine": "Processor and load",
+    "computing": "Compute capabilities",
+    "software": "Lab installation",
 }
 WORDS: Mapping[str, str] = {"ok": "ok", "warning": "WARNING", "unavailable": "unknown"}
 WIDTH = 110
@@ -22,7 +22,7 @@ HEIGHT = 300
 
 
 class Shown(Protocol):
-    """What is shown of a check (`lab.measure.check.Check`)."""
+    """Parts of a check that are shown (`lab.measure.check.Check`)."""
 
     @property
     def title(self) -> str:
@@ -41,7 +41,7 @@ class Shown(Protocol):
 
     @property
     def text(self) -> str:
-        """What was found."""
+        """Result in a sentence."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class Shown(Protocol):
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
+        """Advice for the user."""
         ...
 
 
@@ -59,7 +59,7 @@ C = TypeVar("C", bound=Shown)
 
 
 def grouped(checks: Sequence[C]) -> dict[str, list[C]]:
-    """Title of a group -> its checks, those that warn first; groups without any are left out."""
+    """Return title of a group -> its checks, warnings first; empty groups are left out."""
     order = list(WORDS)
     rank = {"warning": -1}
     found = {title: [c for c in checks if c.group == group] for group, title in GROUPS.items()}
@@ -71,7 +71,7 @@ def grouped(checks: Sequence[C]) -> dict[str, list[C]]:
 
 
 def doctor_lines(checks: Sequence[C]) -> list[str]:
-    """The checks as lines of a terminal, group by group."""
+    """Return the checks as lines of a terminal, group by group."""
     lines: list[str] = []
     for title, found in grouped(checks).items():
         lines += ["", title]
@@ -86,21 +86,25 @@ def doctor_lines(checks: Sequence[C]) -> list[str]:
 
 
 def summary(checks: Sequence[C]) -> str:
-    """All of it in a sentence of Markdown: how many warn, and which."""
+    """Summarise the checks in a sentence of Markdown: the number of warnings and their titles."""
     warned = [
         c.title.lower() if not c.title.startswith("A/A") else c.title
         for c in checks
         if c.state == "warning"
     ]
     unknown = sum(c.state == "unavailable" for c in checks)
-    more = f" {formatting.plural(unknown, 'thing')} cannot be known here." if unknown else ""
+    more = (
+        (f" {formatting.plural(unknown, 'value')} cannot be read on this machine.")
+        if unknown
+        else ""
+    )
     if not warned:
-        return f"**Nothing stands in the way of good timings.**{more}"
+        return f"**No warnings: timings on this machine can be trusted.**{more}"
     return f"**{formatting.plural(len(warned), 'warning')}:** {', '.join(warned)}.{more}"
 
 
 def figures_table(checks: Sequence[C]) -> list[dict[str, str]]:
-    """One row a figure: the check, the figure's name with its unit, its value."""
+    """Return one row per figure: the check, the figure's name with its unit, its value."""
     return [
         {"Check": c.title, "Figure": name.replace("_", " "), "Value": _value(value)}
         for c in checks
@@ -119,7 +123,7 @@ def _value(value: Any) -> str:
 
 
 def scaling_figure(speedup: Mapping[int, float], mode: theme.Mode = "light") -> Any:
-    """What so many threads bring, beside the ideal: as many times as fast as there are threads.
+    """Draw the speed-up by threads beside the ideal, which is proportional to the threads.
 
     Args:
         speedup: threads -> times as fast as one.
@@ -146,11 +150,11 @@ def scaling_figure(speedup: Mapping[int, float], mode: theme.Mode = "light") -> 
                 name="measured",
                 line={"color": blue},
                 marker={"size": 9},
-                hovertemplate="%{x} threads: %{y:.2f} times as fast<extra></extra>",
+                hovertemplate="%{x} threads: %{y:.2f}× faster<extra></extra>",
             ),
         ]
     )
     figure.update_layout(template=theme.template(mode), height=HEIGHT)
     figure.update_xaxes(title="Threads", type="log", **ticks)
-    figure.update_yaxes(title="Times as fast as one thread", type="log", **ticks)
+    figure.update_yaxes(title="Speed-up over one thread", type="log", **ticks)
     return figure

@@ -1,4 +1,4 @@
-"""What a trial's file answers on other machines, in words and as rows of a table."""
+"""Predictions of a trial's file on other processors, in sentences and as rows of a table."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from lab.plots.words import plain
 from lab.types import Measurement, Trial
 
 
-def elsewhere_texts(trial: Trial, at_least: float = 0.0) -> list[str]:
-    """One sentence a machine on which the trial's file answers otherwise; none where it answers
-    everywhere as here.
+def emulated_texts(trial: Trial, at_least: float = 0.0) -> list[str]:
+    """Return a sentence for each processor on which the trial's file gives other predictions; none
+    if all are the same.
 
     "On an x86 CPU without VNNI this file reaches an accuracy of 58.5 % (57.0–60.1 %, emulated on
-    1,000 items) instead of
-    61.9 %, and answers 7.2 % of them otherwise: 312 pairs of weights in 7 operators can saturate."
+    1,000 items) instead of 61.9 %, and changes 7.2 % of the answers, because 312 pairs of weights
+    in 7 operators can saturate."
 
     Args:
         at_least: leaves out where the primary metric changes by less.
@@ -27,20 +27,20 @@ def elsewhere_texts(trial: Trial, at_least: float = 0.0) -> list[str]:
 
 
 def _change(outcome: Mapping[str, Any]) -> float:
-    """How far the primary metric is from what it is here; 0 where it is not known."""
+    """Return the change of the primary metric against this machine; 0 if unknown."""
     there, here, _ = _numbers(outcome)
     return abs(there.value - here.value) if there and here else 0.0
 
 
-def elsewhere_rows(trial: Trial) -> list[dict[str, str]]:
-    """One row a machine: its title, the primary metric there and here over the same items, how many
-    answers stay, and why.
+def emulated_rows(trial: Trial) -> list[dict[str, str]]:
+    """Return one row per processor: its title, the primary metric there and here on the same items,
+    the share of equal predictions, and the reason.
     """
     return [_row(outcome) for outcome in _outcomes(trial).values()]
 
 
-def elsewhere_facts(trial: Trial, machine: str) -> list[dict[str, str]]:
-    """One row an operator that answers otherwise on a machine."""
+def emulated_facts(trial: Trial, machine: str) -> list[dict[str, str]]:
+    """Return one row per operator with other results on a processor."""
     facts = _outcomes(trial).get(machine, {}).get("facts", [])
     return [
         {"operator": f["operator"] or "the file", "type": f["type"], "what": f["text"]}
@@ -55,12 +55,14 @@ def _outcomes(trial: Trial) -> Mapping[str, Any]:
 
 def _sentence(outcome: Mapping[str, Any]) -> str:
     there, here, agreement = _numbers(outcome)
-    because = f": {outcome['because']}" if outcome["because"] else ""
+    same = agreement is not None and agreement.value == 1
+    because = f", {'although' if same else 'because'} {outcome['because']}"
+    because = because if outcome["because"] else ""
     if there is None or here is None:
         failed = [fact["text"] for fact in outcome["facts"] if not fact["operator"]]
         return " ".join(
             [
-                f"{outcome['place']} this file may answer otherwise{because}.",
+                f"{outcome['place']} this file may give other answers{because}.",
                 *(f"{text.rstrip('.')}." for text in failed),
             ]
         )
@@ -81,10 +83,8 @@ def _otherwise(agreement: Measurement | None) -> str:
     if agreement is None:
         return ""
     if agreement.value == 1:
-        return ", and answers all of them alike"
-    return (
-        f", and answers {formatting.value(1 - agreement.value, agreement.unit)} of them otherwise"
-    )
+        return ", and keeps all answers"
+    return f", and changes {formatting.value(1 - agreement.value, agreement.unit)} of the answers"
 
 
 def _article(text: str) -> str:
@@ -106,7 +106,7 @@ def _row(outcome: Mapping[str, Any]) -> dict[str, str]:
 def _numbers(
     outcome: Mapping[str, Any],
 ) -> tuple[Measurement | None, Measurement | None, Measurement | None]:
-    """The primary metric there and here, and the agreement with the answers here."""
+    """Return the primary metric there and here, and the agreement with the predictions here."""
     there = {
         name: Measurement.from_json(name, value) for name, value in outcome["measurements"].items()
     }

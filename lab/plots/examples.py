@@ -1,4 +1,4 @@
-"""A few test items, drawn: images, spectrograms, waveforms and texts, each with its class.
+"""Pictures of test items: images, spectrograms, waveforms and texts, each with its class.
 
 `examples_info` computes, `examples_html` draws: HTML that needs nothing else, for a page and for
 Jupyter alike. Pictures are in it as data, since a page of many small files opens slowly.
@@ -66,7 +66,7 @@ class ExamplesInfo:
 
     @property
     def alt(self) -> str:
-        """What is drawn, for those who cannot see it."""
+        """Text alternative of the pictures."""
         what = {
             "image": "Images",
             "spectrogram": "Spectrograms, time to the right and high frequencies up,",
@@ -85,7 +85,7 @@ def examples_info(
     show_shape: Sequence[int] = (),
     texts: Sequence[str] = (),
 ) -> ExamplesInfo:
-    """Make items fit to be shown.
+    """Prepare items for display.
 
     Args:
         items: images of shape (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w); spectrograms (n,
@@ -141,7 +141,7 @@ def _bytes(shares: Array) -> Array:
 
 
 def _spectrograms(items: Array, shape: tuple[int, ...]) -> Array:
-    """Colours of (time, frequency) levels; the range leaves out the extreme hundredths, which would
+    """Colour (time, frequency) levels; the range leaves out the extreme hundredths, which would
     flatten the rest.
     """
     levels = items.reshape(len(items), *shape) if shape else _without_ones(items)
@@ -158,7 +158,7 @@ def _without_ones(items: Array) -> Array:
 
 
 def viridis(shares: Array) -> Array:
-    """Shares of the range, any shape -> colours, uint8, with a last axis of 3."""
+    """Map shares of the range, any shape, to colours, uint8, with a last axis of 3."""
     anchors = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in VIRIDIS])
     at = np.clip(shares, 0, 1) * (len(anchors) - 1)
     mixed = [np.interp(at, np.arange(len(anchors)), anchors[:, channel]) for channel in range(3)]
@@ -166,8 +166,8 @@ def viridis(shares: Array) -> Array:
 
 
 def _waves(items: Array) -> Array:
-    """Channels three to a panel, each panel over its own range, the same for all items so that they
-    compare.
+    """Group channels by three per panel, each panel over its own range, which is the same for all
+    items.
     """
     lines = _without_ones(items)
     lines = lines[..., np.newaxis] if lines.ndim == 2 else lines
@@ -187,7 +187,7 @@ def _waves(items: Array) -> Array:
 
 
 def examples_html(info: ExamplesInfo, *, rows: int | None = None, captions: bool = True) -> str:
-    """Draw them.
+    """Draw the items.
 
     Args:
         rows: how many rows of pictures; None draws all.
@@ -239,7 +239,7 @@ def _figure(info: ExamplesInfo, index: int, captions: bool) -> str:
 
 
 def picture_uri(info: ExamplesInfo, index: int) -> str:
-    """An item's picture as a data URI."""
+    """Return an item's picture as a data URI."""
     if info.kind == "waveform":
         return (
             f"data:image/svg+xml;base64,{b64encode(waves_svg(info.waves[index]).encode()).decode()}"
@@ -248,7 +248,7 @@ def picture_uri(info: ExamplesInfo, index: int) -> str:
 
 
 def png(image: Array) -> bytes:
-    """An image, uint8 (height, width, 3), as a PNG file (ISO/IEC 15948)."""
+    """Encode an image, uint8 (height, width, 3), as a PNG file (ISO/IEC 15948)."""
     height, width, _ = image.shape
     lines = np.concatenate(
         [np.zeros((height, 1), np.uint8), image.reshape(height, -1)], axis=1
@@ -268,8 +268,8 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def waves_svg(panels: Array) -> str:
-    """One item's lines, shape (panels, channels, time), the panels above each other; colours that
-    show on light and dark.
+    """Draw one item's lines, shape (panels, channels, time), with the panels above each other and
+    colours for light and dark.
     """
     high = (HEIGHT - GAP * (len(panels) - 1)) / max(len(panels), 1)
     drawn = "".join(

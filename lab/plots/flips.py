@@ -1,5 +1,5 @@
-"""Test items that two trials answer differently, drawn with both answers; and what changes class by
-class.
+"""Test items with different predictions of two trials, drawn with both predictions, and the changes
+class by class.
 """
 
 from __future__ import annotations
@@ -21,49 +21,46 @@ NORMAL, ALARM = ("normal", "anomalous"), ("no alarm", "alarm")
 COLUMNS = {"image": 8, "spectrogram": 4, "waveform": 4}
 """Pictures in a row."""
 MOST_CLASSES, MOST_NUMBERS = 40, 14
-"""More classes are narrowed to those that change; up to so many the heatmap writes its numbers."""
+"""Most classes shown, and most classes whose heatmap shows numbers."""
 PALE = 1.8
-"""Colours end so far beyond the largest change: numbers stay readable on them."""
+"""Factor by which the colour range exceeds the largest change, so that numbers stay readable."""
 _VALUES: Mapping[Value, str] = {
-    "probability": "Percentages are the probabilities that each model gives its own answer.",
+    "probability": "Percentages are the probabilities that each model gives its own prediction.",
     "softmax": (
-        "Percentages are how sure each model is of its own answer: the softmax of its outputs."
+        "Percentages are each model's confidence in its own prediction: the softmax of its outputs."
     ),
-    "score": "Numbers are what each model gives its own answer: scores, not probabilities.",
-    "anomaly": "Numbers are anomaly scores; above {threshold} there is an alarm.",
-    "none": (
-        "What the wrong one answered instead is not in this lab: the answers themselves stay where"
-        " they were evaluated."
-    ),
+    "score": "Numbers are each model's score of its own prediction, not probabilities.",
+    "anomaly": "Numbers are anomaly scores; a score above {threshold} raises an alarm.",
+    "none": ("Wrong predictions are not in this lab: they stay where they were evaluated."),
 }
 
 
 @dataclass(frozen=True)
 class Naming:
-    """What answers and trials are called.
+    """Names of classes, predictions and trials.
 
     Attributes:
-        classes: by number; empty for numbers alone.
-        answers: by number, where answers are no classes: alarms; else as `classes`.
+        classes: by number; empty to show numbers.
+        predictions: by number, if predictions are no classes, such as alarms; else as `classes`.
         before, after: the two trials.
     """
 
     classes: tuple[str, ...] = ()
-    answers: tuple[str, ...] = ()
+    predictions: tuple[str, ...] = ()
     before: str = "A"
     after: str = "B"
 
     def truth(self, number: int | None) -> str:
-        """What an item is."""
+        """Return the name of an item's true class."""
         return _named(number, self.classes)
 
-    def answer(self, number: int | None) -> str:
-        """What a trial says of it."""
-        return _named(number, self.answers or self.classes)
+    def prediction(self, number: int | None) -> str:
+        """Return the name of a trial's prediction."""
+        return _named(number, self.predictions or self.classes)
 
 
 def naming(task: str, class_names: Sequence[str], before: str = "A", after: str = "B") -> Naming:
-    """The words of a task's answers."""
+    """Return the names of a task's predictions."""
     if task == "anomaly_detection":
         return Naming(tuple(class_names) if len(class_names) == 2 else NORMAL, ALARM, before, after)
     return Naming(tuple(class_names), (), before, after)
@@ -76,7 +73,7 @@ def _named(number: int | None, names: Sequence[str]) -> str:
 
 
 def kind_texts(found: Flips, names: Naming) -> dict[Kind, str]:
-    """Kind -> its name with its count, of the kinds that there can be."""
+    """Return kind -> its name with its count, for all possible kinds."""
     texts: dict[Kind, str] = {
         "broken": f"Broken by {names.after}",
         "fixed": f"Fixed by {names.after}",
@@ -86,23 +83,24 @@ def kind_texts(found: Flips, names: Naming) -> dict[Kind, str]:
 
 
 def flips_text(found: Flips, names: Naming) -> str:
-    """All items in a sentence: how many flipped, which way, and what the numbers beside answers
-    are.
+    """Summarise all items: the number of flips of each kind, and the kind of numbers beside
+    predictions.
     """
     fixed, broken, changed = (len(found.of(k)) for k in ("fixed", "broken", "changed"))
     more = (
-        f", {changed} wrong in another way"
+        f", and is wrong in another way on {changed}"
         if found.answers_known and (changed or found.value != "anomaly")
         else ""
     )
     return (
-        f"Of {found.n:,} test items {names.after} breaks {broken} that {names.before} has right and"
-        f" fixes {fixed}{more}; both have {found.both_right:,} right. {value_text(found)}"
+        f"Of {found.n:,} test items, {names.after} breaks {broken} that {names.before} gets"
+        f" right{',' if more else ' and'} fixes {fixed}{more}. Both are right on"
+        f" {found.both_right:,}. {value_text(found)}"
     )
 
 
 def value_text(found: Flips) -> str:
-    """What the numbers beside answers are."""
+    """Describe the numbers beside predictions."""
     return _VALUES[found.value].format(
         threshold="" if found.threshold is None else _score(found.threshold)
     )
@@ -113,14 +111,14 @@ def _score(value: float) -> str:
 
 
 def said(value: float | None, kind: Value) -> str:
-    """A number beside an answer: "98 %", "0.731"; "" where there is none."""
+    """Return the text of a number beside a prediction: "98 %", "0.731"; "" without a number."""
     if value is None:
         return ""
     return f"{100 * value:.0f} %" if kind in ("probability", "softmax") else _score(value)
 
 
 def flip_rows(found: Sequence[Flip], value: Value, names: Naming) -> list[dict[str, str]]:
-    """Flipped items as a table's rows of text."""
+    """Return flipped items as text rows of a table."""
     words: dict[Kind, str] = {
         "fixed": f"fixed by {names.after}",
         "broken": f"broken by {names.after}",
@@ -130,24 +128,24 @@ def flip_rows(found: Sequence[Flip], value: Value, names: Naming) -> list[dict[s
         {
             "Item": str(f.item),
             "Truth": names.truth(f.truth),
-            names.before: _answer(f.before, f.before_value, value, names),
-            names.after: _answer(f.after, f.after_value, value, names),
-            "Which": words[f.kind],
+            names.before: _prediction(f.before, f.before_value, value, names),
+            names.after: _prediction(f.after, f.after_value, value, names),
+            "Kind": words[f.kind],
             "Gap": f"{f.gap:.2f}" if value != "none" else formatting.UNKNOWN,
         }
         for f in found
     ]
 
 
-def _answer(number: int | None, value: float | None, kind: Value, names: Naming) -> str:
+def _prediction(number: int | None, value: float | None, kind: Value, names: Naming) -> str:
     text = said(value, kind)
-    return names.answer(number) + (f" ({text})" if text else "")
+    return names.prediction(number) + (f" ({text})" if text else "")
 
 
 def flips_html(
     found: Sequence[Flip], value: Value, names: Naming, pictures: ExamplesInfo | None
 ) -> str:
-    """Draw flipped items: the item, what it is, and what each trial says of it.
+    """Draw flipped items: the item, its true class, and the prediction of each trial.
 
     Args:
         pictures: of the same items, in their order; None where they cannot be drawn.
@@ -164,12 +162,15 @@ def _card(
     lines = _line("is", names.truth(flip.truth), "", None)
     lines += _line(
         names.before,
-        names.answer(flip.before),
+        names.prediction(flip.before),
         said(flip.before_value, value),
         flip.kind == "broken",
     )
     lines += _line(
-        names.after, names.answer(flip.after), said(flip.after_value, value), flip.kind == "fixed"
+        names.after,
+        names.prediction(flip.after),
+        said(flip.after_value, value),
+        flip.kind == "fixed",
     )
     number = f'<span style="opacity:.6">#{flip.item}</span>'
     style = "font-size:.8em;line-height:1.35;min-width:0"
@@ -210,7 +211,7 @@ def _line(who: str, what: str, sure: str, right: bool | None) -> str:
 
 
 def flips_json(found: Flips) -> dict[str, Any]:
-    """Everything as JSON values."""
+    """Return all values as JSON."""
     return asdict(found)
 
 
@@ -218,7 +219,7 @@ def flips_json(found: Flips) -> dict[str, Any]:
 
 
 def class_rows(changes: Sequence[ClassChange], names: Naming) -> list[dict[str, Any]]:
-    """One row a class, the greatest loss first."""
+    """Return one row per class, the greatest loss first."""
     ordered = sorted(changes, key=lambda c: (c.change, c.number))
     return [
         {
@@ -258,8 +259,8 @@ class ConfusionInfo:
 
 
 def confusion_info(change: NDArray[Any], names: Naming) -> ConfusionInfo:
-    """Name the classes of `lab.analysis.flips.confusion_change`, and narrow many to those that
-    change.
+    """Name the classes of `lab.analysis.flips.confusion_change`, and reduce many classes to those
+    that change.
     """
     import numpy as np
 
@@ -274,7 +275,7 @@ def confusion_info(change: NDArray[Any], names: Naming) -> ConfusionInfo:
     sign = np.where(np.eye(len(shown), dtype=bool), 1, -1)
     return ConfusionInfo(
         tuple(names.truth(int(i)) for i in kept),
-        tuple(names.answer(int(i)) for i in kept),
+        tuple(names.prediction(int(i)) for i in kept),
         shown,
         shown * sign,
         len(change) - len(kept),
@@ -282,13 +283,13 @@ def confusion_info(change: NDArray[Any], names: Naming) -> ConfusionInfo:
 
 
 def confusion_height(info: ConfusionInfo) -> int:
-    """Pixels that the figure takes."""
+    """Return the height of the figure in pixels."""
     return 150 + max(24 * len(info.rows), 110)
 
 
 def confusion_spec(info: ConfusionInfo, mode: theme.Mode = "light") -> dict[str, Any]:
-    """A heatmap: what each true class gains and loses, blue where for the better, orange where for
-    the worse.
+    """Draw a heatmap of the gains and losses of each true class, blue for better, orange for
+    worse.
     """
     ink = theme.INKS[mode]
     most = max(1, int(abs(info.good).max(initial=0)))
@@ -339,7 +340,7 @@ def confusion_spec(info: ConfusionInfo, mode: theme.Mode = "light") -> dict[str,
 def _hovers(info: ConfusionInfo) -> list[list[str]]:
     return [
         [
-            f"<b>{escape(truth)}</b> answered as {escape(answer)}: {int(v):+d} items"
+            f"<b>{escape(truth)}</b> predicted as {escape(answer)}: {int(v):+d} items"
             for answer, v in zip(info.columns, row, strict=True)
         ]
         for truth, row in zip(info.rows, info.change.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""Numbers as people read them, in one place: 0.41 ms, 96.2 %, 98.5 kB, 3.9× smaller.
+"""Text of numbers, in one place: 0.41 ms, 96.2 %, 98.5 kB, 3.9× smaller.
 
 Everything is keyed by a measurement's unit: "s", "B" and "1" (a share of one); other units are
 shown as they are.
@@ -119,7 +119,7 @@ def better_word(metric: str, unit: str, direction: str) -> str:
 
 
 def change(m: Measurement, base: Measurement, *, plainly: bool = False) -> str:
-    """How a number compares with the baseline's: "3.9× smaller", "0.6 points less accurate", "no
+    """Describe a number against the baseline's: "3.9× smaller", "0.6 points less accurate", "no
     change".
 
     Args:

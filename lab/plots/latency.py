@@ -1,4 +1,4 @@
-"""The raw timings behind a latency: every run of every round."""
+"""Raw timings of a latency: every run of every round."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _note(rounds: Sequence[Mapping[str, Any]], kinds: Mapping[str, Sequence[Any]
     several = len({r.get("round", n) for n, r in enumerate(rounds)})
     turns = f"{formatting.plural(len(rounds), 'turn')} of " if several < len(rounds) else ""
     noun = "turn" if turns else "round"
-    text = f"{timed} in {turns}{formatting.plural(several, 'round')}, {warmup} not counted"
+    text = f"{timed} in {turns}{formatting.plural(several, 'round')}; {warmup} not counted"
     return text + (
         f"; disturbed and left out: {formatting.plural(disturbed, noun)}" if disturbed else ""
     )
@@ -157,7 +157,7 @@ def _layout(info: LatencyInfo, mode: theme.Mode) -> dict[str, Any]:
         "shapes": shapes,
         "hovermode": "closest",
         "xaxis": {
-            "title": {"text": "run, in the order of measuring (lines part the rounds)"},
+            "title": {"text": "run, in measuring order (lines separate rounds)"},
             "showgrid": False,
         },
         "yaxis": {"title": {"text": f"time of one run ({info.suffix})"}, "rangemode": "tozero"},
@@ -178,8 +178,8 @@ def _round_edge(start: int, ink: theme.Ink) -> dict[str, Any]:
 
 
 def quality_text(timing: Mapping[str, Any], precision: float, budget_s: float) -> str:
-    """How good a latency is, and what was asked for: the limit of the interval and the budget of
-    time.
+    """Describe the precision of a latency and the requested one: the limit of the interval and the
+    time budget.
 
     Args:
         timing: as `lab.measure.quality.timing_of` tells it.
@@ -196,14 +196,14 @@ def quality_text(timing: Mapping[str, Any], precision: float, budget_s: float) -
     )
     left_out = f"; disturbed: {disturbed}" if disturbed else "; none disturbed"
     return (
-        f"The median is known to {reached} after {len(timing['rounds'])} rounds, each loaded anew"
-        f" ({timing['turns']} turns, {timing['seconds']:.2g} s of runs{left_out}). Asked for:"
-        f" ±{100 * precision:g} %, or {budget_s:g} s a variant."
+        f"The median is known to {reached} after {len(timing['rounds'])} rounds, each with a"
+        f" freshly loaded model ({timing['turns']} turns, {timing['seconds']:.2g} s of"
+        f" runs{left_out}). Requested: ±{100 * precision:g} %, or {budget_s:g} s per variant."
     )
 
 
 def conditions_text(conditions: Mapping[str, Any]) -> str:
-    """The machine's state while it measured, as far as it told; "" where nothing is known.
+    """Describe the machine's state during the measurement; "" if unknown.
 
     Args:
         conditions: {"before", "after"}, each as `lab.measure.conditions.conditions` tells it.
@@ -219,7 +219,7 @@ def conditions_text(conditions: Mapping[str, Any]) -> str:
     if after.get("temperature_c") is not None:
         parts.append(f"{after['temperature_c']:.0f} °C")
     if before.get("throttled") is not None and after.get("throttled") is not None:
-        parts.append(f"slowed down for heat {after['throttled'] - before['throttled']} times")
+        parts.append(f"throttled {after['throttled'] - before['throttled']} times")
     unknown = [
         name
         for name, key in (("clock", "clock_hz"), ("temperature", "temperature_c"))

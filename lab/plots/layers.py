@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def layers_table(layers: Sequence[Layer]) -> pd.DataFrame:
-    """One row a layer, in the order in which they run; shares in percent of the whole model."""
+    """Return one row per layer in running order; shares in percent of the whole model."""
     import pandas as pd
 
     parameters = sum(layer.parameters for layer in layers) or 1
@@ -24,11 +24,11 @@ def layers_table(layers: Sequence[Layer]) -> pd.DataFrame:
             "#": number,
             "Layer": layer.name,
             "Type": layer.type,
-            "Gives": " × ".join(map(str, layer.output_shape)) or "–",
+            "Output shape": " × ".join(map(str, layer.output_shape)) or "–",
             "Parameters": layer.parameters,
-            "of all parameters": 100 * layer.parameters / parameters,
+            "Share of parameters": 100 * layer.parameters / parameters,
             "MACs": layer.macs,
-            "of all MACs": None if layer.macs is None else 100 * layer.macs / macs,
+            "Share of MACs": None if layer.macs is None else 100 * layer.macs / macs,
             "Output, kB": layer.activation_bytes / 1e3,
         }
         for number, layer in enumerate(layers, 1)
@@ -37,8 +37,8 @@ def layers_table(layers: Sequence[Layer]) -> pd.DataFrame:
 
 
 def totals(layers: Sequence[Layer]) -> str:
-    """All layers in a line: "12 layers, 38 282 parameters, 337 536 MACs per item, at most 12.3 kB
-    of activations at once".
+    """Totals of all layers in one line: "12 layers, 38 282 parameters, 337 536 MACs per item, 12.3
+    kB of activations at peak".
     """
     macs = total_macs(layers)
     return ", ".join(
@@ -46,9 +46,6 @@ def totals(layers: Sequence[Layer]) -> str:
             formatting.plural(len(layers), "layer"),
             f"{sum(layer.parameters for layer in layers):,} parameters",
             "MACs unknown" if macs is None else f"{macs:,} MACs per item",
-            (
-                f"at most {formatting.value(activation_peak_bytes(layers), 'B')} of activations at"
-                " once"
-            ),
+            (f"{formatting.value(activation_peak_bytes(layers), 'B')} of activations at peak"),
         ]
     )

@@ -1,4 +1,4 @@
-"""Orders of steps, and seeds of trainings, as tables and in words."""
+"""Orders of steps and seeds of trainings, as tables and in sentences."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from lab.types import Trial
 
 
 def order_rows(pairs: Sequence[OrderPair], shown: Sequence[str] = ()) -> list[dict[str, str]]:
-    """One row for each pair and compared number: what the second order makes of it, against the
-    first.
+    """Return one row per pair and compared metric: the second order against the first.
 
     Args:
         shown: target options worth saying.
@@ -35,10 +34,10 @@ def _row(pair: OrderPair, metric: str, shown: Sequence[str]) -> dict[str, str]:
         pair.differences.get(metric),
     )
     return {
-        "First this": pair.first.name,
-        "Or this": pair.second.name,
+        "First order": pair.first.name,
+        "Second order": pair.second.name,
         "Runs on": formatting.target_text(pair.first.target, shown),
-        "Number": formatting.capital(words.plain(metric)),
+        "Metric": formatting.capital(words.plain(metric)),
         "First": formatting.value(theirs.value, theirs.unit),
         "Second": formatting.value(mine.value, mine.unit),
         "Second is": formatting.change(mine, theirs),
@@ -52,15 +51,15 @@ def _p(found: Any) -> float:
 
 
 def order_text(pairs: Sequence[OrderPair], metric: str) -> str:
-    """What the orders come to in the study's accuracy, in a sentence."""
+    """Describe the effect of the orders on the study's accuracy in a sentence."""
     known = [p for p in pairs if metric in p.differences]
     sure = [p for p in known if p.differences[metric].differs]
     if not known:
-        return "Which order is better cannot be told: there are no paired items to compare."
+        return "The orders cannot be compared because there are no paired items."
     if not sure:
         return (
-            f"In none of {formatting.plural(len(known), 'pair')} does the order change"
-            f" {words.plain(metric)} by more than chance."
+            f"The order changes {words.plain(metric)} by more than chance in none of"
+            f" {formatting.plural(len(known), 'pair')}."
         )
     best = max(sure, key=lambda p: abs(p.differences[metric].value))
     d = best.differences[metric]
@@ -73,18 +72,18 @@ def order_text(pairs: Sequence[OrderPair], metric: str) -> str:
 
 
 def orders_json(pairs: Sequence[OrderPair]) -> list[dict[str, Any]]:
-    """Everything as JSON values."""
+    """Return all values as JSON."""
     return [
         {
-            "first": _told(p.first),
-            "second": _told(p.second),
+            "first": _trial_json(p.first),
+            "second": _trial_json(p.second),
             "differences": differences_json(p.differences),
         }
         for p in pairs
     ]
 
 
-def _told(trial: Trial) -> dict[str, str]:
+def _trial_json(trial: Trial) -> dict[str, str]:
     return {"trial": trial.id, "name": trial.name}
 
 
@@ -92,7 +91,7 @@ def _told(trial: Trial) -> dict[str, str]:
 
 
 def spread_rows(found: Sequence[Spread]) -> list[dict[str, str]]:
-    """One row a recipe: mean, lowest and highest of each number over the seeds."""
+    """Return one row per recipe: mean, lowest and highest value of each metric over the seeds."""
     return [
         {
             "Recipe": s.name,
@@ -113,28 +112,28 @@ def range_text(found: Range) -> str:
 
 
 def spread_text(found: Sequence[Spread], metric: str) -> str:
-    """How far seeds lie apart at most, in a sentence; "" where the metric was not measured."""
+    """Describe the widest spread over seeds in a sentence; "" if the metric was not measured."""
     ranges = {s.name: s.ranges[metric] for s in found if metric in s.ranges}
     if not ranges:
         return ""
     name = max(ranges, key=lambda n: ranges[n].high - ranges[n].low)
     widest, noun = ranges[name], words.plain(metric)
     if widest.high == widest.low:
-        return f"All seeds of the same training come to the same {noun} here."
+        return f"All seeds of the same training give the same {noun}."
     points = (
         f"up to {100 * (widest.high - widest.low):.1f} points"
         if formatting.kind_of(widest.unit) == formatting.SHARE
         else ""
     )
-    of = points or f"as much as {range_text(widest)} tells"
+    of = points or f"the range {range_text(widest)}"
     return (
-        f"Other seeds of the same training change {noun} by {of} ({name}): a smaller gain than that"
-        " may be luck."
+        f"Another seed of the same training changes {noun} by {of} ({name}); a smaller gain may be"
+        " luck."
     )
 
 
 def spread_json(found: Sequence[Spread]) -> list[dict[str, Any]]:
-    """Everything as JSON values."""
+    """Return all values as JSON."""
     return [
         {
             "name": s.name,

@@ -1,5 +1,5 @@
-"""Where the time of one call goes: a bar for each layer, coloured by what its operators are for,
-for one trial or two side by side.
+"""Time of one call by layer: bars coloured by kind of operator, for one trial or two side by
+side.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ Order = Literal["time", "run"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MOST, ROW_PX, FRAME_PX, LONGEST_LABEL = 25, 20, 96, 34
 WORDS: Mapping[Kind, str] = {
-    "compute": "products and sums",
-    "quantize": "into integers",
-    "dequantize": "out of integers",
-    "layout": "moving data",
-    "other": "all the rest",
+    "compute": "arithmetic",
+    "quantize": "float to integer",
+    "dequantize": "integer to float",
+    "layout": "data movement",
+    "other": "everything else",
 }
-"""What each kind of operator does, for the legend."""
+"""Description of each kind of operator, for the legend."""
 _PATTERNS: Mapping[Kind, str] = {
     "compute": "",
     "quantize": "/",
@@ -56,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True)
 class ProfileInfo:
-    """What is drawn, top first.
+    """Values of the plot, top first.
 
     Attributes:
         names: of the profiles.
@@ -138,7 +138,7 @@ def _said(operator: OperatorTime) -> str:
 
 
 def _together(rows: Sequence[Row]) -> Row:
-    """What is not shown, as one row."""
+    """Sum up the rows that are not shown."""
     count = len(rows[0].times)
     times = tuple(
         {
@@ -151,7 +151,7 @@ def _together(rows: Sequence[Row]) -> Row:
     return Row(
         f"{formatting.plural(len(rows), 'other')}",
         times,
-        tuple("everything that takes less" for _ in range(count)),
+        tuple("all shorter rows" for _ in range(count)),
     )
 
 
@@ -161,8 +161,8 @@ def _note(profiles: Sequence[Profile], names: Sequence[str]) -> str:
     for number, profile in enumerate(profiles):
         rest = max(profile.total_s - profile.operators_s, 0.0)
         text = (
-            f"{formatting.value(profile.operators_s, 's')} in operators,"
-            f" {formatting.value(rest, 's')} around them, over"
+            f"{formatting.value(profile.operators_s, 's')} in operators and"
+            f" {formatting.value(rest, 's')} outside them, over"
             f" {formatting.plural(profile.runs, 'run')}."
         )
         parts.append(
@@ -281,7 +281,7 @@ def profile_rows(profile: Profile) -> list[dict[str, str]]:
 def kinds_rows(
     profile: Profile, other: Profile | None = None, names: Sequence[str] = ()
 ) -> list[dict[str, str]]:
-    """Time by kind, and around the operators, as text; two profiles have a pair of columns each."""
+    """Return time by kind as text; two profiles have a pair of columns each."""
     profiles = [profile] if other is None else [profile, other]
     heads = [
         f", {names[n]}" if len(names) > n and other is not None else "" if n == 0 else ", the other"
@@ -295,7 +295,7 @@ def kinds_rows(
             for h, s, p in zip(heads, spent, profiles, strict=True)
         ]
         rows.append(
-            {"Kind": kind, "What it is": WORDS[kind]}
+            {"Kind": kind, "Meaning": WORDS[kind]}
             | {k: v for cell in cells for k, v in cell.items()}
         )
     return rows
@@ -306,7 +306,7 @@ def _share(seconds: float, profile: Profile) -> str:
 
 
 def profile_json(profile: Profile) -> dict[str, Any]:
-    """Everything as JSON: the profile itself, seconds by kind, and those around the operators."""
+    """Return as JSON the profile itself, seconds by kind, and seconds outside the operators."""
     return {
         **asdict(profile),
         "operators_s": profile.operators_s,

@@ -1,4 +1,4 @@
-"""In what recipes differ, as a table: a line for each thing that is not the same."""
+"""Differences between recipes as a table, one row per difference."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def recipe_diff_rows(
     techniques: Mapping[str, Technique],
     runtimes: Mapping[str, Runtime],
 ) -> list[dict[str, str]]:
-    """One row a difference, one column a trial.
+    """Return one row per difference, with one column per trial.
 
     Args:
         names: of the trials, all different.
     """
     return [
         {
-            "What": _what(row, techniques, runtimes),
+            "Setting": _what(row, techniques, runtimes),
             **{
                 n: _said(row, v, techniques, runtimes)
                 for n, v in zip(names, row.values, strict=True)
@@ -43,7 +43,7 @@ def _what(
         return (
             "Runs on"
             if row.option == "runtime"
-            else f"Runs with: {_target_label(row.option, runtimes)}"
+            else f"Runtime option: {_target_label(row.option, runtimes)}"
         )
     if not row.option:
         return f"Step {row.step}"
@@ -101,13 +101,13 @@ def value_text(value: Any) -> str:
 
 
 def same_text(diff: RecipeDiff, techniques: Mapping[str, Technique]) -> str:
-    """The steps that are the same in all, in a sentence; "" where there is none."""
+    """Name the steps that are equal in all trials, in a sentence; "" without any."""
     titles = [techniques[id_].title if id_ in techniques else id_ for id_ in diff.same]
-    return f"The same in all: {', '.join(titles)}." if titles else ""
+    return f"Identical in all: {', '.join(titles)}." if titles else ""
 
 
 def diff_json(diff: RecipeDiff) -> dict[str, Any]:
-    """As JSON values; null where a trial has no such step or option."""
+    """Return the differences as JSON values; null for a missing step or option."""
     rows = [
         {
             "step": r.step,

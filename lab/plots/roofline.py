@@ -1,6 +1,4 @@
-"""The machine's roofline: how fast an operator can be at best, by how much it computes for each
-byte that it moves.
-"""
+"""Roofline of the machine: the highest speed of an operator by its operations per byte moved."""
 
 from __future__ import annotations
 
@@ -93,10 +91,10 @@ def roofline_figure(found: Roofline, mode: theme.Mode = "light") -> Any:
             hovertemplate=f"{roof.name}<extra></extra>",
         )
     figure.update_layout(template=theme.template(mode), height=HEIGHT)
-    figure.update_xaxes(title="Operations for each byte moved", type="log", color=ink.text, dtick=1)
+    figure.update_xaxes(title="Operations per byte moved", type="log", color=ink.text, dtick=1)
     lowest, highest = (f(y for roof in drawn for _, y in roof.points) for f in (min, max))
     figure.update_yaxes(
-        title="Operations a second",
+        title="Operations per second",
         type="log",
         color=ink.text,
         exponentformat="SI",

@@ -1,6 +1,4 @@
-"""How time grows with threads and with items a call: curves, a table, and what they say in a
-sentence.
-"""
+"""Scaling of time with threads and batch size: curves, a table, and sentences."""
 
 from __future__ import annotations
 
@@ -16,15 +14,15 @@ from lab.types import Measurement
 
 HEIGHT, STEPS = 320, 24
 WORTH, SMALL = 1.01, 1e-3
-"""Speed-ups and relative errors below are not worth a word."""
-X_TITLES: Mapping[Dimension, str] = {"threads": "threads", "batch": "items a call"}
-Y_TITLES: Mapping[Dimension, str] = {"threads": "speed-up", "batch": "items a second"}
+"""Speed-ups and relative errors that are too small to mention."""
+X_TITLES: Mapping[Dimension, str] = {"threads": "threads", "batch": "batch size"}
+Y_TITLES: Mapping[Dimension, str] = {"threads": "speed-up", "batch": "items per second"}
 Pairs = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class Series:
-    """One variant of a plot, in speed-up (threads) or items a second (batches).
+    """One variant of a plot, in speed-up (threads) or items per second (batches).
 
     Attributes:
         points: (x, y, low, high); texts: what is said of each.
@@ -42,7 +40,7 @@ class Series:
 
 @dataclass(frozen=True)
 class ScalingInfo:
-    """A plot; `ideal` is as many times quicker as there are threads, empty for batches."""
+    """Values of a plot; `ideal` is the speed-up proportional to the threads, empty for batches."""
 
     dimension: Dimension
     series: tuple[Series, ...]
@@ -90,8 +88,8 @@ def _point_text(name: str, curve: Curve, point: Point) -> str:
         else f"batch {point.value}"
     )
     return (
-        f"{name}, {of}<br>{formatting.measurement(point.latency)} a call<br>"
-        f"{formatting.measurement(point.throughput)}<br>{times(point.speedup)}"
+        f"{name}, {of}<br>{formatting.measurement(point.latency)} per"
+        f" call<br>{formatting.measurement(point.throughput)}<br>{times(point.speedup)}"
     )
 
 
@@ -115,8 +113,8 @@ def times(m: Measurement) -> str:
 
 
 def scaling_figure(info: ScalingInfo, mode: theme.Mode = "light") -> Any:
-    """Both axes in powers of two: dots with intervals, thin the fit, dashed what would be ideal (or
-    no gain), dotted the most.
+    """Draw both axes in powers of two: dots with intervals, a thin fit, the ideal (or no gain)
+    dashed, the maximum dotted.
     """
     import plotly.graph_objects as go
 
@@ -204,8 +202,8 @@ def _layout(info: ScalingInfo, mode: theme.Mode) -> dict[str, Any]:
 
 
 def _ticks(values: Sequence[float], dimension: Dimension) -> dict[str, Any]:
-    """Powers of two, times a round number for items a second; from the last one below the values
-    on, and two of them at least.
+    """Return ticks at powers of two, times a round number for items per second: from the last one
+    below the values on, at least two of them.
     """
     if not values:
         return {}
@@ -229,7 +227,7 @@ def _plain(mark: float) -> str:
 
 
 def scaling_texts(found: Scaling) -> tuple[str, ...]:
-    """What the variant's curves say, a sentence each."""
+    """Describe the variant's curves, a sentence each."""
     texts = (threads_text(found.threads), batch_text(found.batch))
     return tuple(text for text in texts if text)
 
@@ -243,14 +241,14 @@ def threads_text(curve: Curve) -> str:
     first, last = curve.points[0], curve.points[-1]
     ideal = f"{formatting.digits(last.value / first.value)}×".replace(".00", "")
     head = (
-        f"{last.value} threads: {formatting.digits(last.speedup.value)}× of"
-        f" {ideal}{_between(last.speedup)}"
+        f"{last.value} threads: speed-up"
+        f" {formatting.digits(last.speedup.value)}×{_between(last.speedup)} of an ideal {ideal}"
     )
     if gains(last.speedup):
         return f"{head}; {_serial(curve.line)}."
     return (
         f"{head}; more threads"
-        f" {'only cost time' if (last.speedup.high or last.speedup.value) < 1 else 'do nothing'}"
+        f" {'cost time' if (last.speedup.high or last.speedup.value) < 1 else 'have no effect'}"
         " here."
     )
 
@@ -262,32 +260,28 @@ def _between(speedup: Measurement) -> str:
 def _serial(line: Line | None) -> str:
     share = line.share if line else 0.0
     error = f" ± {100 * line.share_error:.0f} %" if line and line.share_error else ""
-    return (
-        f"serial share {100 * share:.0f} %{error}"
-        if share > 0
-        else "no serial share that could be measured"
-    )
+    return f"serial share {100 * share:.0f} %{error}" if share > 0 else "no measurable serial share"
 
 
 def gains(speedup: Measurement) -> bool:
-    """Whether it is more than chance, and enough to be worth a word."""
+    """Return True if a speed-up is more than chance and large enough to mention."""
     return (speedup.value if speedup.low is None else speedup.low) > 1 and speedup.value >= WORTH
 
 
 def batch_text(curve: Curve) -> str:
-    """What batches bring, what a call costs and what an item does; empty before there are two
-    points.
+    """Describe the gain from batches, the time per call and the time per item; empty with fewer
+    than two points.
     """
     if len(curve.points) < 2:
         return _why_not(curve)
     best = max(curve.points, key=lambda p: p.throughput.value)
     if best is curve.points[0] or not gains(best.speedup):
-        head = "Batches bring no more items a second"
+        head = "Batches do not increase throughput"
     else:
         head = (
             f"Batch {best.value}: {formatting.value(best.throughput.value, '1/s')},"
-            f" {formatting.digits(best.speedup.value)}× the items a second of single"
-            f" ones{_between(best.speedup)}"
+            f" {formatting.digits(best.speedup.value)}× the throughput of single"
+            f" items{_between(best.speedup)}"
         )
     return f"{head}; {_costs(curve)}."
 
@@ -295,18 +289,18 @@ def batch_text(curve: Curve) -> str:
 def _costs(curve: Curve) -> str:
     line, last = curve.line, curve.points[-1]
     if line is None or line.per_s <= 0:
-        return "the time does not grow evenly with the batch"
-    item = f"an item {_with_error(line.per_s, line.per_error_s)}"
+        return "the time does not grow linearly with the batch size"
+    item = f"an item takes {_with_error(line.per_s, line.per_error_s)}"
     if (last.speedup.high or last.speedup.value) < 1 / WORTH:
         return (
-            f"items of batch {last.value} take {formatting.digits(1 / last.speedup.value)}× as long"
-            " each"
+            f"each item of batch {last.value} takes {formatting.digits(1 / last.speedup.value)}× as"
+            " long"
         )
     if line.fixed_s <= 0:
-        return f"{item}, the call itself nothing that could be measured"
-    costs = f"a call costs {_with_error(line.fixed_s, line.fixed_error_s)} and {item}"
+        return f"{item}, with no measurable overhead per call"
+    costs = f"a call takes {_with_error(line.fixed_s, line.fixed_error_s)} and {item}"
     return (
-        f"{costs}, so that {formatting.value(curve.most_per_s, '1/s')} is the most"
+        f"{costs}, so the maximum is {formatting.value(curve.most_per_s, '1/s')}"
         if curve.most_per_s
         else costs
     )
@@ -319,7 +313,7 @@ def _with_error(seconds: float, error: float) -> str:
 
 
 def _why_not(curve: Curve) -> str:
-    """The first failure, once the rest has been measured."""
+    """Describe the first failure, once the rest has been measured."""
     if not curve.failed or not curve.points:
         return ""
     value, why = curve.failed[0]
@@ -328,7 +322,7 @@ def _why_not(curve: Curve) -> str:
 
 
 def scaling_rows(found: Scaling) -> list[dict[str, str]]:
-    """The numbers behind the curves, one row a target."""
+    """Return the numbers of the curves, one row per target."""
     named = (
         (found.name, found.threads),
         (found.name, found.batch),
@@ -357,12 +351,14 @@ def _rows(name: str, curve: Curve) -> Iterator[dict[str, str]]:
 
 def _row(name: str, curve: Curve, value: int, *told: str) -> dict[str, str]:
     what = formatting.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
-    columns = ("Latency of a call", "Items a second", "Speed-up", "Efficiency", "Remarks")
-    return {"Variant": name, "With": what, **dict(zip(columns, told, strict=True))}
+    columns = ("Latency per call", "Items per second", "Speed-up", "Efficiency", "Remarks")
+    return {"Variant": name, "Setting": what, **dict(zip(columns, told, strict=True))}
 
 
 def scaling_json(found: Scaling) -> dict[str, Any]:
-    """Everything as JSON: {"variant", "threads", "batch", "baseline_threads", "baseline_batch"}."""
+    """Return all values as JSON: {"variant", "threads", "batch", "baseline_threads",
+    "baseline_batch"}.
+    """
     names = ("threads", "batch", "baseline_threads", "baseline_batch")
     return {"variant": found.name, **{name: _curve_json(getattr(found, name)) for name in names}}
 

@@ -1,5 +1,5 @@
-"""How a guided search went: the share of the hypervolume over trials and minutes; and samplers
-beside each other.
+"""Progress of a guided search: share of the hypervolume over trials and minutes; and a comparison
+of samplers.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ NAMES = {
     "random": "Random",
 }
 MARKS = (0.5, 0.95)
-"""Shares that are told in words."""
+"""Shares of the hypervolume that the text names."""
 Pairs = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
 class SearchInfo:
-    """A plot.
+    """Values of the plot.
 
     Attributes:
         by_trials, by_minutes: (trials run or minutes of work, percent of the hypervolume); the
@@ -49,7 +49,7 @@ def search_info(course: Course) -> SearchInfo:
 
 
 def search_figure(info: SearchInfo, key: str, mode: theme.Mode = "light") -> Any:
-    """Steps: what was found stays found until something better is.
+    """Draw the share of the hypervolume as steps over trials and minutes.
 
     Args:
         key: while it stays, a redraw keeps the zoom.
@@ -109,23 +109,21 @@ def _curves(info: SearchInfo, mode: theme.Mode) -> Iterator[dict[str, Any]]:
 
 
 def search_text(course: Course, spent: Spent) -> str:
-    """ "40 of at most 60 trials run, 12 more were known; 95 % of what was found was there after 23
-    trials".
-    """
+    """ "40 of at most 60 trials run; the hypervolume reached 95 % after 23 trials"."""
     limit = (
-        f", {spent.minutes:.1f} of at most {spent.of_minutes:g} minutes"
+        f" in {spent.minutes:.1f} of at most {spent.of_minutes:g} minutes"
         if spent.of_minutes
         else f" in {spent.minutes:.1f} minutes"
     )
     known = (
-        f"; {formatting.plural(spent.known, 'further trial')} came from the store"
+        f"; {formatting.plural(spent.known, 'more trial')} came from the store"
         if spent.known
         else ""
     )
     marks = [
         f"{100 * mark:.0f} % after {_when(at)}" for mark in MARKS if (at := _reached(course, mark))
     ]
-    reached = f". Of the hypervolume, {' and '.join(marks)}" if marks else ""
+    reached = f". The hypervolume reached {' and '.join(marks)}" if marks else ""
     return (
         f"{spent.trials} of at most {formatting.plural(spent.of_trials, 'trial')}"
         f" run{limit}{known}{reached}."
@@ -137,11 +135,11 @@ def _reached(course: Course, share: float) -> Found | None:
 
 
 def _when(found: Found) -> str:
-    return formatting.plural(found.tried, "trial") if found.tried else "what the store knew"
+    return formatting.plural(found.tried, "trial") if found.tried else "the trials from the store"
 
 
 def reference_text(course: Course, units: Mapping[str, str]) -> str:
-    """What the hypervolume counts, and what it does not.
+    """Describe the reference point of the hypervolume.
 
     Args:
         units: metric -> unit.
@@ -157,8 +155,8 @@ def reference_text(course: Course, units: Mapping[str, str]) -> str:
     ]
     beyond = ", ".join(_beyond(scale, units.get(scale.metric, "")) for scale in course.scales)
     return (
-        f"Hypervolume over the float model at its worst, {words.joined(counted)}; what has {beyond}"
-        " counts for nothing."
+        f"Hypervolume against the worst float baseline, with {words.joined(counted)}. Trials with"
+        f" {beyond} do not count."
     )
 
 

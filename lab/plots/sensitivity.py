@@ -1,4 +1,4 @@
-"""What each layer costs, as a plot and as a table: ordered by harm, or as the network computes."""
+"""Sensitivity of layers as a plot and as a table: ordered by harm, or in network order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Order = Literal["harm", "graph"]
 ROW_PX, FRAME_PX, LONGEST_LABEL = 19, 96, 34
 TICKS = tuple(digit * 10.0**power for power in range(-5, 3) for digit in (1, 3))
 SMALLEST = 1e-4
-"""Percent of error below which bars end: the axis is logarithmic."""
+"""Percentage at which error bars end, because the axis is logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Row:
 
 
 def in_order(found: Sensitivity, order: Order) -> list[LayerSensitivity]:
-    """The layers as they are shown: the most harmful first, or in the order of computing."""
+    """Return the layers in the order shown: the most harmful first, or in network order."""
     layers = list(found.layers)
     return layers if order == "harm" else sorted(layers, key=lambda layer: layer.group.position)
 
 
 def sensitivity_info(found: Sensitivity, order: Order = "harm") -> tuple[Row, ...]:
-    """The rows of the plot, top first."""
+    """Return the rows of the plot, top first."""
     return tuple(_row(layer) for layer in in_order(found, order))
 
 
@@ -72,13 +72,13 @@ def _percent(share: float | None) -> float | None:
 
 
 def height_of(rows: Sequence[Row]) -> int:
-    """Pixels that the figure takes."""
+    """Return the height of the figure in pixels."""
     return FRAME_PX + ROW_PX * max(len(rows), 4)
 
 
 def sensitivity_figure(rows: Sequence[Row], mode: theme.Mode = "light") -> Any:
-    """Bars of the error that each layer alone makes, beside the change of accuracy with its
-    interval; a layer a line.
+    """Draw bars of the error of each layer alone, beside its change of accuracy with its interval;
+    one row per layer.
     """
     import plotly.graph_objects as go
 
@@ -94,14 +94,14 @@ def sensitivity_figure(rows: Sequence[Row], mode: theme.Mode = "light") -> Any:
     bars = go.Bar(
         x=[max(r.noise or 0.0, SMALLEST) for r in rows],
         orientation="h",
-        name="error when it alone is quantized",
+        name="output error if only this layer is quantized",
         marker={"color": blue},
         **common,
     )
     dots = go.Scatter(
         x=[r.change for r in rows],
         mode="markers",
-        name="change of accuracy when it alone is quantized",
+        name="accuracy change if only this layer is quantized",
         xaxis="x2",
         marker={"color": orange, "size": [8.0] * len(rows), "symbol": "diamond"},
         error_x=_bars(rows, orange),
@@ -115,7 +115,7 @@ def sensitivity_figure(rows: Sequence[Row], mode: theme.Mode = "light") -> Any:
         hovermode="closest",
     )
     figure.update_xaxes(
-        title="error, % of the output's power",
+        title="error, % of output power",
         type="log",
         domain=[0, 0.55],
         tickvals=TICKS,
@@ -156,16 +156,16 @@ def _short(label: str) -> str:
 def _hover(row: Row) -> str:
     parts = [f"<b>{row.label}</b>"]
     if row.noise is not None:
-        parts.append(f"alone: {row.noise:.3g} % error")
+        parts.append(f"only this layer: {row.noise:.3g} % error")
     if row.change is not None and row.low is not None and row.high is not None:
         parts.append(f"accuracy {row.change:+.2f} points ({row.low:+.2f} to {row.high:+.2f})")
     if row.recovered is not None:
-        parts.append(f"left in float: {row.recovered:.0f} % of the recipe's error goes")
+        parts.append(f"kept in float: removes {row.recovered:.0f} % of the recipe's error")
     return "<br>".join(parts)
 
 
 def sensitivity_rows(found: Sensitivity, order: Order = "harm") -> list[dict[str, str]]:
-    """The same as text, one dict a layer: for the command line."""
+    """Return the layers as text, one dict each, for the command line."""
     return [_text(layer) for layer in in_order(found, order)]
 
 
@@ -179,14 +179,14 @@ def _text(layer: LayerSensitivity) -> dict[str, str]:
         "KL": _measured(alone, "kl_divergence"),
         "agreement": _measured(alone, "agreement"),
         "accuracy": _points(layer.accuracy),
-        "left in float: SQNR": _measured(left, "sqnr_db"),
-        "error gone": (
+        "kept in float: SQNR": _measured(left, "sqnr_db"),
+        "error removed": (
             formatting.UNKNOWN if layer.recovered is None else f"{100 * layer.recovered:.0f} %"
         ),
-        "won back": (
+        "accuracy gain": (
             formatting.UNKNOWN if layer.won_back is None else f"{100 * layer.won_back:+.1f} points"
         ),
-        "costs": (
+        "bytes saved": (
             formatting.value(layer.size_bytes, "B")
             if layer.size_bytes is not None
             else formatting.UNKNOWN
@@ -214,7 +214,7 @@ def _signed(seconds: float) -> str:
 
 
 def sensitivity_table(found: Sensitivity, order: Order = "harm") -> pd.DataFrame:
-    """One row a layer, numbers that can be sorted: the table beside the plot."""
+    """Return one row per layer with sortable numbers, for the table beside the plot."""
     import pandas as pd
 
     return pd.DataFrame([_numbers(layer) for layer in in_order(found, order)])
@@ -231,9 +231,9 @@ def _numbers(layer: LayerSensitivity) -> dict[str, object]:
         "Agreement alone, %": _value(alone, "agreement", 100),
         "Accuracy alone, points": _value(alone, "accuracy_change", 100),
         "95 % interval": _interval(layer.accuracy),
-        "Error gone in float, %": _percent(layer.recovered),
+        "Error removed in float, %": _percent(layer.recovered),
         "SQNR in float, dB": _value(left, "sqnr_db"),
-        "Won back in float, points": None if layer.won_back is None else 100 * layer.won_back,
+        "Accuracy gain in float, points": None if layer.won_back is None else 100 * layer.won_back,
         "Bytes saved": layer.size_bytes,
         "Time in float, µs": None if layer.latency_s is None else 1e6 * layer.latency_s,
         "In the file": layer.group.name,
@@ -251,7 +251,7 @@ def _interval(m: Measurement | None) -> str:
 
 
 def sensitivity_json(found: Sensitivity) -> dict[str, Any]:
-    """Everything as JSON."""
+    """Return all values as JSON."""
     layers = [
         {
             **asdict(layer.group),

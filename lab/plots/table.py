@@ -1,6 +1,4 @@
-"""Trials as tables: the same trials, names and numbers as the plot, for the eye and for the
-keyboard.
-"""
+"""Tables of trials, with the names and numbers of the plot."""
 
 from __future__ import annotations
 
@@ -22,12 +20,12 @@ _STATE_WORDS = {"complete": "done", "queued": "waiting"}
 _FLAG_WORDS = {
     "contended": "measured while other work was running",
     "unstable": "rounds differ by more than 10 %",
-    "imprecise": "the time for measuring ended before the interval was narrow enough",
+    "imprecise": "the measuring time ended before the interval was narrow enough",
 }
 
 
 def leading() -> tuple[str, ...]:
-    """What is shown first: the tasks' own metrics, then size and time."""
+    """Return the leading metrics: the tasks' own metrics, then size and time."""
     return (*(task.primary for task in registry.tasks().values()), "size_bytes", "latency_s")
 
 
@@ -48,8 +46,8 @@ class TableInfo:
 
 
 def ordered_metrics(trials: Sequence[Trial], metrics: Mapping[str, Metric]) -> list[str]:
-    """Ids of the metrics that any trial has: the usual objectives first, then in the metrics' own
-    order.
+    """Return the ids of the metrics of any trial: the usual objectives first, then in the metrics'
+    own order.
     """
     present = {id_ for trial in trials for id_ in trial.measurements}
     order = [*leading(), *metrics, *sorted(present)]
@@ -63,9 +61,8 @@ def trials_info(
     shown: Sequence[str] | None = None,
     tied: Collection[str] = (),
 ) -> TableInfo:
-    """One row a trial, in the given order; `shown` names the target options worth saying, None
-    means all; `tied` are in the
-    front's tie band.
+    """Return one row per trial, in the given order; `shown` names the target options worth showing,
+    None means all; `tied` are in the front's tie band.
     """
     import pandas as pd
 
@@ -78,10 +75,10 @@ def trials_info(
     printf: dict[str, str] = {}
     helps = {
         "Front": (
-            "★: no other trial is at least as good in every objective and better in one. ≈: a tie"
-            " with such a trial, by all that can be told."
+            "★ No other trial is at least as good in every objective and better in one. ≈"
+            " Statistically tied with such a trial."
         ),
-        "Trial": "What was done to the model; float32 is the model as it came.",
+        "Trial": "Recipe that was applied to the model; float32 is the original model.",
     }
     for id_ in ordered_metrics(trials, metrics):
         label, columns_of, format_ = _metric_column(id_, trials, metrics)
@@ -110,7 +107,7 @@ def state_words(trial: Trial) -> str:
 
 
 def problem_of(trial: Trial) -> str:
-    """The first line of what went wrong, or nothing."""
+    """Return the first line of a trial's error, or nothing."""
     return str((trial.error or {}).get("message", "")).strip().split("\n")[0]
 
 
@@ -120,8 +117,8 @@ def numbers_info(
     metrics: Mapping[str, Metric],
     known: Mapping[str, Difference] | None = None,
 ) -> pd.DataFrame:
-    """One row a metric of one trial: value, interval, sample count, comparison, and remarks where
-    there are any.
+    """Return one row per metric of one trial: value, interval, sample count, comparison, and
+    remarks if there are any.
 
     Args:
         known: corrected differences from the base, as in `lab.plots.words.certain`.
@@ -152,8 +149,8 @@ def numbers_info(
 def parts_info(
     trial: Trial, base: Trial | None, names: Sequence[str]
 ) -> Mapping[str, pd.DataFrame]:
-    """For each metric of a trial that has parts, such as accuracy by class: one row a part, the
-    lowest first.
+    """Return metric -> table of its parts, such as accuracy by class: one row per part, the lowest
+    first.
 
     Args:
         names: of the parts, by number, such as class names.
@@ -190,7 +187,7 @@ def _part(part: Measurement, base: Measurement | None, names: Sequence[str]) -> 
 def versus(
     metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None
 ) -> str:
-    """The change, with a word where it may be chance: "0.5 points lower (a tie)"."""
+    """Return the change, marked if it may be chance: "0.5 points lower (a tie)"."""
     change = formatting.change(trial.measurements[metric], base.measurements[metric], plainly=True)
     return (
         change
@@ -200,6 +197,6 @@ def versus(
 
 
 def remarks(m: Measurement) -> str:
-    """Warnings about a number: its flags, and how it came about where it was not measured."""
+    """Return the warnings about a number: its flags, and its source unless it was measured."""
     said = [_FLAG_WORDS.get(flag, flag.replace("_", " ")) for flag in m.flags]
     return ", ".join([*said, *([] if m.source == "measured" else [m.source])])

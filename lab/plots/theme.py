@@ -1,5 +1,5 @@
-"""One visual language: colours that colour-blind people can tell apart, marker shapes, a light and
-a dark template.
+"""Visual style: colours that colour-blind people can distinguish, marker shapes, a light and a dark
+template.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ INKS: Mapping[Mode, Ink] = {
 
 
 def dark_for_light() -> dict[str, str]:
-    """What each colour of a light figure becomes in a dark one: replaced in its JSON, it is the
-    dark figure's JSON.
+    """Return light colour -> dark colour: replaced in the JSON of a light figure, they give that of
+    the dark one.
 
     A page may so follow a change of theme without asking for the figure again.
     """
@@ -50,20 +50,20 @@ def dark_for_light() -> dict[str, str]:
 
 
 def rgb(color: str) -> str:
-    """The numbers of a colour, as `rgba()` takes them: "#0072B2" -> "0,114,178"."""
+    """Return a colour as `rgba()` takes it: "#0072B2" -> "0,114,178"."""
     return ",".join(str(int(color[i : i + 2], 16)) for i in (1, 3, 5))
 
 
 @dataclass(frozen=True)
 class Style:
-    """How one runtime is drawn."""
+    """Colour and marker shape of a name."""
 
     color: str
     symbol: str
 
 
 def styles(names: Iterable[str], mode: Mode = "light") -> dict[str, Style]:
-    """A colour and a shape for every name, in sorted order, so that a name keeps its own."""
+    """Return a colour and a shape for every name, in sorted order, so that a name keeps its own."""
     palette = (DARK_BLUE_FOR_DARK, *OKABE_ITO[1:]) if mode == "dark" else OKABE_ITO
     return {
         n: Style(palette[i % len(palette)], SYMBOLS[i % len(SYMBOLS)])
@@ -73,7 +73,9 @@ def styles(names: Iterable[str], mode: Mode = "light") -> dict[str, Style]:
 
 @cache
 def template(mode: Mode) -> Any:
-    """The Plotly template of a mode; its background is clear, so that a figure lies on any page."""
+    """Return the Plotly template of a mode; its background is clear, so that a figure fits any
+    page.
+    """
     import plotly.graph_objects as go
 
     ink = INKS[mode]

@@ -1,4 +1,4 @@
-"""How trainings go: loss and accuracy over steps as curves, and in a sentence."""
+"""Training curves of loss and accuracy over steps, and sentences about them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TrainingInfo:
 
     @property
     def has_accuracy(self) -> bool:
-        """False for models that tell no classes apart."""
+        """True if any training reports an accuracy; models without classes do not."""
         return any(line.accuracy for line in self.lines)
 
 
@@ -84,7 +84,8 @@ def _pairs(phases: Sequence[tuple[int, Phase]], name: str, times: float = 1) -> 
 def training_figure(
     info: TrainingInfo, key: str, mode: theme.Mode = "light", *, stacked: bool = False
 ) -> Any:
-    """Losses, and accuracy where there is one; a colour a training, thick on held-out items.
+    """Draw the losses, and the accuracy if there is one; one colour per training, thick on held-out
+    items.
 
     Args:
         key: while it stays, a redraw keeps the zoom.
@@ -149,7 +150,7 @@ def _layout(info: TrainingInfo, key: str, mode: theme.Mode, stacked: bool) -> di
 
 
 def _two_axes(layout: dict[str, Any], stacked: bool) -> dict[str, Any]:
-    """The axes of losses made smaller, and those of accuracy."""
+    """Return the axes of losses, made smaller, and those of accuracy."""
     x, y, accuracy = (
         layout["xaxis"],
         layout["yaxis"],
@@ -174,7 +175,7 @@ def _two_axes(layout: dict[str, Any], stacked: bool) -> dict[str, Any]:
 
 
 def count_text(trainings: Sequence[Training]) -> str:
-    """ "2 of 6 trainings done, 1 runs, 3 wait"; empty where there is none."""
+    """ "2 of 6 trainings done, 1 running, 3 waiting"; empty without trainings."""
     if not trainings:
         return ""
     found = {
@@ -183,8 +184,8 @@ def count_text(trainings: Sequence[Training]) -> str:
     }
     done = f"{found['done']} of {formatting.plural(len(trainings), 'training')} done"
     words = {
-        "running": "runs" if found["running"] == 1 else "run",
-        "waiting": "waits" if found["waiting"] == 1 else "wait",
+        "running": "running",
+        "waiting": "waiting",
         "ended": "ended early",
     }
     return ", ".join(
@@ -196,7 +197,9 @@ def progress_text(training: Training) -> str:
     """ "step 210 of 400, about 30 seconds left, accuracy on held-out items 97.2 %"."""
     phase = training.now
     if phase is None or training.state == "waiting":
-        return "goes on from its last checkpoint" if phase else f"{training.steps:,} steps to come"
+        return (
+            ("continues from its last checkpoint") if phase else f"{training.steps:,} steps planned"
+        )
     several = f"{phase.name}, " if phase.name != "train" or len(training.phases) > 1 else ""
     left = training.seconds_left if training.state == "running" else None
     parts = [
@@ -208,7 +211,7 @@ def progress_text(training: Training) -> str:
 
 
 def value_text(phase: Phase) -> str:
-    """How good it is by now: "accuracy on held-out items 97.2 %, loss 0.12"."""
+    """Describe the current quality: "accuracy on held-out items 97.2 %, loss 0.12"."""
     accuracy, loss = phase.last("accuracy"), phase.last("loss")
     held_out = (
         f"accuracy on held-out items {100 * accuracy:.1f} %"
@@ -223,7 +226,7 @@ def _loss(words: str, value: float | None) -> str:
 
 
 def share_done(training: Training) -> float:
-    """0 to 1, for a bar; by seconds where the time is what ends it."""
+    """Return the finished share, 0 to 1, for a bar; by seconds if a time limit ends it."""
     phase = training.now
     if phase is None or not phase.steps:
         return 0.0
@@ -232,7 +235,7 @@ def share_done(training: Training) -> float:
 
 
 def training_rows(trainings: Sequence[Training]) -> list[dict[str, str]]:
-    """What each training came to, a row each."""
+    """Return the results of each training, a row each."""
     return [_row(t, phase) for t in trainings for phase in t.phases]
 
 
@@ -243,7 +246,7 @@ def _row(training: Training, phase: Phase) -> dict[str, str]:
     return {
         "Training": name,
         "Steps": f"{phase.step:,}" + (f" of {phase.steps:,}" if phase.step < phase.steps else ""),
-        "Took": formatting.value(phase.seconds, "s"),
+        "Time": formatting.value(phase.seconds, "s"),
         "Loss": f"{_number(phase.first('loss'))} → {_number(phase.last('loss'))}",
         f"Held-out {NOUNS[noun]}": f"{_share(first, noun)} → {_share(last, noun)}",
     }
@@ -258,7 +261,7 @@ def _share(value: float | None, noun: str) -> str:
 
 
 def curves_json(trainings: Sequence[Training]) -> list[Mapping[str, Any]]:
-    """Everything as JSON values."""
+    """Return all values as JSON."""
     return [
         {
             "key": t.key,

@@ -1,5 +1,5 @@
-"""The same trials in two studies, and what differs between machines or specs: in words, as tables
-and as a figure.
+"""Matching trials of two studies, and the differences between machines or specs: in sentences, as
+tables and as a figure.
 """
 
 from __future__ import annotations
@@ -21,20 +21,22 @@ TWINS_HEIGHT = 380
 def twins_text(
     found: Twins, changes: Sequence[TwinChange], metric: str, first: str, second: str
 ) -> str:
-    """How many trials both have, and the biggest change of a metric, in a sentence or two."""
+    """Describe the number of matching trials and the biggest change of a metric in one or two
+    sentences.
+    """
     pairs = len(found.pairs)
     if not pairs:
         return "The two studies have no recipe on the same target in common."
     sure = [c for c in changes if c.differs]
     text = (
-        f"{formatting.plural(pairs, 'trial')} of equal recipe and target; {len(found.only_first)}"
-        f" only in {first}, {len(found.only_second)} only in {second}."
+        f"{formatting.plural(pairs, 'trial')} with the same recipe and target;"
+        f" {len(found.only_first)} only in {first}, {len(found.only_second)} only in {second}."
     )
     if not changes:
         return text
     chance = "" if changes[0].differs else " (may be chance)"
     biggest = (
-        f" The biggest: {changes[0].twin.first.name}, {change_text(changes[0])}{chance}."
+        f" Biggest change: {changes[0].twin.first.name}, {change_text(changes[0])}{chance}."
         if changes[0].extent
         else ""
     )
@@ -51,7 +53,7 @@ def change_text(c: TwinChange) -> str:
 
 
 def twin_rows(changes: Sequence[TwinChange], first: str, second: str) -> list[dict[str, str]]:
-    """One row a pair, in the given order."""
+    """Return one row per pair, in the given order."""
     shown = formatting.varying_options(c.twin.first.target for c in changes)
     return [
         {
@@ -73,8 +75,8 @@ def twins_spec(
     second: str,
     mode: theme.Mode = "light",
 ) -> dict[str, Any]:
-    """The second study over the first, a point a pair; on the dashed line nothing changed; hollow
-    may be chance.
+    """Draw the second study over the first, a point per pair; hollow if the difference may be
+    chance.
     """
     ink = theme.INKS[mode]
     pairs = [
@@ -149,14 +151,14 @@ _FACTS = {
 
 
 def discrepancy_rows(found: Sequence[Discrepancy], names: Sequence[str]) -> list[dict[str, str]]:
-    """What machines or specs do not share, as text.
+    """Return the differences between machines or specs as text.
 
     Args:
         names: of the machines or studies, in the order of the values.
     """
     return [
         {
-            "What": _fact(d.about),
+            "Property": _fact(d.about),
             **{n: _value(d.about, v) for n, v in zip(names, d.values, strict=True)},
         }
         for d in found

@@ -1,4 +1,4 @@
-"""Results put into sentences that need no manual."""
+"""Sentences about results."""
 
 from __future__ import annotations
 
@@ -15,34 +15,33 @@ from lab.types import Objective, Trial
 
 
 def plain(metric: str) -> str:
-    """The word for a metric in a sentence: "latency"."""
+    """Return the word for a metric in a sentence: "latency"."""
     plug = registry.metrics().get(metric)
     return (plug.noun if plug else "") or metric.replace("_", " ")
 
 
 def superlative(objective: Objective) -> str:
-    """The word for the best of a metric: "smallest", "fastest", "most accurate"."""
+    """Return the word for the best of a metric: "smallest", "fastest", "most accurate"."""
     plug = registry.metrics().get(objective.metric)
     extreme = "highest" if objective.direction == "maximize" else "lowest"
     return (plug.best if plug else "") or f"{extreme} {plain(objective.metric)}"
 
 
 def trial_text(trial: Trial, shown: Sequence[str] | None = None) -> str:
-    """A trial by recipe and target: "static_wi8_ai8 on LiteRT"."""
+    """Return a trial by recipe and target: "static_wi8_ai8 on LiteRT"."""
     return f"{trial.name} on {formatting.target_text(trial.target, shown)}"
 
 
 def method(trial: Trial) -> str:
-    """What was done to the model, without its settings and whose tool did it: "Channel pruning +
-    Static int8"; "float" for
-    nothing but conversions.
+    """Return the techniques of a trial, without settings and tool: "Channel pruning + Static int8";
+    "float" for conversions only.
     """
     return _method(tuple(s.technique for s in trial.recipe.steps)) or trial.name
 
 
 @cache
 def _method(techniques: tuple[str, ...]) -> str:
-    """Nothing where a technique is not known here."""
+    """Return the titles of the techniques, or nothing if one is unknown."""
     known = registry.techniques()
     steps = [known.get(id_) for id_ in techniques]
     titles = [re.sub(r" \(.*?\)| by NNCF", "", t.title) for t in steps if t and not t.conversion]
@@ -55,7 +54,7 @@ def pick_reason(
     objectives: Sequence[Objective],
     limits: Sequence[Limit],
 ) -> str:
-    """Why this trial: the rule; what it gains and costs against the float baseline; its ties."""
+    """Explain the pick: the rule, its gains and costs against the float baseline, its ties."""
     if pick.trial is None:
         return _nothing_feasible(pick, trials)
     best, base = trials[pick.trial], trials.get(pick.baseline or "")
@@ -89,7 +88,7 @@ def joined(names: Sequence[str]) -> str:
 
 
 def against(trial: Trial, base: Trial | None, objectives: Sequence[Objective]) -> str:
-    """The objectives against the baseline's: "3.9× smaller, 1.2× slower, same accuracy"."""
+    """Return the objectives against the baseline: "3.9× smaller, 1.2× slower, same accuracy"."""
     if base is None:
         return ""
     if base.id == trial.id:
@@ -103,7 +102,7 @@ def against(trial: Trial, base: Trial | None, objectives: Sequence[Objective]) -
 
 
 def difference(metric: str, trial: Trial, base: Trial) -> str:
-    """One number against the baseline's, saying so where it may be chance."""
+    """Return one metric against the baseline, marked if the difference may be chance."""
     change = formatting.change(trial.measurements[metric], base.measurements[metric])
     if change == "no change":
         return f"same {plain(metric)}"
@@ -113,8 +112,8 @@ def difference(metric: str, trial: Trial, base: Trial) -> str:
 def certain(
     metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None
 ) -> bool:
-    """Whether a difference is more than chance: exact numbers differ, others as their pairs or
-    intervals tell.
+    """Return True if a difference is more than chance: exact numbers differ, others by their pairs
+    or intervals.
 
     Args:
         known: differences from the same base that are corrected for how many were made, by metric.

@@ -26,8 +26,8 @@ TINTED = 13.0
 MARGIN_DECADES = 0.2
 """What a log axis shows beyond its points, both sides together, about."""
 TERSE_FROM = 1500
-"""Points from which only those that count tell all when they are pointed at: the texts are most of
-what is sent.
+"""Number of points from which only the important ones have a full hover text: the texts are most of
+the data sent.
 """
 
 
@@ -55,7 +55,7 @@ def pareto_spec(
 
 
 def styles_of(info: ParetoInfo, mode: theme.Mode) -> dict[str, theme.Style]:
-    """How each group is drawn."""
+    """Return the style of each group."""
     return theme.styles({*info.groups, *(p.group for p in info.points)}, mode)
 
 
@@ -88,8 +88,8 @@ def axis_layout(axis: Axis, values: Sequence[float]) -> dict[str, Any]:
 
 
 def _log_ticks(values: Sequence[float]) -> int:
-    """How many ticks to ask for: over a decade or more Plotly labels 1, 2 and 5 if that is under 3
-    a decade, else 1 to 9.
+    """Return the number of ticks to request: over a decade or more, Plotly labels 1, 2 and 5 below
+    3 per decade, otherwise 1 to 9.
     """
     decades = math.log10(max(values) / min(values)) + MARGIN_DECADES if values else 0.0
     return 8 if decades < 1 else max(2, int(decades * 3))
@@ -128,7 +128,7 @@ def _pick_label(info: ParetoInfo, point: Point, ink: theme.Ink) -> dict[str, Any
 
 
 def _kind(info: ParetoInfo) -> str:
-    """All traces are of one kind: what WebGL draws would cover what SVG draws."""
+    """Return the kind of all traces: WebGL traces would cover SVG ones."""
     return "scattergl" if len(info.points) >= WEBGL_FROM else "scatter"
 
 
@@ -166,7 +166,7 @@ def _band_trace(info: ParetoInfo) -> dict[str, Any]:
 
 
 _OPACITY: Mapping[Role, float] = {"excluded": 0.1, "dominated": 0.32, "tied": 0.6, "front": 0.95}
-"""From back to front: the dim ones are drawn first."""
+"""Opacity from back to front: faded points are drawn first."""
 
 
 def _traces(
@@ -277,7 +277,7 @@ def _trace(
 def _baseline_trace(
     info: ParetoInfo, points: Sequence[Point], style: theme.Style, mode: theme.Mode
 ) -> dict[str, Any]:
-    """Hollow, and named in the plot: what everything else is compared with."""
+    """Draw a baseline hollow and labelled."""
     trace = _trace(info, points, style, 1.0, style.color)
     edge = theme.INKS[mode].text if info.tinted else style.color
     trace["marker"] |= {"color": theme.INKS[mode].ground, "line": {"color": edge, "width": 2.5}}
@@ -323,15 +323,15 @@ def _bars(axis: Axis, values: Sequence[Measurement], color: str, opacity: float)
 
 
 _ROLE_WORDS: Mapping[Role, str] = {
-    "front": "on the front: nothing beats it",
-    "tied": "a tie with the front: what beats it may be chance",
-    "dominated": "beaten by another trial",
+    "front": "on the front",
+    "tied": "tied with the front: the difference may be chance",
+    "dominated": "another variant is better in every respect",
     "excluded": "outside the limits",
 }
 
 
 def hover(info: ParetoInfo, point: Point) -> str:
-    """What is told of a point that is pointed at, as HTML."""
+    """Return the hover text of a point as HTML."""
     if (
         len(info.points) >= TERSE_FROM
         and point.role not in ("front", "tied")

@@ -1,5 +1,5 @@
-"""What the trade-off of a study shows: `pareto_info` computes, `lab.plots.pareto.figure` and
-the modules beside it draw.
+"""Values of a study's trade-off plot: `pareto_info` computes, `lab.plots.pareto.figure` and the
+modules beside it draw.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from lab.types import Measurement, Objective, Trial
 Role = Literal["front", "tied", "dominated", "excluded"]
 Grouping = Literal["runtime", "method"]
 GROUPS = 6
-"""As many colours as there are; what is rarer than the first of them is drawn as others."""
+"""Number of colours; rarer groups than the first of them are drawn as others."""
 OTHERS = "others"
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis or the marker size shows.
+    """Metric shown by an axis or by the marker size.
 
     Attributes:
         divisor: SI values are divided by it to become what the axis shows, in `suffix`.
@@ -84,7 +84,7 @@ class Point:
 
 @dataclass(frozen=True)
 class ParetoInfo:
-    """All that the figure shows.
+    """Values of the trade-off plot.
 
     Attributes:
         points: the comparable trials, in order.

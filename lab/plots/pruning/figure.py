@@ -13,8 +13,8 @@ SYMBOLS = {"structured": "square", "unstructured": "circle"}
 
 
 def pruning_figure(info: PruningInfo, mode: theme.Mode = "light") -> Any:
-    """Accuracy over the share of weights gone: squares for channels, dots for single weights,
-    dashed without fine-tuning.
+    """Draw accuracy over the share of pruned weights: squares for channels, dots for single
+    weights, dashed without fine-tuning.
     """
     import plotly.graph_objects as go
 
@@ -34,7 +34,7 @@ def _layout(mode: theme.Mode, height: int, y: str) -> dict[str, Any]:
         "template": theme.template(mode),
         "height": height,
         "hovermode": "closest",
-        "xaxis": {"title": {"text": "weights gone or zero, %"}, "range": [-2, 101]},
+        "xaxis": {"title": {"text": "pruned weights, %"}, "range": [-2, 101]},
         "yaxis": {"title": {"text": y}},
     }
 
@@ -100,8 +100,8 @@ def _color(curve: Curve, mode: theme.Mode) -> str:
 
 
 def cost_figure(info: PruningInfo, metric: str, mode: theme.Mode = "light") -> Any:
-    """One cost over the share of weights gone, in percent of the float model's; fine-tuning changes
-    neither file nor time.
+    """Draw one cost over the share of pruned weights, in percent of the float model; fine-tuning
+    changes neither file nor time.
     """
     import plotly.graph_objects as go
 

@@ -20,7 +20,7 @@ COSTS = {"size_bytes": "file", "download_bytes": "compressed download", "latency
 
 @dataclass(frozen=True)
 class Curve:
-    """One way to prune, as drawn: shares and accuracies in percent.
+    """Drawn values of one way to prune: shares and accuracies in percent.
 
     Attributes:
         points: (trial, removed, value, low, high), from the float model on; texts: what is said of
@@ -46,7 +46,7 @@ class PruningInfo:
 
 
 def pruning_info(found: Lesson) -> PruningInfo:
-    """Lay out the four ways; each begins at what was not pruned."""
+    """Lay out the four ways to prune; each begins at the unpruned model."""
     base = _percent(found.baseline.quality) if found.baseline else None
     curves = tuple(
         _curve(found, way, tuned) for way, tuned in NAMES if found.line(way, tuned).points
@@ -87,6 +87,6 @@ def _text(p: Point, metric: str) -> str:
     ]
     head = (
         f"{p.name}<br>{100 * p.removed:.1f} % of the weights"
-        f" gone{'' if p.counted else ' (as asked for)'}"
+        f" pruned{'' if p.counted else ' (requested)'}"
     )
     return "<br>".join([head, f"{words.plain(metric)} {formatting.measurement(p.quality)}", *costs])

@@ -13,12 +13,12 @@ from lab.types import Trial
 
 DROP, NEARLY = 0.01, 0.03
 WORK = {"size_bytes": "less to store", "latency_s": "less to compute"}
-SAME_SIZE, SAME_TIME = "as large as before", "as long as before"
+SAME_SIZE, SAME_TIME = "as large as before", "as fast as before"
 
 
 def pruning_texts(found: Lesson, trials: Mapping[str, Trial]) -> tuple[str, ...]:
-    """Findings of the study, a sentence each: how far each way goes, the accuracy that fine-tuning
-    wins back, the size of zeros.
+    """Describe the findings of the study, a sentence each: the reach of each way, the accuracy that
+    fine-tuning recovers, the size of zeros.
 
     Args:
         trials: id -> trial, for comparisons item by item.
@@ -48,9 +48,12 @@ def _reach(found: Lesson, base: Point) -> str:
     for way, name in ways:
         lines = {tuned: found.line(way, tuned) for tuned in (False, True)}
         ends = {tuned: furthest(line, base.quality, DROP) for tuned, line in lines.items()}
-        shares = {tuned: f"{100 * p.removed:.0f} %" if p else "none" for tuned, p in ends.items()}
-        parts.append(f"{shares[False]} of the weights as {name}, {shares[True]} with fine-tuning")
-    return f"At most {100 * DROP:.0f} point below the float model one can take {'; '.join(parts)}."
+        bare, tuned = (100 * p.removed if (p := ends[key]) else 0.0 for key in (False, True))
+        parts.append(f"{bare:.0f} % as {name} ({tuned:.0f} % with fine-tuning)")
+    return (
+        f"With at most {100 * DROP:.0f} point of accuracy lost, pruning can remove this share of"
+        f" the weights: {', '.join(parts)}."
+    )
 
 
 def _won_back(found: Lesson, trials: Mapping[str, Trial]) -> str:
@@ -66,10 +69,10 @@ def _won_back(found: Lesson, trials: Mapping[str, Trial]) -> str:
     bare, tuned = max(pairs, key=lambda p: p[1].quality.value - p[0].quality.value)
     gain = tuned.quality.value - bare.quality.value
     if gain <= 0:
-        return "Fine-tuning won nothing back here."
+        return "Fine-tuning recovers no accuracy here."
     between = _between(found.metric, trials.get(tuned.trial), trials.get(bare.trial))
     return (
-        f"Fine-tuning wins back most for {bare.name}: {100 * gain:.1f} points{between}, from"
+        f"Fine-tuning recovers most for {bare.name}: {100 * gain:.1f} points{between}, from"
         f" {100 * bare.quality.value:.1f} to {100 * tuned.quality.value:.1f} %."
     )
 
@@ -82,14 +85,11 @@ def _alone(found: Lesson, trials: Mapping[str, Trial]) -> str:
         return ""
     what = "harms" if d.value < 0 else "improves"
     why = (
-        ": more steps or a smaller learning rate would do better"
+        "; more steps or a smaller learning rate may help"
         if d.value < 0
-        else ", so not all that it wins back was lost by pruning"
+        else ", so pruning had not caused all of the recovered loss"
     )
-    return (
-        f"Fine-tuning alone {what} the model that was not pruned, by {100 * abs(d.value):.1f}"
-        f" points{why}."
-    )
+    return f"Fine-tuning alone {what} the unpruned model by {100 * abs(d.value):.1f} points{why}."
 
 
 def _between(metric: str, trial: Trial | None, other: Trial | None) -> str:
@@ -104,14 +104,14 @@ def _zeros(found: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
         return ""
     changes = _changes(most, base, trials)
     stored = changes["size_bytes"] == SAME_SIZE
-    why = ": zeros are stored and multiplied like any number" if stored else ""
+    why = ", because zeros are stored and multiplied like any number" if stored else ""
     download = (
-        f"; compressed for a download it is {changes['download_bytes']}"
+        f"; the compressed download is {changes['download_bytes']}"
         if changes["download_bytes"]
         else ""
     )
     return (
-        f"With {100 * most.removed:.0f} % of the weights at zero the file"
+        f"With {100 * most.removed:.0f} % of the weights at zero, the model"
         f" {_file_and_time(changes)}{why}{download}."
     )
 
@@ -122,11 +122,11 @@ def _channels(found: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
         return ""
     changes = _changes(most, base, trials)
     less = [
-        work for metric, work in WORK.items() if changes[metric].endswith(("smaller", "less time"))
+        work for metric, work in WORK.items() if changes[metric].endswith(("smaller", "faster"))
     ]
-    why = f": smaller tensors are {' and '.join(less)}" if less else ""
+    why = f", because smaller tensors mean {' and '.join(less)}" if less else ""
     return (
-        f"With {100 * most.removed:.0f} % of the weights gone as whole channels the file"
+        f"With {100 * most.removed:.0f} % of the weights pruned as whole channels, the model"
         f" {_file_and_time(changes)}{why}."
     )
 
@@ -138,11 +138,8 @@ def _most(found: Lesson, way: Way) -> Point | None:
 
 
 def _file_and_time(changes: Mapping[str, str]) -> str:
-    parts = [
-        f"is {changes['size_bytes']}" if changes["size_bytes"] else "",
-        f"takes {changes['latency_s']}" if changes["latency_s"] else "",
-    ]
-    return " and ".join(part for part in parts if part) or "has not been measured yet"
+    parts = [changes[metric] for metric in ("size_bytes", "latency_s") if changes[metric]]
+    return f"is {' and '.join(parts)}" if parts else "has not been measured yet"
 
 
 def _changes(p: Point, base: Point, trials: Mapping[str, Trial]) -> dict[str, str]:
@@ -150,7 +147,7 @@ def _changes(p: Point, base: Point, trials: Mapping[str, Trial]) -> dict[str, st
 
 
 def _change(metric: str, p: Point, base: Point, trials: Mapping[str, Trial]) -> str:
-    """ "as large as before", "3.1× smaller", "1.6× less time"; "" where it is not known yet."""
+    """ "as large as before", "3.1× smaller", "1.6× faster"; "" where it is not known yet."""
     mine, theirs = p.measurements.get(metric), base.measurements.get(metric)
     if mine is None or theirs is None or not mine.value:
         return ""
@@ -160,10 +157,6 @@ def _change(metric: str, p: Point, base: Point, trials: Mapping[str, Trial]) -> 
     ):
         return SAME_TIME if seconds else SAME_SIZE
     word = (
-        ("less time" if ratio > 1 else "more time")
-        if seconds
-        else "smaller"
-        if ratio > 1
-        else "larger"
+        ("faster" if ratio > 1 else "slower") if seconds else "smaller" if ratio > 1 else "larger"
     )
     return f"{formatting.digits(max(ratio, 1 / ratio))}× {word}"

@@ -10,7 +10,7 @@ from lab.plots.pruning.info import COSTS, NAMES
 
 
 def pruning_rows(found: Lesson) -> list[dict[str, str]]:
-    """The numbers behind the plots, one row a model; what failed, with its reason."""
+    """Return the numbers of the plots, one row per model, and the failures with their reasons."""
     unpruned = [("float model", found.baseline), ("float model, fine-tuned", found.tuned)]
     rows = [_row(name, p, found) for name, p in unpruned if p]
     for (way, tuned), name in NAMES.items():
@@ -20,7 +20,7 @@ def pruning_rows(found: Lesson) -> list[dict[str, str]]:
 
 
 def _row(name: str, p: Point, found: Lesson) -> dict[str, str]:
-    removed = f"{100 * p.removed:.1f} %" + ("" if p.counted else " asked")
+    removed = f"{100 * p.removed:.1f} %" + ("" if p.counted else " (requested)")
     measured = [
         formatting.measurement(m) for m in (p.quality, *(p.measurements.get(m) for m in COSTS))
     ]
@@ -36,7 +36,7 @@ def _columns(found: Lesson) -> tuple[str, ...]:
     return (
         "Pruned",
         "Recipe",
-        "Weights gone",
+        "Pruned weights",
         formatting.capital(words.plain(found.metric)),
         *costs,
         "Remarks",
@@ -44,8 +44,8 @@ def _columns(found: Lesson) -> tuple[str, ...]:
 
 
 def pruning_json(found: Lesson) -> dict[str, Any]:
-    """Everything as JSON: {"metric", "baseline", "fine_tuned", "lines": [{"way", "fine_tuned",
-    "points", "failed"}]}.
+    """Return all values as JSON: {"metric", "baseline", "fine_tuned", "lines": [{"way",
+    "fine_tuned", "points", "failed"}]}.
     """
     lines = [
         {

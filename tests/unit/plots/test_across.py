@@ -70,7 +70,7 @@ def test_unlike_environments_have_a_line_each_and_the_text_says_why():
         assert set(line) <= own
     assert group_texts(found, NAMED, fakes.METRICS) == ["Desk", EVIL]
     assert front_text(found).startswith(
-        "2 fronts, each for itself, since trials differ in the machine or the versions on it"
+        "2 separate fronts, because trials differ in the machine or its software versions"
     )
     assert front_text(across([member("a", 1)])).startswith("One joint front")
 
@@ -207,9 +207,8 @@ def test_the_same_trials_in_words():
     changes = twin_changes(found.pairs, "latency_s", same_items=True)
     text = twins_text(found, changes, "latency_s", "old", "new")
     assert (
-        text
-        == "2 trials of equal recipe and target; 1 only in old, 0 only in new. Latency differs by"
-        " more than chance in 1 of 2. The biggest: r1, 2.00× slower."
+        text == "2 trials with the same recipe and target; 1 only in old, 0 only in new. Latency"
+        " differs by more than chance in 1 of 2. Biggest change: r1, 2.00× slower."
     )
     rows = twin_rows(changes, "old", "new")
     assert rows[0] == {
@@ -235,6 +234,6 @@ def test_machines_that_differ_in_words():
         ["a", "b"],
     )
     assert rows == [
-        {"What": "Memory", "a": "8.00 GB", "b": "16.0 GB"},
-        {"What": "Version of onnx", "a": "1", "b": "–"},
+        {"Property": "Memory", "a": "8.00 GB", "b": "16.0 GB"},
+        {"Property": "Version of onnx", "a": "1", "b": "–"},
     ]

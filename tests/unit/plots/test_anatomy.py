@@ -62,7 +62,7 @@ def test_bars_are_parts_that_take_room_and_then_layers() -> None:
         == "<b>large</b> (Gemm)<br>80 B, 66.7 % of the file<br>20 weights stored as float32<br>25.0"
         " % are zero"
     )
-    assert "25.0 % are at the ends" in bars[5].text
+    assert "25.0 % are at the limits" in bars[5].text
 
 
 def test_only_the_largest_layers_are_drawn() -> None:

@@ -66,7 +66,7 @@ def test_recipes_in_words():
     techniques, runtimes = registry.techniques(), registry.runtimes()
     diff = recipe_diff(made, techniques, runtimes)
     rows = {
-        row["What"]: (row["A"], row["B"])
+        row["Setting"]: (row["A"], row["B"])
         for row in recipe_diff_rows(diff, ["A", "B"], techniques, runtimes)
     }
     options = {o.id: o for o in techniques["onnx_static_int8"].options}
@@ -76,9 +76,9 @@ def test_recipes_in_words():
         str(options["calibration_samples"].default),
         "9",
     )
-    assert rows["Runs with: threads"] == ("1", "2")
+    assert rows["Runtime option: threads"] == ("1", "2")
     assert len(rows) == 2 + (options["per_channel"].default is not True)
-    assert same_text(diff, techniques) == f"The same in all: {techniques['torch_to_onnx'].title}."
+    assert same_text(diff, techniques) == f"Identical in all: {techniques['torch_to_onnx'].title}."
 
 
 def test_whole_steps_in_words_and_json():
@@ -92,8 +92,8 @@ def test_whole_steps_in_words_and_json():
     ]
     diff = recipe_diff(made, registry.techniques(), registry.runtimes())
     rows = recipe_diff_rows(diff, ["A", "B"], registry.techniques(), registry.runtimes())
-    assert rows[0] == {"What": "Step 1", "A": "–", "B": "gone (x: 1, 2; y: on; z: none)"}
-    assert rows[1] == {"What": "Runs on", "A": "ONNX Runtime", "B": "LiteRT (CPU)"}
+    assert rows[0] == {"Setting": "Step 1", "A": "–", "B": "gone (x: 1, 2; y: on; z: none)"}
+    assert rows[1] == {"Setting": "Runs on", "A": "ONNX Runtime", "B": "LiteRT (CPU)"}
     assert diff_json(diff)["rows"][0]["values"] == [
         None,
         {"technique": "gone", "params": {"x": [1, 2], "y": True, "z": ""}},
@@ -173,7 +173,7 @@ def test_layers_in_words():
     assert rows[2]["B · int8"] == "int8"
     assert rows[-1] == {
         "Layer": "elsewhere",
-        "Type": "all the rest",
+        "Type": "everything else",
         "A · float32": "1.00 µs",
         "B · int8": "–",
     }
@@ -188,8 +188,8 @@ def test_bars_hold_every_number_that_is_known():
         "stem",
         "body",
         "head",
-        "elsewhere: into integers",
-        "elsewhere: all the rest",
+        "elsewhere: float to integer",
+        "elsewhere: everything else",
     )
     spec = bars_spec(info)
     go.Figure(spec)

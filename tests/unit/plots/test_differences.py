@@ -34,10 +34,10 @@ def test_each_shared_metric_has_a_row_and_those_about_both_have_none(two) -> Non
     assert rows["Latency (median)"]["Difference"] == "2.00× faster"
     assert rows["Latency (median)"]["Verdict"] == "differs"
     assert (
-        rows["File size"] | {"Verdict": "differs", "Compared": "exact numbers", "p": ""}
+        rows["File size"] | {"Verdict": "differs", "Method": "exact numbers", "p": ""}
         == rows["File size"]
     )
-    assert rows["Peak memory"]["Compared"] == "intervals only"
+    assert rows["Peak memory"]["Method"] == "intervals only"
 
 
 def test_equal_numbers_are_equal(two) -> None:
@@ -57,7 +57,7 @@ def test_intervals_and_p_values_are_said_shortly(two) -> None:
 def test_how_many_items_a_small_drop_takes(two) -> None:
     base, quick = two
     text = items_text(quick, base)
-    share = float(text.split("answer ")[1].split(" %")[0]) / 100
+    share = float(text.split("right on ")[1].split(" %")[0]) / 100
     assert "597 test items" in text
     assert f"{items_needed(0.01, share):,}"[:2] in text
     assert items_text(fakes.trial("x", 0.9, 1.0, 1.0), base) == ""
@@ -71,5 +71,8 @@ def test_differences_as_json_say_whether_they_are_more_than_chance(two) -> None:
 
 
 def test_what_measuring_took_is_said(two) -> None:
-    assert time_text(two, 31.0) == "Measuring took about 30 seconds: 40 turns of timed runs."
+    assert (
+        time_text(two, 31.0)
+        == "Measuring took about 30 seconds. None of 40 timing rounds was disturbed."
+    )
     assert time_text([fakes.trial("x", 0.9, 1.0, 1.0)], 31.0) == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from lab.plots.emulated import elsewhere_facts, elsewhere_rows, elsewhere_texts
+from lab.plots.emulated import emulated_facts, emulated_rows, emulated_texts
 from lab.plugs import Fact
 from lab.types import TrialDetails
 from tests import fakes
@@ -44,31 +44,31 @@ def told(**changed: Any) -> Any:
 
 
 def test_the_sentence_says_there_and_here_and_why():
-    assert elsewhere_texts(told()) == [
+    assert emulated_texts(told()) == [
         "On an x86 CPU without VNNI this file reaches an accuracy of 58.5 % (57.0–60.0 %, emulated"
-        " on 1,000 items) instead of 61.9 %, and answers 7.2 % of them otherwise: 312 pairs of"
-        " weights in 7 operators can saturate."
+        " on 1,000 items) instead of 61.9 %, and changes 7.2 % of the answers, because 312 pairs"
+        " of weights in 7 operators can saturate."
     ]
 
 
 def test_the_same_number_is_called_the_same():
-    (text,) = elsewhere_texts(told(there=0.619, same=1.0))
+    (text,) = emulated_texts(told(there=0.619, same=1.0))
     assert (
-        "an accuracy of 61.9 % (60.4–63.4 %, emulated on 1,000 items) as it does here, and answers"
-        " all of them alike: 312" in text
+        "an accuracy of 61.9 % (60.4–63.4 %, emulated on 1,000 items) as it does here, and keeps"
+        " all answers, although 312" in text
     )
 
 
 def test_what_could_not_be_emulated_says_so():
     failed = asdict(Fact("It could not be emulated: no such operator."))
     trial = told(measurements={}, here={}, facts=[*outcome()["facts"], failed])
-    assert elsewhere_texts(trial) == [
-        "On an x86 CPU without VNNI this file may answer otherwise: 312 pairs of weights in 7"
-        " operators can saturate. It could not be emulated: no such operator."
+    assert emulated_texts(trial) == [
+        "On an x86 CPU without VNNI this file may give other answers, because 312 pairs of weights"
+        " in 7 operators can saturate. It could not be emulated: no such operator."
     ]
-    assert elsewhere_rows(trial)[0]["there"] == "–"
-    assert elsewhere_rows(trial)[0]["items"] == "–"
-    assert elsewhere_facts(trial, "x86_without_vnni")[-1] == {
+    assert emulated_rows(trial)[0]["there"] == "–"
+    assert emulated_rows(trial)[0]["items"] == "–"
+    assert emulated_facts(trial, "x86_without_vnni")[-1] == {
         "operator": "the file",
         "type": "",
         "what": failed["text"],
@@ -76,7 +76,7 @@ def test_what_could_not_be_emulated_says_so():
 
 
 def test_rows_whole():
-    assert elsewhere_rows(told()) == [
+    assert emulated_rows(told()) == [
         {
             "machine": "x86 CPU without VNNI",
             "there": "58.5 % (57.0–60.0 %)",
@@ -86,7 +86,7 @@ def test_rows_whole():
             "why": "312 pairs of weights in 7 operators can saturate",
         }
     ]
-    assert elsewhere_facts(told(), "x86_without_vnni") == [
+    assert emulated_facts(told(), "x86_without_vnni") == [
         {
             "operator": "conv0",
             "type": "QLinearConv",
@@ -98,8 +98,8 @@ def test_rows_whole():
 def test_trials_without_a_word_about_it_have_none():
     for trial in (TRIAL, replace(TRIAL, details=TrialDetails(emulated={}))):
         assert (
-            elsewhere_texts(trial)
-            == elsewhere_rows(trial)
-            == elsewhere_facts(trial, "x86_without_vnni")
+            emulated_texts(trial)
+            == emulated_rows(trial)
+            == emulated_facts(trial, "x86_without_vnni")
             == []
         )

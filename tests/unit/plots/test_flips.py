@@ -48,8 +48,9 @@ def found() -> Flips:
 def test_all_items_in_a_sentence(found):
     assert (
         flips_text(found, NAMES)
-        == "Of 4 test items B breaks 1 that A has right and fixes 1, 1 wrong in another way; both"
-        " have 1 right. Percentages are the probabilities that each model gives its own answer."
+        == "Of 4 test items, B breaks 1 that A gets right, fixes 1, and is wrong in another way on"
+        " 1. Both are right on 1. Percentages are the probabilities that each model gives its"
+        " own prediction."
     )
     assert kind_texts(found, NAMES) == {
         "broken": "Broken by B (1)",
@@ -65,10 +66,10 @@ def test_rows_name_truth_and_both_answers(found):
         "Truth": "zero",
         "A": "zero (90 %)",
         "B": "one (80 %)",
-        "Which": "broken by B",
+        "Kind": "broken by B",
         "Gap": "0.70",
     }
-    assert rows["2"]["Which"] == "both wrong"
+    assert rows["2"]["Kind"] == "both wrong"
 
 
 def test_alarms_have_scores_and_a_threshold():
@@ -79,10 +80,10 @@ def test_alarms_have_scores_and_a_threshold():
         "Truth": "normal",
         "A": "no alarm (1)",
         "B": "alarm (3)",
-        "Which": "broken by B",
+        "Kind": "broken by B",
         "Gap": "1.00",
     }
-    assert "above 2 there is an alarm" in flips_text(flips, names)
+    assert "above 2 raises an alarm" in flips_text(flips, names)
     assert "in another way" not in flips_text(flips, names)
 
 
@@ -90,7 +91,7 @@ def test_what_is_not_known_is_not_invented():
     flips = known_flips(np.array([True, False]), np.array([False, True]), np.array([1, 2]))
     rows = flip_rows(flips.flips, flips.value, NAMES)
     assert [(r["A"], r["B"], r["Gap"]) for r in rows] == [("one", "?", "–"), ("?", "two", "–")]
-    assert "is not in this lab" in flips_text(flips, NAMES)
+    assert "are not in this lab" in flips_text(flips, NAMES)
     assert "in another way" not in flips_text(flips, NAMES)
 
 
@@ -166,7 +167,7 @@ def test_the_heatmap_colours_what_is_better_and_writes_what_moved():
         [1, -1, 0],
     ]  # on the diagonal more is better, elsewhere less
     assert trace["zmax"] == -trace["zmin"] > 1  # pale enough for the numbers on it
-    assert trace["hovertext"][0][1] == "<b>zero</b> answered as one: +1 items"
+    assert trace["hovertext"][0][1] == "<b>zero</b> predicted as one: +1 items"
 
 
 def test_of_many_classes_those_that_change_are_shown():

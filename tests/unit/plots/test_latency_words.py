@@ -16,8 +16,8 @@ TIMING = {
 def test_quality_says_what_was_reached_and_what_was_asked_for() -> None:
     assert (
         quality_text(TIMING, 0.02, 3.0)
-        == "The median is known to ±0.62 % after 15 rounds, each loaded anew (34 turns, 0.51 s of"
-        " runs; none disturbed). Asked for: ±2 %, or 3 s a variant."
+        == "The median is known to ±0.62 % after 15 rounds, each with a freshly loaded model (34"
+        " turns, 0.51 s of runs; none disturbed). Requested: ±2 %, or 3 s per variant."
     )
     disturbed = {**TIMING, "disturbed": {"slow processor": 3, "shared CPU": 1}, "half_width": None}
     text = quality_text(disturbed, 0.02, 3.0)
@@ -36,7 +36,7 @@ def test_conditions_tell_what_can_be_read_and_what_cannot() -> None:
     assert (
         conditions_text({"before": known, "after": {**known, "throttled": 5, "load": 1.25}})
         == "While measuring: load 0.5 before and 1.2 after, clock 1.8 GHz, governor ondemand, 62"
-        " °C, slowed down for heat 2 times."
+        " °C, throttled 2 times."
     )
     bare = {
         "load": 0.5,
@@ -58,7 +58,7 @@ def test_turns_of_a_round_are_told_apart_from_rounds() -> None:
     ]
     assert (
         latency_info(turns).note
-        == "30 timed runs in 6 turns of 3 rounds, 6 warm-up runs not counted; disturbed and left"
+        == "30 timed runs in 6 turns of 3 rounds; 6 warm-up runs not counted; disturbed and left"
         " out: 1 turn"
     )
     assert latency_info(turns).starts == (0, 12, 24)

@@ -38,17 +38,17 @@ def test_the_better_order_is_named_with_its_gain() -> None:
         == "The order matters in 1 of 1 pair: t0 beats t1 by 15.2 points of accuracy."
     )
     rows = order_rows(found)
-    assert [row["Number"] for row in rows] == ["Accuracy", "Size"]
+    assert [row["Metric"] for row in rows] == ["Accuracy", "Size"]
     assert rows[0]["Second is"] == "15.2 points less accurate"
     assert rows[1]["Second is"] == "no change"
     assert orders_json(found)[0]["first"]["name"] == "t0"
 
 
 def test_no_difference_and_no_comparison_are_said_apart() -> None:
-    assert "In none of 1 pair does the order change accuracy" in order_text(
+    assert "changes accuracy by more than chance in none of 1 pair" in order_text(
         pairs(RIGHT), "top1_accuracy"
     )
-    assert "cannot be told" in order_text(pairs(RIGHT), "latency_s")
+    assert "cannot be compared" in order_text(pairs(RIGHT), "latency_s")
 
 
 def test_seeds_are_told_with_mean_and_ends() -> None:
@@ -59,10 +59,7 @@ def test_seeds_are_told_with_mean_and_ends() -> None:
         "Accuracy": "91.0 % (90.0–92.0 %)",
         "Size": "100 kB",
     }
-    assert "change accuracy by up to 2.0 points (t0)" in spread_text(SPREAD, "top1_accuracy")
+    assert "changes accuracy by up to 2.0 points (t0)" in spread_text(SPREAD, "top1_accuracy")
     assert spread_text(SPREAD, "latency_s") == ""
-    assert (
-        spread_text(SPREAD, "size_bytes")
-        == "All seeds of the same training come to the same size here."
-    )
+    assert spread_text(SPREAD, "size_bytes") == "All seeds of the same training give the same size."
     assert spread_json(SPREAD)[0]["ranges"]["top1_accuracy"]["n"] == 3

@@ -33,7 +33,7 @@ def test_latency_info_whole():
         median=pytest.approx(0.45),
         low=pytest.approx(0.4),
         high=pytest.approx(0.5),
-        note="3 timed runs in 2 rounds, 1 warm-up run not counted; disturbed and left out: 1 round",
+        note="3 timed runs in 2 rounds; 1 warm-up run not counted; disturbed and left out: 1 round",
     )
 
 

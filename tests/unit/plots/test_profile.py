@@ -120,11 +120,13 @@ def test_the_dark_figure_is_the_light_one_in_other_colours() -> None:
 
 
 def test_the_note_tells_what_is_around_the_operators() -> None:
-    assert profile_info(FLOAT).note == "55.0 µs in operators, 5.00 µs around them, over 30 runs."
+    assert (
+        profile_info(FLOAT).note == "55.0 µs in operators and 5.00 µs outside them, over 30 runs."
+    )
     both = profile_info(FLOAT, INT8, ("a", "b")).note
     assert both.startswith("a: 55.0 µs in operators")
     assert both.endswith(
-        "b: 30.0 µs in operators, 2.00 µs around them, over 30 runs. Nothing is known of relu0."
+        "b: 30.0 µs in operators and 2.00 µs outside them, over 30 runs. Nothing is known of relu0."
     )
 
 

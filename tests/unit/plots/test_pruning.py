@@ -48,18 +48,18 @@ def test_every_point_can_be_clicked_and_every_cost_is_drawn(mode: str) -> None:
 def test_sentences_tell_how_far_one_can_go_and_that_zeros_are_stored() -> None:
     reach, won, zeros, channels = pruning_texts(FOUND, BY_ID)
     assert (
-        reach == "At most 1 point below the float model one can take none of the weights as whole"
-        " channels, 74 % with fine-tuning; 54 % of the weights as single weights, 81 % with"
-        " fine-tuning."
+        reach == "With at most 1 point of accuracy lost, pruning can remove this share of the"
+        " weights: 0 % as whole channels (74 % with fine-tuning), 54 % as single weights"
+        " (81 % with fine-tuning)."
     )
-    assert won.startswith("Fine-tuning wins back most for t6: 34.5 points, from 60.0 to 94.5 %")
+    assert won.startswith("Fine-tuning recovers most for t6: 34.5 points, from 60.0 to 94.5 %")
     assert (
-        "With 81 % of the weights at zero the file is as large as before and takes as long as"
-        " before" in zeros
+        "With 81 % of the weights at zero, the model is as large as before and as fast as before"
+        in zeros
     )
     assert (
-        "With 74 % of the weights gone as whole channels the file is 3.33× smaller and takes 2.00×"
-        " less time" in channels
+        "With 74 % of the weights pruned as whole channels, the model is 3.33× smaller and 2.00×"
+        " faster" in channels
     )
 
 
@@ -75,7 +75,7 @@ def test_a_table_with_what_failed() -> None:
     rows = pruning_rows(lesson(ABOUT, [*TRIALS[:2], broken, *TRIALS[3:]], "top1_accuracy"))
     assert len({tuple(row) for row in rows}) == 1
     assert [row["Remarks"] for row in rows if row["Remarks"]] == ["No channel is left."]
-    assert rows[0]["Weights gone"] == "0.0 %"
+    assert rows[0]["Pruned weights"] == "0.0 %"
     told = pruning_json(FOUND)
     assert [len(line["points"]) for line in told["lines"]] == [2, 1, 2, 1]
 
@@ -86,5 +86,5 @@ def test_what_is_not_measured_yet_is_not_told() -> None:
         for t in TRIALS
     ]
     zeros, channels = pruning_texts(lesson(ABOUT, unmeasured, "top1_accuracy"), BY_ID)[-2:]
-    assert "the file is as large as before: zeros are stored" in zeros
-    assert "takes" not in zeros + channels
+    assert "the model is as large as before, because zeros are stored" in zeros
+    assert "fast" not in zeros + channels

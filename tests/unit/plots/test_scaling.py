@@ -91,32 +91,34 @@ def test_an_empty_study_is_drawn() -> None:
 
 def test_the_words() -> None:
     threads, batch = plots.scaling_texts(FOUND)
-    assert threads == "2 threads: 1.64× of 2× (1.61–1.67×); serial share 22 % ± 1 %."
+    assert threads == (
+        "2 threads: speed-up 1.64× (1.61–1.67×) of an ideal 2×; serial share 22 % ± 1 %."
+    )
     assert (
         batch
-        == "Batch 8: 13,333 /s, 3.33× the items a second of single ones (3.32–3.35×); a call costs"
-        " 0.20 ms and an item 50.0 µs, so that 20,000 /s is the most."
+        == "Batch 8: 13,333 /s, 3.33× the throughput of single items (3.32–3.35×); a call takes"
+        " 0.20 ms and an item takes 50.0 µs, so the maximum is 20,000 /s."
     )
 
 
 def test_no_gain_is_called_so() -> None:
     same = curve("threads", [made(1.0, 0.05), made(0.99, 0.05, threads=2)], 1)
-    assert plots.threads_text(same).endswith("; more threads do nothing here.")
+    assert plots.threads_text(same).endswith("; more threads have no effect here.")
     slower = curve("threads", [made(1.0, 0.05), made(1.5, 0.05, threads=2)], 1)
-    assert plots.threads_text(slower).endswith("; more threads only cost time here.")
+    assert plots.threads_text(slower).endswith("; more threads cost time here.")
     linear = curve("batch", [made(0.1 * n, 0.001, batch=n) for n in (1, 2, 4)], 1)
-    assert plots.batch_text(linear).startswith("Batches bring no more items a second; ")
+    assert plots.batch_text(linear).startswith("Batches do not increase throughput; ")
     bursting = curve(
         "batch", [made(0.1, 0.001), made(0.2, 0.001, batch=2), made(1.2, 0.01, batch=4)], 1
     )
     assert (
         plots.batch_text(bursting)
-        == "Batches bring no more items a second; items of batch 4 take 3.00× as long each."
+        == "Batches do not increase throughput; each item of batch 4 takes 3.00× as long."
     )
     assert bursting.most_per_s is None
     assert {p.efficiency for p in bursting.points} == {None}
     perfect = curve("threads", [made(1.0, 0.01), made(0.499, 0.001, threads=2)], 1)
-    assert "no serial share that could be measured" in plots.threads_text(perfect)
+    assert "no measurable serial share" in plots.threads_text(perfect)
 
 
 def test_what_could_not_be_measured_says_why() -> None:
@@ -129,7 +131,7 @@ def test_what_could_not_be_measured_says_why() -> None:
     rows = plots.scaling_rows(
         Scaling("int8", Curve("threads"), refused, Curve("threads"), Curve("batch"))
     )
-    assert [(r["With"], r["Remarks"]) for r in rows] == [
+    assert [(r["Setting"], r["Remarks"]) for r in rows] == [
         ("batch 1", ""),
         ("batch 2", "This file takes no batch of 2."),
     ]
@@ -148,8 +150,8 @@ def test_a_point_that_was_disturbed_says_so() -> None:
 def test_the_table_has_the_numbers() -> None:
     row = plots.scaling_rows(FOUND)[1]
     assert row["Variant"] == "int8"
-    assert row["With"] == "2 threads"
-    assert row["Latency of a call"] == "0.61 s (0.60–0.62 s)"
+    assert row["Setting"] == "2 threads"
+    assert row["Latency per call"] == "0.61 s (0.60–0.62 s)"
     assert row["Speed-up"] == "1.64× (1.61–1.67×)"
     assert row["Efficiency"] == "82.0 %"
 
@@ -172,5 +174,5 @@ def test_a_line_below_what_was_measured_tells_its_costs_and_no_most() -> None:
         1,
     )
     text = plots.batch_text(bent)
-    assert "a call costs" in text or "an item" in text
+    assert "a call takes" in text or "an item" in text
     assert "most" not in text

@@ -67,12 +67,12 @@ def test_both_curves_are_steps(mode):
 def test_a_search_in_words():
     assert (
         search_text(COURSE, Spent(3, 60, 2.0, 0.0, 1))
-        == "3 of at most 60 trials run in 2.0 minutes; 1 further trial came from the store. "
-        "Of the hypervolume, 50 % after 2 trials and 95 % after 3 trials."
+        == "3 of at most 60 trials run in 2.0 minutes; 1 more trial came from the store. The"
+        " hypervolume reached 50 % after 2 trials and 95 % after 3 trials."
     )
     assert "2.0 of at most 5 minutes" in search_text(COURSE, Spent(3, 60, 2.0, 5.0, 0))
     start = replace(COURSE, points=(Found("k", 0, 0.0, 1.0),))
-    assert "95 % after what the store knew" in search_text(start, Spent(1, 9, 0.1, 0.0, 1))
+    assert "95 % after the trials from the store" in search_text(start, Spent(1, 9, 0.1, 0.0, 1))
 
 
 def test_the_reference_is_told_in_the_metrics_units():

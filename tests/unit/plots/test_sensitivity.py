@@ -68,6 +68,6 @@ def test_tables_say_the_same() -> None:
     assert frame["Layer"].tolist() == [r["layer"] for r in rows] == ["net.b", "net.a", "net.c"]
     assert frame["Error alone, %"].tolist()[:2] == [10.0, 0.1]
     assert rows[0]["accuracy"] == "-2.0 (-3.0 to -1.0)"
-    assert (rows[0]["costs"], rows[0]["time"]) == ("300 B", "−2.00 µs")
+    assert (rows[0]["bytes saved"], rows[0]["time"]) == ("300 B", "−2.00 µs")
     assert rows[2]["accuracy"] == "–"
     assert [x["name"] for x in sensitivity_json(FOUND)["layers"]] == ["b", "a", "c"]

@@ -63,16 +63,17 @@ def test_words() -> None:
         == "step 50 of 200, about 30 seconds left, accuracy on held-out items 90.0 %, loss 0.3"
     )
     assert (
-        plots.progress_text(Training("k", "n", state="waiting", steps=400)) == "400 steps to come"
+        plots.progress_text(Training("k", "n", state="waiting", steps=400)) == "400 steps planned"
     )
     assert (
-        plots.progress_text(replace(RUNNING, state="waiting")) == "goes on from its last checkpoint"
+        plots.progress_text(replace(RUNNING, state="waiting"))
+        == "continues from its last checkpoint"
     )
     assert (
         plots.count_text(
             [RUNNING, replace(RUNNING, state="done"), replace(RUNNING, state="waiting")]
         )
-        == "1 of 3 trainings done, 1 runs, 1 waits"
+        == "1 of 3 trainings done, 1 running, 1 waiting"
     )
     assert plots.count_text([]) == ""
 
@@ -88,7 +89,7 @@ def test_rows_and_json_have_the_same_numbers() -> None:
     assert row == {
         "Training": "finetune200",
         "Steps": "50 of 200",
-        "Took": "10.0 s",
+        "Time": "10.0 s",
         "Loss": "0.4 → 0.3",
         "Held-out accuracy": "80.0 % → 90.0 %",
     }
