@@ -33,7 +33,7 @@ def two(lab_home):
 def test_studies_of_two_machines_have_a_front_each(two, capsys, tmp_path):
     main(["across", "a", "b", "--json", str(tmp_path / "out.json")])
     said = capsys.readouterr().out
-    assert said.startswith("2 fronts, each for itself")
+    assert said.startswith("2 separate fronts")
     assert "one, 2 cores: " in said
     value = json.loads((tmp_path / "out.json").read_text())
     assert value["studies"] == ["a", "b"]
