@@ -26,7 +26,7 @@ PLUGS = {
 }
 LOOSE = {
     "__init__", "__main__", "errors", "evidence", "home", "lazy", "options", "registry",
-    "statistics", "types",
+    "statistics", "trial_details", "types",
 }  # fmt: skip
 CALLERS_OF_COMPRESS = {"lab.compress", "lab.questions", "lab.techniques"}
 
