@@ -1,20 +1,20 @@
-"""One exception tree. Every message says what was wrong, what is allowed, what was given and how to
-mend it.
+"""Exceptions of the lab. Every message states the problem, what is allowed, what was given and how
+to fix it.
 
 LabError
-├── UsageError           what was asked for cannot be: the command line ends with status 2
-│   ├── UnknownId        no such model, technique, runtime, metric, data set or study
+├── UsageError           a request cannot be fulfilled: the command line ends with status 2
+│   ├── UnknownId        no such model, technique, runtime, metric, dataset or study
 │   ├── InvalidOption    an option's value is outside its declaration
 │   ├── InvalidFile      a model file or a data file cannot be used
 │   └── NoPath           no chain of conversions leads from the model's format to the runtime's
-├── LinkRevoked          a link to a view was taken back
+├── LinkRevoked          a link to a view was revoked
 ├── MissingPackage       an optional package is not installed
-├── DownloadFailed       a publisher's file is not on this machine and cannot be fetched
+├── DownloadFailed       a publisher's file is not on this machine and cannot be downloaded
 └── JobError             a job failed; the trial keeps it as data
     ├── JobCrashed       its process died (signal or exit status)
     ├── JobTimedOut      it ran longer than its limit
-    ├── JobOutOfMemory   it grew past its memory limit
-    ├── JobCancelled     somebody cancelled it
+    ├── JobOutOfMemory   it exceeded its memory limit
+    ├── JobCancelled     it was cancelled
     └── StoreFull        the disk that holds LAB_HOME is full
 """
 
@@ -25,13 +25,13 @@ from difflib import get_close_matches
 
 
 class LabError(Exception):
-    """Base of everything that the lab raises on purpose.
+    """Base of all exceptions that the lab raises on purpose.
 
     Args:
-        problem: what was wrong.
-        allowed: what would have been accepted.
-        given: what was given.
-        remedy: how to mend it.
+        problem: the problem.
+        allowed: the accepted values.
+        given: the given value.
+        remedy: a way to fix it.
     """
 
     def __init__(
@@ -46,20 +46,20 @@ class LabError(Exception):
 
 
 class UsageError(LabError):
-    """What was asked for cannot be."""
+    """Request that cannot be fulfilled."""
 
 
 class UnknownId(UsageError):
-    """No plug or row of that id."""
+    """Unknown id of a plug or a row."""
 
     @classmethod
     def of(cls, kind: str, given: str, known: Iterable[str], remedy: str = "") -> UnknownId:
-        """An error that lists the known ids and proposes the nearest one."""
+        """Return an error that lists the known ids and suggests the nearest one."""
         ids = sorted(known)
         near = get_close_matches(given, ids, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else remedy
         return cls(
-            f"There is no {kind} of that id",
+            f"There is no {kind} with that id",
             allowed=", ".join(ids) or "none yet",
             given=given,
             remedy=hint,
@@ -67,27 +67,27 @@ class UnknownId(UsageError):
 
 
 class LinkRevoked(LabError):
-    """A link that leads nowhere any more."""
+    """Link that was revoked."""
 
 
 class InvalidOption(UsageError):
-    """A value outside an option's declaration."""
+    """Value outside an option's declaration."""
 
 
 class InvalidFile(UsageError):
-    """A model or data file that cannot be used."""
+    """Model or data file that cannot be used."""
 
 
 class NoPath(UsageError):
-    """No conversion leads from one format to another."""
+    """Missing chain of conversions from one format to another."""
 
 
 class MissingPackage(LabError):
-    """An optional package is not installed."""
+    """Optional package that is not installed."""
 
     @classmethod
     def of(cls, what: str, package: str) -> MissingPackage:
-        """Names the plug that needs the package and the line that brings it."""
+        """Store the plug that needs the package, and the command that installs it."""
         return cls(
             f"{what} needs the package {package!r}, which is not installed",
             remedy=f"Run: pip install {package}",
@@ -95,28 +95,28 @@ class MissingPackage(LabError):
 
 
 class DownloadFailed(LabError):
-    """A publisher's file is not on this machine and cannot be fetched."""
+    """Publisher's file that is not on this machine and cannot be downloaded."""
 
 
 class JobError(LabError):
-    """A job failed."""
+    """Failure of a job."""
 
 
 class JobCrashed(JobError):
-    """The job's process died."""
+    """Death of a job's process."""
 
 
 class JobTimedOut(JobError):
-    """The job ran longer than its limit."""
+    """Job that exceeded its time limit."""
 
 
 class JobOutOfMemory(JobError):
-    """The job grew past its memory limit."""
+    """Job that exceeded its memory limit."""
 
 
 class JobCancelled(JobError):
-    """Somebody cancelled the job."""
+    """Job that was cancelled."""
 
 
 class StoreFull(JobError):
-    """The disk that holds LAB_HOME is full."""
+    """Full disk of LAB_HOME."""

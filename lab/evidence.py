@@ -1,8 +1,8 @@
-"""What explains a trial: what its file holds, where its time goes, and what the machine can do at
-best.
+"""Evidence that explains a trial: anatomy of its file, profile of its operators, and roofline of
+the machine.
 
-All are frozen, convert to JSON with `dataclasses.asdict` and back with `from_json`, and are kept as
-files of the store.
+All classes are frozen, convert to JSON with `dataclasses.asdict` and back with `from_json`, and are
+kept as files of the store.
 """
 
 from __future__ import annotations
@@ -14,27 +14,26 @@ from typing import Any, Literal, Self
 from lab.types import Source
 
 Kind = Literal["compute", "quantize", "dequantize", "layout", "other"]
-"""What an operator is for: products and sums, numbers into integers, integers into numbers, moving
-data (transposes, copies, reorders), and all the rest (activations, poolings, additions, shapes).
+"""Purpose of an operator: products and sums, quantization, dequantization, data movement
+(transposes, copies, reorders), and all others (activations, poolings, additions, shapes).
 """
 
 
 @dataclass(frozen=True)
 class OperatorTime:
-    """One line of a profile: an operator of a loaded model, as the runtime ran it.
+    """Operator of a loaded model in a profile, as the runtime ran it.
 
     Attributes:
-        operator: what the runtime calls it, such as "QLinearConv" or "Convolution (NHWC, QC8)
+        operator: the runtime's name of it, such as "QLinearConv" or "Convolution (NHWC, QC8)
             IGEMM".
-        layer: the file's name of the node or layer, as its layer table has it where that can be
-            told; "" where not.
-        time_s: seconds it takes in one call of the model, the mean of the middle half of the runs
-            where they are told one by one.
-        calls: how often it runs in one call.
-        precision: what it computes in: "float32", "float16", "bfloat16", "int8", "int16", "int4" …;
-            "" where unknown.
-        placed_on: what computed it: "CPU", "XNNPACK", "LiteRT kernels", "reference kernel", "oneDNN
-            brgconv_avx512" …
+        layer: name of the node or layer in the file's layer table; "" if unknown.
+        time_s: its seconds in one call of the model, the mean of the middle half of the runs if
+            they are recorded individually.
+        calls: number of its runs in one call.
+        precision: type in which it computes: "float32", "float16", "bfloat16", "int8", "int16",
+            "int4" …; "" if unknown.
+        placed_on: library or device that computed it: "CPU", "XNNPACK", "LiteRT kernels",
+            "reference kernel", "oneDNN brgconv_avx512" …
     """
 
     operator: str
@@ -48,14 +47,14 @@ class OperatorTime:
 
 @dataclass(frozen=True)
 class Profile:
-    """Where the time of one call goes, operator by operator, in the order in which they ran.
+    """Profile of one call: the time of each operator, in execution order.
 
     Attributes:
-        runs: calls that were averaged.
-        total_s: seconds of a whole call without the profiler; what profiling itself takes is taken
-            off the operators.
-        note: what the numbers do not tell, such as that a delegate shows as one line; "" where
-            nothing is missing.
+        runs: number of averaged calls.
+        total_s: seconds of a whole call without the profiler; the overhead of profiling is
+            subtracted from the operators.
+        note: limitations of the times, such as a delegate that appears as one operator; "" if there
+            are none.
     """
 
     operators: tuple[OperatorTime, ...]
@@ -66,11 +65,11 @@ class Profile:
 
     @property
     def operators_s(self) -> float:
-        """Seconds in all operators; what `total_s` has beyond it is the runtime's own overhead."""
+        """Return the seconds in all operators; the rest of `total_s` is overhead of the runtime."""
         return sum(o.time_s for o in self.operators)
 
     def share(self, *kinds: Kind) -> float:
-        """Share of the operators' time that these kinds take, 0 … 1."""
+        """Return the share of these kinds in the operators' time, 0 … 1."""
         return sum(o.time_s for o in self.operators if o.kind in kinds) / max(
             self.operators_s, 1e-12
         )
@@ -83,22 +82,21 @@ class Profile:
 
 @dataclass(frozen=True)
 class OperatorFacts:
-    """One operator of a file, without running it.
+    """Operator of a file, described without running it.
 
     Attributes:
-        name: as in the file's layer table; type: the format's own word, such as "Conv" or
-            "CONV_2D".
-        kind: what it is for.
-        precision: what it computes in, as the file says: a float operator between DequantizeLinear
-            and QuantizeLinear that a
-            runtime can fuse computes in integers.
-        weight_dtype: how its weights are stored ("int4", "int8", "float16", "float32" …); "" where
-            it has none.
-        weights: how many numbers; weight_bytes: what they take in the file, without scales.
-        zeros: how many of the weights are exactly zero.
-        saturated: share of integer weights that are at the ends of their range, 0 … 1; None for
-            floats.
-        macs: multiply-accumulate operations for one item; None where a shape is unknown.
+        name: name in the file's layer table.
+        type: the format's own type name, such as "Conv" or "CONV_2D".
+        kind: purpose of the operator.
+        precision: type in which it computes according to the file: a float operator between
+            DequantizeLinear and QuantizeLinear that a runtime can fuse computes in integers.
+        weight_dtype: stored type of its weights ("int4", "int8", "float16", "float32" …); "" if it
+            has none.
+        weights: number of weights.
+        weight_bytes: their bytes in the file, without scales.
+        zeros: number of weights that are exactly zero.
+        saturated: share of integer weights at the ends of their range, 0 … 1; None for floats.
+        macs: multiply-accumulate operations for one item; None if a shape is unknown.
         moved_bytes: bytes of inputs, outputs and weights, which it must read and write at least
             once for one item.
     """
@@ -118,18 +116,17 @@ class OperatorFacts:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What a model file consists of.
+    """Anatomy of a model file.
 
     Attributes:
         parts: name -> bytes, which add up to size_bytes: "weights", "embeddings", "scales" (with
-            zero points), "constants"
-            (shapes, indices, tables) and "structure" (graph, names, metadata, padding).
-        operators: in the order in which they run, those that only describe quantization included.
-        unfused_pairs: how many pairs of quantize and dequantize operators stand in the graph with
-            no integer operator
-            between them that could absorb them.
-        live_bytes: activations alive while each operator runs, planned from the graph for one item;
-            empty where unknown.
+            zero points), "constants" (shapes, indices, tables) and "structure" (graph, names,
+            metadata, padding).
+        operators: operators in execution order, including those that only describe quantization.
+        unfused_pairs: number of pairs of quantize and dequantize operators without an integer
+            operator between them that could absorb them.
+        live_bytes: bytes of activations alive while each operator runs, planned from the graph for
+            one item; empty if unknown.
     """
 
     format: str
@@ -141,12 +138,12 @@ class Anatomy:
 
     @property
     def weights(self) -> int:
-        """Numbers stored as weights."""
+        """Return the number of weights."""
         return sum(o.weights for o in self.operators)
 
     @property
     def zeros(self) -> int:
-        """Weights that are exactly zero."""
+        """Return the number of weights that are exactly zero."""
         return sum(o.zeros for o in self.operators)
 
     @classmethod
@@ -163,15 +160,15 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Roofline:
-    """What this machine reaches at best with so many threads (Williams, Waterman, Patterson 2009,
-    CACM 52:65).
+    """Peak rates of this machine with a number of threads (Williams, Waterman, Patterson 2009, CACM
+    52:65).
 
     Attributes:
-        flops: precision -> operations a second (a multiply-accumulate is two), such as {"float32":
-            1e11, "int8": 3e11}.
-        bytes_per_s: size of what is worked on, in bytes -> bytes read and written a second, from
-            the caches to memory.
-        note: how it was measured.
+        flops: precision -> operations per second (a multiply-accumulate counts as two), such as
+            {"float32": 1e11, "int8": 3e11}.
+        bytes_per_s: size of the working set in bytes -> bytes read and written per second, from the
+            caches to memory.
+        note: method of the measurement.
     """
 
     threads: int
@@ -181,8 +178,8 @@ class Roofline:
     source: Source = "measured"
 
     def bandwidth(self, size_bytes: float) -> float:
-        """Bytes a second for a working set: that of the smallest measured size that holds it, or
-        the largest.
+        """Return the bytes per second for a working set: those of the smallest measured size that
+        holds it, or of the largest.
         """
         fitting = [size for size in sorted(self.bytes_per_s) if size >= size_bytes]
         return self.bytes_per_s[fitting[0] if fitting else max(self.bytes_per_s)]
@@ -190,7 +187,8 @@ class Roofline:
     def seconds(
         self, macs: float, moved_bytes: float, precision: str, working_set: float
     ) -> tuple[float, float]:
-        """The least time for so much arithmetic, and the least for moving so many bytes.
+        """Return the shortest time for this amount of arithmetic, and for moving this number of
+        bytes.
 
         Args:
             precision: unknown ones count as float32.
@@ -200,22 +198,22 @@ class Roofline:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Inverse of `dataclasses.asdict`; JSON's keys are text."""
+        """Create from the JSON of `dataclasses.asdict`, whose keys are text."""
         return cls(**{**value, "bytes_per_s": {int(k): v for k, v in value["bytes_per_s"].items()}})
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Why a trial is not faster or not smaller, with the figure that says so.
+    """Reason why a trial is not faster or not smaller, with its figures.
 
     Attributes:
         rule: id of the rule that found it.
         about: "speed", "size" or "accuracy".
-        text: a sentence or two with the figure in it.
-        remedy: what to try, as a sentence; names techniques, options and targets of this lab where
-            there are any.
-        share: of the time (or of the bytes) that it concerns, 0 … 1: the largest is said first.
-        evidence: the figures themselves, by name; JSON values.
+        text: one or two sentences that contain the figure.
+        remedy: suggestion as a sentence; names techniques, options and targets of this lab if there
+            are any.
+        share: affected share of the time (or of the bytes), 0 … 1; the largest is shown first.
+        evidence: the figures by name; JSON values.
     """
 
     rule: str

@@ -1,6 +1,7 @@
-"""Intervals, tests and sample sizes. Intervals are closed forms and one bootstrap on numpy alone,
-so that a measuring process stays bare; tests are scipy's, which is imported when they are first
-asked for.
+"""Intervals, tests and sample sizes.
+
+Intervals are closed forms and one bootstrap on numpy alone, so that a measuring process stays
+small. Tests come from scipy, which is imported at their first use.
 """
 
 from __future__ import annotations
@@ -20,23 +21,24 @@ if TYPE_CHECKING:
 NORMAL = NormalDist()
 Z95 = 1.959963984540054
 ERROR = 0.01
-"""p-value below which two numbers are said to differ. Intervals are 95 % ones; a verdict is asked
-to be surer, since whoever looks at enough pairs at 5 % sees differences between a file and its
-copy.
+"""p-value below which two values are said to differ. It is stricter than the 95 % intervals,
+because many comparisons at 5 % would find differences between a file and its copy.
 """
 FEWEST_PAIRS = 8
-"""Pairs from which a signed-rank test can reach ERROR: its smallest p-value is 2 / 2^n."""
+"""Smallest number of pairs with which a signed-rank test can reach ERROR: its smallest p-value is 2
+/ 2^n.
+"""
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a proportion (Wilson 1927, JASA 22:209).
+    """Return the 95 % Wilson score interval of a proportion (Wilson 1927, JASA 22:209).
 
     Args:
         successes: 0 … n.
         n: at least 1.
 
     Returns:
-        low and high, within 0 … 1 and around the proportion, to the last bit.
+        Low and high, within 0 … 1 and around the proportion, to the last bit.
     """
     p, z2 = successes / n, Z95**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
@@ -47,20 +49,20 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 def cluster_bootstrap(
     rounds: Sequence[NDArray[np.float64]], quantile: float, draws: int = 500, seed: int = 0
 ) -> tuple[float, float]:
-    """95 % interval of a quantile, resampling whole rounds: runs of one round are not independent.
+    """Return the 95 % interval of a quantile from resampled whole rounds, because runs of one round
+    are not independent.
 
-    Percentiles are taken further out than 2.5 and 97.5 %, since few rounds vary less than what they
-    stand for: the expanded
-    percentile interval of T. Hesterberg, What Teachers Should Know About the Bootstrap, The
-    American Statistician 69:371 (2015).
+    The percentiles are further out than 2.5 and 97.5 %, because few rounds underestimate the
+    variation: the expanded percentile interval of T. Hesterberg, What Teachers Should Know About
+    the Bootstrap, The American Statistician 69:371 (2015).
 
     Args:
-        rounds: one 1-D array a round.
+        rounds: one 1-D array per round.
         quantile: 0 … 1.
-        draws: bootstrap resamples.
+        draws: number of bootstrap resamples.
 
     Returns:
-        low and high; always around the pooled quantile.
+        Low and high, always around the pooled quantile.
     """
     pooled = float(np.quantile(np.concatenate(rounds), quantile))
     if len(rounds) < 2:
@@ -76,19 +78,19 @@ def cluster_bootstrap(
 
 
 def tail_interval(rounds: Sequence[NDArray[np.float64]], quantile: float) -> tuple[float, float]:
-    """95 % interval of a quantile far from the median, where few rounds give a bootstrap too little
-    to draw from.
+    """Return the 95 % interval of a quantile far from the median, where a bootstrap of few rounds
+    is unreliable.
 
-    The share of runs below it varies from round to round; what share it may be in truth is read
-    back as quantiles (R. S.
-    Woodruff, Confidence Intervals for Medians and Other Position Measures, JASA 47:635, 1952).
+    The share of runs below it varies from round to round; the interval of the share is converted
+    back to quantiles (R. S. Woodruff, Confidence Intervals for Medians and Other Position Measures,
+    JASA 47:635, 1952).
 
     Args:
-        rounds: one 1-D array a round.
+        rounds: one 1-D array per round.
         quantile: 0 … 1.
 
     Returns:
-        low and high, around the pooled quantile.
+        Low and high, around the pooled quantile.
     """
     pooled = np.concatenate(rounds)
     value, n = float(np.quantile(pooled, quantile)), len(rounds)
@@ -102,16 +104,15 @@ def tail_interval(rounds: Sequence[NDArray[np.float64]], quantile: float) -> tup
 
 @cache
 def _expanded_tail(n: int) -> float:
-    """Share of bootstrap estimates to leave out on either side: 0.016 for 20 rounds, 0.025 for
-    many.
+    """Return the share of bootstrap estimates to leave out on either side: 0.016 for 20 rounds,
+    0.025 for many.
     """
     return NORMAL.cdf(-math.sqrt(n / (n - 1)) * _student(n - 1))
 
 
 def _student(freedom: int) -> float:
-    """0.975 quantile of Student's distribution; for more than four degrees of freedom by the
-    expansion of Cornish and Fisher
-    (Abramowitz and Stegun 26.7.5), which is then right to 0.003.
+    """Return the 0.975 quantile of Student's distribution; above four degrees of freedom it uses
+    the expansion of Cornish and Fisher (Abramowitz and Stegun 26.7.5), which is accurate to 0.003.
     """
     exact = (12.706, 4.303, 3.182, 2.776)
     if freedom <= len(exact):
@@ -126,20 +127,19 @@ def _student(freedom: int) -> float:
 
 
 def paired_difference(won: int, lost: int, n: int) -> tuple[float, float]:
-    """95 % interval of a difference of two proportions of the same items (Bonett and Price 2012,
-    adjusted Wald).
+    """Return the 95 % interval of a difference of two proportions of the same items (Bonett and
+    Price 2012, adjusted Wald).
 
     Source: D. G. Bonett, R. M. Price: Adjusted Wald Confidence Interval for a Difference of
-    Binomial Proportions Based on
-    Paired Data, J. Educ. Behav. Stat. 37:479.
+    Binomial Proportions Based on Paired Data, J. Educ. Behav. Stat. 37:479.
 
     Args:
-        won, lost: items that only the second, and only the first, has right; their sum is at most
-            n.
+        won, lost: numbers of items that only the second, and only the first, predicts correctly;
+        their sum is at most n.
         n: at least 1.
 
     Returns:
-        low and high of (won - lost) / n, within -1 … 1 and around it.
+        Low and high of (won - lost) / n, within -1 … 1 and around it.
     """
     up, down = (won + 1) / (n + 2), (lost + 1) / (n + 2)
     half = Z95 * float(np.sqrt((up + down - (up - down) ** 2) / (n + 2)))
@@ -148,13 +148,14 @@ def paired_difference(won: int, lost: int, n: int) -> tuple[float, float]:
 
 
 def mcnemar(won: int, lost: int) -> float:
-    """Two-sided p-value of the exact McNemar test: could as many items have been won as lost?
+    """Return the two-sided p-value of the exact McNemar test of equal probabilities to win and to
+    lose an item.
 
     Source: Q. McNemar, Note on the sampling error of the difference between correlated proportions,
     Psychometrika 12:153 (1947).
 
     Args:
-        won, lost: items that only the second, and only the first, has right.
+        won, lost: numbers of items that only the second, and only the first, predicts correctly.
     """
     if won == lost:
         return 1.0
@@ -164,15 +165,15 @@ def mcnemar(won: int, lost: int) -> float:
 
 
 def items_needed(drop: float, discordant: float, power: float = 0.8) -> int:
-    """How many paired items show a drop of accuracy at 5 % error with this power.
+    """Return the number of paired items that show a drop of accuracy at 5 % error with this power.
 
     Source: R. J. Connor, Sample Size for Testing Differences in Proportions for the Paired-Sample
     Design, Biometrics 43:207 (1987).
 
     Args:
         drop: difference of the accuracies, above 0 and at most `discordant`.
-        discordant: share of items that exactly one of both has right, at most 1.
-        power: chance to see it, 0 … 1.
+        discordant: share of items that exactly one of both predicts correctly, at most 1.
+        power: probability of detection, 0 … 1.
     """
     share = max(discordant, drop)
     spread = Z95 * math.sqrt(share) + NORMAL.inv_cdf(power) * math.sqrt(max(share - drop**2, 0.0))
@@ -180,8 +181,8 @@ def items_needed(drop: float, discordant: float, power: float = 0.8) -> int:
 
 
 def smallest_drop(n: int, discordant: float, power: float = 0.8) -> float:
-    """The smallest drop of accuracy that n paired items show: the inverse of `items_needed`, to
-    0.0001.
+    """Return the smallest drop of accuracy that n paired items show: the inverse of `items_needed`,
+    to 0.0001.
     """
     low, high = 0.0, 1.0
     while high - low > 1e-4:
@@ -194,12 +195,13 @@ def smallest_drop(n: int, discordant: float, power: float = 0.8) -> float:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How two paired series compare.
+    """Comparison of two series.
 
     Attributes:
-        value: second over first, above 1 where the second is larger; low, high: its 95 % interval.
-        p: two-sided p-value of there being no difference.
-        n: pairs.
+        value: second over first, above 1 if the second is larger.
+        low, high: its 95 % interval.
+        p: two-sided p-value of no difference.
+        n: number of pairs.
     """
 
     value: float
@@ -210,17 +212,16 @@ class Ratio:
 
     @property
     def differs(self) -> bool:
-        """Whether chance is an unlikely cause; see ERROR."""
+        """Return True if the difference is significant, see ERROR."""
         return self.p < ERROR
 
 
 def paired_ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
-    """How much larger b is than a, from measurements made in the same rounds.
+    """Return the ratio of b to a from measurements made in the same rounds.
 
-    Wilcoxon's signed-rank test of the logarithms of b over a, with the Hodges-Lehmann estimate and
-    the interval that belongs to
-    the test (Hodges and Lehmann 1963, Ann. Math. Stat. 34:598): one disturbed round moves neither
-    far.
+    It uses Wilcoxon's signed-rank test of the logarithms of b over a, with the Hodges-Lehmann
+    estimate and the matching interval (Hodges and Lehmann 1963, Ann. Math. Stat. 34:598), which are
+    robust to a disturbed round.
 
     Args:
         a, b: positive numbers, the same count, paired by position; at least one.
@@ -244,7 +245,7 @@ def _signed_rank(differences: NDArray[np.float64]) -> float:
 
 
 def unpaired_ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
-    """The same for measurements that were not made in the same rounds: Welch's t test of the
+    """Return the ratio of b to a from measurements of different rounds, by Welch's t test of the
     logarithms.
 
     Args:
@@ -265,7 +266,7 @@ def unpaired_ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
-    """p-values of many tests, raised so that among those below a level at most that share is
+    """Return adjusted p-values of many tests: among those below a level, at most that share is
     expected to be false.
 
     Source: Y. Benjamini, Y. Hochberg, Controlling the False Discovery Rate, J. R. Stat. Soc. B

@@ -1,7 +1,6 @@
-"""The values that flow through the lab: ModelCard -> Artifact -> Recipe -> Variant -> Trial ->
-Study -> Front.
+"""Values of the lab: ModelCard -> Artifact -> Recipe -> Variant -> Trial -> Study -> Front.
 
-All are frozen, all convert to JSON and back, none holds a live model: files cross process borders,
+All are frozen and convert to JSON and back. None holds a live model: files cross process borders,
 models never do.
 """
 
@@ -20,31 +19,31 @@ State = Literal["queued", "running", "complete", "failed", "cancelled"]
 FINISHED: tuple[State, ...] = ("complete", "failed", "cancelled")
 Source = Literal["measured", "emulated", "estimated"]
 Stage = Mapping[str, Mapping[str, tuple[Any, ...]]]
-"""Technique -> option -> values tried."""
+"""Values to try, by technique and option."""
 Chain = tuple[Stage, ...]
-"""See `lab.spec.chains`."""
+"""Stages of a composition in their order, see `lab.spec.chains`."""
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
+    """Return JSON with sorted keys and no spaces, so that equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest_of(value: Any) -> str:
-    """SHA-256 (hex) of a JSON value."""
+    """Return the SHA-256 (hex) of a JSON value."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a model takes, without the batch axis.
+    """Input of a model, without the batch axis.
 
     Attributes:
         shape: sizes of one item's axes.
-        dtype: numpy name of the type that the model takes.
+        dtype: numpy name of the model's input type.
         layout: "NHWC", "NCHW", "NT" (token ids) or "N" (features).
         scale, offset: stored data become model input as `x * scale + offset`.
-        data_layout: layout of the stored data; differs from `layout` where the lab transposes.
+        data_layout: layout of the stored data; differs from `layout` if the lab transposes.
     """
 
     shape: tuple[int, ...]
@@ -62,14 +61,14 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One number, with where it comes from.
+    """Measured value with its origin.
 
     Attributes:
-        low, high: 95 % interval, or None where the number is exact (a size).
-        n: how many samples stand behind it.
+        low, high: 95 % interval, or None if the value is exact (a size).
+        n: number of samples.
         flags: warnings about it, such as "contended".
-        parts: what it is made of, such as one number a class; a part's `metric` is its name, such
-            as the class number.
+        parts: its parts, such as one value per class; a part's `metric` is its name, such as the
+            class number.
     """
 
     metric: str
@@ -83,7 +82,7 @@ class Measurement:
     parts: tuple[Measurement, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Without the metric's id, which is the key in a trial's measurements."""
+        """Return JSON without the metric's id, which is the key in a trial's measurements."""
         parts = (
             {"parts": {part.metric: part.to_json() for part in self.parts}} if self.parts else {}
         )
@@ -101,30 +100,34 @@ class Measurement:
     @classmethod
     def from_json(cls, metric: str, value: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`."""
-        get, parts = value.get, value.get("parts") or {}
-        return cls(
-            metric,
-            value["value"],
-            value["unit"],
-            get("n", 1),
-            get("low"),
-            get("high"),
-            get("source", "measured"),
-            tuple(get("flags", ())),
-            tuple([cls.from_json(name, part) for name, part in parts.items()]),
+        get, parts = value.get, value.get("parts")
+        made = object.__new__(cls)  # thousands are read at once: the generated __init__ is slower
+        vars(made).update(
+            metric=metric,
+            value=value["value"],
+            unit=value["unit"],
+            n=get("n", 1),
+            low=get("low"),
+            high=get("high"),
+            source=get("source", "measured"),
+            flags=tuple(get("flags", ())),
+            parts=tuple([cls.from_json(name, part) for name, part in parts.items()])
+            if parts
+            else (),
         )
+        return made
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a person picks.
+    """Description of a model that a study starts from.
 
     Attributes:
         format: format of the source file (`keras`, `torch_export`, `onnx`, `tflite`).
         path: the source file.
-        dataset: id of its data set.
-        baseline: metric id -> Measurement of the float model, as its author measured it.
-        provenance: where the weights come from.
+        dataset: id of its dataset.
+        baseline: metric id -> Measurement of the float model by its author.
+        provenance: origin of the weights.
     """
 
     id: str
@@ -163,13 +166,14 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Layer:
-    """One line of a model's layer table.
+    """Layer in a model's layer table.
 
     Attributes:
-        output_shape: of one item, without the batch axis.
-        parameters: numbers stored for it; what several layers share counts for the first.
-        macs: multiply-accumulate operations for one item; None where the shapes do not tell.
-        activation_bytes: what its output takes in memory for one item.
+        output_shape: output shape of one item, without the batch axis.
+        parameters: number of its stored parameters; those shared by several layers count for the
+            first.
+        macs: multiply-accumulate operations for one item; None if unknown from the shapes.
+        activation_bytes: bytes of its output for one item.
         inputs: names of the layers that it reads.
     """
 
@@ -190,7 +194,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Step:
-    """One technique with its complete parameters."""
+    """Technique with its complete parameters."""
 
     technique: str
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -202,7 +206,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Recipe:
-    """An ordered tuple of steps; its JSON is what a link carries."""
+    """Ordered tuple of steps; links contain its JSON."""
 
     steps: tuple[Step, ...] = ()
 
@@ -218,13 +222,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a variant runs: a runtime and its options (threads, delegate …)."""
+    """Target of a variant: a runtime and its options (threads, delegate …)."""
 
     runtime: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Flat: {"runtime": id, "threads": …}."""
+        """Return flat JSON: {"runtime": id, "threads": …}."""
         return {"runtime": self.runtime, **self.options}
 
     @classmethod
@@ -235,12 +239,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Trial:
-    """A variant on a target, with all that is known about it.
+    """Variant on a target, with all its results.
 
     Attributes:
         name: the recipe's speaking name.
-        cached: True where all its numbers were taken from the store.
-        float_operators: operators that compute in float though the recipe quantizes, with their
+        cached: True if all its results were taken from the store.
+        float_operators: operators that compute in float although the recipe quantizes, with their
             counts.
         details: files and facts that its jobs kept.
     """
@@ -262,7 +266,7 @@ class Trial:
     details: TrialDetails = field(default_factory=TrialDetails)
 
     def to_json(self) -> dict[str, Any]:
-        """The form that `--json` writes."""
+        """Return the JSON that `--json` writes."""
         return {
             "id": self.id,
             "name": self.name,
@@ -282,7 +286,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Objective:
-    """A metric and which way is better."""
+    """Metric with its direction of improvement."""
 
     metric: str
     direction: Literal["maximize", "minimize"]
@@ -290,26 +294,26 @@ class Objective:
 
 @dataclass(frozen=True)
 class StudySpec:
-    """All that is needed to run a study again.
+    """Specification of a study, which is sufficient to run it again.
 
     Attributes:
-        space: technique id -> option id -> values tried; every combination is a recipe. The float
+        space: technique id -> option id -> values to try; every combination is a recipe. The float
             baseline is always added.
-        chains: compositions of several techniques, every way through their stages, see
+        chains: compositions of several techniques, with every way through their stages, see
             `lab.spec.chains`.
-        recipes: further recipes, given one by one.
-        targets: where every variant runs.
-        further_targets: where only the float model runs, and each technique of the space as it
-            comes.
-        metrics: ids to measure; empty means all that fit the task.
-        rounds: undisturbed timing rounds per variant, each of two turns; runs: timed runs in a turn
-            at most; turn_s: seconds a turn aims at.
-        precision: rounds are added until the median's 95 % interval is at most this far from it on
-            either side (0.02 is 2 %) …
-        budget_s: … or until so many seconds are spent for each variant.
-        about: what the study was made to find out, where it is more than its trials; see
-            `lab.analysis.sensitivity`.
-        search: how trials are chosen from all of these, one after the other, and when it ends, see
+        recipes: further single recipes.
+        targets: targets of every variant.
+        further_targets: targets on which only the float model and each technique of the space with
+            its defaults run.
+        metrics: ids of the metrics to measure; empty means all that fit the task.
+        rounds: smallest number of undisturbed timing rounds per variant, each of two turns.
+        runs: largest number of timed runs in a turn.
+        turn_s: target duration of a turn in seconds.
+        precision: rounds are added until the median's 95 % interval extends at most this far on
+            either side (0.02 is 2 %), or until budget_s is spent.
+        budget_s: largest timing duration per variant in seconds.
+        about: question of the study beyond its trials, see `lab.analysis.sensitivity`.
+        search: selection of trials from all of these by a guided search and its end, see
             `lab.spec.search`; empty runs them all.
     """
 
@@ -337,7 +341,7 @@ class StudySpec:
     search: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON; the reverse is `lab.spec.reading.spec_from_json`, which also validates."""
+        """Return JSON, to be read with `lab.spec.reading.spec_from_json`."""
         return {
             "model": self.model,
             "preset": self.preset,
@@ -368,7 +372,7 @@ class StudySpec:
 
 @dataclass(frozen=True)
 class Study:
-    """A spec, its state and (elsewhere in the store) its trials."""
+    """Study: a spec and its state; its trials are stored separately."""
 
     id: str
     model: str

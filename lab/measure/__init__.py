@@ -1,1 +1,1 @@
-"""How latency, load time and memory are measured, and on what machine."""
+"""Measurement of latency, load time, memory and energy, and description of the machine."""

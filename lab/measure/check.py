@@ -1,4 +1,4 @@
-"""What the self-test found out about one thing."""
+"""Result of one check of the self-test."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Group = Literal["timing", "machine", "computing", "software"]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was tested.
+    """Result of one check.
 
     Attributes:
-        state: "warning" where numbers suffer or something is in the way, "unavailable" where
-            nothing can be known here.
-        text: what was found, with its figures, as a sentence or two.
-        figures: the numbers by name, with their unit in the name; JSON values.
-        remedy: what to do about it, as a sentence; "" where nothing is to be done.
+        state: "warning" if measurements suffer or something is in the way, "unavailable" if nothing
+            can be determined on this machine.
+        text: the result with its figures, in one or two sentences.
+        figures: the figures by name, with their unit in the name; JSON values.
+        remedy: suggestion as a sentence; "" if there is nothing to do.
     """
 
     id: str
@@ -36,5 +36,5 @@ class Check:
         return cls(**value)
 
     def within(self, group: Group) -> Check:
-        """The same in another group."""
+        """Return the result in another group."""
         return replace(self, group=group)

@@ -1,5 +1,5 @@
-"""The measuring process: `python -m lab.measure.child REQUEST.json RESULT.json`. It loads numpy and
-one runtime, nothing else.
+"""Measuring process: `python -m lab.measure.child REQUEST.json RESULT.json`. It loads only numpy
+and one runtime.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROFILE_LIMIT_S = 60.0
 
 
 def measure(request: MeasureVariantsRequest) -> MeasuredVariants:
-    """Measure cold load and memory of each variant, profile it, then time all that ran,
+    """Measure cold load and memory of each variant, profile it, then time all working variants
     interleaved.
     """
     before = conditions()
@@ -58,8 +58,8 @@ def measure(request: MeasureVariantsRequest) -> MeasuredVariants:
 def _profile(
     runtime: Runtime, request: MeasureVariantsRequest, path: str, item: Array
 ) -> dict[str, Any]:
-    """Profile in a child of its own, before anything else is loaded here: a profiler may slow down
-    the session that it profiled.
+    """Profile in a separate child before anything else is loaded here, because a profiler may slow
+    down the session that it profiled.
     """
     profile = cast("Callable[..., Profile]", runtime.profile)
     return asdict(profile(path, request.options, item, request.profile_runs))
@@ -92,7 +92,7 @@ def _measure_cold(
 def _check_batch(
     runtime: Runtime, request: MeasureVariantsRequest, id_: str, item: Array
 ) -> dict[str, Any]:
-    """{} where a batch has the outputs of its items; raises where it has others."""
+    """Return {} if the outputs of a batch are those of its items; raise if they differ."""
     options, path = request.options, request.variants[id_]
     session = runtime.load(path, options)
     outputs = session.run(session.prepare(fit_items(item, session.input.shape)))

@@ -1,5 +1,5 @@
-"""Cold load and peak memory: each repetition in a process of its own, forked from one that has
-loaded only the runtime.
+"""Cold load and peak memory: each repetition runs in a process forked from one that has loaded only
+the runtime.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def cold_start(
     """Load a file and run it once in a forked child.
 
     Returns:
-        {"cold_load_s", "peak_rss_bytes", "mapped_bytes" (of the file itself; None where it was
-        copied), "arena_bytes" (None where
-        the session tells none)} or {"error": {...}} where the child failed, crashed or hung.
+        {"cold_load_s", "peak_rss_bytes", "mapped_bytes" (of the file itself; None if it was
+        copied), "arena_bytes" (None if the session has none)} or {"error": {...}} if the child
+        failed, crashed or hung.
     """
     return forked(
         partial(_load_and_run, runtime, options, path, item), LIMIT_S, "loading and one run"
@@ -50,8 +50,8 @@ def _load_and_run(
 
 
 def _arena_bytes(session: Any) -> int | None:
-    """What a session that lays its tensors out itself tells about that (`arena_bytes()`); most have
-    no such method.
+    """Return `arena_bytes()` of a session that reports its tensor arena; most sessions have no such
+    method.
     """
     tells = getattr(session, "arena_bytes", None)
     return None if tells is None else tells()

@@ -1,5 +1,5 @@
-"""The state of the machine while something is measured, as far as it tells: a virtual machine often
-hides clock and temperature.
+"""State of the machine during a measurement, as far as it is readable: virtual machines often hide
+clock and temperature.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ PROC = Path("/proc")
 
 
 def conditions(sys: Path = SYS, proc: Path = PROC) -> dict[str, Any]:
-    """Load and, where they can be read, clock, governor, temperature and throttling; None for what
-    cannot.
+    """Return load, clock, governor, temperature and throttling; None for unreadable ones.
 
     Args:
-        sys, proc: where those file systems are mounted.
+        sys, proc: mount points of those file systems.
 
     Returns:
-        load: processes that wanted a CPU, mean of the last minute; cores: that this process may
-            use, by number.
-        clock_hz: of each core now; governor: of the first core.
-        temperature_c: of the hottest thermal zone; throttled: times that cores were slowed down for
-            heat since the start.
+        load: mean number of runnable processes in the last minute.
+        cores: numbers of the cores that this process may use.
+        clock_hz: current clock of each core.
+        governor: governor of the first core.
+        temperature_c: temperature of the hottest thermal zone.
+        throttled: number of times that cores were slowed down by heat since the start.
     """
     cpus = sorted((sys / "devices/system/cpu").glob("cpu[0-9]*"))
     clocks = [
@@ -58,7 +58,7 @@ def _load(proc: Path) -> float | None:
 
 
 def usable_cores() -> list[int]:
-    """Numbers of the cores that this process may use; all of them where the system has no
+    """Return the numbers of the cores that this process may use; all cores if the system has no
     affinity.
     """
     return (

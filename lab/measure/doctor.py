@@ -1,7 +1,7 @@
-"""The self-test's measuring process: `python -m lab.measure.doctor REPEAT ANSWER.json`; nothing
+"""Measuring process of the self-test: `python -m lab.measure.doctor REPEAT ANSWER.json`; nothing
 else runs in it.
 
-A check is a function without arguments that returns a `Check`; to add one, name it in `groups`.
+A check is a function without arguments that returns a `Check`; to add one, list it in `groups`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Run = Callable[[], Check]
 
 
 def groups(repeat: int) -> tuple[tuple[Group, tuple[Run, ...]], ...]:
-    """Every check under its group, in the order in which they run: first what our own work would
-    change.
+    """Return all checks by group, in execution order: first those that the load of other checks
+    would change.
     """
     cores = len(usable_cores())
     *timing, threads = timing_checks(repeat, cores)
@@ -52,7 +52,7 @@ def examine(repeat: int) -> list[Check]:
 
 
 def _survived(run: Run) -> Check:
-    """A check that fails says so, and the others go on."""
+    """Run a check; a failure becomes its result, so that the other checks go on."""
     try:
         return run()
     except Exception as error:
@@ -61,12 +61,12 @@ def _survived(run: Run) -> Check:
             name,
             name.replace("_", " ").capitalize(),
             "unavailable",
-            f"This could not be tested: {error}.",
+            f"This check failed: {error}.",
         )
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Examine, and write what was found."""
+    """Run the checks and write their results."""
     repeat, to = int(arguments[0]), Path(arguments[1])
     to.write_text(json.dumps({"checks": [asdict(check) for check in examine(repeat)]}))
 

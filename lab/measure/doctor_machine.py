@@ -1,5 +1,5 @@
-"""What Linux tells about the processor and what else it does. Each check reads below `root`, so
-that tests can make one up.
+"""Checks of the processor and its load from Linux's file systems. Each check reads below `root`, so
+that tests can provide files.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _cpuinfo(root: Path) -> dict[str, list[str]]:
 
 
 def clock(root: Path = ROOT) -> Check:
-    """How fast the cores run, and who decides."""
+    """Check the clock of the cores and its governor."""
     found = conditions(root / "sys", root / "proc")
     governor = found["governor"]
     mhz = [hertz / 1e6 for hertz in found["clock_hz"] or ()] or [
@@ -60,8 +60,8 @@ def clock(root: Path = ROOT) -> Check:
             "clock",
             "Clock",
             "unavailable",
-            f"{now}The system does not tell who sets the clock (no cpufreq), as in most "
-            "virtual machines.",
+            f"{now}The governor of the clock is not readable (no cpufreq), as in most virtual"
+            " machines.",
             figures,
         )
     text, figures = f"{now}Governor: {governor}.", {**figures, "governor": governor}
@@ -72,20 +72,20 @@ def clock(root: Path = ROOT) -> Check:
             "warning",
             f"{text} Cores slow down when idle and need time to speed up.",
             figures,
-            "Set it while measuring: sudo cpupower frequency-set -g performance.",
+            "Set a fixed clock for measurements: sudo cpupower frequency-set -g performance.",
         )
     return Check("clock", "Clock", "ok", text, figures)
 
 
 def temperature(root: Path = ROOT) -> Check:
-    """How hot it is."""
+    """Check the temperature."""
     hottest = conditions(root / "sys", root / "proc")["temperature_c"]
     if hottest is None:
         return Check(
             "temperature",
             "Temperature",
             "unavailable",
-            "No sensor can be read here (no /sys/class/thermal zones), as in most virtual"
+            "No temperature sensor is readable (no /sys/class/thermal zones), as in most virtual"
             " machines.",
         )
     hot = hottest >= HOT_C
@@ -95,22 +95,24 @@ def temperature(root: Path = ROOT) -> Check:
         "warning" if hot else "ok",
         f"The hottest sensor shows {hottest:.0f} °C.",
         {"hottest_c": hottest},
-        "Let it cool down before you measure: a hot processor lowers its clock." if hot else "",
+        "Let it cool down before measuring, because a hot processor lowers its clock."
+        if hot
+        else "",
     )
 
 
 def throttling(root: Path = ROOT) -> Check:
-    """Whether heat has lowered the clock since the machine was started."""
+    """Check whether heat has lowered the clock since the machine was started."""
     total = conditions(root / "sys", root / "proc")["throttled"]
     if total is None:
         return Check(
             "throttling",
             "Throttling",
             "unavailable",
-            "The system does not count how often heat lowered the clock (no thermal_throttle).",
+            "The system does not count thermal throttling (no thermal_throttle).",
         )
     text = (
-        f"Heat lowered the clock {total:,.0f} times since the start."
+        f"Heat has lowered the clock {total:,.0f} times since the start."
         if total
         else "Heat has not lowered the clock since the start."
     )
@@ -125,7 +127,7 @@ def throttling(root: Path = ROOT) -> Check:
 
 
 def virtual_machine(root: Path = ROOT) -> Check:
-    """Whether other machines may share the processor."""
+    """Check whether other machines may share the processor."""
     flags = " ".join(_cpuinfo(root).get("flags", ())[:1]).split()
     product = _text(root / "sys/class/dmi/id/product_name") or ""
     container = any((root / name).exists() for name in (".dockerenv", "run/.containerenv"))
@@ -136,10 +138,10 @@ def virtual_machine(root: Path = ROOT) -> Check:
         + (", in a container" if container else "")
     )
     text = f"{where}. " + (
-        "Neighbours on the same host may slow it down without being seen from here; the steadiness"
-        " of its speed shows it."
+        "Other machines on the same host may slow it down without being visible here; the check of"
+        " steady speed shows their effect."
         if virtual
-        else "Nobody else shares its processor unseen."
+        else "No hidden machine shares its processor."
     )
     return Check(
         "virtual_machine",
@@ -151,14 +153,14 @@ def virtual_machine(root: Path = ROOT) -> Check:
 
 
 def features(root: Path = ROOT) -> Check:
-    """Which instructions matter for compressed models, and what they mean."""
+    """Check the instructions that matter for compressed models."""
     info = _cpuinfo(root)
     flags = (info.get("flags") or info.get("Features") or [""])[0].split()
     return instruction_sets([name for name in FEATURES if name in flags])
 
 
 def instruction_sets(names: list[str]) -> Check:
-    """What a processor with these features is good at."""
+    """Describe the effect of CPU features on compressed models."""
     dots, half, brain = (
         sorted(DOT_PRODUCTS & set(names)),
         {"avx512_fp16", "fphp"} & set(names),
@@ -166,13 +168,10 @@ def instruction_sets(names: list[str]) -> Check:
     )
     texts = [
         (
-            f"8-bit products are added up in one instruction ({', '.join(dots)}): int8 can be up to"
-            " four times as fast as float."
+            f"One instruction adds 8-bit products ({', '.join(dots)}), so int8 can be up to four"
+            " times as fast as float."
             if dots
-            else (
-                "No instruction adds up 8-bit products: int8 models are smaller here, but seldom"
-                " faster."
-            )
+            else "No instruction adds 8-bit products, so int8 models are smaller but rarely faster."
         ),
         (
             "Unsigned by signed 8-bit products can saturate in ONNX Runtime."
@@ -180,11 +179,11 @@ def instruction_sets(names: list[str]) -> Check:
             else ""
         ),
         (
-            "16-bit floats are computed as such."
+            "16-bit float arithmetic is available."
             if half
-            else "16-bit floats are only stored: they are computed as 32-bit floats."
+            else "16-bit floats can only be stored; they are computed as 32-bit floats."
         ),
-        "There are bfloat16 products." if brain else "There are no bfloat16 products.",
+        "bfloat16 products are available." if brain else "bfloat16 products are not available.",
     ]
     figures = {
         "features": list(names),
@@ -202,7 +201,8 @@ def instruction_sets(names: list[str]) -> Check:
             ""
             if dots
             else (
-                "Expect size rather than speed from int8, or measure on the device that you aim at."
+                "Expect smaller rather than faster models from int8, or measure on the target"
+                " device."
             )
         ),
         "computing",
@@ -210,7 +210,7 @@ def instruction_sets(names: list[str]) -> Check:
 
 
 def energy(root: Path = ROOT) -> Check:
-    """Whether energy can be measured."""
+    """Check whether energy can be measured."""
     powercap = root / "sys/class/powercap"
     if reason := why_not(powercap):
         remedy = (
@@ -219,22 +219,27 @@ def energy(root: Path = ROOT) -> Check:
             else ""
         )
         return Check(
-            "energy", "Energy", "unavailable", f"{reason} Trials have no energy then.", {}, remedy
+            "energy",
+            "Energy",
+            "unavailable",
+            f"{reason} Trials have no energy measurement.",
+            {},
+            remedy,
         )
     return Check(
         "energy",
         "Energy",
         "ok",
-        f"Energy is counted for {', '.join(z.name for z in zones(powercap))}.",
+        f"Energy counters exist for {', '.join(z.name for z in zones(powercap))}.",
         {"packages": len(zones(powercap))},
     )
 
 
-# --- how much of it is ours -----------------------------------------------------------------------
+# --- the share of this process --------------------------------------------------------------------
 
 
 def affinity(root: Path = ROOT) -> Check:
-    """How many cores this process may use."""
+    """Check the number of cores that this process may use."""
     online = len(list(root.glob("sys/devices/system/cpu/cpu[0-9]*"))) or os.cpu_count() or 1
     mine = len(usable_cores())
     limit = cpu_limit(root)
@@ -244,7 +249,7 @@ def affinity(root: Path = ROOT) -> Check:
             "affinity",
             "Cores",
             "warning",
-            f"A control group allows {limit:g} of {mine} cores' time: calls pause when it is"
+            f"A control group allows the time of {limit:g} of {mine} cores; calls pause when it is"
             " used up.",
             figures,
             "Raise the container's CPU limit to whole cores, or pin it (docker run --cpuset-cpus).",
@@ -256,19 +261,19 @@ def affinity(root: Path = ROOT) -> Check:
             "warning",
             f"This process may use {mine} of {online} cores.",
             figures,
-            "That is well if it was meant so (taskset); else start the lab without it.",
+            "If this is not intended (taskset), start the lab without it.",
         )
     return Check(
         "affinity",
         "Cores",
         "ok",
-        f"All {online} cores may be used, without a limit of CPU time.",
+        f"All {online} cores may be used without a limit of CPU time.",
         figures,
     )
 
 
 def cpu_limit(root: Path = ROOT) -> float | None:
-    """Cores' worth of time that the control group allows, None where it is unlimited (cgroup v2,
+    """Return the CPU time that the control group allows, in cores; None if unlimited (cgroup v2,
     then v1).
     """
     quota, _, period = (_text(root / "sys/fs/cgroup/cpu.max") or "max").partition(" ")
@@ -279,8 +284,8 @@ def cpu_limit(root: Path = ROOT) -> float | None:
 
 
 def contention(root: Path = ROOT, wait: Wait = time.sleep) -> Check:
-    """How much other programs compute now, and how much time the host keeps for others (proc(5),
-    /proc/stat).
+    """Check the load of other programs, and the time that the host gives to other machines
+    (proc(5), /proc/stat).
     """
     before, mine = _ticks(root), time.process_time()
     if not before:
@@ -288,7 +293,7 @@ def contention(root: Path = ROOT, wait: Wait = time.sleep) -> Check:
             "contention",
             "Other programs",
             "unavailable",
-            "The system does not tell how busy it is (no /proc/stat).",
+            "The load is not readable (no /proc/stat).",
         )
     wait(WATCH_S)
     passed = {name: n - before[name] for name, n in _ticks(root).items()}
@@ -306,7 +311,7 @@ def contention(root: Path = ROOT, wait: Wait = time.sleep) -> Check:
         "load_1min": float(load[0]) if load else None,
     }
     text = (
-        f"Other programs take {100 * others:.0f} % of the cores' time now; the host takes away"
+        f"Other programs take {100 * others:.0f} % of the cores' time now; the host takes"
         f" {100 * steal:.1f} %"
     )
     text += f"; load average {load[0]}." if load else "."
@@ -317,8 +322,8 @@ def contention(root: Path = ROOT, wait: Wait = time.sleep) -> Check:
             "warning",
             text,
             figures,
-            "End what else runs, or measure later: contended rounds are repeated, but not for"
-            " ever.",
+            "Stop other programs, or measure later: contended rounds are repeated only a limited"
+            " number of times.",
         )
     return Check("contention", "Other programs", "ok", text, figures)
 
@@ -332,8 +337,8 @@ def _ticks(root: Path) -> Mapping[str, int]:
 
 
 def pressure(root: Path = ROOT) -> Check:
-    """Whether Linux tells how long programs wait for a processor (PSI): the gate of contended
-    rounds reads it.
+    """Check whether Linux reports how long programs wait for a processor (PSI), which detects
+    contended rounds.
     """
     text = _text(root / "proc/pressure/cpu")
     if text is None:
@@ -341,10 +346,10 @@ def pressure(root: Path = ROOT) -> Check:
             "pressure",
             "Waiting for a processor",
             "unavailable",
-            "Linux does not tell how long programs wait (no /proc/pressure): contention "
-            "is told by CPU time over wall time alone.",
+            "Linux does not report how long programs wait (no /proc/pressure), so contention is"
+            " detected only from CPU time over wall time.",
             {},
-            "Start Linux with psi=1, where you can.",
+            "Start Linux with psi=1 if possible.",
         )
     figures: dict[str, Any] = {
         name: float(value)
@@ -356,7 +361,7 @@ def pressure(root: Path = ROOT) -> Check:
         "pressure",
         "Waiting for a processor",
         "warning" if much else "ok",
-        f"Some program waited for a processor in {waiting:.1f} % of the last 10 s.",
+        f"A program waited for a processor during {waiting:.1f} % of the last 10 s.",
         {"waiting_10s_percent": waiting},
-        "End what else runs, or measure later." if much else "",
+        "Stop other programs, or measure later." if much else "",
     )

@@ -1,5 +1,5 @@
-"""What the self-test times: small networks of ONNX Runtime, made on the spot, or a product of
-numpy's where there is no runtime.
+"""Workloads of the self-test: small generated networks in ONNX Runtime, or a numpy product without
+it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ RUNTIME = "ort"
 
 
 def available() -> bool:
-    """Whether a network can be made and run."""
+    """Return True if a network can be generated and run."""
     return find_spec("onnx") is not None and registry.runtime(RUNTIME).missing is None
 
 
 def loader(folder: Path) -> tuple[str, Callable[[], Call]]:
-    """What is timed, in words, and a function that loads it anew and gives a call of it, about 0.3
+    """Return the name of the workload and a function that loads it and returns a call of about 0.3
     ms.
     """
     if not available():
-        return "A product of numpy's", _product
+        return "A numpy product", _product
     registry.runtime(RUNTIME).preload()
     file = folder / "small.onnx"
     _write(file, 3, 32, (16, 32, 32, 64))
@@ -34,8 +34,8 @@ def loader(folder: Path) -> tuple[str, Callable[[], Call]]:
 
 
 def wide(folder: Path, threads: int) -> Callable[[], Call] | None:
-    """A function that loads a network of a few milliseconds with so many threads; None without ONNX
-    Runtime.
+    """Return a function that loads a network of a few milliseconds with a number of threads; None
+    without ONNX Runtime.
     """
     if not available():
         return None
@@ -57,7 +57,7 @@ def _call(file: Path, threads: int) -> Call:
 
 
 def _write(file: Path, channels: int, side: int, widths: Sequence[int]) -> None:
-    """A chain of 3×3 convolutions with ReLU, and a mean at its end."""
+    """Return a chain of 3×3 convolutions with ReLU, and a mean at its end."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     rng, nodes, weights, feed = np.random.default_rng(0), [], [], "x"

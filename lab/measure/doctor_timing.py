@@ -1,5 +1,5 @@
-"""Whether timings here can be trusted: the clock, the steadiness of the processor, and what the
-lab's own rounds find where the answer is known.
+"""Checks of timing quality: the clock, the steadiness of the processor, and comparisons by the
+lab's own rounds with a known result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Call = Callable[[], Any]
 
 
 def timer(readings: int = 20_000) -> Check:
-    """How finely the clock can be read, and what a reading costs."""
+    """Check the resolution of the clock and the cost of reading it."""
     clock = time.perf_counter
     seen = [clock() for _ in range(readings)]
     steps = [b - a for a, b in pairwise(seen)]
@@ -41,8 +41,8 @@ def timer(readings: int = 20_000) -> Check:
     )
     slow = cost > SLOW_READING_S
     text = (
-        f"Reading the clock takes {1e9 * cost:.0f} ns, so that a call of {1e6 * 100 * cost:.0f} µs"
-        " or more is timed within 1 %."
+        f"Reading the clock takes {1e9 * cost:.0f} ns, so calls of {1e6 * 100 * cost:.0f} µs or"
+        " more are timed within 1 %."
     )
     return Check(
         "timer",
@@ -52,7 +52,7 @@ def timer(readings: int = 20_000) -> Check:
         {"reading_s": cost, "finest_step_s": finest},
         (
             "The clock source is slow; see"
-            " /sys/devices/system/clocksource/clocksource0/current_clocksource (tsc is quick)."
+            " /sys/devices/system/clocksource/clocksource0/current_clocksource (tsc is fast)."
             if slow
             else ""
         ),
@@ -60,7 +60,7 @@ def timer(readings: int = 20_000) -> Check:
 
 
 def steadiness(watch_s: float = WATCH_S, loop: Callable[[], float] = pace_s) -> Check:
-    """Whether the same loop always takes as long: it computes the same and waits for nothing."""
+    """Check whether the same loop, which waits for nothing, always takes the same time."""
     windows: list[float] = []
     end = time.perf_counter() + watch_s
     while time.perf_counter() < end:
@@ -74,8 +74,8 @@ def steadiness(watch_s: float = WATCH_S, loop: Callable[[], float] = pace_s) -> 
         "watched_s": watch_s,
     }
     text = (
-        f"The same loop took up to {100 * spread:.0f} % longer at its slowest than at its quickest"
-        f" within {watch_s:.0f} s."
+        f"The slowest run of the same loop took {100 * spread:.0f} % longer than the fastest within"
+        f" {watch_s:.0f} s."
     )
     unsteady = spread > UNSTEADY
     return Check(
@@ -85,8 +85,9 @@ def steadiness(watch_s: float = WATCH_S, loop: Callable[[], float] = pace_s) -> 
         text,
         figures,
         (
-            "Stop what else runs. On a virtual machine it may be a neighbour: trust paired"
-            " comparisons within a study, and measure again before you compare studies."
+            "Stop other programs. On a virtual machine, another machine on the host may be the"
+            " cause: trust paired comparisons within a study, and measure again before comparing"
+            " studies."
             if unsteady
             else ""
         ),
@@ -100,17 +101,18 @@ def _window(loop: Callable[[], float]) -> float:
     return median(seen)
 
 
-# --- comparisons whose answer is known ------------------------------------------------------------
+# --- comparisons with a known result --------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Compared:
-    """What the lab's rounds said of two variants that are one file, and of one that is slower by
+    """Results of the lab's rounds for two variants that are one file, and for one that is slower by
     SLOWER.
 
     Attributes:
-        of: what was timed.
-        same, slower: one ratio a repetition; rounds, disturbed: how many there were in all.
+        of: name of the workload.
+        same, slower: one ratio per repetition.
+        rounds, disturbed: total numbers of turns and of disturbed turns.
     """
 
     of: str
@@ -122,8 +124,8 @@ class Compared:
 
 @cache
 def compared(repeat: int) -> Compared:
-    """Measure so many times as a study does: the same file entered twice, and once with a delay
-    after each call.
+    """Measure repeatedly as a study does: the same file twice, and once with a delay after each
+    call.
     """
     same, slower, turns = [], [], list[Mapping[str, Any]]()
     with tempfile.TemporaryDirectory() as folder:
@@ -146,13 +148,13 @@ def _timed_turns(
     for turns in found.values():
         if "error" in turns:
             raise LabError(
-                "A network of the self-test could not be run", given=turns["error"]["message"]
+                "A network of the self-test failed to run", given=turns["error"]["message"]
             )
     return found
 
 
 def protocol(seed: int) -> Protocol:
-    """A study's own, unless it was asked for otherwise."""
+    """Return the schedule of a study, with overrides."""
     usual = StudySpec("")
     return Protocol(
         usual.rounds, usual.runs, usual.turn_s, usual.precision, usual.budget_s, 1, seed
@@ -160,9 +162,7 @@ def protocol(seed: int) -> Protocol:
 
 
 def delayed(call: Call, by: float) -> Call:
-    """The call and then a wait of a known share of what it usually takes; the wait keeps the
-    processor busy.
-    """
+    """Return the call followed by a busy wait of a known share of its usual time."""
     clock = time.perf_counter
     for _ in range(CALLS):
         call()
@@ -184,7 +184,7 @@ def _timed(call: Call) -> float:
 
 
 def ratio(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> Ratio:
-    """The paired ratio of the medians of undisturbed rounds that both have; of all rounds where
+    """Return the paired ratio of the medians of common undisturbed rounds, or of all rounds if
     those are too few.
     """
     first, second = (_medians([t for t in turns if not t["contended"]]) for turns in (a, b))
@@ -199,7 +199,7 @@ def _medians(turns: Sequence[Mapping[str, Any]]) -> dict[int, float]:
 
 
 def false_differences(repeat: int) -> Check:
-    """A/A: how often the same file, entered twice, is called faster or slower than itself."""
+    """Run the A/A test: the rate at which the same file is called faster or slower than itself."""
     found = compared(repeat)
     false, n = sum(r.differs for r in found.same), len(found.same)
     worst = max((abs(r.value - 1) for r in found.same), default=0.0)
@@ -214,9 +214,9 @@ def false_differences(repeat: int) -> Check:
         "disturbed_rounds": found.disturbed,
     }
     text = (
-        f"{found.of}, entered twice, was called different from itself in {false} of {n}"
-        f" measurements ({100 * ERROR:.0f} % are expected); at most {100 * worst:.1f} % lay between"
-        f" both. {found.disturbed} of {found.rounds} turns were disturbed."
+        f"{found.of}, measured twice, was called different from itself in {false} of {n}"
+        f" measurements ({100 * ERROR:.0f} % are expected); the largest difference was"
+        f" {100 * worst:.1f} %. {found.disturbed} of {found.rounds} timing rounds were disturbed."
     )
     if found.disturbed > found.rounds / 2:
         return Check(
@@ -225,7 +225,7 @@ def false_differences(repeat: int) -> Check:
             "warning",
             text,
             figures,
-            "Most turns were disturbed: end what else runs, and test again.",
+            "Most timing rounds were disturbed: stop other programs, and test again.",
         )
     bad = at_least(false, n, ERROR) < 0.05
     return Check(
@@ -235,8 +235,8 @@ def false_differences(repeat: int) -> Check:
         text,
         figures,
         (
-            "Differences in studies made now are not to be trusted: see what is unsteady or"
-            " contended, and measure again."
+            "Do not trust differences in studies made now: fix the checks with warnings, and"
+            " measure again."
             if bad
             else ""
         ),
@@ -244,13 +244,13 @@ def false_differences(repeat: int) -> Check:
 
 
 def at_least(k: int, n: int, p: float) -> float:
-    """Chance of k or more hits in n tries that hit with chance p each."""
+    """Return the probability of k or more hits in n tries with probability p each."""
     return sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k, n + 1))
 
 
 def detection(repeat: int) -> Check:
-    """A/B: whether a variant that is slower by 5 % is told apart, and what difference could be told
-    apart just so.
+    """Run the A/B test: detection of a variant that is slower by 5 %, and the smallest detectable
+    difference.
     """
     found = compared(repeat)
     limit, seen, n = (
@@ -269,9 +269,9 @@ def detection(repeat: int) -> Check:
         "p_values": [r.p for r in found.slower],
     }
     text = (
-        f"A variant made {100 * SLOWER:.0f} % slower was told apart in {seen} of {n} measurements,"
-        f" as {100 * usual:.1f} % slower. A difference of {100 * limit:.1f} % would be seen in"
-        f" {100 * POWER:.0f} of 100."
+        f"A variant slowed by {100 * SLOWER:.0f} % was detected in {seen} of {n} measurements, as"
+        f" {100 * usual:.1f} % slower. A difference of {100 * limit:.1f} % would be detected in"
+        f" {100 * POWER:.0f} of 100 measurements."
     )
     hard = limit > HARD_TO_SEE
     return Check(
@@ -281,7 +281,7 @@ def detection(repeat: int) -> Check:
         text,
         figures,
         (
-            "Ask for more rounds, or for a quieter machine, before you rely on small differences."
+            "Use more rounds or a quieter machine before relying on small differences."
             if hard
             else ""
         ),
@@ -289,12 +289,11 @@ def detection(repeat: int) -> Check:
 
 
 def detection_limit(same: Sequence[Ratio]) -> float:
-    """The smallest relative difference that a paired comparison sees with POWER, told by those
-    where there is none.
+    """Return the smallest relative difference that a paired comparison detects with POWER,
+    estimated from pairs without a difference.
 
-    Its standard error is a quarter of the interval's width, nearly; where there are many
-    repetitions, their own spread around no
-    difference, if that is more.
+    The standard error is about a quarter of the interval's width, or the spread of many repetitions
+    around no difference if that is larger.
     """
     errors = [(math.log(r.high) - math.log(r.low)) / 2 / _Z for r in same]
     spread = (
@@ -315,7 +314,7 @@ _Z = NormalDist().inv_cdf(0.975)
 
 
 def thread_scaling(cores: int, lasting_s: float = 0.1, rounds: int = 4) -> Check:
-    """What 1, 2, 4 … threads bring a convolution in ONNX Runtime."""
+    """Check the speedup of a convolution in ONNX Runtime with 1, 2, 4 … threads."""
     counts = [n for n in (2**i for i in range(12)) if n < cores] + [cores]
     with tempfile.TemporaryDirectory() as folder:
         loads = {n: doctor_models.wide(Path(folder), n) for n in counts}
@@ -324,9 +323,9 @@ def thread_scaling(cores: int, lasting_s: float = 0.1, rounds: int = 4) -> Check
                 "threads",
                 "Threads",
                 "unavailable",
-                "There is no ONNX Runtime to try more threads in.",
+                "ONNX Runtime, which this check needs, is not installed.",
                 {},
-                "pip install onnx onnxruntime.",
+                "Run: pip install onnx onnxruntime.",
             )
         seconds = dict.fromkeys(counts, math.inf)
         for _ in range(rounds):
@@ -344,7 +343,7 @@ def _median_s(call: Call, lasting_s: float) -> float:
 
 
 def scaling(seconds: Mapping[int, float]) -> Check:
-    """What so many threads bring, told by the seconds of one call with each number of them."""
+    """Describe the speedup from the seconds of one call with each number of threads."""
     speedups = {n: seconds[1] / s for n, s in seconds.items()}
     most = max(seconds)
     figures = {
@@ -354,7 +353,11 @@ def scaling(seconds: Mapping[int, float]) -> Check:
     }
     if most == 1:
         return Check(
-            "threads", "Threads", "ok", "There is one core: more threads cannot help.", figures
+            "threads",
+            "Threads",
+            "ok",
+            "There is only one core, so more threads cannot help.",
+            figures,
         )
     weak = speedups[most] < 0.6 * most
     text = (
@@ -368,8 +371,8 @@ def scaling(seconds: Mapping[int, float]) -> Check:
         text,
         figures,
         (
-            "The cores may be halves of one (hyper-threads), or busy now: prefer one thread, or end"
-            " what else runs and test again."
+            "The cores may be hyper-threads of one core, or busy now: prefer one thread, or stop"
+            " other programs and test again."
             if weak
             else ""
         ),
@@ -377,7 +380,7 @@ def scaling(seconds: Mapping[int, float]) -> Check:
 
 
 def timing_checks(repeat: int, cores: int) -> tuple[Callable[[], Check], ...]:
-    """The checks of this file, ready to be run."""
+    """Return the checks of this file, ready to run."""
     return (
         timer,
         steadiness,

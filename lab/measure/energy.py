@@ -1,10 +1,9 @@
-"""Energy that the processor says it used: the RAPL counters of Intel and AMD, as Linux shows them
+"""Energy from the processor's own counters: RAPL of Intel and AMD in Linux
 (Documentation/power/powercap).
 
-They count everything that a processor package does, idle cores and other programs included. Most
-virtual machines and containers
-have none, and since Linux 5.10 only root may read them: then there is no number, and none is made
-up.
+They count everything that a processor package does, including idle cores and other programs. Most
+virtual machines and containers have none, and since Linux 5.10 only root may read them; the energy
+is then left out, not estimated.
 """
 
 from __future__ import annotations
@@ -19,10 +18,11 @@ MICRO = 1e-6
 
 @dataclass(frozen=True)
 class Zone:
-    """The counter of one processor package.
+    """Counter of one processor package.
 
     Attributes:
-        file: where it is read, in microjoules; range_uj: it starts again at 0 above this.
+        file: file with its value in microjoules.
+        range_uj: largest value, after which it starts again at 0.
     """
 
     name: str
@@ -30,18 +30,20 @@ class Zone:
     range_uj: int
 
     def read(self) -> int:
-        """Microjoules since some moment.
+        """Return the microjoules since an arbitrary moment.
 
         Raises:
-            OSError, ValueError: it cannot be read.
+            OSError, ValueError: the counter cannot be read.
         """
         return int(self.file.read_text())
 
 
 class Counter:
-    """Joules of all packages since it was made; make it before what is to be measured, ask after.
+    """Meter of the joules of all packages since its creation; create it before the measured work
+    and read it afterwards.
 
-    A counter starts again after about 262 kJ, 20 minutes at 200 W: once is noticed, twice is not.
+    A counter starts again after about 262 kJ, 20 minutes at 200 W; one overflow is detected, two
+    are not.
     """
 
     def __init__(self, root: Path = POWERCAP) -> None:
@@ -49,7 +51,7 @@ class Counter:
         self._start = _read(self._zones)
 
     def joules(self) -> float | None:
-        """Joules so far; None where nothing can be read."""
+        """Return the joules so far; None if no counter is readable."""
         now = _read(self._zones)
         if not self._zones or now is None or self._start is None:
             return None
@@ -71,8 +73,8 @@ def _passed(zone: Zone, before: int, after: int) -> int:
 
 @cache
 def zones(root: Path = POWERCAP) -> tuple[Zone, ...]:
-    """The packages' counters; those of cores, graphics and memory lie below them and are left out,
-    as are those of the board.
+    """Return the counters of packages; those of cores, graphics and memory are contained in them
+    and left out, as are those of the board.
     """
     folders = sorted(root.glob("intel-rapl:*")) if root.is_dir() else []
     named = [(_text(folder / "name"), folder) for folder in folders if folder.name.count(":") == 1]
@@ -91,10 +93,10 @@ def _text(file: Path) -> str:
 
 
 def why_not(root: Path = POWERCAP) -> str:
-    """Why there is no energy to be read here, as a sentence; "" where there is."""
+    """Return the reason that energy is not readable, as a sentence; "" if it is."""
     if not root.is_dir():
         return (
-            "This kernel shows no energy counters (no /sys/class/powercap), as in most virtual"
+            "This kernel provides no energy counters (no /sys/class/powercap), as in most virtual"
             " machines and containers."
         )
     if not zones(root):

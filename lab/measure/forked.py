@@ -1,6 +1,4 @@
-"""Work in a forked child: it starts from what this process has loaded, and a crash or a hang of it
-costs nothing but itself.
-"""
+"""Work in a forked child, which shares the loaded modules and isolates crashes and hangs."""
 
 from __future__ import annotations
 
@@ -16,11 +14,11 @@ LONGEST_MESSAGE = 4000
 
 
 def forked(work: Callable[[], dict[str, Any]], limit_s: float, what: str) -> dict[str, Any]:
-    """What `work` returns, as JSON carries it, or {"error": {...}} where the child failed, crashed
-    or hung.
+    """Return the result of `work` after a round trip through JSON, or {"error": {...}} if the child
+    failed, crashed or hung.
 
     Args:
-        what: what it does, as the end of "took more than 9 s for …" and "crashed in …".
+        what: name of the work, as the end of "took more than 9 s for …" and "crashed in …".
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -39,7 +37,7 @@ def _report(writer: int, work: Callable[[], dict[str, Any]]) -> None:
         answer = work()
     except (
         BaseException
-    ) as error:  # the parent must hear of anything, and the child must never return
+    ) as error:  # the parent must get every error, and the child must never return
         answer = {"error": {"type": type(error).__name__, "message": str(error)[:LONGEST_MESSAGE]}}
     text = json.dumps(answer).encode()
     while text:
@@ -67,7 +65,7 @@ def _wait(child: int, reader: int, limit_s: float, what: str) -> dict[str, Any]:
 
 
 def _read(reader: int, deadline: float) -> bytes | None:
-    """Everything until the child closes its end; None where that lasts too long."""
+    """Read until the child closes its end; None if that takes too long."""
     found = b""
     while True:
         ready, _, _ = select.select([reader], [], [], max(0.0, deadline - time.monotonic()))

@@ -1,12 +1,11 @@
-"""Whether a turn of timed runs was disturbed: by work of others, or by a processor that ran slower
-for a while.
+"""Detection of turns of timed runs that were disturbed by other programs or by a temporarily slower
+processor.
 
-Three things are watched. *CPU time over wall time* falls where this process had to share a core.
-*Pressure* (Linux PSI, Documentation/ accounting/psi.rst) tells to the microsecond how long any task
-waited for a CPU; with as many threads as cores it sees what the ratio
-hides. *Pace*: a fixed loop before and after each turn takes longer where the clock was lowered, the
-processor was hot, or a neighbour on the same host was busy, of which a virtual machine is told
-nothing.
+Three signals are used. *CPU time over wall time* falls if this process had to share a core.
+*Pressure* (Linux PSI, Documentation/accounting/psi.rst) is the time in microseconds that any task
+waited for a CPU; with as many threads as cores it detects what the ratio hides. *Pace*: a fixed
+loop before and after each turn takes longer if the clock was lowered, the processor was hot, or
+another machine on the same host was busy, which a virtual machine cannot see otherwise.
 """
 
 from __future__ import annotations
@@ -20,17 +19,16 @@ MINIMUM_CPU_RATIO = 0.9
 MOST_WAITING = 0.05
 SLOWEST_PACE = 1.15
 USUAL = 0.5
-"""Quantile of a variant's own turns that stands for its usual pace. On a host that is slow most of
-the time the few quick turns
-would be the odd ones: were they the measure, too few turns would be left to compare anything
-with.
+"""Quantile of a variant's own turns that defines its usual pace. On a host that is slow most of the
+time, the few fast turns are the exception; as the reference, they would leave too few turns for
+comparisons.
 """
 PRESSURE = Path("/proc/pressure/cpu")
 PACE_LOOPS = 5000
 
 
 def pace_s() -> float:
-    """Seconds that a fixed loop takes, about 0.2 ms: nothing of it leaves the core."""
+    """Return the seconds of a fixed loop of about 0.2 ms that uses only the core."""
     start, total = time.perf_counter(), 0
     for i in range(PACE_LOOPS):
         total += i * i
@@ -38,8 +36,8 @@ def pace_s() -> float:
 
 
 def waited_s(path: Path = PRESSURE) -> float | None:
-    """Seconds, since the machine started, in which some task had to wait for a CPU; None where the
-    kernel does not tell.
+    """Return the seconds since the start of the machine in which some task had to wait for a CPU;
+    None if the kernel does not report them.
     """
     try:
         with path.open() as file:
@@ -49,15 +47,15 @@ def waited_s(path: Path = PRESSURE) -> float | None:
 
 
 class Watch:
-    """Watches one turn: make it before, ask `seen` after."""
+    """Watch over one turn: create it before the turn, call `seen` afterwards."""
 
     def __init__(self) -> None:
         self._pace = pace_s()
         self._waited, self._cpu, self._wall = waited_s(), time.process_time(), time.perf_counter()
 
     def seen(self) -> dict[str, Any]:
-        """{"cpu_ratio", "waiting" (share of the time in which a task waited for a CPU, or None),
-        "pace_s"}.
+        """Return {"cpu_ratio", "waiting" (share of the time in which a task waited for a CPU, or
+        None), "pace_s"}.
         """
         wall = time.perf_counter() - self._wall
         cpu, waited = time.process_time() - self._cpu, waited_s()
@@ -66,15 +64,15 @@ class Watch:
 
 
 def disturbances(turns: Sequence[Mapping[str, Any]], threads: int, cores: int) -> list[str]:
-    """What disturbed each turn of one variant: "shared CPU", "slow processor", or "" where nothing
-    did.
+    """Return the disturbance of each turn of one variant: "shared CPU", "slow processor", or "" for
+    none.
 
     Args:
-        turns: as `Watch.seen` tells them, all of one variant.
-        threads: what the runtime was told. What CPU ratio so many threads give depends on the
-            model, so with more than one it is
-            calibrated on the variant's own best turn; one thread must have all of a core.
-        cores: that this process may use.
+        turns: results of `Watch.seen` for all turns of one variant.
+        threads: number of threads of the runtime. The CPU ratio of several threads depends on the
+            model, so it is calibrated on the variant's own best turn; one thread must have all of a
+            core.
+        cores: number of cores that this process may use.
     """
     best = max(t["cpu_ratio"] for t in turns)
     expected = max(best, 1.0) if threads == 1 else min(best, float(threads))
@@ -85,7 +83,7 @@ def disturbances(turns: Sequence[Mapping[str, Any]], threads: int, cores: int) -
 def _disturbance(turn: Mapping[str, Any], least_ratio: float, usual: float, room: bool) -> str:
     crowded = (
         room and (turn["waiting"] or 0.0) > MOST_WAITING
-    )  # more threads than cores wait for each other
+    )  # threads in excess of the cores wait for each other
     if turn["cpu_ratio"] < least_ratio or crowded:
         return "shared CPU"
     return "slow processor" if turn["pace_s"] > SLOWEST_PACE * usual else ""

@@ -1,7 +1,7 @@
-"""Resident memory of this process, and its peak since a moment of our choosing.
+"""Resident memory of this process, and its peak since a chosen moment.
 
 A forked child shares its parent's pages, but the kernel does not copy the page tables of library
-code: those pages would count as the model's when first touched. So they are all mapped before the
+code, whose pages would count for the model at their first use. So they are all mapped before the
 baseline is read (madvise(2), MADV_POPULATE_READ).
 """
 
@@ -18,8 +18,8 @@ STATUS, MAPS, SMAPS = Path("/proc/self/status"), Path("/proc/self/maps"), Path("
 
 
 def start_watching() -> int:
-    """Give back free memory, map all library code, forget the peak so far, and return the resident
-    bytes to compare with.
+    """Return the resident bytes after releasing free memory, mapping all library code and resetting
+    the peak.
     """
     if not STATUS.exists():
         return peak_bytes()
@@ -30,7 +30,7 @@ def start_watching() -> int:
 
 
 def peak_bytes() -> int:
-    """Most resident bytes since `start_watching` (since the process began where /proc is
+    """Return the peak of resident bytes since `start_watching` (since the process began if /proc is
     missing).
     """
     if STATUS.exists():
@@ -41,7 +41,7 @@ def peak_bytes() -> int:
 
 
 def mapped_bytes(path: str | Path) -> int | None:
-    """Resident bytes of this process's mappings of a file; None where it maps none of it, or where
+    """Return the resident bytes of this process's mappings of a file; None if there are none, or if
     /proc is missing.
 
     Source: proc_pid_smaps(5).
@@ -65,8 +65,8 @@ def _status_bytes(field: str) -> int:
 
 
 def _give_back() -> None:
-    """Memory that was freed but kept (malloc_trim(3)) is resident already: what a model took of it
-    would not be seen.
+    """Release memory that was freed but kept (malloc_trim(3)): its use by a model would not
+    increase the resident bytes.
     """
     if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(ctypes.c_size_t(0))

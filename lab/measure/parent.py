@@ -1,4 +1,4 @@
-"""A process that measures must not outlive the one that waits for it."""
+"""Termination of a measuring process together with the one that waits for it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
-    """Be killed when the thread that started this process ends (prctl(2), PR_SET_PDEATHSIG): exact,
-    since it waits for us.
+    """Kill this process when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG); that
+    thread waits for this process.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

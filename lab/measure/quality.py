@@ -1,4 +1,4 @@
-"""How good a measurement is: which rounds count, and what has to be said about them."""
+"""Quality of a measurement: the rounds that count, and warnings about them."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_SPREAD = 0.1
-"""Standard deviation of the rounds' medians over their mean from which pyperf, too, calls a
-benchmark unstable.
+"""Relative standard deviation of the rounds' medians above which a benchmark is unstable, as in
+pyperf.
 """
 
 
 def clean_turns(turns: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """The undisturbed turns; all of them where they are of fewer than two rounds, which have no
-    interval.
+    """Return the undisturbed turns, or all turns if the undisturbed ones have fewer than two
+    rounds, which give no interval.
     """
     clean = [t for t in turns if not t["contended"]]
     return clean if len({t["round"] for t in clean}) > 1 else turns
 
 
 def clean_rounds(turns: Sequence[Mapping[str, Any]]) -> dict[int, NDArray[np.float64]]:
-    """Round number -> seconds of its undisturbed runs, 1-D; of all runs where fewer than two rounds
-    are undisturbed.
+    """Return the seconds of the undisturbed runs by round, 1-D; of all runs if fewer than two
+    rounds are undisturbed.
     """
     return {
         number: np.asarray(samples)
@@ -37,13 +37,12 @@ def clean_rounds(turns: Sequence[Mapping[str, Any]]) -> dict[int, NDArray[np.flo
 
 
 def flags_of(turns: Sequence[Mapping[str, Any]], precision: float) -> list[str]:
-    """What a reader has to know about a latency.
+    """Return the warnings about a latency.
 
     Returns:
-        "contended": too few turns were undisturbed to go without the others, or to be sure of them;
-        "unstable": rounds differ by
-        more than MOST_SPREAD; "imprecise": the budget ended before the interval was as narrow as
-        asked for.
+        "contended": too few turns were undisturbed to use only these, or to recognize them;
+        "unstable": rounds differ by more than MOST_SPREAD; "imprecise": the budget ended before the
+        interval was as narrow as requested.
     """
     clean, rounds = sum(not t["contended"] for t in turns), list(clean_rounds(turns).values())
     medians = np.array([np.median(samples) for samples in rounds])
@@ -56,18 +55,21 @@ def flags_of(turns: Sequence[Mapping[str, Any]], precision: float) -> list[str]:
 
 
 def timing_of(turns: Sequence[Mapping[str, Any]], session: str) -> dict[str, Any]:
-    """What a trial keeps of its timing, so that it can be compared with any other without the raw
-    samples.
+    """Return the summary of a trial's timing, with which it can be compared to any other without
+    the raw samples.
 
     Args:
-        session: names the process in which several variants took turns; rounds of one session are
+        session: name of the process in which several variants took turns; rounds of one session are
             paired.
 
     Returns:
-        session; rounds: numbers of the rounds with undisturbed turns; medians_s: of each;
-        disturbed: what by -> how many turns;
-        turns: in all; seconds: spent on timed runs and their warm-up; half_width: of the median's
-            interval, over the median.
+        session: the same name.
+        rounds: numbers of the rounds with undisturbed turns.
+        medians_s: median of each of these rounds.
+        disturbed: number of disturbed turns by cause.
+        turns: total number of turns.
+        seconds: time spent on timed runs and their warm-up.
+        half_width: half-width of the median's interval over the median.
     """
     used = clean_rounds(turns)
     return {

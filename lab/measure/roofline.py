@@ -1,11 +1,11 @@
-"""What this machine reaches at best: `python -m lab.measure.roofline THREADS ANSWER.json`, in a
-process of its own, in 3 to 4 s.
+"""Peak rates of this machine: `python -m lab.measure.roofline THREADS ANSWER.json`, a separate
+process that takes 3 to 4 s.
 
-Arithmetic: products of square matrices that fit the caches, by numpy's BLAS and by ONNX Runtime,
-the better of both, in 8-bit integers by ONNX Runtime alone, in 16-bit floats by OpenVINO where the
-processor computes in them. Bandwidth: the larger of two vectors, element by element, again and
-again: two reads and a write. The best of several repetitions is kept, since whatever disturbs only
-makes slower.
+Arithmetic is measured on products of square matrices that fit the caches: with the better of
+numpy's BLAS and ONNX Runtime, with ONNX Runtime for 8-bit integers, and with OpenVINO for 16-bit
+floats if the processor supports them. Bandwidth is measured on the element-wise maximum of two
+vectors: two reads and a write. The best of several repetitions counts, because disturbances only
+increase the time.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from lab.measure.parent import die_with_parent
 
 SIZES = (16_000, 128_000, 1_000_000, 8_000_000, 64_000_000)
 SIDE = 1024
-"""Of the matrices: large enough that starting threads costs nothing, small enough to stay in the
+"""Side of the matrices: large enough to make the start of threads negligible, small enough for the
 caches (12 MB).
 """
 LASTING_S, TURN_S, MOST_PASSES = 0.3, 0.01, 1 << 24
 SMALLEST_PART = 4_000
-"""Bytes of one thread's share, below which what is timed is the loop around it."""
+"""Smallest share of one thread in bytes; below it, the loop overhead would dominate."""
 
 
 def blas_environment(threads: int) -> dict[str, str]:
-    """What tells a BLAS how many threads to use: it reads this when numpy is imported."""
+    """Return environment variables for the number of BLAS threads, read when numpy is imported."""
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     return dict.fromkeys(names, str(threads))
 
@@ -48,8 +48,8 @@ def measure_roofline(threads: int, lasting_s: float = LASTING_S) -> Roofline:
     threads.
 
     Args:
-        threads: how many compute.
-        lasting_s: seconds for each number.
+        threads: number of computing threads.
+        lasting_s: seconds for each rate.
     """
     rates = {"float32": _float32_by_numpy(lasting_s)}
     note = f"{SIDE}×{SIDE} matrix products"
@@ -57,14 +57,14 @@ def measure_roofline(threads: int, lasting_s: float = LASTING_S) -> Roofline:
         rates["float32"] = max(rates["float32"], _by_onnxruntime("float32", threads, lasting_s))
         rates["int8"] = _by_onnxruntime("int8", threads, lasting_s)
     else:
-        note += "; int8 is left out, since onnx and onnxruntime are not both installed"
+        note += "; int8 is left out because onnx and onnxruntime are not both installed"
     rates |= _halves_by_openvino(threads, lasting_s) if find_spec("openvino") else {}
     bandwidths = {size: bandwidth(size, threads, lasting_s / 2) for size in SIZES}
     return Roofline(threads, rates, bandwidths, f"{note}; two reads and a write of vectors")
 
 
 def best_s(work: Callable[[], Any], lasting_s: float) -> float:
-    """Seconds of the quickest of as many runs as fit, at least three."""
+    """Return the seconds of the fastest run of as many as fit, at least three."""
     end, best, runs = time.perf_counter() + lasting_s, float("inf"), 0
     while runs < 3 or time.perf_counter() < end:
         start = time.perf_counter()
@@ -94,12 +94,12 @@ def _by_onnxruntime(precision: str, threads: int, lasting_s: float) -> float:
 
 
 HALVES = {"bfloat16": ("BF16", "bf16"), "float16": ("FP16", "f16")}
-"""16-bit floats -> OpenVINO's name of the capability, and of the precision to compute in."""
+"""OpenVINO's name of the capability and of the precision, for each 16-bit float type."""
 
 
 def _halves_by_openvino(threads: int, lasting_s: float) -> dict[str, float]:
-    """Rates of those 16-bit floats that the processor computes in: OpenVINO would store the others
-    only.
+    """Return the rates of the 16-bit floats that the processor computes in; OpenVINO would only
+    store the others.
     """
     no_telemetry()
     import openvino
@@ -126,8 +126,8 @@ def _openvino_product() -> Any:
 
 
 def product_graph(precision: str) -> bytes:
-    """An ONNX model that multiplies its input by a constant matrix: float32, or "int8" (unsigned by
-    signed, sums of 32 bits).
+    """Return an ONNX model that multiplies its input by a constant matrix: float32, or "int8"
+    (unsigned by signed, sums of 32 bits).
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -153,10 +153,10 @@ def _matrix(dtype: str) -> Any:
 
 
 def bandwidth(size_bytes: int, threads: int, lasting_s: float) -> float:
-    """Bytes read and written a second while so many bytes are worked on.
+    """Return the bytes read and written per second for a working set of this size.
 
     Args:
-        size_bytes: of all threads together, each with a part of its own.
+        size_bytes: total size of the parts of all threads.
     """
     numbers = max(size_bytes // threads, SMALLEST_PART) // 8
     parts = [(np.ones(numbers, np.float32), np.zeros(numbers, np.float32)) for _ in range(threads)]
@@ -175,22 +175,24 @@ def bandwidth(size_bytes: int, threads: int, lasting_s: float) -> float:
 
 
 def _pass(a: Any, c: Any, times: int) -> None:
-    """c = max(c, a), so many times in one call, without Python in between and without its lock."""
+    """Return a function that computes c = max(c, a) several times in one call, without Python in
+    between and without its lock.
+    """
     again = np.lib.stride_tricks.as_strided(a, (times, len(a)), (0, a.itemsize), writeable=False)
     np.maximum.reduce(again, axis=0, out=c)
 
 
 def to_json(found: Roofline) -> dict[str, Any]:
-    """As a JSON value, whose keys are text; back with `Roofline.from_json`."""
+    """Return JSON, whose keys are text, to be read with `Roofline.from_json`."""
     value = asdict(found)
     return {**value, "bytes_per_s": {str(k): v for k, v in value["bytes_per_s"].items()}}
 
 
 def main(arguments: list[str], environment: Mapping[str, str]) -> None:
-    """Measure and write the answer."""
+    """Measure the rates and write them."""
     threads, to = int(arguments[0]), Path(arguments[1])
     assert environment["OPENBLAS_NUM_THREADS"] == str(threads), (
-        "to be started with blas_environment(threads)"
+        "must be started with blas_environment(threads)"
     )
     to.write_text(json.dumps(to_json(measure_roofline(threads))))
 

@@ -1,10 +1,10 @@
-"""Warm latency in interleaved rounds: all variants take turns in shuffled order, so that drift hits
-all alike.
+"""Warm latency in interleaved rounds: all variants take turns in shuffled order, so that drift
+affects all equally.
 
-Each round is a forked process that loads every variant anew. Where a model's memory comes to lie
-decides how well it fits the caches; two copies of one file, loaded once, would differ by a percent
-or two for as long as they live, and no number of runs would show that it is luck. So it is drawn
-again in each round, and a round is what intervals and tests count.
+Each round is a forked process that loads every variant again. The memory addresses of a model
+decide how well it fits the caches; two copies of one file, loaded once, would differ by a percent
+or two for their whole lifetime, and more runs would not reveal that this is chance. So the
+addresses are drawn again in each round, and rounds are the samples of intervals and tests.
 """
 
 from __future__ import annotations
@@ -29,34 +29,37 @@ if TYPE_CHECKING:
 
 Call = Callable[[], Any]
 TURNS = 2
-"""Of each variant in a round: the second shows what changed meanwhile."""
+"""Turns of each variant in a round; the second shows changes in the meantime."""
 WARM_UP_RUNS = 3
-"""Before each turn; one where a turn has so few runs that warming up would double its time."""
+"""Warm-up runs before each turn; one if a turn has so few runs that warming up would double its
+time.
+"""
 FEWEST_RUNS = 3
 BLOCK = 5
-"""Rounds between two looks at the intervals, and the fewest that are made when the budget is
-gone.
+"""Rounds between two checks of the intervals, and the smallest number of rounds when the budget is
+spent.
 """
 MOST_ROUNDS = 3
-"""Times the rounds asked for, at most, however much of the budget is left."""
+"""Largest multiple of the requested rounds, regardless of the remaining budget."""
 LIMIT_S = 600.0
 DIGITS = 10
-"""Of seconds: no clock tells more, and raw samples are kept."""
+"""Decimal places of seconds: clocks are not more precise, and raw samples are stored."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How long and how precisely to measure.
+    """Duration and precision of a measurement.
 
     Attributes:
-        rounds: undisturbed rounds at least; runs: timed runs in a turn at most; turn_s: seconds a
-            turn aims at.
+        rounds: smallest number of undisturbed rounds.
+        runs: largest number of timed runs in a turn.
+        turn_s: target duration of a turn in seconds.
         precision: half-width of the median's 95 % interval over the median at which a variant has
             enough rounds.
         budget_s: seconds for each variant after which no further rounds begin.
-        threads: what the runtime was told.
-        afresh: whether each round loads the variants anew; else all rounds of a block share what
-            was loaded.
+        threads: number of threads of the runtime.
+        afresh: True loads the variants again in each round; else all rounds of a block share the
+            loaded variants.
     """
 
     rounds: int
@@ -71,7 +74,7 @@ class Protocol:
 
 @dataclass
 class Variant:
-    """What opens a variant, and all that was timed of it."""
+    """Variant with its loader and its timed turns."""
 
     load: Callable[[], Call]
     runs: int = 0
@@ -84,18 +87,17 @@ def time_rounds(
     protocol: Protocol,
     isolate: Callable[..., dict[str, Any]] = forked,
 ) -> dict[str, Any]:
-    """Time every variant in shuffled rounds; go on with those that were disturbed, or whose
+    """Time every variant in shuffled rounds; continue with those that were disturbed or whose
     interval is still too wide.
 
     Args:
-        loads: variant -> loads it and gives the call to time.
-        isolate: (work, limit in seconds, what) -> what the work returns, or {"error"}.
+        loads: variant -> function that loads it and returns the call to time.
+        isolate: (work, limit in seconds, what) -> result of the work, or {"error"}.
 
     Returns:
         variant -> {"error"} or list of turns {"round", "samples" s, "warmup" s, "cpu_ratio",
-        "waiting", "pace_s", "contended",
-        "disturbed" (by what, or ""), "joules" (or None), "started_at"}; disturbed turns stay in the
-        list. Rounds of equal number are paired.
+        "waiting", "pace_s", "contended", "disturbed" (its cause, or ""), "joules" (or None),
+        "started_at"}; disturbed turns stay in the list. Rounds of equal number are paired.
     """
     order = random.Random(protocol.seed)
     variants = {name: Variant(load) for name, load in loads.items()}
@@ -123,8 +125,8 @@ def _make_rounds(
     order: random.Random,
     isolate: Callable[..., dict[str, Any]],
 ) -> None:
-    """Some rounds of some variants in one process; where that fails, each variant in one of its
-    own, to find the culprit.
+    """Run some rounds of some variants in one process; if that fails, run each variant in a
+    separate process to find the failing one.
     """
     seed = order.random()
     found = isolate(
@@ -148,7 +150,7 @@ def _timed_rounds(
     protocol: Protocol,
     order: random.Random,
 ) -> dict[str, Any]:
-    """variant -> {"runs", "turns"}, in this process."""
+    """Run the rounds in this process and return variant -> {"runs", "turns"}."""
     names = list(variants)
     order.shuffle(names)
     calls = {name: variants[name].load() for name in names}
@@ -175,7 +177,7 @@ def _enough(variant: Variant, protocol: Protocol) -> bool:
 
 
 def samples_by_round(turns: Sequence[Mapping[str, Any]]) -> dict[int, list[float]]:
-    """Round number -> all its samples, in the order of the rounds."""
+    """Return all samples by round number, in the order of the rounds."""
     found: dict[int, list[float]] = {}
     for turn in turns:
         found.setdefault(turn["round"], []).extend(turn["samples"])
@@ -183,7 +185,9 @@ def samples_by_round(turns: Sequence[Mapping[str, Any]]) -> dict[int, list[float
 
 
 def half_width(rounds: Sequence[Sequence[float] | NDArray[np.float64]]) -> float:
-    """Half of the median's 95 % interval, over the median; infinite for fewer than two rounds."""
+    """Return half of the median's 95 % interval over the median; infinite for fewer than two
+    rounds.
+    """
     if len(rounds) < 2:
         return float("inf")
     arrays = [np.asarray(r) for r in rounds]

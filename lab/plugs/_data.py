@@ -1,4 +1,4 @@
-"""Data sets, and the training of sample models."""
+"""Datasets, and the training of sample models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.plugs._packages import Array, missing_package
 
 
 def arrays_digest(arrays: Mapping[str, Array]) -> str:
-    """SHA-256 over names, dtypes, shapes and bytes, in the order given."""
+    """Return the SHA-256 of names, dtypes, shapes and bytes, in the given order."""
     from hashlib import sha256
 
     total = sha256()
@@ -25,13 +25,11 @@ def arrays_digest(arrays: Mapping[str, Array]) -> str:
 
 @dataclass(frozen=True)
 class Splits:
-    """What variants are calibrated and judged on: items that never overlap, nor occur in the
-    training set.
+    """Calibration and test items, which neither overlap nor occur in the training set.
 
-    x arrays have shape (items, *item shape); y arrays hold the truth of each item: for
-    classification class numbers,
-    shape (items,), int64; for anomaly detection 0 for normal and 1 for anomalous; for other tasks
-    what the task says.
+    x arrays have shape (items, *item shape). y arrays hold the true value of each item: class
+    indices for classification, shape (items,), int64; 0 for normal and 1 for anomalous in anomaly
+    detection; other tasks define their own.
     """
 
     x_calibration: Array
@@ -40,7 +38,7 @@ class Splits:
     y_test: Array
 
     def digest(self) -> str:
-        """SHA-256 over names, dtypes, shapes and bytes of all four arrays."""
+        """Return the SHA-256 of names, dtypes, shapes and bytes of all four arrays."""
         return arrays_digest({name: getattr(self, name) for name in ARRAYS})
 
 
@@ -49,7 +47,7 @@ ARRAYS = ("x_calibration", "y_calibration", "x_test", "y_test")
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that a data set's publisher offers for download."""
+    """File that a dataset's publisher offers for download."""
 
     url: str
     sha256: str
@@ -57,15 +55,15 @@ class SourceFile:
 
     @property
     def name(self) -> str:
-        """The last part of its address."""
+        """Return the last part of its address."""
         return self.url.rsplit("/", 1)[-1]
 
 
 def sources_digest(sources: Sequence[SourceFile], version: int) -> str:
-    """What stands for the digest of splits that are made of published files.
+    """Return the digest that identifies splits made from published files.
 
     Args:
-        version: of the code that makes the splits; raised when it would make others.
+        version: version of the code that makes the splits; raised when their content changes.
     """
     from hashlib import sha256
 
@@ -76,26 +74,24 @@ def sources_digest(sources: Sequence[SourceFile], version: int) -> str:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set, fixed by seed and digest.
+    """Dataset, fixed by seed and digest.
 
     Attributes:
-        load: () -> Splits; the same digest each time, or the lab refuses it. Takes seconds at most.
-        digest: of the splits; for data from the net, `sources_digest` of the files that they are
-            made of.
-        training: () -> (x, y) of the training set, made only when something trains.
-        training_digest: `arrays_digest` of {"x": x, "y": y}; for data from the net, as `digest`.
-        preview: n -> (x, y), the first n test items, in milliseconds; None where loading is as
-            quick.
-        show: how the Models page draws an item: "image", "spectrogram", "waveform", "text" or
-            "none".
-        show_shape: (time, frequency) of a spectrogram that is stored flat; empty where items have
-            the shape they are drawn in.
-        picture: items -> what is drawn of them, where the stored numbers are not what a person
-            would look at.
+        load: () -> Splits; the lab rejects splits with another digest. Takes seconds at most.
+        digest: digest of the splits; for downloaded data, `sources_digest` of the files they are
+            made from.
+        training: () -> (x, y) of the training set, created only for training.
+        training_digest: `arrays_digest` of {"x": x, "y": y}; for downloaded data, as `digest`.
+        preview: n -> (x, y), the first n test items, in milliseconds; None if loading is as fast.
+        show: representation of an item on the Models page: "image", "spectrogram", "waveform",
+            "text" or "none".
+        show_shape: (time, frequency) of a spectrogram that is stored flat; empty if items have the
+            shape in which they are drawn.
+        picture: items -> arrays to draw, if the stored values are not suitable.
         decode: item array -> text, for data shown as text.
-        test_items: how many items the test set has, for lists that must not load it.
-        sources: the published files, for data that is fetched from the net when it is first loaded;
-            their digests are checked.
+        test_items: number of items in the test set, for lists that must not load it.
+        sources: published files of data that is downloaded when it is first loaded; their digests
+            are checked.
     """
 
     id: str
@@ -120,26 +116,24 @@ class Dataset:
 
     @property
     def missing(self) -> str | None:
-        """The package that must be installed first, or None."""
+        """Return the package that must be installed first, or None."""
         return missing_package(self.requires)
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a sample model's recipe is run this time; what makes the model what it is stays in the
-    recipe.
+    """Settings of one run of a sample model's recipe; the recipe itself defines the model.
 
     The recipe is `train(training)` in the model's file. It writes the weights, named as the card's
-    file, and the record
-    {"baseline": {metric: JSON}, "seconds", "dataset_digest", "training_digest", …} as ID.json into
-    the folder.
+    file, and the record {"baseline": {metric: JSON}, "seconds", "dataset_digest",
+    "training_digest", …} as ID.json into the folder.
 
     Attributes:
-        folder: where both are written.
-        seed: instead of the recipe's own.
-        bf16: compute in bfloat16 where the framework thinks it safe; weights stay float32.
-        epochs: instead of the recipe's own, for a quick look.
-        progress: (epochs done, epochs in all, what was seen), after each epoch.
+        folder: folder for both files.
+        seed: seed that replaces the recipe's own.
+        bf16: compute in bfloat16 where the framework considers it safe; weights stay float32.
+        epochs: number of epochs that replaces the recipe's own, for a quick test.
+        progress: callback after each epoch with (epochs done, epochs in total, observations).
     """
 
     folder: Path

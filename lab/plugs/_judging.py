@@ -1,4 +1,4 @@
-"""What judges and explains: metrics, tasks and rules."""
+"""Metrics, tasks and rules, which judge and explain trials."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from lab.types import Measurement, Trial
 
 @dataclass(frozen=True)
 class Case:
-    """All that a rule may look at to explain a trial.
+    """Data from which a rule explains a trial.
 
     Attributes:
-        trial: a complete trial; baseline: the float model on the same target, None where there is
-            none.
-        trials: all of the study's.
-        anatomy, profile: of the trial; baseline_anatomy, baseline_profile: of the baseline. None
-            where unknown.
-        roofline: of the machine with the target's number of threads, None where unknown.
-        environment: the machine, as `lab.measure.environment.fingerprint` tells it.
+        trial: a complete trial.
+        baseline: the float model on the same target, None if there is none.
+        trials: all trials of the study.
+        anatomy, profile: those of the trial; None if unknown.
+        baseline_anatomy, baseline_profile: those of the baseline; None if unknown.
+        roofline: roofline of the machine with the target's number of threads, None if unknown.
+        environment: the machine, from `lab.measure.environment.fingerprint`.
     """
 
     trial: Trial
@@ -38,12 +38,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Rule:
-    """One reason why a trial is not faster or not smaller.
+    """Rule that finds one reason why a trial is not faster or not smaller.
 
     Attributes:
-        title: the reason in a few words; help: what it means, for who has never heard of it.
-        find: case -> what was found, or None where the rule does not apply or its evidence is
-            missing.
+        title: the reason in a few words.
+        help: explanation for readers without prior knowledge.
+        find: case -> finding, or None if the rule does not apply or its evidence is missing.
     """
 
     id: str
@@ -54,16 +54,16 @@ class Rule:
 
 EVIDENCE = {
     "outputs": (
-        "float array (items, *output): what the variant answered on the test set; (items, classes)"
-        " for classification"
+        "float array (items, *output): outputs of the variant on the test set; (items, classes) for"
+        " classification"
     ),
     "labels": (
-        "array (items, …): the truth; class numbers for classification, 0 or 1 for anomaly"
+        "array (items, …): true values; class indices for classification, 0 or 1 for anomaly"
         " detection"
     ),
-    "inputs": "float array (items, *input): what the model was given",
+    "inputs": "float array (items, *input): inputs of the model",
     "baseline_outputs": (
-        "float array (items, *output): what the float baseline answered in the same runtime"
+        "float array (items, *output): outputs of the float baseline in the same runtime"
     ),
     "file": "uint8 array: the artifact's bytes",
     "baseline_file": "uint8 array: the bytes of the float baseline in the same format",
@@ -71,7 +71,7 @@ EVIDENCE = {
         "1-D int array: bytes of activations alive while each operator runs, planned from the"
         " file's graph for one item"
     ),
-    "weight_zeros": "2 ints: weights in the file that are zero, and all of them",
+    "weight_zeros": "2 ints: number of zero weights in the file, and number of all weights",
     "latency": (
         "list of 1-D float arrays: seconds of each timed run, one array per uncontended round"
     ),
@@ -82,30 +82,30 @@ EVIDENCE = {
     ),
     "peak_rss": "1-D float array: bytes above the bare runtime, in fresh processes",
     "arena": (
-        "1-D float array: bytes that the runtime's tensors lie in once it is ready to run, in fresh"
+        "1-D float array: bytes of the runtime's tensor arena once it is ready to run, in fresh"
         " processes; LiteRT only"
     ),
     "energy": (
         "1-D float array: joules of one call in each uncontended round, idle cores included; absent"
-        " where no counter is readable"
+        " if no counter is readable"
     ),
 }
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A pure function of arrays.
+    """Metric: a pure function of arrays.
 
     Attributes:
         needs: names of the evidence it is computed from, see EVIDENCE; passed by keyword.
-        compute: keyword arrays -> Measurement, or None where the number would say nothing.
+        compute: keyword arrays -> Measurement, or None if the value would be meaningless.
         tasks: tasks it applies to; empty means all.
-        noun: the word for it in a sentence, such as "latency"; the id's words by default.
-        best: the word for the best of it, such as "fastest".
-        more_less: the words for a larger and a smaller number, such as ("slower", "faster"); the
-            unit's by default.
-        about_both: True where it compares with the float model already, so that comparing it again
-            says nothing.
+        noun: its name in a sentence, such as "latency"; derived from the id by default.
+        best: the word for its best value, such as "fastest".
+        more_less: the words for a larger and a smaller value, such as ("slower", "faster"); derived
+            from the unit by default.
+        about_both: True if it already compares with the float model, so that its change against the
+            float model is meaningless.
     """
 
     id: str
@@ -124,18 +124,18 @@ class Metric:
 
 @dataclass(frozen=True)
 class Task:
-    """What a model is for: how its answers are judged.
+    """Task of a model: defines how its predictions are judged.
 
     Attributes:
         primary: id of the metric that is the accuracy axis of its studies.
-        agreement: id of the metric that says how far a variant answers as the float model does.
-        noun: the primary metric in a sentence, such as "accuracy".
-        labels: whether the truth is class numbers, one an item, or values of any shape.
-        predictions: (outputs, inputs) -> what is compared with the truth: class numbers, scores,
-            values; shape (items, …).
-        misfit: (outputs, labels, inputs) -> what outputs must be like, where they are not; "" where
-            they fit.
-        learns: what a model is trained to answer: the labels, or the inputs themselves.
+        agreement: id of the metric for the agreement of a variant with the float model.
+        noun: name of the primary metric in a sentence, such as "accuracy".
+        predictions: (outputs, inputs) -> predictions that are compared with the labels: class
+            indices, scores or values; shape (items, …).
+        labels: kind of the labels: class indices, one per item, or values of any shape.
+        misfit: (outputs, labels, inputs) -> description of the expected outputs if they do not fit,
+            else "".
+        learns: training target: the labels, or the inputs themselves.
     """
 
     id: str

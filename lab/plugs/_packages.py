@@ -1,4 +1,4 @@
-"""What plugs share: arrays, toolchains, and the packages that a plug must have."""
+"""Shared parts of plugs: arrays, toolchains, and required packages."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 else:
     Array = Any
 Toolchain = Literal["light", "nncf", "torch", "tensorflow"]
-"""What a job's process has loaded; what trains has processes of its own, "torch_training" and
+"""Libraries loaded by a job's process; training runs in separate processes, "torch_training" and
 "tensorflow_training".
 """
 
 
 @cache
 def missing_package(requires: tuple[str, ...]) -> str | None:
-    """The first required package (pip name, with `-` for `_`) that is not installed, without
+    """Return the first required package (pip name, with `-` for `_`) that is not installed, without
     importing any.
     """
     return next((name for name in requires if find_spec(module_of(name)) is None), None)
 
 
 def module_of(package: str) -> str:
-    """The module that a pip package brings."""
+    """Return the module name of a pip package."""
     return _MODULES.get(package, package.replace("-", "_"))
 
 
@@ -37,6 +37,6 @@ _MODULES = {"scikit-learn": "sklearn"}
 
 
 def require(what: str, packages: tuple[str, ...]) -> None:
-    """Raise MissingPackage for the first of the packages that is not installed."""
+    """Raise MissingPackage for the first package that is not installed."""
     if (absent := missing_package(packages)) is not None:
         raise MissingPackage.of(what, absent)

@@ -14,37 +14,37 @@ from lab.plugs._packages import Array, Toolchain, missing_package
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A model's input or output: shape with None for free axes, numpy dtype name."""
+    """Input or output of a model: shape with None for free axes, and numpy dtype name."""
 
     shape: tuple[int | None, ...]
     dtype: str
 
 
 class Session(Protocol):
-    """A loaded model. Quantized inputs and outputs are hidden: `run` takes and gives real
-    numbers.
+    """Loaded model. `prepare` quantizes inputs and `run` dequantizes outputs, so that callers only
+    see real values.
     """
 
     input: TensorInfo
     output: TensorInfo
 
     def prepare(self, x: Array) -> Array:
-        """Cast (and quantize) a batch to the type that the model takes: outside the timed part."""
+        """Cast (and quantize) a batch to the model's input type; this is not timed."""
         ...
 
     def run(self, x: Array) -> Array:
-        """One call on a prepared batch, shape (batch, *input) -> (batch, *output)."""
+        """Run the model on a prepared batch, shape (batch, *input) -> (batch, *output)."""
         ...
 
 
 @dataclass(frozen=True)
 class Provider:
-    """An execution provider or delegate: what computes a runtime's operators.
+    """Execution provider or delegate, which computes a runtime's operators.
 
     Attributes:
-        name: as the option of the runtime takes it.
-        available: whether the installed build has it on this machine.
-        why: what makes it available, or what is missing and how to bring it.
+        name: its value of the runtime's option.
+        available: True if the installed build has it on this machine.
+        why: the reason that it is available, or what is missing and how to install it.
     """
 
     name: str
@@ -54,22 +54,19 @@ class Provider:
 
 @dataclass(frozen=True)
 class Runtime:
-    """Runs files of some formats.
+    """Runtime that executes files of some formats.
 
     Attributes:
-        preload: import the runtime's package and nothing else: what a bare process costs.
+        preload: import the runtime's package and nothing else, for the cost of a bare process.
         load: (file, options) -> Session.
-        toolchain: which warm process answers the test set in it.
-        presets: those that run on it when nobody names a target.
-        providers: () -> the execution providers (or delegates) that its library knows of, each with
-            why it can be used
-            here, or why not; None where it has none to choose from.
-        profile: (file, options, item with its batch axis, runs) -> where the time goes, operator by
-            operator; None where
-            nothing of the library tells.
-        zeros: how its kernels treat weights that are zero, as a sentence with its source.
-        computes_as_stored: True where each operator computes in the type that the file stores for
-            it.
+        toolchain: the warm process that evaluates the test set.
+        presets: presets that run on it if no target is named.
+        providers: () -> execution providers (or delegates) of its library, each with the reason
+            that it is available here or not; None if it has no choice of providers.
+        profile: (file, options, item with its batch axis, runs) -> time of each operator; None if
+            the library has no profiler.
+        zeros: treatment of zero weights by its kernels, as a sentence with its source.
+        computes_as_stored: True if each operator computes in the type that the file stores for it.
     """
 
     id: str
@@ -85,24 +82,24 @@ class Runtime:
     presets: tuple[str, ...] = ("quick", "standard", "full")
     providers: Callable[[], tuple[Provider, ...]] | None = None
     profile: Callable[[str, Mapping[str, Any], Array, int], Profile] | None = None
-    zeros: str = "This runtime has no kernel that skips them."
+    zeros: str = "This runtime has no kernels that skip zeros."
     computes_as_stored: bool = False
 
     @property
     def missing(self) -> str | None:
-        """The package that must be installed first, or None."""
+        """Return the package that must be installed first, or None."""
         return missing_package(self.requires)
 
 
 @dataclass(frozen=True)
 class Fact:
-    """What a look at a file tells about it on another machine.
+    """Fact about a file on another processor, found without running it.
 
     Attributes:
-        text: what differs there, in words; with an operator it goes on after the operator's name.
-        operator, type: the operator that it is about, "" where it is about the whole file.
-        count, of: how many of how many (pairs of weights, scales) are concerned; 0 where nothing is
-            counted.
+        text: the difference in words; for an operator, the text follows the operator's name.
+        operator, type: name and type of the operator, "" for the whole file.
+        count, of: number of affected elements and of all elements (pairs of weights, scales); 0 if
+        nothing is counted.
     """
 
     text: str
@@ -114,12 +111,12 @@ class Fact:
 
 @dataclass(frozen=True)
 class Setting:
-    """How a file runs here.
+    """Setting in which a file was evaluated.
 
     Attributes:
-        runtime, options: of the target that it was evaluated on.
-        features: this machine's CPU features, as `lab.measure.environment.fingerprint` tells them.
-        workdir: where a machine may write files.
+        runtime, options: runtime and options of the target.
+        features: CPU features of this machine, from `lab.measure.environment.fingerprint`.
+        workdir: folder in which a processor may write files.
     """
 
     runtime: str
@@ -130,19 +127,19 @@ class Setting:
 
 @dataclass(frozen=True)
 class Processor:
-    """Somewhere else where a file may run and answer differently than it does here.
+    """Emulated processor on which a file may give other outputs than on this machine.
 
     Attributes:
-        formats: of the files that it is known to answer differently.
-        runtimes: those whose arithmetic it stands for; empty means every one that loads the format.
-        differs: (file, setting) -> facts, from a look at the file that runs nothing of it on data;
-            empty where the file
-            answers there as it does here.
-        load: (file, setting) -> a session that answers on this machine as the file does there.
-        because: facts -> why the answers differ, as the end of a sentence: "3 pairs of weights can
-            saturate".
-        place: where, as the beginning of a sentence: "On an x86 CPU without VNNI".
-        version: raised when the same file would answer otherwise.
+        formats: formats of the files whose outputs may differ.
+        runtimes: runtimes whose arithmetic it emulates; empty means every one that loads the
+            format.
+        differs: (file, setting) -> facts, found in the file without running it on data; empty if
+            the outputs are the same as here.
+        load: (file, setting) -> a session that emulates the processor on this machine.
+        because: facts -> the reason for the difference, as the end of a sentence: "3 pairs of
+            weights can saturate".
+        place: the place, as the beginning of a sentence: "On an x86 CPU without VNNI".
+        version: raised when the outputs of the same file change.
     """
 
     id: str

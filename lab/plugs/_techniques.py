@@ -1,4 +1,4 @@
-"""What turns a file into a file, and what it may use for it."""
+"""Techniques, which turn a file into a file, and the context in which they run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from lab.types import ModelCard
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What a technique may learn from; nothing of it is in the test set.
+    """Training data of a technique, which contains no test items.
 
     Attributes:
-        x: training items as the model takes them, shape (n, *card.input.shape); y: their truth.
-        x_check, y_check: items held out, to see how a training goes.
-        learns: what answers are compared with: class numbers, the inputs themselves, or values.
-        source: where the items are from, in words.
-        augment: batch of items -> the batch, varied, as the framework's tensors; how the model was
-            trained at first.
-        smoothing: share of the truth that is spread over all classes.
-        rate: the highest learning rate of the model's first training; None where it is not known.
+        x: training items in the model's input format, shape (n, *card.input.shape).
+        y: their true values.
+        x_check, y_check: held-out items that monitor a training.
+        learns: target of the predictions: class indices, the inputs themselves, or values.
+        source: origin of the items, in words.
+        augment: batch of items -> augmented batch, as the framework's tensors; the same as in the
+            model's first training.
+        smoothing: share of label smoothing over all classes.
+        rate: the highest learning rate of the model's first training; None if unknown.
     """
 
     x: Array
@@ -40,31 +41,31 @@ class TrainingSet:
 
 
 def no_training() -> TrainingSet:
-    """Stands where nothing may train.
+    """Raise, for techniques that must not train.
 
     Raises:
         InvalidFile: always.
     """
-    raise InvalidFile("There is nothing to train on", remedy="Mark the technique with trains=True")
+    raise InvalidFile("There is no training data", remedy="Mark the technique with trains=True")
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a technique may use besides its source file.
+    """Context of a technique: its resources besides the source file.
 
     Attributes:
-        workdir: an empty folder of this job's own.
+        workdir: an empty folder of this job.
         card: the model being compressed.
-        calibration: n -> calibration inputs as the model takes them, shape (n, *card.input.shape).
-            Which ones is told by
-            the step's options `calibration_seed` and `calibration_source`; the same ones each time.
-        labelled: n -> (x, y), calibration items with their truth, for techniques that watch the
-            task's own metric.
-        note: keeps a fact about the job under a name; it is shown on the trial.
-        training: () -> what may be learnt from; for techniques that are marked with `trains`.
-        checkpoint: a folder that outlives the process, the same one each time the job is tried;
-            None where nothing is kept.
-        tell: shows a training's curve while it runs, see `lab.finetuning.loop.Course`.
+        calibration: n -> calibration inputs in the model's input format, shape (n,
+            *card.input.shape). The step's options `calibration_seed` and `calibration_source`
+            select them; they are the same in each run.
+        labelled: n -> (x, y), labelled calibration items, for techniques that monitor the task's
+            metric.
+        note: stores a fact about the job under a name; it is shown on the trial.
+        training: () -> training data, for techniques that are marked with `trains`.
+        checkpoint: a folder that outlives the process and is the same for all attempts of the job;
+            None if nothing is kept.
+        tell: shows the curve of a running training, see `lab.finetuning.loop.Course`.
     """
 
     workdir: Path
@@ -93,33 +94,31 @@ PURPOSES = {
 
 @dataclass(frozen=True)
 class Technique:
-    """Turns a file into a file.
+    """Technique that turns a file into a file.
 
     Attributes:
         accepts, produces: formats.
-        toolchain: which warm process it runs in: "light" has onnx, onnxruntime and
-            ai-edge-quantizer, "nncf" has OpenVINO too.
+        toolchain: the warm process it runs in: "light" has onnx, onnxruntime and ai-edge-quantizer,
+            "nncf" also has OpenVINO.
         apply: (source file, params, context) -> the file it wrote inside context.workdir.
-        name: params -> the speaking name, as decoded in `lab.compress.naming`; "" for a conversion,
-            which changes no number.
-        conversion: True where the planner may insert it by itself.
-        only_first: True for a conversion that takes float files only, so that it is inserted before
-            any other technique.
-        version: raised when the same params would give another file.
-        valid: params -> False for combinations that a grid skips because they mean the same as
+        name: params -> the speaking name, see `lab.compress.naming`; "" for conversions, which
+            change no weights.
+        conversion: True if the planner may insert it by itself.
+        only_first: True for a conversion that only accepts float files, so that it is inserted
+            before any other technique.
+        version: raised when the same params give another file.
+        valid: params -> False for combinations that a grid skips because they are equivalent to
             another one.
-        extra: preset -> further settings that it tries one by one, where the whole grid would be
-            too large: what is not named
-            is at its default.
-        role: what it does in a composition: "prune" makes the float model smaller, "tune" trains
-            it, "quantize" is all else.
-        composed: preset -> the settings of it that take part in that preset's compositions, see
-            `lab.spec.chains`.
+        extra: preset -> further settings that are tried one by one if the whole grid would be too
+            large; the other options have their defaults.
+        role: role in a composition: "prune" makes the float model smaller, "tune" trains it,
+            "quantize" is anything else.
+        composed: preset -> its settings in that preset's compositions, see `lab.spec.chains`.
         purposes: the PURPOSES that it serves best in its format, each with the setting that it
-            needs, as the end of a sentence; "" where it serves them as it comes.
-        trains: True where it learns from the training set: it has processes of its own, may take
-            hours, and shows a curve.
-        typical_s: seconds it takes as a rule; a first guess until the store knows better.
+            needs, as the end of a sentence; "" if the defaults serve it.
+        trains: True if it uses the training set: it has separate processes, may take hours, and
+            shows a curve.
+        typical_s: typical seconds of a run, a first guess until measured times are stored.
     """
 
     id: str
@@ -148,10 +147,10 @@ class Technique:
 
     @property
     def missing(self) -> str | None:
-        """The package that must be installed first, or None."""
+        """Return the package that must be installed first, or None."""
         return missing_package(self.requires)
 
     @property
     def pool(self) -> str:
-        """The processes that it runs in."""
+        """Return the kind of process in which it runs."""
         return f"{self.toolchain}_training" if self.trains else self.toolchain

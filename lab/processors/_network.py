@@ -216,7 +216,7 @@ def finish(sums: Array, inputs: Mapping[str, Array], axis: int, alpha: float = 1
 
     Args:
         inputs: "bias", "x_scale", "w_scale", "y_scale" and "y_zero" of the operator, if present.
-            axis: output channel axis of the sums.
+        axis: output channel axis of the sums.
 
     Returns:
         uint8 with a "y_scale", float32 with only input scales, and int32 sums without scales.

@@ -14,8 +14,9 @@ class Weights:
     """Quantized weights: real = (stored − zero) · scale.
 
     Attributes:
-        stored: integers. scale: float32, one per tensor or per channel. zero: one per tensor or per
-            channel, in the stored type.
+        stored: integers.
+        scale: float32, one per tensor or per channel.
+        zero: one per tensor or per channel, in the stored type.
     """
 
     stored: Array
@@ -61,8 +62,9 @@ def rescaled_bias(bias: Array, before: Array, after: Array) -> Array:
     """Return the bias integers for another weight scale; the activation scale stays.
 
     Args:
-        bias: int32 or int64, one per output channel. before: weight scales, one per channel. after:
-            the one scale that replaces them.
+        bias: int32 or int64, one per output channel.
+        before: weight scales, one per channel.
+        after: the one scale that replaces them.
     """
     limits = np.iinfo(bias.dtype)
     moved = np.rint(bias.astype(np.float64) * before.astype(np.float64) / float(after))

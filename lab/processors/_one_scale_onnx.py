@@ -28,7 +28,8 @@ class Bias:
 
     Attributes:
         holder: the node that reads them at `slot`; if it is a DequantizeLinear, their scales are
-            the next input. scales: the scales the node reads; empty if unknown.
+            the next input.
+        scales: the scales the node reads; empty if unknown.
     """
 
     holder: Any

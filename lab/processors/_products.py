@@ -57,9 +57,10 @@ class Product:
 
     Attributes:
         inputs: role ("x", "x_zero", "w_scale", "bias", …) -> name of the tensor, if present.
-            attributes: attributes of the operator, such as strides. weights: int8 (outputs, terms):
-            weights of each output in the order in which the kernel accumulates its terms. stored:
-            int8, the weights as stored in the file.
+        attributes: attributes of the operator, such as strides.
+        weights: int8 (outputs, terms): weights of each output in the order in which the kernel
+            accumulates its terms.
+        stored: int8, the weights as stored in the file.
     """
 
     name: str

@@ -48,7 +48,8 @@ class Risk:
 
     Attributes:
         pair: its terms are 2 · pair and 2 · pair + 1.
-        outputs: indices of those outputs. w0, w1: magnitudes of their weights, int32.
+        outputs: indices of those outputs.
+        w0, w1: magnitudes of their weights, int32.
     """
 
     pair: int

@@ -22,7 +22,8 @@ def arena_bytes(interpreter: Any, path: str) -> int | None:
     that run in a delegate have no memory. Return None if the file's mappings cannot be identified.
 
     Args:
-        interpreter: interpreter with allocated tensors. path: path of its model file.
+        interpreter: interpreter with allocated tensors.
+        path: path of its model file.
     """
     stored = _mappings(path)
     if not stored:

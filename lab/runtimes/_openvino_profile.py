@@ -40,8 +40,8 @@ def profile(bare: Session, counting: Counting, graph: str, item: Array, runs: in
     """See `lab.plugs.Runtime.profile`.
 
     Args:
-        bare, counting: sessions of the file with these options, without and with counters. graph:
-        model.xml of the file.
+        bare, counting: sessions of the file with these options, without and with counters.
+        graph: model.xml of the file.
 
     Raises:
         LabError: the counters contain no operator.

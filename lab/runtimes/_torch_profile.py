@@ -40,7 +40,8 @@ def profile(
     Args:
         bare: session of the file with these options.
         layers: (operator name in the profiler, layer) of each operation of the program, in order;
-            empty if unknown. engine: library that computes quantized operators.
+            empty if unknown.
+        engine: library that computes quantized operators.
 
     Raises:
         LabError: torch's profiler recorded no operator.

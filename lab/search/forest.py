@@ -37,7 +37,8 @@ class Forest:
 
     Args:
         traits: see `matrix`.
-        tried: row indices; values: their outcomes. seed: equal seeds and data give equal trees.
+        tried: row indices; values: their outcomes.
+        seed: equal seeds and data give equal trees.
 
     Attributes:
         mean, spread: (candidates,).

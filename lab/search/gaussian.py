@@ -150,7 +150,8 @@ class Posterior:
     """Posterior of one value for every candidate, from those that were tried.
 
     Args:
-        traits: traits of all candidates. tried: row indices; values: their outcomes.
+        traits: traits of all candidates.
+        tried: row indices; values: their outcomes.
     """
 
     def __init__(self, traits: Traits, tried: Sequence[int], values: Array) -> None:

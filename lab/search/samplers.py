@@ -21,8 +21,8 @@ def sampler(name: str) -> Callable[[Task, int], list[str]]:
     """Return the function that chooses a number of untried candidates.
 
     Raises:
-        UnknownId: no sampler has that name. MissingPackage: the sampler needs a package that is not
-            installed.
+        UnknownId: no sampler has that name.
+        MissingPackage: the sampler needs a package that is not installed.
     """
     if name not in SAMPLERS:
         raise UnknownId.of("sampler", name, SAMPLERS)

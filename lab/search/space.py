@@ -33,8 +33,9 @@ class Candidate:
     Attributes:
         key: equal for equal recipes on equal targets, see `lab.spec.recipes.identity`.
         techniques: ids of its techniques other than conversions, joined by "+".
-        settings: "position.option" -> value, of the options of these techniques. traits: group, one
-            of `HOW` for the recipe or `WHERE` for the target -> traits, the features of models.
+        settings: "position.option" -> value, of the options of these techniques.
+        traits: group, one of `HOW` for the recipe or `WHERE` for the target -> traits, the features
+            of models.
     """
 
     key: str

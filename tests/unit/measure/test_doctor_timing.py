@@ -154,6 +154,6 @@ def test_the_same_network_is_alike_and_a_slower_one_is_seen() -> None:
 def test_without_a_runtime_a_product_is_timed_instead(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(doctor_timing.doctor_models, "available", lambda: False)
     of, load = doctor_timing.doctor_models.loader(tmp_path)
-    assert of == "A product of numpy's"
+    assert of == "A numpy product"
     assert load()().shape == (160, 160)
     assert doctor_timing.thread_scaling(2).state == "unavailable"
