@@ -206,14 +206,14 @@ def member(study: Study) -> Member:
     )
 
 
-def names_across(compared: Across) -> Named:
+def names_across(found: Across) -> Named:
     """Names of studies, models, machines and data, where several stand beside each other."""
     from lab.plots.across_words import Named, distinct_names, machine_names, member_title
 
-    cards = {m.study.id: card_of(m.study.id) for m in compared.members}
-    titles = {m.study.id: member_title(m, cards[m.study.id].title) for m in compared.members}
-    data, known = {m.data: cards[m.study.id].dataset for m in compared.members}, registry.datasets()
-    used = {t.environment for t in compared.trials if t.environment}
+    cards = {m.study.id: card_of(m.study.id) for m in found.members}
+    titles = {m.study.id: member_title(m, cards[m.study.id].title) for m in found.members}
+    data, known = {m.data: cards[m.study.id].dataset for m in found.members}, registry.datasets()
+    used = {t.environment for t in found.trials if t.environment}
     machines = machine_names({id_: records.environment(id_) for id_ in sorted(used)})
     return Named(
         distinct_names(titles),
