@@ -152,7 +152,7 @@ def _remarks(study_id: str) -> list[str]:
     """
     from lab.analysis.threads import without_effect
     from lab.plots.differences import time_text
-    from lab.plots.emulated import elsewhere_texts
+    from lab.plots.emulated import emulated_texts
 
     trials = {t.id: t for t in lab.trials(study_id)}
     names = {id_: f"{t.name} on {_target_text(t.target.to_json())}" for id_, t in trials.items()}
@@ -166,7 +166,7 @@ def _remarks(study_id: str) -> list[str]:
     threads = [f"threads: more of them change nothing for {len(idle)} trials"] if idle else []
     texts = list(
         dict.fromkeys(
-            f"{t.name}: {text}" for t in trials.values() for text in elsewhere_texts(t, MUCH)
+            f"{t.name}: {text}" for t in trials.values() for text in emulated_texts(t, MUCH)
         )
     )
     more = (

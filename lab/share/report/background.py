@@ -8,7 +8,7 @@ from lab import registry
 from lab.errors import LabError
 from lab.plots import formatting
 from lab.plots.differences import time_text
-from lab.plots.emulated import elsewhere_texts
+from lab.plots.emulated import emulated_texts
 from lab.plots.table import ordered_metrics
 from lab.share.markup import Html, el, joined
 from lab.share.report.elements import cell, definitions, mark, metric_title, section, table
@@ -134,7 +134,7 @@ def machines(report: Report) -> Html | None:
     parts = [_machine(id_, facts) for id_, facts in report.environments.items()]
     texts = list(
         dict.fromkeys(
-            f"{t.name}: {text}" for t in report.trials for text in elsewhere_texts(t, MUCH)
+            f"{t.name}: {text}" for t in report.trials for text in emulated_texts(t, MUCH)
         )
     )
     more = el(
