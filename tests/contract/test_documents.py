@@ -9,6 +9,7 @@ import ast
 import itertools
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -231,6 +232,21 @@ def test_architecture_is_readable_in_an_editor():
     assert not [line for line in lines if len(line) > 160]
     tables = [list(g) for bar, g in itertools.groupby(lines, lambda s: s.startswith("|")) if bar]
     assert not [rows[0] for rows in tables if len(rows) - 2 > 15]
+
+
+def test_the_import_rule_is_that_of_the_linter():
+    contracts = tomllib.loads(text_of("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    layers = next(c["layers"] for c in contracts if c["id"] == "layers")
+    drawn = next(f for f in FENCE.findall(text_of("ARCHITECTURE.md")) if "cli → api" in f)
+    assert " ".join(drawn.strip("`").split()) == " → ".join(layers).translate({40: None, 41: None})
+
+
+def test_every_folder_of_the_lab_is_in_the_tree():
+    text = text_of("ARCHITECTURE.md")
+    folders = [p.parent.name for p in (ROOT / "lab").glob("*/__init__.py")]
+    assert not [f for f in folders if f"`lab/{f}/`" not in text]
+    modules = [p.stem for p in (ROOT / "lab").glob("*.py") if not p.stem.startswith("__")]
+    assert not [m for m in modules if f"`{m}`" not in text]
 
 
 def test_every_picture_is_shown():
