@@ -2,7 +2,7 @@
 # make test  the environment (once), then every test
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: env run test fast halves lint bench
+.PHONY: env run test together alone fast lint bench
 
 env: .venv/ready
 
@@ -14,20 +14,29 @@ env: .venv/ready
 run: env
 	$(BIN)/python -m lab serve
 
-test: env lint
-	$(MAKE) --no-print-directory halves
-	$(BIN)/python -m pytest -m "slow or browser or postgres" tests/browser tests/system tests/pages tests/unit/store
+# tests side by side, two processes as of two cores, and the linters beside them; then what needs the machine to itself
+test: env
+	$(MAKE) --no-print-directory --jobs 2 lint together
+	$(MAKE) --no-print-directory alone
 
-SWEEPING := tests/contract/test_sample_models.py
-# two halves at once, since each of these tests keeps one core busy; the log of the first is shown after the second's
-halves: env
-	@log=$$(mktemp); $(BIN)/python -m pytest -m slow $(SWEEPING) >$$log 2>&1 & first=$$!; second=0; \
-	$(BIN)/python -m pytest -m "not slow and not browser and not postgres and not benchmark" || second=1; \
-	$(BIN)/python -m pytest -m slow tests/unit tests/contract --ignore=tests/unit/store $(SWEEPING:%=--ignore=%) || second=1; \
-	wait $$first; first=$$?; cat $$log; rm -f $$log; exit $$((first + second))
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest --durations 30 --durations-min 1
+SPREAD := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
+# a process a core, and one thread a process: libraries that spin for each other's cores take ten times as long
+together fast: export OMP_NUM_THREADS := 1
+together fast: export OPENBLAS_NUM_THREADS := 1
+# tests and libraries are compiled once, not by each process
+unexport PYTHONDONTWRITEBYTECODE
+
+together: env
+	$(PYTEST) $(SPREAD) -m "not alone and not benchmark"
+
+alone: env
+	$(PYTEST) -m "alone and not benchmark"
 
 fast: env
-	$(BIN)/python -m pytest -m "not slow and not browser and not postgres and not benchmark"
+	$(PYTEST) $(SPREAD) -m "not slow and not browser and not postgres and not alone and not benchmark"
 
 lint: env
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ zero.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,18 @@ def context_for(model_id: str, workdir: Path, notes: dict[str, Any]) -> Context:
 
 def network(model_id: str) -> Any:
     """A sample model as its author wrote it, with its shipped weights."""
+    model = import_module(f"sample_models.{model_id}").build().eval()
+    model.load_state_dict(_shipped(model_id))
+    return model
+
+
+@cache
+def _shipped(model_id: str) -> dict[str, Any]:
+    """Loaded once in a process: a program takes a second."""
     import torch
 
-    model = import_module(f"sample_models.{model_id}").build().eval()
     with open(sample_cards()[model_id].path, "rb") as file:
-        model.load_state_dict(torch.export.load(file).state_dict)
-    return model
+        return dict(torch.export.load(file).state_dict)
 
 
 def answers_with_zeros(model: Any, smaller: dict[str, Any], x: Any) -> tuple[Any, int]:

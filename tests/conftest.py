@@ -11,6 +11,31 @@ import pytest
 
 from lab.types import ModelCard
 
+TOGETHER = {
+    "tests/browser/": "browser",  # one server and one Chromium
+    "tests/contract/test_datasets.py": "data sets",
+    "tests/contract/test_leaks.py": "data sets",
+    "tests/unit/datasets/": "data sets",
+}
+"""File or folder -> group whose tests run in one process, since they share what takes long to
+make. Of all others, the tests of a file do.
+"""
+FIRST = ("tests/contract/test_sample_models.py", "browser")
+"""Groups that take longest: they begin first, so that no process is left with one at the end."""
+
+
+def _group(file: str) -> str:
+    return next((group for path, group in TOGETHER.items() if file.startswith(path)), file)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Group the tests for `--dist loadgroup`, those that take longest first."""
+    groups = {item: _group(item.path.relative_to(config.rootpath).as_posix()) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: FIRST.index(groups[item]) if groups[item] in FIRST else len(FIRST))
+
 
 @pytest.fixture
 def lab_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -129,12 +129,21 @@ class Grid:
         found = self.outcomes[key]
         return found.gains if found.gains and found.counts else (0.0,) * len(self.objectives)
 
-    def search(self, name: str, seed: int, trials: int, batch: int = BATCH) -> tuple[str, ...]:
-        """Keys in the order in which a search of this budget tries them, the float models first."""
+    def search(
+        self,
+        name: str,
+        seed: int,
+        trials: int,
+        batch: int = BATCH,
+        enough: Callable[[Sequence[str]], bool] = lambda tried: False,
+    ) -> tuple[str, ...]:
+        """Keys in the order in which a search of this budget tries them, the float models first;
+        it ends early where what was tried is enough.
+        """
         tried = [c.key for c, t in zip(self.candidates, self.trials, strict=True) if t.is_baseline][
             :trials
         ]
-        while len(tried) < min(trials, len(self.trials)):
+        while len(tried) < min(trials, len(self.trials)) and not enough(tried):
             known = {key: self.outcomes[key] for key in tried}
             asked = Task(self.candidates, known, seed, len(self.objectives))
             tried += sampler(name)(asked, min(batch, trials - len(tried), len(asked.left)))

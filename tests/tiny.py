@@ -4,7 +4,9 @@ file.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -123,12 +125,19 @@ def write_tflite(path: Path, signature: bool = True, filters: int = FILTERS) -> 
 
 def write_keras(path: Path) -> Path:
     """Input (n, SIDE, SIDE, CHANNELS), output (n, CLASSES); loads TensorFlow."""
+    path = path.with_suffix(".keras")
+    path.write_bytes(_keras())
+    return path
+
+
+@cache
+def _keras() -> bytes:
     from lab.formats.keras.files import tensorflow
 
     tensorflow()
     import keras
 
-    w, path = weights(), path.with_suffix(".keras")
+    w = weights()
     conv = keras.layers.Conv2D(FILTERS, 3, padding="same", activation="relu", name="conv0")
     dense = keras.layers.Dense(CLASSES, name="dense0")
     pool = [keras.layers.AveragePooling2D(SIDE, name="pool0"), keras.layers.Flatten(name="flat0")]
@@ -137,8 +146,14 @@ def write_keras(path: Path) -> Path:
     )
     conv.set_weights([w["conv"].transpose(1, 2, 3, 0), w["conv_bias"]])
     dense.set_weights([w["dense"].T, w["dense_bias"]])
-    model.save(path)
-    return path
+    return _saved(model.save, "tiny.keras")
+
+
+def _saved(save: Any, name: str) -> bytes:
+    """What `save` writes to the path that it is given."""
+    with TemporaryDirectory() as folder:
+        save(Path(folder) / name)
+        return (Path(folder) / name).read_bytes()
 
 
 def write_torch_export(path: Path, batch: int | None = None) -> Path:
@@ -147,6 +162,12 @@ def write_torch_export(path: Path, batch: int | None = None) -> Path:
     weights and bias are such that both together are the convolution of the other formats. Loads
     torch.
     """
+    path.write_bytes(_torch_export(batch))
+    return path
+
+
+@cache
+def _torch_export(batch: int | None) -> bytes:
     import torch
 
     model = torch.nn.Sequential(
@@ -169,33 +190,43 @@ def write_torch_export(path: Path, batch: int | None = None) -> Path:
         dense.bias.copy_(w["dense_bias"])
     x = torch.from_numpy(items(batch or 2, channels_first=True))
     axes = None if batch else ({0: torch.export.Dim("batch", min=1)},)
-    torch.export.save(torch.export.export(model, (x,), dynamic_shapes=axes), path)
-    return path
+    program = torch.export.export(model, (x,), dynamic_shapes=axes)
+    return _saved(lambda path: torch.export.save(program, path), "tiny.pt2")
 
 
 def write_torchscript(path: Path) -> Path:
     """Input (n, CHANNELS, SIDE, SIDE), output (n, CLASSES). Loads torch."""
-    return apply(
-        "torch_to_torchscript",
-        write_torch_export(path.with_suffix(".pt2")),
-        path.with_suffix(".torchscript"),
-    )
+    return _write(path.with_suffix(".torchscript"), *_converted("torch_to_torchscript"))
 
 
 def write_executorch(path: Path) -> Path:
     """Input (1, CHANNELS, SIDE, SIDE), output (1, CLASSES). Loads torch."""
-    return apply(
-        "torch_to_executorch",
-        write_torch_export(path.with_suffix(".pt2")),
-        path.with_suffix(".executorch"),
-    )
+    return _write(path.with_suffix(".executorch"), *_converted("torch_to_executorch"))
 
 
 def write_openvino(path: Path) -> Path:
     """Converted from the ONNX file, whose nodes keep their names."""
-    folder = path.with_name(path.name + "_parts")
+    path.write_bytes(_converted("onnx_to_openvino")[1])
+    return path
+
+
+@cache
+def _converted(conversion: str) -> tuple[str, bytes]:
+    """Name and content of the file that a conversion makes of the tiny model. Converted once in a
+    process, since some take seconds.
+    """
+    from lab.registry import technique
+
+    (format_,) = technique(conversion).accepts
+    with TemporaryDirectory() as folder:
+        file = apply(conversion, WRITERS[format_](Path(folder) / "tiny"), Path(folder) / "made")
+        return file.name, file.read_bytes()
+
+
+def _write(folder: Path, name: str, content: bytes) -> Path:
     folder.mkdir(exist_ok=True)
-    return apply("onnx_to_openvino", write_onnx(folder / "tiny.onnx"), folder).rename(path)
+    (folder / name).write_bytes(content)
+    return folder / name
 
 
 WRITERS = {

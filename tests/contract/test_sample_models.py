@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
@@ -23,6 +23,7 @@ from lab.plugs import Array, Dataset
 from lab.spec.plan import plan
 from lab.types import ModelCard
 from tests import loaded
+from tests.sweeping import Sweeps, reachable
 
 HEAVY = ("torch", "tensorflow", "keras", "sklearn", "babel")
 ROOM = {"top1_accuracy": (0.78, 0.975), "auc": (0.85, 0.98)}
@@ -217,42 +218,31 @@ def test_names_tell_the_trials_of_a_full_sweep_apart(card: ModelCard) -> None:
 
 
 @pytest.fixture(scope="module")
-def swept(card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The quick preset on every runtime that the model can reach, in a store of its own; no test
-    here asks how quick it is.
-    """
-    folder = tmp_path_factory.mktemp(card.id)
-    (folder / "spec.json").write_text(json.dumps({"rounds": 2, "runs": 3, "precision": 1.0}))
-    where = [word for runtime in reachable(card) for word in ("--target", runtime)]
-    command = [
-        sys.executable,
-        "-m",
-        "lab",
-        "sweep",
-        card.id,
-        "--preset",
-        "quick",
-        "--spec",
-        str(folder / "spec.json"),
-        *where,
-        "--json",
-        str(folder / "out.json"),
-    ]
-    subprocess.run(
-        command, env={**os.environ, "LAB_HOME": str(folder / "home")}, check=True, timeout=500
-    )
-    return dict(json.loads((folder / "out.json").read_text()))
+def sweeps(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sweeps]:
+    """Of all models that are tested now."""
+    chosen = {
+        item.callspec.params["card"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "swept" in item.fixturenames
+    }
+    made = Sweeps(tmp_path_factory.mktemp("sweeps"), sorted(chosen))
+    yield made
+    made.stop()
 
 
-def reachable(card: ModelCard) -> list[str]:
-    return sorted(target.runtime for target in lab.make_spec(card.id, "full").targets)
+@pytest.fixture(scope="module")
+def swept(card: ModelCard, sweeps: Sweeps) -> dict[str, Any]:
+    """The quick preset on every runtime that the model can reach."""
+    return sweeps.result(card.id)
 
 
 @pytest.mark.slow
 def test_the_quick_preset_completes(card: ModelCard, swept: dict[str, Any]) -> None:
     assert (
         {t["target"]["runtime"] for t in swept["trials"]}
-        == set(reachable(card))
+        == set(reachable(card.id))
         >= {"ort", "litert", "openvino"}
     )
     assert len(swept["trials"]) >= 10

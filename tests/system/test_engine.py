@@ -17,7 +17,7 @@ import lab
 from lab.types import FINISHED
 from tests.system.checkout import TAGGED, Checkout, alive, descendants, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("same_home")]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.usefixtures("same_home")]
 SIX = "Option(id='n', label='n', kind='int', default=0, low=0, high=9, help='A number.'),"
 
 

@@ -21,7 +21,7 @@ from lab.store import records
 from lab.types import FINISHED
 from tests.system.checkout import Checkout, alive, descendants, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("same_home")]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.usefixtures("same_home")]
 TRAINING = "keras_fine_tune"
 
 

@@ -143,6 +143,7 @@ def test_a_check_that_fails_does_not_end_the_others(monkeypatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_same_network_is_alike_and_a_slower_one_is_seen() -> None:
     """With ONNX Runtime and the lab's own rounds, on whatever machine this is."""
     found = doctor_timing.compared(3)

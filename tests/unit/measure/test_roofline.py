@@ -49,6 +49,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Roofline:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_float_rate_is_that_of_another_librarys_product(
     found: Roofline, tmp_path: Path
 ) -> None:
@@ -64,6 +65,7 @@ def test_the_float_rate_is_that_of_another_librarys_product(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_bandwidth_is_that_of_a_copy_and_never_grows_with_size(found: Roofline) -> None:
     assert sorted(found.bytes_per_s) == list(SIZES)
     near, far = found.bytes_per_s[SIZES[0]], found.bytes_per_s[SIZES[-1]]
@@ -83,6 +85,7 @@ def test_bandwidth_is_that_of_a_copy_and_never_grows_with_size(found: Roofline) 
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_16_bit_floats_have_a_rate_where_the_processor_computes_in_them(found: Roofline) -> None:
     flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
     assert ("bfloat16" in found.flops) == any(

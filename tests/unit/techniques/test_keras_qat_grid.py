@@ -50,8 +50,18 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+TRAINED: dict[Any, tuple[Path, dict[str, Any]]] = {}
+
+
 def _trained(source: Path, folder: Path, **params: Any) -> tuple[Path, dict[str, Any]]:
-    """The file and its kernels, output channels first, as TFLite has them."""
+    """The file and its kernels, output channels first, as TFLite has them; each is trained once."""
+    key = source, *sorted(params.items())
+    if key not in TRAINED:
+        TRAINED[key] = _train(source, folder, params)
+    return TRAINED[key]
+
+
+def _train(source: Path, folder: Path, params: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
     from lab.formats.keras.files import load_keras
 
     file = tiny.apply("keras_qat_grid", source, folder, train_steps=4, learning_rate=0.01, **params)

@@ -4,6 +4,8 @@ zeroed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,6 +42,31 @@ def _program(file: Path) -> Any:
         return torch.export.load(opened)
 
 
+@cache
+def _modules(model_id: str) -> Any:
+    """A sample model as the lab prunes it. Nothing changes it: pruning makes a smaller one."""
+    from lab.formats.torch_export.modules import as_modules
+
+    return as_modules(_program(Path(sample_cards()[model_id].path)))
+
+
+def _pruned(model_id: str, x: Any, measure: str, attention: str, aim: Any) -> Any:
+    """What the lab makes of it in memory, with no layer that answers differently."""
+    import torch
+
+    from lab.compress.torch.channels.choosing import importances
+    from lab.compress.torch.channels.pruning import Pruner
+
+    pruner = Pruner(
+        [torch.from_numpy(x)],
+        lambda model, groups: importances(model, groups, measure),
+        attention,
+    )
+    smaller = pruner.pruned(_modules(model_id), aim)
+    assert not pruner.faults
+    return smaller
+
+
 def _compare(model_id: str, program: Any, module: Any, x: Any) -> int:
     """Assert that a pruned model answers as the original with zeros; gives how many channels are
     gone.
@@ -71,24 +98,14 @@ def test_whatever_is_chosen_pruning_equals_zeroing(
     model_id: str, scope: str, tmp_path: Path
 ) -> None:
     """In memory, for random ratios, with every measure."""
-    import torch
+    from lab.compress.torch.channels.choosing import Aim
 
-    from lab.compress.torch.channels.choosing import Aim, importances
-    from lab.compress.torch.channels.pruning import Pruner
-    from lab.formats.torch_export.modules import as_modules
-
-    whole = as_modules(_program(Path(sample_cards()[model_id].path)))
     x = context_for(model_id, tmp_path, {}).calibration(5)
     rng = np.random.default_rng([ARCHITECTURES.index(model_id), scope == "global"])
     for measure in ("l1", "l2", "bn_scale", "random"):
         attention, round_to = (CHOICES[name][rng.integers(3)] for name in ("attention", "round_to"))
-        pruner = Pruner(
-            [torch.from_numpy(x)],
-            lambda model, groups, m=measure: importances(model, groups, m),
-            attention,
-        )
-        smaller = pruner.pruned(whole, Aim(float(rng.uniform(0.1, 0.95)), scope, round_to))
-        assert not pruner.faults
+        aim = Aim(float(rng.uniform(0.1, 0.95)), scope, round_to)
+        smaller = _pruned(model_id, x, measure, attention, aim)
         assert _compare(model_id, SimpleNamespace(state_dict=smaller.state_dict()), smaller, x) > 0
 
 
@@ -97,7 +114,10 @@ def test_the_share_of_channels_that_was_asked_for_is_gone(model_id: str, tmp_pat
     """Every layer of a group loses the share, to the half channel; heads are four, of which two
     go.
     """
-    half = _program(_prune(model_id, tmp_path, ratio=0.5, round_to=1)).state_dict
+    from lab.compress.torch.channels.choosing import Aim
+
+    x = context_for(model_id, tmp_path, {}).calibration(5)
+    half = _pruned(model_id, x, "l2", "heads", Aim(0.5, "per_layer", 1)).state_dict()
     whole = network(model_id).state_dict()
     changed = {n: (half[n].shape, whole[n].shape) for n in whole if half[n].shape != whole[n].shape}
     assert changed
@@ -199,7 +219,7 @@ def test_the_same_parameters_give_the_same_tensors(tmp_path: Path) -> None:
     import torch
 
     once, twice = (
-        _program(_prune("signs_mobilevit", tmp_path / n, importance="random", scope="global"))
+        _program(_prune("motion_transformer", tmp_path / n, importance="random", scope="global"))
         for n in "ab"
     )
     assert once.state_dict.keys() == twice.state_dict.keys()
@@ -243,7 +263,7 @@ def test_pruning_in_steps_trains_between_them_and_ends_as_narrow(tmp_path: Path)
 
 
 def test_a_model_without_channels_to_spare_is_refused_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(InvalidFile, match="answers") as caught:
+    with pytest.raises(InvalidFile, match="outputs") as caught:
         tiny.apply(ID, tiny.write_torch_export(tmp_path / "tiny.pt2"), tmp_path, keep=["0"])
     assert "Spare fewer layers" in str(caught.value)
 
@@ -256,6 +276,17 @@ def test_the_tiny_model_is_halved(batch: int | None, tmp_path: Path) -> None:
     assert state["5.weight"].shape == (5, 8)
 
 
+@pytest.fixture(scope="module")
+def pruned_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """Model and attention -> its pruned file, made once for all conversions."""
+
+    @cache
+    def file(model_id: str, attention: str) -> Path:
+        return _prune(model_id, tmp_path_factory.mktemp(model_id), ratio=0.6, attention=attention)
+
+    return file
+
+
 @pytest.mark.parametrize(
     ("model_id", "attention"),
     [("motion_transformer", "head_size"), ("signs_mobilevit", "heads"), ("keywords_gru", "heads")],
@@ -264,12 +295,17 @@ def test_the_tiny_model_is_halved(batch: int | None, tmp_path: Path) -> None:
     ("conversion", "runtime"), [("torch_to_onnx", "ort"), ("torch_to_tflite", "litert")]
 )
 def test_pruned_programs_convert_and_answer_alike(
-    model_id: str, attention: str, conversion: str, runtime: str, tmp_path: Path
+    model_id: str,
+    attention: str,
+    conversion: str,
+    runtime: str,
+    pruned_files: Callable[[str, str], Path],
+    tmp_path: Path,
 ) -> None:
     import torch
 
     file, context = (
-        _prune(model_id, tmp_path, ratio=0.6, attention=attention),
+        pruned_files(model_id, attention),
         context_for(model_id, tmp_path / "converted", {}),
     )
     converted = technique(conversion).apply(file, {}, context)
