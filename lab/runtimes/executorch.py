@@ -9,7 +9,7 @@ from lab.errors import InvalidFile
 from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
 from lab.formats.executorch.files import DTYPES
-from lab.formats.torch_export.threads import THREADS
+from lab.formats.threads import THREADS
 from lab.plugs import Array, Runtime, TensorInfo
 
 

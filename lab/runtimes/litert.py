@@ -9,6 +9,7 @@ from typing import Any
 from lab.errors import InvalidFile, InvalidOption
 from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size
+from lab.formats.threads import THREADS
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
@@ -232,17 +233,7 @@ RUNTIME = Runtime(
     preload=_preload,
     load=_load,
     options=(
-        Option(
-            id="threads",
-            label="Threads",
-            kind="int",
-            default=1,
-            low=1,
-            high=64,
-            affects_output=False,
-            help="Number of CPU threads per operator; 1 gives the steadiest measurements.",
-            sweep={"full": (1, 2)},
-        ),
+        THREADS,
         BATCH,
         Option(
             id="xnnpack",

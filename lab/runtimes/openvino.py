@@ -14,6 +14,7 @@ from lab.formats.batching import BATCH, REMEDY, batch_size
 from lab.formats.feeding import batches
 from lab.formats.openvino_ir.files import mapped, openvino, read_model, reason
 from lab.formats.openvino_ir.graph import workaround
+from lab.formats.threads import THREADS
 from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Array, Provider, Runtime, TensorInfo
@@ -215,12 +216,12 @@ _DEVICES = {
 
 def _providers() -> tuple[Provider, ...]:
     """Return the devices that OpenVINO knows; the lab runs on the CPU."""
-    found = {device.split(".")[0]: device for device in reversed(_core().available_devices)}
+    devices = {device.split(".")[0]: device for device in reversed(_core().available_devices)}
     return tuple(
         Provider(
             name,
-            name in found,
-            _core().get_property(found[name], "FULL_DEVICE_NAME") if name in found else lack,
+            name in devices,
+            _core().get_property(devices[name], "FULL_DEVICE_NAME") if name in devices else lack,
         )
         for name, lack in _DEVICES.items()
     )
@@ -237,17 +238,7 @@ RUNTIME = Runtime(
     preload=_preload,
     load=_load,
     options=(
-        Option(
-            id="threads",
-            label="Threads",
-            kind="int",
-            default=1,
-            low=1,
-            high=64,
-            affects_output=False,
-            help="Number of CPU threads per operator; 1 gives the steadiest measurements.",
-            sweep={"full": (1, 2)},
-        ),
+        THREADS,
         Option(
             id="hint",
             label="Performance hint",

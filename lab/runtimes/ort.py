@@ -10,6 +10,7 @@ from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
 from lab.formats.onnx.sessions import CPU, LEVELS, PROVIDERS, onnxruntime, open_session, providers
 from lab.formats.refusals import ORT, refusal
+from lab.formats.threads import THREADS
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
 
@@ -88,17 +89,7 @@ RUNTIME = Runtime(
     preload=_preload,
     load=_load,
     options=(
-        Option(
-            id="threads",
-            label="Threads",
-            kind="int",
-            default=1,
-            low=1,
-            high=64,
-            affects_output=False,
-            help="Number of CPU threads per operator; 1 gives the steadiest measurements.",
-            sweep={"full": (1, 2)},
-        ),
+        THREADS,
         Option(
             id="graph_optimization",
             label="Graph optimization",

@@ -8,7 +8,8 @@ from typing import Any
 
 from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
-from lab.formats.torch_export.threads import THREADS, use_threads
+from lab.formats.threads import THREADS
+from lab.formats.torch_export.threads import use_threads
 from lab.plugs import Array, Runtime
 
 
@@ -71,16 +72,16 @@ def _layers(program: Any) -> list[tuple[str, str]]:
         for node in program.module(check_guards=False).graph.nodes
         if node.op == "call_function"
     ]
-    found = [
+    paths = [
         next(reversed((node.meta.get("nn_module_stack") or {"": ("", "")}).values()))[0]
         for node in nodes
     ]
     inner = {
-        path for path in found if path and not any(other.startswith(f"{path}.") for other in found)
+        path for path in paths if path and not any(other.startswith(f"{path}.") for other in paths)
     }
     names = [
         path if path in inner else f"{path}.{node.name}".strip(".")
-        for path, node in zip(found, nodes, strict=True)
+        for path, node in zip(paths, nodes, strict=True)
     ]
     return [
         (

@@ -8,7 +8,8 @@ from typing import Any
 
 from lab.evidence import Profile
 from lab.formats.batching import BATCH, batch_size, with_batch
-from lab.formats.torch_export.threads import THREADS, use_threads
+from lab.formats.threads import THREADS
+from lab.formats.torch_export.threads import use_threads
 from lab.options import Option
 from lab.plugs import Array, Runtime, TensorInfo
 
