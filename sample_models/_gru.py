@@ -61,5 +61,5 @@ class GruClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, 1, frames, coefficients) -> (batch, classes)."""
-        found = self.dropout(torch.relu(self.conv(x)).squeeze(3).transpose(1, 2))
-        return self.head(self.dropout(self.gru(found).mean(dim=1)))
+        features = self.dropout(torch.relu(self.conv(x)).squeeze(3).transpose(1, 2))
+        return self.head(self.dropout(self.gru(features).mean(dim=1)))

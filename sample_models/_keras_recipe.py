@@ -37,14 +37,14 @@ def train(
     model = _fitted(build, x, y, plan, training)
     file = training.folder / f"{card.id}{_recipe.SUFFIX[card.format]}"
     _save(build, model, file)
-    made = Trained(
+    trained = Trained(
         file,
         _saved_outputs(file),
         model.count_params(),
         sum(_macs(layer) for layer in model.layers),
     )
     _recipe.write_record(
-        card, plan, training, made, started, ("keras", "tensorflow", *dataset.requires), **facts
+        card, plan, training, trained, started, ("keras", "tensorflow", *dataset.requires), **facts
     )
 
 

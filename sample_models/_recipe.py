@@ -92,12 +92,12 @@ def training_data(card: ModelCard) -> tuple[Dataset, Array, Array]:
     x, y = dataset.training()
     if (
         not dataset.sources
-        and (found := arrays_digest({"x": x, "y": y})) != dataset.training_digest
+        and (digest := arrays_digest({"x": x, "y": y})) != dataset.training_digest
     ):
         raise InvalidFile(
             f"The training set of {dataset.id!r} is not the declared one",
             allowed=dataset.training_digest,
-            given=found,
+            given=digest,
             remedy="Install the versions in requirements.txt",
         )
     return dataset, as_input(x, card.input), y
@@ -111,8 +111,10 @@ def judge(card: ModelCard, outputs: Array, labels: Array, inputs: Array) -> dict
         for m in registry.metrics().values()
         if card.task in m.tasks and set(m.needs) <= set(evidence)
     ]
-    found = {m.id: m.compute(**{name: evidence[name] for name in m.needs}) for m in fitting}
-    return {id_: measurement for id_, measurement in found.items() if measurement is not None}
+    measurements = {m.id: m.compute(**{name: evidence[name] for name in m.needs}) for m in fitting}
+    return {
+        id_: measurement for id_, measurement in measurements.items() if measurement is not None
+    }
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def write_record(
     card: ModelCard,
     plan: Plan,
     training: Training,
-    made: Trained,
+    trained: Trained,
     started: float,
     packages: Sequence[str],
     **facts: Any,
@@ -145,7 +147,7 @@ def write_record(
     dataset = registry.dataset(card.dataset)
     splits = dataset.load()
     inputs = as_input(splits.x_test, card.input)
-    found = judge(card, made.answer(inputs), splits.y_test, inputs)
+    measurements = judge(card, trained.answer(inputs), splits.y_test, inputs)
     used = {
         **plan.facts(),
         **({"seed": training.seed} if training.seed is not None else {}),
@@ -153,16 +155,16 @@ def write_record(
         "bf16": training.bf16,
     }
     record = {
-        "parameters": made.parameters,
-        "macs": made.macs,
+        "parameters": trained.parameters,
+        "macs": trained.macs,
         "seconds": round(seconds, 1),
         "cpu": _cpu(),
         "threads": os.environ.get("OMP_NUM_THREADS") or os.cpu_count(),
         "plan": used,
-        "baseline": {id_: m.to_json() for id_, m in found.items()},
+        "baseline": {id_: m.to_json() for id_, m in measurements.items()},
         "dataset_digest": splits.digest(),
         "training_digest": dataset.training_digest,
-        "weights_sha256": sha256(made.file.read_bytes()).hexdigest(),
+        "weights_sha256": sha256(trained.file.read_bytes()).hexdigest(),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in (*packages, "numpy")},
@@ -170,12 +172,12 @@ def write_record(
         **facts,
         "layers": [],
     }
-    rows = ",\n  ".join(map(json.dumps, _layers(made.file, card.format)))  # one line per layer
+    rows = ",\n  ".join(map(json.dumps, _layers(trained.file, card.format)))  # one line per layer
     text = json.dumps(record, indent=1, ensure_ascii=False).replace(
         '"layers": []', f'"layers": [\n  {rows}\n ]'
     )
     (training.folder / f"{card.id}.json").write_text(text + "\n", encoding="utf-8")
-    best = found[registry.task(card.task).primary]
+    best = measurements[registry.task(card.task).primary]
     training.progress(
         used["epochs"],
         used["epochs"],

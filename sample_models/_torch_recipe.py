@@ -32,13 +32,15 @@ def train(
     model.to(memory_format=torch.contiguous_format)
     file = training.folder / f"{card.id}{_recipe.SUFFIX[card.format]}"
     save(model.eval(), torch.from_numpy(x[:2]), file)
-    made = Trained(
+    trained = Trained(
         file,
         saved_outputs(file),
         sum(p.numel() for p in model.parameters()),
         macs(model, torch.from_numpy(x[:1])),
     )
-    _recipe.write_record(card, plan, training, made, started, ("torch", *dataset.requires), **facts)
+    _recipe.write_record(
+        card, plan, training, trained, started, ("torch", *dataset.requires), **facts
+    )
 
 
 def _laid_out(model: nn.Module, ndim: int) -> nn.Module:

@@ -83,8 +83,10 @@ def clustered(weights: Array, clusters: int, scope: str = "tensor", channel_axis
     if scope == "tensor":
         return _palette_of(weights.ravel(), clusters).reshape(weights.shape)
     rows = np.moveaxis(weights, channel_axis, 0)
-    made = np.stack([_palette_of(row.ravel(), clusters).reshape(row.shape) for row in rows])
-    return np.ascontiguousarray(np.moveaxis(made, 0, channel_axis))
+    clustered_rows = np.stack(
+        [_palette_of(row.ravel(), clusters).reshape(row.shape) for row in rows]
+    )
+    return np.ascontiguousarray(np.moveaxis(clustered_rows, 0, channel_axis))
 
 
 def _palette_of(values: Array, clusters: int) -> Array:
@@ -93,9 +95,9 @@ def _palette_of(values: Array, clusters: int) -> Array:
     most = clusters - (not used.all())
     if len(np.unique(values[used])) <= most:
         return values
-    made = np.zeros_like(values)
-    made[used] = nearest(values[used], means(values[used], most))
-    return made
+    clustered_values = np.zeros_like(values)
+    clustered_values[used] = nearest(values[used], means(values[used], most))
+    return clustered_values
 
 
 def nearest(values: Array, centres: Array) -> Array:

@@ -67,11 +67,11 @@ def fetch(source: SourceFile, into: Path, progress: Progress | None = None) -> P
         if not final.exists():
             _download(source, part, progress or _silent)
             _accept(source, part, final)
-        elif (found := sha256(final)) != source.sha256:
+        elif (digest := sha256(final)) != source.sha256:
             raise InvalidFile(
                 f"{final} is not the file that its publisher offers",
                 allowed=f"SHA-256 {source.sha256}",
-                given=found,
+                given=digest,
                 remedy=f"Delete it, or put the file from {source.url} in its place",
             )
     return final
@@ -96,12 +96,12 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _accept(source: SourceFile, part: Path, final: Path) -> None:
-    if (found := sha256(part)) != source.sha256:
+    if (digest := sha256(part)) != source.sha256:
         part.unlink()
         raise InvalidFile(
             f"The download from {source.url} is not the published file, and was deleted",
             allowed=f"SHA-256 {source.sha256}",
-            given=found,
+            given=digest,
             remedy="Try again; if the error persists, the publisher has changed the file",
         )
     os.replace(part, final)

@@ -53,8 +53,8 @@ def version() -> str:
             remedy=f"On Debian or Ubuntu run: apt-get install {PROGRAM}",
         )
     line = _run("--version").decode()
-    found = re.search(r"\d+(\.\d+)+", line)
-    return found.group() if found else line.strip()
+    match = re.search(r"\d+(\.\d+)+", line)
+    return match.group() if match else line.strip()
 
 
 def samples(utterance: Utterance) -> Array:

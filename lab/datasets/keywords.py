@@ -167,11 +167,11 @@ def training() -> tuple[Array, Array]:
     """
     spoken_by = _espeak.version()
     x, y = as_stored(make(TRAINING)), _labels(TRAINING)
-    if (found := arrays_digest({"x": x, "y": y})) != DATASET.training_digest:
+    if (digest := arrays_digest({"x": x, "y": y})) != DATASET.training_digest:
         raise LabError(
             "The training set of 'keywords' is not the declared one",
             allowed=f"{DATASET.training_digest}, spoken by espeak-ng {_espeak.DECLARED}",
-            given=f"{found}, spoken by espeak-ng {spoken_by}",
+            given=f"{digest}, spoken by espeak-ng {spoken_by}",
             remedy=f"Install espeak-ng {_espeak.DECLARED}, as in Debian 12 or Ubuntu 24.04",
         )
     return x, y

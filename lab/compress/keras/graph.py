@@ -47,11 +47,11 @@ def rebuilt(model: Any, changed: Mapping[str, Changed] | None = None) -> Any:
     inputs = [_input_like(tensor) for tensor in graph.inputs]
     outputs = making.run(graph, inputs, "", {})
     new_of = dict(zip(map(id, (*graph.inputs, *graph.outputs)), (*inputs, *outputs), strict=True))
-    taken, given = (
+    new_inputs, new_outputs = (
         keras.tree.map_structure(lambda tensor: new_of[id(tensor)], structure)
         for structure in (graph._inputs_struct, graph._outputs_struct)
     )
-    result = keras.Model(taken, given, name=model.name)
+    result = keras.Model(new_inputs, new_outputs, name=model.name)
     making.carry_weights()
     return result
 
@@ -162,8 +162,8 @@ def _understood(operation: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _generators(layer: Any) -> list[Any]:
-    known = set(map(id, layer.weights))
-    return [variable for variable in layer.variables if id(variable) not in known]
+    weight_ids = set(map(id, layer.weights))
+    return [variable for variable in layer.variables if id(variable) not in weight_ids]
 
 
 # --- batch normalisations -------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def carried_over(model: Any, tf_keras: Any) -> Any:
     Raises:
         InvalidFile: tf_keras has no such layer, or its output would differ.
     """
-    graph, made = functional(model), dict[str, Any]()
+    graph, layers = functional(model), dict[str, Any]()
     new_of = {
         id(t): tf_keras.Input(
             batch_shape=tuple(t.shape), dtype=t.dtype, name=t._keras_history.operation.name
@@ -61,17 +61,21 @@ def carried_over(model: Any, tf_keras: Any) -> Any:
     }
     inputs = list(new_of.values())
     for node in calls(model):
-        given = [new_of[id(t)] for t in node.input_tensors]
+        node_inputs = [new_of[id(t)] for t in node.input_tensors]
         layer = node.operation
         if type(layer).__name__ in _LEFT_OUT:
-            outputs = given
+            outputs = node_inputs
         else:
-            outputs = _listed(_twin(layer, tf_keras, made)(given[0] if len(given) == 1 else given))
+            outputs = _listed(
+                _twin(layer, tf_keras, layers)(
+                    node_inputs[0] if len(node_inputs) == 1 else node_inputs
+                )
+            )
         new_of |= {id(old): new for old, new in zip(node.outputs, outputs, strict=True)}
     twin = tf_keras.Model(inputs, [new_of[id(t)] for t in graph.outputs], name="carried_over")
     for layer in model.layers:
         if layer.weights:
-            made[layer.name].set_weights(layer.get_weights())
+            layers[layer.name].set_weights(layer.get_weights())
     return twin
 
 

@@ -99,7 +99,7 @@ def controlled_int8(
     feeds = source.feeds(check_finite(context.calibration(params[SAMPLES.id])))
     judged = _Judge(source, context, params[VALIDATION.id])
     ignored, package = ignored_layers(path, source.format, params), nncf()
-    made = attempt(
+    quantized = attempt(
         lambda: package.quantize_with_accuracy_control(
             source.model,
             dataset(package, feeds),
@@ -115,15 +115,15 @@ def controlled_int8(
         ),
         params,
     )
-    if not source.quantizers(made):
+    if not source.quantizers(quantized):
         raise InvalidFile(
             "NNCF returned every layer to float to keep within this drop",
             given=params[MAX_DROP.id],
             remedy="Allow a larger max_drop, or choose another preset or bias_correction",
         )
     judged.note(context, params[MAX_DROP.id])
-    context.note("kept_in_float", source.in_float(made))
-    return source.write(made, context.workdir)
+    context.note("kept_in_float", source.in_float(quantized))
+    return source.write(quantized, context.workdir)
 
 
 class _Judge:
@@ -159,19 +159,19 @@ class _Judge:
         }
         try:
             with np.errstate(all="ignore"):
-                found = self._metric.compute(
+                measurement = self._metric.compute(
                     **{name: evidence[name] for name in self._metric.needs}
                 )
         except UNDEFINED:
-            found = None
-        if found is None or not np.isfinite(found.value):
+            measurement = None
+        if measurement is None or not np.isfinite(measurement.value):
             raise InvalidFile(
                 f"{self._metric.title} is undefined on the validation items",
                 given=_kinds(self._labels),
                 allowed="items of every class",
                 remedy="Choose nncf_openvino_static_int8, which needs no labels",
             )
-        return float(found.value)
+        return float(measurement.value)
 
     def note(self, context: Context, allowed: float) -> None:
         """Note the metric of the float model, of the fully quantized model, and of the written

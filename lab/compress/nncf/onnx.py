@@ -45,16 +45,16 @@ def weight_types(model: Any) -> Counter[str]:
     return Counter([name for name in types if name in _BYTES] + packed)
 
 
-def check_runs(source: OnnxSource, made: Any, context: Context) -> None:
+def check_runs(source: OnnxSource, compressed: Any, context: Context) -> None:
     """Raise InvalidFile if ONNX Runtime cannot load or run the model."""
     item = np.zeros((1, *context.card.input.shape), np.float32)
     try:
-        source.outputs(made, source.feeds(item))
+        source.outputs(compressed, source.feeds(item))
     except Exception as error:
-        told = refusal("ONNX Runtime", str(error), "what NNCF writes", ORT)
+        error_in_words = refusal("ONNX Runtime", str(error), "what NNCF writes", ORT)
         raise InvalidFile(
-            told.problem,
-            given=told.given,
+            error_in_words.problem,
+            given=error_in_words.given,
             remedy=(
                 "Choose mode=int8_sym, or int4_sym in groups and without all_layers; or"
                 " nncf_openvino_weights, which writes for OpenVINO"

@@ -46,15 +46,15 @@ def static_int8(path: Path, source: Source, params: Mapping[str, Any], context: 
         **settings(package, params, ignored),
         "advanced_parameters": advanced(package, params),
     }
-    made = attempt(
+    quantized = attempt(
         lambda: package.quantize(
             source.model, package.Dataset(feeds), subset_size=len(feeds), **arguments
         ),
         params,
     )
-    check_quantized(source, made)
-    note_bias_correction(source, made, params, context)
-    return source.write(made, context.workdir)
+    check_quantized(source, quantized)
+    note_bias_correction(source, quantized, params, context)
+    return source.write(quantized, context.workdir)
 
 
 def dataset(package: Any, feeds: Sequence[Any]) -> Any:
@@ -114,9 +114,9 @@ def _remedy(params: Mapping[str, Any]) -> str:
     )
 
 
-def check_quantized(source: Source, made: Any) -> None:
+def check_quantized(source: Source, quantized: Any) -> None:
     """Raise InvalidFile if NNCF inserted no quantizer into a model."""
-    if not source.quantizers(made):
+    if not source.quantizers(quantized):
         raise InvalidFile(
             "NNCF finds nothing to quantize in this model",
             remedy=(
@@ -127,12 +127,12 @@ def check_quantized(source: Source, made: Any) -> None:
 
 
 def note_bias_correction(
-    source: Source, made: Any, params: Mapping[str, Any], context: Context
+    source: Source, quantized: Any, params: Mapping[str, Any], context: Context
 ) -> None:
     """Note the number of biases that NNCF shifted, and the largest shift."""
     if params[BIAS.id] == "off":
         return
-    before, after = source.stored(source.model), source.stored(made)
+    before, after = source.stored(source.model), source.stored(quantized)
     shifts = [_shift(before[name], value) for name, value in after.items() if name in before]
     moved = [shift for shift in shifts if shift > 0]
     largest = f", the largest by {max(moved):.2g}" if moved else ""

@@ -38,7 +38,7 @@ def with_quantizers(model: Any, batches: list[Any], params: Mapping[str, Any]) -
         batchwise_statistics=True,
         weights_quantization_params=weights,
     )
-    made = attempt(
+    quantized = attempt(
         lambda: package.quantize(
             plain_module(model),
             package.Dataset(batches),
@@ -48,11 +48,11 @@ def with_quantizers(model: Any, batches: list[Any], params: Mapping[str, Any]) -
         ),
         params,
     )
-    if not _quantizers(made):
+    if not _quantizers(quantized):
         raise InvalidFile(
             "NNCF finds nothing to quantize in this model", remedy="Choose torch_qat_grid"
         )
-    return made
+    return quantized
 
 
 def exported(model: Any, program: Any) -> Any:

@@ -126,7 +126,7 @@ def compress(source: Source, params: Mapping[str, Any], ignored: Collection[str]
     )
     try:
         with quiet():
-            made = package.compress_weights(
+            compressed = package.compress_weights(
                 source.model, mode=mode, ignored_scope=scope, **_below(package, params)
             )
     except package.InvalidGroupSizeError as error:
@@ -137,7 +137,7 @@ def compress(source: Source, params: Mapping[str, Any], ignored: Collection[str]
             given=params["mode"],
             remedy="Choose another mode, or keep the named layer in float (keep_float)",
         ) from error
-    return made
+    return compressed
 
 
 def _below(package: Any, params: Mapping[str, Any]) -> dict[str, Any]:

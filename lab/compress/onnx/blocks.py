@@ -45,14 +45,14 @@ def weight_only(source: Path, params: Mapping[str, Any], context: Context) -> Pa
     name_nodes(model)
     left = _left(source, model, params)
     gemm_to_matmul(model)
-    made = _quantized(model, left, params, source)
-    if not {node.op_type for node in made.graph.node} & BLOCKED:
+    quantized = _quantized(model, left, params, source)
+    if not {node.op_type for node in quantized.graph.node} & BLOCKED:
         raise (
             nothing_quantized(params, sorted(_types(params)))
             if is_chosen(params)
             else _no_products(before, source)
         )
-    onnx.save(made, str(target))
+    onnx.save(quantized, str(target))
     return target
 
 

@@ -70,7 +70,7 @@ def is_chosen(params: Mapping[str, Any]) -> bool:
 
 
 def choose(
-    source: Path, found: Sequence[Origin], params: Mapping[str, Any], types: Collection[str]
+    source: Path, node_origins: Sequence[Origin], params: Mapping[str, Any], types: Collection[str]
 ) -> Choice:
     """Return the choice of nodes that a technique's options make.
 
@@ -89,15 +89,15 @@ def choose(
     float_ = set(left_float(params, layers))
     if not is_chosen(params):
         return Choice()
-    speaker, riders = _speakers(found, layers), _riders(found)
+    speaker, riders = _speakers(node_origins, layers), _riders(node_origins)
     wanted = {
         name
-        for name, origin in _by_name(found).items()
+        for name, origin in _by_name(node_origins).items()
         if _is_of_type(origin, params.get(OPERATORS.id, ()), types)
         and _is_asked_for(speaker[name], float_, params)
     }
     chosen = _with_riders(wanted, riders)
-    _check_any(chosen, params, found, types)
+    _check_any(chosen, params, node_origins, types)
     only = bool(params.get(ONLY.id) or params.get(OPERATORS.id))
     left = {
         name: layer
@@ -110,7 +110,7 @@ def choose(
         frozenset(left),
         {name: layer for name, layer in left.items() if layer in params.get(KEEP_FLOAT.id, ())},
         frozenset(wide | {rider for rider, producer in riders.items() if producer in wide}),
-        _inside(found, layers, speaker, riders, params),
+        _inside(node_origins, layers, speaker, riders, params),
     )
 
 
@@ -127,25 +127,26 @@ def _layer_outputs(path: str, changed_ns: int, size: int) -> Mapping[str, str]:
     return {name: node.output[0] for name, node in zip(names, nodes, strict=True)}
 
 
-def _by_name(found: Sequence[Origin]) -> dict[str, Origin]:
-    return {origin.node.name: origin for origin in found}
+def _by_name(node_origins: Sequence[Origin]) -> dict[str, Origin]:
+    return {origin.node.name: origin for origin in node_origins}
 
 
-def _speakers(found: Sequence[Origin], layers: Mapping[str, str]) -> dict[str, str]:
+def _speakers(node_origins: Sequence[Origin], layers: Mapping[str, str]) -> dict[str, str]:
     """Return node -> layer that decides for it, "" where there is none."""
     layer = {tensor: name for name, tensor in layers.items()}
     return {
-        o.node.name: layer.get(o.main.output[0], "") if o.main is not None else "" for o in found
+        o.node.name: layer.get(o.main.output[0], "") if o.main is not None else ""
+        for o in node_origins
     }
 
 
-def _riders(found: Sequence[Origin]) -> dict[str, str]:
+def _riders(node_origins: Sequence[Origin]) -> dict[str, str]:
     """Return activation -> node before it, where the activation is the only reader: the quantizer
     treats both as one.
     """
-    maker = {tensor: origin.node.name for origin in found for tensor in origin.node.output}
-    read = [tensor for origin in found for tensor in set(origin.node.input)]
-    riding = [o.node for o in found if o.node.op_type in RIDING and o.node.input[0] in maker]
+    maker = {tensor: origin.node.name for origin in node_origins for tensor in origin.node.output}
+    read = [tensor for origin in node_origins for tensor in set(origin.node.input)]
+    riding = [o.node for o in node_origins if o.node.op_type in RIDING and o.node.input[0] in maker]
     return {node.name: maker[node.input[0]] for node in riding if read.count(node.input[0]) == 1}
 
 
@@ -173,16 +174,18 @@ def _is_asked_for(layer: str, float_: Collection[str], params: Mapping[str, Any]
 
 
 def _inside(
-    found: Sequence[Origin],
+    node_origins: Sequence[Origin],
     layers: Mapping[str, str],
     speaker: Mapping[str, str],
     riders: Mapping[str, str],
     params: Mapping[str, Any],
 ) -> dict[str, str]:
     """Return named layer -> layer that decides for its node."""
-    parts = {part.output[0]: speaker[o.node.name] for o in found for part in o.parts}
+    parts = {part.output[0]: speaker[o.node.name] for o in node_origins for part in o.parts}
     parts |= {
-        o.node.output[0]: speaker[riders[o.node.name]] for o in found if o.node.name in riders
+        o.node.output[0]: speaker[riders[o.node.name]]
+        for o in node_origins
+        if o.node.name in riders
     }
     named = [name for option in (KEEP_FLOAT, ONLY, WIDE) for name in params.get(option.id, ())]
     return {
@@ -204,12 +207,12 @@ def _check_types(given: Collection[str], known: Collection[str]) -> None:
 def _check_any(
     chosen: Collection[str],
     params: Mapping[str, Any],
-    found: Sequence[Origin],
+    node_origins: Sequence[Origin],
     types: Collection[str],
 ) -> None:
     if not chosen:
         raise nothing_quantized(
-            params, sorted({o.node.op_type for o in found if o.node.op_type in types})
+            params, sorted({o.node.op_type for o in node_origins if o.node.op_type in types})
         )
 
 
@@ -219,7 +222,7 @@ def nothing_quantized(params: Mapping[str, Any], present: Sequence[str]) -> Inva
     Args:
         present: operator types of the model that could be quantized.
     """
-    given = {
+    chosen_options = {
         option.id: list(params[option.id])
         for option in (ONLY, KEEP_FLOAT, OPERATORS)
         if params.get(option.id)
@@ -227,7 +230,7 @@ def nothing_quantized(params: Mapping[str, Any], present: Sequence[str]) -> Inva
     return InvalidOption(
         "With these options ONNX Runtime quantizes nothing of this model",
         allowed=f"operators of the types {', '.join(present)}" if present else "",
-        given=given,
+        given=chosen_options,
         remedy=(
             "Name layers that multiply by weights: operators that only move or clip elements"
             " follow the layer before them"

@@ -29,13 +29,13 @@ def fuse(source: Path, level: str, workdir: Path) -> tuple[Path, dict[str, Any]]
         InvalidFile: the file is no ONNX file, or ONNX Runtime rejects it.
     """
     before, target = load_onnx(source).graph, workdir / "model.onnx"
-    found = _optimized(source, before, level, target)
+    node_origins = _optimized(source, before, level, target)
     if level == _FULL:  # its blocked layout renames tensors, so that two steps show more than one
         middle = _optimized(source, before, _BEFORE_FULL, workdir / "middle.onnx")
-        found = through(
+        node_origins = through(
             middle, origins(load_onnx(workdir / "middle.onnx").graph, load_onnx(target).graph)
         )
-    return target, {"level": level, **_facts(before, found)}
+    return target, {"level": level, **_facts(before, node_origins)}
 
 
 def _optimized(source: Path, before: Any, level: str, target: Path) -> list[Origin]:
@@ -52,19 +52,19 @@ def _optimized(source: Path, before: Any, level: str, target: Path) -> list[Orig
     return origins(before, model.graph)
 
 
-def _facts(before: Any, found: list[Origin]) -> dict[str, Any]:
+def _facts(before: Any, node_origins: list[Origin]) -> dict[str, Any]:
     return {
         "operators_before": _counts(before.node),
-        "operators_after": _counts(origin.node for origin in found),
-        "fused": _fused(found),
-        "removed": _counts(vanished(before, found)),
-        "added": _counts(origin.node for origin in found if not origin.parts),
+        "operators_after": _counts(origin.node for origin in node_origins),
+        "fused": _fused(node_origins),
+        "removed": _counts(vanished(before, node_origins)),
+        "added": _counts(origin.node for origin in node_origins if not origin.parts),
     }
 
 
-def _fused(found: list[Origin]) -> dict[str, list[Any]]:
+def _fused(node_origins: list[Origin]) -> dict[str, list[Any]]:
     """Return parts -> [type of the fused operator, count], the most frequent first."""
-    pairs = Counter((_pattern(o.parts), type_of(o.node)) for o in found if o.parts)
+    pairs = Counter((_pattern(o.parts), type_of(o.node)) for o in node_origins if o.parts)
     changed = sorted(
         (pair for pair in pairs if pair[0] != pair[1]), key=lambda pair: (-pairs[pair], pair)
     )

@@ -24,17 +24,17 @@ def store_integers(model: Any) -> int:
     """
     graph = model.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
-    made = [
+    replaced = [
         node
         for node in graph.node
         if node.op_type == "QuantizeLinear" and stored.keys() >= set(node.input)
     ]
-    for node in made:
+    for node in replaced:
         _store(graph, node, stored)
     for node in [n for n in graph.node if n.op_type == "DequantizeLinear" and n.input[0] in stored]:
         _turn(graph, node, stored)
     _drop_unread(graph)
-    return len(made)
+    return len(replaced)
 
 
 def _store(graph: Any, node: Any, stored: dict[str, Any]) -> None:

@@ -93,9 +93,9 @@ def gemm_to_matmul(model: Any) -> None:
 
 
 def _is_plain(node: Any, model: Any) -> bool:
-    given = {a.name: a for a in node.attribute}
-    scaled = any(name in given and given[name].f != 1 for name in ("alpha", "beta"))
-    turned = "transA" in given and given["transA"].i
+    attributes = {a.name: a for a in node.attribute}
+    scaled = any(name in attributes and attributes[name].f != 1 for name in ("alpha", "beta"))
+    turned = "transA" in attributes and attributes["transA"].i
     return bool(
         node.op_type == "Gemm"
         and not scaled

@@ -198,7 +198,7 @@ def in_words(target: Path, choice: Choice) -> str:
     if there are none.
     """
     graph = load_onnx(target).graph
-    made = {
+    dequantized = {
         tensor
         for node in graph.node
         if node.op_type == "DequantizeLinear"
@@ -207,7 +207,9 @@ def in_words(target: Path, choice: Choice) -> str:
     rounded = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"}
     kept = [node for node in graph.node if node.name in choice.kept]
     integer = [
-        choice.kept[n.name] for n in kept if set(n.input) <= made and set(n.output) <= rounded
+        choice.kept[n.name]
+        for n in kept
+        if set(n.input) <= dequantized and set(n.output) <= rounded
     ]
     words = [f"{name} is computed inside {other}" for name, other in choice.inside.items()]
     words += [

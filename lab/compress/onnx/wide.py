@@ -63,8 +63,8 @@ def _source(tensor: str, maker: dict[str, Any], quantized: Collection[str]) -> s
 def _float_activations(model: Any) -> set[str]:
     import onnx
 
-    known = [*model.graph.value_info, *model.graph.input, *model.graph.output]
+    values = [*model.graph.value_info, *model.graph.input, *model.graph.output]
     stored = {tensor.name for tensor in model.graph.initializer}
     return {
-        v.name for v in known if v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+        v.name for v in values if v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
     } - stored

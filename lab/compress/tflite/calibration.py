@@ -79,9 +79,9 @@ class _Lasting(Ranges):
     """
 
     def __setitem__(self, name: str, value: dict[str, Any]) -> None:
-        known = {key: x for key, x in self.get(name, {}).items() if key in _MOMENTS}
+        moments = {key: x for key, x in self.get(name, {}).items() if key in _MOMENTS}
         super().__setitem__(
-            name, {**{key: x for key, x in value.items() if key not in _MOMENTS}, **known}
+            name, {**{key: x for key, x in value.items() if key not in _MOMENTS}, **moments}
         )
 
 

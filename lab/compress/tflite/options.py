@@ -104,14 +104,16 @@ OPERATORS = Option(
 
 def algorithm(*choices: str) -> Option:
     """Return the option for the scale of a weight: "minmax" or one of the choices."""
-    told = "; ".join(_ALGORITHMS[name] for name in choices)
+    explanations = "; ".join(_ALGORITHMS[name] for name in choices)
     return Option(
         id="algorithm",
         label="Algorithm",
         kind="choice",
         default="minmax",
         choices=("minmax", *choices),
-        help=f"Choice of the integers of a weight: minmax covers its largest value; {told}.",
+        help=(
+            f"Choice of the integers of a weight: minmax covers its largest value; {explanations}."
+        ),
     )
 
 
@@ -195,8 +197,8 @@ def suffixes(params: Mapping[str, Any], calibration: str = "") -> str:
 
 def io_suffix(params: Mapping[str, Any]) -> str:
     """Return `io_…` where inputs and outputs do not have the type of the activations."""
-    given = params.get("io", "int8")
-    return f"io_{given}" if given in ("uint8", "float32") else ""
+    io_type = params.get("io", "int8")
+    return f"io_{io_type}" if io_type in ("uint8", "float32") else ""
 
 
 def scope_suffix(params: Mapping[str, Any]) -> str:

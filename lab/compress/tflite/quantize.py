@@ -82,13 +82,13 @@ def _quantized(source: Path, how: Widths, params: Mapping[str, Any], context: Co
     if not is_sensible(params):
         raise _contradiction(params)
     model, content = float_content(source)
-    found = scope(source, model, params)
-    if not check(found, how, params):
+    selection = scope(source, model, params)
+    if not check(selection, how, params):
         context.note("quantized", "nothing: none of the chosen layers can be quantized in this way")
         return _written(content, context)
-    _note(how, found, context)
-    content = packed(model, content) if part(model, found) else content
-    rules = _rules(how, found, params)
+    _note(how, selection, context)
+    content = packed(model, content) if part(model, selection) else content
+    rules = _rules(how, selection, params)
     statistics = _statistics(content, rules, how, params, context)
     return check_stored(_written(_run(content, rules, statistics), context))
 
@@ -109,7 +109,7 @@ def _contradiction(params: Mapping[str, Any]) -> InvalidOption:
     )
 
 
-def _rules(how: Widths, found: Scope, params: Mapping[str, Any]) -> list[Rule]:
+def _rules(how: Widths, selection: Scope, params: Mapping[str, Any]) -> list[Rule]:
     """Return the rules for the library, from the general to the specific."""
     rules = everywhere(how)
     if (
@@ -120,16 +120,20 @@ def _rules(how: Widths, found: Scope, params: Mapping[str, Any]) -> list[Rule]:
             *everywhere(how, EVERYTHING[1:]),
         ]
     if how.mode == "static":
-        rules += [*embeddings(how), *_wide(how, found), *_borders(how, found, params.get("io", ""))]
+        rules += [
+            *embeddings(how),
+            *_wide(how, selection),
+            *_borders(how, selection, params.get("io", "")),
+        ]
     if _needs_channels(how):
         rules.append(Rule(EVERYTHING[3], DEPTHWISE, replace(how, granularity="CHANNELWISE")))
-    left = found.named("float")
+    left = selection.named("float")
     return [*rules, Rule(exactly(left), "*", None)] if left else rules
 
 
-def _wide(how: Widths, found: Scope) -> list[Rule]:
+def _wide(how: Widths, selection: Scope) -> list[Rule]:
     """Return rules for 16-bit activations of the chosen layers."""
-    chosen = found.named("wide")
+    chosen = selection.named("wide")
     return (
         everywhere(replace(how, activation_bits=16), (exactly(chosen), f"(?:{exactly(chosen)})"))
         if chosen
@@ -137,12 +141,12 @@ def _wide(how: Widths, found: Scope) -> list[Rule]:
     )
 
 
-def _borders(how: Widths, found: Scope, io: str) -> list[Rule]:
+def _borders(how: Widths, selection: Scope, io: str) -> list[Rule]:
     """Return rules for the model's input and output: as wide as the layer there, or of the
     requested type.
     """
     rules = []
-    for kind, fate in (("INPUT", found.input), ("OUTPUT", found.output)):
+    for kind, fate in (("INPUT", selection.input), ("OUTPUT", selection.output)):
         if fate == "float" or io == "float32":
             rules.append(Rule(EVERYTHING[3], kind, None))
         elif fate == "wide":
@@ -161,8 +165,8 @@ def _needs_channels(how: Widths) -> bool:
     return how.mode == "dynamic" and how.granularity == "TENSORWISE" and DEPTHWISE in supported(how)
 
 
-def _note(how: Widths, found: Scope, context: Context) -> None:
-    if _needs_channels(how) and DEPTHWISE in found.kinds("quantized"):
+def _note(how: Widths, selection: Scope, context: Context) -> None:
+    if _needs_channels(how) and DEPTHWISE in selection.kinds("quantized"):
         context.note(
             "per_tensor",
             "depthwise convolutions keep one scale per channel: LiteRT supports no other here",
@@ -172,7 +176,7 @@ def _note(how: Widths, found: Scope, context: Context) -> None:
             "without XNNPACK",
             "LiteRT's own 4-bit kernels misread the integer -8, which this algorithm uses",
         )
-    if lost := found.kinds("quantized") & NO_KERNEL.get((how.mode, how.bits), frozenset()):
+    if lost := selection.kinds("quantized") & NO_KERNEL.get((how.mode, how.bits), frozenset()):
         context.note(
             "left in float",
             f"{schema_words(lost)}: LiteRT has no kernel for {how.bits}-bit weights there",
@@ -186,11 +190,11 @@ def _statistics(
     if "calibration_samples" not in params:
         return None
     x = context.calibration(params["calibration_samples"])
-    known = ranges(content, x, params["method"]) if how.mode == "static" else {}
+    activation_ranges = ranges(content, x, params["method"]) if how.mode == "static" else {}
     return (
-        together(known, second_moments(content, x, rules))
+        together(activation_ranges, second_moments(content, x, rules))
         if how.algorithm in ("gptq", "oscar")
-        else known
+        else activation_ranges
     )
 
 
@@ -216,7 +220,7 @@ def float_content(source: Path) -> tuple[Any, bytes]:
 def _run(content: bytes, rules: Sequence[Rule], statistics: Ranges | None) -> bytes:
     try:
         with quiet():
-            made = quantizer(content, rules).quantize(
+            result = quantizer(content, rules).quantize(
                 statistics, enable_progress_bar=False, enable_progress_report=False
             )
     except (ValueError, RuntimeError, TypeError, KeyError) as error:
@@ -227,7 +231,7 @@ def _run(content: bytes, rules: Sequence[Rule], statistics: Ranges | None) -> by
                 " and the algorithm minmax"
             ),
         ) from error
-    return bytes(made.quantized_model)
+    return bytes(result.quantized_model)
 
 
 def _written(content: bytes, context: Context) -> Path:

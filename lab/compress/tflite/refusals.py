@@ -24,25 +24,25 @@ _MODES = {
 }
 
 
-def check(found: Scope, how: Widths, params: Mapping[str, Any]) -> bool:
+def check(selection: Scope, how: Widths, params: Mapping[str, Any]) -> bool:
     """Return whether anything is to be quantized: False if none of the chosen layers can be.
 
     Raises:
         InvalidFile: an operator cannot be stored or computed in this way.
     """
     _check_kinds(how, params.get("operators", ()))
-    _check_algorithm(found, how)
-    _check_wide(found, how)
-    _check_blocks(found, how)
-    _check_ranks(found, how)
-    if found.kinds("quantized", "wide") & reach(how):
+    _check_algorithm(selection, how)
+    _check_wide(selection, how)
+    _check_blocks(selection, how)
+    _check_ranks(selection, how)
+    if selection.kinds("quantized", "wide") & reach(how):
         return True
-    if found.layers_chosen:
+    if selection.layers_chosen:
         return False
     raise InvalidFile(
         f"No operator of this file can be quantized in this way ({_words(how)})",
         allowed=schema_words(reach(how)),
-        given=schema_words(found.kinds("quantized")),
+        given=schema_words(selection.kinds("quantized")),
         remedy=_instead(how),
     )
 
@@ -81,27 +81,27 @@ def _check_kinds(how: Widths, wanted: tuple[str, ...]) -> None:
             )
 
 
-def _check_algorithm(found: Scope, how: Widths) -> None:
+def _check_algorithm(selection: Scope, how: Widths) -> None:
     can = supported(how) & set(WEIGHTED)
     if (
         how.algorithm not in ("minmax", "fp16")
-        and not found.kinds("quantized", "wide", "float") & can
+        and not selection.kinds("quantized", "wide", "float") & can
     ):
         raise InvalidFile(
             f"The algorithm {how.algorithm!r} finds no operator in this file",
             allowed=schema_words(can),
-            given=schema_words(found.kinds("quantized")),
+            given=schema_words(selection.kinds("quantized")),
             remedy=_instead(how),
         )
 
 
-def _check_wide(found: Scope, how: Widths) -> None:
+def _check_wide(selection: Scope, how: Widths) -> None:
     can = (
         supported(Widths("static", how.bits, 16, how.granularity))
         if how.mode == "static"
         else frozenset()
     )
-    for operator in found.operators:
+    for operator in selection.operators:
         if operator.fate == "wide" and operator.layer and operator.kind not in can:
             raise InvalidFile(
                 f"The layer {operator.layer!r} cannot have 16-bit activations",
@@ -111,14 +111,14 @@ def _check_wide(found: Scope, how: Widths) -> None:
             )
 
 
-def _check_blocks(found: Scope, how: Widths) -> None:
+def _check_blocks(selection: Scope, how: Widths) -> None:
     """Check that blocks fit into the rows of each weight without a remainder."""
     if not how.granularity.startswith("BLOCK"):
         return
     size, can = int(how.granularity.rsplit("_", 1)[1]), supported(how)
     odd = [
         o
-        for o in found.operators
+        for o in selection.operators
         if o.fate == "quantized" and o.kind in can and o.row_length % size
     ]
     if odd:
@@ -132,13 +132,13 @@ def _check_blocks(found: Scope, how: Widths) -> None:
         )
 
 
-def _check_ranks(found: Scope, how: Widths) -> None:
+def _check_ranks(selection: Scope, how: Widths) -> None:
     """Check that rotated tensors have two or three axes: for others LiteRT 2.3 passes on
     uninitialized memory.
     """
     if how.algorithm != "hadamard":
         return
-    for operator in found.operators:
+    for operator in selection.operators:
         if (
             operator.fate == "quantized"
             and operator.kind in supported(how)

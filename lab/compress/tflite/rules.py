@@ -124,12 +124,12 @@ def supported(how: Widths) -> frozenset[str]:
     from ai_edge_quantizer.qtyping import TFLOperationName
 
     listed = BEYOND_THE_TABLES.get((how.mode, how.bits))
-    known = (
+    table_kinds = (
         frozenset(name.value for name in TFLOperationName if name.value != "*")
         if listed is None
         else listed
     )
-    can = frozenset(kind for kind in known if _accepts(how, kind))
+    can = frozenset(kind for kind in table_kinds if _accepts(how, kind))
     return can - NO_KERNEL.get((how.mode, how.bits), frozenset())
 
 
@@ -199,13 +199,13 @@ def quantizer(content: bytes, rules: Sequence[Rule]) -> Any:
     """Return a Quantizer of the library for a float file, with these rules."""
     from ai_edge_quantizer.quantizer import Quantizer
 
-    made = Quantizer(content)
+    library_quantizer = Quantizer(content)
     for rule in rules:
         how = rule.how
-        made.update_quantization_recipe(
+        library_quantizer.update_quantization_recipe(
             rule.regex,
             rule.operator,
             how and how.config(),
             ALGORITHMS[how.algorithm] if how else NOTHING,
         )
-    return made
+    return library_quantizer

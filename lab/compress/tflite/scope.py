@@ -71,8 +71,8 @@ class Scope:
 
     def named(self, fate: Fate) -> tuple[str, ...]:
         """Return the names of the operators with this fate."""
-        found = tuple(operator.name for operator in self.operators if operator.fate == fate)
-        return (*found, *self.elsewhere) if fate == "float" else found
+        names = tuple(operator.name for operator in self.operators if operator.fate == fate)
+        return (*names, *self.elsewhere) if fate == "float" else names
 
     def kinds(self, *fates: Fate) -> frozenset[str]:
         """Return the types, in the library's names, of the operators with these fates."""
@@ -115,11 +115,15 @@ def scope(source: Path, model: Any, params: Mapping[str, Any]) -> Scope:
 
 
 def _check_kinds(wanted: Sequence[str], model: Any) -> None:
-    known = sorted({operator_name(model, operator) for operator in model.subgraphs[0].operators})
+    kinds_of_file = sorted(
+        {operator_name(model, operator) for operator in model.subgraphs[0].operators}
+    )
     for kind in wanted:
-        if kind not in known:
+        if kind not in kinds_of_file:
             raise InvalidOption(
-                "This file has no operator of that type", allowed=", ".join(known), given=kind
+                "This file has no operator of that type",
+                allowed=", ".join(kinds_of_file),
+                given=kind,
             )
 
 
@@ -206,11 +210,11 @@ def _fate_at(
     fate.
     """
     wanted = set(map(int, tensors))
-    found = {operator.fate for operator in operators if wanted & set(getattr(operator, side))}
-    return "float" if "float" in found else "wide" if "wide" in found else "quantized"
+    fates = {operator.fate for operator in operators if wanted & set(getattr(operator, side))}
+    return "float" if "float" in fates else "wide" if "wide" in fates else "quantized"
 
 
-def part(model: Any, found: Scope) -> bool:
+def part(model: Any, selection: Scope) -> bool:
     """Give operators of different fates that share a constant separate copies, in place; return
     False if there are none.
 
@@ -218,8 +222,8 @@ def part(model: Any, found: Scope) -> bool:
     dequantization follows.
     """
     graph, changed = model.subgraphs[0], False
-    for tensor in sorted({number for operator in found.operators for number in operator.reads}):
-        readers = [(n, o.fate) for n, o in enumerate(found.operators) if tensor in o.reads]
+    for tensor in sorted({number for operator in selection.operators for number in operator.reads}):
+        readers = [(n, o.fate) for n, o in enumerate(selection.operators) if tensor in o.reads]
         own = [number for number, fate in readers if fate == "float"]
         if own and len(own) < len(readers) and is_constant(model, graph.tensors[tensor]):
             give_own_tensor(model, tensor, own, ";float")

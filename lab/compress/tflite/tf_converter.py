@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lab.compress.tflite import options
 from lab.errors import InvalidFile
 from lab.formats.feeding import fit_items
 from lab.formats.keras.files import load_keras, tensorflow
@@ -16,16 +18,7 @@ from lab.lazy import np
 from lab.options import Option
 from lab.plugs import Context
 
-PER_CHANNEL = Option(
-    id="per_channel",
-    label="Per channel",
-    kind="bool",
-    default=True,
-    help=(
-        "One scale for each output channel of a weight instead of one for the whole weight:"
-        " finer, rarely slower."
-    ),
-)
+PER_CHANNEL = replace(options.PER_CHANNEL, sweep={})
 
 FALLBACK = Option(
     id="float_fallback",

@@ -102,5 +102,5 @@ def _clips(model: Any, node: Any) -> bool:
 def _is_float(node: Any) -> bool:
     import torch
 
-    made = node.meta.get("val")
-    return isinstance(made, torch.Tensor) and made.dtype.is_floating_point and made.ndim > 0
+    value = node.meta.get("val")
+    return isinstance(value, torch.Tensor) and value.dtype.is_floating_point and value.ndim > 0

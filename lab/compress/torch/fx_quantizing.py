@@ -135,8 +135,8 @@ def _check_same(program: Any, model: Any, item: Any) -> None:
     import torch
 
     with torch.no_grad():
-        expected, found = program(item), model(item)
-    error = float((expected - found).abs().max() / expected.abs().max().clamp(min=1))
+        expected, output = program(item), model(item)
+    error = float((expected - output).abs().max() / expected.abs().max().clamp(min=1))
     if not error <= TOLERANCE:
         raise InvalidFile(
             "The output of the model changes when it is rewritten for FX quantization",

@@ -79,9 +79,9 @@ def largest_scale(groups: Any, spec: GridSpec) -> Any:
     """Return the scale of post-training quantizers: the largest weight lies on the last integer. It
     may be negative if lopsided.
     """
-    found = extremes(groups)
-    size = found.abs().clamp(min=SMALLEST) / spec.end
-    return -size * found.sign().masked_fill(found == 0, 1.0) if spec.lopsided else size
+    largest = extremes(groups)
+    size = largest.abs().clamp(min=SMALLEST) / spec.end
+    return -size * largest.sign().masked_fill(largest == 0, 1.0) if spec.lopsided else size
 
 
 def rounded(groups: Any, scale: Any, spec: GridSpec) -> Any:
@@ -192,7 +192,7 @@ def weighted(model: Any, spec: GridSpec | None = None) -> dict[str, Any]:
     import torch
 
     kinds = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d, torch.nn.Linear, torch.nn.Embedding)
-    found = {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
+    modules = {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
     return {
-        name: module for name, module in found.items() if spec is None or spec.fits(module.weight)
+        name: module for name, module in modules.items() if spec is None or spec.fits(module.weight)
     }

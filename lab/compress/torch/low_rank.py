@@ -34,13 +34,13 @@ def factorize(model: Any, params: Mapping[str, Any], context: Context) -> None:
         name: module.weight.detach().numpy().reshape(len(module.weight), -1)
         for name, module in layers.items()
     }
-    made = factorized(matrices, params[BY.id], params[SHARE.id])
+    factors = factorized(matrices, params[BY.id], params[SHARE.id])
     whole = {name: (matrix.shape[0], matrix.shape[1]) for name, matrix in matrices.items()}
-    if not made:
+    if not factors:
         raise nothing_to_factorize(whole)
-    for name, found in made.items():
+    for name, found in factors.items():
         _put(model, name, _pair(layers[name], found))
-    context.note("low rank", noted(made, whole))
+    context.note("low rank", noted(factors, whole))
 
 
 def _is_whole(module: Any, kernels: str) -> bool:
@@ -56,28 +56,28 @@ def _is_whole(module: Any, kernels: str) -> bool:
     return kernels == "all" or all(size == 1 for size in module.kernel_size)
 
 
-def _pair(module: Any, found: Factors) -> Any:
+def _pair(module: Any, factors: Factors) -> Any:
     """Return two layers: the first has the kernel size, stride and padding, the second the bias."""
     import torch
 
     bias = module.bias is not None
     if isinstance(module, torch.nn.Linear):
-        first = torch.nn.Linear(module.in_features, found.rank, bias=False)
-        second = torch.nn.Linear(found.rank, module.out_features, bias=bias)
+        first = torch.nn.Linear(module.in_features, factors.rank, bias=False)
+        second = torch.nn.Linear(factors.rank, module.out_features, bias=bias)
     else:
         kind = type(module)
         first = kind(
             module.in_channels,
-            found.rank,
+            factors.rank,
             module.kernel_size,
             module.stride,
             module.padding,
             module.dilation,
             bias=False,
         )
-        second = kind(found.rank, module.out_channels, 1, bias=bias)
+        second = kind(factors.rank, module.out_channels, 1, bias=bias)
     with torch.no_grad():
-        for layer, matrix in ((first, found.first), (second, found.second)):
+        for layer, matrix in ((first, factors.first), (second, factors.second)):
             layer.weight.copy_(torch.from_numpy(matrix).reshape(layer.weight.shape))
         if bias:
             second.bias.copy_(module.bias)

@@ -73,10 +73,12 @@ def settle(net: Any, context: Context) -> None:
     """
     import nncf
 
-    found = nncf.pruning_statistic(net).pruned_tensors
+    statistics = nncf.pruning_statistic(net).pruned_tensors
     nncf.strip(net, do_copy=False, strip_format=nncf.StripFormat.IN_PLACE)
     tensors = dict(net.named_parameters())
-    note(context, {t.tensor_name.removeprefix("model."): tensors[t.tensor_name] for t in found})
+    note(
+        context, {t.tensor_name.removeprefix("model."): tensors[t.tensor_name] for t in statistics}
+    )
 
 
 def prune_pattern(model: Any, pattern: str, keep: Collection[str], context: Context) -> None:

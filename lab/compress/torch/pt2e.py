@@ -79,14 +79,14 @@ def _nothing(program: Any, params: Mapping[str, Any], dynamic: bool) -> Exceptio
 
     if params["keep_float"] or params["only"]:
         return nothing_left(params, list(dict.fromkeys(layer_of_node(program).values())))
-    known = (
+    supported_operators = (
         "linear and 2-D convolution"
         if dynamic
         else "convolution, linear, add, mul, cat, adaptive average pooling"
     )
     return InvalidFile(
         "XNNPACK's quantizer knows no operator of this model",
-        allowed=known,
+        allowed=supported_operators,
         given=sorted({str(n.target) for n in program.graph.nodes if n.op == "call_function"}),
         remedy="Choose an ONNX or TFLite technique",
     )

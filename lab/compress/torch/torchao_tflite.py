@@ -19,12 +19,12 @@ def tflite_quantizer(per_channel: bool) -> Any:
         get_symmetric_quantization_config,
     )
 
-    made = PT2EQuantizer().set_global(
+    quantizer = PT2EQuantizer().set_global(
         get_symmetric_quantization_config(is_per_channel=per_channel, is_qat=True)
     )
     # patterns with batch normalisations, which torchao 0.18 cannot match; they are folded
-    made.STATIC_QAT_ONLY_OPS = []
-    return made
+    quantizer.STATIC_QAT_ONLY_OPS = []
+    return quantizer
 
 
 def with_fakes(model: Any, program: Any, quantizer: Any) -> Any:

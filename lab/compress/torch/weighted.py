@@ -24,6 +24,6 @@ def weighted_layers(model: Any, keep: Collection[str] = ()) -> dict[str, Any]:
 
     n = torch.nn
     kinds = (n.Linear, n.Conv1d, n.Conv2d, n.Conv3d, n.Embedding)
-    found = {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
-    check_names(KEEP.id, keep, found)
-    return {name: module for name, module in found.items() if name not in keep}
+    layers = {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
+    check_names(KEEP.id, keep, layers)
+    return {name: module for name, module in layers.items() if name not in keep}
