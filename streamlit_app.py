@@ -18,8 +18,7 @@ stroke="#8a97a5" stroke-width="2.5"/><g fill="#0072B2"><circle cx="5" cy="27" r=
 STYLE = """<style>.stMainBlockContainer {padding-top: 4.2rem; padding-bottom: 3rem}
 [data-testid=stLayoutWrapper]:has(> .st-key-sweep_summary) {position: sticky; top: 4.2rem}</style>"""
 ABOUT = (
-    "**Compression lab**: how small, how fast and how accurate a model can be on the device that it"
-    " must run on."
+    "**Compression lab** measures how small, fast and accurate a model can be on its target device."
 )
 
 

@@ -24,17 +24,14 @@ def main() -> None:
     try:
         link = lab.link(token)
     except LabError as error:
-        st.title("This link leads nowhere", anchor=False)
+        st.title("This link does not work", anchor=False)
         st.error(formatting.markdown(str(error)), icon=":material/link_off:")
         return
     open_view(link)
     study = lab.study(link.study)
     st.session_state.shown_study = study.id
     title(study)
-    st.caption(
-        ":material/visibility: Somebody shares this study with you. You may look at all of it:"
-        " click, filter, set limits."
-    )
+    st.caption(":material/visibility: Shared with you, read only. You can filter and set limits.")
     note(study.id)
     with st.container():
         progress(study, sum(t.state in FINISHED for t in trials_of(study.id, study.revision)))

@@ -27,8 +27,8 @@ from pages.widgets.title import model_title
 
 TITLE, ICON, ORDER = "Across studies", ":material/stacked_line_chart:", 0.6
 WHAT_FOR = (
-    "Put studies beside each other: several models of one task, to weigh architecture against"
-    " compression; the same study on two machines; or two versions of a study."
+    "Compare several studies: models of one task, to weigh architecture against compression; the"
+    " same study on two machines; or two versions of a study."
 )
 
 
@@ -196,17 +196,17 @@ def together(key: tuple[tuple[str, int], ...], found: Across, limits: tuple[Limi
         on_choose=open_trial,
         alt=(
             f"{metrics[y].title} against {metrics[x].title} of {shown} trials of several studies;"
-            " the table has those on a front."
+            " the table lists the trials on a front."
         ),
     )
     less = (
-        f" {formatting.plural(lacking, 'trial')} without one of these numbers are not drawn."
+        f" Not shown: {formatting.plural(lacking, 'trial')} without one of these metrics."
         if lacking
         else ""
     )
     st.caption(
-        "Shape: runtime. Large: on its front. Hollow: float. Faint: beaten by another. Click a"
-        f" point to open its trial.{less}"
+        "Shape: runtime. Large: on the front. Hollow: float. Faded: another variant is better in"
+        f" every respect. Click a point to open its trial.{less}"
     )
     info = table_of(key, limits)
     columns = {
@@ -219,7 +219,7 @@ def together(key: tuple[tuple[str, int], ...], found: Across, limits: tuple[Limi
         hide_index=True,
         column_config=columns,
         placeholder="–",
-        alt="The trials on a front and their numbers",
+        alt="Trials on a front and their metrics",
     )
     machines(key, found)
 
@@ -232,12 +232,12 @@ def machines(key: tuple[tuple[str, int], ...], found: Across) -> None:
     rows = discrepancy_rows(
         discrepancies(*(lab.environment(id_) for id_ in names)), list(names.values())
     )
-    with st.expander(f"What differs between the machines ({len(rows)})", icon=":material/devices:"):
+    with st.expander(f"Differences between the machines ({len(rows)})", icon=":material/devices:"):
         st.dataframe(
             rows,
             hide_index=True,
             height="content",
-            alt="In what the machines and their versions differ",
+            alt="Differences in machines and versions",
         )
 
 
@@ -246,9 +246,9 @@ def axes(trials: Sequence[Trial]) -> tuple[str, str]:
     ids = [id_ for id_ in ordered_metrics(trials, metrics) if id_ in metrics]
     titles = {id_: metrics[id_].title for id_ in ids}
     with st.container(width=220):
-        x = address.dropdown("x", "Across", sorted(ids, key=lambda id_: id_ != "latency_s"), titles)
+        x = address.dropdown("x", "X axis", sorted(ids, key=lambda id_: id_ != "latency_s"), titles)
     with st.container(width=220):
-        y = address.dropdown("y", "Up", ids, titles)
+        y = address.dropdown("y", "Y axis", ids, titles)
     return x, y
 
 

@@ -35,12 +35,12 @@ TITLE, ICON, ORDER = "Compare", ":material/compare:", 0.4
 MOST = 4
 COLORS = ("blue", "orange", "green", "violet")
 OTHER_DATA = (
-    "These trials were judged on other test data, or on another number of items: accuracy and"
-    " answers cannot be compared, size and time can."
+    "These trials were evaluated on different test data or numbers of items. Accuracy and"
+    " predictions cannot be compared; size and time can."
 )
 OTHER_MACHINE = (
-    "They were measured on other machines or with other versions: a difference in time is not the"
-    " recipe's alone."
+    "These trials were measured on different machines or with different versions, so a difference"
+    " in time is not caused by the recipe alone."
 )
 
 
@@ -49,8 +49,8 @@ def main() -> None:
     study = chosen_study()
     if study is None:
         st.write(
-            "Two to four trials of a study side by side: what differs in recipe, numbers, answers,"
-            " layers and size."
+            "Compare the recipes, metrics, predictions, layers and sizes of two to four trials"
+            " side by side."
         )
         st.page_link(
             "pages/models.py", label="Pick a model to start with", icon=":material/arrow_forward:"
@@ -127,7 +127,7 @@ def chooser(study: Study, chosen: Sequence[Trial]) -> list[Trial]:
         studies = distinct_names({s.id: study_text(s) for s in lab.studies()})
         st.session_state.compare_study = study.id
         st.selectbox(
-            "Trials of",
+            "Study",
             list(studies),
             format_func=studies.get,
             key="compare_study",
@@ -248,10 +248,10 @@ def recipe(trials: Sequence[Trial], alike: bool) -> None:
     found = lab.recipe_diff(trials)
     rows = recipe_diff_rows(found, columns_of(trials), techniques, lab.available_runtimes())
     if rows:
-        st.dataframe(rows, hide_index=True, height="content", alt="In what the recipes differ")
+        st.dataframe(rows, hide_index=True, height="content", alt="Differences between the recipes")
     else:
-        st.write("Recipe and target are the same in every setting.")
-    folded = "Settings that are the same, or at their default, are folded away."
+        st.write("All recipes and targets are identical.")
+    folded = "Settings that are equal or at their default are hidden."
     st.caption(" ".join(filter(None, [formatting.markdown(same_text(found, techniques)), folded])))
 
 
@@ -279,18 +279,18 @@ def numbers(trials: Sequence[Trial], alike: bool) -> None:
                 ),
             )
     st.caption(
-        "↑ more is better, ↓ less is better. Bars: 95 % intervals of items or rounds compared pair"
-        " by pair. Hollow: may be chance."
+        "↑ higher is better, ↓ lower is better. Bars: 95 % intervals from paired items or rounds."
+        " Hollow: may be chance."
     )
     known = corrected(reference, others, list(metrics))
     st.dataframe(
         delta_rows(trials, metrics, known),
         hide_index=True,
         height="content",
-        alt="Every number beside the reference's",
+        alt="All metrics beside those of the reference",
     )
     st.caption(
-        "≈: the difference may be chance. Verdicts are corrected for how many trials are compared."
+        "≈ The difference may be chance. Verdicts are corrected for the number of compared trials."
     )
     tests(trials, alike)
 
@@ -317,7 +317,7 @@ def tests(trials: Sequence[Trial], alike: bool) -> None:
                 rows,
                 hide_index=True,
                 height="content",
-                alt=f"Differences of {LETTERS[n]} from {LETTERS[0]} and how they were found",
+                alt=f"Differences of {LETTERS[n]} from {LETTERS[0]} with intervals and tests",
             )
             if alike and (text := items_text(trial, trials[0])):
                 st.caption(formatting.markdown(text))

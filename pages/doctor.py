@@ -65,8 +65,8 @@ def header(last: Any) -> None:
             disabled=running,
             on_click=begin,
             help=(
-                "Half a minute or more, in the background. Not while a study runs: both would"
-                " disturb each other."
+                "The test takes half a minute or more in the background. It cannot run during a"
+                " study because both would disturb each other."
             ),
             width="stretch",
         )
@@ -91,18 +91,16 @@ def live() -> None:
         st.rerun()
     st.progress(
         done or 0.0,
-        text=(
-            "Testing: leave the machine alone for half a minute, so that the test sees it at rest."
-        ),
+        text=("Testing. Leave the machine idle for half a minute."),
     )
 
 
 def never_tested() -> None:
     st.write(
-        "A test measures the same model twice and says whether the lab would call it different from"
-        " itself, how small a difference it could see, how steady the processor is, what more"
-        " threads bring, and how fast this machine computes and moves data at best. This much is"
-        " known without it:"
+        "The self-test measures the same model twice to check that the lab finds no difference. It"
+        " reports the smallest detectable difference, the stability of the processor, the gain"
+        " from more threads, and the peak rates of computing and of moving data. Known without a"
+        " test:"
     )
     for title, checks in grouped(lab.known_checks()).items():
         group(title, checks)
@@ -133,14 +131,14 @@ def plots(last: Any) -> None:
             key="roofline",
             height=ROOF_HEIGHT,
             alt=(
-                "Most operations a second over operations for each byte moved; the checks have the"
+                "Peak operations per second over operations per byte moved; the checks have the"
                 " same numbers."
             ),
         )
         st.caption(
-            f"With {threads}. Under a slope an operator waits for data, under a flat line for"
-            " arithmetic. Few operations for each byte: smaller numbers help; many: quicker"
-            " arithmetic does."
+            f"With {threads}. Memory bandwidth limits operators under a slope, where smaller"
+            " numbers help; arithmetic limits operators under a flat line, where faster arithmetic"
+            " helps."
         )
     threads_check = next(
         (c for c in last.checks if c.id == "threads" and "speedup" in c.figures), None
@@ -154,9 +152,9 @@ def plots(last: Any) -> None:
 
 
 def every_figure(checks: Sequence[Any]) -> None:
-    with st.expander("All figures"):
+    with st.expander("All values"):
         st.dataframe(
-            pd.DataFrame(figures_table(checks)), hide_index=True, alt="The figures of all checks"
+            pd.DataFrame(figures_table(checks)), hide_index=True, alt="Values of all checks"
         )
 
 

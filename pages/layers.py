@@ -28,7 +28,7 @@ from pages.widgets import address, entry
 from pages.widgets.chart import chart
 
 TITLE, ICON, ORDER = "Layers", ":material/stacked_bar_chart:", 3
-ORDERS = {"harm": "Most harmful first", "graph": "As the network computes"}
+ORDERS = {"harm": "Most harmful first", "graph": "Network order"}
 BUDGET = 12
 
 
@@ -69,9 +69,7 @@ def chosen() -> Study | None:
     studies = about_layers()
     wanted = st.query_params.get("study")
     if wanted and wanted not in {s.id for s in studies}:
-        st.warning(
-            "The study in this address does not ask what layers cost, or is not in this lab."
-        )
+        st.warning("The study in this address is not a layer study, or is not in this lab.")
     study = next((s for s in studies if s.id == wanted), studies[0] if studies else None)
     if study:
         st.query_params["study"] = study.id
@@ -80,8 +78,9 @@ def chosen() -> Study | None:
 
 def nothing_yet() -> None:
     st.write(
-        "Quantize one layer alone, leave one layer out, and see what each costs in accuracy and"
-        " brings in size and time. Then keep the worst in float: a new recipe beside the others."
+        "A layer study quantizes each layer alone and leaves each one out, and so finds its cost"
+        " in accuracy and its gain in size and time. You can then keep the most harmful layers in"
+        " float with a new recipe."
     )
     st.markdown(
         "**Try this:** open a study, choose a trial that quantizes weights and activations, and"
@@ -129,7 +128,7 @@ def figure_of(study_id: str, revision: int, order: Order) -> tuple[str, int]:
 
 def waiting(study: Study) -> None:
     if study.state not in FINISHED:
-        st.info("The first layers appear here by themselves.", icon=":material/hourglass_empty:")
+        st.info("The first layers appear here automatically.", icon=":material/hourglass_empty:")
         return
     broken = next((t for t in lab.trials(study.id) if t.error), None)
     st.warning(
@@ -151,18 +150,19 @@ def said(study: Study, found: Sensitivity) -> None:
         )
     if worst:
         part = (
-            f", and {100 * worst.recovered:.0f} % of the recipe's error is gone where it stays in"
-            " float"
+            f"; keeping it in float removes {100 * worst.recovered:.0f} % of the recipe's error"
             if worst.recovered
             else ""
         )
         parts.append(
-            f"Most harmful alone: **{formatting.markdown(worst.group.label)}**,"
+            f"Most harmful layer: **{formatting.markdown(worst.group.label)}** with"
             f" {100 * (worst.noise or 0):.2g} % error{part}."
         )
     failed = sum(t.state == "failed" for t in lab.trials(study.id))
     if failed:
-        parts.append(f"{formatting.plural(failed, 'variant')} failed; the study's table says why.")
+        parts.append(
+            f"{formatting.plural(failed, 'variant')} failed; the study's table shows the errors."
+        )
     st.markdown(" ".join(parts))
 
 
@@ -176,13 +176,13 @@ def plot(study: Study, order: Order) -> None:
         chosen=picked,
         on_choose=lambda id_: toggle(study, id_),
         alt=(
-            "Error and change of accuracy of each layer quantized alone; the table has the same"
+            "Error and change of accuracy if only this layer is quantized; the table has the same"
             " numbers."
         ),
     )
     st.caption(
-        "Click a layer to choose it. Bars: error of the outputs when it alone is quantized."
-        " Diamonds: accuracy, with 95 % interval."
+        "Click a layer to select it. Bars: output error if only this layer is quantized. Diamonds:"
+        " accuracy with 95 % interval."
     )
 
 
@@ -219,7 +219,7 @@ def table(study: Study, found: Sensitivity, order: Order) -> list[str]:
         placeholder="–",
         column_config=columns(),
         height=min(38 + 35 * len(frame), 520),
-        alt="What each layer costs and brings",
+        alt="Cost and gain of each layer",
     )
     return picked
 
@@ -229,37 +229,43 @@ def columns() -> dict[str, Any]:
     return {
         "Error alone, %": number(
             format="%.3g",
-            help="Share of the outputs' power that is error when this layer alone is quantized.",
+            help="Share of the output power that is error if only this layer is quantized.",
         ),
         "SQNR alone, dB": number(
-            format="%.1f", help="The same as a ratio: 20 dB is an error of a tenth in amplitude."
+            format="%.1f",
+            help=(
+                "Signal-to-noise ratio of the same error: 20 dB is an error of a tenth in"
+                " amplitude."
+            ),
         ),
         "KL alone": number(
             format="%.2g",
-            help="Divergence of the class probabilities from the float model's, in nats.",
+            help="Divergence of the class probabilities from those of the float model, in nats.",
         ),
         "Agreement alone, %": number(
-            format="%.1f", help="Test items that are answered as the float model does."
+            format="%.1f", help="Share of test items with the same prediction as the float model."
         ),
         "Accuracy alone, points": number(
             format="%.2f", help="Change of accuracy against the float model."
         ),
-        "Error gone in float, %": number(
+        "Error removed in float, %": number(
             format="%.0f",
-            help="Part of the whole recipe's error that goes where this layer stays in float.",
+            help="Share of the whole recipe's error that is removed if this layer stays in float.",
         ),
         "SQNR in float, dB": number(
-            format="%.1f", help="Of the whole recipe with this layer left in float."
+            format="%.1f",
+            help=("Signal-to-noise ratio of the whole recipe with this layer kept in float."),
         ),
-        "Won back in float, points": number(
-            format="%.2f", help="Accuracy against the whole recipe's."
+        "Accuracy gain in float, points": number(
+            format="%.2f",
+            help=("Accuracy gained over the whole recipe if this layer stays in float."),
         ),
         "Bytes saved": number(
-            format="localized", help="What quantizing this layer takes off the file."
+            format="localized", help="Bytes that quantizing this layer removes from the file."
         ),
         "Time in float, µs": number(
             format="%.1f",
-            help="How much longer the model takes with this layer in float; below 0 it is quicker.",
+            help="Additional time with this layer in float; below 0 the model is faster.",
         ),
     }
 
@@ -275,9 +281,9 @@ def actions(study: Study, names: Sequence[str]) -> None:
         ].options
     }
     words = (
-        f"{formatting.plural(len(names), 'layer')} chosen"
+        f"{formatting.plural(len(names), 'layer')} selected"
         if names
-        else "Tick layers, or click them in the plot"
+        else "Select layers in the table or the plot"
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(words, width="content")
@@ -290,27 +296,27 @@ def actions(study: Study, names: Sequence[str]) -> None:
         )
         if "wide" in options:
             st.button(
-                "Raise to 16 bit", disabled=not names, on_click=add, args=(study, names, "wide")
+                "Raise to 16 bits", disabled=not names, on_click=add, args=(study, names, "wide")
             )
     if study.state in FINISHED:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             budget = st.number_input(
-                "Recipes at most",
+                "Maximum recipes",
                 2,
                 60,
                 BUDGET,
                 key="mix_budget",
                 width=150,
-                help="Layers are raised greedily, the most harmful first, one more in each recipe.",
+                help="Each recipe raises one more layer, the most harmful first.",
             )
             st.button(
-                "Mixed precision by itself",
+                "Find mixed precision automatically",
                 icon=":material/auto_awesome:",
                 on_click=mix,
                 args=(study, int(budget), "keep_float"),
             )
             if "wide" in options:
-                st.button("… in 16 bit", on_click=mix, args=(study, int(budget), "wide"))
+                st.button("… with 16 bits", on_click=mix, args=(study, int(budget), "wide"))
     added(study)
 
 
@@ -337,7 +343,7 @@ def added(study: Study) -> None:
     elif done:
         parent = study.spec.about["study"]
         st.success(
-            f"{formatting.plural(len(done), 'trial')} beside the others in the study.",
+            f"{formatting.plural(len(done), 'trial')} added to the study.",
             icon=":material/check:",
         )
         if st.button("Show in the study", icon=":material/scatter_plot:", key="show_added"):

@@ -67,7 +67,8 @@ def open_model(id_: str | None) -> None:
 
 def not_here(id_: str) -> None:
     st.error(
-        f"There is no model **{formatting.markdown(id_)}** in this lab. Here are those that are.",
+        f"There is no model **{formatting.markdown(id_)}** in this lab. The available models are"
+        " below.",
         icon=":material/link_off:",
     )
 
@@ -77,8 +78,8 @@ def overview(cards: Sequence[ModelCard]) -> None:
     with left:
         st.title("Models", anchor=False)
         st.write(
-            "Pick a model. The lab compresses it in many ways and measures what each way costs and"
-            " gains."
+            "Pick a model. The lab compresses it in many ways and measures the accuracy, size and"
+            " speed of each."
         )
     with right, st.container(horizontal=True, horizontal_alignment="right"):
         view = address.segments("view", "View", list(VIEWS), VIEWS)
@@ -102,7 +103,7 @@ def gallery(cards: Sequence[ModelCard]) -> None:
             with column, st.container(border=True, height="stretch", gap="small"):
                 show(card, found.get(card.id), [s for s in studies if s.model == card.id])
     if not shown:
-        st.info("No model is all of that. Choose fewer filters.", icon=":material/filter_alt_off:")
+        st.info("No model matches all filters. Remove a filter.", icon=":material/filter_alt_off:")
     st.caption(f"Your own model: {HOW_TO_ADD}, then reload this page.")
     examples.await_rest(shown)
 
@@ -163,7 +164,7 @@ def show(card: ModelCard, items: examples.Shown | None, studies: Sequence[Study]
     kind = [
         task_title(card.task),
         formatting.framework(card.framework),
-        f"takes {input_text(card)}",
+        f"input: {input_text(card)}",
     ]
     st.html(
         f'<h2 style="font-size:1.1rem;margin:0;padding:0 0 2px">{escape(card.title)}</h2>'
@@ -185,7 +186,7 @@ def show(card: ModelCard, items: examples.Shown | None, studies: Sequence[Study]
 
 def picture(items: examples.Shown | None) -> str:
     if items is None:
-        return '<span style="opacity:.5;font-size:.86em">Fetching a few test items …</span>'
+        return '<span style="opacity:.5;font-size:.86em">Loading test items …</span>'
     return examples_html(items.info, rows=1, captions=False) if items.info else items.problem
 
 
@@ -220,7 +221,7 @@ def architectures(cards: Sequence[ModelCard]) -> None:
         }
         with st.container(width=420):
             data = address.dropdown("on", "Data", most_first, texts)
-        across = address.segments("across", "Across", list(ACROSS), ACROSS)
+        across = address.segments("across", "X axis", list(ACROSS), ACROSS)
     compared(by_data[data], across, data)
 
 
@@ -231,8 +232,8 @@ def compared(cards: Sequence[ModelCard], across: str, data: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.caption(
-            "Before any compression. Marker area: file size. Bars: 95 % intervals. "
-            "Click a marker to open its model."
+            "Uncompressed models. Marker area: file size. Bars: 95 % intervals. Click a marker to"
+            " open its model."
         )
         alt = (
             f"{metric.title} against {ACROSS[across].lower()} of"
@@ -265,7 +266,9 @@ def compared(cards: Sequence[ModelCard], across: str, data: str) -> None:
                 args=(info.points[rows[0]].model,),
             )
         for title in info.left_out:
-            st.caption(f"{formatting.markdown(title)} is not drawn: one of its numbers is unknown.")
+            st.caption(
+                f"{formatting.markdown(title)} is not shown because one of its values is unknown."
+            )
 
 
 def columns(names: Sequence[str]) -> dict[str, object]:
@@ -281,7 +284,7 @@ def columns(names: Sequence[str]) -> dict[str, object]:
         for name, (printf, width) in shown.items()
     }
     star = config.TextColumn(
-        width=34, help="★: no model is at least as accurate and smaller in what goes across."
+        width=34, help="★ No other model is at least as accurate with a lower value on the x axis."
     )
     return {**numeric, "95 % interval": config.TextColumn(width=96), "★": star}
 

@@ -24,25 +24,23 @@ from pages.widgets.chart import chart
 
 TITLE, ICON, ORDER = "Pruning", ":material/content_cut:", 4
 ORDER_HELP = (
-    "Half of the channels go, and the rest is fine-tuned, before quantization-aware training or"
-    " after it; both are stored in int8. A new study with a few minutes of training."
+    "Starts a new study of a few minutes that prunes half of the channels and fine-tunes the rest,"
+    " once before and once after quantization-aware training, both in int8."
 )
 LEAST_STEPS, MOST_STEPS = 10, 5000
 WHAT_IT_IS = """
-**Pruning** takes out of a network what matters least. There are two ways, and they bring
-different things.
+**Pruning** removes the least important parts of a network. There are two ways with different
+effects.
 
-- **Whole channels** (structured): a filter, a neuron or an attention head goes, and with it every
-  weight that made or read it. Tensors
-  become smaller, so the file, the memory and the time shrink on any device.
-- **Single weights** (unstructured): the weights of least magnitude become zero, wherever they
-  are. More of them can go before the
-  accuracy falls. But a tensor with zeros is stored and multiplied like any other: only a
-  compressed download shrinks, unless the
-  runtime has kernels that skip zeros, which ordinary ones on CPUs have not.
+- **Whole channels** (structured): a filter, a neuron or an attention head is removed together with
+  every weight that produces or reads it. Tensors become smaller, so the file, the memory and the
+  time shrink on any device.
+- **Single weights** (unstructured): the weights of least magnitude become zero, wherever they are.
+  More of them can be pruned before the accuracy falls. But a tensor with zeros is stored and
+  multiplied like any other: only a compressed download shrinks, unless the runtime has kernels
+  that skip zeros; ordinary CPU kernels do not.
 
-**Fine-tuning** afterwards trains what is left for some more steps, so that it takes over what the
-pruned part did.
+**Fine-tuning** then trains the remaining weights for some more steps to recover accuracy.
 """
 SOURCES = """
 - Y. LeCun, J. Denker, S. Solla: Optimal Brain Damage, NIPS 1989: not all weights matter.
@@ -53,14 +51,14 @@ SOURCES = """
   ([arXiv:1608.08710](https://arxiv.org/abs/1608.08710)): whole filters.
 - Z. Liu et al.: Rethinking the Value of Network Pruning, ICLR 2019
   ([arXiv:1810.05270](https://arxiv.org/abs/1810.05270)): how much is due
-  to the training afterwards.
+  to the training after pruning.
 - D. Blalock et al.: What is the State of Neural Network Pruning?, MLSys 2020
   ([arXiv:2003.03033](https://arxiv.org/abs/2003.03033)): how to compare, and why it is hard.
 """
 
 
 def main() -> None:
-    st.title("What pruning costs", anchor=False)
+    st.title("Cost of pruning", anchor=False)
     study = chosen()
     if study is None:
         st.markdown(WHAT_IT_IS)
@@ -77,9 +75,9 @@ def main() -> None:
         shown(study, found)
     else:
         waiting(study)
-    with st.expander("What is what", icon=":material/school:"):
+    with st.expander("Glossary", icon=":material/school:"):
         st.markdown(WHAT_IT_IS)
-    with st.expander("Ask it of another model, or with other numbers", icon=":material/add:"):
+    with st.expander("Run for another model", icon=":material/add:"):
         begin()
     sources()
 
@@ -98,9 +96,7 @@ def chosen() -> Study | None:
     studies = about_pruning()
     wanted = st.query_params.get("study")
     if wanted and wanted not in {s.id for s in studies}:
-        st.warning(
-            "The study in this address does not ask what pruning costs, or is not in this lab."
-        )
+        st.warning("The study in this address is not a pruning study, or is not in this lab.")
     if not wanted and "model" in st.query_params:
         return None
     study = next((s for s in studies if s.id == wanted), studies[0] if studies else None)
@@ -138,7 +134,7 @@ def begin() -> None:
     """The form that starts the lesson."""
     able = [id_ for id_ in lab.models() if lab.can_prune(id_)]
     if not able:
-        st.info("No model here can be pruned: models of PyTorch or Keras can.")
+        st.info("No model in this lab can be pruned; only PyTorch and Keras models can.")
         return
     wanted = st.query_params.get("model")
     if wanted and wanted not in able:
@@ -154,21 +150,21 @@ def begin() -> None:
             )
         with st.container(width=220):
             steps = st.number_input(
-                "Steps of fine-tuning",
+                "Fine-tuning steps",
                 LEAST_STEPS,
                 MOST_STEPS,
                 STEPS,
                 10,
                 key="pruning_steps",
                 help=(
-                    "Each pruned model learns from so many batches. More wins back more, and takes"
-                    " longer."
+                    "Each pruned model is trained on this many batches. More batches recover more"
+                    " accuracy and take longer."
                 ),
             )
         with st.container(width=220):
             runtimes = [t.runtime for t in lab.make_spec(model, "full").targets]
             runtime = st.selectbox(
-                "Runs on",
+                "Runtime",
                 list(dict.fromkeys(sorted(runtimes, key=lambda r: r != "ort"))),
                 format_func=formatting.runtime_title,
                 key="pruning_runtime",
@@ -196,9 +192,9 @@ def explained(model: str, steps: int, runtime: str) -> bool:
         return False
     shares = ", ".join(f"{100 * share:.0f}" for share in SHARES)
     st.caption(
-        f"About {shares} % of the weights go, as whole channels and one by one, each with and"
-        f" without fine-tuning: {formatting.plural(cost.trials, 'trial')},"
-        f" {formatting.duration(cost.seconds)}. What this lab knows already is not run again."
+        f"Prunes about {shares} % of the weights as whole channels and as single weights, each with"
+        f" and without fine-tuning: {formatting.plural(cost.trials, 'trial')},"
+        f" {formatting.duration(cost.seconds)}. Known results are reused."
     )
     return True
 
@@ -206,7 +202,7 @@ def explained(model: str, steps: int, runtime: str) -> bool:
 def start(model: str, steps: int, runtime: str) -> None:
     try:
         study = lab.start(
-            lab.pruning_spec(model, steps=steps, runtime=runtime), "What pruning costs"
+            lab.pruning_spec(model, steps=steps, runtime=runtime), "Cost of pruning"
         )
     except LabError as error:
         st.error(formatting.markdown(str(error)))
@@ -235,7 +231,7 @@ def figures_of(study_id: str, revision: int) -> dict[str, str]:
 
 def waiting(study: Study) -> None:
     if study.state not in FINISHED:
-        st.info("The first points appear here by themselves.", icon=":material/hourglass_empty:")
+        st.info("The first points appear here automatically.", icon=":material/hourglass_empty:")
         return
     broken = next((t for t in lab.trials(study.id) if t.error), None)
     st.warning(
@@ -254,8 +250,8 @@ def shown(study: Study, found: Lesson) -> None:
             height=HEIGHT,
             on_choose=remember,
             alt=(
-                "Accuracy over the share of weights gone, for four ways to prune; the table has the"
-                " same numbers."
+                "Accuracy over the share of pruned weights, for four ways to prune; the table has"
+                " the same numbers."
             ),
         )
         st.caption(
@@ -271,16 +267,16 @@ def shown(study: Study, found: Lesson) -> None:
                 key=f"pruning_{study.id}_{metric}",
                 height=SMALL,
                 alt=(
-                    f"{formatting.capital(COSTS[metric])} over the share of weights gone, in"
-                    " percent of the float model's."
+                    f"{formatting.capital(COSTS[metric])} over the share of pruned weights, in"
+                    " percent of the float model."
                 ),
             )
     rows = pruning_rows(found)
     if not any(row["Remarks"] for row in rows):
         rows = [{name: told for name, told in row.items() if name != "Remarks"} for row in rows]
-    st.dataframe(rows, hide_index=True, placeholder="–", alt="Every pruned model with its numbers")
+    st.dataframe(rows, hide_index=True, placeholder="–", alt="All pruned models with their metrics")
     with st.container(horizontal=True):
-        if st.button("All that was measured", icon=":material/scatter_plot:", key="show_pruning"):
+        if st.button("Show all measurements", icon=":material/scatter_plot:", key="show_pruning"):
             st.switch_page("pages/study.py", query_params={"study": study.id})
         if st.button(
             "Does the order matter?",
@@ -302,11 +298,11 @@ def start_order(study: Study) -> None:
 
 
 def said(study: Study, found: Lesson, trials: dict) -> None:
-    st.markdown("##### What it shows")
+    st.markdown("##### Findings")
     for text in pruning_texts(found, trials):
         st.markdown(f"- {formatting.markdown(text)}")
     if study.state not in FINISHED:
-        st.caption("The study still runs: more points come.")
+        st.caption("The study is still running; more points will appear.")
 
 
 def follow(study: Study) -> None:

@@ -28,7 +28,7 @@ from pages.widgets.title import LOOKS, model_title, title
 TITLE, ICON, ORDER = "Results", ":material/scatter_plot:", 0
 EXPORTS = {
     "html": "Report (HTML, works offline)",
-    "ipynb": "Notebook that runs it again",
+    "ipynb": "Notebook that reruns the study",
     "csv": "CSV table",
     "parquet": "Parquet table",
     "json": "JSON",
@@ -88,7 +88,7 @@ def not_here(id_: str) -> None:
     )
     if texts := study_texts(lab.studies()):
         st.selectbox(
-            "Open one of the studies that are here",
+            "Open another study",
             list(texts),
             None,
             texts.get,
@@ -98,7 +98,7 @@ def not_here(id_: str) -> None:
         )
     st.page_link(
         "pages/models.py",
-        label="Or pick a model and start a new study",
+        label="Pick a model and start a new study",
         icon=":material/arrow_forward:",
     )
     uploader()
@@ -111,8 +111,8 @@ def go_to(key: str) -> None:
 def nothing_yet() -> None:
     st.title("No study yet", anchor=False)
     st.write(
-        "A study tries many ways to compress one model and measures each: accuracy, size, speed,"
-        " memory."
+        "A study tries many ways to compress one model and measures the accuracy, size, speed and"
+        " memory of each."
     )
     st.page_link(
         "pages/models.py", label="Pick a model to start with", icon=":material/arrow_forward:"
@@ -152,7 +152,8 @@ def header(study: Study) -> None:
     if study.id == lab.example_study():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
-                "This example ships with the lab. Click a point to read about it, or try your own:",
+                "This example ships with the lab. Click a point for its details, or start a study"
+                " of your own:",
                 width="content",
             )
             st.page_link("pages/models.py", label="pick a model", icon=":material/arrow_forward:")
@@ -183,23 +184,23 @@ def actions(study: Study) -> None:
         if st.button(
             "Cancel",
             icon=":material/cancel:",
-            help="Stops what is running. What is finished stays.",
+            help="Stops running trials and keeps finished ones.",
         ):
             lab.cancel(study.id)
-            st.toast("Stopping. What is finished stays.", icon=":material/cancel:")
+            st.toast("Stopping. Finished trials are kept.", icon=":material/cancel:")
     elif any(t.state in ("failed", "cancelled") for t in trials_of(study.id, study.revision)):
         st.button(
             "Run again",
             icon=":material/replay:",
             on_click=lab.resume,
             args=(study.id,),
-            help="Runs only what failed or was cancelled. What is finished stays.",
+            help="Runs failed and cancelled trials again and keeps finished ones.",
         )
     note_button(study.id)
     share(study)
     import_button()
     with st.popover("Export", icon=":material/download:"):
-        st.caption("Everything that was measured, for other tools or another lab.")
+        st.caption("All measurements, for other tools or another lab.")
         for ending, label in EXPORTS.items():
             st.download_button(
                 label,

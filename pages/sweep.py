@@ -25,19 +25,19 @@ from pages.widgets.options import Values, family, option_values
 TITLE, ICON, ORDER = "New sweep", ":material/tune:", 2
 ABREAST = 3
 EVERY_HELP = (
-    "Otherwise every variant runs with the first value of each option; the other values are tried"
-    " one at a time, with each technique as it comes."
+    "By default every variant runs with the first value of each option, and the other values are"
+    " tried one at a time with the default settings of each technique."
 )
 ONE_BY_ONE = (
-    "Other numbers of calibration items, other seeds, calibration without data: each once, not in"
-    " every combination."
+    "Other numbers of calibration items, other seeds and calibration without data are each tried"
+    " once, not in every combination."
 )
-FLOAT = {"prune": "**prune** the float model", "tune": "**train** the float model"}
+FLOAT = {"prune": "Pruning", "tune": "Training"}
 Space = dict[str, Values]  # technique id -> its values
 PRESET_HELP = {
-    "quick": "a first look: the usual settings of each technique",
-    "standard": "the settings that usually matter, and more ways to run",
-    "full": "every setting worth trying; takes longest",
+    "quick": "A first look with the usual settings of each technique",
+    "standard": "The settings that usually matter, on more runtime settings",
+    "full": "Every setting worth trying, which takes longest",
 }
 
 
@@ -90,7 +90,7 @@ def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
         start = wanted_preset if wanted_preset in PRESETS else "quick"
         preset = (
             st.segmented_control(
-                "How thorough",
+                "Thoroughness",
                 PRESETS,
                 default=start,
                 required=True,
@@ -99,9 +99,7 @@ def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
             )
             or start
         )
-        st.caption(
-            f"{preset.capitalize()}: {PRESET_HELP[preset]}. You can change everything below."
-        )
+        st.caption(f"{PRESET_HELP[preset]}. You can change everything below.")
     st.query_params.update({"model": model, "preset": preset})
     return model, preset
 
@@ -111,7 +109,7 @@ def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
 
 def where_it_runs(given: Given) -> tuple[list[Target], list[Target]]:
     """Targets of every variant, and further ones, where each technique runs as it comes."""
-    st.subheader("Where it must run", anchor=False)
+    st.subheader("Target runtimes", anchor=False)
     reachable = {t.runtime for t in lab.make_spec(given.model, "full").targets}
     targets, further = list[Target](), list[Target]()
     runtimes = list(lab.available_runtimes().values())
@@ -121,7 +119,7 @@ def where_it_runs(given: Given) -> tuple[list[Target], list[Target]]:
                 usual, others = targets_of(runtime, given, runtime.id in reachable)
                 targets, further = [*targets, *usual], [*further, *others]
     if not targets:
-        st.warning("Choose at least one place where the model must run.")
+        st.warning("Choose at least one target runtime.")
     return targets, further
 
 
@@ -143,9 +141,9 @@ def targets_of(
     )
     st.caption(formatting.markdown(runtime.help))
     if runtime.missing:
-        st.caption(f"Not installed. Bring it with `pip install {runtime.missing}`")
+        st.caption(f"Not installed. Install it with `pip install {runtime.missing}`")
     elif not reachable:
-        st.caption("This model cannot be converted for it.")
+        st.caption("Not available for this model.")
     providers(runtime, f"{prefix}.{runtime.id}.providers")
     if not (chosen and usable):
         return (), ()
@@ -182,14 +180,17 @@ def providers(runtime: Runtime, key: str) -> None:
     if (
         runtime.providers is None
         or runtime.missing
-        or not st.toggle("What could compute it", key=key)
+        or not st.toggle("Show hardware accelerators", key=key)
     ):
         return
     found = lab.execution_providers(runtime.id)
     st.dataframe(
-        [{"": "✓" if p.available else "–", "Provider": p.name, "Why": p.why} for p in found],
+        [{"": "✓" if p.available else "–", "Accelerator": p.name, "Reason": p.why} for p in found],
         hide_index=True,
-        alt=f"Execution providers of {runtime.title}, and why each is or is not available here",
+        alt=(
+            f"Hardware accelerators of {runtime.title}, with the reason why each is or is not"
+            " available"
+        ),
     )
 
 
@@ -197,7 +198,7 @@ def providers(runtime: Runtime, key: str) -> None:
 
 
 def what_to_try(given: Given, runtime_ids: Sequence[str]) -> Space:
-    st.subheader("What to try", anchor=False)
+    st.subheader("Techniques", anchor=False)
     if not runtime_ids:
         return {}
     techniques, defaults = (
@@ -249,18 +250,18 @@ def heading(technique: Technique) -> str:
     """What a group of techniques is named after: the files that they make, or what they do to the
     float model.
     """
-    return FLOAT.get(technique.role, f"as **{family(technique)}** files")
+    return FLOAT.get(technique.role, f"{family(technique)} techniques")
 
 
 def not_offered(techniques: Sequence[Technique]) -> None:
     if not techniques:
         return
-    with st.expander(f"Not for this model here ({len(techniques)})"):
+    with st.expander(f"Not available for this model ({len(techniques)})"):
         for technique in techniques:
             why = (
                 f"needs `pip install {technique.missing}`"
                 if technique.missing
-                else "does not lead from this model to a chosen runtime"
+                else "has no path from this model to a chosen runtime"
             )
             st.markdown(f":gray[**{technique.title}** · {family(technique)}] — {why}")
 
@@ -275,9 +276,12 @@ def start_box(
     further: Sequence[Target],
     chains: Sequence[Chain],
 ) -> None:
-    st.markdown("##### What this comes to")
+    st.markdown("##### Summary")
     title = st.text_input(
-        "Name (optional)", key="sweep_title", placeholder="What you want to find out", max_chars=80
+        "Name (optional)",
+        key="sweep_title",
+        placeholder=("Question that the sweep answers"),
+        max_chars=80,
     )
     spec = spec_of(given, targets, space, one_by_one(given, targets, space), further, chains)
     if spec is not None and st.button(
@@ -290,8 +294,8 @@ def start_box(
         else:
             st.switch_page("pages/study.py", query_params={"study": study})
     st.caption(
-        "The float model is always measured too, as the baseline. You can close the page while it"
-        " runs."
+        "The float model is always measured as the baseline. You can close this page while the"
+        " sweep runs."
     )
 
 
@@ -303,7 +307,7 @@ def one_by_one(given: Given, targets: Sequence[Target], space: Space) -> list[Re
     mine = [recipe for recipe in offered if given.spec or recipe.steps[0].technique in space]
     if not mine:
         return []
-    text = f"Also {formatting.plural(len(mine), 'setting')}, one at a time"
+    text = f"Also vary {formatting.plural(len(mine), 'setting')}, one at a time"
     return (
         mine if st.checkbox(text, True, key=f"{given.prefix}.one_by_one", help=ONE_BY_ONE) else []
     )
@@ -319,7 +323,7 @@ def spec_of(
 ) -> StudySpec | None:
     """The spec, told about; None where it cannot be run."""
     if not targets:
-        st.write("Nothing yet: choose where the model must run.")
+        st.write("Choose at least one target runtime.")
         return None
     try:
         more = {"further_targets": [target.to_json() for target in further], **given.protocol}
@@ -342,14 +346,16 @@ def spec_of(
         "Trials", cost.trials, help="One trial is one compressed model on one runtime setting."
     )
     cached.metric(
-        "Known already",
+        "Already measured",
         cost.cached,
-        help="Measured before on this machine: taken from the store, not repeated.",
+        help="These trials were measured before on this machine and are not repeated.",
     )
     st.metric(
-        "Takes",
+        "Time",
         formatting.duration(cost.seconds),
-        help=f"A guess from earlier jobs; {formatting.plural(cost.builds, 'file')} to be made.",
+        help=(
+            f"Estimated from earlier jobs, with {formatting.plural(cost.builds, 'file')} to build."
+        ),
     )
     return spec
 

@@ -81,7 +81,7 @@ def link(token: str) -> Link:
             "There is no such link", remedy="It may be cut off, or of another lab: ask for it again"
         )
     if row.revoked_at:
-        raise LinkRevoked("This link was taken back", remedy="Ask whoever sent it for a new one")
+        raise LinkRevoked("This link was revoked", remedy="Ask whoever sent it for a new one")
     return _link(row)
 
 

@@ -30,7 +30,7 @@ def compare(trial: Trial, base: Trial | None) -> None:
             "Open in Compare",
             icon=":material/compare:",
             key="open_compare",
-            help="Recipes, classes, the test items that flipped, layers and sizes.",
+            help="Compares recipes, classes, flipped test items, layers and sizes.",
         ):
             st.switch_page(
                 "pages/compare.py",
@@ -42,6 +42,6 @@ def compare(trial: Trial, base: Trial | None) -> None:
     if text := items_text(trial, other):
         st.caption(formatting.markdown(text))
     st.caption(
-        "Two trials are compared on the same test items, and on the rounds in which they took"
-        " turns: what disturbs both alike cancels out."
+        "Both trials are compared on the same test items and in alternating timing rounds, so"
+        " disturbances that affect both cancel out."
     )

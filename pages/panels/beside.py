@@ -42,7 +42,7 @@ def layers(trials: Sequence[Trial], alike: bool) -> None:
     st.dataframe(layer_rows(found, names), hide_index=True, alt="Precision and time of each layer")
     notes = [
         unmatched_text(found, names),
-        *(f"{n} was not profiled." for n, p in zip(names, found.profiled, strict=True) if not p),
+        *(f"{n} has no profile." for n, p in zip(names, found.profiled, strict=True) if not p),
         (
             f"{formatting.plural(info.left_out, 'short row')} left out of the plot."
             if info.left_out
@@ -50,8 +50,8 @@ def layers(trials: Sequence[Trial], alike: bool) -> None:
         ),
     ]
     st.caption(
-        "Layers are those of the source model, found in each file by their order and the number of"
-        " their multiplications. Elsewhere: operators that are in no such layer. "
+        "Layers of the source model, matched in each file by their order and number of"
+        " multiplications. Elsewhere: operators outside these layers. "
         + formatting.markdown(" ".join(filter(None, notes)))
     )
 
@@ -84,7 +84,7 @@ def size(trials: Sequence[Trial], alike: bool) -> None:
             st.dataframe(
                 rows,
                 hide_index=True,
-                alt="What each layer's weights are stored as, and their bytes",
+                alt="Data type and bytes of each layer's weights",
             )
     if text := unmatched_text(found, names):
         st.caption(formatting.markdown(text))

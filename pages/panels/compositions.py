@@ -16,28 +16,28 @@ from lab.types import Chain
 from pages.widgets.options import Values, family, option_values
 
 WHAT = (
-    "Several techniques one after the other. Every way through the three stages is a variant; what"
-    " variants share at their beginning is made once: a pruned and trained model is trained once,"
-    " however many quantizations follow."
+    "Techniques applied one after another. Every path through the three stages is a variant, and"
+    " steps that variants share run once: a pruned model is trained once, however many"
+    " quantizations follow."
 )
 HEADS = {"prune": "1 · Prune", "tune": "2 · Train", "quantize": "3 · Quantize"}
 HELPS = {
     "prune": (
-        "What makes the float model smaller. With “nothing” among them, the whole model is trained,"
-        " too."
+        "Makes the float model smaller. With “nothing” selected, the unpruned model is trained as"
+        " well."
     ),
     "tune": (
-        "What trains the float model. With “nothing” among them, the pruned model is also taken as"
-        " it is."
+        "Trains the float model. With “nothing” selected, the pruned model is also used without"
+        " training."
     ),
     "quantize": (
-        "What stores the numbers in fewer bits. With “nothing” among them, the model also stays in"
+        "Stores the numbers in fewer bits. With “nothing” selected, the model is also kept in"
         " float."
     ),
 }
 SEED, MOST_SEEDS = "train_seed", 10
 SEED_HELP = (
-    "Each training is repeated with so many seeds, which shows how much of a result is luck."
+    "Each training is repeated with this many seeds, which shows how much of a result is luck."
 )
 Stages = dict[str, dict[str, Values]]  # role -> technique -> option -> values
 
@@ -176,7 +176,7 @@ def said(chains: Sequence[Chain]) -> str:
     """How many variants they come to, and how many trainings."""
     recipes = [recipe for chain in chains for recipe in recipes_of(chain)]
     if not recipes:
-        return "Nothing is composed yet: choose a technique in one of the stages."
+        return "There is no composition yet. Choose a technique in one of the stages."
     known = lab.available_techniques()
     trained = {
         str([s.to_json() for s in recipe.steps[: n + 1]])
@@ -189,4 +189,7 @@ def said(chains: Sequence[Chain]) -> str:
         if trained
         else ""
     )
-    return f"**{formatting.plural(len(recipes), 'variant')}** wherever they can run.{once}"
+    return (
+        f"**{formatting.plural(len(recipes), 'variant')}** on every runtime that can run"
+        f" them.{once}"
+    )

@@ -75,20 +75,20 @@ def float_answers(study: Study, trials: Sequence[Trial]) -> None:
     unlike = [pair for pair in found if not pair.faithful]
     if not unlike:
         places = len({id_ for pair in found for id_ in (pair.first, pair.second)})
+        everywhere = "Both runtimes" if places == 2 else f"All {places} runtime settings"
         st.caption(
-            f":material/done_all: The float model answers alike on at least {100 * ENOUGH:.1f} % of"
-            f" the test items in all {places} ways of running it (lowest of any pair:"
+            f":material/done_all: {everywhere} give the same float answers on at least"
+            f" {100 * ENOUGH:.1f} % of the test set (lowest of any pair:"
             f" {100 * found[0].agreement.value:.2f} %)."
         )
         return
     named = [
-        f"{place(by_id[id_], trials)} (lowest agreement with another: {100 * low:.2f} %)"
+        f"{place(by_id[id_], trials)} (lowest agreement with another runtime: {100 * low:.2f} %)"
         for id_, low in odd_ones(unlike).items()
     ]
     st.warning(
-        "**The float model itself does not answer alike everywhere.** It answers otherwise on"
-        f" {'; '.join(named)}. A difference of this size between ways of running it is not"
-        " quantization's.",
+        "**The float model gives different answers on different runtimes.** It differs on"
+        f" {'; '.join(named)}. Quantization is not the cause of differences of this size.",
         icon=":material/compare_arrows:",
     )
 
@@ -120,8 +120,8 @@ def threads(study: Study, trials: Sequence[Trial]) -> None:
     )
     if found:
         st.caption(
-            ":material/sync_disabled: More threads change nothing, or make it slower, for"
-            f" {len(found)} of {several} trials with more than one thread; such a trial says so."
+            f":material/sync_disabled: More threads do not help {len(found)} of {several} trials"
+            " with more than one thread; their details say so."
         )
 
 
@@ -131,7 +131,7 @@ def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], N
     if not found:
         return
     with st.expander(
-        f"What calibration changes ({formatting.plural(len(found), 'recipe')} calibrated in several"
+        f"Effect of calibration ({formatting.plural(len(found), 'recipe')} calibrated in several"
         " ways)",
         icon=":material/tune:",
     ):
@@ -159,7 +159,7 @@ def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], N
             st.dataframe(
                 calibration_table(chosen),
                 hide_index=True,
-                alt="Every way in which this recipe was calibrated",
+                alt="All calibrations of this recipe",
             )
         if said := spread_words(chosen.over_seeds()):
             st.caption(f"Spread over seeds: {said}.")
@@ -171,7 +171,7 @@ def order(study: Study, trials: Sequence[Trial]) -> None:
     if not found:
         return
     with st.expander(
-        f"Does the order of steps matter? ({formatting.plural(len(found), 'pair')})",
+        f"Effect of the order of steps ({formatting.plural(len(found), 'pair')})",
         icon=":material/swap_horiz:",
     ):
         st.markdown(formatting.markdown(order_text(found, study.spec.objectives[0].metric)))
@@ -182,7 +182,7 @@ def order(study: Study, trials: Sequence[Trial]) -> None:
             alt="The same steps in two orders, number by number",
         )
         st.caption(
-            "Both orders answered the same test items and took turns on the machine; p-values are"
+            "Both orders ran on the same test items and in alternating timing rounds; p-values are"
             " corrected for the number of pairs."
         )
 
@@ -193,8 +193,8 @@ def seeds(study: Study) -> None:
     if not found:
         return
     with st.expander(
-        f"How much is the luck of the seed? ({formatting.plural(len(found), 'recipe')} trained"
-        " several times)",
+        f"Effect of the training seed ({formatting.plural(len(found), 'recipe')} trained several"
+        " times)",
         icon=":material/casino:",
     ):
         if text := spread_text(found, study.spec.objectives[0].metric):
@@ -206,8 +206,8 @@ def seeds(study: Study) -> None:
             alt="Mean, lowest and highest over seeds",
         )
         st.caption(
-            "Mean, in brackets lowest and highest, of trials that differ in nothing but the"
-            " training's seed."
+            "Mean, with the lowest and highest value in brackets, of trials that differ only in"
+            " the training seed."
         )
 
 

@@ -19,17 +19,19 @@ DROPS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 Weights = tuple[tuple[str, float], ...]
 WEIGHT_STOPS = (0.0, 0.5, 1.0, 2.0, 3.0, 5.0)
 GOAL_HELP = (
-    "A single goal: the best in it, and the next objective where that is equal; for size and time"
-    " among what is at most one point less accurate than float. Balanced is the front's knee:"
-    " farthest from the plane through its extremes (Das 1999). Weighted: the lowest weighted mean,"
-    " each objective laid from its best to its worst on the front, sizes and times by their"
-    " logarithm."
+    "A single goal picks its best variant; for size and latency, only variants at most one point"
+    " less accurate than float count. Balanced picks the best compromise between all goals, the"
+    " knee of the front. Weighted: you say how much each goal counts."
 )
 IN_SIGHT = 3  # sliders beside the goal; the others are one click away
+WEIGHTS_HELP = (
+    "Picks the lowest weighted mean of the objectives, each scaled from its best value on the"
+    " front (0) to its worst (1); sizes and times on a logarithmic scale."
+)
 LABELS: dict[LimitKind, str] = {
-    "max_drop": "lost at most",
-    "at_most": "at most",
-    "at_least": "at least",
+    "max_drop": "Maximum {} loss",
+    "at_most": "Maximum {}",
+    "at_least": "Minimum {}",
 }
 
 
@@ -62,11 +64,11 @@ def goal_and_limits(
 def goal_control(objectives: Sequence[Objective]) -> str:
     quality = quality_of(objectives)
     goals = sorted(objectives, key=lambda o: o == quality)
-    texts = {o.metric: words.superlative(o) for o in goals}
-    texts |= {KNEE: "balanced", WEIGHTED: "weighted"}
+    texts = {o.metric: formatting.capital(words.plain(o.metric)) for o in goals}
+    texts |= {KNEE: "Balanced", WEIGHTED: "Weighted"}
     return address.segments(
         "goal",
-        "I want the model that is",
+        "Optimise for",
         [*(o.metric for o in goals), KNEE, WEIGHTED],
         texts,
         help=GOAL_HELP,
@@ -76,6 +78,7 @@ def goal_control(objectives: Sequence[Objective]) -> str:
 def weights_control(objectives: Sequence[Objective]) -> Weights:
     """How much each objective counts."""
     with st.popover("Weights", icon=":material/balance:"):
+        st.caption(WEIGHTS_HELP)
         return tuple(
             (
                 o.metric,
@@ -122,9 +125,8 @@ def slider(trials: Sequence[Trial], metric: str, kind: LimitKind, of: str) -> Li
     key = (  # other stops make another slider
         f"limit_{name}_{len(options)}_{values[0]:.6g}_{values[-1]:.6g}"
     )
-    label = f"{words.plain(metric)} {LABELS[kind]}"
     chosen = st.select_slider(
-        label[0].upper() + label[1:],
+        LABELS[kind].format(words.plain(metric)),
         options,
         start,
         format_func=lambda v: texts.get(v, "any"),

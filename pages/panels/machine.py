@@ -12,12 +12,12 @@ from lab.types import Trial
 
 def machine(trial: Trial, base: Trial | None) -> None:
     if not trial.environment:
-        st.write("Not measured yet.")
+        st.write("There are no measurements yet.")
         return
     try:
         facts = lab.environment(trial.environment)
     except UnknownId:
-        st.write("The machine was not recorded.")
+        st.write("The machine of this trial was not recorded.")
         return
     memory = (
         formatting.value(facts["memory_bytes"], "B")
@@ -32,5 +32,5 @@ def machine(trial: Trial, base: Trial | None) -> None:
         f"{formatting.markdown(str(facts.get('os', '')))} · Python {facts.get('python', '?')}"
     )
     if features := facts.get("features"):
-        st.caption("Instructions that matter here: " + ", ".join(map(str, features)))
+        st.caption("Relevant instruction sets: " + ", ".join(map(str, features)))
     st.table({"version": {str(k): str(v) for k, v in (facts.get("versions") or {}).items()}})

@@ -19,12 +19,11 @@ from lab.types import Layer, ModelCard, Study
 from pages.widgets import address, examples
 from pages.widgets.netron import graph
 
-LAYOUTS = {"NT": "a text of up to {0} characters", "N": "{0} numbers"}
-SECTIONS = {"layers": "Layers", "graph": "Graph", "origin": "Where it comes from"}
+LAYOUTS = {"NT": "text of up to {0} characters", "N": "{0} numbers"}
+SECTIONS = {"layers": "Layers", "graph": "Graph", "origin": "Origin"}
 LONG_S = 60.0
 PRUNABLE = (
-    "Only models of PyTorch and Keras can be pruned and trained; this one has come without its"
-    " framework."
+    "Only PyTorch and Keras models can be pruned and trained; this model has no training framework."
 )
 FEW = 15
 """Layers that are shown without scrolling."""
@@ -75,14 +74,19 @@ def numbers(card: ModelCard) -> list[tuple[str, str, str, str]]:
             "File",
             formatting.value(path.stat().st_size, "B") if path.is_file() else formatting.UNKNOWN,
             "",
-            "As it comes.",
+            "Size of the uncompressed model file.",
         ),
-        ("Parameters", formatting.count(card.parameters), "", "Numbers that were learned."),
+        (
+            "Parameters",
+            formatting.count(card.parameters),
+            "",
+            ("Number of trained values in the model."),
+        ),
         (
             "MACs",
             formatting.count(card.macs),
             "per item",
-            "Multiply-accumulate operations: the work of one prediction.",
+            "Multiply-accumulate operations of one prediction.",
         ),
     ]
 
@@ -108,10 +112,12 @@ def pruning_button(card: ModelCard, studies: Sequence[Study]) -> None:
     """The lesson about pruning: the one that is there, or a new one."""
     able = lab.can_prune(card.id)
     why = (
-        "Whole channels against single weights, with and without fine-tuning." if able else PRUNABLE
+        "Compares pruning of whole channels and of single weights, with and without fine-tuning."
+        if able
+        else PRUNABLE
     )
     if not st.button(
-        "What pruning costs",
+        "Cost of pruning",
         key=f"pruning_{card.id}",
         icon=":material/content_cut:",
         help=why,
@@ -124,7 +130,7 @@ def pruning_button(card: ModelCard, studies: Sequence[Study]) -> None:
         if s.spec.about.get("kind") == PRUNING and s.state not in ("failed", "cancelled")
     ]
     try:
-        study = known[0] if known else lab.start(lab.pruning_spec(card.id), "What pruning costs")
+        study = known[0] if known else lab.start(lab.pruning_spec(card.id), "Cost of pruning")
     except LabError as error:
         st.error(formatting.markdown(str(error)))
         return
@@ -138,7 +144,7 @@ def detail(card: ModelCard, studies: Sequence[Study]) -> None:
         kind = [
             _task_title(card),
             formatting.framework(card.framework),
-            f"takes {input_text(card)}",
+            f"input: {input_text(card)}",
         ]
         st.caption(formatting.markdown(" · ".join(kind)))
         if card.description:
@@ -150,7 +156,7 @@ def detail(card: ModelCard, studies: Sequence[Study]) -> None:
     with right:
         figures(card)
     data(card)
-    section = address.segments("show", "More about it", list(SECTIONS), SECTIONS)
+    section = address.segments("show", "Details", list(SECTIONS), SECTIONS)
     {"layers": layers, "graph": drawn, "origin": origin}[section](card)
 
 
@@ -175,12 +181,12 @@ def figures(card: ModelCard) -> None:
         for id_, m in card.baseline.items()
     ]
     if len(rows) > 1:
-        with st.expander(f"All {len(rows)} metrics of its test"):
+        with st.expander(f"All {len(rows)} test metrics"):
             st.dataframe(
-                rows, hide_index=True, alt="What the uncompressed model reaches on the test set"
+                rows, hide_index=True, alt="Metrics of the uncompressed model on the test set"
             )
     elif (quality := lab.primary(card)) and (between := formatting.interval(quality)):
-        st.caption(f"{_quality_noun(card)} from {quality.n:,} test items, 95 % interval {between}.")
+        st.caption(f"{_quality_noun(card)} on {quality.n:,} test items, 95 % interval {between}.")
 
 
 @st.fragment
@@ -190,7 +196,7 @@ def data(card: ModelCard) -> None:
     st.markdown(
         f"##### Test items: {formatting.markdown(dataset.title)}" if dataset else "##### Test items"
     )
-    with st.spinner("Reading a few test items …"):
+    with st.spinner("Loading test items …"):
         found = examples.of([card], LONG_S).get(card.id)
     if found and found.info:
         width = {"image": 760, "spectrogram": 900, "waveform": 900, "text": 1100}[found.info.kind]
@@ -199,7 +205,7 @@ def data(card: ModelCard) -> None:
         st.caption(
             found.problem
             if found and found.problem
-            else "They are numbers, not something to look at."
+            else "These items are plain numbers and have no picture."
         )
 
 
@@ -207,7 +213,7 @@ def data(card: ModelCard) -> None:
 
 
 @st.cache_data(
-    show_spinner="Reading the layers: the first time, the model's framework is started for it …"
+    show_spinner="Reading the layers. The first time, this starts the model's framework …"
 )
 def layers_of(model_id: str, path: str, changed: float) -> list[Layer]:
     return lab.layers(model_id)
@@ -219,7 +225,7 @@ def layers(card: ModelCard) -> None:
     try:
         found = layers_of(card.id, card.path, path.stat().st_mtime if path.is_file() else 0.0)
     except LabError as error:
-        st.caption(f"Its layers cannot be shown: {formatting.markdown(str(error))}")
+        st.caption(f"The layers cannot be shown: {formatting.markdown(str(error))}")
         return
     table = layers_table(found)
     st.caption(f"**{totals(found)}.** Click a column's name to sort by it.")
@@ -239,18 +245,21 @@ def _columns() -> dict[str, Any]:
     return {
         "#": config.NumberColumn(width=48),
         "Layer": config.TextColumn(width="medium"),
-        "Gives": config.TextColumn(help="Shape of what it hands on, for one item."),
+        "Output shape": config.TextColumn(help="Shape of the layer's output for one item."),
         "Parameters": config.NumberColumn(
             format="localized",
-            help="Stored for it; a weight that layers share counts for the first.",
+            help=(
+                "Values stored for this layer; a weight shared by several layers counts for the"
+                " first one."
+            ),
         ),
         "MACs": config.NumberColumn(
-            format="localized", help="Multiply-accumulate operations for one item."
+            format="localized", help="Multiply-accumulate operations of this layer for one item."
         ),
-        "of all parameters": config.ProgressColumn(**share),
-        "of all MACs": config.ProgressColumn(**share),
+        "Share of parameters": config.ProgressColumn(**share),
+        "Share of MACs": config.ProgressColumn(**share),
         "Output, kB": config.NumberColumn(
-            format="%.2f", help="Memory that its output takes, for one item."
+            format="%.2f", help="Memory of the layer's output for one item."
         ),
     }
 
@@ -258,7 +267,7 @@ def _columns() -> dict[str, Any]:
 def drawn(card: ModelCard) -> None:
     path = Path(card.path)
     if not path.is_file():
-        st.caption("Its file is not in this lab.")
+        st.caption("The model file is not in this lab.")
         return
     st.caption(
         "Drawn by Netron from the model's own file. Click an operator to see its settings and"
@@ -288,8 +297,8 @@ def origin(card: ModelCard) -> None:
 
 def _said(what: str, provenance: str, licence: str) -> str:
     return (
-        f"**{what}.** {formatting.markdown(provenance.replace('`', '') or 'Not said.')} Licence:"
-        f" {formatting.markdown(licence or 'not said')}."
+        f"**{what}.** {formatting.markdown(provenance.replace('`', '') or 'Unknown.')} Licence:"
+        f" {formatting.markdown(licence or 'unknown')}."
     )
 
 
@@ -301,7 +310,7 @@ def recipe(card: ModelCard) -> None:
     facts = json.loads(record.read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())
     st.markdown(
-        f"**Training.** It took {formatting.duration(facts.get('seconds'))}, with"
-        f" {formatting.markdown(versions)}. Run it again:"
+        f"**Training** took {formatting.duration(facts.get('seconds'))} with"
+        f" {formatting.markdown(versions)}. Train the model again:"
     )
     st.code(f"python -m lab train {card.id}", language="bash")

@@ -11,8 +11,8 @@ from lab.store.sharing import LONGEST_NOTE
 from pages.widgets.reader import only_reading
 
 HELP = (
-    "Markdown: # heading, **bold**, - list, [name](https://…). Shown to everybody who opens this"
-    " study, also by a link."
+    "Markdown: # heading, **bold**, - list, [name](https://…). Everyone who opens this study sees"
+    " the note, also through a shared link."
 )
 
 
@@ -42,7 +42,7 @@ def note_button(study_id: str, trial_id: str = "") -> None:
             max_chars=LONGEST_NOTE,
             help=HELP,
             label_visibility="collapsed",
-            placeholder="What was found out, what was decided, why",
+            placeholder="Findings, decisions and reasons",
         )
         st.button(
             "Save",

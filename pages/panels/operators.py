@@ -22,8 +22,8 @@ def operators(trial: Trial, base: Trial | None) -> None:
     profile = lab.profile(trial)
     if profile is None:
         st.write(
-            "This trial was not profiled: its runtime tells nothing, or it was measured before the"
-            " lab asked."
+            "This trial has no profile: its runtime reports no operator times, or an older version"
+            " of the lab measured it."
         )
         return
     others = {t.id: t for t in lab.trials(trial.study) if t.id != trial.id and t.details.profile}
@@ -31,10 +31,10 @@ def operators(trial: Trial, base: Trial | None) -> None:
     shown = formatting.varying_options(t.target for t in [*others.values(), trial])
 
     def name(id_: str) -> str:
-        return words.trial_text(others[id_], shown) if id_ else "nothing"
+        return words.trial_text(others[id_], shown) if id_ else "no other trial"
 
     first = [*ids, ALONE] if base and base.id in others else [ALONE, *ids]
-    chosen = st.selectbox("Beside it", first, format_func=name, key=f"beside_{trial.id}")
+    chosen = st.selectbox("Compare with", first, format_func=name, key=f"beside_{trial.id}")
     other = lab.profile(others[chosen]) if chosen else None
     same = bool(other) and others[chosen].name == trial.name
     names = [
@@ -48,9 +48,7 @@ def operators(trial: Trial, base: Trial | None) -> None:
         height=height_of(info),
         alt="Time of each layer; the table below has the same numbers",
     )
-    st.dataframe(
-        kinds_rows(profile, other, names), hide_index=True, alt="Time by what operators are for"
-    )
-    with st.expander(f"Every operator ({len(profile.operators)})"):
-        st.dataframe(profile_rows(profile), hide_index=True, alt="Every operator of this trial")
+    st.dataframe(kinds_rows(profile, other, names), hide_index=True, alt="Time by kind of operator")
+    with st.expander(f"All operators ({len(profile.operators)})"):
+        st.dataframe(profile_rows(profile), hide_index=True, alt="All operators of this trial")
     st.caption(info.note)

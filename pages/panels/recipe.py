@@ -29,13 +29,13 @@ def recipe(trial: Trial, base: Trial | None) -> None:
         ]:
             st.caption(" · ".join(settings))
     if not trial.recipe.steps:
-        st.write("The model runs as it came.")
+        st.write("The model runs unchanged.")
     download(trial)
     if notes := trial.details.notes:
-        with st.expander("What the steps recorded"):
+        with st.expander("Records of the steps"):
             st.json(notes, expanded=2)
     reorder(trial)
-    st.markdown("**Run it again**")
+    st.markdown("**Reproduce this trial**")
     reproduce(trial)
 
 
@@ -45,10 +45,10 @@ def reorder(trial: Trial) -> None:
         only_reading()
         or not lab.can_reorder(trial)
         or not st.button(
-            "Try it in the other order",
+            "Try the other order",
             icon=":material/swap_horiz:",
             key="reorder",
-            help="Adds this recipe to the study with two of its steps exchanged.",
+            help="Adds this recipe with two of its steps exchanged to the study.",
         )
     ):
         return
@@ -76,7 +76,7 @@ def download(trial: Trial) -> None:
         return
     path = Path(trial.artifact.path)
     if not path.is_file():
-        st.caption("The file itself is not in this lab; below is how to make it.")
+        st.caption("The file is not in this lab; the commands below build it.")
         return
     st.download_button(
         f"Download the model ({formatting.value(trial.artifact.size_bytes, 'B')})",
@@ -88,7 +88,7 @@ def download(trial: Trial) -> None:
         on_click="ignore",
     )
     st.download_button(
-        "With a README of how to load it (.zip)",
+        "Download with loading instructions (.zip)",
         _packed(trial.id),
         f"{trial.name}.zip",
         "application/zip",

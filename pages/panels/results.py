@@ -37,17 +37,21 @@ from pages.widgets.reader import only_reading
 MOST_COMPARED = 4
 HOW_TO = {
     "plot": (
-        "Click a point to read about it, with Shift to tick it as well. {third} Bars and band: 95 %"
-        " intervals. Faint: beaten by another."
+        "Click a point for its details; Shift-click selects it as well. {third} Bars and band: 95"
+        " % intervals. Faded: another variant is better in every respect."
     ),
-    "solid": "Turn it with the mouse; click a point to read about it. Faint: beaten by another.",
+    "solid": (
+        "Drag to rotate; click a point for its details. Faded: another variant is better in every"
+        " respect."
+    ),
     "parallel": (
-        "A line is a trial; better is up on every axis. Blue: the front. Amber: a tie with it."
-        " Orange: ticked. Pale: beaten, or outside the limits."
+        "Each line is a trial; up is better on every axis. Blue: on the front. Amber: tied with"
+        " the front. Orange: selected. Pale: another variant is better in every respect, or the"
+        " trial is outside the limits."
     ),
     "multiples": (
-        "Each plot shows one group in colour, all others in grey, and the front of all. {tint}Click"
-        " a point to read about it."
+        "Each plot shows one group in colour, all others in grey, and the front of all trials."
+        " {tint}Click a point for its details."
     ),
 }
 
@@ -77,14 +81,14 @@ def results(study: Study) -> None:
 def without_results(study: Study, trials: Sequence[Trial]) -> None:
     if study.state not in FINISHED:
         st.info(
-            "The first results appear here by themselves. You may close this page: the study goes"
-            " on, and this address shows it again.",
+            "The first results appear here automatically. You can close this page: the study"
+            " continues, and this address shows it again.",
             icon=":material/hourglass_empty:",
         )
     elif trials:
         st.warning(
-            "No trial finished with all its numbers. The table says what went wrong; mend it and"
-            " **Run again**."
+            "No trial finished with all its metrics. The table shows the errors; fix their cause,"
+            " then press **Run again**."
         )
     chosen = next((t for t in trials if t.id == st.query_params.get("trial")), None)
     table(Asked(study.id, study.revision), chosen)
@@ -134,7 +138,7 @@ def plot(asked: Asked, trials: Sequence[Trial], trial: Trial | None) -> None:
     third = f"{'Colour' if look.third == 'color' else 'Marker area'}: {size.lower()}."
     text = HOW_TO[view].format(third=third, tint=f"{third} " if look.third == "color" else "")
     st.caption(
-        text + (f" {left_out} trials of another machine are not compared." if left_out else "")
+        text + (f" {left_out} trials from other machines are not shown." if left_out else "")
     )
 
 
@@ -143,17 +147,17 @@ def look_control(trials: Sequence[Trial], view: str) -> tuple[dict[str, str], Lo
     ids = [id_ for id_ in ordered_metrics(trials, metrics) if id_ in metrics]
     titles = {id_: metrics[id_].title for id_ in ids}
     with st.popover("Axes", icon=":material/straighten:"):
-        x = address.dropdown("x", "Across", first("latency_s", ids), titles)
-        y = address.dropdown("y", "Up", ids, titles)
-        size = address.dropdown("size", "Third number", first("size_bytes", ids), titles)
+        x = address.dropdown("x", "X axis", first("latency_s", ids), titles)
+        y = address.dropdown("y", "Y axis", ids, titles)
+        size = address.dropdown("size", "Third metric", first("size_bytes", ids), titles)
         third = address.segments(
             "third",
-            "Third number as",
+            "Show third metric as",
             ["area", "color"],
             {"area": "marker area", "color": "colour"},
         )
         texts = {"runtime": "runtime", "method": "technique"}
-        color = address.segments("color", "Colours and small plots by", list(texts), texts)
+        color = address.segments("color", "Group by", list(texts), texts)
     return titles, Look(x, y, size, view, color, third)
 
 
@@ -179,10 +183,10 @@ def filter_control(asked: Asked, trials: Sequence[Trial]) -> None:
     methods = list(dict.fromkeys(methods_of(asked.study, asked.revision).values()))
     hidden = len(trials) - len(seen(asked))
     label = f"Filter ({hidden} hidden)" if hidden else "Filter"
-    with st.popover(label, icon=":material/filter_list:", help="The float baselines always stay."):
+    with st.popover(label, icon=":material/filter_list:", help="Float baselines are always shown."):
         address.several("on", "Runs on", list(runtimes), runtimes)
         address.several("how", "Technique", methods)
-        address.words("find", "Name contains", placeholder="such as wi4")
+        address.words("find", "Name contains", placeholder="for example wi4")
 
 
 def zoom_now(look: Look) -> list[float] | None:
@@ -265,19 +269,19 @@ def table(asked: Asked, trial: Trial | None) -> None:
         *(["Failed"] if failed else []),
         *(["Ticked"] if many else []),
     ]
-    texts = {"Failed": f"Failed ({failed})", "Ticked": f"Ticked ({len(ticked)})"}
+    texts = {"Failed": f"Failed ({failed})", "Ticked": f"Selected ({len(ticked)})"}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         rows = address.segments("rows", "Trials", views, texts) if views[1:] else views[0]
         st.caption(
-            "Tick rows: the last is described above, all are ringed in the plot. Click a column's"
-            " name to sort.",
+            "Select rows to highlight them; details of the last one are shown above. Click a"
+            " column's name to sort.",
             width="content",
         )
         if many and not only_reading():
             side_by_side(asked.study, ticked)
     info = table_of(asked, rows, frozenset(ticked) if rows == "Ticked" else frozenset())
     if not info.ids:
-        st.info("No trial is in this view. Loosen a limit or the filter, or show all trials.")
+        st.info("No trial matches this view. Loosen a limit or the filter, or show all trials.")
         return
     key = f"table_{asked.study}_{rows}"
     shown = {*ticked, *([trial.id] if trial and st.query_params.get("trial") == trial.id else [])}

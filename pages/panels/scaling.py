@@ -17,11 +17,8 @@ from pages.panels.progress import POLL_S, progress
 from pages.widgets.chart import chart
 
 TITLES: dict[Dimension, str] = {
-    "threads": "Dashed: as many times quicker as there are threads. Thin: Amdahl's law, fitted.",
-    "batch": (
-        "Dashed: more items a call bring nothing. Dotted: if a call itself cost nothing. Thin: the"
-        " fit."
-    ),
+    "threads": "Dashed: ideal speed-up. Thin: fit of Amdahl's law.",
+    "batch": ("Dashed: no gain from batches. Dotted: no overhead per call. Thin: fit."),
 }
 
 
@@ -43,13 +40,13 @@ def scaling_section(trial: Trial) -> None:
             f" {formatting.markdown(problem_of(broken)) if broken else ''}"
         )
     else:
-        st.info("The first points appear here by themselves.", icon=":material/hourglass_empty:")
+        st.info("The first points appear here automatically.", icon=":material/hourglass_empty:")
 
 
 def ask(trial: Trial) -> None:
     st.write(
-        "Does it get faster with more threads? How many items a second are possible when several go"
-        " into one call? Both are measured for this variant and for the float model beside it."
+        "Measure how the speed of this variant and of the float model changes with the number of"
+        " threads and with the batch size."
     )
     if st.button("Measure threads and batches", icon=":material/speed:", key="measure_scaling"):
         try:
@@ -89,7 +86,7 @@ def curves(study: Study, found: Scaling) -> None:
         rows,
         hide_index=True,
         placeholder="–",
-        alt="Latency and items a second for each number of threads and items a call",
+        alt="Latency and items per second for each number of threads and batch size",
     )
-    if st.button("All that was measured", icon=":material/scatter_plot:", key="show_scaling"):
+    if st.button("Show all measurements", icon=":material/scatter_plot:", key="show_scaling"):
         st.switch_page("pages/study.py", query_params={"study": study.id})

@@ -19,14 +19,14 @@ from pages.widgets import address
 from pages.widgets.chart import chart
 from pages.widgets.reader import only_reading
 
-RUNS = {"grid": "Everything", "search": "Guided search"}
+RUNS = {"grid": "Full grid", "search": "Guided search"}
 USUAL_SHARE = 0.35
 """Of the grid: what the usual sampler needed for 95 % of the hypervolume of the recorded grids."""
 WHAT = (
     "Runs the most promising trials first, learns from each, and stops when the budget is spent."
-    " There is an answer at any time."
+    " Results are available at any time."
 )
-SPENT = "What the store knows already comes on top, at no cost."
+SPENT = "Trials that are already measured come on top at no cost."
 _OPTIONS = {option.id: option for option in OPTIONS}
 _NONE: Mapping[str, Any] = {}
 
@@ -55,17 +55,21 @@ def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, 
     left, right = st.columns(2)
     with left:
         trials = _number(
-            "trials", "Trials at most", usual["trials"], 1, f"Of {grid} in the grid. {SPENT}"
+            "trials",
+            "Maximum trials",
+            usual["trials"],
+            1,
+            (f"The full grid has {grid} trials. {SPENT}"),
         )
     with right:
         minutes = _number(
-            "minutes", "Minutes at most", usual["minutes"], 0.0, _OPTIONS["minutes"].help
+            "minutes", "Maximum minutes", usual["minutes"], 0.0, _OPTIONS["minutes"].help
         )
     with st.expander("More"):
         samplers = sorted(SAMPLERS, key=lambda name: name != usual["sampler"])
-        sampler = address.dropdown("sampler", "Chosen by", samplers, NAMES)
+        sampler = address.dropdown("sampler", "Sampler", samplers, NAMES)
         seed = _number("search_seed", "Seed", usual["seed"], 0, _OPTIONS["seed"].help)
-        batch = _number("batch", "At once", usual["batch"], 1, _OPTIONS["batch"].help)
+        batch = _number("batch", "Trials at once", usual["batch"], 1, _OPTIONS["batch"].help)
         st.caption(_OPTIONS["sampler"].help)
     chosen = {
         "sampler": sampler,
@@ -121,7 +125,7 @@ def search(study: Study) -> None:
         return
     chosen_by = str(study.spec.search["sampler"])
     with st.expander(
-        f"How the search went ({NAMES.get(chosen_by, 'guided')})", icon=":material/travel_explore:"
+        f"Search progress ({NAMES.get(chosen_by, 'guided')})", icon=":material/travel_explore:"
     ):
         st.markdown(search_text(found, spent))
         chart(
@@ -145,9 +149,9 @@ def go_on(study_id: str, used: int, budget: int) -> None:
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         trials = st.number_input(
-            "Trials in all", used + 1, value=max(used + 1, budget + budget // 2), step=1, width=160
+            "Total trials", used + 1, value=max(used + 1, budget + budget // 2), step=1, width=160
         )
-        if st.form_submit_button("Search on", icon=":material/play_arrow:"):
+        if st.form_submit_button("Continue the search", icon=":material/play_arrow:"):
             try:
                 lab.search_on(study_id, int(trials))
             except LabError as error:

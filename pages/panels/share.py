@@ -18,13 +18,13 @@ MOST_SHOWN = 5
 def share(study: Study) -> None:
     """A popover with both kinds of links."""
     with st.popover("Share", icon=":material/share:"):
-        st.markdown("**This view**, for whoever reaches this server")
+        st.markdown("**Link to this view** (anyone who can reach this server)")
         st.caption(
-            "Shows this study as you see it now, and nothing else of the lab; nobody can change"
-            " anything by it. You can take it back."
+            "The link shows this study as you see it now, and nothing else of the lab. Viewers"
+            " cannot change anything, and you can revoke the link."
         )
         st.button(
-            "Make a link to this view",
+            "Create link",
             icon=":material/add_link:",
             key="make_link",
             width="stretch",
@@ -36,19 +36,19 @@ def share(study: Study) -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.code(address(f"?link={link.token}"), language=None)
                 st.button(
-                    "Take back",
+                    "Revoke",
                     key=f"revoke_{link.token}",
-                    help=f"Made {formatting.moment(link.created_at)}",
+                    help=f"Created {formatting.moment(link.created_at)}",
                     on_click=lab.revoke_link,
                     args=(link.token,),
                 )
         if len(made) > MOST_SHOWN:
-            st.caption(f"{len(made) - MOST_SHOWN} older ones: `python -m lab links {study.id}`")
+            st.caption(f"{len(made) - MOST_SHOWN} older links: `python -m lab links {study.id}`")
         st.divider()
-        st.markdown("**The sweep itself**, for a colleague's own lab")
+        st.markdown("**Link to these settings** (for another lab)")
         st.caption(
-            "The link holds all settings. It opens the New sweep page filled in, there or here; put"
-            " another server's name before it."
+            "The link opens the New sweep page with all settings filled in. For another lab,"
+            " replace the address of this server."
         )
         st.code(
             address(f"sweep?spec={lab.spec_to_text(study.spec)}"),
@@ -60,7 +60,7 @@ def share(study: Study) -> None:
 
 def _make(study_id: str, view: Mapping[str, Sequence[str]]) -> None:
     lab.create_link(study_id, view)
-    st.toast("Made. Copy it with the button at its right.", icon=":material/link:")
+    st.toast("Link created. Use its copy button.", icon=":material/link:")
 
 
 def view_now() -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ def size(trial: Trial, base: Trial | None) -> None:
     numbers(trial, SIZES)
     anatomy = lab.anatomy(trial)
     if anatomy is None:
-        st.write("What the file consists of was not looked at.")
+        st.write("The contents of this file were not analysed.")
     else:
         bars = anatomy_info(anatomy)
         chart(
@@ -29,17 +29,17 @@ def size(trial: Trial, base: Trial | None) -> None:
             alt="Bytes of the file's parts and of its largest layers",
         )
         if rows := layer_rows(anatomy):
-            with st.expander(f"Every layer with weights ({len(rows)})"):
-                st.dataframe(rows, hide_index=True, alt="Every layer that stores weights")
+            with st.expander(f"All layers with weights ({len(rows)})"):
+                st.dataframe(rows, hide_index=True, alt="All layers that store weights")
     st.markdown("**Memory**")
     numbers(trial, MEMORY)
     mapped = (trial.details.memory or {}).get("mapped_bytes")
     if mapped is not None:
         st.caption(
-            f"The runtime maps the file: {formatting.value(mapped, 'B')} of it are read where they"
-            " lie, and other processes can share them."
+            f"The runtime memory-maps the file: {formatting.value(mapped, 'B')} are read in place"
+            " and can be shared with other processes."
             if mapped
-            else "The runtime copies the file into memory of its own."
+            else "The runtime copies the file into its own memory."
         )
 
 

@@ -26,9 +26,7 @@ from lab.types import FINISHED, Study, Trial
 from pages.panels.progress import POLL_S
 from pages.widgets.chart import chart
 
-CAPTION = (
-    "Thick: held-out items. Thin: the loss on training items, averaged since the point before."
-)
+CAPTION = "Thick: held-out items. Thin: training loss, averaged since the previous point."
 ABREAST, MOST_ROWS = 2, 4
 
 
@@ -61,10 +59,10 @@ def idle_text(found: Sequence[Training]) -> str:
     """Why nothing trains: what comes next."""
     if any(t.state == "waiting" for t in found):
         return (
-            "Nothing trains at this moment; what waits begins when files before it are made and a"
-            " core is free."
+            "No training is running. The next one starts when its input files are built and a core"
+            " is free."
         )
-    return "All trainings are done; what they made is quantized and measured now."
+    return "All trainings are done. Their models are now quantized and measured."
 
 
 def curves(found: Sequence[Training], key: str, *, stacked: bool = False) -> None:
@@ -78,7 +76,7 @@ def curves(found: Sequence[Training], key: str, *, stacked: bool = False) -> Non
         height=TALL if stacked else HEIGHT,
         alt=f"Loss and accuracy over steps of {formatting.plural(len(info.lines), 'training')}.",
     )
-    more = f" {info.left_out} more are not drawn." if info.left_out else ""
+    more = f" {info.left_out} more are not shown." if info.left_out else ""
     st.caption(CAPTION + more)
 
 
@@ -86,7 +84,7 @@ def training(trial: Trial) -> None:
     """How a trial's file was trained, step by step of its recipe."""
     found = of_trial(trial)
     if not found:
-        st.write("No step of this recipe has trained anything.")
+        st.write("This recipe has no training step.")
         return
     techniques = lab.available_techniques()
     for number, one in enumerate(found):
@@ -95,14 +93,14 @@ def training(trial: Trial) -> None:
         if len(found) > 1:
             st.markdown(f"**{formatting.markdown(titled.name)}**")
         curves([titled], f"training_{trial.id}_{number}", stacked=True)
-        st.dataframe(training_rows([titled]), hide_index=True, alt="What this training came to")
+        st.dataframe(training_rows([titled]), hide_index=True, alt="Results of this training")
     for name, note in (trial.details.notes or {}).items():
         if str(name).startswith("training"):
             st.caption(
                 f"{formatting.capital(formatting.markdown(str(name)))}:"
                 f" {formatting.markdown(str(note))}."
             )
-    st.caption("Recipes that begin alike share a training: it ran once for all of them.")
+    st.caption("Recipes that start with the same steps share one training.")
 
 
 def trainings(study: Study, trials: Sequence[Trial]) -> None:
@@ -110,10 +108,10 @@ def trainings(study: Study, trials: Sequence[Trial]) -> None:
     found = of_trials(trials)
     if len(found) < 2 or study.state not in FINISHED:
         return
-    with st.expander(f"How the {len(found)} trainings went", icon=":material/model_training:"):
+    with st.expander(f"Training curves ({len(found)})", icon=":material/model_training:"):
         names = {t.key: t.name for t in found}
         drawn = st.multiselect(
-            "Drawn",
+            "Curves shown",
             list(names),
             list(names)[:MOST],
             format_func=lambda key: names[key],
@@ -121,4 +119,4 @@ def trainings(study: Study, trials: Sequence[Trial]) -> None:
             max_selections=MOST,
         )
         curves([t for t in found if t.key in drawn], f"trainings_{study.id}")
-        st.dataframe(training_rows(found), hide_index=True, alt="What each training came to")
+        st.dataframe(training_rows(found), hide_index=True, alt="Results of each training")

@@ -12,7 +12,7 @@ from lab.analysis.front import baseline_of
 from lab.analysis.threads import NoGain, without_effect
 from lab.errors import LabError
 from lab.plots import formatting, words
-from lab.plots.emulated import elsewhere_rows, elsewhere_texts
+from lab.plots.emulated import emulated_rows, emulated_texts
 from lab.plots.latency import HEIGHT, conditions_text, latency_figure, latency_info, quality_text
 from lab.plots.table import leading, numbers_info, parts_info, problem_of, state_words
 from lab.types import Measurement, Trial
@@ -40,7 +40,7 @@ def threads_of(study_id: str, revision: int) -> tuple[NoGain, ...]:
 
 def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None) -> None:
     if trial is None:
-        st.write("Click a point in the plot or tick a row of the table to read about a trial.")
+        st.write("Click a point in the plot or select a row of the table to see a trial.")
         return
     base = baseline_of(trial, trials)
     target = formatting.target_text(
@@ -113,7 +113,7 @@ def problem(trial: Trial) -> None:
     cause = problem_of(trial).removesuffix(f"{remedy}.").strip() or "This trial failed."
     st.error(formatting.markdown(cause), icon=":material/error:")
     if remedy:
-        st.markdown(f"**What you can do:** {formatting.markdown(remedy)}.")
+        st.markdown(f"**Remedy:** {formatting.markdown(remedy)}.")
     if log := str(error.get("traceback") or error.get("message") or ""):
         with st.expander("Log"):
             st.code(log, language=None, wrap_lines=True)
@@ -139,21 +139,21 @@ def no_gain(trial: Trial) -> None:
     gain = next((g for g in found if g.trial == trial.id), None)
     if gain:
         word = (
-            "as quick as"
+            "as fast as"
             if gain.speedup > ABOUT_AS_QUICK
             else f"{1 / gain.speedup:.1f}× slower than"
         )
         st.caption(
             f":material/sync_disabled: With {gain.threads} threads it is {word} with"
-            f" {gain.fewer_threads}: threads do nothing here."
+            f" {gain.fewer_threads}: more threads do not help here."
         )
 
 
 def interval_help(m: Measurement) -> str:
     between = formatting.interval(m)
     return (
-        f"95 % interval {between}, {m.n} samples. Below: against the float model, grey where it may"
-        " be chance."
+        f"95 % interval {between}, {m.n} samples. The line below compares with the float model;"
+        " grey means that the difference may be chance."
         if between
         else "An exact number."
     )
@@ -174,34 +174,34 @@ def versus(
 def numbers(trial: Trial, base: Trial | None) -> None:
     if not trial.measurements:
         st.write(
-            "Nothing was measured, since the trial failed."
+            "There are no measurements because the trial failed."
             if trial.error
-            else "Nothing was measured yet."
+            else "There are no measurements yet."
         )
         return
     frame = numbers_info(trial, base, lab.available_metrics(), known_of(trial))
-    st.dataframe(frame, hide_index=True, height="content", alt="All numbers of this trial")
+    st.dataframe(frame, hide_index=True, height="content", alt="All metrics of this trial")
     elsewhere(trial)
     classes(trial, base)
     if any(trial.float_operators.values()):
         listed = ", ".join(f"{count} × {name}" for name, count in trial.float_operators.items())
-        st.caption(f"Still computed in float: {formatting.markdown(listed)}.")
+        st.caption(f"Computed in float: {formatting.markdown(listed)}.")
 
 
 def elsewhere(trial: Trial) -> None:
     """What other processors would answer, emulated."""
-    if not (rows := elsewhere_rows(trial)):
+    if not (rows := emulated_rows(trial)):
         return
-    for text in elsewhere_texts(trial):
+    for text in emulated_texts(trial):
         st.caption(f":material/devices: {formatting.markdown(text)}")
-    with st.expander(f"The same file on other processors ({len(rows)}), emulated"):
-        st.dataframe(rows, hide_index=True, alt="What the file answers on other processors")
+    with st.expander(f"Same file on other processors, emulated ({len(rows)})"):
+        st.dataframe(rows, hide_index=True, alt="Predictions of this file on other processors")
 
 
 def classes(trial: Trial, base: Trial | None) -> None:
     card = lab.card_of(trial.study)
     for id_, frame in parts_info(trial, base, card.class_names).items():
-        with st.expander(f"Every class ({len(frame)})"):
+        with st.expander(f"All classes ({len(frame)})"):
             st.dataframe(
                 frame, hide_index=True, alt=f"{lab.available_metrics()[id_].title}, class by class"
             )
@@ -210,9 +210,7 @@ def classes(trial: Trial, base: Trial | None) -> None:
 def timing(trial: Trial, base: Trial | None) -> None:
     rounds = lab.latency_samples(trial)
     if not rounds:
-        st.write(
-            "There are no raw timings of this trial: it has not been measured on this lab yet."
-        )
+        st.write("This trial has no raw timings because it was not measured in this lab.")
         return
     info = latency_info(rounds, trial.measurements.get("latency_s"))
     chart(
@@ -230,15 +228,15 @@ def layers(trial: Trial, base: Trial | None) -> None:
     """Which layers cost the accuracy: what is known of it, or the way to find out."""
     if not lab.can_choose_layers(trial):
         st.write(
-            "No step of this recipe can leave single layers in float, so there is nothing to find"
-            " out layer by layer."
+            "No step of this recipe can keep single layers in float, so it cannot be studied layer"
+            " by layer."
         )
         return
     found = lab.sensitivity_study(trial.id)
     if found is None:
         st.write(
-            "Quantize each layer alone and leave each one out: which of them cost accuracy, and"
-            " what does each bring?"
+            "A layer study quantizes each layer alone and leaves each one out, and so finds its"
+            " cost in accuracy and its gain in size and time."
         )
         if st.button(
             "Find the layers that cost accuracy",
@@ -259,7 +257,7 @@ def layers(trial: Trial, base: Trial | None) -> None:
         [
             {
                 "Layer": x.group.label,
-                "Error when it alone is quantized": f"{100 * (x.noise or 0):.2g} %",
+                "Error if only this layer is quantized": f"{100 * (x.noise or 0):.2g} %",
             }
             for x in worst
         ],

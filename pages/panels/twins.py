@@ -18,7 +18,7 @@ from lab.types import Study
 from pages.widgets import address
 from pages.widgets.chart import chart
 
-COLUMNS = {"Trial", "Runs on", "Change", "Verdict", "What"}
+COLUMNS = {"Trial", "Runs on", "Change", "Verdict", "Property"}
 NOT_IN_SPEC = ("recipes", "chains", "space", "targets", "further_targets", "metrics", "objectives")
 """What of a spec is told by the trials themselves."""
 
@@ -57,7 +57,7 @@ def in_two(studies: Sequence[Study], texts: Mapping[str, str], found: Across) ->
     pairs = {f"{a.id}~{b.id}": f"{texts[a.id]} and {texts[b.id]}" for a, b in alike}
     with st.container(width=520):
         pair = (
-            address.dropdown("pair", "Which two", list(pairs), pairs)
+            address.dropdown("pair", "Studies", list(pairs), pairs)
             if len(pairs) > 1
             else next(iter(pairs))
         )
@@ -78,7 +78,7 @@ def twins(first: Member, second: Member) -> None:
     with st.container(width=320):
         titles = {id_: metrics[id_].title for id_ in ids}
         metric = address.dropdown(
-            "number", "Number", sorted(ids, key=lambda id_: id_ != "latency_s"), titles
+            "number", "Metric", sorted(ids, key=lambda id_: id_ != "latency_s"), titles
         )
     names = a, b = short_names(first, second)
     same_items = (first.data, first.items) == (second.data, second.items)
@@ -98,15 +98,15 @@ def twins(first: Member, second: Member) -> None:
             ),
         )
         st.caption(
-            "On the dashed line nothing changed. Hollow: may be chance."
-            f" {formatting.capital(words.plain(metric))} of equal recipe and target."
+            "Dashed line: no change. Hollow: may be chance. A point is one recipe on one target:"
+            f" its {words.plain(metric)} in both studies."
         )
     with right:
         st.dataframe(
             rows,
             hide_index=True,
             height=min(38 + 35 * len(rows), TWINS_HEIGHT),
-            alt="The same trials in both, the biggest change first",
+            alt="Trials in both studies, the biggest change first",
         )
     unlike(first, second, a, b)
 
@@ -133,22 +133,22 @@ def unlike(first: Member, second: Member, a: str, b: str) -> None:
         "Test data": (first.data[:12], second.data[:12]),
     }
     rows = [
-        {"What": what, a: one, b: other}
+        {"Property": what, a: one, b: other}
         for what, (one, other) in files.items()
         if one and other and one != other
     ]
     rows += discrepancy_rows(discrepancies(spec_of(first), spec_of(second)), (a, b))
     rows += discrepancy_rows(discrepancies(machine_of(first), machine_of(second)), (a, b))
-    with st.expander(f"What differs between the two ({len(rows)})"):
+    with st.expander(f"Differences between the two studies ({len(rows)})"):
         if rows:
             st.dataframe(
                 rows,
                 hide_index=True,
                 height="content",
-                alt="In what machines, versions and settings differ",
+                alt="Differences in machines, versions and settings",
             )
         else:
-            st.write("Machine, versions, settings, model file and test data are the same.")
+            st.write("Machine, versions, settings, model file and test data are identical.")
 
 
 def machine_of(member: Member) -> Mapping[str, object]:

@@ -30,14 +30,14 @@ def findings_of(trial_id: str, revision: int, _trials: Sequence[Trial]) -> Seque
 def why(trial: Trial, trials: Sequence[Trial]) -> None:
     """The findings, the largest first, grouped by what they explain."""
     if trial.state != "complete":
-        st.write("Reasons are found when the trial is complete.")
+        st.write("Reasons appear when the trial is complete.")
         return
     found = findings_of(trial.id, lab.study(trial.study).revision, trials)
     if not found:
         st.write(
-            "This is the float model, which the others are compared with."
+            "This is the float model, the baseline of all comparisons."
             if trial.is_baseline
-            else "Nothing stands out: no rule found a reason why it should be faster or smaller."
+            else "No rule found a reason why this trial is not faster or smaller."
         )
         return
     for about, heading in HEADINGS.items():

@@ -100,7 +100,7 @@ def _items(model_id: str) -> Shown:
     except ValueError:
         return Shown()  # numbers that are no picture
     except Exception as error:
-        return Shown(problem=f"Its data cannot be shown: {escape(str(error))}")
+        return Shown(problem=f"The data cannot be shown: {escape(str(error))}")
 
 
 def await_rest(cards: Sequence[ModelCard]) -> None:

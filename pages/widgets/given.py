@@ -90,19 +90,19 @@ def spec_in_address() -> StudySpec | None:
         return None
     if spec.model not in lab.models():
         st.error(
-            f"The sweep in this link is of the model {formatting.markdown(spec.model)}, which is"
-            " not in this lab. Ask for the model's file and its data, and add them: `python -m lab"
-            " add MODEL_FILE --data DATA.npz`.",
+            f"The sweep in this link needs the model {formatting.markdown(spec.model)}, which is"
+            " not in this lab. Ask for the model file and its data, then add them with `python -m"
+            " lab add MODEL_FILE --data DATA.npz`.",
             icon=":material/link_off:",
         )
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(
-            "Filled in from a link. Change what you like, then start it here.",
+            "Filled in from a link. Adjust the settings, then start the sweep here.",
             icon=":material/link:",
         )
         st.button(
-            "Begin anew",
+            "Start over",
             icon=":material/restart_alt:",
             type="tertiary",
             on_click=lambda: st.query_params.pop("spec"),
@@ -117,9 +117,9 @@ def given_chains(chains: Sequence[Chain], key: str) -> tuple[Chain, ...]:
     st.subheader("Compositions", anchor=False)
     count = sum(len(recipes_of(chain)) for chain in chains)
     taken = st.toggle(
-        f"Try the {formatting.plural(count, 'composition')} of the link", True, key=key
+        f"Try the {formatting.plural(count, 'composition')} from the link", True, key=key
     )
-    with st.expander("What they are"):
+    with st.expander("Show the compositions"):
         st.json(
             [
                 [

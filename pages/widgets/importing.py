@@ -17,7 +17,7 @@ MOST_MB = 64
 
 def import_button() -> None:
     """A small button that opens the uploader."""
-    with st.popover("Import", icon=":material/upload:", help="Open a study from another lab"):
+    with st.popover("Import", icon=":material/upload:", help="Opens a study from another lab"):
         uploader()
 
 
@@ -35,8 +35,8 @@ def uploader() -> None:
         args=(key,),
         max_upload_size=MOST_MB,
         help=(
-            "Made there with Export, or with `python -m lab export STUDY --to FILE.lab`. Nothing in"
-            " it is run."
+            "The other lab writes it with Export, or with `python -m lab export STUDY --to"
+            " FILE.lab`. Importing runs no code from the file."
         ),
     )
     if problem := st.session_state.pop("import_problem", None):
@@ -58,7 +58,7 @@ def _take(key: str) -> None:
         )
         return
     st.query_params.from_dict({"study": id_})
-    st.toast("Imported. It shows what was measured there.", icon=":material/upload:")
+    st.toast("Imported with its original measurements.", icon=":material/upload:")
 
 
 def _read(name: str, content: bytes) -> str:

@@ -35,7 +35,7 @@ def graph(file: Path, name: str, *, alt: str) -> None:
         alt: what the graph shows, for those who cannot see it.
     """
     if file.stat().st_size > LARGEST_BYTES:
-        st.caption("The file is too large to be drawn in a browser.")
+        st.caption("The file is too large for a graph in the browser.")
         return
     page, package = _parts()
     root = st.get_option("server.baseUrlPath").strip("/")

@@ -44,7 +44,7 @@ def option_values(
 def option_field(option: Option, key: str, start: tuple[Any, ...]) -> tuple[Any, ...]:
     if option.kind == "names":
         given = st.text_input(
-            option.label, "+".join(start[0]), key=key, help=f"{option.help} Joined by +."
+            option.label, "+".join(start[0]), key=key, help=f"{option.help} Separate names with +."
         )
         return checked(option, [given])
     offered = list(dict.fromkeys([*known_values(option), *start]))
@@ -88,9 +88,8 @@ def checked(option: Option, given: Sequence[Any]) -> tuple[Any, ...]:
             values.append(option.validate(value))
         except InvalidOption:
             st.caption(
-                f":red[{formatting.markdown(str(value))} is not possible. Accepted:"
-                f" {option.allowed}.]"
+                f":red[{formatting.markdown(str(value))} is not valid. Accepted: {option.allowed}.]"
             )
     if not values:
-        st.caption(f"Nothing chosen: {value_text(option.default)} is used.")
+        st.caption(f"Nothing selected: the default, {value_text(option.default)}, is used.")
     return tuple(dict.fromkeys(values)) or (option.default,)

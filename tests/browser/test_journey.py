@@ -51,11 +51,11 @@ def test_the_front_is_there_and_a_pick_is_named(open_at, finished_study):
     page.get_by_text("Best pick:").wait_for()
     assert len(points(page)) > 4
     page.locator("[role=tabpanel]").get_by_text(
-        re.compile("Speed|Size|Nothing stands out|float model")
+        re.compile("Speed|Size|No rule found|float model")
     ).first.wait_for()  # why it is as it is
     page.get_by_role("tab", name="Numbers").click()
-    page.get_by_text("Every class").wait_for()
-    elsewhere = page.get_by_text("The same file on other processors").count()
+    page.get_by_text("All classes").wait_for()
+    elsewhere = page.get_by_text("Same file on other processors").count()
     assert (
         page.locator("[data-testid=stDataFrame]").count() == 3 + elsewhere
     )  # trials, the chosen one's numbers, its classes
@@ -106,9 +106,9 @@ def test_zoom_survives_a_click_a_limit_and_another_goal(open_at, finished_study)
     zoom_in(page)
     before = page.evaluate(RANGES)
     click_inside(page)
-    page.get_by_text("most accurate", exact=True).click()
+    page.locator("[data-testid=stButtonGroup]").get_by_text("Accuracy", exact=True).click()
     page.wait_for_url(re.compile("goal="))
-    page.get_by_role("slider", name="Size at most").press("ArrowLeft")
+    page.get_by_role("slider", name="Maximum size").press("ArrowLeft")
     page.wait_for_url(re.compile("size_bytes_at_most="))
     settled(page)
     assert page.evaluate(RANGES) == before
@@ -167,7 +167,7 @@ def test_the_model_file_can_be_downloaded(open_at, finished_study):
 def test_a_second_sweep_takes_what_is_known_from_the_store(open_at, finished_study):
     page = open_at("/sweep?model=digits_lenet")
     settled(page)
-    page.get_by_text("Known already").wait_for()
+    page.get_by_text("Already measured").wait_for()
     text = page.locator(".st-key-sweep_summary").inner_text()
     trials, known = (int(n) for n in re.search(r"Trials\D+(\d+)\D+already\D+(\d+)", text).groups())
     assert trials > 0

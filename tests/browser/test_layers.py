@@ -92,10 +92,10 @@ def test_a_clicked_bar_is_kept_in_float_beside_the_others(open_at, asked):
     page.mouse.move(x, y, steps=5)
     page.locator(".lab-chart .hoverlayer .hovertext").wait_for()
     page.mouse.click(x, y)
-    page.get_by_text("1 layer chosen").wait_for()
+    page.get_by_text("1 layer selected").wait_for()
     settled(page)
     keep.click()
-    page.get_by_text("1 trial beside the others").wait_for()
+    page.get_by_text("1 trial added to the study").wait_for()
     page.get_by_role("button", name="Show in the study").click()
     page.get_by_text("static_wi8_ai8_float_").first.wait_for(timeout=60_000)
     assert "trial=" in page.url

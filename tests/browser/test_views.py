@@ -128,9 +128,9 @@ def test_a_point_clicked_with_shift_is_ticked_as_well(view, server):
 def test_a_link_shows_the_same_picture_in_another_browser(view, server):
     study = add("linked", fakes.trials(study="linked"))
     page = view(f"/?study={study}&x=download_bytes&third=color&find=static")
-    page.get_by_text("most accurate", exact=True).click()
+    page.locator("[data-testid=stButtonGroup]").get_by_text("Accuracy", exact=True).click()
     page.wait_for_url(re.compile("goal="))
-    page.get_by_role("slider", name="Latency at most").press("ArrowLeft")
+    page.get_by_role("slider", name="Maximum latency").press("ArrowLeft")
     page.wait_for_url(re.compile("latency_s_at_most="))
     tick_row(page, 1, "trial=t0001")
     tick_row(page, 3, "trial=t0003.*ticked=")
@@ -138,7 +138,7 @@ def test_a_link_shows_the_same_picture_in_another_browser(view, server):
     page.wait_for_url(re.compile("zoom="))
     settled(page)
     page.get_by_role("button", name="Share").click()
-    page.get_by_role("button", name="Make a link to this view").click()
+    page.get_by_role("button", name="Create link").click()
     code = page.locator("[data-testid=stPopoverBody] code").filter(has_text="?link=").first
     code.wait_for()
     address = code.inner_text()
@@ -159,7 +159,7 @@ def test_a_link_shows_the_same_picture_in_another_browser(view, server):
 
     lab.revoke_link(lab.links(study)[0].token)
     gone = view(address.removeprefix(server.address))
-    gone.get_by_text("This link was taken back").wait_for()
+    gone.get_by_text("This link was revoked").wait_for()
     assert gone.locator(".lab-chart").count() == 0
 
 

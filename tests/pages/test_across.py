@@ -43,7 +43,7 @@ def add():
 def test_an_empty_lab_says_what_it_is_for(open_page):
     app = open_page("across")
     assert not app.exception
-    assert "several models of one task" in text_of(app)
+    assert "Compare several studies: models of one task" in text_of(app)
 
 
 def test_models_of_one_task_share_a_front(open_page, add):
@@ -72,9 +72,11 @@ def test_other_machines_have_a_front_of_their_own_and_it_is_said_why(open_page, 
     add("b", 1, cpu="two")
     app = open_page("across", studies="a,b", color="machine")
     assert not app.exception
-    assert "2 fronts, each for itself, since trials differ in the machine" in text_of(app)
+    assert "2 separate fronts, because trials differ in the machine" in text_of(app)
     assert set(app.dataframe[0].value["Front of"]) == {"one, 2 cores", "two, 2 cores"}
-    facts = next(d.value for d in app.dataframe if "What" in d.value.columns).set_index("What")
+    facts = next(d.value for d in app.dataframe if "Property" in d.value.columns).set_index(
+        "Property"
+    )
     assert tuple(facts.loc["Version of torch", ["one, 2 cores", "two, 2 cores"]]) == ("one", "two")
     assert "Cores" not in facts.index
 
@@ -88,7 +90,7 @@ def test_choosing_studies_changes_the_address(open_page, add):
     assert in_address(app, "studies") == "a,b"
     app.multiselect(key="across_studies").set_value([]).run()
     assert app.multiselect(key="across_studies").value == []
-    assert "several models of one task" in text_of(app)
+    assert "Compare several studies: models of one task" in text_of(app)
 
 
 def test_a_limit_narrows_the_front(open_page, add):
@@ -107,7 +109,7 @@ def test_a_limit_narrows_the_front(open_page, add):
 
 
 def allowed(app) -> float:
-    return next(s for s in app.select_slider if s.label == "Size at most").value
+    return next(s for s in app.select_slider if s.label == "Maximum size").value
 
 
 def test_one_study_on_two_machines_is_matched_trial_by_trial(open_page, add):
@@ -115,12 +117,12 @@ def test_one_study_on_two_machines_is_matched_trial_by_trial(open_page, add):
     add("b", 1, cpu="two", title="new")
     app = open_page("across", studies="a,b", number="size_bytes")
     assert not app.exception
-    assert "trials of equal recipe and target" in text_of(app)
+    assert "trials with the same recipe and target" in text_of(app)
     frame = next(d.value for d in app.dataframe if "Verdict" in d.value.columns)
     assert set(frame["Verdict"]) == {"equal"}  # the same files
     unlike = next(
-        d.value for d in app.dataframe if {"What", "old"} <= set(d.value.columns)
-    ).set_index("What")
+        d.value for d in app.dataframe if {"Property", "old"} <= set(d.value.columns)
+    ).set_index("Property")
     assert list(unlike.columns) == ["old", "new"]
     assert tuple(unlike.loc["Processor"]) == ("one", "two")
     assert tuple(unlike.loc["Version of torch"]) == ("one", "two")
@@ -128,7 +130,7 @@ def test_one_study_on_two_machines_is_matched_trial_by_trial(open_page, add):
 
 
 def test_a_title_that_is_the_name_of_a_column_hides_none(open_page, add):
-    add("a", 1, title="What")
+    add("a", 1, title="Property")
     add("b", 1, cpu="two", title="Trial", created_at="2026-12-01T00:00:00+00:00")
     app = open_page("across", studies="a,b")
     assert not app.exception

@@ -104,10 +104,10 @@ def test_choosing_changes_the_address(open_page, four):
 def test_recipes_show_only_what_differs(open_page, four):
     app = open_page("compare", study="study-1", trials="study-1-0003,study-1-0005", beside="Recipe")
     rows = app.dataframe[0].value
-    assert list(rows["What"]) == ["quantize: granularity"]
+    assert list(rows["Setting"]) == ["quantize: granularity"]
     assert list(rows.columns)[1:] == ["A · static_wi8_ai8_3", "B · static_wi8_ai8_5"]
     app = open_page("compare", study="study-1", trials="study-1-0000,study-1-0003", beside="Recipe")
-    assert list(app.dataframe[0].value["What"]) == ["Step 2"]
+    assert list(app.dataframe[0].value["Setting"]) == ["Step 2"]
 
 
 def test_numbers_are_those_of_the_trials(open_page, four):
@@ -119,10 +119,8 @@ def test_numbers_are_those_of_the_trials(open_page, four):
     assert rows.loc["File size", "B · static_wi8_ai8_3"].startswith(
         f"{trial.measurements['size_bytes'].value / 1e3:.0f} kB · "
     )
-    tests = next(d.value for d in app.dataframe if "Compared" in d.value.columns).set_index(
-        "Metric"
-    )
-    assert tests.loc["Top-1 accuracy", "Compared"] == "item by item (McNemar)"
+    tests = next(d.value for d in app.dataframe if "Method" in d.value.columns).set_index("Metric")
+    assert tests.loc["Top-1 accuracy", "Method"] == "item by item (McNemar)"
     assert set(tests.columns) >= {"A", "B", "p"}
 
 
@@ -145,9 +143,8 @@ def test_flipped_items_are_counted_drawn_and_paged(open_page, four):
     app = open_page(
         "compare", study="study-1", trials="study-1-0000,study-1-0003", beside="Flipped items"
     )
-    assert f"breaks {len(broken)} that A has right and fixes {len(found.of('fixed'))}" in text_of(
-        app
-    ).replace("\\", "")
+    shown = text_of(app).replace("\\", "")
+    assert f"breaks {len(broken)} that A gets right, fixes {len(found.of('fixed'))}" in shown
     (drawn,) = [h.body for h in app.get("html") if "Test items that flipped" in h.body]
     assert drawn.count("<img") == 24
     assert f"#{broken[0].item}<" in drawn
@@ -199,7 +196,7 @@ def test_where_answers_are_not_here_it_is_said(open_page, add_study):
     add_study(bits, id_="bits")
     app = open_page("compare", study="bits", trials="bits-0000,bits-0003", beside="Flipped items")
     assert not app.exception
-    assert "the answers themselves stay where they were evaluated" in text_of(app)
+    assert "they stay where they were evaluated" in text_of(app)
 
 
 def test_trials_of_other_data_are_compared_in_size_and_time_only(open_page, four, add_study):
@@ -216,8 +213,8 @@ def test_trials_of_other_data_are_compared_in_size_and_time_only(open_page, four
     )
     app = open_page("compare", study="study-1", trials="study-1-0000,other-0003", beside="Numbers")
     assert not app.exception
-    assert "other test data" in app.warning[0].value
-    assert "other machines" in app.warning[1].value
+    assert "different test data" in app.warning[0].value
+    assert "different machines" in app.warning[1].value
     assert [t.label for t in app.tabs] == ["Recipe", "Numbers", "Layers", "Size"]
     rows = set(app.dataframe[0].value["Metric"])
     assert "File size" in rows

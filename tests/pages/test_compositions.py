@@ -47,7 +47,7 @@ def test_what_is_chosen_in_each_stage_is_multiplied_and_trainings_are_counted_on
     form.multiselect(key=f"{CHAIN}.prune.keras_channel_pruning.ratio").set_value([0.5, "0.3"]).run()
     form.multiselect(key=f"{CHAIN}.tune").set_value(["", "keras_fine_tune"]).run()
     text = text_of(form)
-    assert "**8 variants** wherever they can run. 2 trainings, each run once." in text
+    assert "**8 variants** on every runtime that can run them. 2 trainings, each run once." in text
     spec = begun(form, started)
     assert sum(len(recipes_of(chain)) for chain in spec.chains) == 8
     assert spec.chains[0][0]["keras_channel_pruning"]["ratio"] == (0.5, 0.3)
@@ -62,7 +62,7 @@ def test_several_seeds_repeat_each_training(form, started):
 def test_nothing_in_all_stages_is_no_composition(form, started):
     for role in ("prune", "tune", "quantize"):
         form.multiselect(key=f"{CHAIN}.{role}").set_value([]).run()
-    assert "Nothing is composed yet" in text_of(form)
+    assert "There is no composition yet" in text_of(form)
     assert begun(form, started).chains == ()
 
 

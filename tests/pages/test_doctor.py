@@ -65,12 +65,12 @@ def test_the_last_test_is_shown_with_its_warnings_and_plots(open_page, tested):
     assert not app.exception
     shown = text_of(app)
     assert "Tested 24 Nov 2026, 10:00 UTC, in 21 s, on here." in shown
-    assert "**1 warning:** steadiness. 1 thing cannot be known here." in shown
+    assert "**1 warning:** steadiness. 1 value cannot be read on this machine." in shown
     assert "Stop what else runs" in shown
     assert [s.value for s in app.subheader] == [
-        "Can timings be trusted?",
-        "The processor, and what else it does",
-        "What it can compute",
+        "Timing quality",
+        "Processor and load",
+        "Compute capabilities",
         "Roofline",
         "More threads",
     ]

@@ -75,7 +75,7 @@ def test_without_such_a_study_it_says_how_to_make_one(open_page, add_study):
 def test_layers_are_ordered_by_harm_and_by_the_graph(open_page, layers_study):
     app = open_page("layers", study=layers_study)
     assert not app.exception
-    assert "Most harmful alone: **model.conv**" in text_of(app)
+    assert "Most harmful layer: **model.conv**" in text_of(app)
     assert list(app.dataframe[0].value["Layer"]) == ["model.conv", "model.conv_1", "model.gemm"]
     assert app.dataframe[0].value["SQNR alone, dB"].tolist() == [15.0, 20.0, 25.0]
     app.button_group(key="choice_order").set_value("graph").run()
@@ -96,12 +96,12 @@ def test_chosen_layers_become_a_recipe_of_the_first_study(open_page, layers_stud
     button.click().run()
     assert not app.exception
     assert asked == [("layers", ["conv_1"], "keep_float")]
-    assert "1 trial beside the others" in app.success[0].value
+    assert "1 trial added to the study" in app.success[0].value
 
 
 def test_what_cannot_be_done_is_said(open_page, layers_study, monkeypatch):
     app = open_page("layers", study=layers_study)
-    next(b for b in app.button if b.label == "Mixed precision by itself").click().run()
+    next(b for b in app.button if b.label == "Find mixed precision automatically").click().run()
     assert not app.exception
     assert app.error[0].value
 
@@ -112,7 +112,7 @@ def test_while_it_runs_it_shows_how_far_it_is(open_page, add_study):
     waiting = [replace(t, state="queued", measurements={}) for t in layer_trials("layers")]
     app = open_page("layers", study=add_study(waiting, id_="layers", spec=spec, state="running"))
     assert not app.exception
-    assert "The first layers appear here by themselves" in text_of(app)
+    assert "The first layers appear here automatically" in text_of(app)
 
 
 def test_the_newest_study_that_opens_by_itself_is_one_with_a_front(open_page, layers_study):

@@ -41,7 +41,7 @@ def few_items(monkeypatch):
 def complete(app):
     """The page with all its test items, which come in the background."""
     for _ in range(50):
-        if "Fetching" not in html(app):
+        if "Loading test items" not in html(app):
             break
         time.sleep(0.1)
         app.run()
@@ -102,7 +102,7 @@ def test_filters_come_from_the_address(open_page, query, left):
     assert not app.exception
     assert titles(app) == [lab.models()[id_].title for id_ in left]
     if not left:
-        assert "fewer filters" in app.info[0].value
+        assert "Remove a filter" in app.info[0].value
 
 
 def test_a_filter_that_is_chosen_goes_into_the_address(open_page):
@@ -148,10 +148,9 @@ def test_the_detail_shows_numbers_data_and_layers(open_page):
     assert html(app).count("data:image/png;base64") == 8
     table = app.dataframe[-1].value
     assert list(table["Layer"]) == ["conv1", "logits"]
-    assert table["of all parameters"].sum() == pytest.approx(100)
-    assert (
-        "2 layers, 810 parameters, MACs unknown, at most 4.14 kB of activations at once"
-        in "\n".join(c.value for c in app.caption)
+    assert table["Share of parameters"].sum() == pytest.approx(100)
+    assert "2 layers, 810 parameters, MACs unknown, 4.14 kB of activations at peak" in "\n".join(
+        c.value for c in app.caption
     )
 
 
@@ -215,7 +214,7 @@ def test_slow_data_hold_nothing_up(open_page, monkeypatch):
 
     monkeypatch.setattr(lab, "examples", slow, raising=False)
     app = open_page("models")
-    assert "Fetching a few test items" in html(app)
+    assert "Loading test items" in html(app)
     assert app.button(key="sweep_digits_lenet")
     ready.set()
 

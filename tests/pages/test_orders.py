@@ -31,7 +31,7 @@ def test_both_orders_are_set_beside_each_other(open_page, add_study):
         study=add_study([test_orders.made(0, A, B, Q), test_orders.made(1, B, A, Q, right=WORSE)]),
     )
     assert not app.exception
-    assert any("Does the order of steps matter? (1 pair)" in e.label for e in app.expander)
+    assert any("Effect of the order of steps (1 pair)" in e.label for e in app.expander)
     assert "t0 beats t1 by 15.2 points of accuracy" in text_of(app)
 
 
@@ -40,8 +40,8 @@ def test_seeds_are_set_beside_each_other(open_page, add_study):
         "study", study=add_study([test_spread.made(n, 0.90 + 0.01 * n, n) for n in range(3)])
     )
     assert not app.exception
-    assert any("How much is the luck of the seed? (1 recipe" in e.label for e in app.expander)
-    assert "change accuracy by up to 2.0 points" in text_of(app)
+    assert any("Effect of the training seed (1 recipe" in e.label for e in app.expander)
+    assert "changes accuracy by up to 2.0 points" in text_of(app)
 
 
 @pytest.fixture

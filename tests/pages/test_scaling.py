@@ -69,11 +69,11 @@ def test_curves_words_and_table(add_study) -> None:
     app = shown(study, trial)
     assert not app.exception
     text = text_of(app).replace("\\", "")
-    assert "2 threads: 1.67× of 2×" in text
+    assert "2 threads: speed-up 1.67× (1.63–1.70×) of an ideal 2×" in text
     assert "Batch 4: 1,600 /s" in text
     assert "Amdahl" in text
     frame = app.dataframe[0].value
-    assert list(frame["With"]) == ["1 thread", "2 threads", "batch 1", "batch 2", "batch 4"]
+    assert list(frame["Setting"]) == ["1 thread", "2 threads", "batch 1", "batch 2", "batch 4"]
     assert "Remarks" not in frame
 
 
@@ -82,7 +82,7 @@ def test_while_nothing_is_known_it_says_so(add_study) -> None:
     scaling_study(add_study, trial, {}, state="running")
     app = shown(study, trial)
     assert not app.exception
-    assert "appear here by themselves" in text_of(app)
+    assert "appear here automatically" in text_of(app)
 
 
 def test_where_nothing_could_be_measured_it_says_why(add_study) -> None:

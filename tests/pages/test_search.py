@@ -40,10 +40,10 @@ def test_a_search_is_chosen_and_started(open_page, started):
     app.button_group(key="choice_run").set_value("search").run()
     assert not app.exception
     assert in_address(app, "run") == "search"
-    assert shown(app, "Trials") == number(app, "Trials at most").value == round(0.35 * grid)
-    number(app, "Trials at most").set_value(9).run()
-    number(app, "Minutes at most").set_value(2).run()
-    next(s for s in app.selectbox if s.label == "Chosen by").set_value("tpe").run()
+    assert shown(app, "Trials") == number(app, "Maximum trials").value == round(0.35 * grid)
+    number(app, "Maximum trials").set_value(9).run()
+    number(app, "Maximum minutes").set_value(2).run()
+    next(s for s in app.selectbox if s.label == "Sampler").set_value("tpe").run()
     assert shown(app, "Trials") == 9
     press(app, "Start")
     wanted = search_from_json({"sampler": "tpe", "trials": 9, "minutes": 2})
@@ -54,14 +54,14 @@ def test_a_search_is_chosen_and_started(open_page, started):
 def test_a_link_shows_the_same_search(open_page):
     app = open_page("sweep", run="search", trials="7", sampler="nsga2", search_seed="5")
     assert not app.exception
-    assert [number(app, label).value for label in ("Trials at most", "Seed")] == [7, 5]
-    assert next(s for s in app.selectbox if s.label == "Chosen by").value == "nsga2"
+    assert [number(app, label).value for label in ("Maximum trials", "Seed")] == [7, 5]
+    assert next(s for s in app.selectbox if s.label == "Sampler").value == "nsga2"
 
 
 def test_an_impossible_number_in_the_address_is_not_taken(open_page):
     app = open_page("sweep", run="search", trials="-4", search_seed="nan")
     assert not app.exception
-    assert number(app, "Trials at most").value == 1
+    assert number(app, "Maximum trials").value == 1
     assert number(app, "Seed").value == 0
 
 
@@ -109,8 +109,8 @@ def test_a_search_goes_on_with_a_larger_budget(open_page, add_study, monkeypatch
     monkeypatch.setattr("lab.api._search.ensure_engine", lambda: None)
     study = add_study(id="searched", spec=searched())
     app = open_page("study", study=study)
-    number(app, "Trials in all").set_value(40)
-    press(app, "Search on")
+    number(app, "Total trials").set_value(40)
+    press(app, "Continue the search")
     assert not app.exception
     assert lab.study(study).spec.search["trials"] == 40
     assert lab.study(study).state == "queued"

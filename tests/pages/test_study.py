@@ -72,7 +72,7 @@ def test_limits_nobody_meets_say_what_to_loosen(open_page, add_study):
 
 def test_a_limit_goes_into_the_address_and_out_again(open_page, add_study):
     app = open_page("study", study=add_study())
-    slider = next(s for s in app.select_slider if s.label == "Size at most")
+    slider = next(s for s in app.select_slider if s.label == "Maximum size")
     slider.set_value(slider.options and [float(v) for v in slider_values(app)][3]).run()
     assert not app.exception
     assert "size_bytes_at_most" in app.query_params
@@ -90,7 +90,7 @@ def test_a_failed_trial_shows_its_cause_and_what_to_do(open_page, add_study):
     app = open_page("study", study=id_, trial=failed.id)
     assert not app.exception
     assert "The runtime refused the file" in app.error[0].value
-    assert "**What you can do:** Try per-channel weights" in text_of(app)
+    assert "**Remedy:** Try per-channel weights" in text_of(app)
     assert any(b.label == "Run again" for b in app.button)
 
 
@@ -111,7 +111,7 @@ def test_a_study_without_results_yet_waits(open_page, add_study):
     trials = [replace(t, state="queued", measurements={}, error=None) for t in fakes.trials()]
     app = open_page("study", study=add_study(trials, state="queued"))
     assert not app.exception
-    assert "The first results appear here by themselves" in app.info[0].value
+    assert "The first results appear here automatically" in app.info[0].value
     assert len(app.dataframe[0].value) == len(trials)
 
 
@@ -178,11 +178,11 @@ def test_a_trial_is_set_beside_another_one(open_page, add_study):
     app = open_page("study", study=id_, trial=trial.id, detail="Compare")
     assert not app.exception
     rows = next(d.value for d in app.dataframe if "Verdict" in d.value.columns).set_index("Metric")
-    assert rows.loc["Top-1 accuracy", "Compared"] == "item by item (McNemar)"
-    assert rows.loc["Latency (median)", "Compared"] == "round by round (Wilcoxon)"
+    assert rows.loc["Top-1 accuracy", "Method"] == "item by item (McNemar)"
+    assert rows.loc["Latency (median)", "Method"] == "round by round (Wilcoxon)"
     assert set(rows["Verdict"]) <= {"equal", "differs", "may be chance"}
-    assert "answer" in text_of(app)
-    assert "four cases of five" in text_of(app)
+    assert "Exactly one of both trials is right on" in text_of(app)
+    assert "detected in four of five cases" in text_of(app)
 
 
 def test_operators_and_size_of_a_trial_are_shown(open_page, add_study):
@@ -198,7 +198,7 @@ def test_operators_and_size_of_a_trial_are_shown(open_page, add_study):
 
 def test_a_trial_without_evidence_says_so(open_page, add_study):
     id_ = add_study()
-    for section, words in {"Operators": "not profiled", "Size": "not looked at"}.items():
+    for section, words in {"Operators": "has no profile", "Size": "not analysed"}.items():
         app = open_page("study", study=id_, detail=section)
         assert not app.exception
         assert words in text_of(app)

@@ -81,14 +81,14 @@ def test_without_a_runtime_nothing_can_start(open_page):
         app.checkbox(key=f"digits_lenet.quick.{runtime}").uncheck().run()
     assert not app.exception
     assert not any(b.label == "Start" for b in app.button)
-    assert "at least one place" in app.warning[0].value
+    assert "at least one target runtime" in app.warning[0].value
 
 
 def test_a_value_outside_an_options_bounds_is_refused_in_words(open_page, started):
     app = open_page("sweep")
     app.multiselect(key="digits_lenet.quick.ort.threads").set_value([1, "0"]).run()
     assert not app.exception
-    assert any("0 is not possible. Accepted: int from 1 to 64" in c.value for c in app.caption)
+    assert any("0 is not valid. Accepted: int from 1 to 64" in c.value for c in app.caption)
     next(b for b in app.button if b.label == "Start").click().run()
     assert complete_target(Target("ort", {"threads": 1})) in started[0][0].targets
 
@@ -141,7 +141,10 @@ def test_execution_providers_are_listed_with_their_reasons_when_asked_for(open_p
     before = len(app.dataframe)
     app.toggle(key="digits_lenet.quick.ort.providers").set_value(True).run()
     assert not app.exception
-    assert list(app.dataframe[before].value["Why"]) == ["in every build", "needs onnxruntime-gpu"]
+    assert list(app.dataframe[before].value["Reason"]) == [
+        "in every build",
+        "needs onnxruntime-gpu",
+    ]
 
 
 CHAINED = (

@@ -37,7 +37,7 @@ def test_what_trains_now_is_shown_with_how_far_it_is(open_page, add_study, monke
     monkeypatch.setattr(lab, "training_curves", lambda id_: found, raising=False)
     app = open_page("study", study=add_study(state="running"))
     assert not app.exception
-    assert "0 of 2 trainings done, 1 runs, 1 waits" in text_of(app)
+    assert "0 of 2 trainings done, 1 running, 1 waiting" in text_of(app)
     bars = [p.proto.text if hasattr(p, "proto") else str(p) for p in app.get("progress")]
     assert any(
         "sparse80" in text and "step 50 of 200, about 30 seconds left" in text for text in bars
@@ -66,10 +66,10 @@ def test_an_untrained_trial_of_such_a_study_says_so(open_page, add_study):
     base = next(t for t in lab.trials(id_) if t.is_baseline)
     app = open_page("study", study=id_, trial=base.id, detail="Training")
     assert not app.exception
-    assert "No step of this recipe has trained anything" in text_of(app)
+    assert "This recipe has no training step" in text_of(app)
 
 
 def test_all_trainings_are_beside_each_other_afterwards(open_page, add_study):
     app = open_page("study", study=add_study(trained("study-1", count=3)))
     assert not app.exception
-    assert any("How the 3 trainings went" in e.label for e in app.expander)
+    assert any("Training curves (3)" in e.label for e in app.expander)

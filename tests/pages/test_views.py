@@ -109,9 +109,7 @@ def test_a_link_shows_its_view_and_nothing_that_changes_anything(open_page, add_
     assert trial.name.replace("_", r"\_") in text_of(app)
     assert "Read me" in text_of(app)
     assert in_address(app, "goal") == "latency_s"
-    assert not {"Run again", "Cancel", "Save", "Make a link to this view"} & {
-        b.label for b in app.button
-    }
+    assert not {"Run again", "Cancel", "Save", "Create link"} & {b.label for b in app.button}
     assert not app.text_area
     assert not any(s.label == "Open another study" for s in app.selectbox)
 
@@ -152,5 +150,5 @@ def test_every_section_of_a_trial_opens_through_a_link(open_page, add_study, sec
     assert not {
         "Side by side",
         "Find the layers that cost accuracy",
-        "Try it in the other order",
+        "Try the other order",
     } & {b.label for b in app.button}
