@@ -84,7 +84,7 @@ def test_a_trial_is_scaled_from_the_command_line(home: Path, swept: dict[str, ob
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("nope-0000",), "no trial of that id"),
+        (("nope-0000",), "no trial with that id"),
         (("nope-0000", "--batch", "two"), "whole numbers"),
     ],
 )

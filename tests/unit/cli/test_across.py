@@ -46,7 +46,7 @@ def test_an_unknown_study_is_bad_usage(two, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["across", "a", "gone"])
     assert stopped.value.code == 2
-    assert "no study of that id" in capsys.readouterr().err
+    assert "no study with that id" in capsys.readouterr().err
 
 
 def test_flipped_items_are_listed_the_widest_gap_first(stored, capsys):
