@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import registry
+from lab.plugs import Runtime, Technique
 
 FEATURES = (
     "avx2",
@@ -71,7 +72,10 @@ def packages() -> tuple[str, ...]:
     """Names of the packages that build, run or read models, as the plugs declare them, and of
     numpy, with which all of them compute.
     """
-    plugs = (*registry.techniques().values(), *registry.runtimes().values())
+    plugs: list[Technique | Runtime] = [
+        *registry.techniques().values(),
+        *registry.runtimes().values(),
+    ]
     required = {name for plug in plugs for name in plug.requires}
     versioned = {runtime.version_of for runtime in registry.runtimes().values()}
     read_with = {name for format_ in registry.formats().values() for name in format_.packages}
