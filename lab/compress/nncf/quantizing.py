@@ -86,13 +86,13 @@ def attempt(work: Callable[[], Any], params: Mapping[str, Any]) -> Any:
         raise
     except Exception as error:
         raise InvalidFile(
-            f"NNCF fails on this model: {_told(error)}",
+            f"NNCF fails on this model: {_in_words(error)}",
             given=_asked(params),
             remedy=_remedy(params),
         ) from error
 
 
-def _told(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     return f"{reason(error)} ({type(error).__name__})"
 
 
