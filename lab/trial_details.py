@@ -79,17 +79,17 @@ class TrialDetails:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`; entries of an unexpected type are kept in `other`."""
-        known: dict[str, Any] = {}
+        # thousands are read at once: only what differs from the defaults of the class is set
+        made, put = object.__new__(cls), object.__setattr__
         other: dict[str, Any] = {}
         for key, entry in value.items():
-            name, read = _FIELDS.get(key, ("", None))
-            try:
-                if read is None or entry is None:
-                    raise TypeError
-                known[name] = read(entry)
-            except (TypeError, KeyError, ValueError):
+            read = _read(key, entry)
+            if read is None:
                 other[key] = entry
-        return cls(**known, other=other)
+            else:
+                put(made, _FIELDS[key][0], read)
+        put(made, "other", other)
+        return made
 
     def with_json(self, entries: Mapping[str, Any]) -> Self:
         """The same details with further or changed entries, by their stored names."""
@@ -102,39 +102,47 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _number(value: Any) -> float:
-    if not isinstance(value, int | float):
-        raise TypeError
-    return value
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError
-    return value
-
-
-def _mappings(value: Any) -> tuple[Mapping[str, Any], ...]:
-    if not isinstance(value, list | tuple):
-        raise TypeError
-    return tuple(_mapping(entry) for entry in value)
-
-
-# stored key -> attribute and reader; the keys are older than the attributes' names
-_FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "notes": ("notes", _mapping),
-    "build_s": ("build_s", _number),
-    "build_cached": ("build_cached", bool),
-    "training": ("training", _mappings),
-    "outputs": ("outputs", Artifact.from_json),
-    "answers": ("predictions", Artifact.from_json),
-    "evaluate_s": ("evaluate_s", _number),
-    "right": ("correct", _mapping),
-    "elsewhere": ("emulated", _mapping),
-    "anatomy": ("anatomy", Artifact.from_json),
-    "samples": ("samples", Artifact.from_json),
-    "profile": ("profile", Artifact.from_json),
-    "timing": ("timing", _mapping),
-    "memory": ("memory", _mapping),
-    "ended_at": ("ended_at", _number),
+# stored key -> attribute and types of a stored value; the keys are older than the attributes' names
+_FIELDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "notes": ("notes", (dict,)),
+    "build_s": ("build_s", (int, float)),
+    "build_cached": ("build_cached", (bool,)),
+    "training": ("training", (list,)),
+    "outputs": ("outputs", (dict,)),
+    "answers": ("predictions", (dict,)),
+    "evaluate_s": ("evaluate_s", (int, float)),
+    "right": ("correct", (dict,)),
+    "elsewhere": ("emulated", (dict,)),
+    "anatomy": ("anatomy", (dict,)),
+    "samples": ("samples", (dict,)),
+    "profile": ("profile", (dict,)),
+    "timing": ("timing", (dict,)),
+    "memory": ("memory", (dict,)),
+    "ended_at": ("ended_at", (int, float)),
 }  # fmt: skip
+
+
+def _read(key: str, entry: Any) -> Any:
+    """Value of a field, or None where it is unknown or of an unexpected type."""
+    if key not in _FIELDS or not isinstance(entry, _FIELDS[key][1]):
+        return None
+    return _READERS[key](entry) if key in _READERS else entry
+
+
+def _artifact(entry: Mapping[str, Any]) -> Artifact | None:
+    """The file, or None where an entry is no complete description of one."""
+    if entry.keys() != _ARTIFACT_KEYS or not isinstance(entry["path"], str):
+        return None
+    return Artifact(entry["path"], entry["format"], entry["sha256"], entry["size_bytes"])
+
+
+def _mappings(entry: list[Any]) -> tuple[Mapping[str, Any], ...] | None:
+    return tuple(entry) if all(isinstance(item, dict) for item in entry) else None
+
+
+_ARTIFACT_KEYS = {"path", "format", "sha256", "size_bytes"}
+_FILES = ("outputs", "answers", "anatomy", "samples", "profile")
+_READERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_FILES, _artifact),
+    "training": _mappings,
+}

@@ -100,22 +100,18 @@ class Measurement:
     @classmethod
     def from_json(cls, metric: str, value: Mapping[str, Any]) -> Self:
         """Inverse of `to_json`."""
-        get, parts = value.get, value.get("parts")
-        made = object.__new__(cls)  # thousands are read at once: the generated __init__ is slower
-        vars(made).update(
-            metric=metric,
-            value=value["value"],
-            unit=value["unit"],
-            n=get("n", 1),
-            low=get("low"),
-            high=get("high"),
-            source=get("source", "measured"),
-            flags=tuple(get("flags", ())),
-            parts=tuple([cls.from_json(name, part) for name, part in parts.items()])
-            if parts
-            else (),
+        get, flags, parts = value.get, value.get("flags"), value.get("parts")
+        return cls(
+            metric,
+            value["value"],
+            value["unit"],
+            get("n", 1),
+            get("low"),
+            get("high"),
+            get("source", "measured"),
+            tuple(flags) if flags else (),
+            tuple([cls.from_json(name, part) for name, part in parts.items()]) if parts else (),
         )
-        return made
 
 
 @dataclass(frozen=True)
@@ -147,7 +143,7 @@ class ModelCard:
     baseline: Mapping[str, Measurement] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return JSON."""
         return {**asdict(self), "baseline": {k: m.to_json() for k, m in self.baseline.items()}}
 
     @classmethod
@@ -200,7 +196,7 @@ class Step:
     params: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return JSON."""
         return {"technique": self.technique, "params": dict(self.params)}
 
 
@@ -211,7 +207,7 @@ class Recipe:
     steps: tuple[Step, ...] = ()
 
     def to_json(self) -> list[dict[str, Any]]:
-        """As JSON."""
+        """Return JSON."""
         return [step.to_json() for step in self.steps]
 
     @classmethod

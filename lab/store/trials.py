@@ -51,9 +51,10 @@ def trials(study_id: str) -> list[Trial]:
 
 def trials_as(study_id: str, view: Callable[[Trial], View]) -> list[View]:
     """The trials of a study, each as `view` shows it; kept as long as the trials are."""
-    kept = _at_revision(study_id)
-    if view not in kept.views:
-        kept.views[view] = tuple(view(trial) for trial in kept.trials)
+    with _no_garbage_collection():  # once for reading and for the views
+        kept = _at_revision(study_id)
+        if view not in kept.views:
+            kept.views[view] = tuple(view(trial) for trial in kept.trials)
     return list(kept.views[view])
 
 
