@@ -25,37 +25,36 @@ ABOUT = (
 @st.cache_resource(show_spinner=False)
 def _engine() -> None:
     lab.ensure_engine()
-    import pandas  # noqa: F401 (what every page needs, so that it is frozen with the rest)
+    import pandas  # noqa: F401 (every page needs it, so it is frozen with the rest)
 
     Thread(
         target=import_module, args=("scipy.stats",), daemon=True
     ).start()  # comparisons need it; no page waits for it
-    # Streamlit collects garbage after every rerun: what was imported need not be looked at each
-    # time
+    # Streamlit collects garbage after every rerun: frozen imports are not scanned each time
     gc.freeze()
 
 
 @st.cache_resource(show_spinner=False)
-def found(folder: Path) -> list[tuple[Path, tuple[str, str, int]]]:
-    """Every file of the folder that does not begin with "_", in the order that they give
-    themselves.
+def pages_in(folder: Path) -> list[tuple[Path, tuple[str, str, int]]]:
+    """Return the pages of the folder, whose file names do not begin with "_", in the order that
+    they declare.
     """
     return sorted(
-        ((path, described(path)) for path in folder.glob("[!_]*.py")), key=lambda page: page[1][2]
+        ((path, declaration(path)) for path in folder.glob("[!_]*.py")), key=lambda page: page[1][2]
     )
 
 
 def pages() -> list:
-    """The navigation's entries; the first is the one that opens."""
-    ordered = found(PAGES)
+    """Return the entries of the navigation; the first page is the default."""
+    ordered = pages_in(PAGES)
     return [
         st.Page(path, title=title, icon=icon, default=path == ordered[0][0])
         for path, (title, icon, _) in ordered
     ]
 
 
-def described(path: Path) -> tuple[str, str, int]:
-    """A page's `TITLE, ICON, ORDER = …`, read without running it."""
+def declaration(path: Path) -> tuple[str, str, int]:
+    """Read a page's `TITLE, ICON, ORDER = …` without running it."""
     for statement in ast.parse(path.read_text()).body:
         if (
             isinstance(statement, ast.Assign)

@@ -1,4 +1,4 @@
-"""What a link shows: one study, one view of it, nothing to change, no way to anything else."""
+"""View of one study through a link: read only, with no way to anything else."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lab.types import FINISHED
 from pages.panels.notes import note
 from pages.panels.progress import progress
 from pages.panels.results import results
-from pages.widgets.asked import trials_of
+from pages.widgets.study_query import trials_of
 from pages.widgets.title import title
 
 BOUND = ("detail",)
-"""Settings that widgets put into the address by themselves, and that only they may put there."""
+"""Query parameters that widgets set by themselves, and that only they may set."""
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def open_view(link: Link) -> None:
-    """The view that was shared, once: from then on it is the viewer's."""
+    """Restore the shared view once; afterwards it belongs to the viewer."""
     if st.session_state.get("opened_link") == link.token:
         return
     st.session_state.opened_link = link.token

@@ -1,5 +1,5 @@
-"""Several studies at once: models or data of one task, one study on two machines, two versions of a
-study.
+"""Comparison of several studies: models or data of one task, one study on two machines, two
+versions of a study.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from lab.analysis.pick import Limit, meets
 from lab.plots import formatting
 from lab.plots.across import HEIGHT, across_info, across_spec, across_table
 from lab.plots.across_words import COLORINGS, Named, distinct_names, front_text
+from lab.plots.matched_trials import discrepancy_rows
 from lab.plots.table import TableInfo, leading, ordered_metrics
-from lab.plots.twins import discrepancy_rows
 from lab.types import Study, Trial
 from pages.panels.limits import slider
-from pages.panels.twins import in_two
+from pages.panels.matched_trials import in_two
 from pages.widgets import address, entry
 from pages.widgets.chart import chart
 from pages.widgets.title import model_title
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def chosen() -> list[Study]:
-    """Those in the address; at first the newest of each model that shares the newest study's
+    """Return the studies in the address; by default the newest of each model on the newest study's
     data.
     """
     known = {s.id: s for s in lab.studies() if not s.spec.about}
@@ -88,7 +88,7 @@ def chosen() -> list[Study]:
 
 
 def related(studies: Sequence[Study]) -> list[str]:
-    """The newest study, and the newest of every other model of its data."""
+    """Return the newest study, and the newest of every other model on its data."""
     found: dict[str, str] = {}
     data = {s.id: lab.card_of(s.id).dataset for s in studies}
     for study in studies:
@@ -98,7 +98,7 @@ def related(studies: Sequence[Study]) -> list[str]:
 
 
 def names_of(studies: Sequence[Study]) -> dict[str, str]:
-    """Distinct ones: what is chosen in a list is known by its text."""
+    """Return a distinct name for each study, because a list knows its entries by their text."""
     facts = {
         s.id: [model_title(s.model), s.title, formatting.moment(s.created_at)] for s in studies
     }
@@ -123,8 +123,8 @@ def across_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> Ac
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def feasible_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> frozenset[str]:
-    """Trials that meet the limits; a drop is counted from the float baseline of a trial's own
-    study.
+    """Return the trials within the limits; a drop is counted from the float baseline of a trial's
+    own study.
     """
     found = across_of(key, ())
     floats = {m.study.id: [t for t in m.trials if t.is_baseline] for m in found.members}
@@ -144,7 +144,9 @@ def named_of(key: tuple[tuple[str, int], ...]) -> Named:
 def figure_of(
     key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...], x: str, y: str, coloring: str
 ) -> tuple[str, int, int]:
-    """The figure as JSON, how many trials it shows and how many lack one of its numbers."""
+    """Return the figure as JSON, the number of trials in it and of those without one of its
+    metrics.
+    """
     feasible = feasible_of(key, limits) if limits else None
     info = across_info(
         across_of(key, limits),
@@ -164,7 +166,7 @@ def table_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> Tab
 
 
 def limits_control(key: tuple[tuple[str, int], ...], found: Across) -> tuple[Limit, ...]:
-    """As on the Results page: the task's own metric, size and time."""
+    """Draw the limits of the Results page: the task's own metric, size and time."""
     quality = [id_ for id_ in leading()[:-2] if any(id_ in t.measurements for t in found.trials)]
     wanted = [(id_, "at_least") for id_ in quality[:1]] + [
         ("size_bytes", "at_most"),
@@ -225,7 +227,7 @@ def together(key: tuple[tuple[str, int], ...], found: Across, limits: tuple[Limi
 
 
 def machines(key: tuple[tuple[str, int], ...], found: Across) -> None:
-    """In what the machines differ, where that is why there are several fronts."""
+    """Show the differences between the machines, if they are a reason for several fronts."""
     if "environment" not in found.apart:
         return
     names = {id_: name for id_, name in named_of(key).machines.items() if id_}
@@ -257,7 +259,7 @@ def open_trial(id_: str) -> None:
 
 
 def follow() -> None:
-    """Open the trial that was clicked; a callback may not leave the page."""
+    """Open the clicked trial; a callback may not leave the page."""
     if id_ := st.session_state.pop("across_clicked", None):
         st.switch_page(
             "pages/study.py", query_params={"study": id_.rpartition("-")[0], "trial": id_}

@@ -1,6 +1,4 @@
-"""Two to four trials side by side: recipes, numbers, classes, the test items that flipped, layers,
-sizes.
-"""
+"""Two to four trials side by side: recipes, metrics, classes, flipped test items, layers, sizes."""
 
 from __future__ import annotations
 
@@ -24,11 +22,11 @@ from lab.plots.recipe_diff import recipe_diff_rows, same_text
 from lab.plots.table import leading, ordered_metrics
 from lab.plugs import Metric
 from lab.types import Study, Trial
-from pages.panels.beside import columns_of, layers, size
 from pages.panels.flips import Pair, classes, flipped
+from pages.panels.layer_comparison import columns_of, layers, size
 from pages.widgets import address, entry
-from pages.widgets.asked import trials_of
 from pages.widgets.chart import chart
+from pages.widgets.study_query import trials_of
 from pages.widgets.title import model_title
 
 TITLE, ICON, ORDER = "Compare", ":material/compare:", 0.4
@@ -72,7 +70,9 @@ def main() -> None:
 
 
 def chosen_study() -> Study | None:
-    """The study in the address, else the one last looked at, else the newest, else the example."""
+    """Return the study in the address, else the last one shown, else the newest, else the
+    example.
+    """
     wanted = st.query_params.get("study") or st.session_state.get("shown_study")
     studies = {s.id: s for s in lab.studies()}
     if st.query_params.get("study") and wanted not in studies:
@@ -85,7 +85,7 @@ def chosen_study() -> Study | None:
 
 
 def trials_in_address(study: Study) -> list[Trial]:
-    """Those that the address names; without any, the float baseline and the best pick."""
+    """Return the trials in the address; without any, the float baseline and the best pick."""
     if "trials" not in st.query_params:
         return usual(study)
     given = list(dict.fromkeys(filter(None, st.query_params["trials"].split(","))))
@@ -118,7 +118,7 @@ def usual(study: Study) -> list[Trial]:
 
 
 def chooser(study: Study, chosen: Sequence[Trial]) -> list[Trial]:
-    """Which trials, in their order: the first is the reference."""
+    """Draw the choice of trials, in order: the first is the reference."""
     listed = [t for t in trials_of(study.id, study.revision) if t.measurements]
     by_id = {t.id: t for t in [*chosen, *listed]}
     shown = formatting.varying_options(t.target for t in by_id.values())
@@ -163,7 +163,9 @@ def study_text(study: Study) -> str:
 
 
 def open_study() -> None:
-    """Trials that are chosen stay chosen, so that those of several studies can be put together."""
+    """Open another study and keep the chosen trials, so that trials of several studies can be
+    compared.
+    """
     st.query_params["study"] = st.session_state.compare_study
 
 
@@ -176,7 +178,7 @@ def keep(ids: Sequence[str]) -> None:
 
 
 def headers(trials: Sequence[Trial]) -> None:
-    """A card a trial, with its most important numbers."""
+    """Draw a card per trial with its most important metrics."""
     shown = formatting.varying_options(t.target for t in trials)
     several = len({t.study for t in trials}) > 1
     for n, (place, trial) in enumerate(
@@ -296,14 +298,14 @@ def numbers(trials: Sequence[Trial], alike: bool) -> None:
 
 
 def drawn(metric: Metric) -> bool:
-    """A share that says nothing of the answers, such as that of zeros, would dwarf those that
-    do.
+    """Return True for metrics that fit the plot: other shares, such as that of zeros, would dwarf
+    the quality metrics.
     """
     return bool(metric.tasks) or metric.unit != "1"
 
 
 def tests(trials: Sequence[Trial], alike: bool) -> None:
-    """How each verdict was found."""
+    """Show the intervals and tests behind each verdict."""
     metrics = {id_: m for id_, m in lab.available_metrics().items() if alike or not m.tasks}
     for n, trial in enumerate(trials[1:], 1):
         with st.expander(f"{LETTERS[n]} against {LETTERS[0]}: intervals and tests"):
@@ -324,7 +326,7 @@ def tests(trials: Sequence[Trial], alike: bool) -> None:
 
 
 def pair_of(trials: Sequence[Trial]) -> Pair:
-    """The reference and one of the others, which can be chosen where there are several."""
+    """Return the reference and one of the others, with a choice between several."""
     letters = list(LETTERS[1 : len(trials)])
     texts = {
         letter: formatting.markdown(column(n, trials[n])) for n, letter in enumerate(letters, 1)

@@ -1,4 +1,6 @@
-"""Whether this machine's timings can be trusted, what it can compute, and what is missing on it."""
+"""Self-test of this machine: reliability of its timings, its compute capabilities, missing
+packages.
+"""
 
 from __future__ import annotations
 

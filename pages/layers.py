@@ -1,5 +1,5 @@
-"""Which layer costs the accuracy: each quantized alone and each left in float, and what to keep in
-float next.
+"""Layer by layer: effect of quantizing each layer alone and of keeping each in float, and the next
+recipe.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def about_layers() -> list[Study]:
 
 
 def chosen() -> Study | None:
-    """The study in the address, else the newest of its kind."""
+    """Return the study in the address, else the newest layer study."""
     studies = about_layers()
     wanted = st.query_params.get("study")
     if wanted and wanted not in {s.id for s in studies}:
@@ -140,7 +140,7 @@ def waiting(study: Study) -> None:
 
 
 def said(study: Study, found: Sensitivity) -> None:
-    """The recipe itself, and the layer that harms most, in a sentence."""
+    """Describe the recipe itself and the most harmful layer."""
     whole, worst = found.whole, next((x for x in found.layers if x.noise), None)
     parts = []
     if whole and (m := whole.measurements.get("accuracy_change")):
@@ -197,7 +197,7 @@ def toggle(study: Study, id_: str) -> None:
 
 
 def table(study: Study, found: Sensitivity, order: Order) -> list[str]:
-    """The layers as a table with ticks; returns the names of those chosen."""
+    """Draw the layers as a selectable table; return the names of the selected ones."""
     ids = [layer.group.name for layer in in_order(found, order)]
     picked = [id_ for id_ in st.session_state.get(picks_key(study), []) if id_ in ids]
     key = f"layers_table_{study.id}_{order}"
@@ -336,7 +336,7 @@ def tell(study: Study, work: Any) -> None:
 
 
 def added(study: Study) -> None:
-    """Where the new trials are, and how far."""
+    """Show the new trials and a way to them."""
     done = st.session_state.get(f"layers_added_{study.id}")
     if isinstance(done, str):
         st.error(formatting.markdown(done))

@@ -1,5 +1,5 @@
-"""The models to choose from: a gallery, each model in detail, and the architectures of one data set
-against each other.
+"""Models of the lab: a gallery, the details of each model, and a comparison of the architectures on
+one data set.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def back() -> None:
 
 
 def open_model(id_: str | None) -> None:
-    """Filters stay in the address, so that the way back leads to what was left."""
+    """Open a model, or go back with the filters that the address keeps."""
     if id_ is None:
         st.query_params.pop("model", None)
     else:
@@ -109,7 +109,7 @@ def gallery(cards: Sequence[ModelCard]) -> None:
 
 
 def filtered(cards: Sequence[ModelCard]) -> list[ModelCard]:
-    """The cards that every filter lets through; each filter offers what there is."""
+    """Return the cards within all filters; each filter offers the existing values."""
     sizes = {card.id: file_size(card) for card in cards}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = choice("task", "Task", {c.task: task_title(c.task) for c in cards})
@@ -160,7 +160,7 @@ def file_size(card: ModelCard) -> int | None:
 
 
 def show(card: ModelCard, items: examples.Shown | None, studies: Sequence[Study]) -> None:
-    """One element for all that is read, since a gallery of many small ones opens slowly."""
+    """Draw a card as one element, because a gallery of many small ones opens slowly."""
     kind = [
         task_title(card.task),
         formatting.framework(card.framework),
@@ -191,7 +191,7 @@ def picture(items: examples.Shown | None) -> str:
 
 
 def facts(card: ModelCard) -> str:
-    """The numbers of a card side by side."""
+    """Return the numbers of a card side by side as HTML."""
     cells = "".join(
         f'<div><div style="font-size:.78em;opacity:.7">{escape(label)}</div>'
         f'<div style="font-weight:600" title="{escape(help_)}">{escape(value)}</div>'

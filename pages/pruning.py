@@ -1,4 +1,4 @@
-"""What pruning costs: whole channels against single weights, with and without fine-tuning, on one
+"""Cost of pruning: whole channels against single weights, with and without fine-tuning, on one
 model.
 """
 
@@ -90,7 +90,7 @@ def about_pruning() -> list[Study]:
 
 
 def chosen() -> Study | None:
-    """The study in the address, else the newest of its kind; none where the address asks for a
+    """Return the study in the address, else the newest pruning study; None if the address names a
     model to begin with.
     """
     studies = about_pruning()
@@ -131,7 +131,7 @@ def header(study: Study) -> None:
 
 
 def begin() -> None:
-    """The form that starts the lesson."""
+    """Draw the form that starts a pruning study."""
     able = [id_ for id_ in lab.models() if lab.can_prune(id_)]
     if not able:
         st.info("No model in this lab can be pruned; only PyTorch and Keras models can.")
@@ -184,7 +184,7 @@ def refusal(model: str) -> str:
 
 
 def explained(model: str, steps: int, runtime: str) -> bool:
-    """Says what it comes to; False where it cannot be."""
+    """Describe the study and its cost; False if it is impossible."""
     try:
         cost = lab.estimate(lab.pruning_spec(model, steps=steps, runtime=runtime))
     except LabError as error:
@@ -201,9 +201,7 @@ def explained(model: str, steps: int, runtime: str) -> bool:
 
 def start(model: str, steps: int, runtime: str) -> None:
     try:
-        study = lab.start(
-            lab.pruning_spec(model, steps=steps, runtime=runtime), "Cost of pruning"
-        )
+        study = lab.start(lab.pruning_spec(model, steps=steps, runtime=runtime), "Cost of pruning")
     except LabError as error:
         st.error(formatting.markdown(str(error)))
         return
@@ -221,7 +219,7 @@ def pruning_of(study_id: str, revision: int) -> Lesson:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def figures_of(study_id: str, revision: int) -> dict[str, str]:
-    """Metric -> figure's JSON, "" for the accuracy."""
+    """Return metric -> figure as JSON, with "" for the accuracy."""
     info = pruning_info(pruning_of(study_id, revision))
     return {
         "": pruning_figure(info).to_json(),
@@ -288,7 +286,7 @@ def shown(study: Study, found: Lesson) -> None:
 
 
 def start_order(study: Study) -> None:
-    """A study of its own: the same two steps, one way and the other."""
+    """Start a study of the same two steps in both orders."""
     try:
         made = lab.start(lab.order_spec(study.model), "Does the order matter?")
     except LabError as error:
@@ -306,7 +304,7 @@ def said(study: Study, found: Lesson, trials: dict) -> None:
 
 
 def follow(study: Study) -> None:
-    """Open the trial that was clicked; a callback may not leave the page."""
+    """Open the clicked trial; a callback may not leave the page."""
     if id_ := st.session_state.pop("pruning_clicked", None):
         st.switch_page("pages/study.py", query_params={"study": study.id, "trial": id_})
 

@@ -1,5 +1,5 @@
-"""A study: its progress, the trade-off, the best pick under limits, and everything about one
-trial.
+"""Results of a study: its progress, the trade-off, the best pick under limits, and the details of
+one trial.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pages.panels.results import results
 from pages.panels.share import share
 from pages.panels.training import live
 from pages.widgets import entry
-from pages.widgets.asked import trials_of
 from pages.widgets.importing import import_button, uploader
+from pages.widgets.study_query import trials_of
 from pages.widgets.title import LOOKS, model_title, title
 
 TITLE, ICON, ORDER = "Results", ":material/scatter_plot:", 0
@@ -56,7 +56,9 @@ def main() -> None:
 
 
 def chosen_study() -> Study | None:
-    """The study in the address; else the one last looked at; else the newest; else the example."""
+    """Return the study in the address, else the last one shown, else the newest, else the
+    example.
+    """
     if "study" not in st.query_params and (last := st.session_state.get("last_view")):
         st.query_params.from_dict(last)
     wanted = st.query_params.get("study")
@@ -120,9 +122,7 @@ def nothing_yet() -> None:
 
 
 def study_texts(studies: Sequence[Study]) -> dict[str, str]:
-    """Id -> what a study is called in a list; no two alike, since a list knows its entries by what
-    they say.
-    """
+    """Return id -> distinct name of each study, because a list knows its entries by their text."""
     texts = {s.id: study_text(s) for s in studies}
     often = Counter(texts.values())
     return {id_: text if often[text] == 1 else f"{text} · {id_}" for id_, text in texts.items()}
@@ -213,7 +213,7 @@ def actions(study: Study) -> None:
 
 
 def exporter(study_id: str, ending: str) -> Callable[[], bytes]:
-    """Writes the file only when somebody asks for it."""
+    """Return a function that writes the file on demand."""
 
     def write() -> bytes:
         with TemporaryDirectory() as folder:

@@ -1,5 +1,5 @@
-"""A new sweep: which model, where it must run, what to try. The form is made from the declarations
-of the options.
+"""New sweep: model, target runtimes and techniques. The form is built from the declarations of the
+options.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lab.types import Chain, Recipe, StudySpec, Target
 from pages.panels.compositions import compositions
 from pages.panels.search import search_form
 from pages.widgets import entry
-from pages.widgets.given import Given, given_chains, spec_in_address
+from pages.widgets.form_defaults import FormDefaults, chains_from_link, spec_in_address
 from pages.widgets.options import Values, family, option_values
 
 TITLE, ICON, ORDER = "New sweep", ":material/tune:", 2
@@ -53,24 +53,28 @@ def main() -> None:
     from_link = spec_in_address()
     form, summary = st.columns([7, 3], gap="large")
     with form:
-        given = given_model(from_link) if from_link else Given(*model_and_preset(list(cards)))
-        targets, further = where_it_runs(given)
+        initial = (
+            model_from_link(from_link)
+            if from_link
+            else FormDefaults(*model_and_preset(list(cards)))
+        )
+        targets, further = runtime_choice(initial)
         runtimes = list(dict.fromkeys(t.runtime for t in targets))
-        space = what_to_try(given, runtimes)
-        chains = chains_of(given, runtimes) if runtimes else ()
+        space = technique_choice(initial, runtimes)
+        chains = chains_of(initial, runtimes) if runtimes else ()
     with summary, st.container(border=True, key="sweep_summary"):
-        start_box(given, targets, space, further, chains)
+        start_box(initial, targets, space, further, chains)
 
 
-def given_model(spec: StudySpec) -> Given:
+def model_from_link(spec: StudySpec) -> FormDefaults:
     st.markdown(f"Model: **{formatting.markdown(lab.model(spec.model).title)}**")
-    return Given(spec.model, spec.preset or "standard", spec)
+    return FormDefaults(spec.model, spec.preset or "standard", spec)
 
 
-def chains_of(given: Given, runtimes: Sequence[str]) -> tuple[Chain, ...]:
-    if given.spec:
-        return given_chains(given.spec.chains, f"{given.prefix}.chain")
-    return compositions(given.model, given.preset, runtimes)
+def chains_of(initial: FormDefaults, runtimes: Sequence[str]) -> tuple[Chain, ...]:
+    if initial.spec:
+        return chains_from_link(initial.spec.chains, f"{initial.prefix}.chain")
+    return compositions(initial.model, initial.preset, runtimes)
 
 
 def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
@@ -107,16 +111,18 @@ def model_and_preset(ids: Sequence[str]) -> tuple[str, str]:
 # --- where it runs --------------------------------------------------------------------------------
 
 
-def where_it_runs(given: Given) -> tuple[list[Target], list[Target]]:
-    """Targets of every variant, and further ones, where each technique runs as it comes."""
+def runtime_choice(initial: FormDefaults) -> tuple[list[Target], list[Target]]:
+    """Return the targets of every variant, and further targets for the techniques with their
+    default settings.
+    """
     st.subheader("Target runtimes", anchor=False)
-    reachable = {t.runtime for t in lab.make_spec(given.model, "full").targets}
+    reachable = {t.runtime for t in lab.make_spec(initial.model, "full").targets}
     targets, further = list[Target](), list[Target]()
     runtimes = list(lab.available_runtimes().values())
     for row in batched(runtimes, ABREAST):
         for column, runtime in zip(st.columns(ABREAST, gap="medium"), row, strict=False):
             with column, st.container(border=True, height="stretch"):
-                usual, others = targets_of(runtime, given, runtime.id in reachable)
+                usual, others = targets_of(runtime, initial, runtime.id in reachable)
                 targets, further = [*targets, *usual], [*further, *others]
     if not targets:
         st.warning("Choose at least one target runtime.")
@@ -124,17 +130,17 @@ def where_it_runs(given: Given) -> tuple[list[Target], list[Target]]:
 
 
 def batched(runtimes: Sequence[Runtime], size: int) -> Iterator[Sequence[Runtime]]:
-    """itertools.batched, which Python 3.11 has not."""
+    """Split into rows, as `itertools.batched` of Python 3.12 does."""
     for start in range(0, len(runtimes), size):
         yield runtimes[start : start + size]
 
 
 def targets_of(
-    runtime: Runtime, given: Given, reachable: bool
+    runtime: Runtime, initial: FormDefaults, reachable: bool
 ) -> tuple[Sequence[Target], Sequence[Target]]:
-    usable, prefix = reachable and runtime.missing is None, given.prefix
+    usable, prefix = reachable and runtime.missing is None, initial.prefix
     start = usable and (
-        bool(given.targets(runtime.id)) if given.spec else given.preset in runtime.presets
+        bool(initial.targets(runtime.id)) if initial.spec else initial.preset in runtime.presets
     )
     chosen = st.checkbox(
         f"**{runtime.title}**", start, key=f"{prefix}.{runtime.id}", disabled=not usable
@@ -151,18 +157,18 @@ def targets_of(
         return [Target(runtime.id)], ()
     with st.expander("Options"):
         space = option_values(
-            runtime.options, f"{prefix}.{runtime.id}", given.preset, given.values(runtime.id)
+            runtime.options, f"{prefix}.{runtime.id}", initial.preset, initial.values(runtime.id)
         )
         return several(
-            runtime, space, f"{prefix}.{runtime.id}.every", len(given.targets(runtime.id)) > 1
+            runtime, space, f"{prefix}.{runtime.id}.every", len(initial.targets(runtime.id)) > 1
         )
 
 
 def several(
     runtime: Runtime, space: Values, key: str, begin: bool
 ) -> tuple[Sequence[Target], Sequence[Target]]:
-    """The first value of each option for every variant, each other one for the techniques as they
-    come; or all for all.
+    """Return the first value of each option for every variant and the others for techniques with
+    their default settings; or all combinations for every variant.
     """
     one, *others = [Target(runtime.id, params) for params in star(runtime.options, space)]
     every = [Target(runtime.id, params) for params in grid(runtime.options, space)]
@@ -174,8 +180,8 @@ def several(
 
 
 def providers(runtime: Runtime, key: str) -> None:
-    """What else could compute its operators, and why it can or cannot here; asked only when
-    somebody wants to know.
+    """Show the hardware accelerators of a runtime and the reason for their availability, on
+    request.
     """
     if (
         runtime.providers is None
@@ -197,13 +203,13 @@ def providers(runtime: Runtime, key: str) -> None:
 # --- what to try ----------------------------------------------------------------------------------
 
 
-def what_to_try(given: Given, runtime_ids: Sequence[str]) -> Space:
+def technique_choice(initial: FormDefaults, runtime_ids: Sequence[str]) -> Space:
     st.subheader("Techniques", anchor=False)
     if not runtime_ids:
         return {}
     techniques, defaults = (
-        lab.applicable_techniques(given.model, runtime_ids),
-        given.space(runtime_ids),
+        lab.applicable_techniques(initial.model, runtime_ids),
+        initial.space(runtime_ids),
     )
     families = list(
         dict.fromkeys(heading(t) for t in sorted(techniques, key=lambda t: t.role != "quantize"))
@@ -216,7 +222,7 @@ def what_to_try(given: Given, runtime_ids: Sequence[str]) -> Space:
         for number, technique in enumerate(mine):
             with columns[number % len(columns)]:
                 values = technique_form(
-                    technique, given.prefix, given.preset, defaults.get(technique.id)
+                    technique, initial.prefix, initial.preset, defaults.get(technique.id)
                 )
                 space |= {technique.id: values} if values is not None else {}
     not_offered(
@@ -228,7 +234,7 @@ def what_to_try(given: Given, runtime_ids: Sequence[str]) -> Space:
 def technique_form(
     technique: Technique, prefix: str, preset: str, defaults: Values | None
 ) -> Values | None:
-    """The chosen values of each option, or None where the technique is not to be tried."""
+    """Return the chosen values of each option, or None if the technique is not selected."""
     key = f"{prefix}.{technique.id}"
     with st.container(border=True):
         left, right = st.columns([3, 1], vertical_alignment="center")
@@ -247,8 +253,8 @@ def technique_form(
 
 
 def heading(technique: Technique) -> str:
-    """What a group of techniques is named after: the files that they make, or what they do to the
-    float model.
+    """Return the heading of a group of techniques: their file format, or their effect on the float
+    model.
     """
     return FLOAT.get(technique.role, f"{family(technique)} techniques")
 
@@ -270,7 +276,7 @@ def not_offered(techniques: Sequence[Technique]) -> None:
 
 
 def start_box(
-    given: Given,
+    initial: FormDefaults,
     targets: Sequence[Target],
     space: Space,
     further: Sequence[Target],
@@ -283,7 +289,7 @@ def start_box(
         placeholder=("Question that the sweep answers"),
         max_chars=80,
     )
-    spec = spec_of(given, targets, space, one_by_one(given, targets, space), further, chains)
+    spec = spec_of(initial, targets, space, one_by_one(initial, targets, space), further, chains)
     if spec is not None and st.button(
         "Start", type="primary", icon=":material/play_arrow:", width="stretch"
     ):
@@ -299,44 +305,44 @@ def start_box(
     )
 
 
-def one_by_one(given: Given, targets: Sequence[Target], space: Space) -> list[Recipe]:
-    """What the preset tries beside the grid, of the techniques that are chosen; or all further
+def one_by_one(initial: FormDefaults, targets: Sequence[Target], space: Space) -> list[Recipe]:
+    """Return the preset's settings beside the grid for the chosen techniques, or all further
     recipes of the link.
     """
-    offered = given.recipes(list(dict.fromkeys(t.runtime for t in targets)))
-    mine = [recipe for recipe in offered if given.spec or recipe.steps[0].technique in space]
+    offered = initial.recipes(list(dict.fromkeys(t.runtime for t in targets)))
+    mine = [recipe for recipe in offered if initial.spec or recipe.steps[0].technique in space]
     if not mine:
         return []
     text = f"Also vary {formatting.plural(len(mine), 'setting')}, one at a time"
     return (
-        mine if st.checkbox(text, True, key=f"{given.prefix}.one_by_one", help=ONE_BY_ONE) else []
+        mine if st.checkbox(text, True, key=f"{initial.prefix}.one_by_one", help=ONE_BY_ONE) else []
     )
 
 
 def spec_of(
-    given: Given,
+    initial: FormDefaults,
     targets: Sequence[Target],
     space: Space,
     recipes: Sequence[Recipe],
     further: Sequence[Target],
     chains: Sequence[Chain],
 ) -> StudySpec | None:
-    """The spec, told about; None where it cannot be run."""
+    """Build and describe the spec; None if it cannot run."""
     if not targets:
         st.write("Choose at least one target runtime.")
         return None
     try:
-        more = {"further_targets": [target.to_json() for target in further], **given.protocol}
+        more = {"further_targets": [target.to_json() for target in further], **initial.protocol}
         grid = lab.make_spec(
-            given.model,
-            given.preset,
+            initial.model,
+            initial.preset,
             space=space,
             targets=targets,
             recipes=recipes,
             chains=chains,
             **more,
         )
-        spec = replace(grid, search=search_form(grid, given.spec.search if given.spec else {}))
+        spec = replace(grid, search=search_form(grid, initial.spec.search if initial.spec else {}))
         cost = lab.estimate(spec)
     except LabError as error:
         st.error(formatting.markdown(str(error)))

@@ -13,10 +13,9 @@ from lab import registry
 from lab.analysis.across import Across, Member, Twins
 from lab.analysis.across import across as across_of
 from lab.analysis.across import twins as twins_of
-from lab.analysis.beside import Evidence, LayersBeside
-from lab.analysis.beside import layers_beside as beside
 from lab.analysis.flips import ClassChange, Flips, class_changes
 from lab.analysis.front import nearest_baseline
+from lab.analysis.layer_comparison import Evidence, LayerComparison, compare_layers
 from lab.analysis.recipe_diff import RecipeDiff
 from lab.analysis.recipe_diff import recipe_diff as diff_of
 from lab.api._models import models
@@ -137,7 +136,7 @@ def recipe_diff(trials: Sequence[str | Trial]) -> RecipeDiff:
     return diff_of([_trial(t) for t in trials], registry.techniques(), registry.runtimes())
 
 
-def layers_beside(trials: Sequence[str | Trial]) -> LayersBeside:
+def layers_beside(trials: Sequence[str | Trial]) -> LayerComparison:
     """Precision, time and bytes of trials layer by layer, under the names of the source model's
     layers.
 
@@ -148,7 +147,7 @@ def layers_beside(trials: Sequence[str | Trial]) -> LayersBeside:
 
     these = [_trial(t) for t in trials]
     source = source_layers(these[0].study) if these else []
-    return beside([Evidence(anatomy_of(t), profile_of(t)) for t in these], source)
+    return compare_layers([Evidence(anatomy_of(t), profile_of(t)) for t in these], source)
 
 
 def source_layers(study_id: str) -> list[Layer]:

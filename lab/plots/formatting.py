@@ -225,6 +225,6 @@ def varying_options(targets: Iterable[Target]) -> tuple[str, ...]:
 
 
 def _defaults(runtime: str) -> dict[str, Any]:
-    """What a target means that was stored before an option existed."""
+    """Return the default options of a runtime, for targets stored before an option existed."""
     plug = registry.runtimes().get(runtime)
     return {o.id: o.default for o in plug.options} if plug else {}

@@ -1,5 +1,5 @@
-"""Compositions: what prunes, then what trains, then what quantizes; every way through them is a
-variant.
+"""Compositions of techniques: pruning, then training, then quantization; every path through them is
+a variant.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ Stages = dict[str, dict[str, Values]]  # role -> technique -> option -> values
 
 
 def compositions(model: str, preset: str, runtime_ids: Sequence[str]) -> tuple[Chain, ...]:
-    """The chosen compositions; none where the model cannot be trained here, or nobody wants any."""
+    """Return the chosen compositions; none if the model cannot be trained here, or if they are
+    switched off.
+    """
     techniques = lab.applicable_techniques(model, runtime_ids)
     if not any(t.role != "quantize" for t in techniques):
         return ()
@@ -69,7 +71,7 @@ def compositions(model: str, preset: str, runtime_ids: Sequence[str]) -> tuple[C
 
 
 def merged(chains: Sequence[Chain]) -> Stages:
-    """All settings of the preset's compositions in one form."""
+    """Merge the preset's compositions into one form."""
     found: Stages = {role: {} for role in ROLES}
     for chain in chains:
         for role, choices in zip(ROLES, chain, strict=True):
@@ -83,8 +85,8 @@ def merged(chains: Sequence[Chain]) -> Stages:
 
 
 def first_choice(techniques: Sequence[Technique]) -> Stages:
-    """What a composition begins with where the preset has none: one technique a stage, the last
-    stage also left out.
+    """Return the initial form of a composition without a preset: one technique per stage, and
+    nothing as an alternative in the last.
     """
     found: Stages = {}
     for role in ROLES:
@@ -105,7 +107,7 @@ def first_choice(techniques: Sequence[Technique]) -> Stages:
 
 
 def completed(stages: Stages) -> Stages:
-    """With every option of every technique, as the form gives it."""
+    """Complete the stages with every option of every technique, as the form returns them."""
     known = lab.available_techniques()
     return {
         role: {
@@ -123,7 +125,7 @@ def completed(stages: Stages) -> Stages:
 def stage(
     role: str, techniques: Sequence[Technique], begin: Mapping[str, Values], prefix: str
 ) -> dict[str, Values]:
-    """One stage's techniques with the values of their options."""
+    """Draw one stage; return its techniques with the values of their options."""
     by_id = {t.id: t for t in techniques}
     titles = {NOTHING: "nothing", **{t.id: title(t) for t in techniques}}
     ids = st.multiselect(
@@ -142,7 +144,9 @@ def stage(
 
 
 def title(technique: Technique) -> str:
-    """With the kind of file where it quantizes: static int8 is there for each."""
+    """Return the title of a technique, with the format for quantization, since several formats have
+    the same techniques.
+    """
     return (
         f"{technique.title} ({family(technique)})"
         if technique.role == "quantize"
@@ -158,7 +162,7 @@ def settings(technique: Technique, begin: Values, prefix: str) -> Values:
 
 
 def seeded(stage: dict[str, Values], prefix: str) -> dict[str, Values]:
-    """With several seeds for each training whose seed nobody has chosen."""
+    """Add the chosen number of seeds to each training without an explicit seed."""
     count = int(st.number_input("Seeds", 1, MOST_SEEDS, 1, key=f"{prefix}.seeds", help=SEED_HELP))
     seeds = tuple(range(count))
     return {
@@ -173,7 +177,7 @@ def one_chain(chosen: Stages) -> tuple[Chain, ...]:
 
 
 def said(chains: Sequence[Chain]) -> str:
-    """How many variants they come to, and how many trainings."""
+    """Describe the number of variants and of trainings."""
     recipes = [recipe for chain in chains for recipe in recipes_of(chain)]
     if not recipes:
         return "There is no composition yet. Choose a technique in one of the stages."

@@ -1,5 +1,5 @@
-"""What changes from one trial's answers to another's: class by class, and the test items that
-flipped, drawn.
+"""Changes between the predictions of two trials: class by class, and the flipped test items as
+pictures.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DOWNLOAD = " Download them with `python -m lab datasets --fetch {}`."
 
 @dataclass(frozen=True)
 class Pair:
-    """Two trials, the reference first, and what they are called."""
+    """Two trials, the reference first, with their names."""
 
     reference: Trial
     trial: Trial
@@ -54,7 +54,7 @@ class Pair:
 def _answered(
     ids: tuple[str, str], revisions: tuple[int, ...], _trials: tuple[Trial, Trial]
 ) -> Any:
-    """What both answered, or why that is not known."""
+    """Return the predictions of both trials, or the reason why they are unknown."""
     try:
         return lab.answered(*_trials)
     except LabError as error:
@@ -62,7 +62,7 @@ def _answered(
 
 
 def answered(pair: Pair) -> Any:
-    """See `lab.answered`; says so and gives None where it is not known."""
+    """Return the result of `lab.answered`, or None after a message."""
     revisions = tuple(lab.study(t.study).revision for t in (pair.reference, pair.trial))
     asked = (pair.trial.id, pair.reference.id), revisions, (pair.trial, pair.reference)
     found = _answered(*asked)
@@ -78,7 +78,7 @@ def answered(pair: Pair) -> Any:
 
 
 def classes(pair: Pair) -> None:
-    """Items won and lost in each class, and what they are taken for."""
+    """Show the items won and lost in each class, and the changes of their predicted classes."""
     if (found := answered(pair)) is None:
         return
     if found.labels is None:
@@ -139,7 +139,7 @@ def _how_to_get(card: ModelCard) -> str:
 
 
 def flipped(pair: Pair) -> None:
-    """The flipped items, 24 a page, the widest gap first."""
+    """Show the flipped items, 24 per page, the widest gap first."""
     if (found := answered(pair)) is None:
         return
     st.markdown(formatting.markdown(flips_text(found.flips, pair.names)))
@@ -169,7 +169,7 @@ def flipped(pair: Pair) -> None:
 
 
 def chosen_part(pair: Pair, found: Any) -> tuple[Kind, int]:
-    """Which kind, and which page of it; another kind begins at its first page."""
+    """Draw the choice of a kind and of a page; another kind begins at its first page."""
     texts = kind_texts(found.flips, pair.names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         there: Any = sorted(texts, key=lambda k: not found.flips.of(k))  # what is empty comes last
@@ -191,7 +191,7 @@ def chosen_part(pair: Pair, found: Any) -> tuple[Kind, int]:
 
 
 def drawn(pair: Pair, flips: Sequence[Flip]) -> ExamplesInfo | None:
-    """The items ready to be drawn; None where they are not here, or are nothing to look at."""
+    """Return the items ready to draw; None if they are not here or have no picture."""
     dataset = lab.available_datasets().get(pair.card.dataset)
     show = dataset.show if dataset else "image"
     if show == "none" or (found := lab.items(pair.trial.study, [f.item for f in flips])) is None:

@@ -1,5 +1,5 @@
-"""What a study tells beside its front: whether float answers agree, where threads do nothing, what
-calibration changes.
+"""Findings of a study beside its front: agreement of float models, threads without effect, effects
+of calibration, order and seeds.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from lab.plots.differences import time_text
 from lab.plots.orders import order_rows, order_text, spread_rows, spread_text
 from lab.types import FINISHED, Study, Trial
 from pages.panels.search import search
+from pages.panels.threads import threads_of
 from pages.panels.training import trainings
-from pages.panels.trial import threads_of
 from pages.widgets import address
 from pages.widgets.chart import chart
 
@@ -54,7 +54,7 @@ def spread_of(study_id: str, revision: int) -> tuple[Spread, ...]:
 
 
 def insights(study: Study, trials: Sequence[Trial], choose: Callable[[str], None]) -> None:
-    """All of them, each only where there is something to say."""
+    """Show the findings that the study has."""
     if text := time_text(trials, lab.measuring_seconds(study.id)):
         st.caption(f":material/timer: {text}")
     if study.state in FINISHED:
@@ -94,8 +94,8 @@ def float_answers(study: Study, trials: Sequence[Trial]) -> None:
 
 
 def odd_ones(unlike: Sequence[Pair]) -> dict[str, float]:
-    """The fewest trials that are in every pair that is unlike, each with its lowest agreement: what
-    is in most pairs first.
+    """Return the fewest trials that occur in every unequal pair, each with its lowest agreement;
+    the most frequent trial comes first.
     """
     found, left = dict[str, float](), list(unlike)
     while left:
@@ -166,7 +166,7 @@ def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], N
 
 
 def order(study: Study, trials: Sequence[Trial]) -> None:
-    """Whether it matters which of two steps comes first."""
+    """Show the effect of the order of two steps."""
     found = orders_of(study.id, study.revision)
     if not found:
         return
@@ -188,7 +188,7 @@ def order(study: Study, trials: Sequence[Trial]) -> None:
 
 
 def seeds(study: Study) -> None:
-    """How much of a result is luck."""
+    """Show the effect of the training seed."""
     found = spread_of(study.id, study.revision)
     if not found:
         return

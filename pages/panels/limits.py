@@ -1,4 +1,4 @@
-"""What must hold: the goal and the limits, as sliders over the values that occur in the study."""
+"""Goal and limits, as sliders over the values of the study."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.plots import formatting, words
 from lab.plots.table import ordered_metrics
 from lab.types import Measurement, Objective, Trial
 from pages.widgets import address
-from pages.widgets.asked import KNEE, WEIGHTED
+from pages.widgets.study_query import KNEE, WEIGHTED
 
 DROPS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 Weights = tuple[tuple[str, float], ...]
@@ -23,7 +23,7 @@ GOAL_HELP = (
     " less accurate than float count. Balanced picks the best compromise between all goals, the"
     " knee of the front. Weighted: you say how much each goal counts."
 )
-IN_SIGHT = 3  # sliders beside the goal; the others are one click away
+IN_SIGHT = 3  # sliders beside the goal; a popover holds the others
 WEIGHTS_HELP = (
     "Picks the lowest weighted mean of the objectives, each scaled from its best value on the"
     " front (0) to its worst (1); sizes and times on a logarithmic scale."
@@ -38,8 +38,8 @@ LABELS: dict[LimitKind, str] = {
 def goal_and_limits(
     trials: Sequence[Trial], objectives: Sequence[Objective], of: str
 ) -> tuple[str, Weights, tuple[Limit, ...]]:
-    """A row of controls; returns what decides (a metric, KNEE or WEIGHTED), the weights of the
-    latter, and the limits that are set.
+    """Draw a row of controls; return the goal (a metric, KNEE or WEIGHTED), the weights of the
+    latter, and the limits.
 
     Args:
         of: names the trials, so that they are looked through once.
@@ -76,7 +76,7 @@ def goal_control(objectives: Sequence[Objective]) -> str:
 
 
 def weights_control(objectives: Sequence[Objective]) -> Weights:
-    """How much each objective counts."""
+    """Draw a slider for the weight of each objective."""
     with st.popover("Weights", icon=":material/balance:"):
         st.caption(WEIGHTS_HELP)
         return tuple(
@@ -97,9 +97,7 @@ def weights_control(objectives: Sequence[Objective]) -> Weights:
 def possible_limits(
     of: str, _trials: Sequence[Trial], objectives: Sequence[Objective]
 ) -> list[tuple[str, LimitKind]]:
-    """The objectives' limits first, then those of everything else that was measured and should be
-    small.
-    """
+    """Return the limits of the objectives, then those of all other measured metrics to minimize."""
     quality, metrics = quality_of(objectives), lab.available_metrics()
     small = [o.metric for o in objectives if o.direction == "minimize"]
     small += [
@@ -141,7 +139,7 @@ def slider(trials: Sequence[Trial], metric: str, kind: LimitKind, of: str) -> Li
 def stops_of(
     of: str, metric: str, kind: LimitKind, _trials: Sequence[Trial]
 ) -> tuple[list[float], Measurement | None]:
-    """Where the slider may stop, and one of the numbers that it is about."""
+    """Return the stops of a slider and one of its measurements."""
     found = [
         t.measurements[metric]
         for t in _trials

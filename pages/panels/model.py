@@ -1,4 +1,4 @@
-"""One model in detail: its data, its numbers, its layers, its graph, and where it comes from."""
+"""Details of one model: data, metrics, layers, graph and origin."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ PRUNABLE = (
     "Only PyTorch and Keras models can be pruned and trained; this model has no training framework."
 )
 FEW = 15
-"""Layers that are shown without scrolling."""
+"""Number of layers shown without scrolling."""
 
 
 def input_text(card: ModelCard) -> str:
-    """What a model takes, in words."""
+    """Describe the input of a model."""
     spec, dataset = card.input, lab.dataset_of(card)
     if dataset and dataset.show == "spectrogram":
         return "spectrograms, " + " × ".join(map(str, dataset.show_shape or _plain(spec.shape)))
@@ -56,7 +56,7 @@ def _plain(shape: Sequence[int]) -> list[int]:
 
 
 def numbers(card: ModelCard) -> list[tuple[str, str, str, str]]:
-    """(label, value, what stands below it, explanation) of the numbers that tell most."""
+    """Return (label, value, text below it, help) of the most important numbers."""
     quality, path = lab.primary(card), Path(card.path)
     noun = _quality_noun(card)
     between = formatting.interval(quality) if quality else ""
@@ -109,7 +109,7 @@ def results_button(card: ModelCard, studies: Sequence[Study]) -> None:
 
 
 def pruning_button(card: ModelCard, studies: Sequence[Study]) -> None:
-    """The lesson about pruning: the one that is there, or a new one."""
+    """Draw the button to the model's pruning study, an existing or a new one."""
     able = lab.can_prune(card.id)
     why = (
         "Compares pruning of whole channels and of single weights, with and without fine-tuning."
@@ -166,7 +166,7 @@ def _task_title(card: ModelCard) -> str:
 
 
 def figures(card: ModelCard) -> None:
-    """Its numbers, then every metric that its test gave."""
+    """Show the model's numbers, then every metric of its test."""
     shown = numbers(card)
     for column, (label, value, _, help_) in zip(st.columns([1.2, 1, 1.2, 1.2]), shown, strict=True):
         column.metric(label, value, help=help_)
@@ -191,7 +191,7 @@ def figures(card: ModelCard) -> None:
 
 @st.fragment
 def data(card: ModelCard) -> None:
-    """A few test items, as soon as they are there."""
+    """Show a few test items as soon as they are loaded."""
     dataset = lab.dataset_of(card)
     st.markdown(
         f"##### Test items: {formatting.markdown(dataset.title)}" if dataset else "##### Test items"
@@ -303,7 +303,7 @@ def _said(what: str, provenance: str, licence: str) -> str:
 
 
 def recipe(card: ModelCard) -> None:
-    """The command that trains it again, and how long that took."""
+    """Show the command that trains the model again, and the time it took."""
     record = Path(card.path).with_suffix(".json")
     if not record.is_file():
         return

@@ -1,4 +1,4 @@
-"""Notes on a study or a trial: read by whoever opens it, written by whoever may."""
+"""Notes on a study or a trial: everyone may read them, editors may write them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ HELP = (
 
 
 def note(study_id: str, trial_id: str = "") -> None:
-    """What was written, where anything was."""
+    """Show the note, if there is one."""
     if text := lab.notes(study_id).get(trial_id):
         with st.container(border=True):
             st.markdown(formatting.note(text))
 
 
 def note_button(study_id: str, trial_id: str = "") -> None:
-    """A field to write it."""
+    """Draw a field for the note."""
     if only_reading():
         return
     text, key = lab.notes(study_id).get(trial_id, ""), f"note_{trial_id or study_id}"

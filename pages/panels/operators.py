@@ -1,6 +1,4 @@
-"""Where a trial's time goes, operator by operator, beside the float model or any other trial that
-was profiled.
-"""
+"""Time of a trial by operator, beside the float model or any other profiled trial."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ ALONE = ""
 
 
 def operators(trial: Trial, base: Trial | None) -> None:
-    """Bars, time by kind, and the table."""
+    """Show bars, the time by kind, and the table of operators."""
     profile = lab.profile(trial)
     if profile is None:
         st.write(

@@ -1,6 +1,4 @@
-"""A bar that moves by itself while a study runs, and redraws the page when there are new
-results.
-"""
+"""Progress bar that updates itself while a study runs, and redraws the page for new results."""
 
 from __future__ import annotations
 
@@ -14,13 +12,13 @@ from lab.types import FINISHED, Study
 
 POLL_S = 2.0
 REST_S = 0.005
-"""Pause between redraws for each trial of a running study: a large one must not keep the server
+"""Pause between redraws per trial of a running study: a large study must not keep the server
 busy.
 """
 
 
 def progress(study: Study, done: int | None, least_rest_s: float = POLL_S) -> None:
-    """Nothing once the study has ended.
+    """Draw the progress bar until the study ends.
 
     Args:
         done: finished trials that the page shows; None where it also shows what has not finished,
@@ -46,7 +44,7 @@ def _live(study: Study, shown: int | None, least_rest_s: float) -> None:
 
 
 def progress_text(now: lab.Progress, state: str) -> str:
-    """How far it is, what failed, and about how long it takes still."""
+    """Describe the progress, the failures and the remaining time."""
     if state == "queued" and now.queue_position:
         return (
             f"Waiting: {now.queue_position}"

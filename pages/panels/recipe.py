@@ -40,7 +40,7 @@ def recipe(trial: Trial, base: Trial | None) -> None:
 
 
 def reorder(trial: Trial) -> None:
-    """One click to see whether the order of steps matters."""
+    """Draw the button that tries the other order of steps."""
     if (
         only_reading()
         or not lab.can_reorder(trial)
@@ -100,8 +100,8 @@ def download(trial: Trial) -> None:
 
 
 def _packed(trial_id: str) -> Callable[[], bytes]:
-    """Written only when somebody asks for it: the file is looked into by a process of its own,
-    which takes seconds.
+    """Return a function that writes the file on demand: a separate process analyses the model for
+    seconds.
     """
 
     def write() -> bytes:

@@ -1,5 +1,5 @@
-"""The trade-off of a study: goal and limits, the pick, the plot, one trial, the table; plot and
-table speak of the same trials.
+"""Trade-off of a study: goal and limits, the pick, the plot, one trial, and the table of the same
+trials.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from pages.panels.insights import insights
 from pages.panels.limits import goal_and_limits
 from pages.panels.trial import detail
 from pages.widgets import address
-from pages.widgets.asked import (
+from pages.widgets.chart import chart
+from pages.widgets.reader import only_reading
+from pages.widgets.study_query import (
     VIEWS,
-    Asked,
     Look,
-    Only,
+    StudyQuery,
+    TrialFilter,
     figure_of,
     has_results,
     methods_of,
@@ -31,8 +33,6 @@ from pages.widgets.asked import (
     table_of,
     trials_of,
 )
-from pages.widgets.chart import chart
-from pages.widgets.reader import only_reading
 
 MOST_COMPARED = 4
 HOW_TO = {
@@ -57,7 +57,7 @@ HOW_TO = {
 
 
 def results(study: Study) -> None:
-    """Everything below the head of the page."""
+    """Draw all results below the header of the page."""
     trials = trials_of(study.id, study.revision)
     if not has_results(study.id, study.revision):
         without_results(study, trials)
@@ -65,16 +65,18 @@ def results(study: Study) -> None:
     goal, weights, limits = goal_and_limits(
         trials, study.spec.objectives, f"{study.id} {study.revision}"
     )
-    asked = Asked(study.id, study.revision, only_now(study, trials), limits, goal, weights)
-    found, by_id = pick_of(asked), {t.id: t for t in trials}
+    query = StudyQuery(
+        study.id, study.revision, filter_in_address(study, trials), limits, goal, weights
+    )
+    found, by_id = pick_of(query), {t.id: t for t in trials}
     trial = by_id.get(st.query_params.get("trial") or found.trial or "")
     left, right = st.columns([11, 9], gap="medium")
     with left:
         banner(study, found, by_id, limits)
-        plot(asked, trials, trial)
+        plot(query, trials, trial)
     with right, st.container(border=True):
         detail(trial, trials, found.trial)
-    table(asked, trial)
+    table(query, trial)
     insights(study, trials, choose)
 
 
@@ -91,7 +93,7 @@ def without_results(study: Study, trials: Sequence[Trial]) -> None:
             " then press **Run again**."
         )
     chosen = next((t for t in trials if t.id == st.query_params.get("trial")), None)
-    table(Asked(study.id, study.revision), chosen)
+    table(StudyQuery(study.id, study.revision), chosen)
     if chosen:
         with st.container(border=True):
             detail(chosen, trials)
@@ -113,20 +115,20 @@ def banner(study: Study, found: Pick, by_id: Mapping[str, Trial], limits: Sequen
 # --- the plot -------------------------------------------------------------------------------------
 
 
-def plot(asked: Asked, trials: Sequence[Trial], trial: Trial | None) -> None:
+def plot(query: StudyQuery, trials: Sequence[Trial], trial: Trial | None) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = address.segments("view", "View", list(VIEWS), VIEWS, label_visibility="collapsed")
         titles, look = look_control(trials, view)
-        filter_control(asked, trials)
+        filter_control(query, trials)
     marked = frozenset(marked_now(trials))
     figure, height, shown, left_out = figure_of(
-        asked, look, marked if view == "parallel" else frozenset()
+        query, look, marked if view == "parallel" else frozenset()
     )
     x, y, size = (titles[id_] for id_ in (look.x, look.y, look.size))
     ringed = sorted({*marked, *([trial.id] if trial else [])})
     chart(
         figure,
-        key=f"plot_{asked.study}_{view}",
+        key=f"plot_{query.study}_{view}",
         height=height,
         chosen=ringed,
         on_choose=choose,
@@ -165,9 +167,9 @@ def first(preferred: str, ids: Sequence[str]) -> list[str]:
     return sorted(ids, key=lambda id_: id_ != preferred)
 
 
-def only_now(study: Study, trials: Sequence[Trial]) -> Only:
-    """The filter in the address, as far as the study knows what it names; the popover that sets it
-    is drawn later, beside the plot.
+def filter_in_address(study: Study, trials: Sequence[Trial]) -> TrialFilter:
+    """Return the filter in the address without unknown values; its popover is drawn later, beside
+    the plot.
     """
     runtimes = {t.target.runtime for t in trials}
     methods = set(methods_of(study.id, study.revision).values())
@@ -175,13 +177,13 @@ def only_now(study: Study, trials: Sequence[Trial]) -> Only:
         [v for v in st.query_params.get_all(name) if v in known]
         for name, known in (("on", runtimes), ("how", methods))
     )
-    return Only(tuple(on), tuple(how), st.query_params.get("find", ""))
+    return TrialFilter(tuple(on), tuple(how), st.query_params.get("find", ""))
 
 
-def filter_control(asked: Asked, trials: Sequence[Trial]) -> None:
+def filter_control(query: StudyQuery, trials: Sequence[Trial]) -> None:
     runtimes = {t.target.runtime: formatting.runtime_title(t.target.runtime) for t in trials}
-    methods = list(dict.fromkeys(methods_of(asked.study, asked.revision).values()))
-    hidden = len(trials) - len(seen(asked))
+    methods = list(dict.fromkeys(methods_of(query.study, query.revision).values()))
+    hidden = len(trials) - len(seen(query))
     label = f"Filter ({hidden} hidden)" if hidden else "Filter"
     with st.popover(label, icon=":material/filter_list:", help="Float baselines are always shown."):
         address.several("on", "Runs on", list(runtimes), runtimes)
@@ -190,7 +192,7 @@ def filter_control(asked: Asked, trials: Sequence[Trial]) -> None:
 
 
 def zoom_now(look: Look) -> list[float] | None:
-    """The zoom in the address, which other axes or another view end."""
+    """Return the zoom in the address; other axes or another view reset it."""
     last, st.session_state.zoom_of = st.session_state.get("zoom_of"), look
     if last not in (None, look):
         st.query_params.pop("zoom", None)
@@ -212,13 +214,13 @@ def remember_zoom(ranges: Sequence[float] | None) -> None:
 
 
 def choose(trial_id: str) -> None:
-    """This trial and no other."""
+    """Select only this trial."""
     st.query_params["trial"] = trial_id
     st.query_params.pop("ticked", None)
 
 
 def tick(trial_id: str) -> None:
-    """This trial as well, or no longer."""
+    """Add this trial to the selection, or remove it."""
     study = lab.study(st.session_state.shown_study)
     trials = trials_of(study.id, study.revision)
     ticked = marked_now(trials)
@@ -229,7 +231,7 @@ def tick(trial_id: str) -> None:
 
 
 def marked_now(trials: Sequence[Trial]) -> list[str]:
-    """Ids of the ticked trials: those in the address, or the one that was chosen."""
+    """Return the ids of the selected trials: those in the address, or the chosen one."""
     by_number = {str(t.position): t.id for t in trials}
     given = [by_number[n] for n in st.query_params.get("ticked", "").split(",") if n in by_number]
     chosen = st.query_params.get("trial")
@@ -237,7 +239,7 @@ def marked_now(trials: Sequence[Trial]) -> list[str]:
 
 
 def set_ticked(ids: Sequence[str], trials: Sequence[Trial]) -> None:
-    """Ticks; the one that came last is the one read about."""
+    """Set the selection; the last added trial is shown in detail."""
     before = marked_now(trials)
     fresh = [id_ for id_ in ids if id_ not in before]
     chosen = st.query_params.get("trial")
@@ -259,13 +261,13 @@ def _numbers(ids: Sequence[str], trials: Sequence[Trial]) -> str:
 # --- the table ------------------------------------------------------------------------------------
 
 
-def table(asked: Asked, trial: Trial | None) -> None:
-    trials = trials_of(asked.study, asked.revision)
-    failed, ticked = sum(t.state == "failed" for t in seen(asked)), marked_now(trials)
+def table(query: StudyQuery, trial: Trial | None) -> None:
+    trials = trials_of(query.study, query.revision)
+    failed, ticked = sum(t.state == "failed" for t in seen(query)), marked_now(trials)
     many = len(ticked) > 1
     views = [
         "All",
-        *(["On the front", "Within the limits"] if asked.goal else []),
+        *(["On the front", "Within the limits"] if query.goal else []),
         *(["Failed"] if failed else []),
         *(["Ticked"] if many else []),
     ]
@@ -278,12 +280,12 @@ def table(asked: Asked, trial: Trial | None) -> None:
             width="content",
         )
         if many and not only_reading():
-            side_by_side(asked.study, ticked)
-    info = table_of(asked, rows, frozenset(ticked) if rows == "Ticked" else frozenset())
+            side_by_side(query.study, ticked)
+    info = table_of(query, rows, frozenset(ticked) if rows == "Ticked" else frozenset())
     if not info.ids:
         st.info("No trial matches this view. Loosen a limit or the filter, or show all trials.")
         return
-    key = f"table_{asked.study}_{rows}"
+    key = f"table_{query.study}_{rows}"
     shown = {*ticked, *([trial.id] if trial and st.query_params.get("trial") == trial.id else [])}
     at = [i for i, id_ in enumerate(info.ids) if id_ in shown]
     st.session_state[key] = {"selection": {"rows": at, "columns": [], "cells": []}}
@@ -319,7 +321,7 @@ def tick_rows_of(key: str, ids: Sequence[str], trials: Sequence[Trial]) -> Calla
 
 
 def side_by_side(study: str, ticked: Sequence[str]) -> None:
-    """To the page that sets them beside each other."""
+    """Draw the button that compares the selected trials on their page."""
     st.button(
         f"Compare {len(ticked[:MOST_COMPARED])} side by side",
         icon=":material/compare:",

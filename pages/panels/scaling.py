@@ -1,5 +1,5 @@
-"""How one trial's time grows with threads and with items a call: measured when asked for, shown
-while it is measured.
+"""Scaling of one trial's time with threads and batch size: measured on request, shown while it is
+measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TITLES: dict[Dimension, str] = {
 
 
 def scaling_section(trial: Trial) -> None:
-    """Curves of a trial's threads and batches, or the button that has them measured."""
+    """Show the curves over threads and batch size, or the button that starts their measurement."""
     found = lab.scaling_study(trial.id)
     if found is None:
         ask(trial)

@@ -1,4 +1,4 @@
-"""Guided search: the control that starts one, and how it went."""
+"""Guided search: the form that starts one, and its progress."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from pages.widgets.reader import only_reading
 
 RUNS = {"grid": "Full grid", "search": "Guided search"}
 USUAL_SHARE = 0.35
-"""Of the grid: what the usual sampler needed for 95 % of the hypervolume of the recorded grids."""
+"""Share of the grid that the usual sampler needed for 95 % of the hypervolume of the recorded
+grids.
+"""
 WHAT = (
     "Runs the most promising trials first, learns from each, and stops when the budget is spent."
     " Results are available at any time."
@@ -32,7 +34,7 @@ _NONE: Mapping[str, Any] = {}
 
 
 def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, Any]:
-    """The chosen search; empty where everything is run.
+    """Return the chosen search; empty for the full grid.
 
     Args:
         spec: what there is to choose from.
@@ -82,7 +84,7 @@ def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, 
 
 
 def _number(name: str, label: str, default: float, low: float, help_: str) -> float:
-    """A number that the address remembers, whole where the default is."""
+    """Draw a number that the address remembers, an integer if its default is one."""
     kind = type(low)
     key, given = f"search_{name}_{default}", address.number(name, default)
     start = max(low, kind(given)) if abs(given) < 1e9 else kind(default)
@@ -116,8 +118,8 @@ def figure_of(study_id: str, revision: int) -> str:
 
 
 def search(study: Study) -> None:
-    """The curve of a searched study, what it cost, and a way to go on; nothing where the whole grid
-    was run.
+    """Show the curve of a guided search, its cost, and a way to continue; nothing for a full
+    grid.
     """
     found = course_of(study.id, study.revision) if study.spec.search else None
     spent = lab.search_spent(study.id) if found else None

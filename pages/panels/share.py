@@ -1,4 +1,4 @@
-"""Links: to this view, and to the sweep itself."""
+"""Links to this view and to the settings of the sweep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_SHOWN = 5
 
 
 def share(study: Study) -> None:
-    """A popover with both kinds of links."""
+    """Draw a popover with both kinds of links."""
     with st.popover("Share", icon=":material/share:"):
         st.markdown("**Link to this view** (anyone who can reach this server)")
         st.caption(
@@ -64,14 +64,14 @@ def _make(study_id: str, view: Mapping[str, Sequence[str]]) -> None:
 
 
 def view_now() -> dict[str, list[str]]:
-    """What the address says of the view."""
+    """Return the query parameters of the view."""
     return {
         name: st.query_params.get_all(name) for name in st.query_params if name not in NOT_IN_A_VIEW
     }
 
 
 def address(rest: str) -> str:
-    """An address on this server, as the viewer knows it."""
+    """Return an address on this server, as the viewer knows it."""
     own = urlsplit(str(st.context.url or ""))
     base = str(st.get_option("server.baseUrlPath")).strip("/")
     return f"{own.scheme}://{own.netloc}/{base + '/' if base else ''}{rest}"

@@ -1,4 +1,4 @@
-"""What a trial's file consists of, and what it takes in memory."""
+"""Contents of a trial's file, and its memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEMORY = ("peak_rss_bytes", "activation_peak_bytes", "arena_bytes")
 
 
 def size(trial: Trial, base: Trial | None) -> None:
-    """The three sizes, the file's parts and largest layers, the memory."""
+    """Show the three sizes, the file's parts and largest layers, and the memory."""
     numbers(trial, SIZES)
     anatomy = lab.anatomy(trial)
     if anatomy is None:

@@ -1,5 +1,5 @@
-"""Curves of trainings: what trains now while a study runs, how a trial was trained, and all
-trainings of a study beside each other.
+"""Training curves: running trainings of a study, the training of a trial, and all trainings of a
+study.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ ABREAST, MOST_ROWS = 2, 4
 
 
 def live(study: Study) -> None:
-    """What trains now, drawn anew every two seconds; nothing where no recipe trains, or once the
-    study has ended.
+    """Show the running trainings, redrawn every two seconds; nothing without training recipes, or
+    after the study has ended.
     """
     if study.state not in FINISHED and lab.training_curves(study.id):
         st.fragment(_live, run_every=POLL_S)(study.id)
@@ -56,7 +56,7 @@ def _live(study_id: str) -> None:
 
 
 def idle_text(found: Sequence[Training]) -> str:
-    """Why nothing trains: what comes next."""
+    """Explain why no training is running."""
     if any(t.state == "waiting" for t in found):
         return (
             "No training is running. The next one starts when its input files are built and a core"
@@ -66,7 +66,7 @@ def idle_text(found: Sequence[Training]) -> str:
 
 
 def curves(found: Sequence[Training], key: str, *, stacked: bool = False) -> None:
-    """The curves in one plot."""
+    """Draw the curves in one plot."""
     info = training_info(found)
     if not info.lines:
         return
@@ -81,7 +81,7 @@ def curves(found: Sequence[Training], key: str, *, stacked: bool = False) -> Non
 
 
 def training(trial: Trial) -> None:
-    """How a trial's file was trained, step by step of its recipe."""
+    """Show the training of a trial's file, step by step of its recipe."""
     found = of_trial(trial)
     if not found:
         st.write("This recipe has no training step.")
@@ -104,7 +104,7 @@ def training(trial: Trial) -> None:
 
 
 def trainings(study: Study, trials: Sequence[Trial]) -> None:
-    """All trainings of a study that has ended, beside each other."""
+    """Show all trainings of a finished study beside each other."""
     found = of_trials(trials)
     if len(found) < 2 or study.state not in FINISHED:
         return

@@ -1,4 +1,4 @@
-"""Everything about one trial: its head, and a section for each question about it."""
+"""Details of one trial: metrics, timings, layers, recipe and machine."""
 
 from __future__ import annotations
 
@@ -9,33 +9,28 @@ import streamlit as st
 import lab
 from lab.analysis.differences import Difference, against_baselines
 from lab.analysis.front import baseline_of
-from lab.analysis.threads import NoGain, without_effect
 from lab.errors import LabError
 from lab.plots import formatting, words
 from lab.plots.emulated import emulated_rows, emulated_texts
 from lab.plots.latency import HEIGHT, conditions_text, latency_figure, latency_info, quality_text
 from lab.plots.table import leading, numbers_info, parts_info, problem_of, state_words
 from lab.types import Measurement, Trial
-from pages.panels.against import compare
+from pages.panels.comparison import compare
 from pages.panels.machine import machine
 from pages.panels.notes import note, note_button
 from pages.panels.operators import operators
 from pages.panels.recipe import recipe
 from pages.panels.scaling import scaling_section
 from pages.panels.size import size
+from pages.panels.threads import no_gain
 from pages.panels.training import training
 from pages.panels.why import why
 from pages.widgets.chart import chart
 from pages.widgets.reader import only_reading
 
 STARTING = ("Scaling", "Layers")
-"""Sections that are there to start something."""
-FEW_LAYERS, ABOUT_AS_QUICK = 5, 0.95
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def threads_of(study_id: str, revision: int) -> tuple[NoGain, ...]:
-    return without_effect(lab.trials(study_id))
+"""Sections that start a study."""
+FEW_LAYERS = 5
 
 
 def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None) -> None:
@@ -92,7 +87,9 @@ def detail(trial: Trial | None, trials: Sequence[Trial], pick: str | None = None
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def differences_of(study_id: str, revision: int) -> Mapping[str, Mapping[str, Difference]]:
-    """Every trial against its baseline, corrected for how many there are."""
+    """Return the differences of every trial from its baseline, corrected for the number of
+    trials.
+    """
     return against_baselines(
         lab.trials(study_id), [o.metric for o in lab.study(study_id).spec.objectives]
     )
@@ -103,7 +100,7 @@ def known_of(trial: Trial) -> Mapping[str, Difference]:
 
 
 def back_to_pick() -> None:
-    """Without a chosen trial in the address the best pick is shown, whichever that becomes."""
+    """Go back to the best pick, which is shown if the address names no trial."""
     st.query_params.pop("trial", None)
 
 
@@ -133,22 +130,6 @@ def headline(trial: Trial, base: Trial | None, known: Mapping[str, Difference]) 
         )
 
 
-def no_gain(trial: Trial) -> None:
-    """Says so where the trial's threads do nothing."""
-    found = threads_of(trial.study, lab.study(trial.study).revision)
-    gain = next((g for g in found if g.trial == trial.id), None)
-    if gain:
-        word = (
-            "as fast as"
-            if gain.speedup > ABOUT_AS_QUICK
-            else f"{1 / gain.speedup:.1f}× slower than"
-        )
-        st.caption(
-            f":material/sync_disabled: With {gain.threads} threads it is {word} with"
-            f" {gain.fewer_threads}: more threads do not help here."
-        )
-
-
 def interval_help(m: Measurement) -> str:
     between = formatting.interval(m)
     return (
@@ -162,7 +143,9 @@ def interval_help(m: Measurement) -> str:
 def versus(
     metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference]
 ) -> tuple[str, str]:
-    """The change in words, green where better, red where worse, grey where it may be chance."""
+    """Return the change in words and its colour: green for better, red for worse, grey if it may be
+    chance.
+    """
     m, other = trial.measurements[metric], base.measurements[metric]
     text = formatting.change(m, other, plainly=True)
     if text == "no change" or not words.certain(metric, trial, base, known):
@@ -181,15 +164,15 @@ def numbers(trial: Trial, base: Trial | None) -> None:
         return
     frame = numbers_info(trial, base, lab.available_metrics(), known_of(trial))
     st.dataframe(frame, hide_index=True, height="content", alt="All metrics of this trial")
-    elsewhere(trial)
+    other_processors(trial)
     classes(trial, base)
     if any(trial.float_operators.values()):
         listed = ", ".join(f"{count} × {name}" for name, count in trial.float_operators.items())
         st.caption(f"Computed in float: {formatting.markdown(listed)}.")
 
 
-def elsewhere(trial: Trial) -> None:
-    """What other processors would answer, emulated."""
+def other_processors(trial: Trial) -> None:
+    """Show the emulated predictions on other processors."""
     if not (rows := emulated_rows(trial)):
         return
     for text in emulated_texts(trial):
@@ -225,7 +208,7 @@ def timing(trial: Trial, base: Trial | None) -> None:
 
 
 def layers(trial: Trial, base: Trial | None) -> None:
-    """Which layers cost the accuracy: what is known of it, or the way to find out."""
+    """Show the layers that cost accuracy, or the button that finds them."""
     if not lab.can_choose_layers(trial):
         st.write(
             "No step of this recipe can keep single layers in float, so it cannot be studied layer"

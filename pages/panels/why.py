@@ -1,5 +1,5 @@
-"""Why a trial is not faster or not smaller: what the rules found, with the figure and what to
-try.
+"""Reasons why a trial is not faster or not smaller: findings of the rules, with figures and
+advice.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def findings_of(trial_id: str, revision: int, _trials: Sequence[Trial]) -> Seque
 
 
 def why(trial: Trial, trials: Sequence[Trial]) -> None:
-    """The findings, the largest first, grouped by what they explain."""
+    """Show the findings, the largest first, grouped by subject."""
     if trial.state != "complete":
         st.write("Reasons appear when the trial is complete.")
         return

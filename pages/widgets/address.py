@@ -1,4 +1,4 @@
-"""Choices that the address remembers, so that one link shows the same view."""
+"""Widgets whose values the address remembers, so that a link shows the same view."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def segments(
     texts: Mapping[str, str] | None = None,
     **more: Any,
 ) -> str:
-    """One of a few, side by side; the first is the default and stays out of the address."""
+    """Draw a choice of one of a few; the first is the default and stays out of the address."""
     start, key = _start(name, options), f"choice_{name}"
     said = st.segmented_control(
         label,
@@ -34,7 +34,7 @@ def segments(
 def dropdown(
     name: str, label: str, options: Sequence[str], texts: Mapping[str, str] | None = None
 ) -> str:
-    """One of many; the first is the default and stays out of the address."""
+    """Draw a choice of one of many; the first is the default and stays out of the address."""
     start, key = _start(name, options), f"choice_{name}"
     said = st.selectbox(
         label,
@@ -49,7 +49,9 @@ def dropdown(
 
 
 def _start(name: str, options: Sequence[str]) -> str:
-    """What the address says, if that is possible; a value kept from another study may not be."""
+    """Return the value in the address if it is valid; a value kept from another study may not
+    be.
+    """
     given = st.query_params.get(name, options[0])
     if st.session_state.get(f"choice_{name}", options[0]) not in options:
         del st.session_state[f"choice_{name}"]
@@ -57,7 +59,7 @@ def _start(name: str, options: Sequence[str]) -> str:
 
 
 def number(name: str, default: float) -> float:
-    """A number from the address."""
+    """Read a number from the address."""
     try:
         return float(st.query_params.get(name, default))
     except ValueError:
@@ -65,7 +67,7 @@ def number(name: str, default: float) -> float:
 
 
 def remember(name: str, key: str, default: Any) -> None:
-    """Put a widget's value into the address, or take it out where it is the default."""
+    """Put a widget's value into the address, or remove it if it is the default."""
     value = st.session_state[key]
     if value is None or value == default:
         st.query_params.pop(name, None)
@@ -80,7 +82,7 @@ def several(
     texts: Mapping[str, str] | None = None,
     **more: Any,
 ) -> tuple[str, ...]:
-    """Any number of many; none is the default and stays out of the address."""
+    """Draw a choice of any number of values; none is the default and stays out of the address."""
     key = f"choice_{name}"
     if key not in st.session_state:
         st.session_state[key] = [o for o in st.query_params.get_all(name) if o in options]
@@ -107,7 +109,7 @@ def _remember_all(name: str, key: str) -> None:
 
 
 def words(name: str, label: str, **more: Any) -> str:
-    """A text; an empty one stays out of the address."""
+    """Draw a text field; an empty text stays out of the address."""
     key = f"choice_{name}"
     return st.text_input(
         label,
@@ -121,7 +123,7 @@ def words(name: str, label: str, **more: Any) -> str:
 
 
 def scale(name: str, label: str, values: Sequence[float], default: float, **more: Any) -> float:
-    """A number on a slider; the default stays out of the address."""
+    """Draw a number on a slider; the default stays out of the address."""
     key = f"choice_{name}"
     start = min(values, key=lambda v: abs(v - number(name, default)))
     return float(

@@ -1,4 +1,4 @@
-"""A Plotly chart that stays as a person left it.
+"""Plotly chart that keeps a viewer's zoom and selection.
 
 `st.plotly_chart` starts anew whenever its figure changes, and so loses zoom and selection with
 every new result; this component redraws in place. Plotly itself is served from its own Python
@@ -22,7 +22,7 @@ _HERE = Path(__file__).parent
 
 @st.cache_resource(show_spinner=False)
 def _parts() -> tuple[Any, str]:
-    """The component, and the path under which Streamlit serves Plotly's script."""
+    """Return the component and the path under which Streamlit serves Plotly's script."""
     package = v1.declare_component(
         "plotlyjs", path=str(Path(plotly.__file__).parent / "package_data")
     )

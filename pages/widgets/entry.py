@@ -1,5 +1,5 @@
-"""Every page is run by `streamlit_app.py`, also the very first one that a fresh server is asked
-for.
+"""Start of every page by `streamlit_app.py`, also of the first page requested from a fresh
+server.
 
 Streamlit runs the files of a folder named `pages` by itself until some session has called
 `st.navigation`. A link opened right after a restart would show a page without the app around it; so
@@ -18,7 +18,9 @@ ENTRY = Path(__file__).parents[2] / "streamlit_app.py"
 
 
 def require() -> None:
-    """The first line of every page."""
+    """Run the entry file instead, if Streamlit runs a page by itself. Every page calls this
+    first.
+    """
     if PagesManager.uses_pages_directory:
         runpy.run_path(str(ENTRY))
         st.stop()

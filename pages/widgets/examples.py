@@ -1,5 +1,5 @@
-"""Test items of many models without anybody waiting: what is not at hand is fetched in the
-background, and then appears.
+"""Test items of many models without waiting: missing ones are fetched in the background and then
+appear.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from lab.types import ModelCard
 
 ITEMS = 8
 PATIENCE_S = 0.2
-"""How long a page may wait for items, all models together: those that are here or drawn up without
-a data library.
+"""Longest wait of a page for the items of all models: those that are cached or generated without a
+data library.
 """
 
 POLL_S = 0.7
 RETRY_S = 60.0
-"""What could not be read is tried again after this time: a missing package may have come."""
+"""Time after which a failed read is repeated: a missing package may have been installed."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A model's items ready to be drawn, or what prevents it."""
+    """A model's items ready to draw, or the reason why there are none."""
 
     info: ExamplesInfo | None = None
     problem: str = ""
@@ -37,7 +37,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class _Fetch:
-    """The items of one data set, under way or here."""
+    """The items of one data set, loading or loaded."""
 
     shown: Future[Shown]
     started: float
@@ -61,7 +61,7 @@ def _fetching() -> tuple[ThreadPoolExecutor, dict[str, _Fetch]]:
 
 
 def of(cards: Sequence[ModelCard], patience_s: float = PATIENCE_S) -> dict[str, Shown]:
-    """Model id -> its items, of those whose items are here; the others are being fetched."""
+    """Return model id -> its items, if loaded; the others are fetched."""
     pool, fetched = _fetching()
     slow = {card.dataset for card in cards if patience_s == PATIENCE_S and _takes_long(card)}
     for card in sorted(cards, key=lambda card: card.dataset in slow):
@@ -72,7 +72,9 @@ def of(cards: Sequence[ModelCard], patience_s: float = PATIENCE_S) -> dict[str, 
 
 
 def _takes_long(card: ModelCard) -> bool:
-    """Items of libraries come last: they must not hold up what is drawn in milliseconds."""
+    """Return True for items that need a library: they come last and must not delay items that are
+    drawn in milliseconds.
+    """
     dataset = lab.dataset_of(card)
     return bool(dataset and (dataset.requires or not dataset.preview))
 
@@ -104,7 +106,7 @@ def _items(model_id: str) -> Shown:
 
 
 def await_rest(cards: Sequence[ModelCard]) -> None:
-    """Draw the page again as soon as more items have come."""
+    """Redraw the page as soon as more items are loaded."""
     _, fetched = _fetching()
     missing = {card.dataset for card in cards if not fetched[card.dataset].done}
     if missing:

@@ -1,4 +1,4 @@
-"""Studies of other labs: a `.lab` file is read into this one."""
+"""Import of studies from other labs as `.lab` files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ MOST_MB = 64
 
 
 def import_button() -> None:
-    """A small button that opens the uploader."""
+    """Draw a button that opens the uploader."""
     with st.popover("Import", icon=":material/upload:", help="Opens a study from another lab"):
         uploader()
 
 
 def uploader() -> None:
-    """Takes a file, reads it and opens its study; says what is wrong with one that cannot be
-    read.
-    """
+    """Draw the uploader, which imports a file and opens its study, or reports an error."""
     number = st.session_state.setdefault("imports", 0)
     key = f"import_{number}"
     st.file_uploader(

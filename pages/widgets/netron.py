@@ -1,5 +1,5 @@
-"""A model's graph, drawn by Netron: its own package, served by this app on its own port, and shut
-off from anywhere else.
+"""Model graph by Netron, whose package this app serves on its own port, shut off from anywhere
+else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LARGEST_BYTES = 200_000_000
 
 @st.cache_resource(show_spinner=False)
 def _parts() -> tuple[str, str]:
-    """Names under which Streamlit serves our page and Netron's package."""
+    """Return the names under which Streamlit serves our page and Netron's package."""
     page = v1.declare_component("graph", path=str(_HERE))
     found = find_spec("netron")  # its scripts are wanted, not its own server
     package = v1.declare_component("netron", path=str(Path(str(found and found.origin)).parent))
@@ -27,7 +27,7 @@ def _parts() -> tuple[str, str]:
 
 
 def graph(file: Path, name: str, *, alt: str) -> None:
-    """Show a model file.
+    """Show the graph of a model file.
 
     Args:
         file: .keras, .h5, .pt2, .onnx or .tflite.
@@ -47,7 +47,7 @@ def graph(file: Path, name: str, *, alt: str) -> None:
 
 
 def _served(file: Path) -> str:
-    """The path under which this visitor may fetch the file, for as long as the graph is on their
+    """Return the path under which this visitor may fetch the file while the graph is on their
     page.
     """
     if not runtime.exists():

@@ -1,4 +1,4 @@
-"""A field for an option, whatever it is, made from its declaration: the values that are tried."""
+"""Form fields for options, built from their declarations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def family(technique: Technique) -> str:
 def option_values(
     options: Sequence[Option], prefix: str, preset: str, defaults: Values, abreast: int = 2
 ) -> Values:
-    """A field for each option; every combination of the chosen values becomes a variant.
+    """Draw a field for each option; every combination of the chosen values becomes a variant.
 
     Args:
         preset: what is tried of an option that is not in the defaults; "" for its default alone.
@@ -79,8 +79,8 @@ def value_text(value: Any) -> str:
 
 
 def checked(option: Option, given: Sequence[Any]) -> tuple[Any, ...]:
-    """The values in the option's type; a wrong one is named and left out, none at all means the
-    default.
+    """Return the values in the option's type; invalid ones are reported and left out, and an empty
+    choice means the default.
     """
     values = []
     for value in given:

@@ -1,4 +1,4 @@
-"""Whether somebody only looks: by a link, which shows one study and lets nothing be changed."""
+"""Read-only access through a link, which shows one study and allows no changes."""
 
 from __future__ import annotations
 

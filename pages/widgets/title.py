@@ -1,4 +1,4 @@
-"""What a study is called, and how it stands."""
+"""Title and state of a study."""
 
 from __future__ import annotations
 

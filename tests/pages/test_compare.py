@@ -165,7 +165,7 @@ def test_flipped_items_are_counted_drawn_and_paged(open_page, four):
         beside="Flipped items",
         flip="fixed",
     )
-    table = next(d.value for d in app.dataframe if "Which" in d.value.columns)
+    table = next(d.value for d in app.dataframe if "Kind" in d.value.columns)
     assert list(table["Item"]) == [str(f.item) for f in found.of("fixed")]
 
 

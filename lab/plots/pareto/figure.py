@@ -24,7 +24,7 @@ SMALLEST, LARGEST = 8.0, 26.0
 """Marker diameters in pixels."""
 TINTED = 13.0
 MARGIN_DECADES = 0.2
-"""What a log axis shows beyond its points, both sides together, about."""
+"""Approximate length of a log axis beyond its points, both sides together."""
 TERSE_FROM = 1500
 """Number of points from which only the important ones have a full hover text: the texts are most of
 the data sent.

@@ -10,7 +10,7 @@ import pytest
 from lab.analysis.across import across, discrepancies, twin_changes, twins
 from lab.plots.across import across_info, across_json, across_spec, across_table
 from lab.plots.across_words import Named, distinct_names, front_text, group_texts, machine_names
-from lab.plots.twins import discrepancy_rows, twin_rows, twins_spec, twins_text
+from lab.plots.matched_trials import discrepancy_rows, twin_rows, twins_spec, twins_text
 from tests import fakes
 from tests.unit.analysis.test_across import member
 

@@ -1,5 +1,5 @@
-"""What a viewer asks of a study, and the answers: cached by revision, so that a rerun that changes
-nothing computes nothing.
+"""View of a study (filter, limits, goal) and its results, cached by revision, so that a rerun
+without changes computes nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ KNEE, WEIGHTED = "knee", "weights"
 
 
 @dataclass(frozen=True)
-class Only:
-    """Which trials are looked at; the float baselines always are."""
+class TrialFilter:
+    """Filter of trials; float baselines always pass."""
 
     runtimes: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
@@ -39,8 +39,8 @@ class Only:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A study as it is, and what must hold.
+class StudyQuery:
+    """A study at a revision, with the filter, the limits and the goal of a view.
 
     Attributes:
         goal: the metric that decides, KNEE or WEIGHTED; weights: of the latter, (metric, weight).
@@ -48,7 +48,7 @@ class Asked:
 
     study: str
     revision: int
-    only: Only = Only()
+    filter: TrialFilter = TrialFilter()
     limits: tuple[Limit, ...] = ()
     goal: str = ""
     weights: tuple[tuple[str, float], ...] = ()
@@ -56,7 +56,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Look:
-    """How the trade-off is drawn: metrics across, up and third, and in which view; see `VIEWS`."""
+    """Drawing of the trade-off: metrics of the axes and of the third dimension, and a view of
+    `VIEWS`.
+    """
 
     x: str
     y: str
@@ -70,7 +72,7 @@ VIEWS = {"plot": "Plot", "solid": "3-D", "parallel": "Parallel", "multiples": "S
 
 
 def trials_of(study_id: str, revision: int) -> tuple[Trial, ...]:
-    """The trials as they are now, which the store keeps; `revision` is that of the figures beside
+    """Return the current trials, which the store caches; `revision` is that of the figures beside
     them.
     """
     return tuple(lab.trials(study_id))
@@ -78,19 +80,19 @@ def trials_of(study_id: str, revision: int) -> tuple[Trial, ...]:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def methods_of(study_id: str, revision: int) -> Mapping[str, str]:
-    """Trial id -> what was done to the model."""
+    """Return trial id -> techniques of the trial."""
     return {t.id: words.method(t) for t in trials_of(study_id, revision)}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def shown_trials(study_id: str, revision: int, only: Only) -> tuple[Trial, ...]:
+def shown_trials(study_id: str, revision: int, only: TrialFilter) -> tuple[Trial, ...]:
     everything, methods = trials_of(study_id, revision), methods_of(study_id, revision)
     if not only:
         return everything
     return tuple(t for t in everything if t.is_baseline or _wanted(t, only, methods[t.id]))
 
 
-def _wanted(trial: Trial, only: Only, method: str) -> bool:
+def _wanted(trial: Trial, only: TrialFilter, method: str) -> bool:
     fits = not only.runtimes or trial.target.runtime in only.runtimes
     fits = fits and (not only.methods or method in only.methods)
     return fits and only.text.lower() in trial.name.lower()
@@ -98,7 +100,7 @@ def _wanted(trial: Trial, only: Only, method: str) -> bool:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def options_shown(study_id: str, revision: int) -> tuple[str, ...]:
-    """The target options that are worth a word, since trials differ in them."""
+    """Return the target options that differ between trials."""
     return formatting.varying_options(t.target for t in trials_of(study_id, revision))
 
 
@@ -107,46 +109,47 @@ def has_results(study_id: str, revision: int) -> bool:
     return bool(comparable(trials_of(study_id, revision), lab.study(study_id).spec.objectives))
 
 
-def objectives_of(asked: Asked) -> tuple[Objective, ...]:
-    return lab.study(asked.study).spec.objectives
+def objectives_of(query: StudyQuery) -> tuple[Objective, ...]:
+    return lab.study(query.study).spec.objectives
 
 
-def seen(asked: Asked) -> tuple[Trial, ...]:
-    return shown_trials(asked.study, asked.revision, asked.only)
+def seen(query: StudyQuery) -> tuple[Trial, ...]:
+    return shown_trials(query.study, query.revision, query.filter)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def pick_of(asked: Asked) -> Pick:
-    objectives = objectives_of(asked)
-    wanted = next((o for o in objectives if o.metric == asked.goal), None)
-    weights = {KNEE: {o.metric: 1.0 for o in objectives}, WEIGHTED: dict(asked.weights)}.get(
-        asked.goal
+def pick_of(query: StudyQuery) -> Pick:
+    objectives = objectives_of(query)
+    wanted = next((o for o in objectives if o.metric == query.goal), None)
+    weights = {KNEE: {o.metric: 1.0 for o in objectives}, WEIGHTED: dict(query.weights)}.get(
+        query.goal
     )
-    return pick(seen(asked), objectives, asked.limits, wanted, weights)
+    return pick(seen(query), objectives, query.limits, wanted, weights)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _ties(asked: Asked) -> Mapping[str, tuple[str, ...]]:
-    feasible = set(pick_of(asked).feasible)
-    return ties([t for t in seen(asked) if t.id in feasible], objectives_of(asked))
+def _ties(query: StudyQuery) -> Mapping[str, tuple[str, ...]]:
+    feasible = set(pick_of(query).feasible)
+    return ties([t for t in seen(query) if t.id in feasible], objectives_of(query))
 
 
-def ties_of(asked: Asked) -> Mapping[str, tuple[str, ...]]:
-    return _ties(replace(asked, goal="", weights=()))  # whatever decides, the band is the same
+def ties_of(query: StudyQuery) -> Mapping[str, tuple[str, ...]]:
+    return _ties(replace(query, goal="", weights=()))  # whatever decides, the band is the same
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def figure_of(asked: Asked, look: Look, marked: frozenset[str]) -> tuple[str, int, int, int]:
-    """The figure as JSON, its height, how many trials it shows and how many it leaves out.
+def figure_of(query: StudyQuery, look: Look, marked: frozenset[str]) -> tuple[str, int, int, int]:
+    """Return the figure as JSON, its height, the number of trials in it and the number left
+    out.
 
     Args:
         marked: trials to draw boldly in the views that cannot put a ring around them.
     """
-    found = pick_of(asked)
-    lines = [(limit.metric, limit.value) for limit in asked.limits if limit.kind != "max_drop"]
+    found = pick_of(query)
+    lines = [(limit.metric, limit.value) for limit in query.limits if limit.kind != "max_drop"]
     info = pareto_info(
-        seen(asked),
-        objectives_of(asked),
+        seen(query),
+        objectives_of(query),
         lab.available_metrics(),
         x=look.x,
         y=look.y,
@@ -154,11 +157,11 @@ def figure_of(asked: Asked, look: Look, marked: frozenset[str]) -> tuple[str, in
         feasible=found.feasible,
         pick=found.trial,
         limits=lines,
-        tied=ties_of(asked),
+        tied=ties_of(query),
         grouping="method" if look.color == "method" else "runtime",
         tinted=look.third == "color",
     )
-    spec = drawn(info, look.view, marked, f"{asked.study} {look}")
+    spec = drawn(info, look.view, marked, f"{query.study} {look}")
     return (
         json.dumps(spec),
         int(spec["layout"].get("height", HEIGHT)),
@@ -179,13 +182,13 @@ def drawn(info: ParetoInfo, view: str, marked: frozenset[str], revision: str) ->
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def table_of(asked: Asked, rows: str, marked: frozenset[str]) -> TableInfo:
-    """The trials as a table.
+def table_of(query: StudyQuery, rows: str, marked: frozenset[str]) -> TableInfo:
+    """Return the trials as a table.
 
     Args:
         rows: which of them: see `pages.panels.results.table`.
     """
-    found, tied = pick_of(asked), ties_of(asked)
+    found, tied = pick_of(query), ties_of(query)
     feasible = set(found.feasible)
     keep: Mapping[str, Callable[[Trial], bool]] = {
         "On the front": lambda t: t.id in found.front or t.id in tied,
@@ -193,6 +196,6 @@ def table_of(asked: Asked, rows: str, marked: frozenset[str]) -> TableInfo:
         "Failed": lambda t: t.state == "failed",
         "Ticked": lambda t: t.id in marked,
     }
-    chosen = [t for t in seen(asked) if keep.get(rows, lambda _: True)(t)]
-    shown = options_shown(asked.study, asked.revision)
+    chosen = [t for t in seen(query) if keep.get(rows, lambda _: True)(t)]
+    shown = options_shown(query.study, query.revision)
     return trials_info(chosen, lab.available_metrics(), set(found.front), shown, tied)

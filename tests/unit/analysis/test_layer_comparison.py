@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.analysis.beside import Evidence, layers_beside
+from lab.analysis.layer_comparison import Evidence, compare_layers
 from lab.evidence import Anatomy, OperatorFacts, OperatorTime, Profile
 from lab.types import Layer
 
@@ -71,7 +71,7 @@ INT8 = Evidence(
 
 
 def test_layers_are_found_by_order_and_work_under_the_source_models_names():
-    found = layers_beside([FLOAT, INT8], SOURCE)
+    found = compare_layers([FLOAT, INT8], SOURCE)
     assert list(found.layers) == ["stem", "body", "head"]
     first, second = found.layers["body"]
     assert (first.precision, first.time_s, first.weight_bytes) == ("float32", 7e-6, 80)
@@ -87,7 +87,7 @@ def test_layers_are_found_by_order_and_work_under_the_source_models_names():
 
 
 def test_all_time_is_in_a_layer_or_elsewhere():
-    found = layers_beside([FLOAT, INT8], SOURCE)
+    found = compare_layers([FLOAT, INT8], SOURCE)
     for n, trial in enumerate((FLOAT, INT8)):
         inside = sum(cells[n].time_s or 0 for cells in found.layers.values())
         assert inside + sum(found.rest[n].values()) == pytest.approx(trial.profile.operators_s)
@@ -95,11 +95,11 @@ def test_all_time_is_in_a_layer_or_elsewhere():
 
 
 def test_without_the_source_the_first_files_names_do():
-    assert list(layers_beside([Evidence(), FLOAT, INT8]).layers) == ["/c0", "/c1", "/d"]
+    assert list(compare_layers([Evidence(), FLOAT, INT8]).layers) == ["/c0", "/c1", "/d"]
 
 
 def test_what_is_not_known_is_told_as_missing():
-    found = layers_beside([FLOAT, Evidence(profile=INT8.profile), Evidence()], SOURCE)
+    found = compare_layers([FLOAT, Evidence(profile=INT8.profile), Evidence()], SOURCE)
     assert found.looked_into == (True, False, False)
     assert found.profiled == (True, True, False)
     assert all(cells[1] is None and cells[2] is None for cells in found.layers.values())
@@ -108,4 +108,4 @@ def test_what_is_not_known_is_told_as_missing():
 
 def test_layers_that_are_none_of_the_source_models_are_counted():
     more = Anatomy("onnx", 1, {}, (*FLOAT.anatomy.operators, facts("/extra", 55, 5)))
-    assert layers_beside([FLOAT, Evidence(more)], SOURCE).unmatched == (0, 1)
+    assert compare_layers([FLOAT, Evidence(more)], SOURCE).unmatched == (0, 1)

@@ -1,4 +1,4 @@
-"""A trial beside another one: what differs, and whether that may be chance."""
+"""Comparison of a trial with another one: differences, and whether they may be chance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pages.widgets.reader import only_reading
 
 
 def compare(trial: Trial, base: Trial | None) -> None:
-    """A table of differences against a trial that can be chosen, at first the float baseline."""
+    """Show a table of differences from a chosen trial, at first the float baseline."""
     others = [t for t in lab.trials(trial.study) if t.state == "complete" and t.id != trial.id]
     if not trial.measurements or not others:
         st.write("There is no other trial to compare with yet.")

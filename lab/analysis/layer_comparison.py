@@ -39,7 +39,7 @@ class LayerCell:
 
 
 @dataclass(frozen=True)
-class LayersBeside:
+class LayerComparison:
     """Layers of several trials side by side.
 
     Attributes:
@@ -59,7 +59,7 @@ class LayersBeside:
     unmatched: tuple[int, ...] = field(default=())
 
 
-def layers_beside(trials: Sequence[Evidence], source: Sequence[Layer] = ()) -> LayersBeside:
+def compare_layers(trials: Sequence[Evidence], source: Sequence[Layer] = ()) -> LayerComparison:
     """Match the layers of several trials.
 
     Args:
@@ -76,7 +76,7 @@ def layers_beside(trials: Sequence[Evidence], source: Sequence[Layer] = ()) -> L
         rest.append(_rest(trial.profile, names))
         unmatched.append(len(multiplying(mine)) - len(names))
     layers = {layer.name: tuple(c.get(layer.name) for c in cells) for layer in named}
-    return LayersBeside(
+    return LayerComparison(
         layers,
         {x.name: x.type for x in named},
         tuple(rest),

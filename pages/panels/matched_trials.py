@@ -1,6 +1,4 @@
-"""The same trials in two of several studies: how each number came out in both, and what differs
-between the two.
-"""
+"""Matching trials of two studies: each metric in both, and the differences between the studies."""
 
 from __future__ import annotations
 
@@ -12,15 +10,21 @@ import streamlit as st
 import lab
 from lab.analysis.across import Across, Member, Twins, discrepancies, twin_changes
 from lab.plots import formatting, words
+from lab.plots.matched_trials import (
+    TWINS_HEIGHT,
+    discrepancy_rows,
+    twin_rows,
+    twins_spec,
+    twins_text,
+)
 from lab.plots.table import ordered_metrics
-from lab.plots.twins import TWINS_HEIGHT, discrepancy_rows, twin_rows, twins_spec, twins_text
 from lab.types import Study
 from pages.widgets import address
 from pages.widgets.chart import chart
 
 COLUMNS = {"Trial", "Runs on", "Change", "Verdict", "Property"}
 NOT_IN_SPEC = ("recipes", "chains", "space", "targets", "further_targets", "metrics", "objectives")
-"""What of a spec is told by the trials themselves."""
+"""Fields of a spec that the trials themselves show."""
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -36,7 +40,7 @@ def changes_of(
     names: tuple[str, str],
     same_items: bool,
 ) -> tuple[str, str, list[dict[str, str]]]:
-    """A sentence, the figure as JSON, and the table's rows."""
+    """Return a sentence, the figure as JSON, and the table's rows."""
     matched = twins_of(first, second)
     changes = twin_changes(matched.pairs, metric, same_items=same_items)
     spec = twins_spec(changes, lab.available_metrics()[metric], *names)
@@ -48,7 +52,7 @@ def changes_of(
 
 
 def in_two(studies: Sequence[Study], texts: Mapping[str, str], found: Across) -> None:
-    """The same trials in two studies, where there are any of one model."""
+    """Show the matching trials of two studies of one model, if there are any."""
     members = {m.study.id: m for m in found.members}
     alike = [(a, b) for i, a in enumerate(studies) for b in studies[i + 1 :] if a.model == b.model]
     if not alike:
@@ -112,8 +116,8 @@ def twins(first: Member, second: Member) -> None:
 
 
 def short_names(first: Member, second: Member) -> tuple[str, str]:
-    """Their titles, where these tell them apart, else when they were made, else their ids; never
-    the name of another column.
+    """Return two distinct names that are no other column's name: titles, else creation times, else
+    ids.
     """
     titles = first.study.title, second.study.title
     moments = tuple(formatting.moment(m.study.created_at) for m in (first, second))
@@ -127,7 +131,7 @@ def short_names(first: Member, second: Member) -> tuple[str, str]:
 
 
 def unlike(first: Member, second: Member, a: str, b: str) -> None:
-    """In what machines, versions and specs differ."""
+    """Show the differences in machines, versions and specs."""
     files = {
         "Model file": (first.source[:12], second.source[:12]),
         "Test data": (first.data[:12], second.data[:12]),
@@ -152,7 +156,7 @@ def unlike(first: Member, second: Member, a: str, b: str) -> None:
 
 
 def machine_of(member: Member) -> Mapping[str, object]:
-    """The machine that most of a study's trials ran on."""
+    """Return the machine of most of a study's trials."""
     ids = [t.environment for t in member.trials if t.environment]
     return lab.environment(max(set(ids), key=ids.count)) if ids else {}
 

@@ -1,4 +1,4 @@
-"""Several trials side by side: precision and time of each layer, and what the files consist of."""
+"""Comparison of several trials by layer and by part of the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import streamlit as st
 
 import lab
 from lab.plots import formatting
-from lab.plots.beside import (
+from lab.plots.deltas import column
+from lab.plots.layer_comparison import (
     bars_spec,
     height_of,
     layer_rows,
@@ -20,7 +21,6 @@ from lab.plots.beside import (
     weight_rows,
     weights_info,
 )
-from lab.plots.deltas import column
 from lab.types import Trial
 from pages.widgets.chart import chart
 

@@ -9,10 +9,11 @@ import plotly.graph_objects as go
 import pytest
 
 from lab import registry
-from lab.analysis.beside import layers_beside
 from lab.analysis.deltas import corrected, deltas
+from lab.analysis.layer_comparison import compare_layers
 from lab.analysis.recipe_diff import recipe_diff
-from lab.plots.beside import (
+from lab.plots.deltas import column, delta_rows, forest_info, forest_spec
+from lab.plots.layer_comparison import (
     MOST,
     bars_spec,
     height_of,
@@ -24,11 +25,10 @@ from lab.plots.beside import (
     weight_rows,
     weights_info,
 )
-from lab.plots.deltas import column, delta_rows, forest_info, forest_spec
 from lab.plots.recipe_diff import diff_json, recipe_diff_rows, same_text
 from lab.types import Recipe, Step, Target, TrialDetails
 from tests import fakes
-from tests.unit.analysis.test_beside import FLOAT, INT8, SOURCE
+from tests.unit.analysis.test_layer_comparison import FLOAT, INT8, SOURCE
 
 EVIL = "<script>alert(1)</script>"
 NAMES = ["A · float32", "B · int8"]
@@ -162,7 +162,7 @@ def test_accuracy_that_may_be_chance_is_marked(three):
 
 
 def test_layers_in_words():
-    found = layers_beside([FLOAT, INT8], SOURCE)
+    found = compare_layers([FLOAT, INT8], SOURCE)
     rows = layer_rows(found, NAMES)
     assert rows[1] == {
         "Layer": "body",
@@ -182,7 +182,7 @@ def test_layers_in_words():
 
 
 def test_bars_hold_every_number_that_is_known():
-    found = layers_beside([FLOAT, INT8], SOURCE)
+    found = compare_layers([FLOAT, INT8], SOURCE)
     info = time_info(found, NAMES)
     assert info.rows == (
         "stem",
@@ -210,7 +210,7 @@ def test_parts_add_up_to_the_files():
 
 
 def test_of_many_layers_the_longest_are_drawn_in_their_order():
-    found = layers_beside([FLOAT], SOURCE)
+    found = compare_layers([FLOAT], SOURCE)
     cell = found.layers["body"][0]
     many = replace(
         found,
@@ -229,14 +229,14 @@ def test_of_many_layers_the_longest_are_drawn_in_their_order():
 
 
 def test_layer_names_with_html_stay_text():
-    found = layers_beside([FLOAT, INT8], SOURCE)
+    found = compare_layers([FLOAT, INT8], SOURCE)
     evil = replace(found, layers={EVIL: found.layers["body"]})
     assert "<script" not in repr(bars_spec(time_info(evil, [EVIL, "B"])))
 
 
 def test_what_could_not_be_told_is_said():
     found = replace(
-        layers_beside([FLOAT, INT8], SOURCE), looked_into=(True, False), unmatched=(2, 0)
+        compare_layers([FLOAT, INT8], SOURCE), looked_into=(True, False), unmatched=(2, 0)
     )
     text = unmatched_text(found, NAMES)
     assert "The file of B · int8 was not looked into" in text

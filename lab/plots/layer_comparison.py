@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from lab.analysis.beside import LayerCell, LayersBeside
+from lab.analysis.layer_comparison import LayerCell, LayerComparison
 from lab.evidence import Anatomy
 from lab.plots import formatting, theme
 from lab.plots.anatomy import TITLES
@@ -64,7 +64,7 @@ def _bars(
     )
 
 
-def time_info(found: LayersBeside, names: Sequence[str]) -> BarsInfo:
+def time_info(found: LayerComparison, names: Sequence[str]) -> BarsInfo:
     """Lay out the time of each layer, and below it that of all other operators by kind."""
     rows: dict[str, Sequence[float | None]] = {
         name: [c.time_s if c else None for c in cells] for name, cells in found.layers.items()
@@ -74,7 +74,7 @@ def time_info(found: LayersBeside, names: Sequence[str]) -> BarsInfo:
     return _bars("time in one call", rows, names, "s")
 
 
-def weights_info(found: LayersBeside, names: Sequence[str]) -> BarsInfo:
+def weights_info(found: LayerComparison, names: Sequence[str]) -> BarsInfo:
     """Lay out the bytes of each layer's weights."""
     rows = {
         name: [c.weight_bytes if c else None for c in cells] for name, cells in found.layers.items()
@@ -144,7 +144,7 @@ def _short(label: str) -> str:
     return label if len(label) <= LONGEST_LABEL else "…" + label[1 - LONGEST_LABEL :]
 
 
-def layer_rows(found: LayersBeside, names: Sequence[str]) -> list[dict[str, str]]:
+def layer_rows(found: LayerComparison, names: Sequence[str]) -> list[dict[str, str]]:
     """Return one row per layer of the source model with the precision and time of each trial, then
     the operators outside all layers.
     """
@@ -174,7 +174,7 @@ def _cell(cell: LayerCell | None) -> str:
     ).removesuffix(" · ")
 
 
-def weight_rows(found: LayersBeside, names: Sequence[str]) -> list[dict[str, str]]:
+def weight_rows(found: LayerComparison, names: Sequence[str]) -> list[dict[str, str]]:
     """Return one row per layer with the data type and bytes of its weights in each trial."""
     return [
         {
@@ -222,7 +222,7 @@ def _bytes(size: int | None) -> str:
     return formatting.UNKNOWN if size is None else f"{size:,} B"
 
 
-def unmatched_text(found: LayersBeside, names: Sequence[str]) -> str:
+def unmatched_text(found: LayerComparison, names: Sequence[str]) -> str:
     """Name the trials with layers that could not be matched with the source model, in a sentence;
     "" if all could.
     """

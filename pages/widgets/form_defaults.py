@@ -1,4 +1,4 @@
-"""A sweep that came in a link: the form begins with it instead of with a preset."""
+"""Sweep from a link: initial values of the form in place of a preset."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ PROTOCOL = (
     "metrics",
     "about",
 )
-"""What a spec says that the form does not ask for."""
+"""Fields of a spec that the form does not show."""
 
 
 @dataclass(frozen=True)
-class Given:
-    """What the form begins with; without a spec, what the preset means."""
+class FormDefaults:
+    """Initial values of the form: those of a spec, otherwise of the preset."""
 
     model: str
     preset: str
@@ -40,17 +40,17 @@ class Given:
 
     @property
     def prefix(self) -> str:
-        """Of the form's fields: those of another model, preset or link are others."""
+        """Prefix of the keys of the form's fields, different for each model, preset and link."""
         return f"{self.model}.{self.preset}" + (
             f".{hash(str(self.spec.to_json())):x}" if self.spec else ""
         )
 
     def targets(self, runtime_id: str) -> Sequence[Target]:
-        """Of a runtime, where every variant runs; only of a link."""
+        """Return the targets of a runtime for every variant; only a link has them."""
         return [t for t in self.spec.targets if t.runtime == runtime_id] if self.spec else []
 
     def values(self, runtime_id: str) -> Values:
-        """Option -> values of a runtime that occur; empty for the preset's."""
+        """Return option -> values of a runtime; empty for those of the preset."""
         everything = [*self.targets(runtime_id), *(self.spec.further_targets if self.spec else ())]
         found: dict[str, tuple[Any, ...]] = {}
         for target in (t for t in everything if t.runtime == runtime_id):
@@ -77,9 +77,7 @@ class Given:
 
 
 def spec_in_address() -> StudySpec | None:
-    """The sweep in the link, told about; None where there is none, or where it cannot be run
-    here.
-    """
+    """Read the sweep in the link and describe it; None without one, or if it cannot run here."""
     text = st.query_params.get("spec")
     if not text:
         return None
@@ -110,8 +108,8 @@ def spec_in_address() -> StudySpec | None:
     return spec
 
 
-def given_chains(chains: Sequence[Chain], key: str) -> tuple[Chain, ...]:
-    """The link's compositions, to be taken or left."""
+def chains_from_link(chains: Sequence[Chain], key: str) -> tuple[Chain, ...]:
+    """Draw the choice to use the link's compositions."""
     if not chains:
         return ()
     st.subheader("Compositions", anchor=False)
