@@ -26,7 +26,7 @@ PLUGS = {
 }
 LOOSE = {
     "__init__", "__main__", "errors", "evidence", "home", "lazy", "options", "registry",
-    "statistics", "trial_details", "types",
+    "statistics",
 }  # fmt: skip
 CALLERS_OF_COMPRESS = {"lab.compress", "lab.questions", "lab.techniques"}
 
