@@ -62,39 +62,39 @@ def chosen() -> list[Study]:
     """Return the studies in the address; by default the newest of each model on the newest study's
     data.
     """
-    known = {s.id: s for s in lab.studies() if not s.spec.about}
-    given = [id_ for id_ in st.query_params.get("studies", "").split(",") if id_]
-    if missing := [id_ for id_ in given if id_ not in known]:
+    by_id = {s.id: s for s in lab.studies() if not s.spec.about}
+    in_address = [id_ for id_ in st.query_params.get("studies", "").split(",") if id_]
+    if missing := [id_ for id_ in in_address if id_ not in by_id]:
         st.warning(f"Not in this lab: {formatting.markdown(', '.join(missing))}.")
     asked = "studies" in st.query_params
     wanted = (
-        [id_ for id_ in dict.fromkeys(given) if id_ in known]
+        [id_ for id_ in dict.fromkeys(in_address) if id_ in by_id]
         if asked
-        else related(list(known.values()))
+        else related(list(by_id.values()))
     )
-    texts = names_of(list(known.values()))
+    texts = names_of(list(by_id.values()))
     st.session_state.across_studies = wanted
-    said = st.multiselect(
+    selected = st.multiselect(
         "Studies",
-        list(known),
+        list(by_id),
         format_func=lambda id_: texts[id_],
         key="across_studies",
         on_change=remember,
         placeholder="Choose two or more",
     )
-    if said:
-        st.query_params["studies"] = ",".join(said)
-    return [known[id_] for id_ in said]
+    if selected:
+        st.query_params["studies"] = ",".join(selected)
+    return [by_id[id_] for id_ in selected]
 
 
 def related(studies: Sequence[Study]) -> list[str]:
     """Return the newest study, and the newest of every other model on its data."""
-    found: dict[str, str] = {}
+    newest: dict[str, str] = {}
     data = {s.id: lab.card_of(s.id).dataset for s in studies}
     for study in studies:
         if study.state == "complete" and data[study.id] == data[studies[0].id]:
-            found.setdefault(study.model, study.id)
-    return list(found.values())
+            newest.setdefault(study.model, study.id)
+    return list(newest.values())
 
 
 def names_of(studies: Sequence[Study]) -> dict[str, str]:
@@ -126,11 +126,11 @@ def feasible_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> 
     """Return the trials within the limits; a drop is counted from the float baseline of a trial's
     own study.
     """
-    found = across_of(key, ())
-    floats = {m.study.id: [t for t in m.trials if t.is_baseline] for m in found.members}
+    comparison = across_of(key, ())
+    floats = {m.study.id: [t for t in m.trials if t.is_baseline] for m in comparison.members}
     return frozenset(
         t.id
-        for t in found.trials
+        for t in comparison.trials
         if all(meets(limit, t, nearest_baseline(t, floats[t.study])) for limit in limits)
     )
 
@@ -165,9 +165,11 @@ def table_of(key: tuple[tuple[str, int], ...], limits: tuple[Limit, ...]) -> Tab
     return across_table(across_of(key, limits), lab.available_metrics(), named_of(key))
 
 
-def limits_control(key: tuple[tuple[str, int], ...], found: Across) -> tuple[Limit, ...]:
+def limits_control(key: tuple[tuple[str, int], ...], comparison: Across) -> tuple[Limit, ...]:
     """Draw the limits of the Results page: the task's own metric, size and time."""
-    quality = [id_ for id_ in leading()[:-2] if any(id_ in t.measurements for t in found.trials)]
+    quality = [
+        id_ for id_ in leading()[:-2] if any(id_ in t.measurements for t in comparison.trials)
+    ]
     wanted = [(id_, "at_least") for id_ in quality[:1]] + [
         ("size_bytes", "at_most"),
         ("latency_s", "at_most"),
@@ -176,19 +178,21 @@ def limits_control(key: tuple[tuple[str, int], ...], found: Across) -> tuple[Lim
     limits = []
     for place, (metric, kind) in zip(places, wanted, strict=True):
         with place:
-            limits.append(slider(found.trials, metric, kind, f"{key}"))
+            limits.append(slider(comparison.trials, metric, kind, f"{key}"))
     return tuple(limit for limit in limits if limit)
 
 
-def together(key: tuple[tuple[str, int], ...], found: Across, limits: tuple[Limit, ...]) -> None:
+def together(
+    key: tuple[tuple[str, int], ...], comparison: Across, limits: tuple[Limit, ...]
+) -> None:
     metrics = lab.available_metrics()
     follow()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         coloring = address.segments("color", "Colour", list(COLORINGS), dict(COLORINGS))
-        x, y = axes(found.trials)
+        x, y = axes(comparison.trials)
     st.markdown(
-        f":material/{'join' if len(found.groups) == 1 else 'alt_route'}:"
-        f" {formatting.markdown(front_text(found))}"
+        f":material/{'join' if len(comparison.groups) == 1 else 'alt_route'}:"
+        f" {formatting.markdown(front_text(comparison))}"
     )
     figure, shown, lacking = figure_of(key, limits, x, y, coloring)
     chart(
@@ -223,12 +227,12 @@ def together(key: tuple[tuple[str, int], ...], found: Across, limits: tuple[Limi
         placeholder="–",
         alt="Trials on a front and their metrics",
     )
-    machines(key, found)
+    machines(key, comparison)
 
 
-def machines(key: tuple[tuple[str, int], ...], found: Across) -> None:
+def machines(key: tuple[tuple[str, int], ...], comparison: Across) -> None:
     """Show the differences between the machines, if they are a reason for several fronts."""
-    if "environment" not in found.apart:
+    if "environment" not in comparison.apart:
         return
     names = {id_: name for id_, name in named_of(key).machines.items() if id_}
     rows = discrepancy_rows(

@@ -88,14 +88,14 @@ def trials_in_address(study: Study) -> list[Trial]:
     """Return the trials in the address; without any, the float baseline and the best pick."""
     if "trials" not in st.query_params:
         return usual(study)
-    given = list(dict.fromkeys(filter(None, st.query_params["trials"].split(","))))
-    found = [trial for id_ in given[:MOST] if (trial := known(id_))]
-    if len(found) < len(given[:MOST]):
+    ids = list(dict.fromkeys(filter(None, st.query_params["trials"].split(","))))
+    trials = [trial for id_ in ids[:MOST] if (trial := finished_trial(id_))]
+    if len(trials) < len(ids[:MOST]):
         st.warning("A trial in this address is not in this lab, or has not finished.")
-    return found
+    return trials
 
 
-def known(id_: str) -> Trial | None:
+def finished_trial(id_: str) -> Trial | None:
     try:
         study = lab.study(id_.rpartition("-")[0])
     except UnknownId:
@@ -135,8 +135,8 @@ def chooser(study: Study, chosen: Sequence[Trial]) -> list[Trial]:
         )
     with right:
         st.session_state.compare_trials = [t.id for t in chosen]
-        texts = distinct_names({id_: said_of(t, study, shown) for id_, t in by_id.items()})
-        said = st.multiselect(
+        texts = distinct_names({id_: trial_label(t, study, shown) for id_, t in by_id.items()})
+        selected = st.multiselect(
             "Compare",
             list(by_id),
             format_func=lambda id_: texts[id_],
@@ -146,12 +146,12 @@ def chooser(study: Study, chosen: Sequence[Trial]) -> list[Trial]:
             placeholder="Choose two to four trials",
         )
     st.query_params["study"] = study.id
-    if said:
-        keep(said)
-    return [by_id[id_] for id_ in said]
+    if selected:
+        keep(selected)
+    return [by_id[id_] for id_ in selected]
 
 
-def said_of(trial: Trial, study: Study, shown: Sequence[str]) -> str:
+def trial_label(trial: Trial, study: Study, shown: Sequence[str]) -> str:
     other = "" if trial.study == study.id else f" ({study_text(lab.study(trial.study))})"
     return words.trial_text(trial, shown) + other
 
@@ -247,14 +247,14 @@ def sections(trials: Sequence[Trial]) -> None:
 
 def recipe(trials: Sequence[Trial], alike: bool) -> None:
     techniques = lab.available_techniques()
-    found = lab.recipe_diff(trials)
-    rows = recipe_diff_rows(found, columns_of(trials), techniques, lab.available_runtimes())
+    diff = lab.recipe_diff(trials)
+    rows = recipe_diff_rows(diff, columns_of(trials), techniques, lab.available_runtimes())
     if rows:
         st.dataframe(rows, hide_index=True, height="content", alt="Differences between the recipes")
     else:
         st.write("All recipes and targets are identical.")
     folded = "Settings that are equal or at their default are hidden."
-    st.caption(" ".join(filter(None, [formatting.markdown(same_text(found, techniques)), folded])))
+    st.caption(" ".join(filter(None, [formatting.markdown(same_text(diff, techniques)), folded])))
 
 
 def numbers(trials: Sequence[Trial], alike: bool) -> None:
@@ -265,9 +265,11 @@ def numbers(trials: Sequence[Trial], alike: bool) -> None:
         for id_ in ordered_metrics(trials, metrics)
         if id_ in metrics and drawn(metrics[id_])
     }
-    found = deltas(reference, others, judged)
+    differences = deltas(reference, others, judged)
     named = [(t.id, column(n, t)) for n, t in enumerate(trials)][1:]
-    panels = [forest_info(found, metrics, named, LETTERS[0], kind) for kind in ("change", "ratio")]
+    panels = [
+        forest_info(differences, metrics, named, LETTERS[0], kind) for kind in ("change", "ratio")
+    ]
     panels = [panel for panel in panels if panel.rows]
     for place, panel in zip(st.columns(max(len(panels), 1), gap="medium"), panels, strict=False):
         with place:
@@ -284,9 +286,9 @@ def numbers(trials: Sequence[Trial], alike: bool) -> None:
         "↑ higher is better, ↓ lower is better. Bars: 95 % intervals from paired items or rounds."
         " Hollow: may be chance."
     )
-    known = corrected(reference, others, list(metrics))
+    corrected_by_trial = corrected(reference, others, list(metrics))
     st.dataframe(
-        delta_rows(trials, metrics, known),
+        delta_rows(trials, metrics, corrected_by_trial),
         hide_index=True,
         height="content",
         alt="All metrics beside those of the reference",
@@ -310,11 +312,11 @@ def tests(trials: Sequence[Trial], alike: bool) -> None:
     for n, trial in enumerate(trials[1:], 1):
         with st.expander(f"{LETTERS[n]} against {LETTERS[0]}: intervals and tests"):
             titles = {m.title for m in metrics.values()}
-            found = (
+            shown = (
                 row for row in difference_rows(trial, trials[0], metrics) if row["Metric"] in titles
             )
             called = {"This": LETTERS[n], "Other": LETTERS[0]}
-            rows = [{called.get(name, name): text for name, text in row.items()} for row in found]
+            rows = [{called.get(name, name): text for name, text in row.items()} for row in shown]
             st.dataframe(
                 rows,
                 hide_index=True,

@@ -41,11 +41,11 @@ def main() -> None:
     header(study)
     with st.container():
         progress(study, lab.progress(study.id).done, 2 * POLL_S)
-    found = sensitivity_of(study.id, study.revision)
-    if not any(layer.alone for layer in found.layers):
+    result = sensitivity_of(study.id, study.revision)
+    if not any(layer.alone for layer in result.layers):
         waiting(study)
         return
-    said(study, found)
+    summary(study, result)
     order: Order = (
         "graph" if address.segments("order", "Order", list(ORDERS), ORDERS) == "graph" else "harm"
     )
@@ -53,7 +53,7 @@ def main() -> None:
     with left:
         plot(study, order)
     with right:
-        names = table(study, found, order)
+        names = table(study, result, order)
         actions(study, names)
 
 
@@ -139,9 +139,9 @@ def waiting(study: Study) -> None:
 # --- what was found -------------------------------------------------------------------------------
 
 
-def said(study: Study, found: Sensitivity) -> None:
+def summary(study: Study, result: Sensitivity) -> None:
     """Describe the recipe itself and the most harmful layer."""
-    whole, worst = found.whole, next((x for x in found.layers if x.noise), None)
+    whole, worst = result.whole, next((x for x in result.layers if x.noise), None)
     parts = []
     if whole and (m := whole.measurements.get("accuracy_change")):
         between = f" ({100 * (m.low or 0):+.1f} to {100 * (m.high or 0):+.1f})"
@@ -196,9 +196,9 @@ def toggle(study: Study, id_: str) -> None:
     st.session_state[picks_key(study)] = picked
 
 
-def table(study: Study, found: Sensitivity, order: Order) -> list[str]:
+def table(study: Study, result: Sensitivity, order: Order) -> list[str]:
     """Draw the layers as a selectable table; return the names of the selected ones."""
-    ids = [layer.group.name for layer in in_order(found, order)]
+    ids = [layer.group.name for layer in in_order(result, order)]
     picked = [id_ for id_ in st.session_state.get(picks_key(study), []) if id_ in ids]
     key = f"layers_table_{study.id}_{order}"
     st.session_state[key] = {
@@ -209,7 +209,7 @@ def table(study: Study, found: Sensitivity, order: Order) -> list[str]:
         rows = st.session_state[key]["selection"]["rows"]
         st.session_state[picks_key(study)] = [ids[row] for row in rows]
 
-    frame = sensitivity_table(found, order)
+    frame = sensitivity_table(result, order)
     st.dataframe(
         frame,
         key=key,

@@ -94,14 +94,14 @@ def overview(cards: Sequence[ModelCard]) -> None:
 
 def gallery(cards: Sequence[ModelCard]) -> None:
     shown = filtered(cards)
-    found = examples.of(shown)
+    items = examples.of(shown)
     studies = lab.studies()
     for start in range(0, len(shown), COLUMNS):
         for column, card in zip(
             st.columns(COLUMNS, gap="small"), shown[start : start + COLUMNS], strict=False
         ):
             with column, st.container(border=True, height="stretch", gap="small"):
-                show(card, found.get(card.id), [s for s in studies if s.model == card.id])
+                show(card, items.get(card.id), [s for s in studies if s.model == card.id])
     if not shown:
         st.info("No model matches all filters. Remove a filter.", icon=":material/filter_alt_off:")
     st.caption(f"Your own model: {HOW_TO_ADD}, then reload this page.")

@@ -70,9 +70,9 @@ def main() -> None:
     with st.container():
         progress(study, None, 2 * POLL_S)
         live(study)
-    found = pruning_of(study.id, study.revision)
-    if any(line.points for line in found.lines):
-        shown(study, found)
+    lesson = pruning_of(study.id, study.revision)
+    if any(line.points for line in lesson.lines):
+        shown(study, lesson)
     else:
         waiting(study)
     with st.expander("Glossary", icon=":material/school:"):
@@ -237,7 +237,7 @@ def waiting(study: Study) -> None:
     )
 
 
-def shown(study: Study, found: Lesson) -> None:
+def shown(study: Study, lesson: Lesson) -> None:
     trials = {t.id: t for t in lab.trials(study.id)}
     figures = figures_of(study.id, study.revision)
     left, right = st.columns([3, 2], gap="large")
@@ -257,7 +257,7 @@ def shown(study: Study, found: Lesson) -> None:
             " open its trial."
         )
     with right:
-        said(study, found, trials)
+        findings(study, lesson, trials)
     for column, metric in zip(st.columns(len(COSTS), gap="medium"), COSTS, strict=True):
         with column:
             chart(
@@ -269,9 +269,9 @@ def shown(study: Study, found: Lesson) -> None:
                     " percent of the float model."
                 ),
             )
-    rows = pruning_rows(found)
+    rows = pruning_rows(lesson)
     if not any(row["Remarks"] for row in rows):
-        rows = [{name: told for name, told in row.items() if name != "Remarks"} for row in rows]
+        rows = [{name: text for name, text in row.items() if name != "Remarks"} for row in rows]
     st.dataframe(rows, hide_index=True, placeholder="–", alt="All pruned models with their metrics")
     with st.container(horizontal=True):
         if st.button("Show all measurements", icon=":material/scatter_plot:", key="show_pruning"):
@@ -288,16 +288,16 @@ def shown(study: Study, found: Lesson) -> None:
 def start_order(study: Study) -> None:
     """Start a study of the same two steps in both orders."""
     try:
-        made = lab.start(lab.order_spec(study.model), "Does the order matter?")
+        study_id = lab.start(lab.order_spec(study.model), "Does the order matter?")
     except LabError as error:
         st.error(formatting.markdown(str(error)))
         return
-    st.switch_page("pages/study.py", query_params={"study": made})
+    st.switch_page("pages/study.py", query_params={"study": study_id})
 
 
-def said(study: Study, found: Lesson, trials: dict) -> None:
+def findings(study: Study, lesson: Lesson, trials: dict) -> None:
     st.markdown("##### Findings")
-    for text in pruning_texts(found, trials):
+    for text in pruning_texts(lesson, trials):
         st.markdown(f"- {formatting.markdown(text)}")
     if study.state not in FINISHED:
         st.caption("The study is still running; more points will appear.")

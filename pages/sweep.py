@@ -189,9 +189,12 @@ def providers(runtime: Runtime, key: str) -> None:
         or not st.toggle("Show hardware accelerators", key=key)
     ):
         return
-    found = lab.execution_providers(runtime.id)
+    accelerators = lab.execution_providers(runtime.id)
     st.dataframe(
-        [{"": "✓" if p.available else "–", "Accelerator": p.name, "Reason": p.why} for p in found],
+        [
+            {"": "✓" if p.available else "–", "Accelerator": p.name, "Reason": p.why}
+            for p in accelerators
+        ],
         hide_index=True,
         alt=(
             f"Hardware accelerators of {runtime.title}, with the reason why each is or is not"

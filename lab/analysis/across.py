@@ -93,7 +93,7 @@ def across(members: Sequence[Member], keep: Callable[[Trial], bool] = lambda tri
         keep: whether a trial may be on a front; the others stay in their group and are beaten by
             nothing.
     """
-    found: dict[Terms, list[Trial]] = {}
+    trials_by_terms: dict[Terms, list[Trial]] = {}
     missing = 0
     for member in members:
         for trial in member.trials:
@@ -101,9 +101,10 @@ def across(members: Sequence[Member], keep: Callable[[Trial], bool] = lambda tri
             if terms is None:
                 missing += 1
             else:
-                found.setdefault(terms, []).append(trial)
+                trials_by_terms.setdefault(terms, []).append(trial)
     groups = [
-        Group(terms, tuple(trials), _front(trials, terms, keep)) for terms, trials in found.items()
+        Group(terms, tuple(trials), _front(trials, terms, keep))
+        for terms, trials in trials_by_terms.items()
     ]
     groups.sort(key=lambda g: -len(g.trials))
     return Across(tuple(members), tuple(groups), _apart([g.terms for g in groups]), missing)
@@ -202,8 +203,8 @@ def twin_changes(pairs: Sequence[Twin], metric: str, *, same_items: bool) -> tup
         same_items: whether both studies asked the same test items, so that answers may be compared
             item by item.
     """
-    found = [_change(twin, metric, same_items) for twin in pairs if _has(twin, metric)]
-    return tuple(sorted(found, key=lambda c: (-c.extent, c.twin.first.position)))
+    changes = [_change(twin, metric, same_items) for twin in pairs if _has(twin, metric)]
+    return tuple(sorted(changes, key=lambda c: (-c.extent, c.twin.first.position)))
 
 
 def _has(twin: Twin, metric: str) -> bool:
@@ -239,17 +240,17 @@ def discrepancies(*facts: Mapping[str, Any]) -> tuple[Discrepancy, ...]:
     """
     flat = [_flat(f) for f in facts]
     names = dict.fromkeys(name for f in flat for name in f)
-    found = [Discrepancy(name, tuple(f.get(name) for f in flat)) for name in names]
-    return tuple(d for d in found if any(v != d.values[0] for v in d.values[1:]))
+    every = [Discrepancy(name, tuple(f.get(name) for f in flat)) for name in names]
+    return tuple(d for d in every if any(v != d.values[0] for v in d.values[1:]))
 
 
 def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         inner = (
             {f"{key} · {k}": v for k, v in value.items()}
             if isinstance(value, Mapping)
             else {key: value}
         )
-        found.update(inner)
-    return found
+        flat.update(inner)
+    return flat

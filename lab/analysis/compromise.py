@@ -39,8 +39,8 @@ def costs(
         weights: objective's metric -> weight, 0 or more; what is not named has none. All 0 means
             all alike.
     """
-    given = [max(0.0, weights.get(o.metric, 0.0)) for o in objectives]
-    shares = [w / total if (total := sum(given)) else 1 / len(given) for w in given]
+    amounts = [max(0.0, weights.get(o.metric, 0.0)) for o in objectives]
+    shares = [w / total if (total := sum(amounts)) else 1 / len(amounts) for w in amounts]
     columns = [_column(front, o) for o in objectives]
     return [
         Cost(
@@ -53,9 +53,9 @@ def costs(
 
 def _column(front: Sequence[Trial], objective: Objective) -> list[Cost]:
     """Scale one objective of every trial to 0 … 1."""
-    found = [t.measurements[objective.metric] for t in front]
-    log = found[0].unit in RATIO_UNITS and all(m.value > 0 for m in found)
-    places = [_place(m, m.value, log) for m in found]
+    measurements = [t.measurements[objective.metric] for t in front]
+    log = measurements[0].unit in RATIO_UNITS and all(m.value > 0 for m in measurements)
+    places = [_place(m, m.value, log) for m in measurements]
     best, worst = (
         (max(places), min(places))
         if objective.direction == "maximize"
@@ -64,7 +64,7 @@ def _column(front: Sequence[Trial], objective: Objective) -> list[Cost]:
     span = worst - best or 1.0
     return [
         Cost((p - best) / span, _half_width(m, log) / abs(span))
-        for p, m in zip(places, found, strict=True)
+        for p, m in zip(places, measurements, strict=True)
     ]
 
 

@@ -45,30 +45,34 @@ def corrected(
     """Return trial id -> metric -> difference from the reference, with p-values corrected for the
     number of trials.
     """
-    found: dict[str, dict[str, Difference]] = {t.id: {} for t in others}
+    by_trial: dict[str, dict[str, Difference]] = {t.id: {} for t in others}
     for metric in metrics:
-        mine = {t.id: d for t in others if (d := difference(metric, t, reference))}
+        differences = {t.id: d for t in others if (d := difference(metric, t, reference))}
         for id_, adjusted in zip(
-            mine, statistics.adjusted([d.p for d in mine.values()]), strict=True
+            differences, statistics.adjusted([d.p for d in differences.values()]), strict=True
         ):
-            found[id_][metric] = replace(mine[id_], adjusted=adjusted)
-    return {t.id: _mirrored(found[t.id], t, reference) for t in others}
+            by_trial[id_][metric] = replace(differences[id_], adjusted=adjusted)
+    return {t.id: _mirrored(by_trial[t.id], t, reference) for t in others}
 
 
 def _mirrored(
-    found: Mapping[str, Difference], trial: Trial, reference: Trial
+    differences: Mapping[str, Difference], trial: Trial, reference: Trial
 ) -> Mapping[str, Difference]:
     """Add throughput, the inverse of latency for equal batches, with the same test result."""
-    known, batches = (
-        found.get(LATENCY),
+    latency, batches = (
+        differences.get(LATENCY),
         {t.target.options.get("batch", 1) for t in (trial, reference)},
     )
-    if known is None or len(batches) > 1:
-        return found
+    if latency is None or len(batches) > 1:
+        return differences
     inverse = replace(
-        known, metric=THROUGHPUT, value=1 / known.value, low=1 / known.high, high=1 / known.low
+        latency,
+        metric=THROUGHPUT,
+        value=1 / latency.value,
+        low=1 / latency.high,
+        high=1 / latency.low,
     )
-    return {**found, THROUGHPUT: inverse}
+    return {**differences, THROUGHPUT: inverse}
 
 
 def deltas(
@@ -81,36 +85,36 @@ def deltas(
         metrics: those that are wanted, in their order; what itself compares with the float model is
             left out.
     """
-    known = corrected(reference, others, list(metrics))
+    differences = corrected(reference, others, list(metrics))
     wanted = [
         id_ for id_, m in metrics.items() if not m.about_both and id_ in reference.measurements
     ]
-    found = (
-        _delta(metrics[id_], reference, t, known[t.id].get(id_))
+    every = (
+        _delta(metrics[id_], reference, t, differences[t.id].get(id_))
         for id_ in wanted
         for t in others
         if id_ in t.measurements
     )
-    return tuple(delta for delta in found if delta)
+    return tuple(delta for delta in every if delta)
 
 
 def _delta(
-    metric: Metric, reference: Trial, trial: Trial, known: Difference | None
+    metric: Metric, reference: Trial, trial: Trial, tested: Difference | None
 ) -> Delta | None:
     a, b = reference.measurements[metric.id], trial.measurements[metric.id]
     kind: Literal["change", "ratio"] = "change" if b.unit == SHARE else "ratio"
     if kind == "ratio" and (b.unit not in RATIOS or a.value <= 0 or b.value <= 0):
         return None
     better = None if a.value == b.value else (b.value > a.value) == (metric.direction == "maximize")
-    if known:
+    if tested:
         return Delta(
             trial.id,
             metric.id,
-            known.kind,
-            known.value,
-            known.low,
-            known.high,
-            known.differs,
+            tested.kind,
+            tested.value,
+            tested.low,
+            tested.high,
+            tested.differs,
             better,
         )
     exact = a.low is None or b.low is None

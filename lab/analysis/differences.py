@@ -111,18 +111,18 @@ def _by_rounds(trial: Trial, other: Trial) -> Difference | None:
         mine["session"] == theirs["session"]
         and len(pairs := _pairs(mine, theirs)) >= statistics.FEWEST_PAIRS
     ):
-        found, test = (
+        ratio, test = (
             statistics.paired_ratio([b for _, b in pairs], [a for a, _ in pairs]),
             "paired rounds",
         )
     elif min(len(mine["medians_s"]), len(theirs["medians_s"])) > 1:
-        found, test = (
+        ratio, test = (
             statistics.unpaired_ratio(theirs["medians_s"], mine["medians_s"]),
             "separate rounds",
         )
     else:
         return None
-    return Difference(LATENCY, "ratio", found.value, found.low, found.high, found.p, found.n, test)
+    return Difference(LATENCY, "ratio", ratio.value, ratio.low, ratio.high, ratio.p, ratio.n, test)
 
 
 def _pairs(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[tuple[float, float]]:
@@ -146,28 +146,28 @@ def against_baselines(
     complete = [t for t in trials if t.state == "complete"]
     floats = [t for t in complete if t.is_baseline]
     baselines = {t.id: baseline_of(t, floats) for t in complete if not t.is_baseline}
-    found: dict[str, dict[str, Difference]] = {}
+    by_trial: dict[str, dict[str, Difference]] = {}
     for metric in metrics:
-        mine = {
+        differences = {
             t.id: d
             for t in complete
             if (base := baselines.get(t.id)) and (d := difference(metric, t, base))
         }
         for id_, adjusted in zip(
-            mine, statistics.adjusted([d.p for d in mine.values()]), strict=True
+            differences, statistics.adjusted([d.p for d in differences.values()]), strict=True
         ):
-            found.setdefault(id_, {})[metric] = replace(mine[id_], adjusted=adjusted)
-    return found
+            by_trial.setdefault(id_, {})[metric] = replace(differences[id_], adjusted=adjusted)
+    return by_trial
 
 
 def differs(metric: str, trial: Trial, other: Trial) -> bool:
     """Return True if two trials differ in a metric by more than chance: by the test of
     `difference`, otherwise if their intervals do not overlap.
     """
-    found = difference(metric, trial, other)
+    tested = difference(metric, trial, other)
     return (
-        found.differs
-        if found
+        tested.differs
+        if tested
         else not overlap(trial.measurements[metric], other.measurements[metric])
     )
 

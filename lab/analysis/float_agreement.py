@@ -43,15 +43,15 @@ def pairs(
         outputs: trial id -> outputs on the test set.
         compare: the task's measure of agreement of two outputs.
     """
-    known = {_key(t): t for t in reversed(trials) if t.is_baseline and t.id in outputs}
-    found = []
-    for a, b in combinations(sorted(known.values(), key=lambda t: t.position), 2):
+    baselines = {_key(t): t for t in reversed(trials) if t.is_baseline and t.id in outputs}
+    agreements = []
+    for a, b in combinations(sorted(baselines.values(), key=lambda t: t.position), 2):
         if (
             outputs[a.id].shape == outputs[b.id].shape
             and (m := compare(outputs[a.id], outputs[b.id])) is not None
         ):
-            found.append(Pair(a.id, b.id, m))
-    return tuple(sorted(found, key=lambda pair: pair.agreement.value))
+            agreements.append(Pair(a.id, b.id, m))
+    return tuple(sorted(agreements, key=lambda pair: pair.agreement.value))
 
 
 def _key(trial: Trial) -> str:

@@ -36,11 +36,11 @@ def non_dominated(points: NDArray[Any], directions: Sequence[str]) -> NDArray[np
     """
     signs = np.array([_SIGNS[direction] for direction in directions])
     costs = np.asarray(points, dtype=float).reshape(-1, len(signs)) * signs
-    known = ~np.isnan(costs).any(axis=1)
+    complete = ~np.isnan(costs).any(axis=1)
     mask = np.zeros(len(costs), dtype=bool)
-    if known.any() and len(signs):
-        unique, back = np.unique(costs[known], axis=0, return_inverse=True)
-        mask[known] = _front_of_sorted(unique)[back.reshape(-1)]
+    if complete.any() and len(signs):
+        unique, back = np.unique(costs[complete], axis=0, return_inverse=True)
+        mask[complete] = _front_of_sorted(unique)[back.reshape(-1)]
     return mask
 
 

@@ -122,9 +122,9 @@ def scales(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tuple[Sc
 
 
 def _scale(objective: Objective, floats: Sequence[Trial]) -> Scale:
-    found = [t.measurements[objective.metric] for t in floats]
-    values, maximize = [m.value for m in found], objective.direction == "maximize"
-    if found[0].unit != SHARE:
+    measurements = [t.measurements[objective.metric] for t in floats]
+    values, maximize = [m.value for m in measurements], objective.direction == "maximize"
+    if measurements[0].unit != SHARE:
         return Scale(objective.metric, maximize, min(values) if maximize else max(values), False)
     return Scale(
         objective.metric, maximize, max(values) - LOST if maximize else min(values) + LOST, True

@@ -111,10 +111,10 @@ def _own_name(operator: OperatorTime, names: Mapping[str, str]) -> str:
 
 
 def _cell(facts: OperatorFacts, timed: Sequence[OperatorTime]) -> LayerCell:
-    told = next((o.precision for o in timed if o.kind == "compute" and o.precision), "")
+    profiled = next((o.precision for o in timed if o.kind == "compute" and o.precision), "")
     seconds = sum(o.time_s for o in timed) if timed else None
     return LayerCell(
-        told or facts.precision,
+        profiled or facts.precision,
         facts.weight_dtype,
         seconds,
         facts.weight_bytes if facts.weights else None,
@@ -123,8 +123,8 @@ def _cell(facts: OperatorFacts, timed: Sequence[OperatorTime]) -> LayerCell:
 
 def _rest(profile: Profile | None, names: Mapping[str, str]) -> dict[Kind, float]:
     """Return kind -> seconds of operators outside all layers that multiply."""
-    found: dict[Kind, float] = {}
+    seconds: dict[Kind, float] = {}
     for operator in profile.operators if profile else ():
         if not _own_name(operator, names):
-            found[operator.kind] = found.get(operator.kind, 0.0) + operator.time_s
-    return found
+            seconds[operator.kind] = seconds.get(operator.kind, 0.0) + operator.time_s
+    return seconds

@@ -22,7 +22,7 @@ def same_layers(these: Sequence[Layer], those: Sequence[Layer]) -> Mapping[str, 
     is left on either side.
     """
     left, right = multiplying(these), multiplying(those)
-    found: dict[str, str] = {}
+    matched: dict[str, str] = {}
     blocks = SequenceMatcher(
         None, [x.macs for x in left], [y.macs for y in right], autojunk=False
     ).get_matching_blocks()
@@ -30,11 +30,11 @@ def same_layers(these: Sequence[Layer], those: Sequence[Layer]) -> Mapping[str, 
         pairs = zip(
             left[block.a : block.a + block.size], right[block.b : block.b + block.size], strict=True
         )
-        found.update({x.name: y.name for x, y in pairs})
-    used = set(found.values())
+        matched.update({x.name: y.name for x, y in pairs})
+    used = set(matched.values())
     free = _once([y for y in right if y.name not in used])
-    rest = _once([x for x in left if x.name not in found])
-    return {**found, **{x.name: free[macs].name for macs, x in rest.items() if macs in free}}
+    rest = _once([x for x in left if x.name not in matched])
+    return {**matched, **{x.name: free[macs].name for macs, x in rest.items() if macs in free}}
 
 
 def _once(layers: Sequence[Layer]) -> dict[int | None, Layer]:

@@ -46,8 +46,8 @@ def orders(
         if trial.state == "complete" and len(set(steps)) > 1:
             same = digest_of([sorted(steps), trial.target.to_json(), trial.environment])
             groups.setdefault(same, {}).setdefault(canonical_json(steps), trial)
-    found = [pair for ways in groups.values() for pair in combinations(ways.values(), 2)]
-    return _compared(found, metrics)
+    pairs = [pair for ways in groups.values() for pair in combinations(ways.values(), 2)]
+    return _compared(pairs, metrics)
 
 
 def _steps(recipe: Recipe, conversions: Collection[str]) -> list[str]:
@@ -59,17 +59,17 @@ def _steps(recipe: Recipe, conversions: Collection[str]) -> list[str]:
 def _compared(
     pairs: Sequence[tuple[Trial, Trial]], metrics: Sequence[str]
 ) -> tuple[OrderPair, ...]:
-    found: list[dict[str, Difference]] = [{} for _ in pairs]
+    by_pair: list[dict[str, Difference]] = [{} for _ in pairs]
     for metric in metrics:
-        known = {
+        differences_of = {
             n: d for n, (a, b) in enumerate(pairs) if (d := difference(metric, b, a)) is not None
         }
         for n, adjusted in zip(
-            known, statistics.adjusted([d.p for d in known.values()]), strict=True
+            differences_of, statistics.adjusted([d.p for d in differences_of.values()]), strict=True
         ):
-            found[n][metric] = replace(known[n], adjusted=adjusted)
+            by_pair[n][metric] = replace(differences_of[n], adjusted=adjusted)
     return tuple(
-        OrderPair(a, b, differences) for (a, b), differences in zip(pairs, found, strict=True)
+        OrderPair(a, b, differences) for (a, b), differences in zip(pairs, by_pair, strict=True)
     )
 
 

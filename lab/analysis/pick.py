@@ -92,10 +92,10 @@ def amount(limit: Limit, trial: Trial, baseline: Trial | None) -> float | None:
 
 def meets(limit: Limit, trial: Trial, baseline: Trial | None) -> bool:
     """Return True if the trial is within the limit; a missing measurement is not."""
-    given = amount(limit, trial, baseline)
-    if given is None:
+    bounded = amount(limit, trial, baseline)
+    if bounded is None:
         return False
-    return given >= limit.value if limit.kind == "at_least" else given <= limit.value + 1e-12
+    return bounded >= limit.value if limit.kind == "at_least" else bounded <= limit.value + 1e-12
 
 
 def quality_of(objectives: Sequence[Objective]) -> Objective | None:
@@ -153,13 +153,12 @@ def pick(
 def _compromise(
     front: Sequence[Trial], objectives: Sequence[Objective], weights: Mapping[str, float]
 ) -> tuple[Rule, Trial, tuple[str, ...]]:
-    found = costs(front, objectives, weights)
-    at = min(range(len(front)), key=lambda i: (found[i].value, front[i].position))
+    cost = costs(front, objectives, weights)
+    at = min(range(len(front)), key=lambda i: (cost[i].value, front[i].position))
     ties = [
         i
         for i in range(len(front))
-        if i != at
-        and found[i].value - found[at].value <= math.hypot(found[i].spread, found[at].spread)
+        if i != at and cost[i].value - cost[at].value <= math.hypot(cost[i].spread, cost[at].spread)
     ]
     rule: Rule = (
         "knee" if len({weights.get(o.metric, 0.0) for o in objectives}) == 1 else "weighted"
@@ -220,11 +219,11 @@ def _ties(best: Trial, candidates: Sequence[Trial], decider: Objective) -> tuple
 def _relaxations(
     group: Sequence[Trial], baselines: dict[str, Trial | None], limits: Sequence[Limit]
 ) -> tuple[Relaxation, ...]:
-    found = (
+    relaxed = (
         _relaxation(limit, group, baselines, [x for x in limits if x is not limit])
         for limit in limits
     )
-    return tuple(relaxation for relaxation in found if relaxation)
+    return tuple(relaxation for relaxation in relaxed if relaxation)
 
 
 def _relaxation(

@@ -84,15 +84,16 @@ def lesson(about: Mapping[str, Any], trials: Sequence[Trial], metric: str) -> Le
         trials: all of the study's.
         metric: the accuracy that is drawn.
     """
-    there = [t for t in trials if metric in t.measurements]
+    measured = [t for t in trials if metric in t.measurements]
     bare = {
-        tuned: [t for t in there if _kind(t, about) == (None, tuned)] for tuned in (False, True)
+        tuned: [t for t in measured if _kind(t, about) == (None, tuned)] for tuned in (False, True)
     }
     lines = tuple(
         _line(about, trials, metric, way, tuned) for way in WAYS for tuned in (False, True)
     )
     first = {
-        tuned: _point(found[0], about, metric) if found else None for tuned, found in bare.items()
+        tuned: _point(pruned[0], about, metric) if pruned else None
+        for tuned, pruned in bare.items()
     }
     return Lesson(metric, lines, first[False], first[True])
 
@@ -142,8 +143,8 @@ def removed(notes: Mapping[str, Any], way: Way | None, parameters: int) -> float
         parameters: of the model as it came.
     """
     if way == "structured":
-        found = re.match(r"([\d,]+) → ([\d,]+)", str(notes.get("parameters", "")))
-        before, after = (int(g.replace(",", "")) for g in found.groups()) if found else (0, 0)
+        match = re.match(r"([\d,]+) → ([\d,]+)", str(notes.get("parameters", "")))
+        before, after = (int(g.replace(",", "")) for g in match.groups()) if match else (0, 0)
         return 1 - after / before if before else None
     pruning = notes.get("pruning")
     zeros = pruning.get("zeros") if isinstance(pruning, Mapping) else None

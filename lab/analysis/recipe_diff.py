@@ -64,9 +64,9 @@ def recipe_diff(
     """
     rows, same = [], []
     for number, slot in enumerate(aligned([t.recipe for t in trials]), 1):
-        found = _of_slot(number, slot, techniques)
-        rows += found
-        if not found and slot[0] is not None:
+        differing = _of_slot(number, slot, techniques)
+        rows += differing
+        if not differing and slot[0] is not None:
             same.append(slot[0].technique)
     return RecipeDiff((*rows, *_of_targets([t.target for t in trials], runtimes)), tuple(same))
 
@@ -86,13 +86,13 @@ def _with(
 ) -> list[list[Step | None]]:
     """Return the slots with one more recipe, with a step or None in each."""
     names = [next(step.technique for step in slot if step) for slot in slots]
-    found: list[list[Step | None]] = []
+    merged: list[list[Step | None]] = []
     matcher = SequenceMatcher(None, names, [s.technique for s in steps], autojunk=False)
     for _, a, a_end, b, b_end in matcher.get_opcodes():
         for place in range(max(a_end - a, b_end - b)):
             before = slots[a + place] if a + place < a_end else [None] * done
-            found.append([*before, steps[b + place] if b + place < b_end else None])
-    return found
+            merged.append([*before, steps[b + place] if b + place < b_end else None])
+    return merged
 
 
 def _of_slot(
@@ -125,18 +125,18 @@ def _folded(step: Step, techniques: Mapping[str, Technique]) -> Step:
 
 
 def _varying(
-    given: Sequence[Mapping[str, Any]], options: Sequence[Sequence[Option]]
+    params: Sequence[Mapping[str, Any]], options: Sequence[Sequence[Option]]
 ) -> list[tuple[str, tuple[Any, ...]]]:
     """Return option -> values, for the options that are not equal in all steps that have them."""
     whole = [
         {**{o.id: o.default for o in declared}, **values}
-        for declared, values in zip(options, given, strict=True)
+        for declared, values in zip(options, params, strict=True)
     ]
     names = dict.fromkeys(name for values in whole for name in values)
-    found = [(name, tuple(values.get(name, ABSENT) for values in whole)) for name in names]
+    by_option = [(name, tuple(values.get(name, ABSENT) for values in whole)) for name in names]
     return [
         (name, values)
-        for name, values in found
+        for name, values in by_option
         if not all(_equal(values[0], v) for v in values[1:])
     ]
 

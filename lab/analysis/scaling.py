@@ -147,15 +147,15 @@ def curve(dimension: Dimension, trials: Iterable[Trial], threads: int) -> Curve:
     Args:
         trials: of one variant, finished or not.
     """
-    there = {_of(t, dimension): t for t in trials if _on_it(t, dimension, threads)}
-    known = {value: t for value, t in sorted(there.items()) if "latency_s" in t.measurements}
+    by_value = {_of(t, dimension): t for t in trials if _on_it(t, dimension, threads)}
+    measured = {value: t for value, t in sorted(by_value.items()) if "latency_s" in t.measurements}
     failed = tuple(
-        (value, str(t.error.get("message", ""))) for value, t in sorted(there.items()) if t.error
+        (value, str(t.error.get("message", ""))) for value, t in sorted(by_value.items()) if t.error
     )
-    latencies = {value: t.measurements["latency_s"] for value, t in known.items()}
+    latencies = {value: t.measurements["latency_s"] for value, t in measured.items()}
     line = fitted([_x(dimension, value) for value in latencies], list(latencies.values()))
     most = _most(line, latencies) if dimension == "batch" else None
-    points = (_point(dimension, most, value, known[value].id, latencies) for value in latencies)
+    points = (_point(dimension, most, value, measured[value].id, latencies) for value in latencies)
     return Curve(dimension, tuple(points), line, failed, most)
 
 

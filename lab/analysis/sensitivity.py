@@ -111,7 +111,7 @@ def sensitivity(spec: StudySpec, trials: Sequence[Trial]) -> Sensitivity:
     kept = tuple(spec.recipes[0].steps[step].params.get("keep_float", ()))
     whole = by_choice.get(((), frozenset(kept)))
     baseline = next((t for t in trials if t.is_baseline), None)
-    found = [
+    layers = [
         _of_group(
             group,
             by_choice.get((tuple(sorted(group.names)), frozenset(kept))),
@@ -120,20 +120,20 @@ def sensitivity(spec: StudySpec, trials: Sequence[Trial]) -> Sensitivity:
         )
         for group in groups_of(spec.about)
     ]
-    return Sensitivity(tuple(sorted(found, key=_harm, reverse=True)), whole, baseline)
+    return Sensitivity(tuple(sorted(layers, key=_harm, reverse=True)), whole, baseline)
 
 
 def _by_choice(
     spec: StudySpec, trials: Sequence[Trial]
 ) -> dict[tuple[tuple[str, ...], frozenset[str]], Trial]:
     technique = spec.recipes[0].steps[int(spec.about["step"])].technique
-    found = {}
+    by_choice = {}
     for trial in trials:
         for step in trial.recipe.steps:
             if step.technique == technique and not step.params.get("wide"):
                 only, keep = step.params.get("only", ()), step.params.get("keep_float", ())
-                found[tuple(sorted(only)), frozenset(keep)] = trial
-    return found
+                by_choice[tuple(sorted(only)), frozenset(keep)] = trial
+    return by_choice
 
 
 def _of_group(
@@ -191,21 +191,21 @@ def mixed_recipes(
         budget: how many recipes at most.
         option: "keep_float", or "wide" for 16-bit activations.
     """
-    known = [layer for layer in ranking if layer.noise]
+    harmful = [layer for layer in ranking if layer.noise]
     per_byte = sorted(
-        known, key=lambda x: (x.noise or 0.0) / max(x.size_bytes or 0.0, 1.0), reverse=True
+        harmful, key=lambda x: (x.noise or 0.0) / max(x.size_bytes or 0.0, 1.0), reverse=True
     )
     already = tuple(recipe.steps[step].params.get(option, ()))
-    found: dict[tuple[str, ...], Recipe] = {}
-    for count in _steps(len(known), budget):
-        for order in (known, per_byte):
+    by_names: dict[tuple[str, ...], Recipe] = {}
+    for count in _steps(len(harmful), budget):
+        for order in (harmful, per_byte):
             names = tuple(
                 dict.fromkeys(
                     [*already, *(n for layer in order[:count] for n in layer.group.names)]
                 )
             )
-            found.setdefault(tuple(sorted(names)), changed(recipe, step, **{option: names}))
-    return tuple(found.values())[:budget]
+            by_names.setdefault(tuple(sorted(names)), changed(recipe, step, **{option: names}))
+    return tuple(by_names.values())[:budget]
 
 
 def _steps(layers: int, budget: int) -> list[int]:

@@ -64,12 +64,12 @@ def _key(trial: Trial) -> str:
 
 def _of_group(group: Mapping[tuple[int, ...], Trial], metrics: Sequence[str]) -> Spread:
     ordered = [group[seeds] for seeds in sorted(group)]
-    known = [m for m in metrics if all(m in t.measurements for t in ordered)]
+    measured = [m for m in metrics if all(m in t.measurements for t in ordered)]
     return Spread(
         ordered[0].name,
         tuple(t.id for t in ordered),
         tuple(max(s) for s in sorted(group)),
-        {m: _range(m, ordered) for m in known},
+        {m: _range(m, ordered) for m in measured},
     )
 
 

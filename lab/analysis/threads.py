@@ -37,8 +37,8 @@ def without_effect(trials: Iterable[Trial]) -> tuple[NoGain, ...]:
     alike: dict[str, list[Trial]] = {}
     for trial in timed:
         alike.setdefault(_key(trial), []).append(trial)
-    found = (_no_gain(group, trial) for group in alike.values() for trial in group)
-    return tuple(gain for gain in found if gain)
+    gains = (_no_gain(group, trial) for group in alike.values() for trial in group)
+    return tuple(gain for gain in gains if gain)
 
 
 def _key(trial: Trial) -> str:

@@ -27,13 +27,13 @@ def ties(trials: Sequence[Trial], objectives: Sequence[Objective]) -> Mapping[st
     group = comparable(trials, objectives)
     front = front_of(group, objectives)
     on_front = {t.id for t in front}
-    found = {}
+    tied = {}
     for trial in group:
         if trial.id not in on_front:
             verdicts = _verdicts(trial, front, objectives)
             if verdicts is not None and (alike := [f for f, same in verdicts.items() if same]):
-                found[trial.id] = tuple(alike)
-    return found
+                tied[trial.id] = tuple(alike)
+    return tied
 
 
 def _verdicts(
@@ -42,13 +42,13 @@ def _verdicts(
     """Return front trial -> True if it ties in all objectives; None as soon as one clearly beats
     the trial.
     """
-    found = {}
+    verdicts = {}
     for best in front:
         signs = _signs(best, trial, objectives)
         if signs == {1} or signs == {0, 1}:
             return None
-        found[best.id] = signs == {0}
-    return found
+        verdicts[best.id] = signs == {0}
+    return verdicts
 
 
 def _signs(best: Trial, trial: Trial, objectives: Sequence[Objective]) -> set[int]:

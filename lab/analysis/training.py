@@ -109,8 +109,8 @@ def of_trials(trials: Iterable[Trial]) -> tuple[Training, ...]:
     """Return all trainings of these trials, each once, under the shortest name of a recipe with
     it.
     """
-    found: dict[str, Training] = {}
+    by_key: dict[str, Training] = {}
     for trial in sorted(trials, key=lambda t: (len(t.name), t.position)):
         for training in of_trial(trial):
-            found.setdefault(training.key, Training(training.key, trial.name, training.phases))
-    return tuple(found.values())
+            by_key.setdefault(training.key, Training(training.key, trial.name, training.phases))
+    return tuple(by_key.values())

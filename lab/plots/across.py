@@ -68,7 +68,7 @@ class AcrossInfo:
 
 
 def across_info(
-    found: Across,
+    comparison: Across,
     metrics: Mapping[str, Metric],
     named: Named,
     *,
@@ -84,10 +84,10 @@ def across_info(
             two are drawn.
         feasible: ids that meet the limits; None means all.
     """
-    shown, front = formatting.varying_options(t.target for t in found.trials), found.front
+    shown, front = formatting.varying_options(t.target for t in comparison.trials), comparison.front
     points = [
         _point(t, number, front, x, y, coloring, named, shown, feasible)
-        for number, group in enumerate(found.groups)
+        for number, group in enumerate(comparison.groups)
         for t in group.trials
         if x in t.measurements and y in t.measurements
     ]
@@ -97,14 +97,16 @@ def across_info(
     )
     lines = tuple(
         _line([p for p in points if p.group == n and not p.excluded], x_axis, y_axis)
-        for n in range(len(found.groups))
+        for n in range(len(comparison.groups))
     )
     names = (
-        tuple(group_texts(found, named, metrics))
-        if len(found.groups) > 1
-        else ("",) * len(found.groups)
+        tuple(group_texts(comparison, named, metrics))
+        if len(comparison.groups) > 1
+        else ("",) * len(comparison.groups)
     )
-    return AcrossInfo(x_axis, y_axis, tuple(points), lines, names, len(found.trials) - len(points))
+    return AcrossInfo(
+        x_axis, y_axis, tuple(points), lines, names, len(comparison.trials) - len(points)
+    )
 
 
 def _point(
@@ -288,7 +290,7 @@ def _hover(info: AcrossInfo, p: AcrossPoint) -> str:
 
 
 def across_table(
-    found: Across,
+    comparison: Across,
     metrics: Mapping[str, Metric],
     named: Named,
     feasible: Collection[str] | None = None,
@@ -296,18 +298,18 @@ def across_table(
     """Return the trials on a front, those of the largest group first, each with its study and, with
     several groups, its front.
     """
-    texts = group_texts(found, named, metrics)
+    texts = group_texts(comparison, named, metrics)
     rows = [
         (n, t)
-        for n, g in enumerate(found.groups)
+        for n, g in enumerate(comparison.groups)
         for t in g.trials
         if t.id in g.front and (feasible is None or t.id in feasible)
     ]
-    shown = formatting.varying_options(t.target for t in found.trials)
-    info = trials_info([t for _, t in rows], metrics, found.front, shown)
+    shown = formatting.varying_options(t.target for t in comparison.trials)
+    info = trials_info([t for _, t in rows], metrics, comparison.front, shown)
     frame: pd.DataFrame = info.frame.drop(columns=["State", "Front"])
     frame.insert(2, "Study", [named.studies.get(t.study, t.study) for _, t in rows])
-    if len(found.groups) > 1:
+    if len(comparison.groups) > 1:
         frame.insert(3, "Front of", [texts[n] for n, _ in rows])
     printf = {name: _format(frame[name], usual) for name, usual in info.formats.items()}
     return replace(
@@ -322,24 +324,26 @@ def _format(values: pd.Series, usual: str) -> str:
     """Return a format of three significant digits for a column whose values differ widely between
     models.
     """
-    known = values.dropna()
+    numbers = values.dropna()
     return (
-        "%.3g" if len(known) and known.min() > 0 and known.max() > SPREAD * known.min() else usual
+        "%.3g"
+        if len(numbers) and numbers.min() > 0 and numbers.max() > SPREAD * numbers.min()
+        else usual
     )
 
 
-def across_json(found: Across) -> dict[str, Any]:
+def across_json(comparison: Across) -> dict[str, Any]:
     """Return groups with their terms, trials and fronts as JSON values."""
     return {
-        "studies": [m.study.id for m in found.members],
-        "apart": list(found.apart),
-        "incomplete": found.incomplete,
+        "studies": [m.study.id for m in comparison.members],
+        "apart": list(comparison.apart),
+        "incomplete": comparison.incomplete,
         "groups": [
             {
                 "terms": asdict(g.terms),
                 "front": list(g.front),
                 "trials": [{"study": t.study, **t.to_json()} for t in g.trials],
             }
-            for g in found.groups
+            for g in comparison.groups
         ],
     }

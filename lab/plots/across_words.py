@@ -72,11 +72,11 @@ def distinct_names(names: Mapping[str, str]) -> dict[str, str]:
     return {id_: once.get(id_, f"{name} ({id_})") for id_, name in names.items()}
 
 
-def group_texts(found: Across, named: Named, metrics: Mapping[str, Metric]) -> list[str]:
+def group_texts(comparison: Across, named: Named, metrics: Mapping[str, Metric]) -> list[str]:
     """Return a few words for each group that distinguish it from the others."""
     texts = [
-        ", ".join(filter(None, (_term(g, field, named, metrics) for field in found.apart)))
-        for g in found.groups
+        ", ".join(filter(None, (_term(g, field, named, metrics) for field in comparison.apart)))
+        for g in comparison.groups
     ]
     counts = Counter(texts)
     return [t if t and counts[t] == 1 else f"{t or 'group'} {n}" for n, t in enumerate(texts, 1)]
@@ -96,14 +96,14 @@ def _term(group: Group, field: str, named: Named, metrics: Mapping[str, Metric])
     return metrics[first].title if first in metrics else first
 
 
-def front_text(found: Across) -> str:
+def front_text(comparison: Across) -> str:
     """Describe the number of fronts and its reason in one or two sentences."""
-    count = len(found.groups)
+    count = len(comparison.groups)
     if not count:
         return "None of these studies has a finished trial with all its metrics yet."
     left = (
-        f" Not shown: {formatting.plural(found.incomplete, 'trial')} without all metrics."
-        if found.incomplete
+        f" Not shown: {formatting.plural(comparison.incomplete, 'trial')} without all metrics."
+        if comparison.incomplete
         else ""
     )
     if count == 1:
@@ -111,7 +111,7 @@ def front_text(found: Across) -> str:
             "One joint front: all numbers come from the same test data, the same machine and"
             f" versions, and the same kind of measurement.{left}"
         )
-    why = _listed([WHY_APART[field] for field in found.apart])
+    why = _listed([WHY_APART[field] for field in comparison.apart])
     return (
         f"{count} separate fronts, because trials differ in {why} and cannot be compared across"
         f" these differences.{left}"

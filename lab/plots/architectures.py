@@ -78,9 +78,9 @@ def architectures_info(
         metric: the task's own, which goes up.
         across: key of ACROSS.
     """
-    found = [_architecture(card, sizes.get(card.id), metric.id, across) for card in cards]
-    points = sorted((p for p in found if p), key=lambda p: (p.x, -p.quality.value, p.name))
-    left_out = tuple(card.title for card, p in zip(cards, found, strict=True) if p is None)
+    architectures = [_architecture(card, sizes.get(card.id), metric.id, across) for card in cards]
+    points = sorted((p for p in architectures if p), key=lambda p: (p.x, -p.quality.value, p.name))
+    left_out = tuple(card.title for card, p in zip(cards, architectures, strict=True) if p is None)
     line = _line(points, metric.direction)
     return ArchitecturesInfo(
         across, metric.title, metric.unit, metric.direction, tuple(points), line, left_out

@@ -38,11 +38,11 @@ class CalibrationInfo:
 
 
 def calibration_info(
-    found: Calibrations, baseline: Measurement | None, noun: str
+    calibrated: Calibrations, baseline: Measurement | None, noun: str
 ) -> CalibrationInfo:
     """Lay out the calibrations of one recipe."""
     dots: dict[str, list[tuple[str, int, int, float, float, float]]] = {}
-    for p in found.points:
+    for p in calibrated.points:
         m = p.measurement
         low, high = (m.value if v is None else v for v in (m.low, m.high))
         dots.setdefault(p.source, []).append(
@@ -132,7 +132,7 @@ def calibration_figure(info: CalibrationInfo, mode: theme.Mode = "light") -> Any
     return figure
 
 
-def calibration_table(found: Calibrations) -> pd.DataFrame:
+def calibration_table(calibrated: Calibrations) -> pd.DataFrame:
     """Return one row per calibration."""
     import pandas as pd
 
@@ -145,7 +145,7 @@ def calibration_table(found: Calibrations) -> pd.DataFrame:
                 "Value": formatting.value(p.measurement.value, p.measurement.unit),
                 "95 % interval": formatting.interval(p.measurement),
             }
-            for p in found.points
+            for p in calibrated.points
         ]
     )
 
@@ -154,9 +154,9 @@ def spread_words(spreads: Sequence[Spread]) -> str:
     """Describe the spread over seeds: "128 items from data, 4 seeds: 93.1 to 93.6 %, 0.5 points
     apart".
     """
-    said = [
+    texts = [
         f"{s.samples} items from {WORDS.get(s.source, s.source)}, {s.seeds} seeds:"
         f" {100 * s.low:.1f} to {100 * s.high:.1f} %, {100 * (s.high - s.low):.1f} points apart"
         for s in spreads
     ]
-    return "; ".join(said)
+    return "; ".join(texts)

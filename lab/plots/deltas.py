@@ -67,7 +67,7 @@ class ForestInfo:
 
 
 def forest_info(
-    found: Sequence[Delta],
+    deltas: Sequence[Delta],
     metrics: Mapping[str, Metric],
     names: Sequence[tuple[str, str]],
     reference: str,
@@ -78,14 +78,14 @@ def forest_info(
     Args:
         names: (id, name) of the trials that are compared with the reference.
     """
-    mine = [d for d in found if d.kind == kind]
-    ids = list(dict.fromkeys(d.metric for d in mine))
+    shown = [d for d in deltas if d.kind == kind]
+    ids = list(dict.fromkeys(d.metric for d in shown))
     labels = tuple(
         f"{metrics[id_].title} {'↑' if metrics[id_].direction == 'maximize' else '↓'}"
         for id_ in ids
     )
     rows = tuple(
-        _row(d, ids.index(d.metric), metrics[d.metric].title, dict(names)[d.trial]) for d in mine
+        _row(d, ids.index(d.metric), metrics[d.metric].title, dict(names)[d.trial]) for d in shown
     )
     return ForestInfo(kind, labels, rows, tuple(names), reference)
 
@@ -193,14 +193,14 @@ def _trace(info: ForestInfo, number: int, id_: str, name: str, mode: theme.Mode)
 def delta_rows(
     trials: Sequence[Trial],
     metrics: Mapping[str, Metric],
-    known: Mapping[str, Mapping[str, Difference]],
+    differences: Mapping[str, Mapping[str, Difference]],
 ) -> list[dict[str, str]]:
     """Return one row per metric: the first trial's value, then the value and difference of each
     other trial; "≈" marks a difference that may be chance.
 
     Args:
         trials: the reference first.
-        known: corrected differences, see `lab.analysis.deltas.corrected`.
+        differences: corrected differences, see `lab.analysis.deltas.corrected`.
     """
     reference, others = trials[0], list(enumerate(trials))[1:]
     rows = []
@@ -213,17 +213,17 @@ def delta_rows(
             column(0, reference): formatting.value(mine.value, mine.unit),
         }
         for n, t in others:
-            row[column(n, t)] = _cell(id_, t, reference, known)
+            row[column(n, t)] = _cell(id_, t, reference, differences)
         rows.append(row)
     return rows
 
 
 def _cell(
-    metric: str, trial: Trial, reference: Trial, known: Mapping[str, Mapping[str, Difference]]
+    metric: str, trial: Trial, reference: Trial, differences: Mapping[str, Mapping[str, Difference]]
 ) -> str:
     if metric not in trial.measurements:
         return formatting.UNKNOWN
     m, base = trial.measurements[metric], reference.measurements[metric]
     change = formatting.change(m, base, plainly=True)
-    sure = change == "no change" or certain(metric, trial, reference, known.get(trial.id))
+    sure = change == "no change" or certain(metric, trial, reference, differences.get(trial.id))
     return f"{formatting.value(m.value, m.unit)} · {change}{'' if sure else ' ≈'}"

@@ -36,17 +36,17 @@ def difference_rows(
 
 def _row(metric: str, trial: Trial, other: Trial, metrics: Mapping[str, Metric]) -> dict[str, str]:
     mine, theirs = trial.measurements[metric], other.measurements[metric]
-    found = difference(metric, trial, other)
+    tested = difference(metric, trial, other)
     exact = mine.low is None or theirs.low is None
     return {
         "Metric": metrics[metric].title if metric in metrics else metric,
         "Difference": formatting.change(mine, theirs, plainly=True),
         "Verdict": verdict(metric, trial, other),
-        "95 % interval": interval_text(found) if found else "",
-        "p": p_text(found.p) if found else "",
+        "95 % interval": interval_text(tested) if tested else "",
+        "p": p_text(tested.p) if tested else "",
         "This": formatting.value(mine.value, mine.unit),
         "Other": formatting.value(theirs.value, theirs.unit),
-        "Method": "exact numbers" if exact else _HOW[found.test if found else ""],
+        "Method": "exact numbers" if exact else _HOW[tested.test if tested else ""],
     }
 
 
@@ -57,11 +57,11 @@ def verdict(metric: str, trial: Trial, other: Trial) -> str:
     return "differs" if certain(metric, trial, other) else "may be chance"
 
 
-def interval_text(found: Difference) -> str:
+def interval_text(difference: Difference) -> str:
     """ "-0.8 to +0.1 points", "0.97 to 1.02 ×"."""
-    if found.kind == "ratio":
-        return f"{found.low:.3g} to {found.high:.3g} ×"
-    return f"{100 * found.low:+.2g} to {100 * found.high:+.2g} points"
+    if difference.kind == "ratio":
+        return f"{difference.low:.3g} to {difference.high:.3g} ×"
+    return f"{100 * difference.low:+.2g} to {100 * difference.high:+.2g} points"
 
 
 def p_text(p: float) -> str:
@@ -91,7 +91,7 @@ def _points(share: float) -> str:
     return "1 point" if share == 0.01 else f"{100 * share:g} points"
 
 
-def differences_json(found: Mapping[str, Difference]) -> dict[str, object]:
+def differences_json(differences: Mapping[str, Difference]) -> dict[str, object]:
     """Return differences against the float baseline as JSON values."""
     return {
         metric: {
@@ -105,7 +105,7 @@ def differences_json(found: Mapping[str, Difference]) -> dict[str, object]:
             "test": d.test,
             "differs": d.differs,
         }
-        for metric, d in found.items()
+        for metric, d in differences.items()
     }
 
 

@@ -62,10 +62,10 @@ def grouped(checks: Sequence[C]) -> dict[str, list[C]]:
     """Return title of a group -> its checks, warnings first; empty groups are left out."""
     order = list(WORDS)
     rank = {"warning": -1}
-    found = {title: [c for c in checks if c.group == group] for group, title in GROUPS.items()}
+    by_title = {title: [c for c in checks if c.group == group] for group, title in GROUPS.items()}
     return {
         title: sorted(cs, key=lambda c: rank.get(c.state, order.index(c.state)))
-        for title, cs in found.items()
+        for title, cs in by_title.items()
         if cs
     }
 
@@ -73,13 +73,13 @@ def grouped(checks: Sequence[C]) -> dict[str, list[C]]:
 def doctor_lines(checks: Sequence[C]) -> list[str]:
     """Return the checks as lines of a terminal, group by group."""
     lines: list[str] = []
-    for title, found in grouped(checks).items():
+    for title, group in grouped(checks).items():
         lines += ["", title]
-        for check in found:
+        for check in group:
             head = f"  {WORDS[check.state]:8}{check.title:26}"
-            said = check.text + (f" -> {check.remedy}" if check.remedy else "")
+            text = check.text + (f" -> {check.remedy}" if check.remedy else "")
             lines += textwrap.wrap(
-                said, WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
+                text, WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
             )
     warned = sum(c.state == "warning" for c in checks)
     return [*lines[1:], "", f"{len(checks)} checks, {warned} with a warning"]

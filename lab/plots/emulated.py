@@ -49,8 +49,8 @@ def emulated_facts(trial: Trial, machine: str) -> list[dict[str, str]]:
 
 
 def _outcomes(trial: Trial) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = trial.details.emulated or {}
-    return found
+    outcomes: Mapping[str, Any] = trial.details.emulated or {}
+    return outcomes
 
 
 def _sentence(outcome: Mapping[str, Any]) -> str:

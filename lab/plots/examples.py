@@ -115,8 +115,8 @@ def examples_info(
 
 def _caption(label: Any, class_names: Sequence[str]) -> str:
     number = np.asarray(label).item() if np.ndim(label) == 0 else label
-    known = isinstance(number, int) and 0 <= number < len(class_names)
-    return str(class_names[number]) if known else str(number)
+    named = isinstance(number, int) and 0 <= number < len(class_names)
+    return str(class_names[number]) if named else str(number)
 
 
 def _images(items: Array) -> Array:

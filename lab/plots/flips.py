@@ -72,37 +72,37 @@ def _named(number: int | None, names: Sequence[str]) -> str:
     return names[number] if 0 <= number < len(names) else str(number)
 
 
-def kind_texts(found: Flips, names: Naming) -> dict[Kind, str]:
+def kind_texts(flips: Flips, names: Naming) -> dict[Kind, str]:
     """Return kind -> its name with its count, for all possible kinds."""
     texts: dict[Kind, str] = {
         "broken": f"Broken by {names.after}",
         "fixed": f"Fixed by {names.after}",
         "changed": "Both wrong, differently",
     }
-    return {k: f"{texts[k]} ({len(found.of(k))})" for k in KINDS if k != "changed" or found.of(k)}
+    return {k: f"{texts[k]} ({len(flips.of(k))})" for k in KINDS if k != "changed" or flips.of(k)}
 
 
-def flips_text(found: Flips, names: Naming) -> str:
+def flips_text(flips: Flips, names: Naming) -> str:
     """Summarise all items: the number of flips of each kind, and the kind of numbers beside
     predictions.
     """
-    fixed, broken, changed = (len(found.of(k)) for k in ("fixed", "broken", "changed"))
+    fixed, broken, changed = (len(flips.of(k)) for k in ("fixed", "broken", "changed"))
     more = (
         f", and is wrong in another way on {changed}"
-        if found.answers_known and (changed or found.value != "anomaly")
+        if flips.answers_known and (changed or flips.value != "anomaly")
         else ""
     )
     return (
-        f"Of {found.n:,} test items, {names.after} breaks {broken} that {names.before} gets"
+        f"Of {flips.n:,} test items, {names.after} breaks {broken} that {names.before} gets"
         f" right{',' if more else ' and'} fixes {fixed}{more}. Both are right on"
-        f" {found.both_right:,}. {value_text(found)}"
+        f" {flips.both_right:,}. {value_text(flips)}"
     )
 
 
-def value_text(found: Flips) -> str:
+def value_text(flips: Flips) -> str:
     """Describe the numbers beside predictions."""
-    return _VALUES[found.value].format(
-        threshold="" if found.threshold is None else _score(found.threshold)
+    return _VALUES[flips.value].format(
+        threshold="" if flips.threshold is None else _score(flips.threshold)
     )
 
 
@@ -110,14 +110,14 @@ def _score(value: float) -> str:
     return f"{value:.3g}"
 
 
-def said(value: float | None, kind: Value) -> str:
+def number_text(value: float | None, kind: Value) -> str:
     """Return the text of a number beside a prediction: "98 %", "0.731"; "" without a number."""
     if value is None:
         return ""
     return f"{100 * value:.0f} %" if kind in ("probability", "softmax") else _score(value)
 
 
-def flip_rows(found: Sequence[Flip], value: Value, names: Naming) -> list[dict[str, str]]:
+def flip_rows(flips: Sequence[Flip], value: Value, names: Naming) -> list[dict[str, str]]:
     """Return flipped items as text rows of a table."""
     words: dict[Kind, str] = {
         "fixed": f"fixed by {names.after}",
@@ -133,17 +133,17 @@ def flip_rows(found: Sequence[Flip], value: Value, names: Naming) -> list[dict[s
             "Kind": words[f.kind],
             "Gap": f"{f.gap:.2f}" if value != "none" else formatting.UNKNOWN,
         }
-        for f in found
+        for f in flips
     ]
 
 
 def _prediction(number: int | None, value: float | None, kind: Value, names: Naming) -> str:
-    text = said(value, kind)
+    text = number_text(value, kind)
     return names.prediction(number) + (f" ({text})" if text else "")
 
 
 def flips_html(
-    found: Sequence[Flip], value: Value, names: Naming, pictures: ExamplesInfo | None
+    flips: Sequence[Flip], value: Value, names: Naming, pictures: ExamplesInfo | None
 ) -> str:
     """Draw flipped items: the item, its true class, and the prediction of each trial.
 
@@ -151,7 +151,7 @@ def flips_html(
         pictures: of the same items, in their order; None where they cannot be drawn.
     """
     columns = COLUMNS.get(pictures.kind, 4) if pictures else 6
-    cards = "".join(_card(f, i, value, names, pictures) for i, f in enumerate(found))
+    cards = "".join(_card(f, i, value, names, pictures) for i, f in enumerate(flips))
     style = f"display:grid;grid-template-columns:repeat({columns},minmax(0,1fr));gap:14px 10px"
     return f'<div role="list" aria-label="Test items that flipped" style="{style}">{cards}</div>'
 
@@ -163,13 +163,13 @@ def _card(
     lines += _line(
         names.before,
         names.prediction(flip.before),
-        said(flip.before_value, value),
+        number_text(flip.before_value, value),
         flip.kind == "broken",
     )
     lines += _line(
         names.after,
         names.prediction(flip.after),
-        said(flip.after_value, value),
+        number_text(flip.after_value, value),
         flip.kind == "fixed",
     )
     number = f'<span style="opacity:.6">#{flip.item}</span>'
@@ -210,9 +210,9 @@ def _line(who: str, what: str, sure: str, right: bool | None) -> str:
     )
 
 
-def flips_json(found: Flips) -> dict[str, Any]:
+def flips_json(flips: Flips) -> dict[str, Any]:
     """Return all values as JSON."""
-    return asdict(found)
+    return asdict(flips)
 
 
 # --- class by class -------------------------------------------------------------------------------

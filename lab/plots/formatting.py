@@ -154,14 +154,14 @@ def framework(name: str) -> str:
     """Return a card's framework as people call it: "keras" and "Keras 3" are Keras; names of
     unknown frameworks stay.
     """
-    known = (f.title for f in registry.formats().values() if name.lower() in (f.id, *f.frameworks))
-    return next(known, name)
+    titles = (f.title for f in registry.formats().values() if name.lower() in (f.id, *f.frameworks))
+    return next(titles, name)
 
 
 def format_title(id_: str) -> str:
     """Return a file format's name as people call it; the id of an unknown format."""
-    known = registry.formats().get(id_)
-    return known.title if known else id_
+    plug = registry.formats().get(id_)
+    return plug.title if plug else id_
 
 
 def markdown(text: str) -> str:
@@ -185,8 +185,8 @@ def note(text: str) -> str:
 
 def runtime_title(id_: str) -> str:
     """Return a runtime's name as people call it; the id of an unknown runtime."""
-    known = registry.runtimes().get(id_)
-    return known.title if known else id_
+    plug = registry.runtimes().get(id_)
+    return plug.title if plug else id_
 
 
 def runtime_titles() -> tuple[str, ...]:
@@ -202,12 +202,12 @@ def target_text(target: Target, shown: Sequence[str] | None = None) -> str:
     return ", ".join([runtime_title(target.runtime), *filter(None, options)])
 
 
-def _option_text(name: str, given: Any) -> str:
+def _option_text(name: str, setting: Any) -> str:
     if name == "threads":
-        return plural(given, "thread")
-    if isinstance(given, bool):
-        return f"{name.replace('_', ' ')} {'on' if given else 'off'}"
-    return f"{name.replace('_', ' ')} {given}"
+        return plural(setting, "thread")
+    if isinstance(setting, bool):
+        return f"{name.replace('_', ' ')} {'on' if setting else 'off'}"
+    return f"{name.replace('_', ' ')} {setting}"
 
 
 def varying_options(targets: Iterable[Target]) -> tuple[str, ...]:
@@ -219,8 +219,8 @@ def varying_options(targets: Iterable[Target]) -> tuple[str, ...]:
         f"{t.runtime} {t.options!r}": t for t in targets
     }  # a study has thousands of trials and few targets
     for target in unlike.values():
-        for name, given in (_defaults(target.runtime) | dict(target.options)).items():
-            seen.setdefault((target.runtime, name), set()).add(repr(given))
+        for name, setting in (_defaults(target.runtime) | dict(target.options)).items():
+            seen.setdefault((target.runtime, name), set()).add(repr(setting))
     return tuple(dict.fromkeys(name for (_, name), values in seen.items() if len(values) > 1))
 
 

@@ -64,20 +64,21 @@ def _bars(
     )
 
 
-def time_info(found: LayerComparison, names: Sequence[str]) -> BarsInfo:
+def time_info(comparison: LayerComparison, names: Sequence[str]) -> BarsInfo:
     """Lay out the time of each layer, and below it that of all other operators by kind."""
     rows: dict[str, Sequence[float | None]] = {
-        name: [c.time_s if c else None for c in cells] for name, cells in found.layers.items()
+        name: [c.time_s if c else None for c in cells] for name, cells in comparison.layers.items()
     }
-    for kind in (k for k in KINDS if any(k in rest for rest in found.rest)):
-        rows[f"elsewhere: {WORDS[kind]}"] = [rest.get(kind) for rest in found.rest]
+    for kind in (k for k in KINDS if any(k in rest for rest in comparison.rest)):
+        rows[f"elsewhere: {WORDS[kind]}"] = [rest.get(kind) for rest in comparison.rest]
     return _bars("time in one call", rows, names, "s")
 
 
-def weights_info(found: LayerComparison, names: Sequence[str]) -> BarsInfo:
+def weights_info(comparison: LayerComparison, names: Sequence[str]) -> BarsInfo:
     """Lay out the bytes of each layer's weights."""
     rows = {
-        name: [c.weight_bytes if c else None for c in cells] for name, cells in found.layers.items()
+        name: [c.weight_bytes if c else None for c in cells]
+        for name, cells in comparison.layers.items()
     }
     return _bars("weights in the file", rows, names, "B")
 
@@ -123,18 +124,18 @@ def bars_spec(info: BarsInfo, mode: theme.Mode = "light") -> dict[str, Any]:
 def _trace(info: BarsInfo, number: int, name: str, mode: theme.Mode) -> dict[str, Any]:
     count = len(info.names)
     width = 0.8 / count
-    known = [(place, v) for place, v in enumerate(info.values[number]) if v is not None]
+    bars = [(place, v) for place, v in enumerate(info.values[number]) if v is not None]
     return {
         "type": "bar",
         "orientation": "h",
         "name": escape(name),
         "width": 0.94 * width,
         "marker": {"color": color(number, mode)},
-        "x": [v / info.divisor for _, v in known],
-        "y": [place + width * (number + 0.5) - 0.4 for place, _ in known],
+        "x": [v / info.divisor for _, v in bars],
+        "y": [place + width * (number + 0.5) - 0.4 for place, _ in bars],
         "hovertext": [
             f"<b>{escape(info.rows[place])}</b><br>{escape(name)}: {formatting.value(v, info.unit)}"
-            for place, v in known
+            for place, v in bars
         ],
         "hoverinfo": "text",
     }
@@ -144,24 +145,24 @@ def _short(label: str) -> str:
     return label if len(label) <= LONGEST_LABEL else "…" + label[1 - LONGEST_LABEL :]
 
 
-def layer_rows(found: LayerComparison, names: Sequence[str]) -> list[dict[str, str]]:
+def layer_rows(comparison: LayerComparison, names: Sequence[str]) -> list[dict[str, str]]:
     """Return one row per layer of the source model with the precision and time of each trial, then
     the operators outside all layers.
     """
     rows = [
         {
             "Layer": layer,
-            "Type": found.types.get(layer, ""),
+            "Type": comparison.types.get(layer, ""),
             **{n: _cell(c) for n, c in zip(names, cells, strict=True)},
         }
-        for layer, cells in found.layers.items()
+        for layer, cells in comparison.layers.items()
     ]
-    for kind in (k for k in KINDS if any(k in rest for rest in found.rest)):
-        told = {
+    for kind in (k for k in KINDS if any(k in rest for rest in comparison.rest)):
+        times = {
             n: formatting.value(rest[kind], "s") if kind in rest else formatting.UNKNOWN
-            for n, rest in zip(names, found.rest, strict=True)
+            for n, rest in zip(names, comparison.rest, strict=True)
         }
-        rows.append({"Layer": "elsewhere", "Type": WORDS[kind], **told})
+        rows.append({"Layer": "elsewhere", "Type": WORDS[kind], **times})
     return rows
 
 
@@ -174,15 +175,15 @@ def _cell(cell: LayerCell | None) -> str:
     ).removesuffix(" · ")
 
 
-def weight_rows(found: LayerComparison, names: Sequence[str]) -> list[dict[str, str]]:
+def weight_rows(comparison: LayerComparison, names: Sequence[str]) -> list[dict[str, str]]:
     """Return one row per layer with the data type and bytes of its weights in each trial."""
     return [
         {
             "Layer": layer,
-            "Type": found.types.get(layer, ""),
+            "Type": comparison.types.get(layer, ""),
             **{n: _stored(c) for n, c in zip(names, cells, strict=True)},
         }
-        for layer, cells in found.layers.items()
+        for layer, cells in comparison.layers.items()
         if any(c and c.weight_bytes for c in cells)
     ]
 
@@ -222,17 +223,17 @@ def _bytes(size: int | None) -> str:
     return formatting.UNKNOWN if size is None else f"{size:,} B"
 
 
-def unmatched_text(found: LayerComparison, names: Sequence[str]) -> str:
+def unmatched_text(comparison: LayerComparison, names: Sequence[str]) -> str:
     """Name the trials with layers that could not be matched with the source model, in a sentence;
     "" if all could.
     """
-    blank = [n for n, looked in zip(names, found.looked_into, strict=True) if not looked]
+    blank = [n for n, looked in zip(names, comparison.looked_into, strict=True) if not looked]
     none = [
         n
         for i, n in enumerate(names)
-        if found.looked_into[i] and not any(c[i] for c in found.layers.values())
+        if comparison.looked_into[i] and not any(c[i] for c in comparison.layers.values())
     ]
-    some = [f"{k} of {n}" for n, k in zip(names, found.unmatched, strict=True) if k]
+    some = [f"{k} of {n}" for n, k in zip(names, comparison.unmatched, strict=True) if k]
     texts = [
         f"The file of {', '.join(blank)} was not looked into." if blank else "",
         f"The format of {', '.join(none)} does not tell layers apart." if none else "",

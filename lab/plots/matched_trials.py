@@ -19,18 +19,18 @@ TWINS_HEIGHT = 380
 
 
 def twins_text(
-    found: Twins, changes: Sequence[TwinChange], metric: str, first: str, second: str
+    matched: Twins, changes: Sequence[TwinChange], metric: str, first: str, second: str
 ) -> str:
     """Describe the number of matching trials and the biggest change of a metric in one or two
     sentences.
     """
-    pairs = len(found.pairs)
+    pairs = len(matched.pairs)
     if not pairs:
         return "The two studies have no recipe on the same target in common."
     sure = [c for c in changes if c.differs]
     text = (
         f"{formatting.plural(pairs, 'trial')} with the same recipe and target;"
-        f" {len(found.only_first)} only in {first}, {len(found.only_second)} only in {second}."
+        f" {len(matched.only_first)} only in {first}, {len(matched.only_second)} only in {second}."
     )
     if not changes:
         return text
@@ -150,7 +150,9 @@ _FACTS = {
 }  # fmt: skip
 
 
-def discrepancy_rows(found: Sequence[Discrepancy], names: Sequence[str]) -> list[dict[str, str]]:
+def discrepancy_rows(
+    discrepancies: Sequence[Discrepancy], names: Sequence[str]
+) -> list[dict[str, str]]:
     """Return the differences between machines or specs as text.
 
     Args:
@@ -161,7 +163,7 @@ def discrepancy_rows(found: Sequence[Discrepancy], names: Sequence[str]) -> list
             "Property": _fact(d.about),
             **{n: _value(d.about, v) for n, v in zip(names, d.values, strict=True)},
         }
-        for d in found
+        for d in discrepancies
     ]
 
 

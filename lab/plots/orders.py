@@ -28,7 +28,7 @@ def _metrics(pair: OrderPair) -> list[str]:
 
 
 def _row(pair: OrderPair, metric: str, shown: Sequence[str]) -> dict[str, str]:
-    mine, theirs, found = (
+    mine, theirs, difference = (
         pair.second.measurements[metric],
         pair.first.measurements[metric],
         pair.differences.get(metric),
@@ -41,31 +41,31 @@ def _row(pair: OrderPair, metric: str, shown: Sequence[str]) -> dict[str, str]:
         "First": formatting.value(theirs.value, theirs.unit),
         "Second": formatting.value(mine.value, mine.unit),
         "Second is": formatting.change(mine, theirs),
-        "95 % interval": interval_text(found) if found else "",
-        "p": p_text(_p(found)) if found else "",
+        "95 % interval": interval_text(difference) if difference else "",
+        "p": p_text(_p(difference)) if difference else "",
     }
 
 
-def _p(found: Any) -> float:
-    return float(found.p if found.adjusted is None else found.adjusted)
+def _p(difference: Any) -> float:
+    return float(difference.p if difference.adjusted is None else difference.adjusted)
 
 
 def order_text(pairs: Sequence[OrderPair], metric: str) -> str:
     """Describe the effect of the orders on the study's accuracy in a sentence."""
-    known = [p for p in pairs if metric in p.differences]
-    sure = [p for p in known if p.differences[metric].differs]
-    if not known:
+    compared = [p for p in pairs if metric in p.differences]
+    sure = [p for p in compared if p.differences[metric].differs]
+    if not compared:
         return "The orders cannot be compared because there are no paired items."
     if not sure:
         return (
             f"The order changes {words.plain(metric)} by more than chance in none of"
-            f" {formatting.plural(len(known), 'pair')}."
+            f" {formatting.plural(len(compared), 'pair')}."
         )
     best = max(sure, key=lambda p: abs(p.differences[metric].value))
     d = best.differences[metric]
     better, worse = (best.second, best.first) if d.value > 0 else (best.first, best.second)
     return (
-        f"The order matters in {len(sure)} of {formatting.plural(len(known), 'pair')}:"
+        f"The order matters in {len(sure)} of {formatting.plural(len(compared), 'pair')}:"
         f" {better.name} beats {worse.name} by {100 * abs(d.value):.1f} points of"
         f" {words.plain(metric)}."
     )
@@ -90,7 +90,7 @@ def _trial_json(trial: Trial) -> dict[str, str]:
 # --- seeds ----------------------------------------------------------------------------------------
 
 
-def spread_rows(found: Sequence[Spread]) -> list[dict[str, str]]:
+def spread_rows(spreads: Sequence[Spread]) -> list[dict[str, str]]:
     """Return one row per recipe: mean, lowest and highest value of each metric over the seeds."""
     return [
         {
@@ -98,22 +98,26 @@ def spread_rows(found: Sequence[Spread]) -> list[dict[str, str]]:
             "Seeds": ", ".join(map(str, s.seeds)),
             **{formatting.capital(words.plain(m)): range_text(r) for m, r in s.ranges.items()},
         }
-        for s in found
+        for s in spreads
     ]
 
 
-def range_text(found: Range) -> str:
+def range_text(over_seeds: Range) -> str:
     """ "94.8 % (94.3–95.1 %)": mean, lowest and highest; one number where all are equal."""
-    if found.low == found.high:
-        return formatting.value(found.mean, found.unit)
-    divisor, suffix = formatting.scale(found.unit, found.mean)
-    ends = "–".join(formatting.digits(v / divisor, suffix) for v in (found.low, found.high))
-    return f"{formatting.value(found.mean, found.unit)} ({ends} {suffix})".replace(" )", ")")
+    if over_seeds.low == over_seeds.high:
+        return formatting.value(over_seeds.mean, over_seeds.unit)
+    divisor, suffix = formatting.scale(over_seeds.unit, over_seeds.mean)
+    ends = "–".join(
+        formatting.digits(v / divisor, suffix) for v in (over_seeds.low, over_seeds.high)
+    )
+    return f"{formatting.value(over_seeds.mean, over_seeds.unit)} ({ends} {suffix})".replace(
+        " )", ")"
+    )
 
 
-def spread_text(found: Sequence[Spread], metric: str) -> str:
+def spread_text(spreads: Sequence[Spread], metric: str) -> str:
     """Describe the widest spread over seeds in a sentence; "" if the metric was not measured."""
-    ranges = {s.name: s.ranges[metric] for s in found if metric in s.ranges}
+    ranges = {s.name: s.ranges[metric] for s in spreads if metric in s.ranges}
     if not ranges:
         return ""
     name = max(ranges, key=lambda n: ranges[n].high - ranges[n].low)
@@ -132,7 +136,7 @@ def spread_text(found: Sequence[Spread], metric: str) -> str:
     )
 
 
-def spread_json(found: Sequence[Spread]) -> list[dict[str, Any]]:
+def spread_json(spreads: Sequence[Spread]) -> list[dict[str, Any]]:
     """Return all values as JSON."""
     return [
         {
@@ -144,5 +148,5 @@ def spread_json(found: Sequence[Spread]) -> list[dict[str, Any]]:
                 for m, r in s.ranges.items()
             },
         }
-        for s in found
+        for s in spreads
     ]

@@ -218,7 +218,7 @@ def profile_spec(info: ProfileInfo, mode: theme.Mode = "light") -> dict[str, Any
 
 
 def _bars(info: ProfileInfo, number: int, kind: Kind, mode: theme.Mode) -> dict[str, Any]:
-    found = [(n, row) for n, row in enumerate(info.rows) if kind in row.times[number]]
+    rows = [(n, row) for n, row in enumerate(info.rows) if kind in row.times[number]]
     both = len(info.names) > 1
     return {
         "type": "bar",
@@ -227,9 +227,9 @@ def _bars(info: ProfileInfo, number: int, kind: Kind, mode: theme.Mode) -> dict[
         "legendgroup": kind,
         "legendrank": KINDS.index(kind),
         "showlegend": number == 0 or not any(kind in row.times[0] for row in info.rows),
-        "y": [n + (0.0 if not both else 0.42 * number - 0.21) for n, _ in found],
+        "y": [n + (0.0 if not both else 0.42 * number - 0.21) for n, _ in rows],
         "width": 0.4 if both else 0.76,
-        "x": [row.times[number][kind] / info.divisor for _, row in found],
+        "x": [row.times[number][kind] / info.divisor for _, row in rows],
         "marker": {
             "color": color_of(kind, mode),
             "opacity": 0.55 if number else 1.0,
@@ -241,7 +241,7 @@ def _bars(info: ProfileInfo, number: int, kind: Kind, mode: theme.Mode) -> dict[
             },
         },
         "hovertext": [
-            f"<b>{row.label}</b><br>{info.names[number]}<br>{row.texts[number]}" for _, row in found
+            f"<b>{row.label}</b><br>{info.names[number]}<br>{row.texts[number]}" for _, row in rows
         ],
         "hoverinfo": "text",
     }

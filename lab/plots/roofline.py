@@ -31,15 +31,15 @@ class Roof:
     fades: bool
 
 
-def roofline_info(found: Roofline) -> tuple[Roof, ...]:
+def roofline_info(roofline: Roofline) -> tuple[Roof, ...]:
     """Slopes of the bandwidths, from the left up to the highest roof, and flat roofs of the rates,
     from the steepest slope on.
 
     Returns:
         the slopes, the smallest size first, then the roofs, the highest first.
     """
-    highest = max(found.flops.values())
-    bandwidths = [(f"on {_bytes(size)}", found.bandwidth(size)) for size in SHOWN]
+    highest = max(roofline.flops.values())
+    bandwidths = [(f"on {_bytes(size)}", roofline.bandwidth(size)) for size in SHOWN]
     steepest = max(b for _, b in bandwidths)
     slopes = [
         Roof(f"{name}: {_rate(b, 'B')}", ((LEAST, LEAST * b), (highest / b, highest)), True)
@@ -51,7 +51,7 @@ def roofline_info(found: Roofline) -> tuple[Roof, ...]:
             ((rate / steepest, rate), (MOST, rate)),
             False,
         )
-        for name, rate in sorted(found.flops.items(), key=lambda f: -f[1])
+        for name, rate in sorted(roofline.flops.items(), key=lambda f: -f[1])
     ]
     return (*slopes, *roofs)
 
@@ -65,7 +65,7 @@ def _rate(per_s: float, unit: str) -> str:
     return f"{formatting.digits(per_s / divisor)} {prefix}{unit}/s"
 
 
-def roofline_figure(found: Roofline, mode: theme.Mode = "light") -> Any:
+def roofline_figure(roofline: Roofline, mode: theme.Mode = "light") -> Any:
     """Draw it, both axes logarithmic."""
     import plotly.graph_objects as go
 
@@ -74,7 +74,7 @@ def roofline_figure(found: Roofline, mode: theme.Mode = "light") -> Any:
         *theme.OKABE_ITO[1:],
     )
     figure, ink = go.Figure(), theme.INKS[mode]
-    drawn: Sequence[Roof] = roofline_info(found)
+    drawn: Sequence[Roof] = roofline_info(roofline)
     for number, roof in enumerate(drawn):
         x, y = zip(*roof.points, strict=True)
         line = {

@@ -47,13 +47,13 @@ class ScalingInfo:
     ideal: Pairs
 
 
-def scaling_info(found: Scaling, dimension: Dimension) -> ScalingInfo:
+def scaling_info(scaling: Scaling, dimension: Dimension) -> ScalingInfo:
     """Lay out one dimension: the variant, and its float baseline beside it."""
     named = [
-        (found.name, found.threads if dimension == "threads" else found.batch),
+        (scaling.name, scaling.threads if dimension == "threads" else scaling.batch),
         (
             "float baseline",
-            found.baseline_threads if dimension == "threads" else found.baseline_batch,
+            scaling.baseline_threads if dimension == "threads" else scaling.baseline_batch,
         ),
     ]
     series = tuple(_series(name, curve) for name, curve in named if curve.points)
@@ -226,9 +226,9 @@ def _plain(mark: float) -> str:
 # --- in words and numbers -------------------------------------------------------------------------
 
 
-def scaling_texts(found: Scaling) -> tuple[str, ...]:
+def scaling_texts(scaling: Scaling) -> tuple[str, ...]:
     """Describe the variant's curves, a sentence each."""
-    texts = (threads_text(found.threads), batch_text(found.batch))
+    texts = (threads_text(scaling.threads), batch_text(scaling.batch))
     return tuple(text for text in texts if text)
 
 
@@ -317,17 +317,19 @@ def _why_not(curve: Curve) -> str:
     if not curve.failed or not curve.points:
         return ""
     value, why = curve.failed[0]
-    what = formatting.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
-    return f"{formatting.capital(what)} could not be measured: {why.split('. ')[0].rstrip('.')}."
+    setting = (
+        formatting.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
+    )
+    return f"{formatting.capital(setting)} could not be measured: {why.split('. ')[0].rstrip('.')}."
 
 
-def scaling_rows(found: Scaling) -> list[dict[str, str]]:
+def scaling_rows(scaling: Scaling) -> list[dict[str, str]]:
     """Return the numbers of the curves, one row per target."""
     named = (
-        (found.name, found.threads),
-        (found.name, found.batch),
-        ("float baseline", found.baseline_threads),
-        ("float baseline", found.baseline_batch),
+        (scaling.name, scaling.threads),
+        (scaling.name, scaling.batch),
+        ("float baseline", scaling.baseline_threads),
+        ("float baseline", scaling.baseline_batch),
     )
     return [row for name, curve in named for row in _rows(name, curve)]
 
@@ -349,18 +351,23 @@ def _rows(name: str, curve: Curve) -> Iterator[dict[str, str]]:
         yield _row(name, curve, value, "", "", "", "", why)
 
 
-def _row(name: str, curve: Curve, value: int, *told: str) -> dict[str, str]:
-    what = formatting.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
+def _row(name: str, curve: Curve, value: int, *texts: str) -> dict[str, str]:
+    setting = (
+        formatting.plural(value, "thread") if curve.dimension == "threads" else f"batch {value}"
+    )
     columns = ("Latency per call", "Items per second", "Speed-up", "Efficiency", "Remarks")
-    return {"Variant": name, "Setting": what, **dict(zip(columns, told, strict=True))}
+    return {"Variant": name, "Setting": setting, **dict(zip(columns, texts, strict=True))}
 
 
-def scaling_json(found: Scaling) -> dict[str, Any]:
+def scaling_json(scaling: Scaling) -> dict[str, Any]:
     """Return all values as JSON: {"variant", "threads", "batch", "baseline_threads",
     "baseline_batch"}.
     """
     names = ("threads", "batch", "baseline_threads", "baseline_batch")
-    return {"variant": found.name, **{name: _curve_json(getattr(found, name)) for name in names}}
+    return {
+        "variant": scaling.name,
+        **{name: _curve_json(getattr(scaling, name)) for name in names},
+    }
 
 
 def _curve_json(curve: Curve) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def search_text(course: Course, spent: Spent) -> str:
         if spent.of_minutes
         else f" in {spent.minutes:.1f} minutes"
     )
-    known = (
+    from_store = (
         f"; {formatting.plural(spent.known, 'more trial')} came from the store"
         if spent.known
         else ""
@@ -126,7 +126,7 @@ def search_text(course: Course, spent: Spent) -> str:
     reached = f". The hypervolume reached {' and '.join(marks)}" if marks else ""
     return (
         f"{spent.trials} of at most {formatting.plural(spent.of_trials, 'trial')}"
-        f" run{limit}{known}{reached}."
+        f" run{limit}{from_store}{reached}."
     )
 
 
@@ -134,8 +134,8 @@ def _reached(course: Course, share: float) -> Found | None:
     return next((p for p in course.points if p.share >= share - 1e-9 and course.volume), None)
 
 
-def _when(found: Found) -> str:
-    return formatting.plural(found.tried, "trial") if found.tried else "the trials from the store"
+def _when(point: Found) -> str:
+    return formatting.plural(point.tried, "trial") if point.tried else "the trials from the store"
 
 
 def reference_text(course: Course, units: Mapping[str, str]) -> str:

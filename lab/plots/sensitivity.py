@@ -40,15 +40,15 @@ class Row:
     high: float | None
 
 
-def in_order(found: Sensitivity, order: Order) -> list[LayerSensitivity]:
+def in_order(sensitivity: Sensitivity, order: Order) -> list[LayerSensitivity]:
     """Return the layers in the order shown: the most harmful first, or in network order."""
-    layers = list(found.layers)
+    layers = list(sensitivity.layers)
     return layers if order == "harm" else sorted(layers, key=lambda layer: layer.group.position)
 
 
-def sensitivity_info(found: Sensitivity, order: Order = "harm") -> tuple[Row, ...]:
+def sensitivity_info(sensitivity: Sensitivity, order: Order = "harm") -> tuple[Row, ...]:
     """Return the rows of the plot, top first."""
-    return tuple(_row(layer) for layer in in_order(found, order))
+    return tuple(_row(layer) for layer in in_order(sensitivity, order))
 
 
 def _row(layer: LayerSensitivity) -> Row:
@@ -164,9 +164,9 @@ def _hover(row: Row) -> str:
     return "<br>".join(parts)
 
 
-def sensitivity_rows(found: Sensitivity, order: Order = "harm") -> list[dict[str, str]]:
+def sensitivity_rows(sensitivity: Sensitivity, order: Order = "harm") -> list[dict[str, str]]:
     """Return the layers as text, one dict each, for the command line."""
-    return [_text(layer) for layer in in_order(found, order)]
+    return [_text(layer) for layer in in_order(sensitivity, order)]
 
 
 def _text(layer: LayerSensitivity) -> dict[str, str]:
@@ -195,10 +195,10 @@ def _text(layer: LayerSensitivity) -> dict[str, str]:
     }
 
 
-def _measured(found: Mapping[str, Measurement], metric: str) -> str:
+def _measured(measurements: Mapping[str, Measurement], metric: str) -> str:
     return (
-        formatting.value(found[metric].value, found[metric].unit)
-        if metric in found
+        formatting.value(measurements[metric].value, measurements[metric].unit)
+        if metric in measurements
         else formatting.UNKNOWN
     )
 
@@ -213,11 +213,11 @@ def _signed(seconds: float) -> str:
     return ("+" if seconds >= 0 else "−") + formatting.value(abs(seconds), "s")
 
 
-def sensitivity_table(found: Sensitivity, order: Order = "harm") -> pd.DataFrame:
+def sensitivity_table(sensitivity: Sensitivity, order: Order = "harm") -> pd.DataFrame:
     """Return one row per layer with sortable numbers, for the table beside the plot."""
     import pandas as pd
 
-    return pd.DataFrame([_numbers(layer) for layer in in_order(found, order)])
+    return pd.DataFrame([_numbers(layer) for layer in in_order(sensitivity, order)])
 
 
 def _numbers(layer: LayerSensitivity) -> dict[str, object]:
@@ -240,8 +240,10 @@ def _numbers(layer: LayerSensitivity) -> dict[str, object]:
     }
 
 
-def _value(found: Mapping[str, Measurement], metric: str, scale: float = 1.0) -> float | None:
-    return scale * found[metric].value if metric in found else None
+def _value(
+    measurements: Mapping[str, Measurement], metric: str, scale: float = 1.0
+) -> float | None:
+    return scale * measurements[metric].value if metric in measurements else None
 
 
 def _interval(m: Measurement | None) -> str:
@@ -250,7 +252,7 @@ def _interval(m: Measurement | None) -> str:
     return f"{100 * m.low:+.2f} to {100 * m.high:+.2f}"
 
 
-def sensitivity_json(found: Sensitivity) -> dict[str, Any]:
+def sensitivity_json(sensitivity: Sensitivity) -> dict[str, Any]:
     """Return all values as JSON."""
     layers = [
         {
@@ -263,6 +265,6 @@ def sensitivity_json(found: Sensitivity) -> dict[str, Any]:
             "alone": {k: m.to_json() for k, m in layer.alone.items()},
             "left_out": {k: m.to_json() for k, m in layer.left_out.items()},
         }
-        for layer in found.layers
+        for layer in sensitivity.layers
     ]
-    return {"layers": layers, "whole": found.whole.to_json() if found.whole else None}
+    return {"layers": layers, "whole": sensitivity.whole.to_json() if sensitivity.whole else None}

@@ -92,12 +92,14 @@ def trials_info(
 def _metric_column(
     id_: str, trials: Sequence[Trial], metrics: Mapping[str, Metric]
 ) -> tuple[str, list[object], str]:
-    found = [t.measurements.get(id_) for t in trials]
-    unit = next(m.unit for m in found if m)
-    divisor, suffix = formatting.axis_scale(unit, [m.value for m in found if m])
+    measurements = [t.measurements.get(id_) for t in trials]
+    unit = next(m.unit for m in measurements if m)
+    divisor, suffix = formatting.axis_scale(unit, [m.value for m in measurements if m])
     title = metrics[id_].title if id_ in metrics else id_
-    values: list[object] = [m.value / divisor if m else None for m in found]
-    middle = sorted(m.value / divisor for m in found if m)[sum(1 for m in found if m) // 2]
+    values: list[object] = [m.value / divisor if m else None for m in measurements]
+    middle = sorted(m.value / divisor for m in measurements if m)[
+        sum(1 for m in measurements if m) // 2
+    ]
     return f"{title}, {suffix}" if suffix else title, values, formatting.printf(middle, suffix)
 
 
@@ -115,13 +117,13 @@ def numbers_info(
     trial: Trial,
     base: Trial | None,
     metrics: Mapping[str, Metric],
-    known: Mapping[str, Difference] | None = None,
+    differences: Mapping[str, Difference] | None = None,
 ) -> pd.DataFrame:
     """Return one row per metric of one trial: value, interval, sample count, comparison, and
     remarks if there are any.
 
     Args:
-        known: corrected differences from the base, as in `lab.plots.words.certain`.
+        differences: corrected differences from the base, as in `lab.plots.words.certain`.
     """
     import pandas as pd
 
@@ -138,7 +140,7 @@ def numbers_info(
                 "Value": formatting.value(m.value, m.unit),
                 "95 % interval": formatting.interval(m) or "exact",
                 "n": m.n,
-                "Against float": versus(id_, trial, base, known) if base and against else "",
+                "Against float": versus(id_, trial, base, differences) if base and against else "",
                 "Remarks": remarks(m),
             }
         )
@@ -157,7 +159,7 @@ def parts_info(
     """
     import pandas as pd
 
-    found = {}
+    tables = {}
     for id_, m in trial.measurements.items():
         against = (
             {p.metric: p for p in base.measurements[id_].parts}
@@ -169,8 +171,8 @@ def parts_info(
             for part in sorted(m.parts, key=lambda p: p.value)
         ]
         if rows:
-            found[id_] = pd.DataFrame(rows)
-    return found
+            tables[id_] = pd.DataFrame(rows)
+    return tables
 
 
 def _part(part: Measurement, base: Measurement | None, names: Sequence[str]) -> dict[str, object]:
@@ -185,18 +187,18 @@ def _part(part: Measurement, base: Measurement | None, names: Sequence[str]) -> 
 
 
 def versus(
-    metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None
+    metric: str, trial: Trial, base: Trial, differences: Mapping[str, Difference] | None = None
 ) -> str:
     """Return the change, marked if it may be chance: "0.5 points lower (a tie)"."""
     change = formatting.change(trial.measurements[metric], base.measurements[metric], plainly=True)
     return (
         change
-        if change == "no change" or certain(metric, trial, base, known)
+        if change == "no change" or certain(metric, trial, base, differences)
         else f"{change} (a tie)"
     )
 
 
 def remarks(m: Measurement) -> str:
     """Return the warnings about a number: its flags, and its source unless it was measured."""
-    said = [_FLAG_WORDS.get(flag, flag.replace("_", " ")) for flag in m.flags]
-    return ", ".join([*said, *([] if m.source == "measured" else [m.source])])
+    warnings = [_FLAG_WORDS.get(flag, flag.replace("_", " ")) for flag in m.flags]
+    return ", ".join([*warnings, *([] if m.source == "measured" else [m.source])])

@@ -178,18 +178,18 @@ def count_text(trainings: Sequence[Training]) -> str:
     """ "2 of 6 trainings done, 1 running, 3 waiting"; empty without trainings."""
     if not trainings:
         return ""
-    found = {
+    counts = {
         state: sum(t.state == state for t in trainings)
         for state in ("done", "running", "waiting", "ended")
     }
-    done = f"{found['done']} of {formatting.plural(len(trainings), 'training')} done"
+    done = f"{counts['done']} of {formatting.plural(len(trainings), 'training')} done"
     words = {
         "running": "running",
         "waiting": "waiting",
         "ended": "ended early",
     }
     return ", ".join(
-        [done, *(f"{found[state]} {word}" for state, word in words.items() if found[state])]
+        [done, *(f"{counts[state]} {word}" for state, word in words.items() if counts[state])]
     )
 
 

@@ -42,8 +42,8 @@ def method(trial: Trial) -> str:
 @cache
 def _method(techniques: tuple[str, ...]) -> str:
     """Return the titles of the techniques, or nothing if one is unknown."""
-    known = registry.techniques()
-    steps = [known.get(id_) for id_ in techniques]
+    techniques_here = registry.techniques()
+    steps = [techniques_here.get(id_) for id_ in techniques]
     titles = [re.sub(r" \(.*?\)| by NNCF", "", t.title) for t in steps if t and not t.conversion]
     return (" + ".join(dict.fromkeys(titles)) or "float") if all(steps) else ""
 
@@ -93,12 +93,12 @@ def against(trial: Trial, base: Trial | None, objectives: Sequence[Objective]) -
         return ""
     if base.id == trial.id:
         return "it is the float baseline itself"
-    known = [
+    measured = [
         o.metric
         for o in objectives
         if o.metric in trial.measurements and o.metric in base.measurements
     ]
-    return ", ".join(difference(metric, trial, base) for metric in known)
+    return ", ".join(difference(metric, trial, base) for metric in measured)
 
 
 def difference(metric: str, trial: Trial, base: Trial) -> str:
@@ -110,17 +110,17 @@ def difference(metric: str, trial: Trial, base: Trial) -> str:
 
 
 def certain(
-    metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference] | None = None
+    metric: str, trial: Trial, base: Trial, differences: Mapping[str, Difference] | None = None
 ) -> bool:
     """Return True if a difference is more than chance: exact numbers differ, others by their pairs
     or intervals.
 
     Args:
-        known: differences from the same base that are corrected for how many were made, by metric.
+        differences: those from the same base that are corrected for how many were made, by metric.
     """
     exact = trial.measurements[metric].low is None or base.measurements[metric].low is None
-    if known and metric in known:
-        return known[metric].differs
+    if differences and metric in differences:
+        return differences[metric].differs
     return exact or differs(metric, trial, base)
 
 
@@ -129,11 +129,11 @@ def _ties(pick: Pick, trials: Mapping[str, Trial]) -> str:
         return ""
     names = [trial_text(trials[id_], ()) for id_ in pick.ties]
     more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    said = f"{', '.join(names[:2])}{more}" if more else " and ".join(names)
+    shown = f"{', '.join(names[:2])}{more}" if more else " and ".join(names)
     by_goal = pick.rule in ("best", "best_within_tolerance")
     exact = by_goal and trials[pick.trial or ""].measurements[pick.goal.metric].low is None
     why = f"less than {100 * NEGLIGIBLE:.0f} % apart" if exact else "the difference may be chance"
-    return f"a tie with {said}: {why}"
+    return f"a tie with {shown}: {why}"
 
 
 def _nothing_feasible(pick: Pick, trials: Mapping[str, Trial]) -> str:

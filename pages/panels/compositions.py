@@ -66,32 +66,35 @@ def compositions(model: str, preset: str, runtime_ids: Sequence[str]) -> tuple[C
                 f"{prefix}.{role}",
             )
     chains = usual if usual and chosen == completed(begin) else one_chain(chosen)
-    st.caption(said(chains))
+    st.caption(count_text(chains))
     return chains
 
 
 def merged(chains: Sequence[Chain]) -> Stages:
     """Merge the preset's compositions into one form."""
-    found: Stages = {role: {} for role in ROLES}
+    stages: Stages = {role: {} for role in ROLES}
     for chain in chains:
         for role, choices in zip(ROLES, chain, strict=True):
             for id_, space in choices.items():
-                known = found[role].setdefault(id_, {})
-                found[role][id_] = {
-                    **known,
-                    **{o: tuple(dict.fromkeys((*known.get(o, ()), *v))) for o, v in space.items()},
+                settings = stages[role].setdefault(id_, {})
+                stages[role][id_] = {
+                    **settings,
+                    **{
+                        o: tuple(dict.fromkeys((*settings.get(o, ()), *v)))
+                        for o, v in space.items()
+                    },
                 }
-    return found
+    return stages
 
 
 def first_choice(techniques: Sequence[Technique]) -> Stages:
     """Return the initial form of a composition without a preset: one technique per stage, and
     nothing as an alternative in the last.
     """
-    found: Stages = {}
+    stages: Stages = {}
     for role in ROLES:
-        mine = [t for t in techniques if t.role == role]
-        mine.sort(
+        of_role = [t for t in techniques if t.role == role]
+        of_role.sort(
             key=lambda t: (
                 "quick" not in t.presets,
                 "channel" not in t.id,
@@ -99,20 +102,20 @@ def first_choice(techniques: Sequence[Technique]) -> Stages:
                 "static_" not in t.id,
             )
         )
-        found[role] = {
+        stages[role] = {
             **({NOTHING: {}} if role == "quantize" else {}),
-            **({mine[0].id: {}} if mine else {NOTHING: {}}),
+            **({of_role[0].id: {}} if of_role else {NOTHING: {}}),
         }
-    return found
+    return stages
 
 
 def completed(stages: Stages) -> Stages:
     """Complete the stages with every option of every technique, as the form returns them."""
-    known = lab.available_techniques()
+    techniques = lab.available_techniques()
     return {
         role: {
             id_: (
-                {o.id: tuple(space.get(o.id, (o.default,))) for o in known[id_].options}
+                {o.id: tuple(space.get(o.id, (o.default,))) for o in techniques[id_].options}
                 if id_
                 else {}
             )
@@ -137,10 +140,10 @@ def stage(
         help=HELPS[role],
         placeholder="Nothing",
     )
-    found: dict[str, Values] = {}
+    choices: dict[str, Values] = {}
     for id_ in ids or [NOTHING]:
-        found[id_] = settings(by_id[id_], begin.get(id_, {}), f"{prefix}.{id_}") if id_ else {}
-    return seeded(found, prefix) if role == "tune" and ids != [NOTHING] else found
+        choices[id_] = settings(by_id[id_], begin.get(id_, {}), f"{prefix}.{id_}") if id_ else {}
+    return seeded(choices, prefix) if role == "tune" and ids != [NOTHING] else choices
 
 
 def title(technique: Technique) -> str:
@@ -176,17 +179,17 @@ def one_chain(chosen: Stages) -> tuple[Chain, ...]:
     return (chain,) if recipes_of(chain) else ()
 
 
-def said(chains: Sequence[Chain]) -> str:
+def count_text(chains: Sequence[Chain]) -> str:
     """Describe the number of variants and of trainings."""
     recipes = [recipe for chain in chains for recipe in recipes_of(chain)]
     if not recipes:
         return "There is no composition yet. Choose a technique in one of the stages."
-    known = lab.available_techniques()
+    techniques = lab.available_techniques()
     trained = {
         str([s.to_json() for s in recipe.steps[: n + 1]])
         for recipe in recipes
         for n, step in enumerate(recipe.steps)
-        if known[step.technique].role == "tune"
+        if techniques[step.technique].role == "tune"
     }
     once = (
         f" {formatting.capital(formatting.plural(len(trained), 'training'))}, each run once."

@@ -65,13 +65,13 @@ def answered(pair: Pair) -> Any:
     """Return the result of `lab.answered`, or None after a message."""
     revisions = tuple(lab.study(t.study).revision for t in (pair.reference, pair.trial))
     asked = (pair.trial.id, pair.reference.id), revisions, (pair.trial, pair.reference)
-    found = _answered(*asked)
-    if isinstance(found, str) or found.labels is None:
+    comparison = _answered(*asked)
+    if isinstance(comparison, str) or comparison.labels is None:
         _answered.clear(*asked)  # the data may be brought at any time
-    if isinstance(found, str):
-        st.info(formatting.markdown(found), icon=":material/visibility_off:")
+    if isinstance(comparison, str):
+        st.info(formatting.markdown(comparison), icon=":material/visibility_off:")
         return None
-    return found
+    return comparison
 
 
 # --- class by class -------------------------------------------------------------------------------
@@ -79,13 +79,14 @@ def answered(pair: Pair) -> Any:
 
 def classes(pair: Pair) -> None:
     """Show the items won and lost in each class, and the changes of their predicted classes."""
-    if (found := answered(pair)) is None:
+    if (comparison := answered(pair)) is None:
         return
-    if found.labels is None:
+    if comparison.labels is None:
         st.info(NO_TRUTH + _how_to_get(pair.card), icon=":material/visibility_off:")
         return
     rows = class_rows(
-        class_changes(found.labels, found.correct_before, found.correct_after), pair.names
+        class_changes(comparison.labels, comparison.correct_before, comparison.correct_after),
+        pair.names,
     )
     left, right = st.columns([12, 9], gap="medium")
     with left:
@@ -100,17 +101,17 @@ def classes(pair: Pair) -> None:
             " test, corrected for the number of classes."
         )
     with right:
-        matrix(pair, found)
+        matrix(pair, comparison)
 
 
-def matrix(pair: Pair, found: Any) -> None:
-    before, after = found.predictions_before, found.predictions_after
+def matrix(pair: Pair, comparison: Any) -> None:
+    before, after = comparison.predictions_before, comparison.predictions_after
     if before is None or after is None:
-        st.caption(f"The predicted classes are not known here. {value_text(found.flips)}")
+        st.caption(f"The predicted classes are not known here. {value_text(comparison.flips)}")
         return
-    count = 1 + int(max(found.labels.max(), before.max(), after.max()))
+    count = 1 + int(max(comparison.labels.max(), before.max(), after.max()))
     count = max(count, len(pair.names.classes))
-    info = confusion_info(confusion_change(found.labels, before, after, count), pair.names)
+    info = confusion_info(confusion_change(comparison.labels, before, after, count), pair.names)
     if not info.change.any():
         st.caption("No item changes its predicted class.")
         return
@@ -140,45 +141,47 @@ def _how_to_get(card: ModelCard) -> str:
 
 def flipped(pair: Pair) -> None:
     """Show the flipped items, 24 per page, the widest gap first."""
-    if (found := answered(pair)) is None:
+    if (comparison := answered(pair)) is None:
         return
-    st.markdown(formatting.markdown(flips_text(found.flips, pair.names)))
-    if not found.flips.flips:
+    st.markdown(formatting.markdown(flips_text(comparison.flips, pair.names)))
+    if not comparison.flips.flips:
         st.success(
             ("Both trials give the same prediction for every test item."),
             icon=":material/done_all:",
         )
         return
-    kind, page = chosen_part(pair, found)
-    flips = found.flips.of(kind)
+    kind, page = chosen_part(pair, comparison)
+    flips = comparison.flips.of(kind)
     if not flips:
         st.write("There are no items of this kind.")
         return
     shown = flips[(page - 1) * A_PAGE : page * A_PAGE]
     pictures = drawn(pair, shown)
-    st.html(flips_html(shown, found.flips.value, pair.names, pictures))
+    st.html(flips_html(shown, comparison.flips.value, pair.names, pictures))
     if pictures is None:
-        st.caption(_not_drawn(pair, found.labels is not None))
+        st.caption(_not_drawn(pair, comparison.labels is not None))
     with st.expander(f"As a table ({len(flips)})"):
         st.dataframe(
-            flip_rows(flips, found.flips.value, pair.names),
+            flip_rows(flips, comparison.flips.value, pair.names),
             hide_index=True,
             alt="Test items that flipped",
         )
-    st.caption(_gap_text(found.flips.value))
+    st.caption(_gap_text(comparison.flips.value))
 
 
-def chosen_part(pair: Pair, found: Any) -> tuple[Kind, int]:
+def chosen_part(pair: Pair, comparison: Any) -> tuple[Kind, int]:
     """Draw the choice of a kind and of a page; another kind begins at its first page."""
-    texts = kind_texts(found.flips, pair.names)
+    texts = kind_texts(comparison.flips, pair.names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        there: Any = sorted(texts, key=lambda k: not found.flips.of(k))  # what is empty comes last
-        kind: Any = address.segments("flip", "Items", there, texts)
+        kinds: Any = sorted(
+            texts, key=lambda k: not comparison.flips.of(k)
+        )  # what is empty comes last
+        kind: Any = address.segments("flip", "Items", kinds, texts)
         part = f"{pair.reference.id} {pair.trial.id} {kind}"
         if st.session_state.setdefault("flips_part", part) != part:
             st.session_state.flips_part = part
             st.query_params.pop("sheet", None)
-        pages = max(1, -(-len(found.flips.of(kind)) // A_PAGE))
+        pages = max(1, -(-len(comparison.flips.of(kind)) // A_PAGE))
         if pages == 1:
             return kind, 1
         key = f"flips_page_{part}"
@@ -194,16 +197,19 @@ def drawn(pair: Pair, flips: Sequence[Flip]) -> ExamplesInfo | None:
     """Return the items ready to draw; None if they are not here or have no picture."""
     dataset = lab.available_datasets().get(pair.card.dataset)
     show = dataset.show if dataset else "image"
-    if show == "none" or (found := lab.items(pair.trial.study, [f.item for f in flips])) is None:
+    if (
+        show == "none"
+        or (test_items := lab.items(pair.trial.study, [f.item for f in flips])) is None
+    ):
         return None
-    items = dataset.picture(found.items) if dataset and dataset.picture else found.items
+    items = dataset.picture(test_items.items) if dataset and dataset.picture else test_items.items
     try:
         return examples_info(
             items,
-            found.labels,
+            test_items.labels,
             pair.names.classes,
             show=show,
-            texts=found.texts,
+            texts=test_items.texts,
             show_shape=dataset.show_shape if dataset else (),
         )
     except ValueError:

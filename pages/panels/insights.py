@@ -68,18 +68,18 @@ def insights(study: Study, trials: Sequence[Trial], choose: Callable[[str], None
 
 
 def float_answers(study: Study, trials: Sequence[Trial]) -> None:
-    found = pairs_of(study.id, study.revision)
-    if not found:
+    pairs = pairs_of(study.id, study.revision)
+    if not pairs:
         return
     by_id = {t.id: t for t in trials}
-    unlike = [pair for pair in found if not pair.faithful]
+    unlike = [pair for pair in pairs if not pair.faithful]
     if not unlike:
-        places = len({id_ for pair in found for id_ in (pair.first, pair.second)})
+        places = len({id_ for pair in pairs for id_ in (pair.first, pair.second)})
         everywhere = "Both runtimes" if places == 2 else f"All {places} runtime settings"
         st.caption(
             f":material/done_all: {everywhere} give the same float answers on at least"
             f" {100 * ENOUGH:.1f} % of the test set (lowest of any pair:"
-            f" {100 * found[0].agreement.value:.2f} %)."
+            f" {100 * pairs[0].agreement.value:.2f} %)."
         )
         return
     named = [
@@ -97,13 +97,13 @@ def odd_ones(unlike: Sequence[Pair]) -> dict[str, float]:
     """Return the fewest trials that occur in every unequal pair, each with its lowest agreement;
     the most frequent trial comes first.
     """
-    found, left = dict[str, float](), list(unlike)
+    odd_trials, left = dict[str, float](), list(unlike)
     while left:
         counts = Counter(id_ for pair in left for id_ in (pair.first, pair.second))
         odd = counts.most_common(1)[0][0]
-        found[odd] = min(p.agreement.value for p in left if odd in (p.first, p.second))
+        odd_trials[odd] = min(p.agreement.value for p in left if odd in (p.first, p.second))
         left = [p for p in left if odd not in (p.first, p.second)]
-    return found
+    return odd_trials
 
 
 def place(trial: Trial, trials: Sequence[Trial]) -> str:
@@ -114,29 +114,29 @@ def place(trial: Trial, trials: Sequence[Trial]) -> str:
 
 
 def threads(study: Study, trials: Sequence[Trial]) -> None:
-    found, several = (
+    no_gains, several = (
         threads_of(study.id, study.revision),
         sum(int(t.target.options.get("threads", 1)) > 1 for t in trials),
     )
-    if found:
+    if no_gains:
         st.caption(
-            f":material/sync_disabled: More threads do not help {len(found)} of {several} trials"
+            f":material/sync_disabled: More threads do not help {len(no_gains)} of {several} trials"
             " with more than one thread; their details say so."
         )
 
 
 def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], None]) -> None:
     metric = study.spec.objectives[0].metric
-    found = calibrations_of(study.id, study.revision, metric)
-    if not found:
+    calibrated = calibrations_of(study.id, study.revision, metric)
+    if not calibrated:
         return
     with st.expander(
-        f"Effect of calibration ({formatting.plural(len(found), 'recipe')} calibrated in several"
-        " ways)",
+        f"Effect of calibration ({formatting.plural(len(calibrated), 'recipe')} calibrated in"
+        " several ways)",
         icon=":material/tune:",
     ):
-        titles = {str(i): words.trial_text(_first(c, trials), ()) for i, c in enumerate(found)}
-        chosen = found[int(address.dropdown("calibration", "Recipe", list(titles), titles))]
+        titles = {str(i): words.trial_text(_first(c, trials), ()) for i, c in enumerate(calibrated)}
+        chosen = calibrated[int(address.dropdown("calibration", "Recipe", list(titles), titles))]
         base = nearest_baseline(_first(chosen, trials), trials)
         info = calibration_info(
             chosen,
@@ -161,23 +161,23 @@ def calibration(study: Study, trials: Sequence[Trial], choose: Callable[[str], N
                 hide_index=True,
                 alt="All calibrations of this recipe",
             )
-        if said := spread_words(chosen.over_seeds()):
-            st.caption(f"Spread over seeds: {said}.")
+        if spread := spread_words(chosen.over_seeds()):
+            st.caption(f"Spread over seeds: {spread}.")
 
 
 def order(study: Study, trials: Sequence[Trial]) -> None:
     """Show the effect of the order of two steps."""
-    found = orders_of(study.id, study.revision)
-    if not found:
+    pairs = orders_of(study.id, study.revision)
+    if not pairs:
         return
     with st.expander(
-        f"Effect of the order of steps ({formatting.plural(len(found), 'pair')})",
+        f"Effect of the order of steps ({formatting.plural(len(pairs), 'pair')})",
         icon=":material/swap_horiz:",
     ):
-        st.markdown(formatting.markdown(order_text(found, study.spec.objectives[0].metric)))
+        st.markdown(formatting.markdown(order_text(pairs, study.spec.objectives[0].metric)))
         shown = formatting.varying_options(t.target for t in trials)
         st.dataframe(
-            order_rows(found, shown),
+            order_rows(pairs, shown),
             hide_index=True,
             alt="The same steps in two orders, number by number",
         )
@@ -189,18 +189,18 @@ def order(study: Study, trials: Sequence[Trial]) -> None:
 
 def seeds(study: Study) -> None:
     """Show the effect of the training seed."""
-    found = spread_of(study.id, study.revision)
-    if not found:
+    spreads = spread_of(study.id, study.revision)
+    if not spreads:
         return
     with st.expander(
-        f"Effect of the training seed ({formatting.plural(len(found), 'recipe')} trained several"
+        f"Effect of the training seed ({formatting.plural(len(spreads), 'recipe')} trained several"
         " times)",
         icon=":material/casino:",
     ):
-        if text := spread_text(found, study.spec.objectives[0].metric):
+        if text := spread_text(spreads, study.spec.objectives[0].metric):
             st.markdown(formatting.markdown(text))
         st.dataframe(
-            spread_rows(found),
+            spread_rows(spreads),
             hide_index=True,
             placeholder="–",
             alt="Mean, lowest and highest over seeds",
@@ -211,6 +211,6 @@ def seeds(study: Study) -> None:
         )
 
 
-def _first(found: Calibrations, trials: Sequence[Trial]) -> Trial:
-    ids = {p.trial for p in found.points}
-    return next(t for t in trials if t.id in ids and t.name == found.name)
+def _first(calibrated: Calibrations, trials: Sequence[Trial]) -> Trial:
+    ids = {p.trial for p in calibrated.points}
+    return next(t for t in trials if t.id in ids and t.name == calibrated.name)

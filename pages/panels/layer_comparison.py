@@ -30,8 +30,8 @@ def columns_of(trials: Sequence[Trial]) -> list[str]:
 
 
 def layers(trials: Sequence[Trial], alike: bool) -> None:
-    names, found = columns_of(trials), lab.layers_beside(trials)
-    info = time_info(found, names)
+    names, comparison = columns_of(trials), lab.layers_beside(trials)
+    info = time_info(comparison, names)
     if info.rows:
         chart(
             json.dumps(bars_spec(info)),
@@ -39,10 +39,12 @@ def layers(trials: Sequence[Trial], alike: bool) -> None:
             height=height_of(info),
             alt="Time of each layer in each trial; the table below has the same numbers.",
         )
-    st.dataframe(layer_rows(found, names), hide_index=True, alt="Precision and time of each layer")
+    st.dataframe(
+        layer_rows(comparison, names), hide_index=True, alt="Precision and time of each layer"
+    )
     notes = [
-        unmatched_text(found, names),
-        *(f"{n} has no profile." for n, p in zip(names, found.profiled, strict=True) if not p),
+        unmatched_text(comparison, names),
+        *(f"{n} has no profile." for n, p in zip(names, comparison.profiled, strict=True) if not p),
         (
             f"{formatting.plural(info.left_out, 'short row')} left out of the plot."
             if info.left_out
@@ -58,17 +60,17 @@ def layers(trials: Sequence[Trial], alike: bool) -> None:
 
 def size(trials: Sequence[Trial], alike: bool) -> None:
     names, anatomies = columns_of(trials), [lab.anatomy(t) for t in trials]
-    found = lab.layers_beside(trials)
+    comparison = lab.layers_beside(trials)
     left, right = st.columns(2, gap="medium")
-    for place, what, info in (
+    for place, name, info in (
         (left, "parts", parts_info(anatomies, names)),
-        (right, "weights", weights_info(found, names)),
+        (right, "weights", weights_info(comparison, names)),
     ):
         if info.rows:
             with place:
                 chart(
                     json.dumps(bars_spec(info)),
-                    key=f"{what}_{'_'.join(t.id for t in trials)}",
+                    key=f"{name}_{'_'.join(t.id for t in trials)}",
                     height=height_of(info),
                     alt=f"{formatting.capital(info.title)}; the table below has the same numbers.",
                 )
@@ -80,11 +82,11 @@ def size(trials: Sequence[Trial], alike: bool) -> None:
             alt="Bytes of each part of the files",
         )
     with right:
-        if rows := weight_rows(found, names):
+        if rows := weight_rows(comparison, names):
             st.dataframe(
                 rows,
                 hide_index=True,
                 alt="Data type and bytes of each layer's weights",
             )
-    if text := unmatched_text(found, names):
+    if text := unmatched_text(comparison, names):
         st.caption(formatting.markdown(text))

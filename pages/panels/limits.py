@@ -105,9 +105,9 @@ def possible_limits(
         for m in ordered_metrics(_trials, metrics)
         if m in metrics and metrics[m].direction == "minimize"
     ]
-    found: list[tuple[str, LimitKind]] = [(metric, "at_most") for metric in dict.fromkeys(small)]
+    limits: list[tuple[str, LimitKind]] = [(metric, "at_most") for metric in dict.fromkeys(small)]
     return (
-        [(quality.metric, "max_drop"), *found, (quality.metric, "at_least")] if quality else found
+        [(quality.metric, "max_drop"), *limits, (quality.metric, "at_least")] if quality else limits
     )
 
 
@@ -118,8 +118,8 @@ def slider(trials: Sequence[Trial], metric: str, kind: LimitKind, of: str) -> Li
     none = -inf if kind == "at_least" else inf
     options, name = sorted([*values, none]), f"{metric}_{kind}"
     texts = {v: stop_text(v, kind, like) for v in values}
-    given = address.number(name, none)
-    start = none if given == none else min(values, key=lambda v: abs(v - given))
+    in_address = address.number(name, none)
+    start = none if in_address == none else min(values, key=lambda v: abs(v - in_address))
     key = (  # other stops make another slider
         f"limit_{name}_{len(options)}_{values[0]:.6g}_{values[-1]:.6g}"
     )
@@ -140,13 +140,13 @@ def stops_of(
     of: str, metric: str, kind: LimitKind, _trials: Sequence[Trial]
 ) -> tuple[list[float], Measurement | None]:
     """Return the stops of a slider and one of its measurements."""
-    found = [
+    measurements = [
         t.measurements[metric]
         for t in _trials
         if t.state == "complete" and metric in t.measurements
     ]
-    values = list(DROPS) if kind == "max_drop" else stops(m.value for m in found)
-    return values, next(iter(found), None)
+    values = list(DROPS) if kind == "max_drop" else stops(m.value for m in measurements)
+    return values, next(iter(measurements), None)
 
 
 def stop_text(value: float, kind: LimitKind, like: Measurement) -> str:

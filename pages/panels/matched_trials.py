@@ -51,9 +51,9 @@ def changes_of(
     )
 
 
-def in_two(studies: Sequence[Study], texts: Mapping[str, str], found: Across) -> None:
+def in_two(studies: Sequence[Study], texts: Mapping[str, str], comparison: Across) -> None:
     """Show the matching trials of two studies of one model, if there are any."""
-    members = {m.study.id: m for m in found.members}
+    members = {m.study.id: m for m in comparison.members}
     alike = [(a, b) for i, a in enumerate(studies) for b in studies[i + 1 :] if a.model == b.model]
     if not alike:
         return

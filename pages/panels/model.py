@@ -124,13 +124,13 @@ def pruning_button(card: ModelCard, studies: Sequence[Study]) -> None:
         disabled=not able,
     ):
         return
-    known = [
+    running = [
         s.id
         for s in studies
         if s.spec.about.get("kind") == PRUNING and s.state not in ("failed", "cancelled")
     ]
     try:
-        study = known[0] if known else lab.start(lab.pruning_spec(card.id), "Cost of pruning")
+        study = running[0] if running else lab.start(lab.pruning_spec(card.id), "Cost of pruning")
     except LabError as error:
         st.error(formatting.markdown(str(error)))
         return
@@ -170,10 +170,10 @@ def figures(card: ModelCard) -> None:
     shown = numbers(card)
     for column, (label, value, _, help_) in zip(st.columns([1.2, 1, 1.2, 1.2]), shown, strict=True):
         column.metric(label, value, help=help_)
-    known = lab.available_metrics()
+    metrics = lab.available_metrics()
     rows = [
         {
-            "Metric": known[id_].title if id_ in known else id_,
+            "Metric": metrics[id_].title if id_ in metrics else id_,
             "Value": formatting.value(m.value, m.unit),
             "95 % interval": formatting.interval(m) or "–",
             "Test items": f"{m.n:,}",
@@ -197,14 +197,14 @@ def data(card: ModelCard) -> None:
         f"##### Test items: {formatting.markdown(dataset.title)}" if dataset else "##### Test items"
     )
     with st.spinner("Loading test items …"):
-        found = examples.of([card], LONG_S).get(card.id)
-    if found and found.info:
-        width = {"image": 760, "spectrogram": 900, "waveform": 900, "text": 1100}[found.info.kind]
-        st.html(f'<div style="max-width:{width}px">{examples_html(found.info)}</div>')
+        items = examples.of([card], LONG_S).get(card.id)
+    if items and items.info:
+        width = {"image": 760, "spectrogram": 900, "waveform": 900, "text": 1100}[items.info.kind]
+        st.html(f'<div style="max-width:{width}px">{examples_html(items.info)}</div>')
     else:
         st.caption(
-            found.problem
-            if found and found.problem
+            items.problem
+            if items and items.problem
             else "These items are plain numbers and have no picture."
         )
 
@@ -223,12 +223,14 @@ def layers_of(model_id: str, path: str, changed: float) -> list[Layer]:
 def layers(card: ModelCard) -> None:
     path = Path(card.path)
     try:
-        found = layers_of(card.id, card.path, path.stat().st_mtime if path.is_file() else 0.0)
+        model_layers = layers_of(
+            card.id, card.path, path.stat().st_mtime if path.is_file() else 0.0
+        )
     except LabError as error:
         st.caption(f"The layers cannot be shown: {formatting.markdown(str(error))}")
         return
-    table = layers_table(found)
-    st.caption(f"**{totals(found)}.** Click a column's name to sort by it.")
+    table = layers_table(model_layers)
+    st.caption(f"**{totals(model_layers)}.** Click a column's name to sort by it.")
     st.dataframe(
         table,
         hide_index=True,
@@ -295,9 +297,9 @@ def origin(card: ModelCard) -> None:
         st.markdown(f"**{len(card.class_names)} classes.** {names}")
 
 
-def _said(what: str, provenance: str, licence: str) -> str:
+def _said(title: str, provenance: str, licence: str) -> str:
     return (
-        f"**{what}.** {formatting.markdown(provenance.replace('`', '') or 'Unknown.')} Licence:"
+        f"**{title}.** {formatting.markdown(provenance.replace('`', '') or 'Unknown.')} Licence:"
         f" {formatting.markdown(licence or 'unknown')}."
     )
 

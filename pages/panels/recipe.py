@@ -23,7 +23,7 @@ def recipe(trial: Trial, base: Trial | None) -> None:
         st.markdown(f"**{number}. {technique.title if technique else step.technique}**")
         labels = {o.id: o.label for o in technique.options} if technique else {}
         if settings := [
-            f"{labels.get(k, k)}: **{said(v)}**"
+            f"{labels.get(k, k)}: **{value_text(v)}**"
             for k, v in step.params.items()
             if v not in ((), [], "")
         ]:
@@ -61,7 +61,7 @@ def reorder(trial: Trial) -> None:
     st.rerun()
 
 
-def said(value: Any) -> str:
+def value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return formatting.markdown(", ".join(map(str, value)))
     return (

@@ -68,14 +68,14 @@ def results(study: Study) -> None:
     query = StudyQuery(
         study.id, study.revision, filter_in_address(study, trials), limits, goal, weights
     )
-    found, by_id = pick_of(query), {t.id: t for t in trials}
-    trial = by_id.get(st.query_params.get("trial") or found.trial or "")
+    best, by_id = pick_of(query), {t.id: t for t in trials}
+    trial = by_id.get(st.query_params.get("trial") or best.trial or "")
     left, right = st.columns([11, 9], gap="medium")
     with left:
-        banner(study, found, by_id, limits)
+        banner(study, best, by_id, limits)
         plot(query, trials, trial)
     with right, st.container(border=True):
-        detail(trial, trials, found.trial)
+        detail(trial, trials, best.trial)
     table(query, trial)
     insights(study, trials, choose)
 
@@ -99,13 +99,13 @@ def without_results(study: Study, trials: Sequence[Trial]) -> None:
             detail(chosen, trials)
 
 
-def banner(study: Study, found: Pick, by_id: Mapping[str, Trial], limits: Sequence[Limit]) -> None:
-    reason = words.pick_reason(found, by_id, study.spec.objectives, limits)
-    if found.trial is None:
+def banner(study: Study, best: Pick, by_id: Mapping[str, Trial], limits: Sequence[Limit]) -> None:
+    reason = words.pick_reason(best, by_id, study.spec.objectives, limits)
+    if best.trial is None:
         st.warning(formatting.markdown(reason), icon=":material/filter_alt_off:")
         return
     shown = options_shown(study.id, study.revision)
-    name = words.trial_text(by_id[found.trial], shown)
+    name = words.trial_text(by_id[best.trial], shown)
     st.success(
         f"**Best pick: {formatting.markdown(name)}.** {formatting.markdown(reason)}",
         icon=":material/star:",
@@ -174,8 +174,8 @@ def filter_in_address(study: Study, trials: Sequence[Trial]) -> TrialFilter:
     runtimes = {t.target.runtime for t in trials}
     methods = set(methods_of(study.id, study.revision).values())
     on, how = (
-        [v for v in st.query_params.get_all(name) if v in known]
-        for name, known in (("on", runtimes), ("how", methods))
+        [v for v in st.query_params.get_all(name) if v in possible]
+        for name, possible in (("on", runtimes), ("how", methods))
     )
     return TrialFilter(tuple(on), tuple(how), st.query_params.get("find", ""))
 
@@ -197,10 +197,10 @@ def zoom_now(look: Look) -> list[float] | None:
     if last not in (None, look):
         st.query_params.pop("zoom", None)
     try:
-        found = [float(v) for v in st.query_params.get("zoom", "").split(",")]
+        ranges = [float(v) for v in st.query_params.get("zoom", "").split(",")]
     except ValueError:
         return None
-    return found if len(found) == 4 else None
+    return ranges if len(ranges) == 4 else None
 
 
 def remember_zoom(ranges: Sequence[float] | None) -> None:
@@ -233,9 +233,11 @@ def tick(trial_id: str) -> None:
 def marked_now(trials: Sequence[Trial]) -> list[str]:
     """Return the ids of the selected trials: those in the address, or the chosen one."""
     by_number = {str(t.position): t.id for t in trials}
-    given = [by_number[n] for n in st.query_params.get("ticked", "").split(",") if n in by_number]
+    selected = [
+        by_number[n] for n in st.query_params.get("ticked", "").split(",") if n in by_number
+    ]
     chosen = st.query_params.get("trial")
-    return given or [id_ for id_ in by_number.values() if id_ == chosen]
+    return selected or [id_ for id_ in by_number.values() if id_ == chosen]
 
 
 def set_ticked(ids: Sequence[str], trials: Sequence[Trial]) -> None:

@@ -24,15 +24,15 @@ TITLES: dict[Dimension, str] = {
 
 def scaling_section(trial: Trial) -> None:
     """Show the curves over threads and batch size, or the button that starts their measurement."""
-    found = lab.scaling_study(trial.id)
-    if found is None:
+    study_id = lab.scaling_study(trial.id)
+    if study_id is None:
         ask(trial)
         return
-    study = lab.study(found)
+    study = lab.study(study_id)
     progress(study, lab.progress(study.id).done, 2 * POLL_S)
-    known = scaling_of(study.id, study.revision)
-    if known.threads.points or known.batch.points:
-        curves(study, known)
+    result = scaling_of(study.id, study.revision)
+    if result.threads.points or result.batch.points:
+        curves(study, result)
     elif study.state in FINISHED:
         broken = next((t for t in lab.trials(study.id) if t.error), None)
         st.warning(
@@ -67,11 +67,11 @@ def figure_of(study_id: str, revision: int, dimension: Dimension) -> str:
     return str(scaling_figure(scaling_info(scaling_of(study_id, revision), dimension)).to_json())
 
 
-def curves(study: Study, found: Scaling) -> None:
-    for text in scaling_texts(found):
+def curves(study: Study, result: Scaling) -> None:
+    for text in scaling_texts(result):
         st.markdown(formatting.markdown(text))
     for dimension, caption in TITLES.items():
-        if len((found.threads if dimension == "threads" else found.batch).points) > 1:
+        if len((result.threads if dimension == "threads" else result.batch).points) > 1:
             chart(
                 figure_of(study.id, study.revision, dimension),
                 key=f"scaling_{study.id}_{dimension}",
@@ -79,9 +79,9 @@ def curves(study: Study, found: Scaling) -> None:
                 alt=f"Curve over {dimension}; the table has the same numbers.",
             )
             st.caption(caption)
-    rows = scaling_rows(found)
+    rows = scaling_rows(result)
     if not any(row["Remarks"] for row in rows):
-        rows = [{name: told for name, told in row.items() if name != "Remarks"} for row in rows]
+        rows = [{name: cell for name, cell in row.items() if name != "Remarks"} for row in rows]
     st.dataframe(
         rows,
         hide_index=True,

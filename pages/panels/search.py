@@ -33,7 +33,7 @@ _OPTIONS = {option.id: option for option in OPTIONS}
 _NONE: Mapping[str, Any] = {}
 
 
-def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, Any]:
+def search_form(spec: StudySpec, initial: Mapping[str, Any] = _NONE) -> dict[str, Any]:
     """Return the chosen search; empty for the full grid.
 
     Args:
@@ -42,7 +42,7 @@ def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, 
     """
     if (
         address.segments(
-            "run", "Run", sorted(RUNS, key=lambda run: (run == "grid") == bool(given)), RUNS
+            "run", "Run", sorted(RUNS, key=lambda run: (run == "grid") == bool(initial)), RUNS
         )
         == "grid"
     ):
@@ -52,7 +52,7 @@ def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, 
     usual = {
         **{id_: option.default for id_, option in _OPTIONS.items()},
         "trials": max(1, round(USUAL_SHARE * grid)),
-        **given,
+        **initial,
     }
     left, right = st.columns(2)
     with left:
@@ -80,14 +80,14 @@ def search_form(spec: StudySpec, given: Mapping[str, Any] = _NONE) -> dict[str, 
         "seed": seed,
         "batch": batch,
     }
-    return search_from_json({**given, **chosen})
+    return search_from_json({**initial, **chosen})
 
 
 def _number(name: str, label: str, default: float, low: float, help_: str) -> float:
     """Draw a number that the address remembers, an integer if its default is one."""
     kind = type(low)
-    key, given = f"search_{name}_{default}", address.number(name, default)
-    start = max(low, kind(given)) if abs(given) < 1e9 else kind(default)
+    key, in_address = f"search_{name}_{default}", address.number(name, default)
+    start = max(low, kind(in_address)) if abs(in_address) < 1e9 else kind(default)
     return kind(
         st.number_input(
             label,
@@ -113,23 +113,23 @@ def course_of(study_id: str, revision: int) -> Course | None:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def figure_of(study_id: str, revision: int) -> str:
-    found = course_of(study_id, revision)
-    return str(search_figure(search_info(found), f"search_{study_id}").to_json()) if found else ""
+    course = course_of(study_id, revision)
+    return str(search_figure(search_info(course), f"search_{study_id}").to_json()) if course else ""
 
 
 def search(study: Study) -> None:
     """Show the curve of a guided search, its cost, and a way to continue; nothing for a full
     grid.
     """
-    found = course_of(study.id, study.revision) if study.spec.search else None
-    spent = lab.search_spent(study.id) if found else None
-    if found is None or spent is None:
+    course = course_of(study.id, study.revision) if study.spec.search else None
+    spent = lab.search_spent(study.id) if course else None
+    if course is None or spent is None:
         return
     chosen_by = str(study.spec.search["sampler"])
     with st.expander(
         f"Search progress ({NAMES.get(chosen_by, 'guided')})", icon=":material/travel_explore:"
     ):
-        st.markdown(search_text(found, spent))
+        st.markdown(search_text(course, spent))
         chart(
             figure_of(study.id, study.revision),
             key=f"search_{study.id}",
@@ -140,7 +140,7 @@ def search(study: Study) -> None:
             ),
         )
         units = {id_: metric.unit for id_, metric in lab.available_metrics().items()}
-        st.caption(reference_text(found, units))
+        st.caption(reference_text(course, units))
         if study.state in FINISHED and not only_reading():
             go_on(study.id, spent.trials, spent.of_trials)
 

@@ -31,8 +31,8 @@ def share(study: Study) -> None:
             on_click=_make,
             args=(study.id, view_now()),
         )
-        made = lab.links(study.id)
-        for link in made[:MOST_SHOWN]:
+        links = lab.links(study.id)
+        for link in links[:MOST_SHOWN]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.code(address(f"?link={link.token}"), language=None)
                 st.button(
@@ -42,8 +42,8 @@ def share(study: Study) -> None:
                     on_click=lab.revoke_link,
                     args=(link.token,),
                 )
-        if len(made) > MOST_SHOWN:
-            st.caption(f"{len(made) - MOST_SHOWN} older links: `python -m lab links {study.id}`")
+        if len(links) > MOST_SHOWN:
+            st.caption(f"{len(links) - MOST_SHOWN} older links: `python -m lab links {study.id}`")
         st.divider()
         st.markdown("**Link to these settings** (for another lab)")
         st.caption(

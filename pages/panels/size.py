@@ -45,10 +45,10 @@ def size(trial: Trial, base: Trial | None) -> None:
 
 def numbers(trial: Trial, ids: tuple[str, ...]) -> None:
     metrics = lab.available_metrics()
-    known = [id_ for id_ in ids if id_ in trial.measurements]
-    for column, id_ in zip(st.columns(max(len(known), 1)), known, strict=False):
+    measured = [id_ for id_ in ids if id_ in trial.measurements]
+    for column, id_ in zip(st.columns(max(len(measured), 1)), measured, strict=False):
         m = trial.measurements[id_]
-        said = "" if m.source == "measured" else f" ({m.source})"
+        source = "" if m.source == "measured" else f" ({m.source})"
         column.metric(
-            metrics[id_].title + said, formatting.value(m.value, m.unit), help=metrics[id_].help
+            metrics[id_].title + source, formatting.value(m.value, m.unit), help=metrics[id_].help
         )

@@ -18,8 +18,8 @@ def threads_of(study_id: str, revision: int) -> tuple[NoGain, ...]:
 
 def no_gain(trial: Trial) -> None:
     """Mark a trial whose additional threads have no effect."""
-    found = threads_of(trial.study, lab.study(trial.study).revision)
-    gain = next((g for g in found if g.trial == trial.id), None)
+    no_gains = threads_of(trial.study, lab.study(trial.study).revision)
+    gain = next((g for g in no_gains if g.trial == trial.id), None)
     if gain:
         word = (
             "as fast as" if gain.speedup > ABOUT_AS_FAST else f"{1 / gain.speedup:.1f}× slower than"

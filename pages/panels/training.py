@@ -39,10 +39,10 @@ def live(study: Study) -> None:
 
 
 def _live(study_id: str) -> None:
-    found = lab.training_curves(study_id)
-    running = [t for t in found if t.state == "running"]
+    trainings_now = lab.training_curves(study_id)
+    running = [t for t in trainings_now if t.state == "running"]
     with st.container(border=True, key="live_training"):
-        st.markdown(f"**Training** · {count_text(found)}")
+        st.markdown(f"**Training** · {count_text(trainings_now)}")
         columns = st.columns(ABREAST) * MOST_ROWS if running else []
         for column, training in zip(columns, running, strict=False):
             with column:
@@ -51,13 +51,13 @@ def _live(study_id: str) -> None:
                     f"**{formatting.markdown(training.name)}**: {progress_text(training)}",
                 )
         if not running:
-            st.caption(idle_text(found))
-        curves(found, f"live_training_{study_id}")
+            st.caption(idle_text(trainings_now))
+        curves(trainings_now, f"live_training_{study_id}")
 
 
-def idle_text(found: Sequence[Training]) -> str:
+def idle_text(trainings_now: Sequence[Training]) -> str:
     """Explain why no training is running."""
-    if any(t.state == "waiting" for t in found):
+    if any(t.state == "waiting" for t in trainings_now):
         return (
             "No training is running. The next one starts when its input files are built and a core"
             " is free."
@@ -65,9 +65,9 @@ def idle_text(found: Sequence[Training]) -> str:
     return "All trainings are done. Their models are now quantized and measured."
 
 
-def curves(found: Sequence[Training], key: str, *, stacked: bool = False) -> None:
+def curves(shown: Sequence[Training], key: str, *, stacked: bool = False) -> None:
     """Draw the curves in one plot."""
-    info = training_info(found)
+    info = training_info(shown)
     if not info.lines:
         return
     chart(
@@ -82,15 +82,15 @@ def curves(found: Sequence[Training], key: str, *, stacked: bool = False) -> Non
 
 def training(trial: Trial) -> None:
     """Show the training of a trial's file, step by step of its recipe."""
-    found = of_trial(trial)
-    if not found:
+    steps = of_trial(trial)
+    if not steps:
         st.write("This recipe has no training step.")
         return
     techniques = lab.available_techniques()
-    for number, one in enumerate(found):
-        known = techniques.get(one.name)
-        titled = Training(one.key, known.title if known else one.name, one.phases)
-        if len(found) > 1:
+    for number, one in enumerate(steps):
+        technique = techniques.get(one.name)
+        titled = Training(one.key, technique.title if technique else one.name, one.phases)
+        if len(steps) > 1:
             st.markdown(f"**{formatting.markdown(titled.name)}**")
         curves([titled], f"training_{trial.id}_{number}", stacked=True)
         st.dataframe(training_rows([titled]), hide_index=True, alt="Results of this training")
@@ -105,11 +105,11 @@ def training(trial: Trial) -> None:
 
 def trainings(study: Study, trials: Sequence[Trial]) -> None:
     """Show all trainings of a finished study beside each other."""
-    found = of_trials(trials)
-    if len(found) < 2 or study.state not in FINISHED:
+    every = of_trials(trials)
+    if len(every) < 2 or study.state not in FINISHED:
         return
-    with st.expander(f"Training curves ({len(found)})", icon=":material/model_training:"):
-        names = {t.key: t.name for t in found}
+    with st.expander(f"Training curves ({len(every)})", icon=":material/model_training:"):
+        names = {t.key: t.name for t in every}
         drawn = st.multiselect(
             "Curves shown",
             list(names),
@@ -118,5 +118,5 @@ def trainings(study: Study, trials: Sequence[Trial]) -> None:
             key=f"trainings_drawn_{study.id}",
             max_selections=MOST,
         )
-        curves([t for t in found if t.key in drawn], f"trainings_{study.id}")
-        st.dataframe(training_rows(found), hide_index=True, alt="Results of each training")
+        curves([t for t in every if t.key in drawn], f"trainings_{study.id}")
+        st.dataframe(training_rows(every), hide_index=True, alt="Results of each training")

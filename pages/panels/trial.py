@@ -116,14 +116,14 @@ def problem(trial: Trial) -> None:
             st.code(log, language=None, wrap_lines=True)
 
 
-def headline(trial: Trial, base: Trial | None, known: Mapping[str, Difference]) -> None:
+def headline(trial: Trial, base: Trial | None, differences: Mapping[str, Difference]) -> None:
     shown = [id_ for id_ in leading() if id_ in trial.measurements]
     for column, id_ in zip(st.columns(max(len(shown), 1)), shown, strict=True):
         m, other = (
             trial.measurements[id_],
             base if base and base.id != trial.id and id_ in base.measurements else None,
         )
-        change, color = versus(id_, trial, other, known) if other else (None, "off")
+        change, color = versus(id_, trial, other, differences) if other else (None, "off")
         name, value = formatting.capital(words.plain(id_)), formatting.value(m.value, m.unit)
         column.metric(
             name, value, change, delta_color=color, delta_arrow="off", help=interval_help(m)
@@ -141,14 +141,14 @@ def interval_help(m: Measurement) -> str:
 
 
 def versus(
-    metric: str, trial: Trial, base: Trial, known: Mapping[str, Difference]
+    metric: str, trial: Trial, base: Trial, differences: Mapping[str, Difference]
 ) -> tuple[str, str]:
     """Return the change in words and its colour: green for better, red for worse, grey if it may be
     chance.
     """
     m, other = trial.measurements[metric], base.measurements[metric]
     text = formatting.change(m, other, plainly=True)
-    if text == "no change" or not words.certain(metric, trial, base, known):
+    if text == "no change" or not words.certain(metric, trial, base, differences):
         return text, "gray"
     better = (m.value > other.value) == (lab.available_metrics()[metric].direction == "maximize")
     return text, "green" if better else "red"
@@ -215,8 +215,8 @@ def layers(trial: Trial, base: Trial | None) -> None:
             " by layer."
         )
         return
-    found = lab.sensitivity_study(trial.id)
-    if found is None:
+    study_id = lab.sensitivity_study(trial.id)
+    if study_id is None:
         st.write(
             "A layer study quantizes each layer alone and leaves each one out, and so finds its"
             " cost in accuracy and its gain in size and time."
@@ -227,15 +227,15 @@ def layers(trial: Trial, base: Trial | None) -> None:
             key="find_layers",
         ):
             try:
-                found = lab.start_sensitivity(trial.id)
+                study_id = lab.start_sensitivity(trial.id)
             except LabError as error:
                 st.error(formatting.markdown(str(error)))
                 return
-            st.switch_page("pages/layers.py", query_params={"study": found})
+            st.switch_page("pages/layers.py", query_params={"study": study_id})
         return
     if st.button("Show layer by layer", icon=":material/stacked_bar_chart:", key="show_layers"):
-        st.switch_page("pages/layers.py", query_params={"study": found})
-    worst = [x for x in lab.sensitivity(found).layers if x.noise][:FEW_LAYERS]
+        st.switch_page("pages/layers.py", query_params={"study": study_id})
+    worst = [x for x in lab.sensitivity(study_id).layers if x.noise][:FEW_LAYERS]
     st.dataframe(
         [
             {

@@ -32,8 +32,8 @@ def why(trial: Trial, trials: Sequence[Trial]) -> None:
     if trial.state != "complete":
         st.write("Reasons appear when the trial is complete.")
         return
-    found = findings_of(trial.id, lab.study(trial.study).revision, trials)
-    if not found:
+    findings = findings_of(trial.id, lab.study(trial.study).revision, trials)
+    if not findings:
         st.write(
             "This is the float model, the baseline of all comparisons."
             if trial.is_baseline
@@ -41,14 +41,14 @@ def why(trial: Trial, trials: Sequence[Trial]) -> None:
         )
         return
     for about, heading in HEADINGS.items():
-        mine = [f for f in found if f.about == about]
-        if mine:
+        about_this = [f for f in findings if f.about == about]
+        if about_this:
             st.markdown(f"{ICONS[about]} **{heading}**")
-            for finding in mine[:FEW]:
+            for finding in about_this[:FEW]:
                 tell(finding)
-            if mine[FEW:]:
-                with st.expander(f"{len(mine) - FEW} more about {about}"):
-                    for finding in mine[FEW:]:
+            if about_this[FEW:]:
+                with st.expander(f"{len(about_this) - FEW} more about {about}"):
+                    for finding in about_this[FEW:]:
                         tell(finding)
 
 

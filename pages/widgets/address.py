@@ -17,7 +17,7 @@ def segments(
 ) -> str:
     """Draw a choice of one of a few; the first is the default and stays out of the address."""
     start, key = _start(name, options), f"choice_{name}"
-    said = st.segmented_control(
+    selected = st.segmented_control(
         label,
         options,
         default=start,
@@ -28,7 +28,7 @@ def segments(
         args=(name, key, options[0]),
         **more,
     )
-    return said or start
+    return selected or start
 
 
 def dropdown(
@@ -36,7 +36,7 @@ def dropdown(
 ) -> str:
     """Draw a choice of one of many; the first is the default and stays out of the address."""
     start, key = _start(name, options), f"choice_{name}"
-    said = st.selectbox(
+    selected = st.selectbox(
         label,
         options,
         list(options).index(start),
@@ -45,17 +45,17 @@ def dropdown(
         args=(name, key, options[0]),
         format_func=lambda id_: (texts or {}).get(id_, id_),
     )
-    return said or start
+    return selected or start
 
 
 def _start(name: str, options: Sequence[str]) -> str:
     """Return the value in the address if it is valid; a value kept from another study may not
     be.
     """
-    given = st.query_params.get(name, options[0])
+    in_address = st.query_params.get(name, options[0])
     if st.session_state.get(f"choice_{name}", options[0]) not in options:
         del st.session_state[f"choice_{name}"]
-    return given if given in options else options[0]
+    return in_address if in_address in options else options[0]
 
 
 def number(name: str, default: float) -> float:
@@ -88,7 +88,7 @@ def several(
         st.session_state[key] = [o for o in st.query_params.get_all(name) if o in options]
     elif gone := [o for o in st.session_state[key] if o not in options]:  # kept from another study
         st.session_state[key] = [o for o in st.session_state[key] if o not in gone]
-    said = st.multiselect(
+    selected = st.multiselect(
         label,
         options,
         key=key,
@@ -98,7 +98,7 @@ def several(
         format_func=lambda id_: (texts or {}).get(id_, id_),
         **more,
     )
-    return tuple(said)
+    return tuple(selected)
 
 
 def _remember_all(name: str, key: str) -> None:

@@ -84,18 +84,18 @@ def _items(model_id: str) -> Shown:
     dataset = lab.dataset_of(card)
     names = card.class_names or (dataset.class_names if dataset else ())
     try:
-        found = lab.examples(model_id, ITEMS)
+        items = lab.examples(model_id, ITEMS)
         show = dataset.show if dataset else "image"
         if show == "none":
             return Shown()
-        drawn = dataset.picture(found.items) if dataset and dataset.picture else found.items
+        drawn = dataset.picture(items.items) if dataset and dataset.picture else items.items
         return Shown(
             examples_info(
                 drawn,
-                found.labels,
+                items.labels,
                 names,
                 show=show,
-                texts=found.texts,
+                texts=items.texts,
                 show_shape=dataset.show_shape if dataset else (),
             )
         )

@@ -52,11 +52,11 @@ class FormDefaults:
     def values(self, runtime_id: str) -> Values:
         """Return option -> values of a runtime; empty for those of the preset."""
         everything = [*self.targets(runtime_id), *(self.spec.further_targets if self.spec else ())]
-        found: dict[str, tuple[Any, ...]] = {}
+        by_option: dict[str, tuple[Any, ...]] = {}
         for target in (t for t in everything if t.runtime == runtime_id):
             for option, value in target.options.items():
-                found[option] = tuple(dict.fromkeys((*found.get(option, ()), value)))
-        return found
+                by_option[option] = tuple(dict.fromkeys((*by_option.get(option, ()), value)))
+        return by_option
 
     def space(self, runtime_ids: Sequence[str]) -> Mapping[str, Values]:
         return (

@@ -42,17 +42,17 @@ def uploader() -> None:
 
 
 def _take(key: str) -> None:
-    given = st.session_state.get(key)
-    if given is None:
+    uploaded = st.session_state.get(key)
+    if uploaded is None:
         return
     st.session_state.imports += (
         1  # an empty uploader, so that the next rerun does not find the file again
     )
     try:
-        id_ = _read(given.name, given.getvalue())
+        id_ = _read(uploaded.name, uploaded.getvalue())
     except LabError as error:
         st.session_state.import_problem = (
-            f"{given.name}: {error.problem.rstrip('.')}. {error.remedy}"
+            f"{uploaded.name}: {error.problem.rstrip('.')}. {error.remedy}"
         )
         return
     st.query_params.from_dict({"study": id_})

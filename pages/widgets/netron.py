@@ -21,8 +21,8 @@ LARGEST_BYTES = 200_000_000
 def _parts() -> tuple[str, str]:
     """Return the names under which Streamlit serves our page and Netron's package."""
     page = v1.declare_component("graph", path=str(_HERE))
-    found = find_spec("netron")  # its scripts are wanted, not its own server
-    package = v1.declare_component("netron", path=str(Path(str(found and found.origin)).parent))
+    netron = find_spec("netron")  # its scripts are wanted, not its own server
+    package = v1.declare_component("netron", path=str(Path(str(netron and netron.origin)).parent))
     return page.name, package.name
 
 

@@ -30,28 +30,28 @@ def option_values(
     columns = (
         st.columns(abreast, gap="medium") if len(options) > 1 and abreast > 1 else [st.container()]
     )
-    found: dict[str, tuple[Any, ...]] = {
+    by_option: dict[str, tuple[Any, ...]] = {
         o.id: (o.default,) for o in options if o.kind == "path"
     }  # never asked for here
     for number, option in enumerate(o for o in options if o.kind != "path"):
         with columns[number % len(columns)]:
-            found[option.id] = option_field(
+            by_option[option.id] = option_field(
                 option, f"{prefix}.{option.id}", defaults.get(option.id, option.values(preset))
             )
-    return found
+    return by_option
 
 
 def option_field(option: Option, key: str, start: tuple[Any, ...]) -> tuple[Any, ...]:
     if option.kind == "names":
-        given = st.text_input(
+        entered = st.text_input(
             option.label, "+".join(start[0]), key=key, help=f"{option.help} Separate names with +."
         )
-        return checked(option, [given])
+        return checked(option, [entered])
     offered = list(dict.fromkeys([*known_values(option), *start]))
     free = option.kind in ("int", "float") and not option.only
     label = f"{option.label} ({option.unit})" if option.unit else option.label
     help_ = f"{option.help} Accepts {option.allowed}." if free else option.help
-    given = st.multiselect(
+    entered = st.multiselect(
         label,
         offered,
         list(start),
@@ -61,7 +61,7 @@ def option_field(option: Option, key: str, start: tuple[Any, ...]) -> tuple[Any,
         accept_new_options=free,
         placeholder="Type a number" if free else "Choose",
     )
-    return checked(option, given)
+    return checked(option, entered)
 
 
 def known_values(option: Option) -> list[Any]:
@@ -78,12 +78,12 @@ def value_text(value: Any) -> str:
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
-def checked(option: Option, given: Sequence[Any]) -> tuple[Any, ...]:
+def checked(option: Option, entered: Sequence[Any]) -> tuple[Any, ...]:
     """Return the values in the option's type; invalid ones are reported and left out, and an empty
     choice means the default.
     """
     values = []
-    for value in given:
+    for value in entered:
         try:
             values.append(option.validate(value))
         except InvalidOption:

@@ -145,7 +145,7 @@ def figure_of(query: StudyQuery, look: Look, marked: frozenset[str]) -> tuple[st
     Args:
         marked: trials to draw boldly in the views that cannot put a ring around them.
     """
-    found = pick_of(query)
+    best = pick_of(query)
     lines = [(limit.metric, limit.value) for limit in query.limits if limit.kind != "max_drop"]
     info = pareto_info(
         seen(query),
@@ -154,8 +154,8 @@ def figure_of(query: StudyQuery, look: Look, marked: frozenset[str]) -> tuple[st
         x=look.x,
         y=look.y,
         size=look.size,
-        feasible=found.feasible,
-        pick=found.trial,
+        feasible=best.feasible,
+        pick=best.trial,
         limits=lines,
         tied=ties_of(query),
         grouping="method" if look.color == "method" else "runtime",
@@ -188,14 +188,14 @@ def table_of(query: StudyQuery, rows: str, marked: frozenset[str]) -> TableInfo:
     Args:
         rows: which of them: see `pages.panels.results.table`.
     """
-    found, tied = pick_of(query), ties_of(query)
-    feasible = set(found.feasible)
+    best, tied = pick_of(query), ties_of(query)
+    feasible = set(best.feasible)
     keep: Mapping[str, Callable[[Trial], bool]] = {
-        "On the front": lambda t: t.id in found.front or t.id in tied,
+        "On the front": lambda t: t.id in best.front or t.id in tied,
         "Within the limits": lambda t: t.id in feasible,
         "Failed": lambda t: t.state == "failed",
         "Ticked": lambda t: t.id in marked,
     }
     chosen = [t for t in seen(query) if keep.get(rows, lambda _: True)(t)]
     shown = options_shown(query.study, query.revision)
-    return trials_info(chosen, lab.available_metrics(), set(found.front), shown, tied)
+    return trials_info(chosen, lab.available_metrics(), set(best.front), shown, tied)

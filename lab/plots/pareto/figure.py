@@ -234,9 +234,9 @@ def tint(info: ParetoInfo, points: Sequence[Point]) -> dict[str, Any]:
     if points:
         return {**scale, "color": [place(p.size.value) if p.size else None for p in points]}
     ticks = [low + (high - low) * i / 4 for i in range(5)]
-    said = [formatting.digits(10**t if ratio else t, info.size.suffix) for t in ticks]
+    texts = [formatting.digits(10**t if ratio else t, info.size.suffix) for t in ticks]
     title = {"text": f"{info.size.title}, {info.size.suffix}".rstrip(", "), "side": "right"}
-    bar = {"title": title, "thickness": 12, "tickvals": ticks, "ticktext": said, "outlinewidth": 0}
+    bar = {"title": title, "thickness": 12, "tickvals": ticks, "ticktext": texts, "outlinewidth": 0}
     return {**scale, "showscale": True, "colorbar": bar}
 
 

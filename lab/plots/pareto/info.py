@@ -188,8 +188,8 @@ def _groups(trials: Sequence[Trial], grouping: Grouping) -> dict[str, str]:
 
 
 def _group_names(group_of: Mapping[str, str], grouping: Grouping) -> tuple[str, ...]:
-    known = formatting.runtime_titles() if grouping == "runtime" else ()
-    return tuple(sorted({*known, *group_of.values()}))
+    runtimes = formatting.runtime_titles() if grouping == "runtime" else ()
+    return tuple(sorted({*runtimes, *group_of.values()}))
 
 
 def _point(
@@ -224,14 +224,14 @@ def _point(
 
 
 def _axis(metric: str, points: Sequence[Point], role: str, metrics: Mapping[str, Metric]) -> Axis:
-    plug, found = metrics.get(metric), [(p, m) for p in points if (m := getattr(p, role))]
-    unit = found[0][1].unit if found else (plug.unit if plug else "")
-    baseline = [m.value for p, m in found if p.is_baseline][
+    plug, measured = metrics.get(metric), [(p, m) for p in points if (m := getattr(p, role))]
+    unit = measured[0][1].unit if measured else (plug.unit if plug else "")
+    baseline = [m.value for p, m in measured if p.is_baseline][
         :1
     ]  # measured first: the unit stays as results come in
-    divisor, suffix = formatting.axis_scale(unit, baseline or [m.value for _, m in found])
+    divisor, suffix = formatting.axis_scale(unit, baseline or [m.value for _, m in measured])
     ratio = formatting.kind_of(unit) in (formatting.SECONDS, formatting.BYTES) and all(
-        m.value > 0 for _, m in found
+        m.value > 0 for _, m in measured
     )
     title, direction = (plug.title, plug.direction) if plug else (metric, "minimize")
     return Axis(metric, title, unit, direction, divisor, suffix, ratio and role != "size", ratio)

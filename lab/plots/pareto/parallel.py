@@ -74,12 +74,12 @@ def _dimension(axis: Axis, values: Sequence[float]) -> Dimension:
     ticks = (
         tuple(low + (high - low) * i / (TICKS - 1) for i in range(TICKS)) if high > low else (low,)
     )
-    said = tuple(formatting.digits(10**t if log else t, axis.suffix) for t in ticks)
+    texts = tuple(formatting.digits(10**t if log else t, axis.suffix) for t in ticks)
     return Dimension(
         f"{axis.title}, {axis.suffix}".rstrip(", "),
         places,
         ticks,
-        said,
+        texts,
         axis.direction == "minimize",
     )
 

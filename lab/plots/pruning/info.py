@@ -45,22 +45,22 @@ class PruningInfo:
     noun: str
 
 
-def pruning_info(found: Lesson) -> PruningInfo:
+def pruning_info(lesson: Lesson) -> PruningInfo:
     """Lay out the four ways to prune; each begins at the unpruned model."""
-    base = _percent(found.baseline.quality) if found.baseline else None
+    base = _percent(lesson.baseline.quality) if lesson.baseline else None
     curves = tuple(
-        _curve(found, way, tuned) for way, tuned in NAMES if found.line(way, tuned).points
+        _curve(lesson, way, tuned) for way, tuned in NAMES if lesson.line(way, tuned).points
     )
-    return PruningInfo(curves, base, formatting.capital(words.plain(found.metric)))
+    return PruningInfo(curves, base, formatting.capital(words.plain(lesson.metric)))
 
 
-def _curve(found: Lesson, way: Way, tuned: bool) -> Curve:
-    start = found.tuned if tuned else found.baseline
-    points = [*([start] if start else []), *found.line(way, tuned).points]
+def _curve(lesson: Lesson, way: Way, tuned: bool) -> Curve:
+    start = lesson.tuned if tuned else lesson.baseline
+    points = [*([start] if start else []), *lesson.line(way, tuned).points]
     drawn = tuple((p.trial, 100 * p.removed, *_percent(p.quality)) for p in points)
-    costs = {m: _relative(points, found.baseline, m) for m in COSTS}
+    costs = {m: _relative(points, lesson.baseline, m) for m in COSTS}
     return Curve(
-        NAMES[way, tuned], way, tuned, drawn, tuple(_text(p, found.metric) for p in points), costs
+        NAMES[way, tuned], way, tuned, drawn, tuple(_text(p, lesson.metric) for p in points), costs
     )
 
 
@@ -75,8 +75,8 @@ def _relative(
     reference = baseline.measurements.get(metric) if baseline else None
     if reference is None or not reference.value:
         return ()
-    known = [(p, p.measurements[metric].value) for p in points if metric in p.measurements]
-    return tuple((100 * p.removed, 100 * value / reference.value) for p, value in known)
+    measured = [(p, p.measurements[metric].value) for p in points if metric in p.measurements]
+    return tuple((100 * p.removed, 100 * value / reference.value) for p, value in measured)
 
 
 def _text(p: Point, metric: str) -> str:

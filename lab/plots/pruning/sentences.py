@@ -16,37 +16,37 @@ WORK = {"size_bytes": "less to store", "latency_s": "less to compute"}
 SAME_SIZE, SAME_TIME = "as large as before", "as fast as before"
 
 
-def pruning_texts(found: Lesson, trials: Mapping[str, Trial]) -> tuple[str, ...]:
+def pruning_texts(lesson: Lesson, trials: Mapping[str, Trial]) -> tuple[str, ...]:
     """Describe the findings of the study, a sentence each: the reach of each way, the accuracy that
     fine-tuning recovers, the size of zeros.
 
     Args:
         trials: id -> trial, for comparisons item by item.
     """
-    base = found.baseline
-    if base is None or not any(line.points for line in found.lines):
+    base = lesson.baseline
+    if base is None or not any(line.points for line in lesson.lines):
         return ()
     return tuple(
         text
         for text in (
-            _reach(found, base),
-            _won_back(found, trials),
-            _alone(found, trials),
-            _zeros(found, base, trials),
-            _channels(found, base, trials),
+            _reach(lesson, base),
+            _won_back(lesson, trials),
+            _alone(lesson, trials),
+            _zeros(lesson, base, trials),
+            _channels(lesson, base, trials),
         )
         if text
     )
 
 
-def _reach(found: Lesson, base: Point) -> str:
+def _reach(lesson: Lesson, base: Point) -> str:
     parts = []
     ways: tuple[tuple[Literal["structured", "unstructured"], str], ...] = (
         ("structured", "whole channels"),
         ("unstructured", "single weights"),
     )
     for way, name in ways:
-        lines = {tuned: found.line(way, tuned) for tuned in (False, True)}
+        lines = {tuned: lesson.line(way, tuned) for tuned in (False, True)}
         ends = {tuned: furthest(line, base.quality, DROP) for tuned, line in lines.items()}
         bare, tuned = (100 * p.removed if (p := ends[key]) else 0.0 for key in (False, True))
         parts.append(f"{bare:.0f} % as {name} ({tuned:.0f} % with fine-tuning)")
@@ -56,12 +56,12 @@ def _reach(found: Lesson, base: Point) -> str:
     )
 
 
-def _won_back(found: Lesson, trials: Mapping[str, Trial]) -> str:
+def _won_back(lesson: Lesson, trials: Mapping[str, Trial]) -> str:
     pairs = [
         (bare, tuned)
         for way in ("structured", "unstructured")
-        for bare in found.line(way, False).points
-        for tuned in found.line(way, True).points
+        for bare in lesson.line(way, False).points
+        for tuned in lesson.line(way, True).points
         if tuned.asked == bare.asked
     ]
     if not pairs:
@@ -70,26 +70,26 @@ def _won_back(found: Lesson, trials: Mapping[str, Trial]) -> str:
     gain = tuned.quality.value - bare.quality.value
     if gain <= 0:
         return "Fine-tuning recovers no accuracy here."
-    between = _between(found.metric, trials.get(tuned.trial), trials.get(bare.trial))
+    between = _between(lesson.metric, trials.get(tuned.trial), trials.get(bare.trial))
     return (
         f"Fine-tuning recovers most for {bare.name}: {100 * gain:.1f} points{between}, from"
         f" {100 * bare.quality.value:.1f} to {100 * tuned.quality.value:.1f} %."
     )
 
 
-def _alone(found: Lesson, trials: Mapping[str, Trial]) -> str:
+def _alone(lesson: Lesson, trials: Mapping[str, Trial]) -> str:
     """The effect of the training itself, where it is more than chance."""
-    tuned, base = (trials.get(p.trial) if p else None for p in (found.tuned, found.baseline))
-    d = difference(found.metric, tuned, base) if tuned and base else None
+    tuned, base = (trials.get(p.trial) if p else None for p in (lesson.tuned, lesson.baseline))
+    d = difference(lesson.metric, tuned, base) if tuned and base else None
     if d is None or not d.differs:
         return ""
-    what = "harms" if d.value < 0 else "improves"
+    effect = "harms" if d.value < 0 else "improves"
     why = (
         "; more steps or a smaller learning rate may help"
         if d.value < 0
         else ", so pruning had not caused all of the recovered loss"
     )
-    return f"Fine-tuning alone {what} the unpruned model by {100 * abs(d.value):.1f} points{why}."
+    return f"Fine-tuning alone {effect} the unpruned model by {100 * abs(d.value):.1f} points{why}."
 
 
 def _between(metric: str, trial: Trial | None, other: Trial | None) -> str:
@@ -97,9 +97,9 @@ def _between(metric: str, trial: Trial | None, other: Trial | None) -> str:
     return f" (95 % interval {100 * d.low:.1f} to {100 * d.high:.1f})" if d else ""
 
 
-def _zeros(found: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
+def _zeros(lesson: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
     """Zeros are stored like any number, where the numbers show it."""
-    most = _most(found, "unstructured")
+    most = _most(lesson, "unstructured")
     if most is None:
         return ""
     changes = _changes(most, base, trials)
@@ -116,8 +116,8 @@ def _zeros(found: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
     )
 
 
-def _channels(found: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
-    most = _most(found, "structured")
+def _channels(lesson: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
+    most = _most(lesson, "structured")
     if most is None:
         return ""
     changes = _changes(most, base, trials)
@@ -131,9 +131,9 @@ def _channels(found: Lesson, base: Point, trials: Mapping[str, Trial]) -> str:
     )
 
 
-def _most(found: Lesson, way: Way) -> Point | None:
+def _most(lesson: Lesson, way: Way) -> Point | None:
     """The most pruned model, fine-tuned where there is such a one."""
-    points = found.line(way, True).points or found.line(way, False).points
+    points = lesson.line(way, True).points or lesson.line(way, False).points
     return max(points, key=lambda p: p.removed, default=None)
 
 

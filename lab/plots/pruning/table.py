@@ -9,41 +9,41 @@ from lab.plots import formatting, words
 from lab.plots.pruning.info import COSTS, NAMES
 
 
-def pruning_rows(found: Lesson) -> list[dict[str, str]]:
+def pruning_rows(lesson: Lesson) -> list[dict[str, str]]:
     """Return the numbers of the plots, one row per model, and the failures with their reasons."""
-    unpruned = [("float model", found.baseline), ("float model, fine-tuned", found.tuned)]
-    rows = [_row(name, p, found) for name, p in unpruned if p]
+    unpruned = [("float model", lesson.baseline), ("float model, fine-tuned", lesson.tuned)]
+    rows = [_row(name, p, lesson) for name, p in unpruned if p]
     for (way, tuned), name in NAMES.items():
-        rows += [_row(name, p, found) for p in found.line(way, tuned).points]
-        rows += [_broken(name, *failure, found) for failure in found.line(way, tuned).failed]
+        rows += [_row(name, p, lesson) for p in lesson.line(way, tuned).points]
+        rows += [_broken(name, *failure, lesson) for failure in lesson.line(way, tuned).failed]
     return rows
 
 
-def _row(name: str, p: Point, found: Lesson) -> dict[str, str]:
+def _row(name: str, p: Point, lesson: Lesson) -> dict[str, str]:
     removed = f"{100 * p.removed:.1f} %" + ("" if p.counted else " (requested)")
     measured = [
         formatting.measurement(m) for m in (p.quality, *(p.measurements.get(m) for m in COSTS))
     ]
-    return dict(zip(_columns(found), (name, p.name, removed, *measured, ""), strict=True))
+    return dict(zip(_columns(lesson), (name, p.name, removed, *measured, ""), strict=True))
 
 
-def _broken(name: str, recipe: str, why: str, found: Lesson) -> dict[str, str]:
-    return dict.fromkeys(_columns(found), "") | {"Pruned": name, "Recipe": recipe, "Remarks": why}
+def _broken(name: str, recipe: str, why: str, lesson: Lesson) -> dict[str, str]:
+    return dict.fromkeys(_columns(lesson), "") | {"Pruned": name, "Recipe": recipe, "Remarks": why}
 
 
-def _columns(found: Lesson) -> tuple[str, ...]:
+def _columns(lesson: Lesson) -> tuple[str, ...]:
     costs = (formatting.capital(name) for name in COSTS.values())
     return (
         "Pruned",
         "Recipe",
         "Pruned weights",
-        formatting.capital(words.plain(found.metric)),
+        formatting.capital(words.plain(lesson.metric)),
         *costs,
         "Remarks",
     )
 
 
-def pruning_json(found: Lesson) -> dict[str, Any]:
+def pruning_json(lesson: Lesson) -> dict[str, Any]:
     """Return all values as JSON: {"metric", "baseline", "fine_tuned", "lines": [{"way",
     "fine_tuned", "points", "failed"}]}.
     """
@@ -54,12 +54,12 @@ def pruning_json(found: Lesson) -> dict[str, Any]:
             "points": [_point_json(p) for p in x.points],
             "failed": [{"name": n, "message": why} for n, why in x.failed],
         }
-        for x in found.lines
+        for x in lesson.lines
     ]
     return {
-        "metric": found.metric,
-        "baseline": found.baseline and _point_json(found.baseline),
-        "fine_tuned": found.tuned and _point_json(found.tuned),
+        "metric": lesson.metric,
+        "baseline": lesson.baseline and _point_json(lesson.baseline),
+        "fine_tuned": lesson.tuned and _point_json(lesson.tuned),
         "lines": lines,
     }
 
