@@ -241,7 +241,11 @@ def its_layers_and_bytes_are_shown(checkout: Checkout, trial: dict[str, Any]) ->
     done = checkout.python("-m", "lab.formats.layers", path, "toy")
     (row,) = json.loads(done.communicate(timeout=60)[0])
     assert (row["type"], row["macs"]) == ("Linear", 256)
-    code = f"import lab; a = lab.anatomy({trial['id']!r}); print(a.parts['weights'], a.size_bytes)"
+    study = trial["id"].rpartition("-")[0]
+    code = (
+        f"import lab; a = lab.anatomy({{t.id: t for t in lab.trials({study!r})}}[{trial['id']!r}]);"
+        "print(a.parts['weights'], a.size_bytes)"
+    )
     done = checkout.python("-c", code)
     assert done.communicate(timeout=60)[0].split() == ["1040", "1052"]
 
@@ -265,7 +269,7 @@ def the_sweep_page_and_the_reference_know_it(checkout: Checkout) -> None:
     assert out.splitlines()[-1:] == ["True"], err
     assert checkout.python("-m", "lab.reference").wait(timeout=120) == 0
     pages = checkout.root / "docs" / "reference"
-    assert "Toyfile" in (pages / "formats.md").read_text()
+    assert "| `toy` | One linear layer" in (pages / "formats.md").read_text()
     assert "Toy runtime" in (pages / "runtimes.md").read_text()
     assert "onnx_to_toy" in (pages / "techniques.md").read_text()
 
