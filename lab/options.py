@@ -21,7 +21,7 @@ class Option:
     """One setting of a technique or a runtime.
 
     Attributes:
-        id: the name in JSON and on the command line, with its unit where it has one.
+        id: the name in JSON and on the command line, with its unit if it has one.
         label: the name shown to people.
         kind: the type of its value. "names" is a tuple of texts, in JSON a list, on the command
             line joined by "+". "path" is a file on this machine, "" for none; no page asks for it,

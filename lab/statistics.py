@@ -253,14 +253,14 @@ def unpaired_ratio(a: Sequence[float], b: Sequence[float]) -> Ratio:
     """
     from scipy.stats import ttest_ind
 
-    found = ttest_ind(np.log(b), np.log(a), equal_var=False)
-    between = found.confidence_interval(0.95)
+    result = ttest_ind(np.log(b), np.log(a), equal_var=False)
+    between = result.confidence_interval(0.95)
     value = float(np.exp(np.mean(np.log(b)) - np.mean(np.log(a))))
     return Ratio(
         value,
         float(np.exp(between.low)),
         float(np.exp(between.high)),
-        float(found.pvalue),
+        float(result.pvalue),
         min(len(a), len(b)),
     )
 

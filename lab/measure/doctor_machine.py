@@ -43,9 +43,9 @@ def _cpuinfo(root: Path) -> dict[str, list[str]]:
 
 def clock(root: Path = ROOT) -> Check:
     """Check the clock of the cores and its governor."""
-    found = conditions(root / "sys", root / "proc")
-    governor = found["governor"]
-    mhz = [hertz / 1e6 for hertz in found["clock_hz"] or ()] or [
+    state = conditions(root / "sys", root / "proc")
+    governor = state["governor"]
+    mhz = [hertz / 1e6 for hertz in state["clock_hz"] or ()] or [
         float(text) for text in _cpuinfo(root).get("cpu MHz", ())
     ]
     figures = {"mhz_lowest": min(mhz), "mhz_highest": max(mhz)} if mhz else {}

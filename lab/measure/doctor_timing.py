@@ -132,10 +132,10 @@ def compared(repeat: int) -> Compared:
         of, load = doctor_models.loader(Path(folder))
         loads = {"a": load, "b": load, "slower": lambda: delayed(load(), SLOWER)}
         for number in range(repeat):
-            found = _timed_turns(loads, number)
-            same.append(ratio(found["a"], found["b"]))
-            slower.append(ratio(found["a"], found["slower"]))
-            turns += [turn for each in found.values() for turn in each]
+            measured = _timed_turns(loads, number)
+            same.append(ratio(measured["a"], measured["b"]))
+            slower.append(ratio(measured["a"], measured["slower"]))
+            turns += [turn for each in measured.values() for turn in each]
     return Compared(
         of, tuple(same), tuple(slower), len(turns), sum(bool(t["contended"]) for t in turns)
     )
@@ -144,13 +144,13 @@ def compared(repeat: int) -> Compared:
 def _timed_turns(
     loads: Mapping[str, Callable[[], Call]], seed: int
 ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    found: Mapping[str, Any] = time_rounds(loads, protocol(seed))
-    for turns in found.values():
+    turns_by_variant: Mapping[str, Any] = time_rounds(loads, protocol(seed))
+    for turns in turns_by_variant.values():
         if "error" in turns:
             raise LabError(
                 "A network of the self-test failed to run", given=turns["error"]["message"]
             )
-    return found
+    return turns_by_variant
 
 
 def protocol(seed: int) -> Protocol:

@@ -66,11 +66,11 @@ def _wait(child: int, reader: int, limit_s: float, what: str) -> dict[str, Any]:
 
 def _read(reader: int, deadline: float) -> bytes | None:
     """Read until the child closes its end; None if that takes too long."""
-    found = b""
+    received = b""
     while True:
         ready, _, _ = select.select([reader], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
             return None
         if not (more := os.read(reader, 1 << 16)):
-            return found
-        found += more
+            return received
+        received += more

@@ -1,4 +1,4 @@
-"""Detection of turns of timed runs that were disturbed by other programs or by a temporarily slower
+"""Detection of timing turns that were disturbed by other programs or by a temporarily slower
 processor.
 
 Three signals are used. *CPU time over wall time* falls if this process had to share a core.

@@ -49,14 +49,14 @@ def mapped_bytes(path: str | Path) -> int | None:
     real = os.path.realpath(path)
     if not MAPS.exists() or f" {real}\n" not in MAPS.read_text():
         return None
-    mine, found = False, 0
+    mine, resident = False, 0
     for line in SMAPS.read_text().splitlines():
         first, *rest = line.split(maxsplit=5)
         if not first.endswith(":"):
             mine = len(rest) == 5 and rest[4] == real
         elif mine and first == "Rss:":
-            found += int(rest[0]) * 1024
-    return found
+            resident += int(rest[0]) * 1024
+    return resident
 
 
 def _status_bytes(field: str) -> int:

@@ -29,7 +29,7 @@ class MeasureVariantsRequest:
     profile_runs: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return JSON."""
         return asdict(self)
 
     @classmethod
@@ -43,10 +43,10 @@ class VariantTimings:
     """Raw measurements of a variant.
 
     Attributes:
-        cold: one entry a cold start, see `lab.measure.cold.cold_start`.
-        turns: one entry a turn of timed runs, see `lab.measure.rounds.time_rounds`.
-        profile: fields of `lab.evidence.Profile`, or {"error": …}; None where none was asked for.
-        error: {"type", "message"} where the variant could not be measured.
+        cold: one entry per cold start, see `lab.measure.cold.cold_start`.
+        turns: one entry per turn, see `lab.measure.rounds.time_rounds`.
+        profile: fields of `lab.evidence.Profile`, or {"error": …}; None if none was requested.
+        error: {"type", "message"} if the variant could not be measured.
     """
 
     cold: tuple[Mapping[str, Any], ...] = ()
@@ -55,7 +55,7 @@ class VariantTimings:
     error: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON, the form in which raw timings are kept."""
+        """Return JSON, the form in which raw timings are stored."""
         further = {"profile": self.profile, "error": self.error}
         return {
             "cold": list(self.cold),
@@ -83,7 +83,7 @@ class MeasuredVariants:
     conditions: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return JSON."""
         variants = {id_: timings.to_json() for id_, timings in self.variants.items()}
         return {"variants": variants, "conditions": dict(self.conditions)}
 

@@ -46,12 +46,12 @@ def flags_of(turns: Sequence[Mapping[str, Any]], precision: float) -> list[str]:
     """
     clean, rounds = sum(not t["contended"] for t in turns), list(clean_rounds(turns).values())
     medians = np.array([np.median(samples) for samples in rounds])
-    told = {
+    applies = {
         "contended": clean < min(BLOCK, len(turns)) or clean < len(turns) / 4,
         "unstable": float(medians.std()) > MOST_SPREAD * float(medians.mean()),
         "imprecise": half_width(rounds) > precision,
     }
-    return [flag for flag, true in told.items() if true]
+    return [flag for flag, true in applies.items() if true]
 
 
 def timing_of(turns: Sequence[Mapping[str, Any]], session: str) -> dict[str, Any]:

@@ -106,14 +106,14 @@ def _halves_by_openvino(threads: int, lasting_s: float) -> dict[str, float]:
 
     core = openvino.Core()
     offered = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    found = {}
+    rates = {}
     for name, (capability, precision) in HALVES.items():
         if capability in offered:
             how = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
             request = core.compile_model(_openvino_product(), "CPU", how).create_infer_request()
             a = _matrix("float32")
-            found[name] = 2 * SIDE**3 / best_s(partial(request.infer, [a]), lasting_s)
-    return found
+            rates[name] = 2 * SIDE**3 / best_s(partial(request.infer, [a]), lasting_s)
+    return rates
 
 
 def _openvino_product() -> Any:

@@ -129,19 +129,19 @@ def _make_rounds(
     separate process to find the failing one.
     """
     seed = order.random()
-    found = isolate(
+    results = isolate(
         lambda: _timed_rounds(variants, numbers, protocol, random.Random(seed)), LIMIT_S, "timing"
     )
-    if "error" in found and len(variants) > 1:
+    if "error" in results and len(variants) > 1:
         for name, variant in variants.items():
             _make_rounds({name: variant}, numbers, protocol, order, isolate)
         return
     for name, variant in variants.items():
-        if "error" in found:
-            variant.error = found["error"]
+        if "error" in results:
+            variant.error = results["error"]
         else:
-            variant.runs = found[name]["runs"]
-            variant.turns += found[name]["turns"]
+            variant.runs = results[name]["runs"]
+            variant.turns += results[name]["turns"]
 
 
 def _timed_rounds(

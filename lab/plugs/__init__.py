@@ -1,5 +1,5 @@
-"""What one file adds: the shape of a technique, a runtime, a machine, a metric, a rule, a task, a
-data set and a sample model.
+"""Types of plugs, each added by one file: technique, runtime, processor, metric, rule, task,
+dataset and sample model.
 
 A plug is a value, not a class to inherit from: its file defines one module-level constant
 (TECHNIQUE, RUNTIME, PROCESSOR, METRIC, RULE, TASK, DATASET or CARD), and the registry finds it.

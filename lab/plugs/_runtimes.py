@@ -1,4 +1,4 @@
-"""What runs files, here and, emulated, elsewhere."""
+"""Runtimes, and emulated processors."""
 
 from __future__ import annotations
 

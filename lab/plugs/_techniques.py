@@ -80,7 +80,7 @@ class Context:
 
 PURPOSES = {
     "static_integers": "makes weights and activations integers beforehand, from calibration items",
-    "integer_weights": "stores weights as integers, in whatever type operators compute",
+    "integer_weights": "stores weights as integers; operators may compute in another type",
     "embeddings": "stores embeddings as integers",
     "short_names": "shortens the names inside the file",
     "sparse_file": "leaves zeros out of the file",

@@ -68,13 +68,13 @@ class File:
         graph = self._model.graph
         self._tensors = {tensor.name: tensor for tensor in graph.initializer}
         self._makers = {name: node for node in graph.node for name in node.output}
-        self.found = list(self._find())
+        self.several = list(self._find())
 
     def write(self, target: Path) -> Path:
         """Return the file with one scale per tensor."""
         import onnx
 
-        for one in self.found:
+        for one in self.several:
             new = one_scale(one.weights, one.axis)
             for slot, value in zip(one.slots, (new.stored, new.scale, new.zero), strict=True):
                 self._put(one.holder, slot, value)

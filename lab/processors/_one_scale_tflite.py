@@ -53,12 +53,12 @@ class File:
 
     def __init__(self, path: Path) -> None:
         self._content, self._model = path.read_bytes(), load_tflite(path)
-        self.found = list(self._find())
+        self.several = list(self._find())
 
     def write(self, target: Path) -> Path:
         """Return the file with one scale per tensor."""
         done: set[int] = set()
-        for one in self.found:
+        for one in self.several:
             new = one_scale(one.weights, one.axis)
             if one.bias is not None and id(one.bias) not in done:
                 done.add(id(one.bias))

@@ -144,8 +144,8 @@ def products(model: Any) -> list[Product]:
     graph order.
     """
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    found = (_product(node, stored) for node in model.graph.node if node.op_type in _INPUTS)
-    return [product for product in found if product is not None]
+    candidates = (_product(node, stored) for node in model.graph.node if node.op_type in _INPUTS)
+    return [product for product in candidates if product is not None]
 
 
 def _product(node: Any, stored: Mapping[str, Any]) -> Product | None:

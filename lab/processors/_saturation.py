@@ -62,14 +62,14 @@ class Risk:
 def risks(weights: Array) -> list[Risk]:
     """Return all pairs of an operator that can saturate, by pair and sign."""
     risky, sums = can_saturate(weights), pair_sums(weights)
-    found = []
+    pairs = []
     for pair in np.flatnonzero(risky.any(axis=0)).tolist():
         for sign in (1, -1):
             outputs = np.flatnonzero(risky[:, pair] & (sign * sums[:, pair] > 0))
             if len(outputs):
                 w0, w1 = np.abs(weights[outputs, 2 * pair : 2 * pair + 2].astype(np.int32)).T
-                found.append(Risk(pair, sign, outputs, w0, w1))
-    return found
+                pairs.append(Risk(pair, sign, outputs, w0, w1))
+    return pairs
 
 
 def overflow(

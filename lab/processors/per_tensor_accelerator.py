@@ -20,7 +20,7 @@ def _file(path: Path) -> _one_scale_onnx.File | _one_scale_tflite.File:
 
 def _differs(path: Path, setting: Setting) -> list[Fact]:
     del setting
-    return [fact(one.name, one.type, one.weights, one.axis) for one in _file(path).found]
+    return [fact(one.name, one.type, one.weights, one.axis) for one in _file(path).several]
 
 
 def _load(path: Path, setting: Setting) -> Session:

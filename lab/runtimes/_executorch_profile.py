@@ -44,8 +44,8 @@ def profile(bare: Session, path: str, item: Array, runs: int) -> Profile:
         operators = _operators(_events(Path(folder) / "record.etdp"))
     if not operators:
         raise LabError("ExecuTorch recorded no operator", given=path)
-    found, cost = fitted(operators, total)
-    return Profile(found, runs, total, said(f"{NOTE} {_FORGOTTEN}", cost))
+    profiled, cost = fitted(operators, total)
+    return Profile(profiled, runs, total, said(f"{NOTE} {_FORGOTTEN}", cost))
 
 
 def _events(record: Path) -> list[Any]:
@@ -64,13 +64,13 @@ def _events(record: Path) -> list[Any]:
 
 
 def _operators(events: Sequence[Any]) -> list[OperatorTime]:
-    found = list[OperatorTime]()
+    profiled = list[OperatorTime]()
     for delegated, group in groupby(
         events, key=lambda event: event.is_delegated_op and event._instruction_id
     ):
         operators = [_operator(event) for event in group]
-        found += operators if delegated is False else with_kinds(operators)
-    return found
+        profiled += operators if delegated is False else with_kinds(operators)
+    return profiled
 
 
 def _operator(event: Any) -> OperatorTime:

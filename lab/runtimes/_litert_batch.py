@@ -37,10 +37,10 @@ def lay_out(interpreter: Any, feed: Mapping[str, Any], batch: int, path: str) ->
         interpreter.resize_tensor_input(feed["index"], [batch, *map(int, feed["shape"][1:])])
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        told = " ".join(str(error).split())
-        if any(sign in told for sign in FIXED):
-            told = "a shape is fixed in the graph"
-        raise _refusal(told[:300], batch) from error
+        reason = " ".join(str(error).split())
+        if any(sign in reason for sign in FIXED):
+            reason = "a shape is fixed in the graph"
+        raise _refusal(reason[:300], batch) from error
     fetch = interpreter.get_output_details()[0]
     if int(fetch["shape"][0]) != batch and _is_there(interpreter, fetch["index"]):
         raise _refusal(

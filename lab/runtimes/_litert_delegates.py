@@ -108,9 +108,9 @@ def _xnnpack() -> Provider:
 
 def _from_library(name: str, pattern: str, why: str) -> Provider:
     folders = [*os.environ.get("LD_LIBRARY_PATH", "").split(":"), *_FOLDERS]
-    found = [
+    libraries = [
         str(path) for folder in folders if folder for path in sorted(Path(folder).glob(pattern))
     ]
-    if found:
-        return Provider(name, True, f"Name {found[0]} in the option delegate. {why}")
+    if libraries:
+        return Provider(name, True, f"Name {libraries[0]} in the option delegate. {why}")
     return Provider(name, False, f"{why}. Then name it in the option delegate")

@@ -63,9 +63,9 @@ class HalfModel:
 
 
 def _refusal(path: str, error: Exception) -> InvalidFile:
-    told = " ".join(str(error).split())[:500]
+    message = " ".join(str(error).split())[:500]
     return InvalidFile(
-        f"LiteRT refuses this file in 16-bit floats: {told}",
+        f"LiteRT refuses this file in 16-bit floats: {message}",
         given=path,
         remedy="Choose the precision float32; not every CPU computes in 16 bits",
     )

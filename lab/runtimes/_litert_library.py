@@ -200,14 +200,16 @@ class ProfiledModel:
         """Return the recorded events in the order of their start."""
         count = c_int()
         self._call("LiteRtGetNumProfilerEvents", self._profiler, byref(count))
-        found = np.zeros(max(count.value, 1), dtype=_EVENT)
-        self._call("LiteRtGetProfilerEvents", self._profiler, count, found.ctypes.data_as(c_void_p))
+        records = np.zeros(max(count.value, 1), dtype=_EVENT)
+        self._call(
+            "LiteRtGetProfilerEvents", self._profiler, count, records.ctypes.data_as(c_void_p)
+        )
         return [
             Event(
                 _text(e["tag"]),
                 *(int(e[field]) for field in ("type", "start", "elapsed", "index", "graph")),
             )
-            for e in found[: count.value]
+            for e in records[: count.value]
         ]
 
     def close(self) -> None:
@@ -220,9 +222,9 @@ class ProfiledModel:
             self._library.LiteRtDestroyEnvironment(self._environment)
 
     def _made(self, name: str, *arguments: Any) -> c_void_p:
-        made = c_void_p()
-        self._call(name, *arguments, byref(made))
-        return made
+        handle = c_void_p()
+        self._call(name, *arguments, byref(handle))
+        return handle
 
     def _call(self, name: str, *arguments: Any) -> None:
         if status := getattr(self._library, name)(*arguments):
@@ -233,12 +235,12 @@ class ProfiledModel:
 
 
 def _library() -> ctypes.CDLL:
-    found = version("ai-edge-litert")
-    if not found.startswith(VERSIONS):
+    installed = version("ai-edge-litert")
+    if not installed.startswith(VERSIONS):
         raise LabError(
             "The lab does not support the profiler of this LiteRT version",
             allowed=", ".join(f"{v}x" for v in VERSIONS),
-            given=found,
+            given=installed,
             remedy="Install ai-edge-litert 2.3",
         )
     import ai_edge_litert

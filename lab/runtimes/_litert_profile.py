@@ -58,9 +58,12 @@ def profile(
     model.close()
     if not lines:
         raise LabError("LiteRT's profiler recorded no operator", given=path)
-    found, cost = fitted(_operators(lines, runs, path), total)
+    profiled, cost = fitted(_operators(lines, runs, path), total)
     return Profile(
-        found, runs, total, said(NOTE if any(o.placed_on == PLACE for o in found) else "", cost)
+        profiled,
+        runs,
+        total,
+        said(NOTE if any(o.placed_on == PLACE for o in profiled) else "", cost),
     )
 
 

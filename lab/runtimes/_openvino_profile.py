@@ -64,8 +64,8 @@ def profile(bare: Session, counting: Counting, graph: str, item: Array, runs: in
             "OpenVINO's counters contain no operator that takes a microsecond",
             remedy="The operators are too fast to be timed separately",
         )
-    found, cost = fitted(operators, total)
-    return Profile(found, BLOCKS * some, total, said(_NOTE, cost))
+    profiled, cost = fitted(operators, total)
+    return Profile(profiled, BLOCKS * some, total, said(_NOTE, cost))
 
 
 def _timed(

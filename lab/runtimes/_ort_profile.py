@@ -72,8 +72,8 @@ def profile(
         operators = _operators(trace, runs, _nodes(path, rewritten))
     if not operators:
         raise LabError("ONNX Runtime's profiler recorded no kernel", given=path)
-    found, cost = fitted(operators, total)
-    return Profile(found, runs, total, said("", cost))
+    profiled, cost = fitted(operators, total)
+    return Profile(profiled, runs, total, said("", cost))
 
 
 def _open(path: str, options: Mapping[str, Any], folder: str) -> tuple[Any, Path]:
@@ -149,8 +149,8 @@ def _precision(type_: str, args: Mapping[str, Any], node: Any) -> str:
         return "int8"
     if type_ == "MatMulNBits" and _level(node) >= _INTEGER_LEVEL:
         return "int8"
-    told = next((kind for value in args.get("input_type_shape", ()) for kind in value), "")
-    return _DTYPES.get(told, told)
+    dtype = next((kind for value in args.get("input_type_shape", ()) for kind in value), "")
+    return _DTYPES.get(dtype, dtype)
 
 
 def _level(node: Any) -> int:

@@ -50,15 +50,15 @@ def profile(
     runs = warmed(runs, lambda: bare.run(x))
     (total,) = in_turns(runs, lambda: bare.run(x))
     calls = _calls(_recorded(bare, x, runs, shapes=False))
-    told = _calls(_recorded(bare, x, 1, shapes=True))
-    if not calls or not calls[0] or not told:
+    with_shapes = _calls(_recorded(bare, x, 1, shapes=True))
+    if not calls or not calls[0] or not with_shapes:
         raise LabError("torch's profiler recorded no operator")
     whole = [call for call in calls if [o.name for o in call] == [o.name for o in calls[-1]]]
     seconds = typical(np.array([[operator.ns for operator in call] for call in whole])) / 1e9
     names = _layers(calls[-1], layers)
     kinds = (
-        [_dtype(operator) for operator in told[0]]
-        if len(told[0]) == len(names)
+        [_dtype(operator) for operator in with_shapes[0]]
+        if len(with_shapes[0]) == len(names)
         else [""] * len(names)
     )
     operators = [
@@ -73,8 +73,8 @@ def profile(
         )
         for o, layer, s, dtype in zip(calls[-1], names, seconds, kinds, strict=True)
     ]
-    found, cost = fitted(operators, total)
-    return Profile(found, len(whole), total, said(_NOTE, cost))
+    profiled, cost = fitted(operators, total)
+    return Profile(profiled, len(whole), total, said(_NOTE, cost))
 
 
 @dataclass
@@ -139,17 +139,17 @@ def _layers(operators: Sequence[_Operator], layers: Sequence[tuple[str, str]]) -
     """Return the layer of each operator: operations of the program are matched in order; wrappers
     have no layer.
     """
-    found, place = [], 0
+    names, place = [], 0
     for operator in operators:
         at = next((n for n in range(place, len(layers)) if layers[n][0] == operator.name), None)
-        found.append("" if at is None else layers[at][1])
+        names.append("" if at is None else layers[at][1])
         place = place if at is None else at + 1
-    return found
+    return names
 
 
 def _dtype(operator: _Operator) -> str:
-    told = next((dtype for dtype in operator.dtypes if dtype), "")
-    return _DTYPES.get(told, "")
+    name = next((dtype for dtype in operator.dtypes if dtype), "")
+    return _DTYPES.get(name, "")
 
 
 def _precision(name: str, dtype: str) -> str:

@@ -36,12 +36,15 @@ used.
 def propose(task: Task, count: int) -> list[str]:
     """Return the keys of the candidates to try next."""
     random = np.random.default_rng(task.randomness)
-    told = {
+    tried_chains = {
         c.techniques
         for c in task.candidates
         if (o := task.outcomes.get(c.key)) and (o.gains or o.failed)
     }
-    if len(told) < VARIETY or sum(o.gains is not None for o in task.outcomes.values()) < ENOUGH:
+    if (
+        len(tried_chains) < VARIETY
+        or sum(o.gains is not None for o in task.outcomes.values()) < ENOUGH
+    ):
         return varied(task, count, random)
     model, chosen = Model(task), list[int]()
     noise = 1e-9 * random.random(len(task.candidates))  # equal ones in random order
@@ -82,12 +85,12 @@ class Model:
         self.task, rows = task, {c.key: n for n, c in enumerate(task.candidates)}
         known = [(rows[key], o) for key, o in task.outcomes.items() if key in rows]
         self.tried = [row for row, _ in known]
-        told = [(row, o) for row, o in known if o.gains is not None]
+        measured = [(row, o) for row, o in known if o.gains is not None]
         self.rows, self.gains = (
-            [row for row, _ in told],
-            _softened(np.array([o.gains or () for _, o in told])),
+            [row for row, _ in measured],
+            _softened(np.array([o.gains or () for _, o in measured])),
         )
-        self.excess = np.clip([o.excess or () for _, o in told], -1.0, 1.0)
+        self.excess = np.clip([o.excess or () for _, o in measured], -1.0, 1.0)
         self.works = self._chance_to_work(known)
         counting = [o.gains for o in task.outcomes.values() if o.counts and o.gains is not None]
         self.front = _front(np.array(counting).reshape(-1, task.objectives))
@@ -206,5 +209,5 @@ def _expected_above(levels: Array, mean: Array, spread: Array) -> Array:
 
     finite = np.where(np.isfinite(levels), levels, 0.0)[:, None]
     z = (mean - finite) / spread
-    found = (mean - finite) * ndtr(z) + spread * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
-    return np.where(np.isfinite(levels)[:, None], found, 0.0)
+    excess = (mean - finite) * ndtr(z) + spread * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+    return np.where(np.isfinite(levels)[:, None], excess, 0.0)

@@ -131,7 +131,7 @@ def _study(name: str, task: Task, grid: _Grid) -> Any:
             if key in grid.candidates and (o.failed or o.gains)
         ]
         study.add_trials(
-            [_told(grid, grid.candidates[key], o, task, n) for n, (key, o) in enumerate(known)]
+            [_finished(grid, grid.candidates[key], o, task, n) for n, (key, o) in enumerate(known)]
         )
     return study
 
@@ -145,7 +145,7 @@ def _sampler(name: str, task: Task) -> Any:
     return TPESampler(multivariate=True, group=True, constant_liar=True, seed=seed)
 
 
-def _told(grid: _Grid, c: Candidate, o: Outcome, task: Task, number: int) -> Any:
+def _finished(grid: _Grid, c: Candidate, o: Outcome, task: Task, number: int) -> Any:
     """Return a finished Optuna trial; failures violate a constraint."""
     from optuna.distributions import CategoricalDistribution
     from optuna.samplers import NSGAIISampler

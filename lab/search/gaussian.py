@@ -140,10 +140,10 @@ def likeliest(apart: Apart, y: Array) -> Kernel:
     random = np.random.default_rng(0)
     draws = [prior[0], *(prior[0] + prior[1] * random.normal(size=(DRAWS, len(prior[0]))))]
     start = min(draws, key=lambda raw: _uphill(raw, apart, y, prior)[0])
-    found = minimize(
+    optimum = minimize(
         _uphill, start, (apart, y, prior), jac=True, method="L-BFGS-B", options={"maxiter": STEPS}
     )
-    return Kernel(found.x, len(apart.how))
+    return Kernel(optimum.x, len(apart.how))
 
 
 class Posterior:

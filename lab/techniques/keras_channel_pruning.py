@@ -50,16 +50,16 @@ def _smaller(
     from lab.compress.keras.importance import importances, pruned
     from lab.finetuning.keras_slopes import slopes
 
-    found, seed = channels(model, params[KEEP.id]), params["train_seed"]
+    graph, seed = channels(model, params[KEEP.id]), params["train_seed"]
     slope = (
-        slopes(found.model, context.training(), seed) if params[IMPORTANCE.id] == "taylor" else None
+        slopes(graph.model, context.training(), seed) if params[IMPORTANCE.id] == "taylor" else None
     )
-    importance = importances(found, params[IMPORTANCE.id], seed, slope)
-    sizes = [len(first.groups[layers]) for layers in found.groups]
+    importance = importances(graph, params[IMPORTANCE.id], seed, slope)
+    sizes = [len(first.groups[layers]) for layers in graph.groups]
     ratio = params[RATIO.id] * share
-    gone = pruned(found, importance, sizes, ratio, params[SCOPE.id], params[ROUND_TO.id])
-    smaller = found.without(gone)
-    _check(smaller, found.zeroed(gone), context)
+    removed = pruned(graph, importance, sizes, ratio, params[SCOPE.id], params[ROUND_TO.id])
+    smaller = graph.without(removed)
+    _check(smaller, graph.zeroed(removed), context)
     return smaller
 
 
@@ -74,8 +74,8 @@ def _check(smaller: Any, zeroed: Any, context: Context) -> None:
     from lab.lazy import np
 
     x = fit_items(context.calibration(CHECKED), (None, *smaller.inputs[0].shape[1:]))
-    mine, wanted = (np.asarray(model(x, training=False)) for model in (smaller, zeroed))
-    if np.abs(mine - wanted).max() > TOLERANCE * max(1.0, np.abs(wanted).max()):
+    actual, expected = (np.asarray(model(x, training=False)) for model in (smaller, zeroed))
+    if np.abs(actual - expected).max() > TOLERANCE * max(1.0, np.abs(expected).max()):
         raise InvalidFile(
             "The pruned model gives other outputs than the whole model with these channels set to"
             " zero",

@@ -58,14 +58,14 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
 def _grids(model: Any, params: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
     from lab.compress.keras.grid import KINDS, grids
 
-    found = grids(
+    on_grid = grids(
         model,
         params["bits"],
         params["granularity"] == "channel",
         _depthwise_bits(params),
         params["keep_zeros"],
     )
-    if not found:
+    if not on_grid:
         raise InvalidFile(
             "No layer of this model has weights that can be put on a grid",
             allowed=", ".join(KINDS),
@@ -74,11 +74,9 @@ def _grids(model: Any, params: Mapping[str, Any], context: Context) -> Mapping[s
             ),
             remedy="Choose a quantizer that needs no training",
         )
-    context.note(
-        "on_grid",
-        f"{len(found)} of {sum(bool(layer.weights) for layer in model.layers)} layers with weights",
-    )
-    return found
+    weighted = sum(bool(layer.weights) for layer in model.layers)
+    context.note("on_grid", f"{len(on_grid)} of {weighted} layers with weights")
+    return on_grid
 
 
 def _depthwise_bits(params: Mapping[str, Any]) -> int:
@@ -98,10 +96,10 @@ def _deployed(file: Path, params: Mapping[str, Any], context: Context) -> Predic
         return None
     try:
         float_ = _applied("keras_to_tflite", file, context, "float")
-        made = _applied(
+        quantized = _applied(
             id_, float_, context, "made", per_channel=params["granularity"] == "channel"
         )
-        answer = file_predictor("litert", made)
+        answer = file_predictor("litert", quantized)
         answer(context.labelled(1)[0])
     except (InvalidFile, RuntimeError, ValueError):
         return None

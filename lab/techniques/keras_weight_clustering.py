@@ -20,16 +20,17 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     with quiet():
         model = fold_batch_norms(load_keras(source))
         layers = weighted_layers(model, params[KEEP.id])
-        found = {
+        variables = {
             f"{name}/{path}": (layer, v)
             for name, layer in layers.items()
             for path, v in kernels(layer).items()
         }
-        before = {name: variable.numpy() for name, (_, variable) in found.items()}
+        before = {name: variable.numpy() for name, (_, variable) in variables.items()}
         after = {
-            name: _clustered(found[name][0], weights, params) for name, weights in before.items()
+            name: _clustered(variables[name][0], weights, params)
+            for name, weights in before.items()
         }
-        for name, (_, variable) in found.items():
+        for name, (_, variable) in variables.items():
             variable.assign(after[name])
         context.note("clustering", noted(before, after))
         return save_keras(model, context.workdir / "model.keras")

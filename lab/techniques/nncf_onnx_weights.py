@@ -33,10 +33,10 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     model = OnnxSource(source)
     left = convolutions(model.model)
     context.note("kept_in_float", left)
-    made = compress(model, params, {*left, *ignored_layers(source, model.format, params)})
-    context.note("weights", noted_types(weight_types(made), params))
-    check_runs(model, made, context)
-    return model.write(made, context.workdir)
+    compressed = compress(model, params, {*left, *ignored_layers(source, model.format, params)})
+    context.note("weights", noted_types(weight_types(compressed), params))
+    check_runs(model, compressed, context)
+    return model.write(compressed, context.workdir)
 
 
 TECHNIQUE = Technique(

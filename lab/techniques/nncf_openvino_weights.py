@@ -39,9 +39,9 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     from lab.formats.openvino_ir.graph import small_weights
 
     model = OpenVinoSource(source)
-    made = compress(model, params, ignored_layers(source, model.format, params))
-    context.note("weights", noted_types(small_weights(made), params))
-    return model.write(made, context.workdir)
+    compressed = compress(model, params, ignored_layers(source, model.format, params))
+    context.note("weights", noted_types(small_weights(compressed), params))
+    return model.write(compressed, context.workdir)
 
 
 TECHNIQUE = Technique(

@@ -36,10 +36,10 @@ def _check_widths(model: Any, source: Path) -> None:
     """
     from lab.formats.onnx.inspect import wide_quantizers
 
-    if found := wide_quantizers(model):
+    if wide := wide_quantizers(model):
         raise InvalidFile(
             "OpenVINO computes wrong results for 16-bit integer activations on CPUs",
-            given=f"{found[0]} and {len(found) - 1} more",
+            given=f"{wide[0]} and {len(wide) - 1} more",
             allowed="activations in 8 bits or float",
             remedy="Run this file in ONNX Runtime",
         )

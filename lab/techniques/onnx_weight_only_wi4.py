@@ -63,8 +63,8 @@ TECHNIQUE = Technique(
             high=256,
             only=(16, 32, 64, 128, 256),
             help=(
-                "Number of weights of a column that share a scale. Smaller blocks lose less accuracy"
-                " and take more space."
+                "Number of weights of a column that share one scale. Smaller blocks lose less"
+                " accuracy and take more space."
             ),
             sweep={"full": (32, 128)},
         ),

@@ -15,8 +15,8 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     def prepare(tf: Any, converter: Any, model: Any) -> None:
         converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
 
-    made = convert(source, context, prepare)
-    tensors = [tensor for graph in load_tflite(made).subgraphs for tensor in graph.tensors]
+    file = convert(source, context, prepare)
+    tensors = [tensor for graph in load_tflite(file).subgraphs for tensor in graph.tensors]
     sparse = sum(tensor.sparsity is not None for tensor in tensors)
     context.note(
         "sparse",
@@ -26,7 +26,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
             else "no weight has enough zeros; prune the model first"
         ),
     )
-    return made
+    return file
 
 
 TECHNIQUE = Technique(

@@ -28,7 +28,7 @@ def _apply(source: Path, params: Mapping[str, Any], context: Context) -> Path:
     with quiet():
         model, _ = tf2onnx().convert.from_tflite(str(source), opset=OPSET, output_path=str(target))
     _check_operators(model)
-    _check_answers(source, target, QUANTIZED_TOLERANCE if coarse else TOLERANCE)
+    _check_outputs(source, target, QUANTIZED_TOLERANCE if coarse else TOLERANCE)
     return target
 
 
@@ -43,13 +43,13 @@ def _check_operators(model: Any) -> None:
         )
 
 
-def _check_answers(source: Path, target: Path, tolerance: float) -> None:
+def _check_outputs(source: Path, target: Path, tolerance: float) -> None:
     """Check that the ONNX file gives the same outputs: tf2onnx 1.17 loses the bias of a fully
     connected layer whose input has more than two axes.
     """
-    wanted, found = _answers(source), _answers(target)
-    span = float(np.ptp(wanted)) or 1.0
-    if wanted.shape != found.shape or float(np.abs(wanted - found).max()) > tolerance * span:
+    expected, actual = _outputs(source), _outputs(target)
+    span = float(np.ptp(expected)) or 1.0
+    if expected.shape != actual.shape or float(np.abs(expected - actual).max()) > tolerance * span:
         raise InvalidFile(
             "tf2onnx converted this TFLite file to a model with different outputs",
             allowed="files that it converts exactly",
@@ -58,7 +58,7 @@ def _check_answers(source: Path, target: Path, tolerance: float) -> None:
         )
 
 
-def _answers(file: Path) -> Array:
+def _outputs(file: Path) -> Array:
     """Return the outputs for random items in the file format's own runtime."""
     from lab.formats.feeding import run_all
     from lab.registry import runtimes

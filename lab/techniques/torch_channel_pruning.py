@@ -106,9 +106,9 @@ def _checked_names(pruner: Pruner, model: Any, params: Mapping[str, Any]) -> dic
     """
     from lab.compress.torch.channels.pruning import widths
 
-    found = widths(pruner.dependencies_of(model)[0])
-    check_names(KEEP.id, params[KEEP.id], found)
-    return found
+    channels = widths(pruner.dependencies_of(model)[0])
+    check_names(KEEP.id, params[KEEP.id], channels)
+    return channels
 
 
 def _tell(pruner: Pruner, before: Mapping[str, int], model: Any, context: Context) -> None:
@@ -144,7 +144,7 @@ ATTENTION = Option(
     default="heads",
     choices=("heads", "head_size", "spare"),
     help=(
-        "For Transformers: removes whole attention heads, makes each head smaller, or leaves"
+        "Removes whole attention heads of Transformers, makes each head smaller, or leaves"
         " attention unchanged."
     ),
 )

@@ -47,19 +47,19 @@ def _spec(params: Mapping[str, Any]) -> Any:
 def _layers(model: Any, params: Mapping[str, Any], context: Context) -> list[Any]:
     from lab.compress.torch.grid import weighted
 
-    found, everything = weighted(model, _spec(params)), weighted(model)
-    if not found:
+    eligible, weighted_layers = weighted(model, _spec(params)), weighted(model)
+    if not eligible:
         raise InvalidFile(
             "No layer of this model has weights that can be put on the grid",
-            given=", ".join(everything) or "no layer with weights",
+            given=", ".join(weighted_layers) or "no layer with weights",
             allowed=(
                 "convolutions, dense layers and embeddings; with granularity=block, dense layers"
                 " whose input size is a multiple of the block size"
             ),
             remedy="Choose granularity=channel, or a smaller block_size",
         )
-    context.note("on_grid", f"{len(found)} of {len(everything)} layers")
-    return list(found.values())
+    context.note("on_grid", f"{len(eligible)} of {len(weighted_layers)} layers")
+    return list(eligible.values())
 
 
 def _see(model: Any, program: Any, context: Context, fakes: list[str]) -> None:

@@ -15,7 +15,7 @@ from lab.options import validate
 from lab.plugs import Context, Setting
 from lab.processors._cpus import saturates
 from lab.processors._network import Emulated
-from lab.registry import machine, sample_cards, technique
+from lab.registry import processor, sample_cards, technique
 from tests import bright, onnx_graphs
 from tests.loaded import splits
 from tests.tiny import answers, apply, items
@@ -102,8 +102,8 @@ def test_a_machine_differs_only_from_those_that_add_up_otherwise(
 ) -> None:
     file, without, with_ = (
         bright_files["u8s8"],
-        machine("x86_without_vnni"),
-        machine("integer_dot_product"),
+        processor("x86_without_vnni"),
+        processor("integer_dot_product"),
     )
     for features in (("avx2", "avx512f", "avx512_vnni"), ("avx2", "avx_vnni"), ("asimddp",), ()):
         assert without.differs(file, setting(features=features))
@@ -118,7 +118,7 @@ def test_facts_count_the_pairs_that_the_file_holds(
     import onnx
 
     without, stored = (
-        machine("x86_without_vnni"),
+        processor("x86_without_vnni"),
         onnx.load(str(bright_files["u8s8"])).graph.initializer,
     )
     weights = next(
@@ -144,7 +144,7 @@ def test_what_computes_in_float_cannot_saturate(
     """Without graph optimization ONNX Runtime dequantizes and multiplies floats; other providers
     have other kernels.
     """
-    without, file = machine("x86_without_vnni"), bright_files["u8s8"]
+    without, file = processor("x86_without_vnni"), bright_files["u8s8"]
     assert without.differs(file, setting(graph_optimization="all"))
     assert not without.differs(file, setting(graph_optimization="basic"))
     assert not without.differs(file, setting(provider="CUDA"))

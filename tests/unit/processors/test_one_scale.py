@@ -17,11 +17,11 @@ from lab.formats.feeding import run_all
 from lab.plugs import Setting
 from lab.processors import _one_scale_onnx, _one_scale_tflite
 from lab.processors._one_scale import Weights, one_scale
-from lab.registry import machine
+from lab.registry import processor
 from tests import bright
 from tests.tiny import answers, apply, items
 
-ACCELERATOR = machine("per_tensor_accelerator")
+ACCELERATOR = processor("per_tensor_accelerator")
 
 
 def real(w: Weights, axis: int = 0) -> Any:
@@ -138,8 +138,8 @@ def test_the_same_holds_for_the_integer_operators_of_a_fused_file(
         for n, f in enumerate((bright_files["u8u8"], fused))
     )
     assert (
-        len(_one_scale_onnx.File(fused).found)
-        == len(_one_scale_onnx.File(bright_files["u8u8"]).found)
+        len(_one_scale_onnx.File(fused).several)
+        == len(_one_scale_onnx.File(bright_files["u8u8"]).several)
         == 5
     )
     np.testing.assert_allclose(answers("ort", one, x), answers("ort", other, x), atol=1e-6)
