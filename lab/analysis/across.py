@@ -19,7 +19,7 @@ class Member:
     """A study to compare.
 
     Attributes:
-        data: digest of its test set; items: how many of it are asked, None for all.
+        data: digest of its test set; items: number of test items, None for all.
         source: digest of the model file that was compressed, "" where unknown.
     """
 
@@ -51,7 +51,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Group:
-    """Trials that may share a front, and those of them that nothing beats."""
+    """Trials that may share a front, and the non-dominated ones among them."""
 
     terms: Terms
     trials: tuple[Trial, ...]
@@ -90,8 +90,8 @@ def across(members: Sequence[Member], keep: Callable[[Trial], bool] = lambda tri
     front.
 
     Args:
-        keep: whether a trial may be on a front; the others stay in their group and are beaten by
-            nothing.
+        keep: returns True for trials that may be on a front; the others stay in their group and do
+            not affect the front.
     """
     trials_by_terms: dict[Terms, list[Trial]] = {}
     missing = 0
@@ -163,8 +163,8 @@ class TwinChange:
     Attributes:
         ratio: second over first; None for shares and where one is 0.
         change: second minus first.
-        extent: how far apart they are, for sorting: |log ratio|, or |change| of a share.
-        differs: whether it is more than chance.
+        extent: distance for sorting: |log ratio|, or |change| of a share.
+        differs: True if the difference is more than chance.
     """
 
     twin: Twin
@@ -200,8 +200,8 @@ def twin_changes(pairs: Sequence[Twin], metric: str, *, same_items: bool) -> tup
     """One metric of every pair that has it, the biggest change first.
 
     Args:
-        same_items: whether both studies asked the same test items, so that answers may be compared
-            item by item.
+        same_items: True if both studies have the same test items, so that predictions can be
+            compared item by item.
     """
     changes = [_change(twin, metric, same_items) for twin in pairs if _has(twin, metric)]
     return tuple(sorted(changes, key=lambda c: (-c.extent, c.twin.first.position)))

@@ -77,7 +77,7 @@ def calibrations(trials: Iterable[Trial], metric: str) -> tuple[Calibrations, ..
     """Return the recipes with more than one calibration, those with the most calibrations first.
 
     Args:
-        metric: what is compared, such as "top1_accuracy".
+        metric: the metric to compare, such as "top1_accuracy".
     """
     groups: dict[str, list[Trial]] = {}
     for trial in trials:

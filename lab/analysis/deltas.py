@@ -25,8 +25,9 @@ class Delta:
         kind: "change": value is trial minus reference; "ratio": trial over reference.
         low, high: 95 % interval, where the two were compared pair by pair; None where there is no
             such comparison.
-        differs: whether it is more than chance; exact numbers differ where they are not equal.
-        better: whether the trial's number is the better one; None where both are equal.
+        differs: True if the difference is more than chance; exact numbers differ unless they are
+            equal.
+        better: True if the trial's number is the better one; None for equal numbers.
     """
 
     trial: str
@@ -82,8 +83,8 @@ def deltas(
     trials in their order.
 
     Args:
-        metrics: those that are wanted, in their order; what itself compares with the float model is
-            left out.
+        metrics: the metrics to compare, in their order; those that themselves compare with the
+            float model are left out.
     """
     differences = corrected(reference, others, list(metrics))
     wanted = [

@@ -34,10 +34,10 @@ class Difference:
         kind: "change": value is trial minus other; "ratio": trial over other.
         value, low, high: with its 95 % interval.
         p: two-sided p-value of there being no difference; adjusted: the same among all the
-            comparisons that were made with it
-            (false discovery rate, Benjamini and Hochberg), or None for a comparison alone.
+            comparisons that were made with it (false discovery rate, Benjamini and Hochberg), or
+            None for a comparison alone.
         n: pairs: items or rounds.
-        test: how it was found: "paired items", "paired rounds" or "separate rounds".
+        test: the test: "paired items", "paired rounds" or "separate rounds".
     """
 
     metric: str

@@ -33,12 +33,11 @@ class Flip:
         item: its row in the test set.
         truth, before, after: class numbers, or 0 for normal and 1 for an alarm; None where it is
             not known.
-        before_value, after_value: what each trial gives its own answer, see `Value`; None where the
-            outputs are not here.
-        gap: how far apart the two are. For classes the mean of what each gives its own answer above
-            the other's: 0 where
-            both waver between the two, 1 where each is certain. For alarms the distance of the
-            scores over the threshold.
+        before_value, after_value: number that each trial gives its own prediction, see `Value`;
+            None without outputs.
+        gap: distance of the two. For classes the mean margin of each trial's own prediction over
+            the other's: 0 if both are undecided between the two, 1 if both are certain. For alarms
+            the distance of the scores over the threshold.
     """
 
     item: int
@@ -57,9 +56,9 @@ class Flips:
 
     Attributes:
         n: items.
-        both_right, both_wrong: items that neither changes, nor tells apart.
+        both_right, both_wrong: items with the same right or wrong prediction.
         flips: the widest gap first.
-        value: what the numbers beside answers are.
+        value: kind of the numbers beside predictions.
         threshold: of anomaly scores, above which there is an alarm.
         answers_known: False where only right and wrong are known of the items: then none is
             "changed".
@@ -82,8 +81,7 @@ def confidences(outputs: NDArray[Any]) -> tuple[NDArray[np.float64], Value]:
     """Return a classifier's number for each class, and the kind of these numbers.
 
     Rows that sum to one are probabilities; outputs within 0 … 1 that do not are scores of their
-    own, such as those of one
-    sigmoid a class; anything else are logits, whose softmax is taken.
+    own, such as those of one sigmoid a class; anything else are logits, whose softmax is taken.
 
     Args:
         outputs: shape (items, classes).

@@ -24,8 +24,7 @@ def non_dominated(points: NDArray[Any], directions: Sequence[str]) -> NDArray[np
     """Return the mask of the points that no other point dominates.
 
     A point is dominated where another is at least as good in every column and better in one. Equal
-    points do not
-    dominate each other, so all copies of a non-dominated point are kept.
+    points do not dominate each other, so all copies of a non-dominated point are kept.
 
     Args:
         points: shape (n, m), one row a point; a row with NaN is never kept and dominates nothing.
@@ -76,11 +75,9 @@ def comparable(trials: Iterable[Trial], objectives: Sequence[Objective]) -> tupl
     """Return the trials that may be compared with each other.
 
     They are complete, have every objective, and agree in the environment and in how each objective
-    came about
-    (measured, emulated, estimated). Of several such groups the one with most trials is taken, the
-    one that came last
-    where two are equally large: a study that moved to another machine is judged by the machine that
-    did most of it.
+    came about (measured, emulated, estimated). Of several such groups the one with most trials is
+    taken, the one that came last where two are equally large: a study that moved to another machine
+    is judged by the machine that did most of it.
     """
     groups: dict[tuple[object, ...], list[Trial]] = {}
     for trial in trials:

@@ -43,8 +43,7 @@ def hypervolume(gains: Points) -> float:
     number of objectives.
 
     Sliced along the last objective (HSO: While et al., IEEE Trans. Evol. Comput. 10(1), 2006), the
-    last two in one pass: n² log n
-    for three objectives.
+    last two in one pass: n² log n for three objectives.
 
     Args:
         gains: (n, m), more is better; points with a gain of 0 or less in any objective have no box.
@@ -110,7 +109,7 @@ class Scale:
         """Return the gain over the reference; negative for a worse value."""
         if self.tenths:
             return (value - self.reference) * (1 if self.maximize else -1) / LOST
-        smallest = 1e-9 * abs(self.reference) or 1e-30  # a size of nothing has no logarithm
+        smallest = 1e-9 * abs(self.reference) or 1e-30  # zero has no logarithm
         ratio = max(value, smallest) / max(self.reference, smallest)
         return log2(ratio) * (1 if self.maximize else -1)
 

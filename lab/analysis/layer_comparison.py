@@ -27,9 +27,9 @@ class LayerCell:
     """One layer of the source model in one trial.
 
     Attributes:
-        precision: what it computes in, "" where unknown; stored_as: type of its weights.
+        precision: data type of its computation, "" if unknown; stored_as: data type of its weights.
         time_s: seconds in one call; None where the profile does not tell it apart.
-        weight_bytes: what its weights take in the file; None where it has none.
+        weight_bytes: bytes of its weights in the file; None without weights.
     """
 
     precision: str = ""
@@ -44,8 +44,7 @@ class LayerComparison:
 
     Attributes:
         layers: name -> one cell a trial, None where its file has no layer that can be told to be
-            the same; in the source
-            model's order.
+            the same; in the source model's order.
         types: name -> type in the source model.
         rest: for each trial, kind -> seconds of the operators that belong to no such layer.
         profiled, looked_into: for each trial whether there is a profile, and an anatomy.

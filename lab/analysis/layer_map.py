@@ -17,9 +17,8 @@ def same_layers(these: Sequence[Layer], those: Sequence[Layer]) -> Mapping[str, 
     """Return name in `these` -> name in `those`, for the multiplying layers that can be matched.
 
     Converters keep the order of layers, but for branches, and how much each multiplies for one
-    item: the longest common
-    sequence of multiply-accumulate counts is matched first, then counts that occur once among what
-    is left on either side.
+    item: the longest common sequence of multiply-accumulate counts is matched first, then counts
+    that occur once among what is left on either side.
     """
     left, right = multiplying(these), multiplying(those)
     matched: dict[str, str] = {}

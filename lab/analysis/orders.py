@@ -20,8 +20,7 @@ class OrderPair:
     Attributes:
         first, second: trials.
         differences: metric -> second against first, of what tells more than two intervals do;
-            p-values are corrected for how many
-            pairs of orders there are.
+            p-values are corrected for how many pairs of orders there are.
     """
 
     first: Trial
@@ -36,7 +35,7 @@ def orders(
     steps in a different order.
 
     Args:
-        metrics: what is compared, such as the study's objectives.
+        metrics: the metrics to compare, such as the study's objectives.
         conversions: ids of techniques that change no number; where they are inserted is no
             difference.
     """

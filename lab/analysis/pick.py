@@ -58,10 +58,9 @@ class Pick:
         trial: id of the pick, None where nothing meets the limits.
         goal: the objective that decided.
         rule: "best": by the goal among what meets the limits; "best_within_tolerance": also at most
-            TOLERANCE below its
-            baseline; "highest_quality": nothing is within TOLERANCE, so quality decided; "knee",
-            "weighted": the lowest cost
-            of `lab.analysis.compromise`, with equal or other weights.
+            TOLERANCE below its baseline; "highest_quality": nothing is within TOLERANCE, so quality
+            decided; "knee", "weighted": the lowest cost of `lab.analysis.compromise`, with equal or
+            other weights.
         baseline: id of the float baseline that the pick is compared with.
         considered: number of comparable trials.
         feasible: ids of those that meet all limits; front: ids of the non-dominated ones among
@@ -114,8 +113,7 @@ def pick(
 
     Args:
         goal: what decides among those that meet the limits, the other objectives where that is
-            equal; without it the first
-            objective to be minimized.
+            equal; without it the first objective to be minimized.
         weights: objective's metric -> weight: a compromise decides instead of a goal; equal weights
             find the knee.
     """

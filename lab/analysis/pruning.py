@@ -28,7 +28,7 @@ class Point:
 
     Attributes:
         removed: share of the model's parameters that is gone, or is zero; 0 … 1.
-        counted: whether that was counted in the file; otherwise it is what was asked for.
+        counted: True if the share was counted in the file; otherwise it is the requested one.
         asked: the option `ratio` of the technique that pruned.
         quality: of the task's own metric.
     """
@@ -80,8 +80,8 @@ def lesson(about: Mapping[str, Any], trials: Sequence[Trial], metric: str) -> Le
     """Return the results so far of a study about pruning.
 
     Args:
-        about: of its spec.
-        trials: all of the study's.
+        about: the `about` of the study's spec.
+        trials: all trials of the study.
         metric: the accuracy that is drawn.
     """
     measured = [t for t in trials if metric in t.measurements]
@@ -138,8 +138,7 @@ def removed(notes: Mapping[str, Any], way: Way | None, parameters: int) -> float
 
     Args:
         notes: of a trial: a technique that takes channels notes {"parameters": "9,802 → 3,100"},
-            one that zeroes weights
-            {"pruning": {"zeros": 5000}}.
+            one that zeroes weights {"pruning": {"zeros": 5000}}.
         parameters: of the model as it came.
     """
     if way == "structured":

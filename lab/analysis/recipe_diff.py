@@ -31,8 +31,7 @@ class DiffRow:
         technique: id, where all have the same there; "" where the techniques themselves differ, and
             for the target.
         option: id of the option that differs; "" where whole steps do: then values are Steps with
-            the options that are not at
-            their default. "runtime" for the target's runtime.
+            the options that are not at their default. "runtime" for the target's runtime.
         values: one a trial, in their order; ABSENT where it has none.
     """
 

@@ -25,11 +25,11 @@ class Point:
 
     Attributes:
         value: threads, or items a call.
-        latency: seconds of a call; throughput: items a second.
+        latency: seconds per call; throughput: items per second.
         speedup: throughput over that of the first point, with a 95 % interval.
         efficiency: speed-up over what is possible at best: for threads as many times as there are
-            threads, for batches the
-            items a second that the fitted time of an item allows; None where that is unknown.
+            threads, for batches the items a second that the fitted time of an item allows; None
+            where that is unknown.
     """
 
     value: int
@@ -45,14 +45,12 @@ class Line:
     """seconds = fixed_s + per_s × x, by least squares of relative residuals.
 
     For batches x is the items of a call: fixed_s is what a call costs, per_s what an item does. For
-    threads x is 1 / threads
-    (G. Amdahl, AFIPS Conference Proceedings 30:483, 1967): fixed_s is what runs one after the
-    other, per_s what is shared.
+    threads x is 1 / threads (G. Amdahl, AFIPS Conference Proceedings 30:483, 1967): fixed_s is what
+    runs one after the other, per_s what is shared.
 
     Attributes:
         fixed_error_s, per_error_s: standard errors; covariance: of both, in s². From the residuals,
-            with two points from the
-            intervals of the measurements.
+            with two points from the intervals of the measurements.
     """
 
     fixed_s: float
@@ -86,9 +84,8 @@ class Curve:
         points: with rising value; line: None below two points.
         failed: (value, why) of targets on which it could not be measured.
         most_per_s: items a second if a call itself cost nothing, which batches come near to at
-            best; None for threads, and where
-            the line does not say so: items of larger batches take longer, or more a second were
-            measured.
+            best; None for threads, and where the line does not say so: items of larger batches take
+            longer, or more a second were measured.
     """
 
     dimension: Dimension
@@ -124,8 +121,8 @@ def scaling(about: Mapping[str, Any], trials: Sequence[Trial]) -> Scaling:
     """Return the results so far of a study about scaling.
 
     Args:
-        about: of its spec.
-        trials: all of the study's.
+        about: the `about` of the study's spec.
+        trials: all trials of the study.
     """
     floats = [t for t in trials if t.is_baseline]
     mine = [t for t in trials if not t.is_baseline] or floats

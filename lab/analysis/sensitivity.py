@@ -48,12 +48,11 @@ class LayerSensitivity:
         alone: metric -> Measurement where only this group is quantized; left_out: where only this
             group is not.
         noise: share of the output's power that is error where this group alone is quantized,
-            10^(-SQNR/10); 0 where
-            nothing changes, None where the trial failed.
+            10^(-SQNR/10); 0 where nothing changes, None where the trial failed.
         recovered: share of the recipe's own error that is gone where this group is left in float.
-        size_bytes: what quantizing it saves: the file with it in float minus the whole recipe's
+        size_bytes: bytes saved by quantizing it: the file with it in float minus the whole recipe's
             file.
-        latency_s: how much longer the file takes with it in float; negative where float is quicker.
+        latency_s: additional time of the file with it in float; negative if float is faster.
         accuracy: change of the accuracy against the float model where it alone is quantized, with a
             paired interval.
         won_back: accuracy that leaving it in float wins back from the whole recipe.
@@ -105,7 +104,7 @@ def sensitivity(spec: StudySpec, trials: Sequence[Trial]) -> Sensitivity:
     """Return the results so far of a study about sensitivity.
 
     Args:
-        trials: all of the study's.
+        trials: all trials of the study.
     """
     step, by_choice = int(spec.about["step"]), _by_choice(spec, trials)
     kept = tuple(spec.recipes[0].steps[step].params.get("keep_float", ()))
@@ -188,7 +187,7 @@ def mixed_recipes(
 
     Args:
         ranking: the most harmful first, as `sensitivity` gives it.
-        budget: how many recipes at most.
+        budget: maximum number of recipes.
         option: "keep_float", or "wide" for 16-bit activations.
     """
     harmful = [layer for layer in ranking if layer.noise]

@@ -16,10 +16,9 @@ class Phase:
     """One training of a step; most steps have one, called "train".
 
     Attributes:
-        steps: how many it takes at most.
+        steps: maximum number of steps.
         points: {"step", "seconds", "rate", perhaps "loss" (mean since the point before, on training
-            items), and "check_loss" and
-            "accuracy" (held-out items)}.
+            items), and "check_loss" and "accuracy" (held-out items)}.
     """
 
     name: str

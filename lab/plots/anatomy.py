@@ -25,7 +25,7 @@ class Bar:
     """One bar of the plot.
 
     Attributes:
-        share: of the file, in percent; text: what the pointer shows.
+        share: of the file, in percent; text: the tooltip.
         is_layer: False for a part of the whole file.
     """
 

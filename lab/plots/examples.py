@@ -51,7 +51,7 @@ class ExamplesInfo:
     """Items ready to be drawn.
 
     Attributes:
-        captions: what each item is: n names of classes.
+        captions: class name of each item.
         images: of images and spectrograms: uint8, shape (n, height, width, 3).
         waves: of waveforms: shape (n, panels, channels, time), from 0 at the bottom of its panel to
             1 at the top.
@@ -89,9 +89,8 @@ def examples_info(
 
     Args:
         items: images of shape (n, h, w), (n, h, w, 1 or 3) or (n, 1 or 3, h, w); spectrograms (n,
-            time, frequency), with
-            axes of size 1 or flat; waveforms (n, time, channels); any numeric type, scaled over
-            their own range.
+            time, frequency), with axes of size 1 or flat; waveforms (n, time, channels); any
+            numeric type, scaled over their own range.
         labels: class numbers, shape (n,).
         show: as a `Dataset` says it.
         show_shape: (time, frequency) of spectrograms that are flat.
@@ -190,8 +189,8 @@ def examples_html(info: ExamplesInfo, *, rows: int | None = None, captions: bool
     """Draw the items.
 
     Args:
-        rows: how many rows of pictures; None draws all.
-        captions: write each item's class below it; it is told on hovering in any case.
+        rows: number of rows of pictures; None draws all.
+        captions: write each item's class below it; a tooltip shows it in any case.
     """
     columns = COLUMNS.get(info.kind, 4)
     shown = len(info.captions) if rows is None else min(len(info.captions), rows * columns)

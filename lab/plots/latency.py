@@ -21,7 +21,7 @@ class LatencyInfo:
         calm, contended: (run number, time) of the timed runs of quiet and of disturbed rounds.
         warmup: (run number, time) of runs that are not counted.
         starts: run number at which each round starts.
-        note: what the plot shows, in a sentence.
+        note: summary of the plot in a sentence.
     """
 
     calm: tuple[tuple[int, float], ...]
@@ -182,7 +182,7 @@ def quality_text(timing: Mapping[str, Any], precision: float, budget_s: float) -
     time budget.
 
     Args:
-        timing: as `lab.measure.quality.timing_of` tells it.
+        timing: the result of `lab.measure.quality.timing_of`.
     """
     reached = (
         f"±{100 * timing['half_width']:.2g} %"
@@ -206,7 +206,7 @@ def conditions_text(conditions: Mapping[str, Any]) -> str:
     """Describe the machine's state during the measurement; "" if unknown.
 
     Args:
-        conditions: {"before", "after"}, each as `lab.measure.conditions.conditions` tells it.
+        conditions: {"before", "after"}, each a result of `lab.measure.conditions.conditions`.
     """
     before, after = (conditions.get(when) or {} for when in ("before", "after"))
     parts = []

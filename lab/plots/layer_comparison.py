@@ -235,8 +235,8 @@ def unmatched_text(comparison: LayerComparison, names: Sequence[str]) -> str:
     ]
     some = [f"{k} of {n}" for n, k in zip(names, comparison.unmatched, strict=True) if k]
     texts = [
-        f"The file of {', '.join(blank)} was not looked into." if blank else "",
-        f"The format of {', '.join(none)} does not tell layers apart." if none else "",
-        f"Layers that are none of the source model's: {', '.join(some)}." if some else "",
+        f"The file of {', '.join(blank)} was not analysed." if blank else "",
+        f"The format of {', '.join(none)} does not distinguish layers." if none else "",
+        f"Layers without a match in the source model: {', '.join(some)}." if some else "",
     ]
     return " ".join(text for text in texts if text)

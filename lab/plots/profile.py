@@ -61,7 +61,7 @@ class ProfileInfo:
     Attributes:
         names: of the profiles.
         divisor, suffix: seconds by divisor are in the axis' unit.
-        note: what the numbers do not tell, in sentences.
+        note: limits of the numbers, in sentences.
     """
 
     rows: tuple[Row, ...]
@@ -80,8 +80,7 @@ def profile_info(
         names: of the trials; what follows a layer's name in a quantized file is left out for
             pairing.
         order: the longest first, or as they ran, those that only the second has last. The longest
-            MOST rows are shown
-            either way, and the others together.
+            MOST rows are shown either way, and the others together.
     """
     profiles = [profile] if other is None else [profile, other]
     grouped = [_grouped(p.operators) for p in profiles]

@@ -25,7 +25,7 @@ class Series:
     """One variant of a plot, in speed-up (threads) or items per second (batches).
 
     Attributes:
-        points: (x, y, low, high); texts: what is said of each.
+        points: (x, y, low, high); texts: the tooltip of each.
         fit: the fitted line as (x, y).
         floor: y if more brought nothing; ceiling: y at best by the fit, None where unknown.
     """

@@ -187,7 +187,7 @@ def band(name: str, runs: Sequence[Sequence[float]], grid: int) -> Band:
 
     Args:
         runs: for each seed the share of the grid's hypervolume after each trial.
-        grid: how many trials there are.
+        grid: number of trials in the grid.
     """
     import numpy as np
 

@@ -26,8 +26,7 @@ class Row:
 
     Attributes:
         noise: error of the output with this layer alone quantized; recovered: part of the recipe's
-            error that goes where
-            this layer is left in float.
+            error that goes where this layer is left in float.
         change, low, high: of the accuracy with this layer alone quantized, with its 95 % interval.
     """
 

@@ -24,8 +24,8 @@ class Line:
     Attributes:
         loss, check_loss: (step, loss) on training items and on held-out ones; accuracy: (step,
             percent) on held-out ones.
-        steps: where it ends at the latest; number: among all that have begun: its colour stays when
-            others begin.
+        steps: last possible step; number: place among all started trainings, which keeps its colour
+            when others start.
     """
 
     name: str

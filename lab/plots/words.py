@@ -116,7 +116,7 @@ def certain(
     or intervals.
 
     Args:
-        differences: those from the same base that are corrected for how many were made, by metric.
+        differences: differences from the same base, corrected for their number, by metric.
     """
     exact = trial.measurements[metric].low is None or base.measurements[metric].low is None
     if differences and metric in differences:

@@ -37,7 +37,7 @@ def search_form(spec: StudySpec, initial: Mapping[str, Any] = _NONE) -> dict[str
     """Return the chosen search; empty for the full grid.
 
     Args:
-        spec: what there is to choose from.
+        spec: the full grid.
         given: the search of a link, which the form begins with.
     """
     if (

@@ -52,16 +52,14 @@ def chart(
 
     Args:
         figure_json: a light figure's JSON, which the browser turns dark where the viewer's theme
-            is; text, so that a
-            cached figure costs nothing to send again.
+            is; text, so that a cached figure costs nothing to send again.
         key: while it stays, the chart is redrawn in place.
         height: pixels kept free until it is drawn, so that nothing jumps.
-        alt: what the chart shows, for those who cannot see it.
+        alt: text alternative of the chart.
         chosen: ids (first entry of a point's customdata) to put rings around.
-        on_choose: told the id of a clicked point; on_mark: of one that was clicked with Shift.
-        zoom: ends of both axes, as Plotly counts them, to begin with; on_zoom: told those that a
-            person chose, or None where
-            all is shown again.
+        on_choose: receives the id of a clicked point; on_mark: of a point clicked with Shift.
+        zoom: ends of both axes to begin with, as Plotly counts them; on_zoom: receives the
+            viewer's, or None for the full range.
         static: no hover, zoom or buttons.
     """
 

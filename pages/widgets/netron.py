@@ -31,8 +31,8 @@ def graph(file: Path, name: str, *, alt: str) -> None:
 
     Args:
         file: .keras, .h5, .pt2, .onnx or .tflite.
-        name: what Netron calls it; its suffix says the format.
-        alt: what the graph shows, for those who cannot see it.
+        name: file name for Netron; its suffix tells the format.
+        alt: text alternative of the graph.
     """
     if file.stat().st_size > LARGEST_BYTES:
         st.caption("The file is too large for a graph in the browser.")

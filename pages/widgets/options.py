@@ -25,7 +25,8 @@ def option_values(
     """Draw a field for each option; every combination of the chosen values becomes a variant.
 
     Args:
-        preset: what is tried of an option that is not in the defaults; "" for its default alone.
+        preset: preset whose values are tried for options outside the defaults; "" for their default
+            alone.
     """
     columns = (
         st.columns(abreast, gap="medium") if len(options) > 1 and abreast > 1 else [st.container()]

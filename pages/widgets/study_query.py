@@ -186,7 +186,7 @@ def table_of(query: StudyQuery, rows: str, marked: frozenset[str]) -> TableInfo:
     """Return the trials as a table.
 
     Args:
-        rows: which of them: see `pages.panels.results.table`.
+        rows: the selection of rows, see `pages.panels.results.table`.
     """
     best, tied = pick_of(query), ties_of(query)
     feasible = set(best.feasible)

@@ -33,8 +33,7 @@ class Axis:
     Attributes:
         divisor: SI values are divided by it to become what the axis shows, in `suffix`.
         log: True for times and sizes: equal ratios lie equally far apart, and no outlier crowds the
-            rest. It does not
-            depend on the values, so that a study's zoom survives its next result.
+            rest. It does not depend on the values, so that a study's zoom survives its next result.
         ratio: True for times and sizes, whatever shows them.
     """
 
@@ -63,7 +62,7 @@ class Point:
     """A trial in the plot; numbers in SI units.
 
     Attributes:
-        group: what it shares its colour and shape with.
+        group: name of the group that shares a colour and a shape.
         paired: metric -> how far below and above its value it may lie, compared with float on the
             same items.
     """
@@ -88,18 +87,18 @@ class ParetoInfo:
 
     Attributes:
         points: the comparable trials, in order.
-        line: (x, y) of the trials that nothing beats in the two axes shown, by rising x.
+        line: (x, y) of the non-dominated trials in the two axes shown, by rising x.
         band: (x, y) corners of the area in which the front may lie in truth, by 95 % intervals in
-            the two axes shown; for
-            accuracy those of the difference from the float model on the same items.
+            the two axes shown; for accuracy those of the difference from the float model on the
+            same items.
         left_out: complete trials that were not compared: another environment, or not measured
             alike.
         pick: id of the trial to name, if any.
         limits: (metric, value) to draw as lines.
         groups: names of the points' groups, those of a study's runtimes also where no point is of
             them.
-        tinted: whether `size` is shown as colour instead of the markers' area; groups then differ
-            by shape only.
+        tinted: True to show `size` as colour instead of the markers' area; groups then differ by
+            shape only.
     """
 
     x: Axis
@@ -138,7 +137,7 @@ def pareto_info(
         feasible: ids that meet the limits; the others are drawn as excluded and take no part in the
             front.
         tied: ids in the front's tie band (`lab.analysis.ties`).
-        grouping: what shares a colour: trials of one runtime, or those that the same was done to.
+        grouping: trials of one colour: those of one runtime, or those of one technique.
         tinted: see `ParetoInfo`.
     """
     group = [
@@ -266,7 +265,7 @@ def _end(point: Point, m: Measurement, axis: Axis, good: bool) -> float:
 
 
 def _steps(pairs: Sequence[tuple[float, float]], x: Axis, y: Axis) -> list[tuple[float, float]]:
-    """Corners of the step line through the pairs that nothing beats."""
+    """Return the corners of the step line through the non-dominated pairs."""
     array = np.array(pairs).reshape(-1, 2)
     best = np.unique(array[non_dominated(array, [x.direction, y.direction])], axis=0).tolist()
     between = [

@@ -23,7 +23,7 @@ class Curve:
     """Drawn values of one way to prune: shares and accuracies in percent.
 
     Attributes:
-        points: (trial, removed, value, low, high), from the float model on; texts: what is said of
+        points: (trial, removed, value, low, high), from the float model on; texts: the tooltip of
             each.
         costs: metric -> (removed, percent of the float model's).
     """

@@ -239,5 +239,5 @@ def test_what_could_not_be_told_is_said():
         compare_layers([FLOAT, INT8], SOURCE), looked_into=(True, False), unmatched=(2, 0)
     )
     text = unmatched_text(found, NAMES)
-    assert "The file of B · int8 was not looked into" in text
+    assert "The file of B · int8 was not analysed" in text
     assert "2 of A · float32" in text
