@@ -169,7 +169,9 @@ def test_a_second_sweep_takes_what_is_known_from_the_store(open_at, finished_stu
     settled(page)
     page.get_by_text("Already measured").wait_for()
     text = page.locator(".st-key-sweep_summary").inner_text()
-    trials, known = (int(n) for n in re.search(r"Trials\D+(\d+)\D+already\D+(\d+)", text).groups())
+    trials, known = (
+        int(n) for n in re.search(r"Trials\D+(\d+)\D+Already measured\D+(\d+)", text).groups()
+    )
     assert trials > 0
     assert known == trials
 

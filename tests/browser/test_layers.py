@@ -104,8 +104,8 @@ def test_a_clicked_bar_is_kept_in_float_beside_the_others(open_at, asked):
 def test_the_order_is_in_the_address(open_at, asked):
     page = open_at("/layers")
     settled(page)
-    page.get_by_role("radio", name="As the network computes").click()
+    page.get_by_role("radio", name="Network order").click()
     page.wait_for_url("**order=graph**")
     other = open_at(page.url.removeprefix(page.url.split("/layers")[0]))
     settled(other)
-    assert other.get_by_role("radio", name="As the network computes").is_checked()
+    assert other.get_by_role("radio", name="Network order").is_checked()

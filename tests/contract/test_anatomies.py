@@ -11,12 +11,13 @@ from typing import Any, get_args
 import pytest
 
 from lab.evidence import Anatomy, Kind
-from lab.formats.anatomy import FORMATS, PARTS, anatomy
+from lab.formats.anatomy import PARTS, anatomy
 from lab.formats.inspect import inspect
 from lab.formats.layers import activation_peak_bytes, layer_table
-from lab.registry import runtimes, techniques
+from lab.registry import formats, runtimes, techniques
 from tests import tiny
 
+FORMATS = [format_.id for format_ in formats().values() if format_.has("anatomy")]
 HEAVY = {"torch_export", "torchscript", "executorch", "openvino_ir"}
 
 
@@ -60,7 +61,7 @@ def agree_with_the_layer_table(found: Anatomy, file: Path) -> None:
 
 
 def has_layers(format_: str) -> bool:
-    return format_ not in ("torchscript", "executorch")
+    return formats()[format_].has("layers")
 
 
 def marked(names: Sequence[str], formats: Sequence[str]) -> list[Any]:

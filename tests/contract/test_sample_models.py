@@ -225,7 +225,9 @@ def sweeps(
     chosen = {
         item.callspec.params["card"]
         for item in request.session.items
-        if isinstance(item, pytest.Function) and "swept" in item.fixturenames
+        if isinstance(item, pytest.Function)
+        and item.module is request.module
+        and "swept" in item.fixturenames
     }
     made = Sweeps(tmp_path_factory.mktemp("sweeps"), sorted(chosen))
     yield made
