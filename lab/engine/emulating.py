@@ -21,7 +21,7 @@ _GOLDEN = 0.6180339887498949
 
 
 def versions() -> list[Any]:
-    """Everything that emulated outcomes depend on, for cache keys."""
+    """Versions of all that decides an emulated outcome, for cache keys."""
     return [
         LIMIT,
         sorted([processor.id, processor.version] for processor in registry.processors().values()),

@@ -59,7 +59,7 @@ class Node(Generic[T]):
 
 @dataclass(frozen=True)
 class Source:
-    """All that the jobs of a study share.
+    """Values that all jobs of a study share.
 
     Attributes:
         artifact: file of the float model.

@@ -72,8 +72,8 @@ def _contents(artifact: Artifact, name: str) -> dict[str, bytes]:
 
 
 def look(runtime: str, artifact: Artifact) -> dict[str, Any]:
-    """What must be known to load a file: "input" and "output" {"shape", "dtype"}, and what its
-    format's `details` tell.
+    """Return the facts that loading a file needs: "input" and "output" {"shape", "dtype"}, and its
+    format's `details`.
 
     Raises:
         LabError: the runtime cannot load it here.
@@ -111,7 +111,7 @@ def _facts(runtime: str, format_: str, path: str) -> dict[str, Any]:
 def readme(
     trial: Trial, card: ModelCard, facts: Mapping[str, Any], contents: Mapping[str, bytes]
 ) -> str:
-    """What the file is, what it takes and gives, how good it is, and lines that load it.
+    """Return the README of a file: origin, input and output, metrics, and lines that load it.
 
     Args:
         facts: as `look` tells them.
