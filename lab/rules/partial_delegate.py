@@ -20,11 +20,13 @@ def _find(case: Case) -> Finding | None:
     if share < LEAST:
         return None
     names = some(sorted({o.operator for o in outside}))
-    handed = f", and data change hands {plural(borders, 'time')}" if borders else ""
+    handed = (
+        (f", with {plural(borders, 'hand-over')} between delegate and runtime") if borders else ""
+    )
     text = (
         f"The delegate takes {'only a part' if borders else 'nothing'} of the graph:"
         f" {plural(len(outside), 'operator')} with {percent(share)} of the time are computed"
-        f" outside it{handed} ({names})."
+        f" outside it ({names}){handed}."
     )
     return finding(
         "partial_delegate",
@@ -40,8 +42,8 @@ def _find(case: Case) -> Finding | None:
 def _remedy(case: Case) -> str:
     if case.trial.target.runtime == "litert":
         return (
-            "Avoid what the delegate does not take: 4- and 16-bit integers (tflite_static_wi8_ai8"
-            " has 8), names in wide, or leave an operator of these types in float with keep_float."
+            "Use 8-bit integers only, such as tflite_static_wi8_ai8 without names in wide, or keep"
+            " these operators in float with keep_float."
         )
     return (
         "Replace these operators in the model by ones that the delegate supports, or compare"

@@ -59,7 +59,10 @@ def _trade_offs(report: Report) -> Iterator[Figure]:
                 f" {formatting.plural(len(info.points), 'trial')}; the tables have the same"
                 " numbers.",
                 (f"Marker area: {info.size.title.lower()}. " if info.size else "")
-                + "Bars and band: 95 % intervals. Faint: beaten by another trial.",
+                + (
+                    "Bars and band: 95 % intervals. Faded: another variant is better in every"
+                    " respect."
+                ),
                 pareto_spec(info),
             )
 
@@ -113,9 +116,9 @@ def _trainings(report: Report) -> Iterator[Figure]:
     named = [replace(t, name=escape(t.name)) for t in of_trials(report.trials)]
     info = training_info(named)
     if info.lines:
-        left_out = f" {info.left_out} earlier trainings are not drawn." if info.left_out else ""
+        left_out = f" {info.left_out} earlier trainings are not shown." if info.left_out else ""
         yield Figure(
-            "How trainings went",
+            "Training curves",
             f"Loss and accuracy over steps of {formatting.plural(len(info.lines), 'training')}.",
             f"Thick: on held-out items. Thin: on training items.{left_out}",
             _json(training_figure(info, "report")),

@@ -203,7 +203,7 @@ TRAINED = [
     [
         (CALIBRATED, {}, "What calibration changes: static on ONNX Runtime"),
         (PRUNED, test_pruning.ABOUT, "Accuracy over the share of weights that is gone"),
-        (TRAINED, {}, "How trainings went"),
+        (TRAINED, {}, "Training curves"),
     ],
 )
 def test_what_else_a_study_has_is_drawn(
