@@ -64,11 +64,11 @@ LABELS = (
 )
 """Wordings of the app that plainer ones replaced."""
 NAMES = ("told", "answers", "found")
-READ_BY_USERS = {("lab/cards/training.py", "found")}
-"""Attributes of results of public functions, which scripts of users read: `lab.train(…).found`."""
 """Names of functions, classes and attributes that say nothing of the field: prediction, output,
 element or result does. Local variables may have them.
 """
+READ_BY_USERS = {("lab/cards/training.py", "found")}
+"""Attributes of results of public functions, which scripts of users read: `lab.train(…).found`."""
 
 
 @dataclass(frozen=True)
