@@ -24,17 +24,20 @@ FIRST = ("tests/contract/test_sample_models.py", "browser")
 """Groups that take longest: they begin first, so that no process is left with one at the end."""
 
 
-def _group(file: str) -> str:
+def _group(item: pytest.Item) -> str:
+    file = item.path.relative_to(item.config.rootpath).as_posix()
     return next((group for path, group in TOGETHER.items() if file.startswith(path)), file)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group the tests for `--dist loadgroup`, those that take longest first."""
-    groups = {item: _group(item.path.relative_to(config.rootpath).as_posix()) for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: FIRST.index(groups[item]) if groups[item] in FIRST else len(FIRST))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Group the tests for `--dist loadgroup`."""
+    item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the groups that take longest."""
+    places = {group: place for place, group in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(_group(item), len(FIRST)))
 
 
 @pytest.fixture
