@@ -21,7 +21,7 @@ test: env
 
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest --durations 30 --durations-min 1
-SPREAD := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+SPREAD := --numprocesses $(WORKERS) --no-loadscope-reorder
 
 # a process a core, and one thread a process: libraries that spin for each other's cores take ten times as long
 together fast: export OMP_NUM_THREADS := 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,20 +25,29 @@ FIRST = ("tests/contract/test_sample_models.py", "browser")
 """Groups that take longest: they begin first, so that no process is left with one at the end."""
 
 
-def _group(item: pytest.Item) -> str:
-    file = item.path.relative_to(item.config.rootpath).as_posix()
+def _group(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
     return next((group for path, group in TOGETHER.items() if file.startswith(path)), file)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Group the tests for `--dist loadgroup`."""
-    item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the groups that take longest."""
     places = {group: place for place, group in enumerate(FIRST)}
-    items.sort(key=lambda item: places.get(_group(item), len(FIRST)))
+    items.sort(key=lambda item: places.get(_group(item.nodeid), len(FIRST)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give the groups to the processes of `--numprocesses`, each as a whole. The usual marks do
+    not: pytest-xdist writes them into names of tests, which pytest 9.2 no longer lets it change.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    return Groups(config, log)
 
 
 @pytest.fixture
