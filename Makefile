@@ -8,7 +8,9 @@ env: .venv/ready
 
 .venv/ready: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/pip install --quiet --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
+	@# by all cores, where pip would take one; some packages bring templates that are no Python
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 	touch $@
 
 run: env

@@ -19,6 +19,7 @@ from lab.registry import runtime
 from tests import tiny
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[3]
 ATOL = {"pytorch": 1e-5, "torchscript": 1e-5, "executorch": 1e-4}
 
 
@@ -103,52 +104,39 @@ def test_optimising_for_inference_answers_the_same(files: tiny.Sources, tmp_path
         np.testing.assert_allclose(on, off, atol=1e-5)
 
 
+COLD = """
+import os, sys
+import numpy as np, torch
+alone = len(os.listdir("/proc/self/task"))
+from lab.measure.cold import cold_start
+from lab.registry import runtime
+plug = runtime(sys.argv[1])
+plug.preload()
+print(len(os.listdir("/proc/self/task")) - alone)
+for threads in (1, 2):
+    print(sorted(cold_start(plug, {"threads": threads}, sys.argv[2], np.load(sys.argv[3]))))
+"""
+TOLD = "['arena_bytes', 'cold_load_s', 'mapped_bytes', 'peak_rss_bytes']"
+
+
 @pytest.mark.parametrize("id_", ATOL)
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_forked_process_can_load_and_run(
-    id_: str, threads: int, files: tiny.Sources, tmp_path: Path
+def test_preloading_starts_no_thread_and_a_forked_process_can_load_and_run(
+    id_: str, files: tiny.Sources, tmp_path: Path
 ) -> None:
+    """With one thread and with two. A fork takes the calling thread along only: a library that
+    waits for another one then hangs.
+    """
     np.save(tmp_path / "item.npy", tiny.items(1))
-    code = (
-        "import sys, numpy as np; from lab.measure.cold import cold_start; from lab.registry"
-        f" import runtime;plug = runtime({id_!r}); plug.preload();found = cold_start(plug,"
-        f" {{'threads': {threads}}}, sys.argv[1], np.load(sys.argv[2]));print(sorted(found))"
-    )
-    file = files[runtime(id_).formats[0]]
     done = subprocess.run(
-        [sys.executable, "-c", code, str(file), str(tmp_path / "item.npy")],
+        [sys.executable, "-c", COLD, id_, str(files[runtime(id_).formats[0]]), "item.npy"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
     )
-    assert (
-        done.stdout.strip().splitlines()[-1]
-        == "['arena_bytes', 'cold_load_s', 'mapped_bytes', 'peak_rss_bytes']"
-    ), done.stderr[-2000:]
-
-
-@pytest.mark.parametrize("id_", ["torchscript", "executorch"])
-def test_preloading_starts_no_thread(id_: str) -> None:
-    """A fork takes the calling thread along only: a library that waits for another one then
-    hangs.
-    """
-    code = (
-        f"import os; from lab.registry import runtime; runtime({id_!r}).preload();"
-        " print(len(os.listdir('/proc/self/task')))"
-    )
-    plain = "import os, torch; print(len(os.listdir('/proc/self/task')))"
-    counts = [
-        subprocess.run(
-            [sys.executable, "-c", text],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        ).stdout
-        for text in (code, plain)
-    ]
-    assert counts[0].split()[-1] == counts[1].split()[-1]
+    assert done.stdout.splitlines()[-3:] == ["0", TOLD, TOLD], done.stderr[-2000:]
 
 
 def test_a_file_for_an_engine_that_is_missing_is_refused(
