@@ -39,7 +39,9 @@ def test_litert_refuses_an_operator_that_writes_beyond_its_memory(tmp_path: Path
         tiny.apply("tflite_dynamic_wi8_afp32", source, tmp_path / "out", algorithm="hadamard")
     )
     assert runtime("litert").load(file, {"batch": 1}).input.shape[0] == 1
-    with pytest.raises(InvalidFile, match=r"hadamard_rotation supports only one item.*hadamard_builtin"):
+    with pytest.raises(
+        InvalidFile, match=r"hadamard_rotation supports only one item.*hadamard_builtin"
+    ):
         runtime("litert").load(file, {"batch": 4})
 
 
