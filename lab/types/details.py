@@ -91,6 +91,14 @@ class TrialDetails:
         put(made, "other", other)
         return made
 
+    def __getitem__(self, key: str) -> Any:
+        """Return an entry by its stored key, as scripts written before version 0.7 do."""
+        return self.to_json()[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return an entry by its stored key, or the default."""
+        return self.to_json().get(key, default)
+
     def with_json(self, entries: Mapping[str, Any]) -> Self:
         """The same details with further or changed entries, by their stored names."""
         return self.from_json({**self.to_json(), **entries})

@@ -177,6 +177,8 @@ def test_details_of_a_trial_keep_their_stored_keys() -> None:
     assert details.training == ({"key": "k"},)
     assert details.anatomy is None
     assert details.to_json() == DETAILS
+    assert details["right"] == details.get("right") == DETAILS["right"]
+    assert details.get("nothing", 1) == 1
     assert set(DETAILS) >= {"right", "elsewhere", "outputs", "samples", "timing", "evaluate_s"}
 
 
