@@ -11,6 +11,7 @@ from lab.analysis.layer_map import same_layers
 from lab.analysis.sensitivity import KIND, REST, Group, changed
 from lab.compress.choosing import KEEP_FLOAT, ONLY
 from lab.engine import keys
+from lab.engine.messages import Built, outcome_from_json
 from lab.errors import LabError, UsageError
 from lab.store import records
 from lab.store.blobs import sha256_of
@@ -90,13 +91,14 @@ def _source(trial: Trial, step: int, card: ModelCard) -> Artifact:
         sha256_of(Path(card.path)), trial.recipe.steps[:step], card, data_digest(card)
     )
     known = records.known_step(key)
-    if known is None or "error" in known:
+    built = outcome_from_json(Built, known) if known is not None else None
+    if not isinstance(built, Built):
         raise UsageError(
             "The file that this recipe starts from is not in this lab",
             given=trial.name,
             remedy="Run the trial here first: its page has the lines under Reproduce",
         )
-    return Artifact(**known["artifact"])
+    return built.artifact
 
 
 def _source_layers(card: ModelCard) -> list[Layer]:
