@@ -106,7 +106,7 @@ def training_recipe(model_id: str) -> Any:
     """The module of a sample model's recipe: `train` takes a `Training`.
 
     Raises:
-        UnknownId: no sample model of that id.
+        UnknownId: no sample model with that id.
     """
     if model_id not in sample_cards():
         raise UnknownId.of("training recipe", model_id, sample_cards())
@@ -117,7 +117,7 @@ def format_(id_: str) -> Format:
     """One file format.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     return _one("format", id_, formats())
 
@@ -126,7 +126,7 @@ def technique(id_: str) -> Technique:
     """One technique.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     return _one("technique", id_, techniques())
 
@@ -148,7 +148,7 @@ def runtime(id_: str) -> Runtime:
     """One runtime.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     return _one("runtime", id_, runtimes())
 
@@ -157,7 +157,7 @@ def processor(id_: str) -> Processor:
     """One processor.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     return _one("processor", id_, processors())
 
@@ -166,7 +166,7 @@ def metric(id_: str) -> Metric:
     """One metric.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     return _one("metric", id_, metrics())
 
@@ -175,7 +175,7 @@ def task(id_: str) -> Task:
     """One task.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     return _one("task", id_, tasks())
 
@@ -184,7 +184,7 @@ def dataset(id_: str) -> Dataset:
     """One data set.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     return _one("data set", id_, datasets())
 

@@ -28,7 +28,7 @@ def model(id_: str) -> ModelCard:
     """One model's card.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     known = models()
     if id_ not in known:

@@ -27,7 +27,7 @@ def start_scaling(
     trial = next((t for t in records.trials(study_id) if t.id == trial_id), None)
     if trial is None:
         raise UnknownId(
-            "There is no trial of that id",
+            "There is no trial with that id",
             given=trial_id,
             remedy="Look it up with: python -m lab show STUDY",
         )

@@ -241,7 +241,7 @@ def study(id_: str) -> StudyView:
     as `study.plot()`.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     return StudyView.of(records.study(id_))
 

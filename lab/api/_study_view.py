@@ -127,7 +127,7 @@ class Study(types.Study):
 
         Raises:
             UsageError: the goal is none of the study's objectives.
-            UnknownId: there is no metric of that id.
+            UnknownId: there is no metric with that id.
         """
         from lab.plots.words import pick_reason
 
@@ -158,7 +158,7 @@ class Study(types.Study):
 
         Raises:
             UsageError: an unknown mode.
-            UnknownId: there is no metric of that id.
+            UnknownId: there is no metric with that id.
         """
         from lab.plots.pareto.figure import pareto_figure, pareto_info
 

@@ -86,7 +86,7 @@ def explain(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple[Findi
         trials: all of its study's, where they are at hand.
 
     Raises:
-        UnknownId: there is no trial of that id.
+        UnknownId: there is no trial with that id.
     """
     from lab.questions.reasons import explain_trial
 

@@ -42,7 +42,7 @@ def train(model_id: str, training: Training | None = None) -> Trained:
         training: by default the recipe as it is, written to `LAB_HOME/trained`.
 
     Raises:
-        UnknownId: no sample model of that id.
+        UnknownId: no sample model with that id.
         UsageError: fewer than one epoch.
         LabError: the training data are not the declared ones, or cannot be made here.
     """

@@ -115,7 +115,7 @@ def explain_trial(trial_id: str, trials: Sequence[Trial] | None = None) -> tuple
         trials: all of its study's, where they are at hand.
 
     Raises:
-        UnknownId: there is no trial of that id.
+        UnknownId: there is no trial with that id.
     """
     trial = next((t for t in trials or () if t.id == trial_id), None) or records.trial(trial_id)
     trials = records.trials(trial.study) if trials is None else trials

@@ -26,7 +26,7 @@ def keep_environment(payload: Mapping[str, Any]) -> str:
 
 
 def environment(id_: str) -> dict[str, Any]:
-    """The environment of that id.
+    """The environment with that id.
 
     Raises:
         UnknownId: there is none.
@@ -36,7 +36,7 @@ def environment(id_: str) -> dict[str, Any]:
             select(schema.environments.c.payload).where(schema.environments.c.id == id_)
         ).scalar()
     if payload is None:
-        raise UnknownId("There is no environment of that id", given=id_)
+        raise UnknownId("There is no environment with that id", given=id_)
     return dict(payload)
 
 

@@ -81,7 +81,7 @@ def study(id_: str) -> Study:
     """One study.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     return study_of(study_row(id_))
 
@@ -106,7 +106,7 @@ def card_of(study_id: str) -> ModelCard:
     """The card that a study was made with; the model itself may be gone from this lab.
 
     Raises:
-        UnknownId: there is no study of that id.
+        UnknownId: there is no study with that id.
     """
     return card_in(study_row(study_id))
 

@@ -105,12 +105,12 @@ def trial(id_: str) -> Trial:
     """One trial; its id begins with its study's.
 
     Raises:
-        UnknownId: there is none of that id.
+        UnknownId: there is none with that id.
     """
     found = next((t for t in trials(id_.rpartition("-")[0]) if t.id == id_), None)
     if found is None:
         raise UnknownId(
-            "There is no trial of that id",
+            "There is no trial with that id",
             given=id_,
             remedy="Look it up with: python -m lab show STUDY",
         )

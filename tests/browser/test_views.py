@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageChops
+from playwright.sync_api import expect
 
 import lab
 from lab.store import records
@@ -195,7 +196,7 @@ def test_five_new_results_leave_zoom_filter_and_ticks_alone(view, server):
         assert page.url == address
     filter_ = page.get_by_role("button", name=re.compile("Filter"))
     filter_.click()
-    assert page.get_by_label("Name contains").input_value() == "a"
+    expect(page.get_by_label("Name contains")).to_have_value("a")
 
 
 def zoom(page) -> None:

@@ -172,6 +172,7 @@ def test_a_module_runs_by_its_name(module: str, lab_home: Path, tmp_path: Path) 
     request.write_text("{}")
     given = [a.format(folder=tmp_path, onnx=onnx, json=request) for a in run.arguments]
     environment = {**os.environ, **({"PATH": ""} if run.alone else {})}
+    environment.pop("OPENBLAS_NUM_THREADS", None)  # whoever runs the tests may have set it
     command = [sys.executable, *_starting(module, tmp_path), *given]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     shown = done.stdout + done.stderr

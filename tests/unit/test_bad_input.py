@@ -70,7 +70,7 @@ def test_a_message_has_four_parts() -> None:
             lambda: lab.make_spec("digits_lenet", space={"onnx_fp61": {}}),
             "Did you mean 'onnx_fp16'",
         ),
-        (lambda: lab.environment("0"), "no environment of that id"),
+        (lambda: lab.environment("0"), "no environment with that id"),
     ],
 )
 def test_unknown_ids(lab_home: Path, call: Callable[[], Any], says: str) -> None:
