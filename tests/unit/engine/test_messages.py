@@ -63,11 +63,11 @@ MESSAGES: list[Any] = [
     m.EvaluateRequest("s", TARGET, CARD, "/data", SPEC, "e", "fp16 on ort", True),
     m.MeasureRequest("s", TARGET, CARD, "/data", SPEC, "e", True),
     m.PoolBuildRequest(STEP, "/a/b.onnx", CARD, "/data", "/checkpoint"),
-    m.PoolBuilt("/work/x.onnx", "onnx", {"n": 1}, {"inputs": []}, ({"phase": "p"},)),
+    m.PoolBuilt("/made/x.onnx", "onnx", {"n": 1}, {"inputs": []}, ({"phase": "p"},)),
     m.PoolEvaluateRequest(
         "ort", {"threads": 1}, "/a", "onnx", CARD, "/data", ("top1_accuracy",), 50, emulate=True
     ),
-    m.PoolEvaluated("/work/o.npz", {"top1_accuracy": ACCURACY}, CORRECT, {"arm": {}}, "/work/a"),
+    m.PoolEvaluated("/made/o.npz", {"top1_accuracy": ACCURACY}, CORRECT, {"arm": {}}, "/made/a"),
     m.ProbeRequest("ort", "/a", "/data", "classification", (CARD.input, InputSpec((3,))), 100),
     m.Probed((ACCURACY, LATENCY)),
     MeasureVariantsRequest("ort", {"threads": 2}, "/i.npy", {"a": "/a"}, PROTOCOL, 3, 20),
